@@ -1,0 +1,63 @@
+"""Domain-separated hashing: SHA-256 for commitments, SHAKE-128 as the XOF.
+
+Every hash in the protocol goes through here, so that no two uses share a domain: the domain and
+each part are prefixed with their length, hence ``digest("a", b"bc")`` and ``digest("ab", b"c")``
+can't collide by concatenation.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+DIGEST_BYTES = 32
+
+
+def _frame(domain: str, parts: tuple[bytes, ...]) -> bytes:
+    name = domain.encode()
+    pieces = [len(name).to_bytes(2, "little"), name]
+    for part in parts:
+        pieces.append(len(part).to_bytes(8, "little"))
+        pieces.append(part)
+    return b"".join(pieces)
+
+
+def digest(domain: str, *parts: bytes) -> bytes:
+    """32 bytes: SHA-256 over the domain and the length-prefixed parts."""
+    return hashlib.sha256(_frame(domain, parts)).digest()
+
+
+class Xof:
+    """An endless stream of bytes that look random to whoever doesn't know the parts (SHAKE-128).
+
+    ``read`` continues where the last one stopped. hashlib can only squeeze from the start, so the
+    buffer doubles when it runs dry: at most twice the work of one squeeze of the right length.
+    """
+
+    __slots__ = ("_buffer", "_position", "_state")
+
+    def __init__(self, domain: str, *parts: bytes) -> None:
+        self._state = hashlib.shake_128(_frame(domain, parts))
+        self._buffer = b""
+        self._position = 0
+
+    def read(self, length: int) -> bytes:
+        end = self._position + length
+        if end > len(self._buffer):
+            self._buffer = self._state.digest(max(end, 2 * len(self._buffer)))
+        piece = self._buffer[self._position : end]
+        self._position = end
+        return piece
+
+    def below(self, bound: int) -> int:
+        """A uniform integer in [0, bound), by rejection: a modulo would favour the small ones."""
+        if bound < 1:
+            raise ValueError(f"no integer lies below {bound}")
+        width = (bound.bit_length() + 7) // 8
+        limit = (1 << (8 * width)) // bound * bound
+        while True:
+            drawn = int.from_bytes(self.read(width), "little")
+            if drawn < limit:
+                return drawn % bound
+
+    def __repr__(self) -> str:
+        return "Xof(…)"

@@ -1,0 +1,203 @@
+"""Canonical msgpack: one value, one encoding.
+
+A subset of msgpack in which every value has exactly one encoding, so that bytes can be hashed,
+signed and compared: shortest form of every length and integer; map keys are strings in strictly
+rising order of their UTF-8 bytes; no floats, no extension types, no duplicate keys, no trailing
+bytes. ``msgpack.unpackb`` reads what ``pack`` writes; ``unpack`` refuses whatever ``pack`` would
+not have written (faults 55, 56, 57).
+
+A length prefix is compared with the bytes that are really there before anything is allocated, and
+nesting is bounded, so a hostile message costs no more memory than its own size.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from protocols.errors import WireError
+
+Value: TypeAlias = "None | bool | int | str | bytes | list[Value] | dict[str, Value]"
+
+MAX_DEPTH = 8
+MAX_INTEGER = (1 << 64) - 1
+MIN_INTEGER = -(1 << 63)
+
+_UNSIGNED = ((0xCC, 1), (0xCD, 2), (0xCE, 4), (0xCF, 8))
+_SIGNED = ((0xD0, 1), (0xD1, 2), (0xD2, 4), (0xD3, 8))
+
+
+def pack(value: Value) -> bytes:
+    """The one encoding of ``value``. Raises TypeError or ValueError for what has none."""
+    out: list[bytes] = []
+    _pack(value, out, 0)
+    return b"".join(out)
+
+
+def unpack(data: bytes) -> Value:
+    """The value whose encoding is ``data``. Raises WireError for everything else."""
+    if not isinstance(data, bytes):
+        raise TypeError(f"unpack takes bytes, not {type(data).__name__}")
+    reader = _Reader(data)
+    value = reader.value(0)
+    if reader.position != len(data):
+        raise WireError(f"{len(data) - reader.position} bytes trail the message")
+    return value
+
+
+def _pack(value: Value, out: list[bytes], depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise ValueError(f"a message nests at most {MAX_DEPTH} deep")
+    if value is None:
+        out.append(b"\xc0")
+    elif value is True:
+        out.append(b"\xc3")
+    elif value is False:
+        out.append(b"\xc2")
+    elif isinstance(value, int):
+        out.append(_pack_integer(value))
+    elif isinstance(value, bytes):
+        out.append(_length(len(value), None, 0, ((0xC4, 1), (0xC5, 2), (0xC6, 4))))
+        out.append(value)
+    elif isinstance(value, str):
+        encoded = value.encode()
+        out.append(_length(len(encoded), 0xA0, 31, ((0xD9, 1), (0xDA, 2), (0xDB, 4))))
+        out.append(encoded)
+    elif isinstance(value, list | tuple):
+        out.append(_length(len(value), 0x90, 15, ((0xDC, 2), (0xDD, 4))))
+        for item in value:
+            _pack(item, out, depth + 1)
+    elif isinstance(value, dict):
+        out.append(_length(len(value), 0x80, 15, ((0xDE, 2), (0xDF, 4))))
+        for key in sorted(value, key=str.encode):
+            _pack(key, out, depth + 1)
+            _pack(value[key], out, depth + 1)
+    else:
+        raise TypeError(f"no wire form for {type(value).__name__}")
+
+
+def _pack_integer(value: int) -> bytes:
+    if 0 <= value < 0x80:
+        return bytes((value,))
+    if -32 <= value < 0:
+        return bytes((value & 0xFF,))
+    if value > 0:
+        for code, width in _UNSIGNED:
+            if value < 1 << (8 * width):
+                return bytes((code,)) + value.to_bytes(width, "big")
+    else:
+        for code, width in _SIGNED:
+            if value >= -(1 << (8 * width - 1)):
+                return bytes((code,)) + value.to_bytes(width, "big", signed=True)
+    raise ValueError(f"an integer on the wire has at most 64 bits: {value}")
+
+
+def _length(length: int, fix: int | None, fix_max: int, forms: tuple[tuple[int, int], ...]) -> bytes:
+    if fix is not None and length <= fix_max:
+        return bytes((fix | length,))
+    for code, width in forms:
+        if length < 1 << (8 * width):
+            return bytes((code,)) + length.to_bytes(width, "big")
+    raise ValueError(f"a field of {length} items has no wire form")
+
+
+class _Reader:
+    __slots__ = ("data", "position")
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.position = 0
+
+    def value(self, depth: int) -> Value:
+        if depth > MAX_DEPTH:
+            raise WireError(f"nested more than {MAX_DEPTH} deep")
+        code = self.take(1)[0]
+        if code < 0x80:
+            return code
+        if code >= 0xE0:
+            return code - 0x100
+        if code < 0x90:
+            return self.map(code & 0x0F, depth)
+        if code < 0xA0:
+            return self.array(code & 0x0F, depth)
+        if code < 0xC0:
+            return self.text(code & 0x1F)
+        return self.coded(code, depth)
+
+    def coded(self, code: int, depth: int) -> Value:
+        match code:
+            case 0xC0:
+                return None
+            case 0xC2:
+                return False
+            case 0xC3:
+                return True
+            case 0xC4 | 0xC5 | 0xC6:
+                return self.take(self.length(1 << (code - 0xC4), 0))
+            case 0xCC | 0xCD | 0xCE | 0xCF:
+                return self.unsigned(1 << (code - 0xCC))
+            case 0xD0 | 0xD1 | 0xD2 | 0xD3:
+                return self.signed(1 << (code - 0xD0))
+            case 0xD9 | 0xDA | 0xDB:
+                return self.text(self.length(1 << (code - 0xD9), 32))
+            case 0xDC | 0xDD:
+                return self.array(self.length(2 << (code - 0xDC), 16, 2), depth)
+            case 0xDE | 0xDF:
+                return self.map(self.length(2 << (code - 0xDE), 16, 2), depth)
+        raise WireError(f"type byte 0x{code:02x} is not in the subset")
+
+    def take(self, count: int) -> bytes:
+        end = self.position + count
+        if end > len(self.data):
+            raise WireError(f"{count} bytes promised, {len(self.data) - self.position} there")
+        piece = self.data[self.position : end]
+        self.position = end
+        return piece
+
+    def length(self, width: int, smallest: int, narrowest: int = 1) -> int:
+        count = int.from_bytes(self.take(width), "big")
+        floor = smallest if width == narrowest else 1 << (4 * width)
+        if count < floor:
+            raise WireError(f"length {count} is not in its shortest form")
+        return count
+
+    def unsigned(self, width: int) -> int:
+        number = int.from_bytes(self.take(width), "big")
+        if number < (0x80 if width == 1 else 1 << (4 * width)):
+            raise WireError(f"integer {number} is not in its shortest form")
+        return number
+
+    def signed(self, width: int) -> int:
+        number = int.from_bytes(self.take(width), "big", signed=True)
+        if number >= (-32 if width == 1 else -(1 << (4 * width - 1))):
+            raise WireError(f"integer {number} is not in its shortest form")
+        return number
+
+    def text(self, count: int) -> str:
+        try:
+            return self.take(count).decode()
+        except UnicodeDecodeError:
+            raise WireError("a string is not UTF-8") from None
+
+    def array(self, count: int, depth: int) -> list[Value]:
+        self.room(count)
+        return [self.value(depth + 1) for _ in range(count)]
+
+    def map(self, count: int, depth: int) -> dict[str, Value]:
+        self.room(2 * count)
+        result: dict[str, Value] = {}
+        previous = b""
+        for index in range(count):
+            key = self.value(depth + 1)
+            if not isinstance(key, str):
+                raise WireError("a map key is not a string")
+            encoded = key.encode()
+            if index and encoded <= previous:
+                raise WireError(f"map key {key[:40]!r} is repeated or out of order")
+            previous = encoded
+            result[key] = self.value(depth + 1)
+        return result
+
+    def room(self, count: int) -> None:
+        """Every item has at least one byte: refuse a count that can't be there, before looping."""
+        if count > len(self.data) - self.position:
+            raise WireError(f"{count} items promised, {len(self.data) - self.position} bytes there")
