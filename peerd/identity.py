@@ -1,0 +1,194 @@
+"""A peer's identity: an Ed25519 seed in a file that only its owner can read.
+
+The file is one line, ``ed25519-seed:`` and 64 hex digits. It is refused when it is a symbolic
+link, belongs to somebody else, or has any permission bit for group or others (fault 52).
+
+The libp2p peer id is the identity multihash of the public key's protobuf, in base58
+(https://github.com/libp2p/specs/blob/master/peer-ids/peer-ids.md): 38 bytes with the key inside,
+so that peer id and public key name each other.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nacl.bindings import crypto_core_ed25519_is_valid_point
+from nacl.signing import SigningKey
+
+from peerd.errors import IdentityError
+from protocols.ports import PUBLIC_KEY_BYTES, SECRET_KEY_BYTES
+from protocols.secret import Secret
+
+if TYPE_CHECKING:
+    from libp2p.crypto.keys import KeyPair
+
+_LABEL = "ed25519-seed:"
+_MAX_FILE_BYTES = 256
+# multihash: identity, 36 bytes; protobuf PublicKey: type = Ed25519, data of 32 bytes.
+_PEER_ID_PREFIX = bytes((0x00, 0x24, 0x08, 0x01, 0x12, 0x20))
+_PEER_ID_BYTES = len(_PEER_ID_PREFIX) + PUBLIC_KEY_BYTES
+_MAX_PEER_ID_CHARACTERS = 64
+_BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+
+
+class Identity:
+    """One peer's Ed25519 key pair.
+
+    ``public``: 32 bytes. ``peer_id``: libp2p's name for it, base58. ``secret``: the 32-byte seed.
+    """
+
+    __slots__ = ("peer_id", "public", "secret")
+
+    def __init__(self, seed: bytes) -> None:
+        """Raises ValueError unless ``seed`` has 32 bytes."""
+        if len(seed) != SECRET_KEY_BYTES:
+            raise ValueError(f"an Ed25519 seed has {SECRET_KEY_BYTES} bytes, not {len(seed)}")
+        self.secret = Secret(seed)
+        self.public: bytes = SigningKey(seed).verify_key.encode()
+        self.peer_id = peer_id_of(self.public)
+
+    @classmethod
+    def load(cls, path: Path) -> Identity:
+        """The identity in the file ``path``. Raises IdentityError."""
+        return cls(_parse(_read(path), path))
+
+    @classmethod
+    def create(cls, path: Path) -> Identity:
+        """A new identity, written to ``path`` with mode 0600. Never overwrites: IdentityError."""
+        identity = cls(secrets.token_bytes(SECRET_KEY_BYTES))
+        identity._write(path)
+        return identity
+
+    def libp2p_key_pair(self) -> KeyPair:
+        """The same key as py-libp2p wants it. Imports libp2p, which takes a while, only here."""
+        from libp2p.crypto.ed25519 import create_new_key_pair
+
+        return create_new_key_pair(self.secret.reveal())
+
+    def _write(self, path: Path) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(path, flags, 0o600)
+        except FileExistsError:
+            raise IdentityError(
+                f"the key file {path} exists already", "choose another path, or keep this identity"
+            ) from None
+        except OSError as error:
+            raise IdentityError(f"can't create the key file {path}: {error.strerror}") from None
+        try:
+            # The umask can only take bits away; fchmod makes the mode exact.
+            os.fchmod(descriptor, 0o600)
+            with os.fdopen(descriptor, "w") as file:
+                file.write(f"{_LABEL}{self.secret.reveal().hex()}\n")
+                file.flush()
+                os.fsync(file.fileno())
+            _sync_directory(path.parent)
+        except OSError as error:
+            # A half-written key is of no use to anybody, and would block the next attempt.
+            path.unlink(missing_ok=True)
+            raise IdentityError(f"can't write the key file {path}: {error.strerror}") from None
+
+    def __repr__(self) -> str:
+        return f"Identity({self.peer_id})"
+
+
+def peer_id_of(public: bytes) -> str:
+    """The libp2p peer id (base58) of a 32-byte Ed25519 public key."""
+    if len(public) != PUBLIC_KEY_BYTES:
+        raise ValueError(f"a public key has {PUBLIC_KEY_BYTES} bytes, not {len(public)}")
+    return _base58(_PEER_ID_PREFIX + public)
+
+
+def public_of(peer_id: str) -> bytes:
+    """The public key inside a peer id. Raises IdentityError if it isn't an Ed25519 peer id."""
+    shown = peer_id[:_MAX_PEER_ID_CHARACTERS]
+    number = 0
+    if len(peer_id) <= _MAX_PEER_ID_CHARACTERS and set(peer_id) <= set(_BASE58):
+        for char in peer_id:
+            number = number * 58 + _BASE58.index(char)
+        if number.bit_length() <= 8 * _PEER_ID_BYTES:
+            data = number.to_bytes(_PEER_ID_BYTES, "big")
+            # Encoding it again refuses a second spelling (other leading "1"s) of the same key.
+            if data.startswith(_PEER_ID_PREFIX) and _base58(data) == peer_id:
+                return data[len(_PEER_ID_PREFIX) :]
+    raise IdentityError(f"{shown!r} is not the peer id of an Ed25519 key")
+
+
+def is_public_key(public: bytes) -> bool:
+    """Whether these bytes are a point of Ed25519's prime-order group (fault 60: no small order)."""
+    return len(public) == PUBLIC_KEY_BYTES and bool(crypto_core_ed25519_is_valid_point(public))
+
+
+def _base58(data: bytes) -> str:
+    number = int.from_bytes(data, "big")
+    digits = []
+    while number:
+        number, digit = divmod(number, 58)
+        digits.append(_BASE58[digit])
+    leading = len(data) - len(data.lstrip(b"\0"))
+    return _BASE58[0] * leading + "".join(reversed(digits))
+
+
+def _read(path: Path) -> bytes:
+    try:
+        # O_NONBLOCK: a FIFO in the key's place must not hang the start.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    except FileNotFoundError:
+        raise IdentityError(
+            f"there is no key file at {path}", "create one with 'peerd init'"
+        ) from None
+    except OSError as error:
+        if path.is_symlink():
+            raise IdentityError(
+                f"the key file {path} is a symbolic link", "name the file itself"
+            ) from None
+        raise IdentityError(f"can't read the key file {path}: {error.strerror}") from None
+    try:
+        _check_access(os.fstat(descriptor), path)
+        return os.read(descriptor, _MAX_FILE_BYTES + 1)
+    finally:
+        os.close(descriptor)
+
+
+def _check_access(status: os.stat_result, path: Path) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise IdentityError(f"the key file {path} is not a regular file")
+    if status.st_uid != os.geteuid():
+        raise IdentityError(
+            f"the key file {path} belongs to uid {status.st_uid}, and this is {os.geteuid()}",
+            "run as its owner, or make your own with 'peerd init'",
+        )
+    mode = stat.S_IMODE(status.st_mode)
+    if mode & 0o077:
+        raise IdentityError(
+            f"the key file {path} is open to others (mode {mode:04o})", f"run: chmod 600 {path}"
+        )
+
+
+def _parse(content: bytes, path: Path) -> bytes:
+    """The seed. No error quotes the content: it may be a key in another format."""
+    try:
+        text = content.decode("ascii")
+        if len(content) <= _MAX_FILE_BYTES and text.startswith(_LABEL):
+            digits = text[len(_LABEL) :].removesuffix("\n")
+            if len(digits) == 2 * SECRET_KEY_BYTES and digits.isalnum():
+                return bytes.fromhex(digits)
+    except ValueError:
+        pass
+    raise IdentityError(
+        f"the file {path} does not hold a peerd key",
+        f"it should be one line, '{_LABEL}' and {2 * SECRET_KEY_BYTES} hex digits",
+    ) from None
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
