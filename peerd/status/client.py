@@ -1,0 +1,123 @@
+"""A client of the status socket, for the command line and the swarm.
+
+It trusts the daemon no more than needed: answers are bounded, and every wait has a deadline.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import h11
+import trio
+
+from peerd.errors import NotRunningError, PeerdError
+from peerd.status.board import MAX_EVENT_BYTES, JsonObject
+
+READ_BYTES = 65536
+MAX_ANSWER_BYTES = 64 * 1024 * 1024
+ANSWER_SECONDS = 10.0
+SILENCE_SECONDS = 60.0  # an event stream has a heartbeat every 15 s
+
+
+class StatusAnswerError(PeerdError):
+    """The daemon answered, and not with what was asked for."""
+
+
+async def get(path: Path, target: str) -> JsonObject:
+    """``GET target``, as JSON. NotRunningError, StatusAnswerError."""
+    async with _connection(path) as stream:
+        with trio.fail_after(ANSWER_SECONDS):
+            status, body = await _exchange(stream, target)
+    document = _object(path, body)
+    if status != 200:
+        raise StatusAnswerError(f"the daemon at {path}: {document.get('error', status)}")
+    return document
+
+
+async def events(path: Path, since: int | None = None) -> AsyncIterator[JsonObject]:
+    """Events after number ``since`` (None: new ones), until the daemon ends the stream."""
+    target = "/v1/events" if since is None else f"/v1/events?since={since}"
+    async with _connection(path) as stream:
+        http = await _ask(stream, target)
+        pending = bytearray()
+        while True:
+            with trio.fail_after(SILENCE_SECONDS):
+                event = await _next_event(http, stream)
+            if isinstance(event, h11.Response) and event.status_code != 200:
+                raise StatusAnswerError(f"the daemon at {path} answers {event.status_code}")
+            if isinstance(event, h11.EndOfMessage | h11.ConnectionClosed):
+                return
+            if not isinstance(event, h11.Data):
+                continue
+            pending += event.data
+            *lines, rest = pending.split(b"\n")
+            pending = bytearray(rest)
+            if len(pending) > 2 * MAX_EVENT_BYTES:
+                raise StatusAnswerError(f"the daemon at {path} sent an event that is too long")
+            for line in lines:
+                if line:
+                    yield _object(path, bytes(line))
+
+
+@asynccontextmanager
+async def _connection(path: Path) -> AsyncIterator[trio.SocketStream]:
+    try:
+        stream = await trio.open_unix_socket(os.fspath(path))
+    except OSError as error:
+        raise NotRunningError(
+            f"no daemon answers at {path} ({error.strerror or error})",
+            "start it with: peerd run --config peerd.toml",
+        ) from None
+    async with stream:
+        try:
+            yield stream
+        except (trio.BrokenResourceError, h11.RemoteProtocolError):
+            raise NotRunningError(
+                f"the daemon at {path} closed the connection", "look at its log"
+            ) from None
+        except trio.TooSlowError:
+            raise NotRunningError(f"the daemon at {path} is silent", "look at its log") from None
+
+
+async def _ask(stream: trio.SocketStream, target: str) -> h11.Connection:
+    http = h11.Connection(h11.CLIENT)
+    request = h11.Request(method="GET", target=target, headers=[("host", "peerd")])
+    await stream.send_all(http.send(request) + http.send(h11.EndOfMessage()))
+    return http
+
+
+async def _next_event(http: h11.Connection, stream: trio.SocketStream) -> object:
+    while (event := http.next_event()) is h11.NEED_DATA:
+        http.receive_data(await stream.receive_some(READ_BYTES))
+    return event
+
+
+async def _exchange(stream: trio.SocketStream, target: str) -> tuple[int, bytes]:
+    http = await _ask(stream, target)
+    status, body = 0, bytearray()
+    while True:
+        event = await _next_event(http, stream)
+        if isinstance(event, h11.Response):
+            status = int(event.status_code)
+        elif isinstance(event, h11.Data):
+            body += event.data
+            if len(body) > MAX_ANSWER_BYTES:
+                raise StatusAnswerError(f"an answer of more than {MAX_ANSWER_BYTES} bytes")
+        elif isinstance(event, h11.EndOfMessage):
+            return status, bytes(body)
+        elif isinstance(event, h11.ConnectionClosed):
+            raise StatusAnswerError("the daemon closed the connection without an answer")
+
+
+def _object(path: Path, text: bytes) -> JsonObject:
+    try:
+        document = json.loads(text)
+    except ValueError:
+        raise StatusAnswerError(f"what answers at {path} is not a peerd daemon") from None
+    if not isinstance(document, dict):
+        raise StatusAnswerError(f"what answers at {path} is not a peerd daemon")
+    return document

@@ -1,0 +1,159 @@
+"""HTTP/1.1 on one connection: h11 parses, this reads and writes with deadlines.
+
+Requests carry no body. Whatever a client sends, the connection ends in one of three ways: it is
+answered, it gets a 4xx and is closed, or it is closed at a deadline.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import h11
+import trio
+
+from peerd.status.board import JsonObject, StatusBoard, TooManySubscribers
+from peerd.status.routes import Answer, EventStream
+
+READ_BYTES = 4096
+MAX_HEAD_BYTES = 8192  # request line and headers
+MAX_REQUESTS = 1000  # on one connection
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """Seconds."""
+
+    request: float = 5.0  # from the first wait to a request's last header
+    write: float = 10.0  # one write's progress
+    heartbeat: float = 15.0  # an empty line on a quiet event stream
+
+
+class Closed(Exception):
+    """The client went away."""
+
+
+class HttpConnection:
+    """One client. ``answer`` maps (method, target) to what to send back."""
+
+    def __init__(
+        self,
+        stream: trio.abc.Stream,
+        board: StatusBoard,
+        answer: Callable[[str, str], Answer | EventStream],
+        deadlines: Deadlines,
+    ) -> None:
+        self._stream = stream
+        self._board = board
+        self._answer = answer
+        self._deadlines = deadlines
+        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD_BYTES)
+
+    async def serve(self) -> None:
+        """Answer requests until the client or a deadline ends it. Raises nothing."""
+        try:
+            for _ in range(MAX_REQUESTS):
+                if not await self._serve_one():
+                    return
+        except (Closed, trio.TooSlowError, trio.BrokenResourceError, trio.ClosedResourceError):
+            return
+        except h11.RemoteProtocolError as error:
+            await self._refuse(error.error_status_hint, "not an acceptable HTTP/1.1 request")
+
+    async def _serve_one(self) -> bool:
+        """Whether the connection can carry another request."""
+        with trio.fail_after(self._deadlines.request):
+            request = await self._read_request()
+        if request is None:
+            return False
+        method = request.method.decode("ascii")
+        answer = self._answer(method, request.target.decode("ascii"))
+        if isinstance(answer, EventStream):
+            await self._send_events(answer, head_only=method == "HEAD")
+            return False
+        await self._send_document(answer, head_only=method == "HEAD")
+        if self._http.our_state is not h11.DONE or self._http.their_state is not h11.DONE:
+            return False
+        self._http.start_next_cycle()
+        return True
+
+    async def _read_request(self) -> h11.Request | None:
+        """The next request with its (empty) body read; None when the client is done."""
+        request: h11.Request | None = None
+        while True:
+            event = self._http.next_event()
+            if event is h11.NEED_DATA:
+                self._http.receive_data(await self._stream.receive_some(READ_BYTES))
+            elif isinstance(event, h11.Request):
+                request = event
+            elif isinstance(event, h11.Data):
+                raise h11.RemoteProtocolError("a request with a body", error_status_hint=413)
+            elif isinstance(event, h11.EndOfMessage):
+                return request
+            else:  # ConnectionClosed, PAUSED
+                return None
+
+    async def _send_document(self, answer: Answer, *, head_only: bool) -> None:
+        body = json.dumps(answer.document, allow_nan=False).encode() + b"\n"
+        headers = [("content-type", "application/json"), ("content-length", str(len(body)))]
+        await self._send(_response(answer.status, headers))
+        if not head_only:
+            await self._send(h11.Data(data=body))
+        await self._send(h11.EndOfMessage())
+
+    async def _send_events(self, answer: EventStream, *, head_only: bool) -> None:
+        headers = [("content-type", "application/x-ndjson"), ("connection", "close")]
+        try:
+            with self._board.subscribe(answer.since) as events:
+                await self._send(_response(200, headers))
+                if not head_only:
+                    await self._pump(events)
+        except TooManySubscribers:
+            await self._send_document(
+                Answer(503, {"error": "too many event streams"}), head_only=head_only
+            )
+
+    async def _pump(self, events: trio.MemoryReceiveChannel[JsonObject]) -> None:
+        """Write events until the subscription ends, or the client closes or is too slow."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._cancel_at_end_of_input, nursery.cancel_scope)
+            await self._pump_until_dropped(events)
+            nursery.cancel_scope.cancel()
+
+    async def _pump_until_dropped(self, events: trio.MemoryReceiveChannel[JsonObject]) -> None:
+        try:
+            while True:
+                line = b"\n"
+                with trio.move_on_after(self._deadlines.heartbeat):
+                    line = json.dumps(await events.receive()).encode() + b"\n"
+                await self._send(h11.Data(data=line))
+        except (trio.EndOfChannel, trio.TooSlowError, trio.BrokenResourceError):
+            return
+
+    async def _cancel_at_end_of_input(self, scope: trio.CancelScope) -> None:
+        """A client that half-closes, or sends anything at all now, is gone."""
+        try:
+            await self._stream.receive_some(READ_BYTES)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            pass
+        finally:
+            scope.cancel()
+
+    async def _send(self, event: h11.Event) -> None:
+        data = self._http.send(event)
+        if data:
+            with trio.fail_after(self._deadlines.write):
+                await self._stream.send_all(data)
+
+    async def _refuse(self, status: int, message: str) -> None:
+        if self._http.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
+            return
+        try:
+            await self._send_document(Answer(status, {"error": message}), head_only=False)
+        except (trio.TooSlowError, trio.BrokenResourceError, trio.ClosedResourceError):
+            return
+
+
+def _response(status: int, headers: list[tuple[str, str]]) -> h11.Response:
+    return h11.Response(status_code=status, headers=[*headers, ("cache-control", "no-store")])
