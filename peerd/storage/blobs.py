@@ -1,0 +1,95 @@
+"""Content-addressed files: ``blobs/ab/abcdef…``, named by the SHA-256 of what they hold.
+
+Models and transcripts live here and not in the database: they are large, public, and never
+rewritten. Every read is checked against the name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import structlog
+
+from peerd.errors import StorageError
+from peerd.storage.durable import DIRECTORY_MODE, TEMPORARY_SUFFIX, sync_directory, write_durably
+
+HASH_BYTES = 32
+_DAMAGED_SUFFIX = ".damaged"
+
+log = structlog.get_logger(__name__)
+
+
+class Blobs:
+    """The files below one directory. Knows nothing about who needs which."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        try:
+            if not directory.exists():
+                directory.mkdir(mode=DIRECTORY_MODE)
+                sync_directory(directory.parent)
+        except OSError as error:
+            raise StorageError(f"can't make {directory}: {error.strerror}") from None
+
+    def write(self, data: bytes) -> bytes:
+        """The hash under which ``data`` is now stored, durably. Raises StorageError."""
+        name = hashlib.sha256(data).digest()
+        path = self._path(name)
+        if self.read(name) is None:
+            try:
+                if not path.parent.exists():
+                    path.parent.mkdir(mode=DIRECTORY_MODE)
+                    sync_directory(self._directory)
+                write_durably(path, data)
+            except OSError as error:
+                raise StorageError(
+                    f"can't write {path}: {error.strerror}", "free some space, then start again"
+                ) from None
+        return name
+
+    def read(self, name: bytes) -> bytes | None:
+        """The content, or None when it is missing or damaged.
+
+        A damaged file is set aside under another name, so that the content can be fetched again.
+        """
+        path = self._path(name)
+        try:
+            data = path.read_bytes()
+            if hashlib.sha256(data).digest() == name:
+                return data
+            log.warning("blob damaged", path=str(path), hint="set aside; will be fetched again")
+            path.replace(path.with_name(path.name + _DAMAGED_SUFFIX))
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise StorageError(f"can't read {path}: {error.strerror}") from None
+        return None
+
+    def remove(self, name: bytes) -> None:
+        """Forgets a blob; no error if it isn't there."""
+        path = self._path(name)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise StorageError(f"can't remove {path}: {error.strerror}") from None
+
+    def sizes(self) -> Iterator[tuple[bytes, int]]:
+        """(hash, bytes) of every file that has a blob's name; clears away what a crash left."""
+        for path in sorted(self._directory.glob("??/*")):
+            if path.name.endswith(TEMPORARY_SUFFIX):
+                path.unlink()
+                continue
+            try:
+                name = bytes.fromhex(path.name)
+            except ValueError:
+                continue
+            if self._path(name) == path:
+                yield name, path.stat().st_size
+
+    def _path(self, name: bytes) -> Path:
+        if len(name) != HASH_BYTES:
+            raise ValueError(f"a hash has {HASH_BYTES} bytes, not {len(name)}")
+        digits = name.hex()
+        return self._directory / digits[:2] / digits

@@ -1,0 +1,84 @@
+"""Tells a torn write from a damaged one in SQLite's write-ahead log (faults 45 and 46).
+
+SQLite replays the log up to the first frame whose checksum fails and forgets what follows. That is
+right for a write that was torn by a crash, and would be fatal for a bit flip further up: durable
+journal entries would vanish, and the peer could sign twice. With ``synchronous=FULL`` a
+transaction is on disk before the next one starts, so a torn write can only be in the last
+transaction; a bad frame with a later transaction behind it is damage.
+
+File format: https://www.sqlite.org/fileformat2.html#the_write_ahead_log
+"""
+
+from __future__ import annotations
+
+import struct
+from array import array
+from pathlib import Path
+from sys import byteorder
+
+from peerd.errors import CorruptError
+
+_HEADER = struct.Struct(">8I")  # magic, version, page size, checkpoint, salt × 2, checksum × 2
+_FRAME = struct.Struct(">6I")  # page, database size after a commit or 0, salt × 2, checksum × 2
+_MAGIC_LITTLE = 0x377F0682
+_MAGIC_BIG = 0x377F0683
+_MASK = 0xFFFFFFFF
+_MIN_PAGE = 512
+_MAX_PAGE = 65536
+
+
+def check_log(path: Path) -> None:
+    """Raises CorruptError if SQLite would silently drop a durable transaction of this log."""
+    try:
+        size = path.stat().st_size
+    except FileNotFoundError:
+        return
+    with path.open("rb") as file:
+        header = file.read(_HEADER.size)
+        if size <= _HEADER.size:
+            return
+        order, page_size, salt, checksum = _read_header(header, path)
+        torn = False
+        while len(frame := file.read(_FRAME.size)) == _FRAME.size:
+            page = file.read(page_size)
+            _, commit, *rest = _FRAME.unpack(frame)
+            if tuple(rest[:2]) != salt:
+                return  # an older generation of the log, checkpointed long ago
+            if not torn:
+                checksum = _checksum(frame[:8] + page, order, checksum)
+                torn = checksum != tuple(rest[2:])
+            if torn and commit and file.tell() + _FRAME.size <= size:
+                following = _FRAME.unpack(file.read(_FRAME.size))
+                if following[2:4] == salt:
+                    raise _damaged(path)
+                return
+
+
+def _read_header(header: bytes, path: Path) -> tuple[str, int, tuple[int, int], tuple[int, int]]:
+    magic, _, page_size, _, salt_1, salt_2, *stored = _HEADER.unpack(header)
+    if magic not in (_MAGIC_LITTLE, _MAGIC_BIG) or not _MIN_PAGE <= page_size <= _MAX_PAGE:
+        raise _damaged(path)
+    order = "little" if magic == _MAGIC_LITTLE else "big"
+    checksum = _checksum(header[:24], order, (0, 0))
+    if checksum != tuple(stored):
+        raise _damaged(path)
+    return order, page_size, (salt_1, salt_2), checksum
+
+
+def _checksum(data: bytes, order: str, start: tuple[int, int]) -> tuple[int, int]:
+    words = array("I", data[: len(data) // 8 * 8])
+    if order != byteorder:
+        words.byteswap()
+    first, second = start
+    pairs = iter(words)
+    for even, odd in zip(pairs, pairs, strict=True):
+        first = (first + even + second) & _MASK
+        second = (second + odd + first) & _MASK
+    return first, second
+
+
+def _damaged(path: Path) -> CorruptError:
+    return CorruptError(
+        f"the database log {path} is damaged",
+        "keep a copy and restore the data directory from a backup; nothing has been changed",
+    )
