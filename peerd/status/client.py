@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -38,7 +38,7 @@ async def get(path: Path, target: str) -> JsonObject:
     return document
 
 
-async def events(path: Path, since: int | None = None) -> AsyncIterator[JsonObject]:
+async def events(path: Path, since: int | None = None) -> AsyncGenerator[JsonObject, None]:
     """Events after number ``since`` (None: new ones), until the daemon ends the stream."""
     target = "/v1/events" if since is None else f"/v1/events?since={since}"
     async with _connection(path) as stream:

@@ -1,0 +1,1 @@
+"""The command line: ``peerd NOUN [VERB]``. Each command is a module, imported when it is used."""

@@ -1,0 +1,49 @@
+"""The table of commands: what ``peerd --help`` lists, and which module does each."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Protocol, cast
+
+
+class CommandModule(Protocol):
+    """What a command's module offers."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare the command's arguments."""
+
+    def main(self, args: argparse.Namespace) -> int:
+        """Do it; the exit code."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One noun of the command line."""
+
+    name: str
+    module: str
+    summary: str
+
+    def load(self) -> CommandModule:
+        """Import the module: only now, so that ``peerd --help`` is quick."""
+        return cast(CommandModule, import_module(self.module))
+
+
+COMMANDS = (
+    Command("init", "peerd.cli.init", "make a peer: its key and its configuration"),
+    Command("group", "peerd.cli.group", "make, sign, merge, verify and show a group's genesis"),
+    Command("run", "peerd.cli.run", "run the daemon"),
+    Command("status", "peerd.cli.status", "show what the daemon is doing"),
+    Command("rounds", "peerd.cli.rounds", "list the rounds, or show one"),
+    Command("peers", "peerd.cli.peers", "list the group's peers and their links"),
+    Command("model", "peerd.cli.model", "export a certified model"),
+    Command("plan", "peerd.cli.plan", "size a committee"),
+    Command("bench", "peerd.bench.cli", "measure a role's work for one round"),
+    Command("swarm", "peerd.cli.swarm", "run a whole group on this machine, liars included"),
+    Command("demo", "peerd.cli.demo", "a swarm with defaults, and the story of what happened"),
+    Command("audit", "peerd.cli.audit", "verify a round's transcript from the genesis alone"),
+    Command("doctor", "peerd.cli.doctor", "look for what would keep a daemon from running"),
+    Command("version", "peerd.cli.version", "show the versions of peerd and what it stands on"),
+)

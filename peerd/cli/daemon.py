@@ -1,0 +1,57 @@
+"""Which daemon a command is about: its configuration, and its status socket."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from peerd.config import Config
+
+CONFIG_VARIABLE = "PEERD_CONFIG"
+DEFAULT_CONFIG = "peerd.toml"
+
+
+def add_config_argument(parser: argparse.ArgumentParser) -> None:
+    """``--config FILE``, from the environment's PEERD_CONFIG by default."""
+    parser.add_argument(
+        "--config",
+        type=Path,
+        default=Path(os.environ.get(CONFIG_VARIABLE, DEFAULT_CONFIG)),
+        metavar="FILE",
+        help=f"the peer's configuration (default: ${CONFIG_VARIABLE} or ./{DEFAULT_CONFIG})",
+    )
+
+
+def add_daemon_arguments(parser: argparse.ArgumentParser) -> None:
+    """``--config``, ``--socket`` and ``--json``: for a command that asks a running daemon."""
+    add_config_argument(parser)
+    parser.add_argument(
+        "--socket", type=Path, metavar="PATH", help="the daemon's status socket (else from FILE)"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+
+
+def load_config(args: argparse.Namespace) -> Config:
+    """The configuration that ``--config`` names. ConfigError."""
+    from peerd.config import Config
+
+    path: Path = args.config
+    return Config.load(path)
+
+
+def socket_path(args: argparse.Namespace) -> Path:
+    """The status socket that ``--socket`` or the configuration names."""
+    given: Path | None = args.socket
+    return load_config(args).status_socket if given is None else given
+
+
+def ask(args: argparse.Namespace, target: str) -> dict[str, object]:
+    """The daemon's answer to ``GET target``. NotRunningError, StatusAnswerError."""
+    import trio
+
+    from peerd.status.client import get
+
+    return trio.run(get, socket_path(args), target)

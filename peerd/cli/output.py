@@ -1,0 +1,95 @@
+"""What commands print: JSON documents, tables, colour where a person looks, progress."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TextIO
+
+COLOURS = {"red": "31", "green": "32", "yellow": "33", "bold": "1", "dim": "2"}
+PATIENCE_SECONDS = 1.0  # what takes longer shows that it is at work
+
+
+def print_json(document: object) -> None:
+    """One JSON document on standard output, keys in a stable order as given."""
+    json.dump(document, sys.stdout, indent=2, ensure_ascii=False, allow_nan=False)
+    sys.stdout.write("\n")
+
+
+def use_colour(stream: TextIO) -> bool:
+    """Whether ``stream`` is a terminal and NO_COLOR (no-color.org) does not forbid it."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def colour(text: str, name: str, stream: TextIO | None = None) -> str:
+    """``text`` in a colour of COLOURS, or as it is."""
+    if not use_colour(stream or sys.stdout):
+        return text
+    return f"\x1b[{COLOURS[name]}m{text}\x1b[0m"
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Columns padded to their widest cell; the header in capitals. No trailing spaces."""
+    lines = [[name.upper() for name in header], *([_cell(each) for each in row] for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
+
+
+def size(count: float) -> str:
+    """Bytes for people: 1.5 MB."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if abs(count) < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"
+
+
+def short(identifier: object) -> str:
+    """The last characters of a peer id or hash: the first ones are the same for everyone."""
+    text = "-" if identifier is None else str(identifier)
+    return text if len(text) <= 12 else f"…{text[-8:]}"
+
+
+@contextmanager
+def progress(what: str) -> Iterator[None]:
+    """Say on standard error that ``what`` is under way if it takes longer than a second."""
+    done = threading.Event()
+    thread = threading.Thread(target=_report, args=(what, done), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def _report(what: str, done: threading.Event) -> None:
+    started = time.monotonic()
+    if done.wait(PATIENCE_SECONDS):
+        return
+    stream = sys.stderr
+    if not stream.isatty():
+        print(f"{what} …", file=stream, flush=True)
+        return
+    while not done.wait(0.5):
+        seconds = time.monotonic() - started
+        print(f"\r{what} … {seconds:.0f} s", end="", file=stream, flush=True)
+    print(f"\r{' ' * (len(what) + 12)}\r", end="", file=stream, flush=True)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.3f}".rstrip("0").rstrip(".")
+    return str(value)

@@ -1,0 +1,28 @@
+"""``peerd peers``: the group's roster, and the daemon's link to each."""
+
+from __future__ import annotations
+
+import argparse
+
+from peerd.cli.daemon import add_daemon_arguments, ask
+from peerd.cli.output import print_json, table
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The daemon's."""
+    add_daemon_arguments(parser)
+
+
+def main(args: argparse.Namespace) -> int:
+    """Print the table."""
+    document = ask(args, "/v1/peers")
+    if args.json:
+        print_json(document)
+        return 0
+    peers = document["peers"]
+    if not isinstance(peers, list) or not peers:
+        print("no peers")
+        return 0
+    header = list(dict.fromkeys(name for peer in peers for name in peer))
+    print(table(header, [[peer.get(name) for name in header] for peer in peers]))
+    return 0

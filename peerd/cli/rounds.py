@@ -1,0 +1,71 @@
+"""``peerd rounds [N]``: the rounds that the daemon remembers, or one of them in full."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from peerd.cli.daemon import add_daemon_arguments, ask
+from peerd.cli.output import colour, print_json, short, size, table
+
+HEADER = ("round", "outcome", "accuracy", "model", "blamed", "absent", "seconds", "bytes")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """A round's number, ``--since``, ``--limit``, and the daemon's."""
+    parser.add_argument("number", nargs="?", type=int, metavar="N", help="show this round only")
+    parser.add_argument("--since", type=int, metavar="N", help="rounds after N")
+    parser.add_argument("--limit", type=int, default=30, metavar="COUNT", help="at most so many")
+    add_daemon_arguments(parser)
+
+
+def main(args: argparse.Namespace) -> int:
+    """Print the table, or the round."""
+    if args.number is not None:
+        document = ask(args, f"/v1/rounds/{args.number}")
+        if args.json:
+            print_json(document)
+        else:
+            print("\n".join(f"{name}: {_shown(value)}" for name, value in document.items()))
+        return 0
+    since = "" if args.since is None else f"&since={args.since}"
+    document = ask(args, f"/v1/rounds?limit={args.limit}{since}")
+    if args.json:
+        print_json(document)
+        return 0
+    rounds = document["rounds"]
+    print(table(HEADER, [row(each) for each in rounds] if isinstance(rounds, list) else []))
+    return 0
+
+
+def row(record: dict[str, object]) -> tuple[object, ...]:
+    """One line of the table from a round's summary."""
+    outcome = str(record.get("outcome"))
+    reason = record.get("reason")
+    shown = outcome if not reason else f"{outcome} ({reason})"
+    sent = record.get("bytes")
+    return (
+        record.get("round"),
+        colour(shown, "green" if outcome == "completed" else "red"),
+        record.get("accuracy"),
+        short(record.get("model_hash")),
+        _names(record.get("blamed")),
+        _names(record.get("absent")),
+        record.get("seconds"),
+        size(sent) if isinstance(sent, int | float) else None,
+    )
+
+
+def _names(value: object) -> str:
+    if not isinstance(value, list) or not value:
+        return "-"
+    return ", ".join(
+        f"{short(each.get('peer'))} ({each.get('reason')})"
+        if isinstance(each, dict)
+        else short(each)
+        for each in value
+    )
+
+
+def _shown(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
