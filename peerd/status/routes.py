@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 from peerd.status.board import JsonObject, StatusBoard
 
 MAX_ROUNDS_LISTED = 1000  # rounds in one answer; ?since=N&limit=M reads on
+MAX_ROUNDS_SEARCHED = 10_000  # what the store keeps
 MAX_NUMBER_DIGITS = 18
 
 
@@ -16,12 +17,12 @@ MAX_NUMBER_DIGITS = 18
 class Views:
     """Where the answers come from. Each is called on the event loop and must be quick.
 
-    ``peers()`` → one object per roster peer; ``rounds()`` → summaries in ascending order of
-    "round"; ``round(n)`` → one round's whole record, or None.
+    ``peers()`` → one object per roster peer; ``rounds(limit)`` → the last ``limit`` summaries, in
+    ascending order of "round"; ``round(n)`` → one round's whole record, or None.
     """
 
     peers: Callable[[], Sequence[JsonObject]]
-    rounds: Callable[[], Sequence[JsonObject]]
+    rounds: Callable[[int], Sequence[JsonObject]]
     round: Callable[[int], JsonObject | None]
 
 
@@ -74,9 +75,9 @@ def _route(
 
 def _rounds(views: Views, query: dict[str, int]) -> list[JsonObject]:
     limit = min(query.get("limit", MAX_ROUNDS_LISTED), MAX_ROUNDS_LISTED)
-    rounds = views.rounds()
     if "since" not in query:
-        return list(rounds[-limit:]) if limit else []
+        return list(views.rounds(limit)) if limit else []
+    rounds = views.rounds(MAX_ROUNDS_SEARCHED)
     after = [each for each in rounds if isinstance(n := each["round"], int) and n > query["since"]]
     return after[:limit]
 

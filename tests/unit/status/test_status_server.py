@@ -27,7 +27,7 @@ from peerd.status.http import MAX_HEAD_BYTES, Deadlines
 ROUNDS = [{"round": number, "outcome": "completed"} for number in range(5)]
 VIEWS = Views(
     peers=lambda: [{"peer": "12D3KooWA", "connected": True}],
-    rounds=lambda: ROUNDS,
+    rounds=lambda limit: ROUNDS[-limit:],
     round=lambda number: ROUNDS[number] if number < len(ROUNDS) else None,
 )
 QUICK = Deadlines(request=0.2, write=0.2, heartbeat=0.05)
