@@ -1,0 +1,50 @@
+# The commands of the project. `make demo` and `make test` install what they need first.
+#
+#   make install   .venv with the peerd command in it; quick when nothing changed
+#   make demo      a swarm of real daemons on this machine, liars among them, in a few minutes
+#   make test      all tests
+#   make lint      ruff and mypy --strict
+#   make bench     what one round costs a member, a dealer and an opening
+#   make clean     everything that the above made
+
+PYTHON ?= python3
+VENV := .venv
+INSTALLED := $(VENV)/.installed
+# one BLAS thread: the tests' swarm is many processes, and the bench is stated for one thread
+ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
+
+BENCH_PEERS ?= 1000
+BENCH_PARAMS ?= 100000
+BENCH_ADVERSARY ?= 0.1
+
+.PHONY: install demo test lint bench constraints clean
+.DELETE_ON_ERROR:
+
+install: $(INSTALLED)
+
+$(INSTALLED): pyproject.toml constraints.txt scripts/install.sh
+	PYTHON="$(PYTHON)" scripts/install.sh $(VENV)
+
+demo: install
+	$(VENV)/bin/peerd demo
+
+test: install
+	$(ONE_THREAD) $(VENV)/bin/python -m pytest
+
+lint: install
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+bench: install
+	@for role in member dealer open; do \
+	    $(ONE_THREAD) $(VENV)/bin/peerd bench $$role --aggregator rsa --peers $(BENCH_PEERS) \
+	        --params $(BENCH_PARAMS) --adversary $(BENCH_ADVERSARY) --json || exit 1; \
+	done
+
+constraints: install
+	scripts/constraints.sh $(VENV)
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info demo-out .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find peerd protocols tests -name __pycache__ -type d -prune -exec rm -rf {} +
