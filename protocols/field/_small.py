@@ -1,0 +1,61 @@
+"""Primes below 2^16: exact arithmetic in float64, so that a matrix product is one BLAS call.
+
+Elements are below 2^16, hence products below 2^32 and sums of up to 2^21 of them below 2^53: every
+intermediate is an integer that float64 holds exactly, in whatever order BLAS adds.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from protocols.field.kernel import Elements, Residues
+
+MAX_TERMS = 1 << 21
+
+
+class SmallKernel:
+    """Arithmetic modulo a prime p < 2^16."""
+
+    def __init__(self, p: int) -> None:
+        if p >= 1 << 16:
+            raise ValueError(f"p = {p} is too large for the float64 kernel (below 65536)")
+        self._p = p
+
+    def _residues(self, exact: npt.NDArray[np.float64]) -> Residues:
+        """Integers in [0, 2^53) held as float64, modulo p. Overwrites ``exact``."""
+        p = float(self._p)
+        quotient = exact * (1.0 / p)
+        np.floor(quotient, out=quotient)
+        quotient *= p
+        exact -= quotient
+        # 1/p is rounded, so the quotient can be off by one next to a multiple of p.
+        exact += p * (exact < 0)
+        exact -= p * (exact >= p)
+        return exact.astype(np.uint64)
+
+    def mul(self, a: Elements, b: Elements) -> Residues:
+        product: Residues = np.multiply(a, b, dtype=np.uint64)
+        product %= np.uint64(self._p)
+        return product
+
+    def quadratic(self, c0: int, c1: int, c2: int, x: Elements) -> Residues:
+        values = x.astype(np.float64)
+        result = values * float(c2)
+        result += float(c1)
+        result *= values  # below 2^48 + 2^32: no reduction in between
+        result += float(c0)
+        return self._residues(result)
+
+    def matmul(self, a: Elements, b: Elements) -> Residues:
+        terms = a.shape[-1]
+        if terms <= MAX_TERMS:
+            return self._residues(np.matmul(a.astype(np.float64), b.astype(np.float64)))
+        head = self.matmul(a[..., :MAX_TERMS], b[..., :MAX_TERMS, :])
+        tail = self.matmul(a[..., MAX_TERMS:], b[..., MAX_TERMS:, :])
+        total: Residues = (head + tail) % np.uint64(self._p)
+        return total
+
+    def sum(self, a: Elements, axis: int) -> Residues:
+        total: Residues = np.asarray(np.sum(a, axis=axis, dtype=np.uint64))
+        return np.mod(total, np.uint64(self._p))

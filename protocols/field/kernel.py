@@ -1,0 +1,30 @@
+"""What a prime's arithmetic must offer: the interface between PrimeField and its two kernels."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Elements: TypeAlias = npt.NDArray[np.unsignedinteger[Any]]
+"""Canonical elements in any unsigned type (wide enough for p)."""
+
+Residues: TypeAlias = npt.NDArray[np.uint64]
+"""Canonical elements as results: always uint64, below p."""
+
+
+class Kernel(Protocol):
+    """Vectorised arithmetic modulo one prime. Arguments and results are canonical."""
+
+    def mul(self, a: Elements, b: Elements) -> Residues:
+        """Elementwise product, with broadcasting."""
+
+    def quadratic(self, c0: int, c1: int, c2: int, x: Elements) -> Residues:
+        """c0 + c1 x + c2 x^2, elementwise; coefficients canonical."""
+
+    def matmul(self, a: Elements, b: Elements) -> Residues:
+        """Matrix product over the last two axes, with broadcasting over the others."""
+
+    def sum(self, a: Elements, axis: int) -> Residues:
+        """Sum along an axis (at most 2^32 terms)."""

@@ -1,0 +1,157 @@
+"""Checking a dealing: by the member that it was sent to, and by whoever judges a complaint.
+
+docs/protocol.md §3. Both get the same verdict, because there is one function, pure in its bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from protocols.errors import WireError
+from protocols.field import Elements, Residues
+from protocols.hashing import DIGEST_BYTES
+from protocols.proof.challenge import draw, forms
+from protocols.proof.dealing import expand, leaf
+from protocols.proof.merkle import climb
+from protocols.proof.shape import SALT_BYTES, DealingShape
+
+Item: TypeAlias = tuple[bytes, bytes, bytes, bytes]
+"""(context, root, proof, package)."""
+
+Flags: TypeAlias = npt.NDArray[np.bool_]
+
+
+class Verdict(Enum):
+    """What a package shows about its dealer."""
+
+    VALID = "valid"
+    """It opens the root and agrees with the proof."""
+    INVALID = "invalid"
+    """It opens the root and breaks a rule: the dealer is guilty, and this package proves it."""
+    UNBOUND = "unbound"
+    """It doesn't open the root (length, salt, path): it proves nothing about anybody."""
+
+
+def check(
+    shape: DealingShape, seat: int, context: bytes, root: bytes, proof: bytes, package: bytes
+) -> Verdict:
+    """The verdict on one package: a pure function of its arguments (it judges complaints too).
+
+    A malformed ``proof`` (check_proof is false) is INVALID when the package opens the root.
+    Raises ValueError on a seat that the plan doesn't have.
+    """
+    return check_many(shape, seat, [(context, root, proof, package)])[0][0]
+
+
+def check_proof(shape: DealingShape, proof: bytes) -> bool:
+    """What a header alone shows: length and canonical elements.
+
+    The degrees and the slot condition hold by construction: D has delta + 1 coefficients, and Z is
+    published as its quotient by the polynomial that vanishes on the slots.
+    """
+    try:
+        shape.field.decode(proof, shape.proof_elements)
+    except WireError:
+        return False
+    return True
+
+
+def check_many(
+    shape: DealingShape, seat: int, items: Sequence[Item]
+) -> tuple[list[Verdict], Elements]:
+    """Verdicts on n packages for one seat, and their shares (n, L).
+
+    A row of shares is zero unless its verdict is VALID. Raises ValueError on an unknown seat.
+    """
+    if not 0 <= seat < shape.plan.committee:
+        raise ValueError(f"seat {seat} of {shape.plan.committee}")
+    verdicts = [Verdict.UNBOUND] * len(items)
+    shares = np.zeros((len(items), shape.polynomials), shape.field.dtype)
+    bound = [index for index, item in enumerate(items) if opens(shape, seat, item[1], item[3])]
+    if not bound:
+        return verdicts, shares
+    opened = [items[index] for index in bound]
+    vectors, canonical = _vectors(shape, seat, [item[3] for item in opened])
+    proofs, well_formed = _proofs(shape, [item[2] for item in opened])
+    agree = _agree(shape, seat, opened, vectors, proofs)
+    for row, index in enumerate(bound):
+        valid = bool(canonical[row] and well_formed[row] and agree[row])
+        verdicts[index] = Verdict.VALID if valid else Verdict.INVALID
+    valid_rows = canonical & well_formed & agree
+    shares[np.array(bound)[valid_rows]] = vectors[valid_rows, : shape.polynomials]
+    return verdicts, shares
+
+
+def opens(shape: DealingShape, seat: int, root: bytes, package: bytes) -> bool:
+    """Whether the package has its one possible length and its path leads to the root."""
+    if len(package) != shape.package_bytes(seat) or len(root) != DIGEST_BYTES:
+        return False
+    end = shape.content_bytes(seat)
+    content, salt = package[:end], package[end : end + SALT_BYTES]
+    return climb(leaf(seat, content, salt), seat, package[end + SALT_BYTES :]) == root
+
+
+def _vectors(shape: DealingShape, seat: int, packages: list[bytes]) -> tuple[Elements, Flags]:
+    """Vectors (n, L + 2c) of packages that open their root, and which are canonical."""
+    end = shape.content_bytes(seat)
+    if seat < shape.plan.threshold:
+        seeds = [package[:end] for package in packages]
+        return expand(shape, seeds), np.ones(len(packages), np.bool_)
+    joined = b"".join([package[:end] for package in packages])
+    return _rows(shape, joined, shape.elements)
+
+
+def _proofs(shape: DealingShape, proofs: list[bytes]) -> tuple[Elements, Flags]:
+    """Proof elements (n, all coefficients), and which proofs are well formed."""
+    blank = bytes(shape.proof_bytes)
+    right = np.array([len(proof) == shape.proof_bytes for proof in proofs], np.bool_)
+    joined = b"".join(
+        [proof if fits else blank for proof, fits in zip(proofs, right, strict=True)]
+    )
+    rows, canonical = _rows(shape, joined, shape.proof_elements)
+    return rows, canonical & right
+
+
+def _rows(shape: DealingShape, joined: bytes, width: int) -> tuple[Elements, Flags]:
+    """Rows of field elements, with those that hold a non-canonical one zeroed and flagged."""
+    rows = np.frombuffer(joined, shape.field.dtype).reshape(-1, width)
+    canonical: Flags = np.all(rows < shape.field.dtype.type(shape.field.p), axis=1)
+    if not canonical.all():
+        rows = np.where(canonical[:, None], rows, shape.field.dtype.type(0))
+    return rows, canonical
+
+
+def _agree(
+    shape: DealingShape, seat: int, items: list[Item], vectors: Elements, proofs: Elements
+) -> Flags:
+    """Whether each vector gives the values of its D and Z at the seat's point."""
+    field, count = shape.field, shape.challenges
+    challenges = draw(shape, [(context, root) for context, root, _, _ in items])
+    weight = np.broadcast_to(shape.padding_weight[seat], (len(items),))
+    shares = vectors[:, : shape.polynomials]
+    linear, slot = forms(shape, shares, weight, challenges)
+    u = vectors[:, shape.polynomials : shape.polynomials + count]
+    z = vectors[:, shape.polynomials + count :]
+    d, quotient = published(shape, seat, proofs)
+    v = shape.sharing.vanishing_at_seats[seat : seat + 1]
+    same_d: Flags = (field.add(linear, u) == d).all(axis=1)
+    same_z: Flags = (field.add(slot, z) == field.mul(quotient, v)).all(axis=1)
+    return same_d & same_z
+
+
+def published(shape: DealingShape, seat: int, proofs: Elements) -> tuple[Residues, Residues]:
+    """D and Z / V at the seat's point, from proof elements (n, all): two arrays (n, c)."""
+    sharing, count = shape.sharing, shape.challenges
+    at_seat = sharing.seat_powers[:, seat : seat + 1]
+    split = count * (sharing.degree + 1)
+    d = proofs[:, :split].reshape(-1, sharing.degree + 1)
+    quotient = proofs[:, split:].reshape(-1, sharing.quotient_terms)
+    return (
+        shape.field.matmul(d, at_seat[: sharing.degree + 1]).reshape(-1, count),
+        shape.field.matmul(quotient, at_seat[: sharing.quotient_terms]).reshape(-1, count),
+    )
