@@ -1,0 +1,117 @@
+"""The genesis as a file that people read: JSON, peers by their peer ids, hashes in hex.
+
+The canonical bytes, and with them the group id, are computed from the values and never from the
+text, so that white space and the order of keys don't matter; everything else is strict.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NoReturn
+
+from peerd.errors import GroupError, IdentityError
+from peerd.group import fields as rules
+from peerd.group.genesis import MAX_GENESIS_BYTES, Genesis
+from peerd.identity import peer_id_of, public_of
+from peerd.storage.durable import write_durably
+
+
+def save(genesis: Genesis, path: Path) -> None:
+    """Writes the file, whole or not at all. GroupError says why not."""
+    try:
+        write_durably(path, render(genesis).encode(), 0o644)
+    except OSError as error:
+        raise GroupError(f"can't write the genesis {path}: {error.strerror}") from None
+
+
+def load(path: Path) -> Genesis:
+    """The genesis in a file; GroupError names file and field. Signatures are not verified yet."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_GENESIS_BYTES + 1)
+    except OSError as error:
+        raise GroupError(
+            f"can't read the genesis {path}: {error.strerror}", "make one with 'peerd group new'"
+        ) from None
+    if len(data) > MAX_GENESIS_BYTES:
+        raise GroupError(f"{path}: more than {MAX_GENESIS_BYTES} bytes; this is no genesis")
+    try:
+        return parse(data)
+    except GroupError as error:
+        raise GroupError(f"{path}: {error.message}", error.hint) from None
+
+
+def render(genesis: Genesis) -> str:
+    """The JSON text of a genesis."""
+    content = genesis._content()
+    content["roster"] = [peer_id_of(public) for public in genesis.roster]
+    content["first_model"] = genesis.first_model.hex()
+    content["signatures"] = {
+        peer_id_of(public): genesis.signatures[public].hex()
+        for public in sorted(genesis.signatures)
+    }
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def parse(data: bytes) -> Genesis:
+    """The genesis in a JSON text. GroupError for everything else."""
+    try:
+        document = json.loads(
+            data.decode(), object_pairs_hook=_distinct, parse_constant=_no_constant
+        )
+    except UnicodeDecodeError:
+        raise GroupError("genesis: not UTF-8 text") from None
+    except json.JSONDecodeError as error:
+        raise GroupError(f"genesis: not JSON: {error.msg} at line {error.lineno}") from None
+    except RecursionError:
+        raise GroupError("genesis: nested too deep") from None
+    except ValueError:
+        raise GroupError("genesis: holds a number with too many digits") from None
+    content = dict(rules.check_mapping("the document", document))
+    signatures = rules.check_mapping("signatures", content.pop("signatures", None))
+    roster = content.get("roster")
+    if isinstance(roster, list):
+        content["roster"] = [_key(f"roster[{i}]", peer) for i, peer in enumerate(roster)]
+    if "first_model" in content:
+        content["first_model"] = _hex("first_model", content["first_model"])
+    return Genesis.from_content(
+        content,
+        {
+            _key("signatures", peer): _hex(f"signatures.{peer}", signature)
+            for peer, signature in signatures.items()
+        },
+    )
+
+
+def _key(field: str, peer: object) -> bytes:
+    try:
+        if isinstance(peer, str):
+            return public_of(peer)
+    except IdentityError:
+        pass
+    raise rules.refused(field, f"must be the peer id of an Ed25519 key, not {rules.shown(peer)}")
+
+
+def _hex(field: str, text: object) -> bytes:
+    try:
+        if isinstance(text, str) and text == text.lower().strip():
+            data = bytes.fromhex(text)
+            if data.hex() == text:
+                return data
+    except ValueError:
+        pass
+    raise rules.refused(field, f"must be lower-case hex, not {rules.shown(text)}")
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise GroupError(f"genesis: {rules.shown(twice)} appears twice")
+    return result
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise GroupError(f"genesis: {name} is no number of this format")

@@ -1,0 +1,242 @@
+"""The genesis document (docs/protocol.md §0): what a group has agreed on, once and for all.
+
+The group id is the hash of the canonical encoding of the content, without the signatures; it is
+bound into everything that is signed later. The committee plan isn't stored: it follows from the
+roster's size, β, q and e.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields, replace
+from fractions import Fraction
+from functools import cached_property
+from typing import Any
+
+from nacl.exceptions import BadSignatureError
+from nacl.signing import SigningKey, VerifyKey
+
+from peerd.errors import GroupError
+from peerd.group import fields as rules
+from peerd.identity import Identity, peer_id_of
+from protocols.errors import WireError
+from protocols.hashing import digest
+from protocols.plan import CommitteePlan, PlanError, plan_group
+from protocols.ports import SIGNATURE_BYTES
+from protocols.wire.canonical import Value, pack, unpack
+
+GENESIS_VERSION = 1
+MAX_GENESIS_BYTES = 1 << 23
+_THIRD = Fraction(1, 3)
+_SHOWN_PEERS = 5
+
+
+@dataclass(frozen=True)
+class Genesis:
+    """What a group is. Constructing one checks every field: GroupError names the bad one.
+
+    ``roster``: public keys (32 bytes), rising. ``adversary``: β. ``dropout``: q. ``absent``: e,
+    or None for the least that q asks for. ``deadlines``: milliseconds. ``parameters``: d.
+    ``first_model``: hash of the model before round 0. ``model_seed``: what the first model is
+    drawn from. ``signatures``: by public key; not part of the content, hence of the id.
+    """
+
+    name: str
+    task: str
+    task_options: dict[str, Any]
+    roster: tuple[bytes, ...]
+    aggregator: str
+    constants: dict[str, int | str]
+    adversary: Fraction
+    dropout: Fraction
+    absent: int | None
+    deadlines: dict[str, int]
+    parameters: int
+    first_model: bytes
+    model_seed: int = 0
+    version: int = GENESIS_VERSION
+    signatures: dict[bytes, bytes] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if type(self.version) is not int or self.version != GENESIS_VERSION:
+            raise GroupError(
+                f"genesis: version is {rules.shown(self.version)},"
+                f" and this peerd reads version {GENESIS_VERSION}"
+            )
+        rules.check_text("name", self.name, rules.MAX_NAME)
+        rules.check_task(self.task)
+        # Copies: whoever passed them may change its own, and the id must not follow.
+        self._own("task_options", rules.check_options(self.task_options))
+        rules.check_roster(self.roster)
+        rules.check_word("aggregator", self.aggregator)
+        self._own("constants", rules.check_constants(self.constants))
+        rules.check_rational("adversary", self.adversary, _THIRD)
+        rules.check_rational("dropout", self.dropout, Fraction(1))
+        if self.absent is not None:
+            rules.check_integer("absent", self.absent, 0, len(self.roster))
+        self._own("deadlines", rules.check_deadlines(self.deadlines))
+        rules.check_integer("parameters", self.parameters, 1, rules.MAX_PARAMETERS)
+        rules.check_hash("first_model", self.first_model)
+        rules.check_integer("model_seed", self.model_seed, 0, rules.MAX_SEED)
+        self._check_signatures()
+        self._own("signatures", dict(self.signatures))
+
+    def _own(self, name: str, value: dict[Any, Any]) -> None:
+        object.__setattr__(self, name, value)
+
+    def _check_signatures(self) -> None:
+        members = frozenset(self.roster)
+        for public, signature in self.signatures.items():
+            if public not in members:
+                raise rules.refused("signatures", "hold one by somebody who is not in the roster")
+            if not isinstance(signature, bytes) or len(signature) != SIGNATURE_BYTES:
+                raise rules.refused("signatures", f"must have {SIGNATURE_BYTES} bytes each")
+
+    @cached_property
+    def group_id(self) -> bytes:
+        """32 bytes: the hash of the content."""
+        return digest("peerd/genesis", pack(self._content()))
+
+    @cached_property
+    def plan(self) -> CommitteePlan:
+        """The committee plan that every member derives. GroupError if there is none."""
+        try:
+            return plan_group(len(self.roster), self.adversary, self.dropout, absent=self.absent)
+        except PlanError as error:
+            raise GroupError(f"genesis: no committee plan exists: {error}") from None
+
+    def index(self, public: bytes) -> int:
+        """The roster index of a member. GroupError for anybody else."""
+        try:
+            return self._indices[public]
+        except KeyError:
+            raise GroupError(
+                f"{peer_id_of(public)} is not in the roster of group {self.name!r}",
+                "use the key that the genesis names, or found another group",
+            ) from None
+
+    def encode(self) -> bytes:
+        """Canonical bytes of content and signatures, for the wire."""
+        signatures: list[Value] = [
+            [public, self.signatures[public]] for public in sorted(self.signatures)
+        ]
+        return pack({"genesis": self._content(), "signatures": signatures})
+
+    @classmethod
+    def decode(cls, data: bytes) -> Genesis:
+        """The inverse of ``encode``; GroupError for everything else."""
+        if len(data) > MAX_GENESIS_BYTES:
+            raise GroupError(f"genesis: {len(data)} bytes, more than {MAX_GENESIS_BYTES}")
+        try:
+            outer = unpack(data)
+        except WireError as error:
+            raise GroupError(f"genesis: not canonical: {error}") from None
+        if not isinstance(outer, dict) or set(outer) != {"genesis", "signatures"}:
+            raise GroupError("genesis: must hold exactly 'genesis' and 'signatures'")
+        genesis = cls.from_content(outer["genesis"], _signature_pairs(outer["signatures"]))
+        if genesis.encode() != data:
+            raise GroupError("genesis: not canonical: the signatures are out of order")
+        return genesis
+
+    @classmethod
+    def from_content(cls, content: object, signatures: dict[bytes, bytes]) -> Genesis:
+        """From the plain values of the content: rationals as text, the roster as a list."""
+        values = dict(rules.check_mapping("content", content))
+        known = {item.name for item in fields(cls)} - {"signatures"}
+        for name in values:
+            if name not in known:
+                raise rules.refused(rules.shown(name), "is an unknown field")
+        for name in sorted(known):
+            if name not in values:
+                raise rules.refused(name, "is missing")
+        for name in ("adversary", "dropout"):
+            values[name] = rules.parse_rational(name, values[name])
+        values["roster"] = rules.check_roster(values["roster"])
+        return cls(**values, signatures=signatures)
+
+    def unsigned(self) -> tuple[bytes, ...]:
+        """The members whose signature is missing, in roster order."""
+        return tuple(public for public in self.roster if public not in self.signatures)
+
+    def verify(self) -> None:
+        """GroupError unless everybody's signature is there and right, and a plan exists."""
+        wrong = [public for public in self.signatures if not self._is_signed_by(public)]
+        if wrong:
+            raise GroupError(f"genesis: not the signature of {_names(wrong)}")
+        missing = self.unsigned()
+        if missing:
+            raise GroupError(
+                f"genesis: {len(missing)} of {len(self.roster)} have not signed: {_names(missing)}",
+                "each of them runs 'peerd group sign'",
+            )
+        _ = self.plan
+
+    def _is_signed_by(self, public: bytes) -> bool:
+        try:
+            VerifyKey(public).verify(_signed_bytes(self.group_id), self.signatures[public])
+        except BadSignatureError:
+            return False
+        return True
+
+    @cached_property
+    def _indices(self) -> dict[bytes, int]:
+        return {public: index for index, public in enumerate(self.roster)}
+
+    def _content(self) -> dict[str, Any]:
+        content = {item.name: getattr(self, item.name) for item in fields(self)}
+        del content["signatures"]
+        for name in ("adversary", "dropout"):
+            content[name] = str(content[name])
+        return content | {"roster": list(self.roster)}
+
+
+def new_genesis(*, roster: Iterable[bytes], **values: Any) -> Genesis:
+    """An unsigned genesis with the roster in order. GroupError for a bad field or no plan."""
+    genesis = Genesis(roster=tuple(sorted(roster)), **values)
+    _ = genesis.plan
+    return genesis
+
+
+def sign(genesis: Genesis, identity: Identity) -> Genesis:
+    """The same genesis with the member's signature. GroupError if it isn't a member."""
+    genesis.index(identity.public)
+    key = SigningKey(identity.secret.reveal())
+    signature = key.sign(_signed_bytes(genesis.group_id)).signature
+    return replace(genesis, signatures={**genesis.signatures, identity.public: signature})
+
+
+def merge(genesis: Genesis, others: Iterable[Genesis]) -> Genesis:
+    """One genesis with everybody's valid signatures. GroupError if the contents differ."""
+    signatures = dict(genesis.signatures)
+    for other in others:
+        if other.group_id != genesis.group_id:
+            raise GroupError(
+                f"these are two groups: {genesis.group_id.hex()[:16]}… and"
+                f" {other.group_id.hex()[:16]}…",
+                "sign copies of one genesis",
+            )
+        for public, signature in other.signatures.items():
+            if public not in signatures or not genesis._is_signed_by(public):
+                signatures[public] = signature
+    return replace(genesis, signatures=signatures)
+
+
+def _signed_bytes(group_id: bytes) -> bytes:
+    return digest("peerd/genesis signature", group_id)
+
+
+def _signature_pairs(value: object) -> dict[bytes, bytes]:
+    pairs: dict[bytes, bytes] = {}
+    for pair in value if isinstance(value, list) else [None]:
+        match pair:
+            case [bytes() as public, bytes() as signature] if public not in pairs:
+                pairs[public] = signature
+            case _:
+                raise rules.refused("signatures", "must be distinct pairs of key and signature")
+    return pairs
+
+
+def _names(peers: Iterable[bytes]) -> str:
+    names = [peer_id_of(public) for public in peers]
+    more = len(names) - _SHOWN_PEERS
+    return ", ".join(names[:_SHOWN_PEERS]) + (f" and {more} more" if more > 0 else "")

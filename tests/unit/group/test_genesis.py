@@ -1,0 +1,309 @@
+"""The genesis document: its id, its fields, its signatures, its file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from peerd.errors import GroupError
+from peerd.group import DEADLINES, Genesis, document, load, merge, new_genesis, save, sign
+from peerd.identity import Identity
+
+MEMBERS = [Identity(bytes([index]) * 32) for index in range(8)]
+STRANGER = Identity(b"s" * 32)
+VALUES: dict[str, Any] = {
+    "name": "spring",
+    "task": "peerd.tasks.digits:Digits",
+    "task_options": {"hidden": 32, "schema": {"columns": ["a", "b"], "scale": "1/3"}},
+    "aggregator": "rsa",
+    "constants": {"lambda": "1/100", "bits": 1},
+    "adversary": Fraction(1, 4),
+    "dropout": Fraction(0),
+    "absent": None,
+    "deadlines": dict.fromkeys(DEADLINES, 2000),
+    "parameters": 2410,
+    "first_model": bytes(range(32)),
+    "model_seed": 7,
+}
+
+
+def genesis(**changes: Any) -> Genesis:
+    return new_genesis(roster=[peer.public for peer in MEMBERS], **{**VALUES, **changes})
+
+
+def signed() -> Genesis:
+    result = genesis()
+    for peer in MEMBERS:
+        result = sign(result, peer)
+    return result
+
+
+def test_the_id_is_pinned() -> None:
+    """Changing this value splits every group from its past: raise the version instead."""
+    assert genesis().group_id.hex() == PINNED
+
+
+def test_the_roster_is_put_in_order() -> None:
+    reverse = new_genesis(roster=[peer.public for peer in reversed(MEMBERS)], **VALUES)
+    assert reverse.roster == tuple(sorted(peer.public for peer in MEMBERS))
+    assert reverse.group_id == genesis().group_id
+    assert [reverse.index(public) for public in reverse.roster] == list(range(8))
+
+
+CHANGES: dict[str, Any] = {
+    "name": "autumn",
+    "task": "peerd.tasks.table:Table",
+    "task_options": {"hidden": 33},
+    "aggregator": "clipping",
+    "constants": {"lambda": "1/101"},
+    "adversary": Fraction(1, 8),
+    "dropout": Fraction(1, 100),
+    "absent": 0,
+    "deadlines": {**VALUES["deadlines"], "open": 2001},
+    "parameters": 2411,
+    "first_model": bytes(32),
+    "model_seed": 8,
+}
+
+
+@pytest.mark.parametrize("name", sorted(CHANGES))
+def test_every_field_is_in_the_id(name: str) -> None:
+    assert set(CHANGES) == set(VALUES)
+    assert genesis(**{name: CHANGES[name]}).group_id != genesis().group_id
+
+
+def test_signatures_are_not_in_the_id() -> None:
+    assert signed().group_id == genesis().group_id
+
+
+def test_the_callers_tables_are_copied() -> None:
+    options = {"hidden": [1]}
+    made = genesis(task_options=options)
+    before = made.encode()
+    options["hidden"].append(2)
+    assert made.encode() == before
+
+
+def test_everybody_has_signed() -> None:
+    signed().verify()
+    assert signed().unsigned() == ()
+
+
+def test_verify_names_who_has_not_signed() -> None:
+    part = genesis()
+    for peer in MEMBERS[:-1]:
+        part = sign(part, peer)
+    assert part.unsigned() == (MEMBERS[-1].public,)
+    with pytest.raises(GroupError, match=f"1 of 8 have not signed: {MEMBERS[-1].peer_id}"):
+        part.verify()
+    with pytest.raises(GroupError, match="3 more"):
+        genesis().verify()
+
+
+def test_a_strangers_signature_is_refused() -> None:
+    with pytest.raises(GroupError, match=f"{STRANGER.peer_id} is not in the roster"):
+        sign(genesis(), STRANGER)
+    with pytest.raises(GroupError, match="not in the roster"):
+        replace(genesis(), signatures={STRANGER.public: bytes(64)})
+
+
+def test_a_wrong_signature_names_its_peer() -> None:
+    whole = signed()
+    other = sign(genesis(name="autumn"), MEMBERS[2])
+    public = MEMBERS[2].public
+    bad = replace(whole, signatures={**whole.signatures, public: other.signatures[public]})
+    with pytest.raises(GroupError, match=f"not the signature of {MEMBERS[2].peer_id}"):
+        bad.verify()
+
+
+def test_merge_collects_signatures() -> None:
+    parts = [sign(genesis(), peer) for peer in MEMBERS]
+    merged = merge(genesis(), parts)
+    merged.verify()
+    assert merged.encode() == signed().encode()
+
+
+def test_merge_prefers_a_signature_that_verifies() -> None:
+    spoiled = replace(genesis(), signatures={MEMBERS[0].public: bytes(64)})
+    good = sign(genesis(), MEMBERS[0])
+    for first, second in ((spoiled, good), (good, spoiled)):
+        assert merge(first, [second]).signatures == good.signatures
+
+
+def test_merge_refuses_another_group() -> None:
+    with pytest.raises(GroupError, match="these are two groups"):
+        merge(genesis(), [genesis(name="autumn")])
+
+
+def test_a_plan_must_exist() -> None:
+    with pytest.raises(GroupError, match="no committee plan exists"):
+        genesis(absent=3)
+    assert genesis().plan.committee == 8
+
+
+REFUSED: list[tuple[str, Any, str]] = [
+    ("version", 2, "this peerd reads version 1"),
+    ("version", True, "this peerd reads version 1"),
+    ("name", "", "name must be 1…64"),
+    ("name", "a" * 65, "name must be 1…64"),
+    ("name", "a\nb", "name must be 1…64"),
+    ("name", 5, "name must be text"),
+    ("task", "../evil:Task", "task must look like"),
+    ("task", "a.b:C()", "task must look like"),
+    ("task_options", [], "task_options must be a table"),
+    ("task_options", {"rate": {"x": 0.5}}, r"task_options.rate.x is a float"),
+    ("task_options", {"x": b"1"}, "task_options.x must be"),
+    ("task_options", {"x": 1 << 64}, "task_options.x must be in"),
+    ("task_options", {"x": "\ud800"}, "task_options.x holds half a character"),
+    ("task_options", {"\ud800": 1}, "task_options holds half a character"),
+    ("task_options", {"x": "y" * (1 << 20)}, "task_options has more than"),
+    ("task_options", {"x": [[[[[[]]]]]]}, "nests more than 5 deep"),
+    ("aggregator", "RSA", "aggregator must be a lower-case word"),
+    ("constants", {"lambda": 0.01}, "constants.lambda must be an integer or text"),
+    ("constants", {"lambda": True}, "constants.lambda must be an integer or text"),
+    ("constants", {"x": "y" * 257}, "constants.x must be"),
+    ("constants", {str(i): i for i in range(65)}, "constants has more than 64"),
+    ("adversary", 0.1, "adversary must be a rational"),
+    ("adversary", Fraction(1, 3), "adversary must be at least 0 and below 1/3"),
+    ("adversary", Fraction(-1, 9), "adversary must be at least 0"),
+    ("adversary", Fraction(1, 10**40), "adversary is no rational"),
+    ("dropout", Fraction(1), "dropout must be at least 0 and below 1"),
+    ("absent", -1, "absent must be in 0…8"),
+    ("absent", 9, "absent must be in 0…8"),
+    ("absent", False, "absent must be an integer"),
+    ("deadlines", {}, "deadlines.commit is missing"),
+    ("deadlines", {**VALUES["deadlines"], "nap": 200}, "deadlines.nap is unknown"),
+    ("deadlines", {**VALUES["deadlines"], "deal": 99}, "deadlines.deal must be in 100…"),
+    ("deadlines", {**VALUES["deadlines"], "deal": 1e3}, "deadlines.deal must be an integer"),
+    ("deadlines", {**VALUES["deadlines"], "deal": 86_400_001}, "deadlines.deal must be in"),
+    ("parameters", 0, "parameters must be in 1…1000000000"),
+    ("parameters", 10**9 + 1, "parameters must be in"),
+    ("first_model", bytes(31), "first_model must be a hash of 32 bytes"),
+    ("first_model", "00" * 32, "first_model must be a hash of 32 bytes"),
+    ("model_seed", -1, "model_seed must be in"),
+    ("roster", (), "roster must name 4…5000 peers"),
+    ("roster", (b"x" * 31,) * 4, r"roster\[0\] is not an Ed25519 public key"),
+    ("roster", (bytes(32), *genesis().roster), r"roster\[0\] is not an Ed25519 public key"),
+    ("roster", genesis().roster[::-1], r"roster\[1\] is out of order"),
+    ("roster", (genesis().roster[0], *genesis().roster), r"roster\[1\] appears twice"),
+    ("signatures", {MEMBERS[0].public: b"short"}, "signatures must have 64 bytes"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "line"), REFUSED)
+def test_a_bad_field_is_named(name: str, value: Any, line: str) -> None:
+    with pytest.raises(GroupError, match=line) as caught:
+        replace(genesis(), **{name: value})
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 250
+
+
+def test_binary_round_trip() -> None:
+    for one in (genesis(), signed()):
+        assert Genesis.decode(one.encode()) == one
+
+
+@given(st.data())
+@settings(max_examples=60, deadline=None)
+def test_no_changed_byte_decodes_to_the_same_genesis(data: st.DataObject) -> None:
+    encoded = bytearray(SIGNED_BYTES)
+    position = data.draw(st.integers(0, len(encoded) - 1))
+    encoded[position] ^= data.draw(st.integers(1, 255))
+    try:
+        other = Genesis.decode(bytes(encoded))
+    except GroupError:
+        return
+    assert other.encode() == bytes(encoded) != SIGNED_BYTES
+    with pytest.raises(GroupError):
+        other.verify()
+
+
+@given(st.binary(max_size=64) | st.integers(0, 400).map(lambda cut: SIGNED_BYTES[:cut]))
+def test_other_bytes_are_refused_with_one_error(data: bytes) -> None:
+    with pytest.raises(GroupError):
+        Genesis.decode(data)
+
+
+def test_file_round_trip(tmp_path: Path) -> None:
+    path = tmp_path / "genesis.json"
+    save(signed(), path)
+    assert load(path) == signed()
+    assert load(path).group_id.hex() == PINNED
+    assert [child.name for child in tmp_path.iterdir()] == ["genesis.json"]
+
+
+def test_layout_of_the_text_does_not_matter() -> None:
+    text = json.loads(document.render(signed()))
+    shuffled = json.dumps(dict(reversed(text.items())), separators=(",", ":"))
+    assert document.parse(shuffled.encode()) == signed()
+
+
+def edited(change: Callable[[dict[str, Any]], object]) -> bytes:
+    content = json.loads(document.render(signed()))
+    change(content)
+    return json.dumps(content).encode()
+
+
+TEXTS: list[tuple[bytes, str]] = [
+    (b"", "not JSON"),
+    (b"\xff", "not UTF-8"),
+    (b"[" * 100_000, "nested too deep|not JSON"),
+    (b"[]", "must be a table"),
+    (b'{"name": "a", "name": "b"}', "'name' appears twice"),
+    (b'{"name": NaN}', "NaN is no number"),
+    (b'{"parameters": ' + b"1" * 5000 + b"}", "too many digits"),
+    (edited(lambda c: c.pop("dropout")), "dropout is missing"),
+    (edited(lambda c: c.pop("signatures")), "signatures must be a table"),
+    (edited(lambda c: c.update(colour=1)), "'colour' is an unknown field"),
+    (edited(lambda c: c.update(adversary=0.25)), "adversary must be a rational"),
+    (edited(lambda c: c.update(adversary="2/8")), "adversary must be in lowest terms"),
+    (edited(lambda c: c.update(adversary="1e-1")), "adversary is no rational"),
+    (edited(lambda c: c.update(roster="all")), "roster must be a list"),
+    (edited(lambda c: c["roster"].append("12D3")), r"roster\[8\] must be the peer id"),
+    (edited(lambda c: c["roster"].reverse()), r"roster\[1\] is out of order"),
+    (edited(lambda c: c.update(first_model="00")), "first_model must be a hash"),
+    (edited(lambda c: c.update(first_model="AB" * 32)), "first_model must be lower-case hex"),
+    (edited(lambda c: c.update(first_model="ab " * 32)), "first_model must be lower-case hex"),
+    (edited(lambda c: c["signatures"].update({MEMBERS[0].peer_id: 1})), "lower-case hex"),
+    (edited(lambda c: c["signatures"].update(me="00")), "signatures must be the peer id"),
+    (edited(lambda c: c["task_options"].update(x=0.5)), "task_options.x is a float"),
+]
+
+
+@pytest.mark.parametrize(("text", "line"), TEXTS)
+def test_a_bad_file_is_refused_with_one_line(tmp_path: Path, text: bytes, line: str) -> None:
+    path = tmp_path / "genesis.json"
+    path.write_bytes(text)
+    with pytest.raises(GroupError, match=line) as caught:
+        load(path)
+    assert str(caught.value).startswith(str(path))
+    assert str(caught.value).isprintable()
+
+
+def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(GroupError, match="peerd group new"):
+        load(tmp_path / "none")
+
+
+def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
+    with (tmp_path / "huge").open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(GroupError, match="this is no genesis"):
+        load(tmp_path / "huge")
+
+
+def test_saving_where_one_cannot(tmp_path: Path) -> None:
+    with pytest.raises(GroupError, match="can't write the genesis"):
+        save(genesis(), tmp_path / "no" / "where")
+
+
+SIGNED_BYTES = signed().encode()
+PINNED = "64cc42c13a58b6055d756698d573ac194082c145674187c4063be3a88a7f4d04"
