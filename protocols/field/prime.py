@@ -106,7 +106,7 @@ class PrimeField:
 
     def encode(self, a: Elements) -> bytes:
         """Canonical little-endian bytes, row by row. Raises ValueError on an element >= p."""
-        if a.size and int(a.max()) >= self.p:
+        if not self.canonical(a):
             raise ValueError(f"an element is not below p = {self.p}")
         return np.ascontiguousarray(a, dtype=self.dtype).tobytes()
 
@@ -121,9 +121,9 @@ class PrimeField:
             raise WireError(f"a field element is not below p = {self.p}")
         return elements
 
-    def canonical(self, raw: Elements) -> bool:
-        """Whether every word is below p."""
-        return bool(np.all(raw < self.dtype.type(self.p)))
+    def canonical(self, a: Elements) -> bool:
+        """Whether every element, of any unsigned type, is below p."""
+        return a.size == 0 or int(a.max()) < self.p
 
     # sampling
 

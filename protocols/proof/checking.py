@@ -110,9 +110,7 @@ def _proofs(shape: DealingShape, proofs: list[bytes]) -> tuple[Elements, Flags]:
     """Proof elements (n, all coefficients), and which proofs are well formed."""
     blank = bytes(shape.proof_bytes)
     right = np.array([len(proof) == shape.proof_bytes for proof in proofs], np.bool_)
-    joined = b"".join(
-        [proof if fits else blank for proof, fits in zip(proofs, right, strict=True)]
-    )
+    joined = b"".join([proof if fits else blank for proof, fits in zip(proofs, right, strict=True)])
     rows, canonical = _rows(shape, joined, shape.proof_elements)
     return rows, canonical & right
 

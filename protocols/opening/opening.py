@@ -1,0 +1,145 @@
+"""Opening the sum from the members' words, with liars found and absent members left out.
+
+docs/protocol.md §6. Decoding every coordinate would cost L decodings. Instead, all coordinates of
+each word are collapsed by a few random weights, drawn from ``entropy`` after the words arrived;
+the collapsed words are again Reed-Solomon words of the same code, and a wrong word is wrong in
+each of them except with probability 1/p. Liars are located there, erased, and all columns are
+interpolated from good words by one matrix product.
+
+Error: a wrong word of any one member passes all projections with probability at most 2^-64, so a
+whole opening goes wrong with at most m 2^-64 < 2^-54, over entropy that the liars did not know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from protocols.errors import ProtocolError
+from protocols.field import Elements, Residues
+from protocols.field.polynomial import interpolation, powers
+from protocols.hashing import Xof
+from protocols.opening.decoding import decode_word
+from protocols.opening.polynomials import values_of
+from protocols.proof.shape import DealingShape
+
+MIN_PROJECTIONS = 4
+PROJECTION_BITS = 64
+MIN_ENTROPY_BYTES = 16
+
+
+class Undecodable(ProtocolError):
+    """Too few words agree: more liars or absent members than the plan tolerates."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The opened sum.
+
+    ``polynomials`` (L, delta + 1) coefficients; ``values`` (|v|,) integers in [0, p); ``liars``
+    the seats whose word is off, each with its first wrong coordinate, by seat.
+    """
+
+    polynomials: Residues
+    values: npt.NDArray[np.int64]
+    liars: tuple[tuple[int, int], ...]
+
+
+def projections(p: int) -> int:
+    """How many projections make 1/p^q at most 2^-64, and never fewer than 4."""
+    count = MIN_PROJECTIONS
+    while p**count < 1 << PROJECTION_BITS:
+        count += 1
+    return count
+
+
+def open_sum(shape: DealingShape, words: Mapping[int, Elements], entropy: bytes) -> Opened:
+    """Opens the sum from words (L,) by seat.
+
+    ``entropy``: at least 16 private random bytes, drawn after the words were received. Raises
+    Undecodable, which blames nobody, unless delta + t + 1 words agree within decoding radius.
+    """
+    if len(entropy) < MIN_ENTROPY_BYTES:
+        raise ValueError(f"{len(entropy)} bytes of entropy; it takes {MIN_ENTROPY_BYTES}")
+    seats = _sorted_seats(shape, words)
+    matrix = np.stack([words[seat] for seat in seats])
+    good, inverse = _locate(shape, seats, _project(shape, matrix, entropy))
+    base = matrix[good[: shape.sharing.degree + 1]]
+    polynomials = shape.field.matmul(np.ascontiguousarray(base.T), inverse)
+    liars = np.setdiff1d(np.arange(len(seats)), good)
+    return Opened(
+        polynomials,
+        values_of(shape, polynomials),
+        _first_wrong(shape, polynomials, seats[liars], matrix[liars]),
+    )
+
+
+def _sorted_seats(shape: DealingShape, words: Mapping[int, Elements]) -> npt.NDArray[np.int64]:
+    for seat, word in words.items():
+        if not 0 <= seat < shape.plan.committee:
+            raise ValueError(f"seat {seat} of {shape.plan.committee}")
+        if word.shape != (shape.polynomials,) or not shape.field.canonical(word):
+            raise ValueError(f"the word of seat {seat} was not made by decode_words")
+    _require_agreement(shape, len(words))
+    return np.array(sorted(words), np.int64)
+
+
+def _require_agreement(shape: DealingShape, agreeing: int) -> None:
+    needed = shape.sharing.degree + shape.plan.threshold + 1
+    if agreeing < needed:
+        raise Undecodable(f"only {agreeing} words can agree; opening takes {needed}")
+
+
+def _project(shape: DealingShape, matrix: Elements, entropy: bytes) -> Residues:
+    """Collapsed words, shape (projections, words)."""
+    count = projections(shape.field.p)
+    weights = shape.field.sample(
+        Xof("peerd/opening/projection", entropy), shape.polynomials * count
+    )
+    return shape.field.matmul(matrix, weights.reshape(shape.polynomials, count)).T
+
+
+def _locate(
+    shape: DealingShape, seats: npt.NDArray[np.int64], projected: Residues
+) -> tuple[npt.NDArray[np.int64], Residues]:
+    """Rows whose collapsed words all lie on codewords, and what interpolates the first of them.
+
+    Raises Undecodable. Each pass erases at least one row: a projection that is not a codeword
+    differs somewhere from the one that it decodes to.
+    """
+    field, terms = shape.field, shape.sharing.degree + 1
+    points = shape.sharing.seats[seats]
+    good = np.arange(len(seats))
+    while True:
+        inverse = interpolation(field, points[good[:terms]])
+        coefficients = field.matmul(projected[:, good[:terms]], inverse)
+        fitted = field.matmul(coefficients, powers(field, points[good], terms))
+        off = np.flatnonzero((fitted != projected[:, good]).any(axis=1))
+        if not len(off):
+            return good, inverse
+        word = projected[off[0]]
+        polynomial = decode_word(field, points[good], word[good], terms - 1)
+        if polynomial is None:
+            raise Undecodable("the words agree on no sum: more of them are wrong than can be found")
+        values = field.matmul(polynomial[None, :], powers(field, points[good], terms))[0]
+        good = good[values == word[good]]
+        _require_agreement(shape, len(good))
+
+
+def _first_wrong(
+    shape: DealingShape,
+    polynomials: Residues,
+    seats: npt.NDArray[np.int64],
+    matrix: Elements,
+) -> tuple[tuple[int, int], ...]:
+    """(seat, first coordinate off the polynomials) for each liar."""
+    right = shape.field.matmul(
+        polynomials, powers(shape.field, shape.sharing.seats[seats], shape.sharing.degree + 1)
+    ).T
+    wrong = right != matrix
+    return tuple(
+        (int(seat), int(np.flatnonzero(row)[0])) for seat, row in zip(seats, wrong, strict=True)
+    )

@@ -1,0 +1,106 @@
+"""Words: one member's share of the sum, its bytes and the Merkle tree over its coordinates.
+
+docs/protocol.md §6. Member j's word is S_j = sum of share_ij over the cohort D, one element per
+polynomial. It travels under a signed root, so that one coordinate with its path, against the
+certified polynomials, is evidence of a wrong opening.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from protocols.errors import WireError
+from protocols.field import Elements, Residues
+from protocols.hashing import DIGEST_BYTES, digest
+from protocols.proof.merkle import MerkleTree, climb, depth
+from protocols.proof.shape import DealingShape
+
+CHUNK_ELEMENTS = 256
+"""Coordinates under one leaf. One leaf a coordinate would make hashing dearer than decoding."""
+
+
+def sum_shares(shape: DealingShape, shares: Elements) -> Residues:
+    """S_j, shape (L,), from the cohort's shares (dealers, L)."""
+    if shares.ndim != 2 or shares.shape[1] != shape.polynomials:
+        raise ValueError(f"shares of shape {shares.shape}; the shape says (n, {shape.polynomials})")
+    return shape.field.sum(shares, axis=0)
+
+
+def word_bytes(shape: DealingShape) -> int:
+    """Bytes of an encoded word: L elements."""
+    return shape.polynomials * shape.field.element_bytes
+
+
+def encode_words(shape: DealingShape, words: Elements) -> bytes:
+    """The canonical bytes of one member's word (L,)."""
+    if words.shape != (shape.polynomials,):
+        raise ValueError(f"a word has shape ({shape.polynomials},), not {words.shape}")
+    return shape.field.encode(words)
+
+
+def decode_words(shape: DealingShape, data: bytes) -> Elements:
+    """One member's word (L,). Raises WireError on a wrong length or an element >= p."""
+    return shape.field.decode(data, shape.polynomials)
+
+
+def word_root(shape: DealingShape, words: Elements) -> bytes:
+    """The Merkle root over a word's coordinates, CHUNK_ELEMENTS to a leaf."""
+    return _tree(shape, words).root
+
+
+def word_path(shape: DealingShape, words: Elements, index: int) -> bytes:
+    """The opening of coordinate ``index``: its chunk's bytes, then the siblings."""
+    return word_paths(shape, words, [index])[0]
+
+
+def word_paths(shape: DealingShape, words: Elements, indices: Sequence[int]) -> list[bytes]:
+    """Openings of several coordinates, from one tree. Raises IndexError."""
+    tree, data = _tree(shape, words), encode_words(shape, words)
+    paths = []
+    for index in indices:
+        if not 0 <= index < shape.polynomials:
+            raise IndexError(f"coordinate {index} of {shape.polynomials}")
+        chunk = index // CHUNK_ELEMENTS
+        window = _window(shape, chunk)
+        paths.append(data[window] + tree.path(chunk))
+    return paths
+
+
+def word_path_bytes(shape: DealingShape, index: int) -> int:
+    """Bytes of ``word_path`` for a coordinate."""
+    window = _window(shape, index // CHUNK_ELEMENTS)
+    return window.stop - window.start + DIGEST_BYTES * depth(_chunks(shape))
+
+
+def verify_word(shape: DealingShape, root: bytes, index: int, value: int, path: bytes) -> bool:
+    """Whether ``value`` is coordinate ``index`` of the word under ``root``. Never raises."""
+    if not 0 <= index < shape.polynomials or len(path) != word_path_bytes(shape, index):
+        return False
+    chunk, offset = divmod(index, CHUNK_ELEMENTS)
+    window = _window(shape, chunk)
+    size = window.stop - window.start
+    data, siblings = path[:size], path[size:]
+    try:
+        elements = shape.field.decode(data, size // shape.field.element_bytes)
+    except WireError:
+        return False
+    return int(elements[offset]) == value and climb(_leaf(data), chunk, siblings) == root
+
+
+def _chunks(shape: DealingShape) -> int:
+    return -(-shape.polynomials // CHUNK_ELEMENTS)
+
+
+def _window(shape: DealingShape, chunk: int) -> slice[int, int, None]:
+    """The chunk's bytes in the encoded word."""
+    size = CHUNK_ELEMENTS * shape.field.element_bytes
+    return slice(chunk * size, min((chunk + 1) * size, word_bytes(shape)))
+
+
+def _tree(shape: DealingShape, words: Elements) -> MerkleTree:
+    data = encode_words(shape, words)
+    return MerkleTree([_leaf(data[_window(shape, chunk)]) for chunk in range(_chunks(shape))])
+
+
+def _leaf(chunk: bytes) -> bytes:
+    return digest("peerd/opening/word", chunk)
