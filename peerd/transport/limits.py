@@ -1,0 +1,60 @@
+"""Every bound of the transport, with its name.
+
+Whatever a peer can make grow (a connection, a stream, a frame, a queue) stops at one of these.
+Sizes are in bytes, times in seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class MuxLimits:
+    """Bounds of one connection."""
+
+    streams: int = 64  # open streams that the other side started
+    window: int = 256 * 1024  # unread bytes per stream; the yamux default, and enforced
+    queue: int = 256 * 1024  # bytes waiting for the socket before writers have to wait
+    control: int = 64 * 1024  # replies owed to a peer that doesn't read them
+    heartbeat: float = 2.0  # between two pings
+    silent_heartbeats: int = 3  # heartbeats without a byte from the peer: it is dead
+    write_stall: float = 20.0  # one 64 KiB write that the socket doesn't take
+    linger: float = 20.0  # half-closed by us, and the peer doesn't close its side
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of one daemon's network. The defaults suit a few hundred peers."""
+
+    mux: MuxLimits = field(default_factory=MuxLimits)
+
+    # connections
+    pending_handshakes: int = 64
+    pending_handshakes_per_address: int = 16
+    handshake: float = 10.0
+    dial: float = 5.0
+    addresses_per_peer: int = 8
+    connections_per_peer: int = 4  # a moment's duplicates of a simultaneous dial
+    backoff_first: float = 0.5
+    backoff_last: float = 15.0
+    passive_wait: float = 3.0  # how long the peer with the larger key waits to be dialled
+
+    # frames
+    max_frame: int = 64 * 1024 * 1024
+    control_frame: int = 64 * 1024  # larger frames take the bulk lane
+    outbox_bytes: int = 256 * 1024 * 1024  # per peer; the oldest frame goes first
+    outbox_frames: int = 65_536  # per peer
+    stall: float = 60.0  # no progress of a frame, in either direction
+    slowest: int = 16 * 1024  # bytes per second below which a frame is given up
+
+    # requests
+    request_bytes: int = 1024 * 1024
+    response_bytes: int = 64 * 1024 * 1024
+    requests_per_peer: int = 8
+    request_read: float = 10.0
+    request_handler: float = 60.0
+    library_handler: float = 30.0  # a stream of libp2p's own protocols
+
+
+DEFAULT_LIMITS = Limits()

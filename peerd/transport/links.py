@@ -1,0 +1,171 @@
+"""Who is connected: one link per roster member, and which of its connections counts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+import trio
+from libp2p.abc import INetConn
+from libp2p.network.connection.swarm_connection import SwarmConn
+from libp2p.rcmgr import Direction
+
+from peerd.transport.names import public_key, short
+from peerd.transport.repairs.yamux import StrictYamux
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What the status shows about one peer. ``rtt`` in seconds, ``last_seen`` in Unix time."""
+
+    peer: bytes
+    address: str
+    connected: bool
+    bytes_in: int
+    bytes_out: int
+    rtt: float | None
+    last_seen: float | None
+    queued_bytes: int
+    dropped_frames: int
+
+
+class PeerLink:
+    """The connections to one peer."""
+
+    def __init__(self, us: bytes, peer: bytes) -> None:
+        self.peer = peer
+        self._us = us
+        self._connections: list[INetConn] = []
+        self._past_in = 0
+        self._past_out = 0
+        self._past_seen: float | None = None
+        self.address = ""
+        self._changed = trio.Event()
+
+    @property
+    def connection(self) -> INetConn | None:
+        """The connection in use, or None."""
+        return self._connections[-1] if self._connections else None
+
+    def is_connected(self) -> bool:
+        return bool(self._connections)
+
+    async def wait_until(self, connected: bool) -> None:
+        while self.is_connected() is not connected:
+            await self._changed.wait()
+
+    def add(self, connection: INetConn) -> list[INetConn]:
+        """Takes note of a connection. Those that are now superfluous, for the caller to close.
+
+        After a simultaneous dial both sides keep the connection that the smaller key opened, and
+        of two that the same side opened the newer one (the older is half-dead).
+        """
+        self._connections.append(connection)
+        best = max(
+            range(len(self._connections)),
+            key=lambda index: (self._by_smaller_key(self._connections[index]), index),
+        )
+        keep = self._connections.pop(best)
+        superfluous = self._connections
+        self._connections = [keep]
+        for other in superfluous:
+            self._count_past(other)
+        remote = _muxed(keep).get_remote_address()
+        self.address = f"{remote[0]}:{remote[1]}" if remote else ""
+        self._notify()
+        return superfluous
+
+    def remove(self, connection: INetConn) -> None:
+        if connection in self._connections:
+            self._connections.remove(connection)
+            self._count_past(connection)
+            self._notify()
+
+    def _by_smaller_key(self, connection: INetConn) -> bool:
+        assert isinstance(connection, SwarmConn)
+        opened_by_us = connection.direction is Direction.OUTBOUND
+        return opened_by_us is (self._us < self.peer)
+
+    def _count_past(self, connection: INetConn) -> None:
+        muxed = _muxed(connection)
+        self._past_in += muxed.bytes_in
+        self._past_out += muxed.bytes_out
+        self._past_seen = muxed.last_heard
+
+    def _notify(self) -> None:
+        self._changed.set()
+        self._changed = trio.Event()
+
+    def view(self, queued_bytes: int, dropped_frames: int) -> Link:
+        muxed = _muxed(self.connection) if self.connection is not None else None
+        heard = muxed.last_heard if muxed else self._past_seen
+        return Link(
+            peer=self.peer,
+            address=self.address,
+            connected=self.is_connected(),
+            bytes_in=self._past_in + (muxed.bytes_in if muxed else 0),
+            bytes_out=self._past_out + (muxed.bytes_out if muxed else 0),
+            rtt=muxed.rtt if muxed else None,
+            last_seen=None if heard is None else time.time() - (trio.current_time() - heard),
+            queued_bytes=queued_bytes,
+            dropped_frames=dropped_frames,
+        )
+
+
+class LinkTable:
+    """A libp2p notifee that keeps the links of the whole roster."""
+
+    def __init__(self, us: bytes, peers: list[bytes]) -> None:
+        self.links = {peer: PeerLink(us, peer) for peer in peers}
+        self.on_change: Callable[[bytes, bool], None] | None = None
+
+    async def connected(self, network: object, conn: INetConn) -> None:
+        link = self._link(conn)
+        if link is None:  # can't pass the gate; if it does, it is not ours to use
+            await conn.close()
+            return
+        before = link.is_connected()
+        superfluous = link.add(conn)
+        if not before:
+            self._tell(link.peer, True)
+        for other in superfluous:
+            await other.close()
+
+    async def disconnected(self, network: object, conn: INetConn) -> None:
+        link = self._link(conn)
+        if link is None or not link.is_connected():
+            return
+        link.remove(conn)
+        if not link.is_connected():
+            log.info("peer lost", peer=short(link.peer), reason=_muxed(conn).ended_because)
+            self._tell(link.peer, False)
+
+    async def opened_stream(self, network: object, stream: object) -> None:
+        """Part of libp2p's interface; streams are nobody's business here."""
+
+    async def closed_stream(self, network: object, stream: object) -> None:
+        """Part of libp2p's interface."""
+
+    async def listen(self, network: object, multiaddr: object) -> None:
+        """Part of libp2p's interface."""
+
+    async def listen_close(self, network: object, multiaddr: object) -> None:
+        """Part of libp2p's interface."""
+
+    def _link(self, conn: INetConn) -> PeerLink | None:
+        public = public_key(conn.muxed_conn.peer_id)
+        return None if public is None else self.links.get(public)
+
+    def _tell(self, peer: bytes, connected: bool) -> None:
+        if self.on_change is not None:
+            self.on_change(peer, connected)
+
+
+def _muxed(connection: INetConn) -> StrictYamux:
+    muxed = connection.muxed_conn
+    assert isinstance(muxed, StrictYamux)  # no other muxer is registered
+    return muxed

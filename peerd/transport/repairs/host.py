@@ -1,0 +1,122 @@
+"""A libp2p host with nothing on it that we don't need.
+
+No identify (what it would tell is in the roster and the address book), no holepunching, no
+default resource manager, no TLS, SECIO or plaintext: Noise and yamux over TCP, and the handlers
+that are registered. Every handler has a deadline (fault 38).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import trio
+from libp2p.abc import INetStream
+from libp2p.crypto.ed25519 import create_new_key_pair
+from libp2p.custom_types import StreamHandlerFn, TProtocol
+from libp2p.host.basic_host import BasicHost
+from libp2p.host.ping import ID as PING
+from libp2p.host.ping import PingService
+from libp2p.peer.id import ID
+from libp2p.protocol_muxer.multiselect import Multiselect
+from libp2p.protocol_muxer.multiselect_communicator import MultiselectCommunicator
+from libp2p.security.noise.transport import PROTOCOL_ID as NOISE
+from libp2p.stream_muxer.yamux.yamux import PROTOCOL_ID as YAMUX
+from libp2p.transport.upgrader import TransportUpgrader
+
+from peerd.transport.errors import Unreachable
+from peerd.transport.limits import Limits
+from protocols.secret import Secret
+
+from . import assert_library_version
+from .gate import GatedNoise, RosterPeerStore, StrictMuxers
+from .sockets import StrictTCP
+from .swarm import RosterSwarm, connection_config
+from .yamux import StrictYamux
+
+
+class PeerHost(BasicHost):
+    """A host that speaks with the roster. ``noise`` counts whom it has refused."""
+
+    def __init__(self, swarm: RosterSwarm, noise: GatedNoise, limits: Limits) -> None:
+        self._limits = limits
+        self.swarm = swarm
+        self.noise = noise
+        super().__init__(
+            swarm, negotiate_timeout=int(limits.handshake), disable_identify_address_discovery=True
+        )
+        self.multiselect = Multiselect({})
+        self.set_stream_handler(PING, PingService(self).handle_ping)
+
+    def _schedule_identify(self, peer_id: ID, *, reason: str) -> None:
+        """Identify would open a stream on every new connection, for what we know already."""
+
+    def set_stream_handler(self, protocol_id: TProtocol, stream_handler: StreamHandlerFn) -> None:
+        """libp2p's own protocols (the DHT, ping): a deadline on the whole stream."""
+
+        async def bounded(stream: INetStream) -> None:
+            with trio.move_on_after(self._limits.library_handler) as scope:
+                await stream_handler(stream)
+            if scope.cancelled_caught:
+                await stream.reset()
+
+        super().set_stream_handler(protocol_id, bounded)
+
+    def set_unbounded_handler(self, protocol: str, handler: StreamHandlerFn) -> None:
+        """For a handler that has deadlines of its own on every read and write."""
+        super().set_stream_handler(TProtocol(protocol), handler)
+
+    async def open_stream(self, connection: Any, protocol: str) -> INetStream:
+        """A stream for ``protocol`` on this connection. Raises Unreachable."""
+        stream: INetStream | None = None
+        seconds = self._limits.handshake
+        try:
+            with trio.fail_after(seconds):
+                stream = await connection.new_stream()
+                await self.multiselect_client.select_one_of(
+                    [TProtocol(protocol)], MultiselectCommunicator(stream), int(seconds)
+                )
+        except BaseException as error:
+            if stream is not None:
+                with trio.CancelScope(shield=True):
+                    await stream.reset()
+            if isinstance(error, Exception):
+                raise Unreachable(
+                    f"the peer doesn't open {protocol}: {type(error).__name__} {error}"
+                ) from error
+            raise
+        stream.set_protocol(TProtocol(protocol))
+        return stream
+
+
+def build_host(seed: Secret, admits: Callable[[ID], bool], roster: int, limits: Limits) -> PeerHost:
+    """A host for the Ed25519 identity ``seed``; it runs when ``host.run([...])`` is entered."""
+    assert_library_version()
+    key_pair = create_new_key_pair(seed.reveal())
+    noise = GatedNoise(key_pair, admits)
+    upgrader = TransportUpgrader({NOISE: noise}, {TProtocol(YAMUX): StrictYamux})
+    muxers = StrictMuxers({TProtocol(YAMUX): StrictYamux}, int(limits.handshake))
+    muxers.limits = limits.mux
+    upgrader.muxer_multistream = muxers
+    peerstore = RosterPeerStore(admits, limits.addresses_per_peer)
+    peer_id = ID.from_pubkey(key_pair.public_key)
+    peerstore.add_key_pair(peer_id, key_pair)
+    swarm = RosterSwarm(
+        peer_id,
+        peerstore,
+        upgrader,
+        transports=[StrictTCP()],
+        connection_config=connection_config(limits, roster),
+        admits=admits,
+        limits=limits,
+    )
+    return PeerHost(swarm, noise, limits)
+
+
+def addresses_of(host: PeerHost) -> Sequence[str]:
+    """What the host listens on, as multiaddrs without a peer id."""
+    return [
+        str(address)
+        for listener in host.swarm.listeners.values()
+        for address in listener.get_addrs()
+    ]

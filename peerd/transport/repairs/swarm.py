@@ -1,0 +1,146 @@
+"""libp2p's Swarm without faults 1, 2, 5, 8 and 10.
+
+upstream: libp2p/network/swarm.py (0.8.1)
+
+- fault 1, ``dial_peer`` (line 937) sleeps 250 ms after a dial that has succeeded, and blacklists
+  a peer for 60 s after one that hasn't: here addresses are tried one after the other, each with
+  a deadline, and the caller owns the backoff.
+- fault 2, ``_handle_inbound_connection`` (line 1947) keeps its slot of the inbound cap until the
+  *host* stops, and then ``add_conn`` counts connections that are gone: here a handler ends with
+  its connection.
+- fault 5, line 1947 of ``connection/swarm_connection.py``'s caller: an exception that leaves a
+  stream handler cancels the swarm's nursery, and with it the host: here no exception leaves it.
+- fault 8, handshakes have no cap: see ``Admission``.
+- fault 10, a ResourceManager that can't be built becomes None, silently: here there is none, by
+  decision. Each limit of ours is enforced where the bytes are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+import trio
+from libp2p.abc import INetConn, INetStream
+from libp2p.custom_types import StreamHandlerFn
+from libp2p.io.abc import ReadWriteCloser
+from libp2p.network.config import ConnectionConfig
+from libp2p.network.connection.raw_connection import RawConnection
+from libp2p.network.exceptions import SwarmException
+from libp2p.network.swarm import Swarm
+from libp2p.peer.id import ID
+from libp2p.peer.peerstore import PeerStoreError
+from multiaddr import Multiaddr
+
+from peerd.transport.limits import Limits
+
+from .sockets import Admission
+from .yamux import StrictYamux
+
+log = structlog.get_logger(__name__)
+
+_PER_PEER_UNUSED = 1_000_000  # a cap of the library that ours replaces
+
+
+def connection_config(limits: Limits, roster: int) -> ConnectionConfig:
+    """No autonomous dialling or pruning by the library: the transport decides who is connected."""
+    most = max(300, limits.connections_per_peer * roster + limits.pending_handshakes)
+    return ConnectionConfig(
+        max_connections=most,
+        min_connections=0,
+        low_watermark=0,
+        high_watermark=most,
+        max_connections_per_peer=_PER_PEER_UNUSED,
+        dial_timeout=limits.dial,
+        inbound_upgrade_timeout=limits.handshake,
+        outbound_upgrade_timeout=limits.handshake,
+        auto_connect_interval=3600.0,
+    )
+
+
+class RosterSwarm(Swarm):
+    """A swarm that dials roster members only, one address after the other."""
+
+    def __init__(
+        self, *args: Any, admits: Callable[[ID], bool], limits: Limits, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self._admits = admits
+        self._limits = limits
+        self._dial_locks: dict[ID, trio.Lock] = {}
+        self.admission = Admission(limits)
+        self.failed_handlers = 0
+
+    # --- fault 1 ------------------------------------------------------------------------------
+
+    async def dial_peer(self, peer_id: ID) -> list[INetConn]:
+        """Open connections to ``peer_id``: those there are, or one newly dialled.
+
+        Raises SwarmException for a peer outside of the roster and when no address answers.
+        """
+        if not self._admits(peer_id):
+            raise SwarmException(f"{peer_id} is not in the roster: it is not dialled")
+        async with self._dial_locks.setdefault(peer_id, trio.Lock()):
+            if open_now := self.open_connections(peer_id):
+                return open_now
+            try:
+                addresses = list(self.peerstore.addrs(peer_id))
+            except PeerStoreError:
+                addresses = []
+            if not addresses:
+                raise SwarmException(f"no address of {peer_id} is known")
+            return [await self._dial_first(peer_id, addresses)]
+
+    async def _dial_first(self, peer_id: ID, addresses: list[Multiaddr]) -> INetConn:
+        reasons: list[str] = []
+        for address in addresses[: self._limits.addresses_per_peer]:
+            try:
+                with trio.fail_after(self._limits.dial):
+                    return await self._dial_addr_single_attempt(address, peer_id)
+            except Exception as error:  # hostile bytes fail a handshake in many ways
+                cause = error.__cause__ or error
+                reasons.append(f"{address}: {cause or type(cause).__name__}")
+        raise SwarmException(f"{peer_id} doesn't answer at any address: {'; '.join(reasons)}")
+
+    def open_connections(self, peer_id: ID) -> list[INetConn]:
+        return [c for c in self.get_connections(peer_id) if not c.is_closed]
+
+    # --- faults 2 and 8 -----------------------------------------------------------------------
+
+    async def _handle_inbound_connection(
+        self, read_write_closer: ReadWriteCloser, maddr: Multiaddr
+    ) -> None:
+        remote = read_write_closer.get_remote_address()
+        address = remote[0] if remote else "unknown"
+        if not self.admission.enter(address):
+            await read_write_closer.close()
+            return
+        try:
+            raw = RawConnection(read_write_closer, False)
+            connection = await self.upgrade_inbound_raw_conn(raw, maddr)
+        except Exception as error:  # hostile bytes fail a handshake in many ways
+            log.debug("a handshake failed", address=address, reason=str(error.__cause__ or error))
+            return
+        finally:
+            self.admission.leave(address)
+        if isinstance(connection, StrictYamux):
+            await connection.event_closed.wait()
+
+    # --- fault 5 ------------------------------------------------------------------------------
+
+    def set_stream_handler(self, stream_handler: StreamHandlerFn) -> None:
+        async def guarded(stream: INetStream) -> None:
+            try:
+                await stream_handler(stream)
+            except Exception as error:
+                self.failed_handlers += 1
+                log.warning(
+                    "a stream handler failed",
+                    peer=str(stream.muxed_conn.peer_id)[-8:],
+                    protocol=stream.get_protocol(),
+                    error=f"{type(error).__name__}: {error}",
+                )
+                await stream.reset()
+
+        super().set_stream_handler(guarded)

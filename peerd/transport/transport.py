@@ -1,0 +1,225 @@
+"""Frames and requests between the members of one roster, over libp2p (TCP, Noise, yamux)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import structlog
+import trio
+from libp2p.abc import INetStream
+from libp2p.peer.id import ID
+from multiaddr import Multiaddr
+
+from peerd.identity import Identity
+from peerd.transport.dialer import Addresses, Dialer
+from peerd.transport.errors import TransportError, Unreachable
+from peerd.transport.frame_wire import SESSION_BYTES
+from peerd.transport.limits import DEFAULT_LIMITS, Limits
+from peerd.transport.links import Link, LinkTable, PeerLink
+from peerd.transport.names import libp2p_id, public_key, short
+from peerd.transport.outbox import LaneKind, Outbox
+from peerd.transport.receiver import Delivery, Receiver
+from peerd.transport.repairs.host import PeerHost, addresses_of, build_host
+from peerd.transport.requests import Handler, RequestServer, ask
+from peerd.transport.sender import Sender
+
+log = structlog.get_logger(__name__)
+
+_GROUP_PREFIX = 8  # bytes of the group's id in the protocol names
+
+
+class Transport:
+    """The network of one daemon.
+
+    ``listen`` is a multiaddr such as ``/ip4/0.0.0.0/tcp/4001`` (port 0: any). Only peers of
+    ``roster`` (32-byte Ed25519 keys) get further than the handshake.
+
+    Frames to a peer arrive at least once, and in order within a lane, while both processes live:
+    frames up to ``limits.control_frame`` bytes go in one lane and larger ones in another, so that
+    a vote doesn't wait behind a model. A duplicate can reach the consumer only if the receiving
+    process restarted in between.
+    """
+
+    def __init__(
+        self,
+        identity: Identity,
+        group: bytes,
+        roster: Sequence[bytes],
+        listen: str,
+        address_book: Addresses,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> None:
+        self.identity = identity
+        self.group = group
+        self.limits = limits
+        self.address_book = address_book
+        self._listen = Multiaddr(listen)
+        self._peers = [peer for peer in roster if peer != identity.public]
+        self._members = {bytes(libp2p_id(peer).to_bytes()) for peer in self._peers}
+        self._session = os.urandom(SESSION_BYTES)
+        self._outboxes = {
+            peer: Outbox(limits.control_frame, limits.outbox_bytes, limits.outbox_frames)
+            for peer in self._peers
+        }
+        self._table = LinkTable(identity.public, self._peers)
+        deliver, self._frames = trio.open_memory_channel[Delivery](0)
+        self._receiver = Receiver(limits, deliver)
+        self._requests = RequestServer(limits)
+        self.host = self._build_host()
+
+    def _build_host(self) -> PeerHost:
+        host = build_host(self.identity.secret, self._is_member, len(self._peers) + 1, self.limits)
+        host.get_network().register_notifee(self._table)  # type: ignore[arg-type]
+        host.set_unbounded_handler(self.protocol("frames"), self._receiver.handle)
+        host.set_unbounded_handler(self.protocol("request"), self._requests.handle)
+        return host
+
+    def protocol(self, purpose: str) -> str:
+        """The libp2p protocol id for ``purpose`` within this group."""
+        return f"/peerd/1/{purpose}/{self.group[:_GROUP_PREFIX].hex()}"
+
+    def _is_member(self, peer: ID) -> bool:
+        return bytes(peer.to_bytes()) in self._members
+
+    # --- life ---------------------------------------------------------------------------------
+
+    async def run(self, *, task_status: Any = trio.TASK_STATUS_IGNORED) -> None:
+        """Runs until cancelled. Started means: listening. Raises TransportError if it can't."""
+        async with self.host.run([self._listen]):
+            if not addresses_of(self.host):
+                raise TransportError(
+                    f"can't listen on {self._listen}: is the port taken, the address ours?"
+                )
+            log.info("listening", addresses=list(self.listen_addresses()))
+            async with trio.open_nursery() as nursery:
+                for peer in self._peers:
+                    self._start_peer(nursery, peer)
+                task_status.started()
+                await trio.sleep_forever()
+
+    def _start_peer(self, nursery: trio.Nursery, peer: bytes) -> None:
+        link = self._table.links[peer]
+        dialer = Dialer(self.identity.public, link, self.address_book, self._dial, self.limits)
+        nursery.start_soon(dialer.run)
+
+        async def open_stream() -> INetStream:
+            await link.wait_until(connected=True)
+            return await self._open_stream(link, self.protocol("frames"))
+
+        sender = Sender(peer, self._session, self._outboxes[peer], open_stream, self.limits)
+        for kind in LaneKind:
+            nursery.start_soon(sender.run, kind)
+
+    def listen_addresses(self) -> tuple[str, ...]:
+        """The multiaddrs on which this host really listens, while it runs."""
+        return tuple(addresses_of(self.host))
+
+    # --- frames -------------------------------------------------------------------------------
+
+    def send(self, peer: bytes, frame: bytes) -> None:
+        """Queues a frame for ``peer``; never blocks.
+
+        Raises ValueError for a peer that is not in the roster (or is ourselves) and for a frame
+        beyond ``limits.max_frame``: both are mistakes of the caller.
+        """
+        if peer not in self._outboxes:
+            raise ValueError(f"{peer.hex()[:16]}… is not another member of the roster")
+        if len(frame) > self.limits.max_frame:
+            raise ValueError(f"a frame of {len(frame)} bytes; at most {self.limits.max_frame}")
+        dropped = self._outboxes[peer].put(frame)
+        if dropped:
+            log.warning("outbox full, oldest frames dropped", peer=short(peer), frames=dropped)
+
+    @property
+    def frames(self) -> trio.MemoryReceiveChannel[Delivery]:
+        """(authenticated public key, frame), from all peers. Taking one acknowledges it."""
+        return self._frames
+
+    def discard(self, peer: bytes | None = None) -> None:
+        """Drops the frames that are queued for ``peer``, or for everybody."""
+        for outbox in self._outboxes.values() if peer is None else [self._outboxes[peer]]:
+            outbox.clear()
+
+    # --- requests -----------------------------------------------------------------------------
+
+    async def request(
+        self, peer: bytes, payload: bytes, *, limit: int, timeout: float, purpose: str = "request"
+    ) -> bytes:
+        """Asks ``peer`` and returns its answer of at most ``limit`` bytes.
+
+        Raises Unreachable when there is no connection or no answer within ``timeout`` seconds,
+        and RequestFailed when the peer refuses or its answer is too large.
+        """
+        if len(payload) > self.limits.request_bytes:
+            raise ValueError(
+                f"a request of {len(payload)} bytes; at most {self.limits.request_bytes}"
+            )
+        link = self._link(peer)
+        deadline = trio.current_time() + timeout
+        with trio.move_on_at(deadline):
+            await link.wait_until(connected=True)
+            stream = await self._open_stream(link, self.protocol(purpose))
+            left = max(deadline - trio.current_time(), 0.001)
+            return await ask(stream, payload, limit=limit, seconds=left, limits=self.limits)
+        raise Unreachable(f"no answer from {short(peer)} within {timeout:g} s")
+
+    def handle_requests(self, handler: Handler) -> None:
+        """``handler(peer, payload)`` answers requests; what it raises becomes a refusal."""
+        self._requests.handler = handler
+
+    def serve(self, purpose: str, handler: Callable[[bytes, bytes], Awaitable[bytes]]) -> None:
+        """A request protocol of its own, beside the one of ``handle_requests``."""
+        server = RequestServer(self.limits, handler)
+        self.host.set_unbounded_handler(self.protocol(purpose), server.handle)
+
+    # --- links --------------------------------------------------------------------------------
+
+    def links(self) -> list[Link]:
+        """One entry per other member of the roster, in the roster's order."""
+        return [
+            self._table.links[peer].view(self._outboxes[peer].bytes, self._outboxes[peer].dropped)
+            for peer in self._peers
+        ]
+
+    def connected(self) -> frozenset[bytes]:
+        return frozenset(p for p, link in self._table.links.items() if link.is_connected())
+
+    async def wait_connected(self, peer: bytes) -> None:
+        await self._link(peer).wait_until(connected=True)
+
+    def on_link_change(self, callback: Callable[[bytes, bool], None]) -> None:
+        """``callback(peer, connected)`` at every change; it must not block."""
+        self._table.on_change = callback
+
+    async def connect(self, peer: bytes, addresses: Sequence[str]) -> None:
+        """Dials a roster member at these multiaddrs. Raises Unreachable."""
+        self._link(peer)
+        self.host.get_peerstore().add_addrs(
+            libp2p_id(peer), [Multiaddr(address) for address in addresses], 3600
+        )
+        try:
+            await self.host.swarm.dial_peer(libp2p_id(peer))
+        except Exception as error:  # libp2p's dial fails in many ways
+            raise Unreachable(f"{short(peer)}: {error}") from error
+
+    def name_of(self, peer_id: ID) -> bytes | None:
+        """The public key of a roster member's peer id; None for anybody else."""
+        public = public_key(peer_id)
+        return public if public in self._outboxes else None
+
+    def _link(self, peer: bytes) -> PeerLink:
+        link = self._table.links.get(peer)
+        if link is None:
+            raise ValueError(f"{peer.hex()[:16]}… is not another member of the roster")
+        return link
+
+    async def _dial(self, peer: bytes) -> None:
+        await self.connect(peer, self.address_book.addresses(peer))
+
+    async def _open_stream(self, link: PeerLink, protocol: str) -> INetStream:
+        connection = link.connection
+        if connection is None:
+            raise Unreachable(f"{short(link.peer)} is not connected")
+        return await self.host.open_stream(connection, protocol)
