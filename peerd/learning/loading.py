@@ -1,0 +1,57 @@
+"""From ``package.module:Class`` to a task, with one clear line for each way it can fail."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import re
+
+from peerd.errors import TaskError
+from peerd.learning.settings import Options
+from peerd.learning.task import Task
+
+SHIPPED = {
+    "digits": "peerd.tasks.digits:Digits",
+    "table": "peerd.tasks.table:Table",
+}
+_REFERENCE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
+
+
+def task_class(reference: str) -> type[Task]:
+    """The class that ``reference`` names: a shipped task's short name, or ``package.module:Class``.
+
+    Imports the module (the user's code runs). Raises TaskError; what the user's module raises on
+    import passes through, chained.
+    """
+    name = SHIPPED.get(reference, reference)
+    if not _REFERENCE.fullmatch(name):
+        shipped = ", ".join(SHIPPED)
+        raise TaskError(
+            f"task {reference!r} is neither {shipped} nor of the form package.module:Class"
+        )
+    module_name, _, class_name = name.partition(":")
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not (module_name + ".").startswith(error.name + "."):
+            raise TaskError(
+                f"task {reference}: module {error.name!r}, which it imports, is not installed"
+            ) from error
+        raise TaskError(
+            f"task {reference}: there is no module {error.name!r}",
+            "install it, or start peerd in its directory",
+        ) from error
+    found = getattr(module, class_name, None)
+    if found is None:
+        raise TaskError(f"task {reference}: module {module_name} has no class {class_name}")
+    if not isinstance(found, type) or not issubclass(found, Task):
+        raise TaskError(f"task {reference}: {class_name} is not a subclass of peerd.learning.Task")
+    return found
+
+
+def load_task(reference: str, options: Options, local: Options) -> Task:
+    """The task, built. Raises TaskError."""
+    made = task_class(reference)
+    if missing := sorted(getattr(made, "__abstractmethods__", ())):
+        raise TaskError(f"task {reference}: {made.__name__} does not define {', '.join(missing)}")
+    return made(options, local)

@@ -1,0 +1,93 @@
+"""What a user writes to have a model trained: a subclass of Task.
+
+    class Churn(Task):
+        def model(self):
+            return torch.nn.Sequential(torch.nn.Linear(20, 32), torch.nn.ReLU(),
+                                       torch.nn.Linear(32, 2))
+
+        def data(self, partition):
+            return Samples(inputs, targets)      # this peer's training rows
+
+        def held_out(self):
+            return Samples(inputs, targets)      # never trained on
+
+It is named in the configuration as ``package.module:Churn``, and is built and called in the
+training worker only. The loss is cross-entropy and the metric accuracy unless overridden.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from peerd.errors import TaskError
+from peerd.learning.settings import Options, Partition
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """``inputs`` (n, …) and ``targets`` (n, …): row i of one belongs to row i of the other."""
+
+    inputs: torch.Tensor
+    targets: torch.Tensor
+
+    def __post_init__(self) -> None:
+        if len(self.inputs) != len(self.targets):
+            raise TaskError(f"{len(self.inputs)} inputs have {len(self.targets)} targets")
+        if not len(self.inputs):
+            raise TaskError("there is no sample to learn from", "check the task's data")
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+
+class Task(ABC):
+    """A model, its data, a loss and a metric.
+
+    ``options`` are the group's (same at every peer, signed in the genesis), ``local`` this peer's
+    own (paths to its data). A subclass checks them in its constructor and raises TaskError with
+    one line that says what to change.
+    """
+
+    def __init__(self, options: Options, local: Options) -> None:
+        self.options = options
+        self.local = local
+
+    @abstractmethod
+    def model(self) -> torch.nn.Module:
+        """A fresh model. Torch's generator is seeded before the call: equal at every peer."""
+
+    @abstractmethod
+    def data(self, partition: Partition) -> Samples:
+        """This peer's training samples."""
+
+    @abstractmethod
+    def held_out(self) -> Samples:
+        """Samples that no peer trains on."""
+
+    def loss(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Mean loss of a batch: cross-entropy of class scores (n, classes)."""
+        import torch
+
+        return torch.nn.functional.cross_entropy(outputs, targets)
+
+    def metric(self, outputs: torch.Tensor, targets: torch.Tensor) -> float:
+        """Share of rows (0…1) whose highest score is the target; a NaN score is wrong."""
+        finite = outputs.isfinite().all(dim=1)
+        right = (outputs.argmax(dim=1) == targets) & finite
+        return float(right.double().mean())
+
+    def unknown_options(self, known_options: set[str], known_local: set[str]) -> None:
+        """Refuses what this task doesn't know, so that a typing mistake is not a silent default."""
+        for given, known, where in (
+            (self.options, known_options, "task option"),
+            (self.local, known_local, "local task option"),
+        ):
+            for key in given:
+                if key not in known:
+                    listed = ", ".join(sorted(known)) or "none"
+                    raise TaskError(f"unknown {where} {key!r}", f"known ones: {listed}")

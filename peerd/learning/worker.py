@@ -1,0 +1,140 @@
+"""The training worker: ``python -m peerd.learning.worker``, started by peerd.learning.trainer.
+
+Reads requests from stdin and answers on what was stdout, one at a time; the task's own prints go
+to stderr, which the daemon logs. It ends when the daemon closes the pipe, or dies.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import torch
+
+from peerd.errors import PeerdError, StorageError
+from peerd.learning import frames
+from peerd.learning.client import Client
+from peerd.learning.loading import load_task
+from peerd.learning.settings import Partition, Training
+from peerd.learning.state import LocalModels
+from protocols.aggregation import AggregationError, aggregator, model_hash
+from protocols.aggregation.contract import Model
+from protocols.hashing import digest
+
+# Training must not starve the round's deadlines: the daemon's own work comes first.
+NICENESS = 10
+
+
+class Worker:
+    """One peer's client, its aggregator's F^C and the local models on disk."""
+
+    def __init__(self, training: Training) -> None:
+        self.aggregator = aggregator(training.aggregator, training.constants)
+        task = load_task(training.task, training.options, training.local)
+        self.client = Client(task, training.partition, training.seed, training.model_seed)
+        self.models = LocalModels(training.directory, self.client.parameters)
+        self.models.prepare()
+        self.settings = repr(sorted(self.aggregator.constants().items())).encode()
+
+    def update(self, round: int, model: Model) -> Model:
+        """x_i of ``round``: from disk when it was trained before, else one run of F^C."""
+        seed = self.client.seed.to_bytes(8, "little")
+        basis = digest("peerd/learning/basis", model_hash(model), self.settings, seed)
+        kept = self.models.rounds()
+        if round in kept:
+            trained_from, local = self.models.load(round)
+            if trained_from == basis:
+                return local
+        earlier = [known for known in kept if known < round]
+        local = self.models.load(earlier[-1])[1] if earlier else model
+        local = self.client.update(self.aggregator.local_rule(round), round, model, local)
+        self.models.save(round, basis, local)
+        return local
+
+    def answer(self, request: frames.Message) -> dict[str, Any]:
+        """The reply's fields for one request."""
+        parameters = self.client.parameters
+        match request.get("do"):
+            case "initial":
+                return {"vector": frames.vector_bytes(self.client.first_model)}
+            case "update":
+                model = frames.vector(request["vector"], parameters)
+                return {"vector": frames.vector_bytes(self.update(request["round"], model))}
+            case "evaluate":
+                model = frames.vector(request["vector"], parameters)
+                return {"metrics": self.client.evaluate(model)}
+        raise ValueError(f"unknown request {request.get('do')!r}")
+
+
+def training_from(fields: frames.Message) -> Training:
+    """The settings as the daemon packed them."""
+    index, count = fields.pop("partition")
+    directory = Path(fields.pop("directory"))
+    return Training(partition=Partition(index, count), directory=directory, **fields)
+
+
+def report(error: Exception, doing: str) -> dict[str, Any]:
+    """An error as reply fields: the line for the user; the traceback goes to stderr."""
+    if isinstance(error, PeerdError | AggregationError):
+        line = str(error)
+    else:
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{Path(where.filename).name}:{where.lineno}"
+        line = f"the task failed while {doing}: {type(error).__name__}: {error} ({place})"
+    traceback.print_exception(error, file=sys.stderr)
+    sys.stderr.flush()
+    kind = "storage" if isinstance(error, StorageError) else "task"
+    return {"error": line[: frames.MAX_TEXT], "kind": kind}
+
+
+def read_frame(channel: BinaryIO) -> frames.Message | None:
+    """The next request; None when the daemon has closed the channel."""
+    prefix = channel.read(frames.PREFIX_BYTES)
+    if len(prefix) < frames.PREFIX_BYTES:
+        return None
+    length = frames.body_length(prefix)
+    body = channel.read(length)
+    return frames.decode(body) if len(body) == length else None
+
+
+def serve(requests: BinaryIO, replies: BinaryIO) -> None:
+    """Builds the worker from the first request, then answers until the channel ends."""
+    worker: Worker | None = None
+    while (request := read_frame(requests)) is not None:
+        doing = "starting" if worker is None else f"doing {request.get('do')!r}"
+        reply: dict[str, Any]
+        try:
+            if worker is None:
+                worker = Worker(training_from(request["training"]))
+                reply = {"parameters": worker.client.parameters}
+            else:
+                reply = worker.answer(request)
+        except Exception as error:
+            reply = report(error, doing)
+        replies.write(frames.encode({"id": request["id"], **reply}))
+        replies.flush()
+        if worker is None:
+            return
+
+
+def main() -> None:
+    """Claims the pipes, so that the task's own reads and prints can't touch them, then serves."""
+    requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    with open(os.devnull, "rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
+    os.dup2(2, 1)
+    os.nice(NICENESS)
+    # On one thread the CPU's kernels sum in one order: an update can be computed again.
+    torch.set_num_threads(1)
+    try:
+        serve(requests, replies)
+    except BrokenPipeError:
+        # The daemon is gone: nobody is left to tell.
+        os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,21 @@
+"""Rules in the clear: for comparison only. No group can choose one; nothing here is private."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from protocols.aggregation.contract import AggregationError, Model
+
+
+def plain_mean(updates: NDArray[np.float32]) -> Model:
+    """The mean of the peers' models ``updates`` (n, d): federated averaging, not robust at all.
+
+    Coordinates that a liar has driven out of float32's range stay infinite or NaN: that is what
+    this rule does.
+    """
+    if updates.ndim != 2 or not len(updates):
+        raise AggregationError(f"updates have shape (peers, parameters), not {updates.shape}")
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean: NDArray[np.float64] = np.mean(updates, axis=0, dtype=np.float64)
+        return mean.astype(np.float32)

@@ -1,0 +1,41 @@
+"""The one form of a model's coordinates, so that equal models have equal hashes on any machine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from protocols.aggregation.contract import AggregationError, Model
+from protocols.hashing import digest
+
+# Float32 ends at 2^128. The gap keeps every sum and difference of two coordinates finite, so that
+# a preimage exists on both sides of each coordinate.
+MAX_MAGNITUDE = 2.0**64
+# Processors may be set to treat smaller numbers as zero; a library can do that behind our back.
+_SMALLEST_NORMAL = 2.0**-126
+
+
+def canonical_model(values: NDArray[Any]) -> Model:
+    """``values`` (d,) as float32 with one bit pattern a value: no subnormals, no −0, bounded.
+
+    Rounds to nearest even; coordinates beyond MAX_MAGNITUDE are cut to it. Raises AggregationError
+    for a value that isn't finite.
+    """
+    wide = np.asarray(values, dtype=np.float64)
+    if wide.ndim != 1:
+        raise AggregationError(f"a model is a vector, not an array of shape {wide.shape}")
+    if not np.isfinite(wide).all():
+        where = int(np.flatnonzero(~np.isfinite(wide))[0])
+        raise AggregationError(f"coordinate {where} of the model is {wide[where]}, not a number")
+    cut = np.clip(wide, -MAX_MAGNITUDE, MAX_MAGNITUDE)
+    normal = np.where(np.abs(cut) < _SMALLEST_NORMAL, 0.0, cut)
+    return normal.astype(np.float32)
+
+
+def model_hash(model: Model) -> bytes:
+    """32 bytes over the little-endian coordinates of a float32 vector."""
+    if model.dtype != np.float32 or model.ndim != 1:
+        raise AggregationError(f"a model is a float32 vector, not {model.dtype} {model.shape}")
+    return digest("peerd/model", model.astype("<f4", copy=False).tobytes())
