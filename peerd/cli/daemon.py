@@ -45,7 +45,7 @@ def load_config(args: argparse.Namespace) -> Config:
 def socket_path(args: argparse.Namespace) -> Path:
     """The status socket that ``--socket`` or the configuration names."""
     given: Path | None = args.socket
-    return load_config(args).status_socket if given is None else given
+    return load_config(args).status if given is None else given
 
 
 def ask(args: argparse.Namespace, target: str) -> dict[str, object]:

@@ -1,0 +1,150 @@
+"""``peerd swarm``: a whole group of real daemons on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from peerd.cli.output import colour, print_json, size
+
+if TYPE_CHECKING:
+    from peerd.swarm.conduct import Outcome
+    from peerd.swarm.options import SwarmOptions
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """See ``peerd swarm --help``."""
+    parser.add_argument("--peers", type=int, default=8, metavar="N")
+    parser.add_argument("--rounds", type=int, default=30, metavar="R")
+    parser.add_argument("--liars", type=int, default=0, metavar="B", help="the last B peers lie")
+    add_common_arguments(parser)
+    parser.add_argument(
+        "--attack",
+        default="sign-flip",
+        metavar="NAME[,NAME…]",
+        help="what the liars do: one for all, or one for each. On learning: sign-flip, bit-flip, "
+        "gaussian, zero; in the protocol: bad-proof, bad-share, wrong-opening, equivocate, silent",
+    )
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="write the result ('-': standard output)"
+    )
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="accuracy per round, as a PNG")
+    parser.add_argument(
+        "--keep", type=Path, metavar="DIR", help="keep keys, logs, genesis and transcripts in DIR"
+    )
+    parser.add_argument(
+        "--kill",
+        action="append",
+        default=[],
+        metavar="PEER@ROUND",
+        help="kill -9 a peer (counted from 0) in mid-round, and start it again",
+    )
+    parser.add_argument("--absent", type=int, metavar="E", help="absent peers to plan for")
+    parser.add_argument(
+        "--no-baselines", action="store_true", help="don't train the two curves to compare with"
+    )
+
+
+def add_common_arguments(parser: argparse.ArgumentParser) -> None:
+    """What ``swarm`` and ``demo`` share."""
+    parser.add_argument("--task", default="digits", metavar="TASK", help="or package.module:Class")
+    parser.add_argument("--aggregator", default="rsa", metavar="NAME")
+    parser.add_argument("--seed", type=int, default=1, metavar="N")
+    parser.add_argument(
+        "--task-option", action="append", default=[], metavar="NAME=VALUE", help="such as model=cnn"
+    )
+    parser.add_argument(
+        "--constant", action="append", default=[], metavar="NAME=VALUE", help="of the aggregator"
+    )
+
+
+def main(args: argparse.Namespace) -> int:
+    """Run it; 1 when a promise was broken (a line each on standard error)."""
+    options = parse_options(args)
+    check_writable(args.json, args.plot)
+    to_stdout = args.json == Path("-")
+    outcome = run(options, keep=args.keep, compare=not args.no_baselines, quiet_stdout=to_stdout)
+    if to_stdout:
+        print_json(outcome.document)
+    elif args.json is not None:
+        write_document(outcome, args.json)
+    if args.plot is not None:
+        from peerd.swarm.plot import plot
+
+        plot(outcome.document, args.plot)
+    return report(options, outcome, quiet=to_stdout)
+
+
+def parse_options(args: argparse.Namespace) -> SwarmOptions:
+    """The checked request. ConfigError, GroupError."""
+    from peerd.swarm.options import swarm_options
+
+    return swarm_options(
+        peers=args.peers,
+        rounds=args.rounds,
+        task=args.task,
+        aggregator=args.aggregator,
+        liars=args.liars,
+        attack=args.attack,
+        seed=args.seed,
+        kills=args.kill,
+        task_options=args.task_option,
+        constants=args.constant,
+        absent=args.absent,
+    )
+
+
+def run(
+    options: SwarmOptions, *, keep: Path | None, compare: bool, quiet_stdout: bool = False
+) -> Outcome:
+    """Run the swarm with a live table. KeyboardInterrupt once everything is stopped."""
+    import trio
+
+    from peerd.swarm.conduct import conduct
+    from peerd.swarm.screen import Screen
+    from peerd.swarm.signals import interruptible
+
+    screen = Screen(sys.stderr if quiet_stdout else sys.stdout)
+    work = partial(conduct, options, screen, keep=keep, compare=compare)
+    outcome: Outcome = trio.run(interruptible, work)
+    return outcome
+
+
+def check_writable(*paths: Path | None) -> None:
+    """Fail before the swarm runs, not after it. ConfigError."""
+    from peerd.errors import ConfigError
+
+    for path in paths:
+        if path is not None and path != Path("-") and not path.absolute().parent.is_dir():
+            raise ConfigError(f"{path}: there is no directory {path.absolute().parent}", "make it")
+
+
+def write_document(outcome: Outcome, path: Path) -> None:
+    """The result as one JSON document."""
+    path.write_text(json.dumps(outcome.document, indent=2, allow_nan=False) + "\n")
+
+
+def report(options: SwarmOptions, outcome: Outcome, *, quiet: bool = False) -> int:
+    """Say how it ended; the exit code."""
+    stream = sys.stderr if quiet else sys.stdout
+    memory = max(outcome.run.resident, default=0)
+    print(
+        f"{options.peers} daemons, {options.rounds} rounds, {outcome.run.seconds:.0f} s; "
+        f"at most {size(memory)} of memory in a daemon (its training worker aside)",
+        file=stream,
+    )
+    if outcome.audited:
+        numbers = ", ".join(map(str, outcome.audited))
+        print(f"verified by audit from transcript and genesis alone: round {numbers}", file=stream)
+    if outcome.directory is not None:
+        print(f"keys, logs, genesis and transcripts: {outcome.directory}", file=stream)
+    for finding in outcome.findings:
+        print(f"peerd: {colour('broken', 'red', sys.stderr)}: {finding}", file=sys.stderr)
+    if not outcome.findings:
+        verdict = "every round on one model at every honest peer; no honest peer blamed"
+        print(colour(verdict, "green", stream), file=stream)
+    return 1 if outcome.findings else 0

@@ -1,0 +1,136 @@
+"""One swarm from request to result: lay out, run, collect transcripts, check, compare."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import trio
+
+from peerd.errors import ConfigError, PeerdError
+from peerd.storage import Store
+from peerd.swarm.baselines import baselines
+from peerd.swarm.layout import Layout, lay_out
+from peerd.swarm.options import SwarmOptions
+from peerd.swarm.orchestrate import Run, run_swarm
+from peerd.swarm.result import COMPLETED, Document, Witness, blamed_in, check, document
+from peerd.swarm.screen import Screen
+from protocols.errors import ProtocolError
+
+TRANSCRIPTS = "transcripts"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """``findings``: what is wrong, one line each; empty when every promise was kept.
+
+    ``directory``: where keys, logs, genesis and transcripts are; None if they were removed.
+    ``audited``: rounds whose transcript a third party could verify.
+    """
+
+    document: Document
+    findings: tuple[str, ...]
+    run: Run
+    directory: Path | None
+    audited: tuple[int, ...]
+
+
+async def conduct(
+    options: SwarmOptions, screen: Screen, *, keep: Path | None, compare: bool = True
+) -> Outcome:
+    """Run the swarm in a temporary directory (0700); move that to ``keep`` at the end.
+
+    Without ``keep`` it is removed, but left in place when something is wrong.
+    """
+    if keep is not None and keep.exists():
+        raise ConfigError(f"{keep} exists already", "name a new directory")
+    directory = Path(tempfile.mkdtemp(prefix="peerd-"))
+    try:
+        screen.heading(f"making {options.peers} peers, a group and its first model")
+        layout = await lay_out(options, directory)
+        screen.heading(_introduction(options))
+        run = await run_swarm(options, layout, screen)
+        transcripts = await trio.to_thread.run_sync(collect_transcripts, layout, options)
+        audited, wrong = await trio.to_thread.run_sync(audit_all, layout, run, transcripts)
+    except PeerdError as error:
+        raise type(error)(error.message, f"{error.hint}; files are in {directory}") from error
+    except BaseException:
+        shutil.rmtree(directory, ignore_errors=True)
+        raise
+    findings = (*check(options, run.witnesses), *wrong)
+    curves = {}
+    if compare:
+        screen.heading("the same training without the protocol, for comparison")
+        curves = await baselines(options)
+    result = document(options, run.witnesses, curves)
+    place = _put_away(directory, keep, keep_anyway=bool(findings))
+    return Outcome(result, findings, run, place, audited)
+
+
+def collect_transcripts(layout: Layout, options: SwarmOptions) -> dict[int, Path]:
+    """Write each round's transcript, from the first honest peer that has it, to a file."""
+    folder = layout.directory / TRANSCRIPTS
+    folder.mkdir(mode=0o700)
+    found: dict[int, Path] = {}
+    for place in layout.places:
+        missing = [number for number in range(options.rounds) if number not in found]
+        if place.lie is not None or not missing:
+            continue
+        with Store.open(place.data) as store:
+            for number in missing:
+                record = store.transcript(number)
+                if record is not None:
+                    found[number] = folder / f"round-{number}.transcript"
+                    found[number].write_bytes(record)
+    return found
+
+
+def audit_all(
+    layout: Layout, run: Run, transcripts: dict[int, Path]
+) -> tuple[tuple[int, ...], list[str]]:
+    """Audit every round in which somebody was blamed, and the last; (verified, what is wrong)."""
+    from peerd.runner.audit import audit
+
+    verified: list[int] = []
+    wrong: list[str] = []
+    for number in _worth_auditing(run.witnesses):
+        path = transcripts.get(number)
+        if path is None:
+            wrong.append(f"round {number}: no honest peer kept its transcript")
+            continue
+        try:
+            audit(path, layout.genesis_path)
+        except (PeerdError, ProtocolError) as error:
+            wrong.append(f"round {number}: the audit failed: {error}")
+        else:
+            verified.append(number)
+    return tuple(verified), wrong
+
+
+def _worth_auditing(witnesses: tuple[Witness, ...]) -> list[int]:
+    records = [record for each in witnesses if each.honest for record in each.rounds.items()]
+    blamed = {number for number, record in records if blamed_in(record)}
+    completed = [n for n, record in records if record.get("outcome") == COMPLETED]
+    return sorted(blamed | ({max(completed)} if completed else set()))
+
+
+def _put_away(directory: Path, keep: Path | None, *, keep_anyway: bool) -> Path | None:
+    if keep is not None:
+        keep.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(directory, keep)
+        return keep
+    if keep_anyway:
+        return directory
+    shutil.rmtree(directory)
+    return None
+
+
+def _introduction(options: SwarmOptions) -> str:
+    plan = options.plan
+    return (
+        f"starting {options.peers} daemons, {options.liars} of them liars ({options.attack}); "
+        f"committee {plan.committee}, threshold {plan.threshold}, packing {plan.packing}, "
+        f"{plan.absent} may be absent"
+    )

@@ -1,0 +1,169 @@
+"""What a swarm is asked to do, checked before anything starts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from peerd.errors import ConfigError, GroupError
+from peerd.learning.attacks import ATTACKS as LEARNING_LIES
+from peerd.learning.settings import Options
+from peerd.status.routes import MAX_ROUNDS_LISTED
+from protocols.plan import CommitteePlan, PlanError, plan_swarm
+
+TASKS = {"digits": "peerd.tasks.digits:Digits", "table": "peerd.tasks.table:Table"}
+# What each lie in the protocol must lead to: proven with evidence, or left out as absent.
+PROVEN = ("bad-proof", "bad-share", "wrong-opening", "equivocate")
+ABSENT = ("silent",)
+ATTACKS = (*LEARNING_LIES, *PROVEN, *ABSENT)
+
+MAX_PEERS = 64  # processes that train on one machine
+MAX_ROUNDS = MAX_ROUNDS_LISTED  # one answer of the status socket holds them all
+MAX_SEED = 2**63 - 1
+
+_KILL = re.compile(r"(\d{1,6})@(\d{1,6})")
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """Kill peer ``peer`` (index) with SIGKILL in the middle of round ``round``; start it again."""
+
+    peer: int
+    round: int
+
+
+@dataclass(frozen=True, slots=True)
+class SwarmOptions:
+    """A checked request. The liars are the last ``len(attacks)`` peers, one attack each."""
+
+    peers: int
+    rounds: int
+    task: str
+    aggregator: str
+    attacks: tuple[str, ...]
+    seed: int
+    kills: tuple[Kill, ...] = ()
+    task_options: Options = field(default_factory=dict)
+    constants: Mapping[str, int | str] = field(default_factory=dict)
+    absent: int | None = None
+
+    @property
+    def liars(self) -> int:
+        """How many peers lie."""
+        return len(self.attacks)
+
+    @property
+    def attack(self) -> str:
+        """All attacks by name, for the result: "sign-flip", "sign-flip,bad-share", "none"."""
+        return ",".join(dict.fromkeys(self.attacks)) or "none"
+
+    @property
+    def task_class(self) -> str:
+        """The task as the genesis names it: ``package.module:Class``."""
+        return TASKS.get(self.task, self.task)
+
+    @property
+    def plan(self) -> CommitteePlan:
+        """The committee: everybody sits. Checked when the options were made."""
+        return plan_swarm(self.peers, self.liars, self.absent)
+
+    @property
+    def adversary(self) -> Fraction:
+        """β such that ⌊βn⌋ covers the liars."""
+        return Fraction(max(1, self.liars), self.peers)
+
+    @property
+    def dropout(self) -> Fraction:
+        """q such that ⌊qn⌋ is the plan's e."""
+        return Fraction(self.plan.absent, self.peers)
+
+    def lie_of(self, index: int) -> str | None:
+        """The attack of the peer at ``index``; None for an honest one."""
+        first = self.peers - self.liars
+        return self.attacks[index - first] if index >= first else None
+
+
+def swarm_options(
+    *,
+    peers: int,
+    rounds: int,
+    task: str,
+    aggregator: str,
+    liars: int,
+    attack: str,
+    seed: int,
+    kills: Iterable[str] = (),
+    task_options: Iterable[str] = (),
+    constants: Iterable[str] = (),
+    absent: int | None = None,
+) -> SwarmOptions:
+    """Check a request from the command line. ConfigError, or GroupError for sizes without plan."""
+    _in_range("--peers", peers, 1, MAX_PEERS)
+    _in_range("--rounds", rounds, 1, MAX_ROUNDS)
+    _in_range("--seed", seed, 0, MAX_SEED)
+    _in_range("--liars", liars, 0, peers)
+    if task not in TASKS and ":" not in task:
+        raise ConfigError(
+            f"--task {task}: no such task", f"use {', '.join(TASKS)} or package.module:Class"
+        )
+    options = SwarmOptions(
+        peers=peers,
+        rounds=rounds,
+        task=task,
+        aggregator=aggregator,
+        attacks=_attacks(attack, liars),
+        seed=seed,
+        kills=tuple(_kill(text, peers, rounds) for text in kills),
+        task_options=dict(_pair("--task-option", text) for text in task_options),
+        constants={
+            name: value if isinstance(value, int | str) else str(value)
+            for name, value in (_pair("--constant", text) for text in constants)
+        },
+        absent=absent,
+    )
+    try:
+        plan_swarm(peers, liars, absent)
+    except PlanError as error:
+        raise GroupError(f"--peers {peers} --liars {liars}: {error}") from None
+    return options
+
+
+def _attacks(text: str, liars: int) -> tuple[str, ...]:
+    names = [name.strip() for name in text.split(",")]
+    for name in names:
+        if name not in ATTACKS:
+            raise ConfigError(
+                f"--attack {name}: no such attack", f"known ones: {', '.join(ATTACKS)}"
+            )
+    if len(names) == 1:
+        return tuple(names * liars)
+    if len(names) != liars:
+        raise ConfigError(
+            f"--attack names {len(names)} attacks for {liars} liars",
+            "name one for all, or one for each",
+        )
+    return tuple(names)
+
+
+def _kill(text: str, peers: int, rounds: int) -> Kill:
+    found = _KILL.fullmatch(text)
+    if found is None:
+        raise ConfigError(f"--kill {text}: not PEER@ROUND", "for example --kill 3@5")
+    peer, number = int(found[1]), int(found[2])
+    _in_range("--kill's peer", peer, 0, peers - 1)
+    _in_range("--kill's round", number, 0, rounds - 2)  # it needs a round to catch up in
+    return Kill(peer, number)
+
+
+def _pair(option: str, text: str) -> tuple[str, int | str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise ConfigError(f"{option} {text}: not NAME=VALUE", "for example model=cnn")
+    return name, int(value) if value.isascii() and value.isdigit() else value
+
+
+def _in_range(what: str, value: int, least: int, most: int) -> None:
+    if not least <= value <= most:
+        raise ConfigError(f"{what} {value}: must be in {least}…{most}")
