@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from peerd.errors import NetworkError
 
-class TransportError(Exception):
+
+class TransportError(NetworkError):
     """Something between two peers didn't work."""
 
 

@@ -38,7 +38,7 @@ class Limits:
     connections_per_peer: int = 4  # a moment's duplicates of a simultaneous dial
     backoff_first: float = 0.5
     backoff_last: float = 15.0
-    passive_wait: float = 3.0  # how long the peer with the larger key waits to be dialled
+    passive_wait: float = 1.0  # how long the peer with the larger key waits to be dialled
 
     # frames
     max_frame: int = 64 * 1024 * 1024

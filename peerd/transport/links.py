@@ -121,7 +121,7 @@ class LinkTable:
 
     def __init__(self, us: bytes, peers: list[bytes]) -> None:
         self.links = {peer: PeerLink(us, peer) for peer in peers}
-        self.on_change: Callable[[bytes, bool], None] | None = None
+        self.on_change: list[Callable[[bytes, bool], None]] = []
 
     async def connected(self, network: object, conn: INetConn) -> None:
         link = self._link(conn)
@@ -161,8 +161,8 @@ class LinkTable:
         return None if public is None else self.links.get(public)
 
     def _tell(self, peer: bytes, connected: bool) -> None:
-        if self.on_change is not None:
-            self.on_change(peer, connected)
+        for callback in self.on_change:
+            callback(peer, connected)
 
 
 def _muxed(connection: INetConn) -> StrictYamux:

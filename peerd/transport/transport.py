@@ -191,7 +191,7 @@ class Transport:
 
     def on_link_change(self, callback: Callable[[bytes, bool], None]) -> None:
         """``callback(peer, connected)`` at every change; it must not block."""
-        self._table.on_change = callback
+        self._table.on_change.append(callback)
 
     async def connect(self, peer: bytes, addresses: Sequence[str]) -> None:
         """Dials a roster member at these multiaddrs. Raises Unreachable."""

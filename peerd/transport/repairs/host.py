@@ -7,6 +7,7 @@ that are registered. Every handler has a deadline (fault 38).
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -92,6 +93,8 @@ class PeerHost(BasicHost):
 def build_host(seed: Secret, admits: Callable[[ID], bool], roster: int, limits: Limits) -> PeerHost:
     """A host for the Ed25519 identity ``seed``; it runs when ``host.run([...])`` is entered."""
     assert_library_version()
+    # It logs every failed dial as an error, with a traceback and the stranger's own words.
+    logging.getLogger("libp2p").setLevel(logging.CRITICAL)
     key_pair = create_new_key_pair(seed.reveal())
     noise = GatedNoise(key_pair, admits)
     upgrader = TransportUpgrader({NOISE: noise}, {TProtocol(YAMUX): StrictYamux})

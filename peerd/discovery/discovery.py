@@ -1,0 +1,236 @@
+"""Finding the group: bootstrap addresses → DHT and exchange → address book → connections.
+
+Each peer signs a record of where it listens. It tells the record to every member it connects to
+(and gets theirs in return), and publishes it in the DHT, where members that know only a bootstrap
+look for the others. What has been learned is in the address book, so a bootstrap is needed once.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import random
+import socket
+import time
+from collections.abc import Callable, Sequence
+
+import structlog
+import trio
+from libp2p.tools.anyio_service import background_trio_service
+from multiaddr import Multiaddr
+
+from peerd.discovery.address_book import AddressBook, Outcome
+from peerd.discovery.lookup import RosterDHT
+from peerd.discovery.records import LIFETIME, MAX_ADDRESSES, MAX_RECORD_BYTES, sign_record
+from peerd.errors import ConfigError, StorageError
+from peerd.identity import Identity
+from peerd.transport.errors import TransportError
+from peerd.transport.names import libp2p_id, short
+from peerd.transport.transport import Transport
+from protocols.errors import WireError
+from protocols.wire.canonical import pack, unpack
+
+log = structlog.get_logger(__name__)
+
+_PURPOSE = "addresses"
+_FIRST_SEARCH = 1.0  # seconds; doubles up to the last
+_LAST_SEARCH = 60.0
+_PUBLISH_AGAIN = LIFETIME / 8
+_EXCHANGE_SECONDS = 10.0
+_SAVE_PAUSE = 1.0
+
+
+class Discovery:
+    """Keeps the address book of a running Transport up to date.
+
+    ``bootstrap``: multiaddrs that end in ``/p2p/<peer id>`` of a roster member. ``announce``:
+    the addresses to publish, when they differ from those that the host listens on (NAT,
+    containers). Raises ConfigError for a bootstrap or announce address that can't be used.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        identity: Identity,
+        book: AddressBook,
+        bootstrap: Sequence[str] = (),
+        *,
+        announce: Sequence[str] = (),
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._transport = transport
+        self._identity = identity
+        self._book = book
+        self._announce = tuple(announce)
+        self._clock = clock
+        self._random = random.Random()
+        self._members = [link.peer for link in transport.links()]
+        for address in bootstrap:
+            self._add_bootstrap(address)
+        everybody = [*self._members, identity.public]
+        self._limit = 64 + (MAX_RECORD_BYTES + 8) * len(everybody)
+        self.dht = RosterDHT(transport.host, transport.group, everybody)
+        self._connected = trio.open_memory_channel[bytes](2 * len(everybody) + 16)
+        transport.serve(_PURPOSE, self._answer)
+        transport.on_link_change(self._on_link_change)
+
+    def _add_bootstrap(self, address: str) -> None:
+        try:
+            maddr = Multiaddr(address)
+            peer_id = maddr.get_peer_id()
+            where = str(maddr.decapsulate(Multiaddr(f"/p2p/{peer_id}")))
+        except Exception as error:  # multiaddr's parser raises many kinds
+            raise ConfigError(
+                f"bootstrap address {address!r} can't be read: {error}",
+                "write it as /ip4/192.0.2.1/tcp/4001/p2p/<peer id>",
+            ) from error
+        public = next((m for m in self._members if str(libp2p_id(m)) == peer_id), None)
+        if public is not None:
+            self._book.add_hint(public, where)
+        elif peer_id != self._identity.peer_id:
+            raise ConfigError(
+                f"bootstrap peer {peer_id} is not in the group's roster",
+                "a bootstrap is one of the group's own members",
+            )
+
+    # --- life ---------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Runs until cancelled, beside ``transport.run``, which must have started."""
+        self._sign_own_record()
+        async with background_trio_service(self.dht), trio.open_nursery() as nursery:
+            for peer in self._transport.connected():
+                self._on_link_change(peer, True)
+            nursery.start_soon(self._greet_connected)
+            nursery.start_soon(self._publish)
+            nursery.start_soon(self._search)
+            nursery.start_soon(self._save)
+
+    def _on_link_change(self, peer: bytes, connected: bool) -> None:
+        if connected:
+            try:
+                self._connected[0].send_nowait(peer)
+            except trio.WouldBlock:
+                log.debug("too many connections at once to greet", peer=short(peer))
+
+    def _sign_own_record(self) -> None:
+        now = self._clock()
+        old = self._book.record(self._identity.public)
+        sequence = max(int(now * 1000), old.sequence + 1 if old is not None else 0)
+        addresses = self._announce or reachable(self._transport.listen_addresses())
+        record = sign_record(
+            self._identity, self._transport.group, addresses[:MAX_ADDRESSES], sequence, now
+        )
+        self._book.add(record.raw)
+
+    # --- exchange -----------------------------------------------------------------------------
+
+    async def _greet_connected(self) -> None:
+        """Exchanges address books with every peer that connects."""
+        async with trio.open_nursery() as nursery:
+            async for peer in self._connected[1]:
+                nursery.start_soon(self._exchange, peer)
+
+    async def _exchange(self, peer: bytes) -> None:
+        own = self._book.record(self._identity.public)
+        try:
+            answer = await self._transport.request(
+                peer,
+                own.raw if own is not None else b"",
+                limit=self._limit,
+                timeout=_EXCHANGE_SECONDS,
+                purpose=_PURPOSE,
+            )
+            records = unpack(answer)
+            if not isinstance(records, list):
+                raise WireError("an address book is a list")
+            for raw in records[: len(self._members) + 1]:
+                if isinstance(raw, bytes):
+                    self._add(raw)
+        except (TransportError, WireError) as error:
+            log.debug("no exchange of addresses", peer=short(peer), reason=str(error))
+        await self.dht.add_member(peer, self._book.addresses(peer))
+
+    async def _answer(self, peer: bytes, payload: bytes) -> bytes:
+        if payload:
+            self._add(payload)
+        return pack([record.raw for record in self._book.fresh_records()])
+
+    def _add(self, raw: bytes) -> None:
+        if self._book.add(raw) is Outcome.NEW:
+            log.debug("a new address record", known=len(self._book.fresh_records()))
+
+    # --- DHT ----------------------------------------------------------------------------------
+
+    async def _publish(self) -> None:
+        while True:
+            while not self._transport.connected():
+                await trio.sleep(_FIRST_SEARCH)
+            own = self._book.record(self._identity.public)
+            if own is not None:
+                try:
+                    await self.dht.publish(own.public, own.raw)
+                except Exception as error:  # libp2p's DHT fails in many ways
+                    log.warning("the record was not published", error=str(error))
+            await trio.sleep(_PUBLISH_AGAIN)
+            self._sign_own_record()
+
+    async def _search(self) -> None:
+        """Looks for members whose addresses are not known, less and less often."""
+        pause = _FIRST_SEARCH
+        while True:
+            await trio.sleep(self._random.uniform(pause / 2, pause))
+            connected = self._transport.connected()
+            missing = [p for p in self._book.unknown() if p not in connected]
+            if not missing or not connected:
+                pause = _FIRST_SEARCH
+                await trio.sleep(_FIRST_SEARCH)
+                continue
+            pause = min(2 * pause, _LAST_SEARCH)
+            await self._exchange(self._random.choice(sorted(connected)))
+            for public in missing:
+                await self._look_up(public)
+
+    async def _look_up(self, public: bytes) -> None:
+        try:
+            for raw in await self.dht.lookup(public):
+                self._add(raw)
+        except Exception as error:  # libp2p's DHT fails in many ways
+            log.warning("a DHT lookup failed", peer=short(public), error=str(error))
+
+    # --- file ---------------------------------------------------------------------------------
+
+    async def _save(self) -> None:
+        while True:
+            await trio.sleep(_SAVE_PAUSE)
+            if self._book.dirty:
+                try:
+                    await trio.to_thread.run_sync(self._book.write, self._book.encode())
+                except StorageError as error:
+                    log.error("the address book was not saved", error=str(error))
+
+
+def reachable(listening: Sequence[str]) -> tuple[str, ...]:
+    """The addresses to publish: a wildcard becomes the address of the default route."""
+    found: list[str] = []
+    for address in listening:
+        family, text, _, port = address.strip("/").split("/")
+        if ipaddress.ip_address(text).is_unspecified:
+            ours = default_route_address(family)
+            if ours is None:
+                continue
+            text = ours
+        found.append(f"/{family}/{text}/tcp/{port}")
+    return tuple(dict.fromkeys(found))
+
+
+def default_route_address(family: str) -> str | None:
+    """Our address on the default route; sends nothing (a UDP socket's connect is local)."""
+    kind, target = (
+        (socket.AF_INET, "192.0.2.1") if family == "ip4" else (socket.AF_INET6, "2001:db8::1")
+    )
+    with socket.socket(kind, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((target, 9))
+        except OSError:
+            return None
+        return str(probe.getsockname()[0])
