@@ -27,12 +27,12 @@ from protocols.hashing import Xof
 from protocols.proof import SlotConstraint
 
 DEFAULTS: dict[str, int | str] = {
-    "lambda": "1/70",
+    "lambda": "1/90",
     "mu": "1/1000",
-    "eta": "3/2",
+    "eta": "2",
     "decay": "sqrt",
-    "local_steps": 3,
-    "batch": 64,
+    "local_steps": 2,
+    "batch": 96,
 }
 MAX_LOCAL_STEPS = 10_000
 MAX_BATCH = 65_536

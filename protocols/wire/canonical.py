@@ -91,7 +91,9 @@ def _pack_integer(value: int) -> bytes:
     raise ValueError(f"an integer on the wire has at most 64 bits: {value}")
 
 
-def _length(length: int, fix: int | None, fix_max: int, forms: tuple[tuple[int, int], ...]) -> bytes:
+def _length(
+    length: int, fix: int | None, fix_max: int, forms: tuple[tuple[int, int], ...]
+) -> bytes:
     if fix is not None and length <= fix_max:
         return bytes((fix | length,))
     for code, width in forms:

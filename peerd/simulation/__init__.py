@@ -1,0 +1,1 @@
+"""Whole swarms of the real round machines in one process, in virtual time."""

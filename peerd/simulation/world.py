@@ -1,0 +1,281 @@
+"""A swarm in one process: real sessions, virtual time, a seeded network (docs/protocol.md).
+
+Everything is a function of the seed: the order of events, delays, updates and secrets. Nothing
+here knows the protocol: it carries out effects, as the runner does.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from protocols.errors import WireError
+from protocols.hashing import Xof, digest
+from protocols.round.attempt import Parts
+from protocols.round.certificate import verify_certificate
+from protocols.round.effects import (
+    Aborted,
+    Blame,
+    CatchUp,
+    Completed,
+    Dropped,
+    Effect,
+    Erase,
+    FetchPolynomials,
+    Persist,
+    Phase,
+    Send,
+    Stopped,
+    Timer,
+    Train,
+)
+from protocols.round.session import Position, Session, first_position
+from protocols.round.setting import Setting
+from protocols.secret import Secret
+
+
+@dataclass
+class Node:
+    """One simulated peer: its session, its disk, and what it has seen happen."""
+
+    index: int
+    secret: Secret
+    parts: type[Parts] = Parts
+    honest: bool = True
+    silent: bool = False
+    session: Session | None = None
+    position: Position | None = None
+    up: bool = True
+    journal: dict[str, bytes] = field(default_factory=dict)
+    completed: dict[int, Completed] = field(default_factory=dict)
+    blamed: list[Blame] = field(default_factory=list)
+    aborted: list[Aborted] = field(default_factory=list)
+    stopped: list[Stopped] = field(default_factory=list)
+    dropped: list[Dropped] = field(default_factory=list)
+    signed: dict[str, bytes] = field(default_factory=dict)
+    lives: int = 0
+
+
+Update = Callable[[int, int, npt.NDArray[np.float32]], npt.NDArray[np.float32]]
+
+
+class World:
+    """``update(peer, round, model)`` is F^C. ``slowest`` bounds a message's delay in virtual ms."""
+
+    def __init__(
+        self,
+        setting: Setting,
+        secrets: list[Secret],
+        model: npt.NDArray[np.float32],
+        update: Update,
+        *,
+        seed: int,
+        rounds: int,
+        slowest: int = 200,
+        liars: dict[int, type[Parts]] | None = None,
+        silent: frozenset[int] = frozenset(),
+    ) -> None:
+        self.setting = setting
+        self.model = model
+        self.rounds = rounds
+        self.now = 0
+        self.inputs: dict[tuple[int, int], npt.NDArray[np.uint32]] = {}
+        self.trace: list[str] = []
+        self.drop: Callable[[int, int, bytes], bool] = lambda sender, to, data: False
+        self._update = update
+        self._slowest = slowest
+        self._random = random.Random(f"world/{seed}")
+        self._entropy = Xof("simulation/entropy", str(seed).encode())
+        self._seed = seed
+        self._queue: list[tuple[int, int, int, int, Callable[[Session], list[Effect]]]] = []
+        self._count = 0
+        lies = liars or {}
+        self.nodes = [
+            Node(i, secret, lies.get(i, Parts), i not in lies and i not in silent, i in silent)
+            for i, secret in enumerate(secrets)
+        ]
+
+    # -- running -------------------------------------------------------------------------------
+
+    def run(self, *, limit: int = 2_000_000) -> None:
+        """Until every honest peer that is up has completed the rounds, or nothing is left to do."""
+        for node in self.nodes:
+            if not node.silent:
+                self.boot(node)
+        for _ in range(limit):
+            if not self._queue or self.finished():
+                return
+            at, _, index, life, act = heapq.heappop(self._queue)
+            self.now = at
+            node = self.nodes[index]
+            if node.up and node.lives == life and node.session is not None:
+                self._carry_out(node, act(node.session))
+        raise AssertionError("the simulation does not end")
+
+    def finished(self) -> bool:
+        waiting = [n for n in self.nodes if n.honest and n.up]
+        return all(self.rounds - 1 in node.completed for node in waiting)
+
+    def boot(self, node: Node) -> None:
+        """Start, or restart after ``crash``, with what is on the node's disk."""
+        node.up = True
+        node.lives += 1
+        position = node.position or first_position(self.setting, self.model)
+        node.session = Session(
+            self.setting,
+            node.index,
+            node.secret,
+            Position(position.round, position.model, position.previous, position.ledger),
+            lambda round_, attempt: self._secret(node, round_, attempt),
+            dict(node.journal),
+            parts=node.parts,
+        )
+        self._carry_out(node, node.session.start(self._present()))
+        for other in self.nodes:
+            if other.session is not None and other is not node:
+                self.at(other, 1, lambda session: session.on_present(self._present()))
+
+    def crash(self, node: Node) -> None:
+        node.up = False
+        node.session = None
+        for other in self.nodes:
+            if other.session is not None:
+                self.at(other, 50, lambda session: session.on_present(self._present()))
+
+    def at(self, node: Node, delay: int, act: Callable[[Session], list[Effect]]) -> None:
+        self._count += 1
+        entry = (self.now + delay, self._count, node.index, node.lives, act)
+        heapq.heappush(self._queue, entry)
+
+    def _present(self) -> frozenset[int]:
+        return frozenset(n.index for n in self.nodes if n.up)
+
+    def _secret(self, node: Node, round_: int, attempt: int) -> Secret:
+        key = f"secret/{attempt}"
+        if key not in node.journal:
+            node.journal[key] = self._entropy.read(32)
+        return Secret(node.journal[key])
+
+    # -- effects -------------------------------------------------------------------------------
+
+    def _carry_out(self, node: Node, effects: list[Effect]) -> None:
+        for effect in effects:
+            self.trace.append(f"{self.now} {node.index} {_line(effect)}")
+            match effect:
+                case Persist(_, key, value):
+                    assert node.journal.get(key, value) == value, f"journal conflict at {key}"
+                    node.journal[key] = value
+                case Erase(_, keys):
+                    for key in list(node.journal) if keys is None else keys:
+                        node.journal.pop(key, None)
+                case Send(peers, frame):
+                    for peer in peers:
+                        self._deliver(node, self.nodes[peer], frame)
+                case Timer(name, delay):
+                    self.at(node, delay, _on_timer(name))
+                case Train(round_, model):
+                    self._train(node, round_, model)
+                case Completed():
+                    self._complete(node, effect)
+                case FetchPolynomials(round_, _, peers):
+                    self._fetch(node, round_, peers)
+                case CatchUp(round_, peer):
+                    self._catch_up(node, self.nodes[peer])
+                case Blame():
+                    node.blamed.append(effect)
+                case Aborted():
+                    node.aborted.append(effect)
+                case Stopped():
+                    node.stopped.append(effect)
+                case Dropped():
+                    node.dropped.append(effect)
+                case Phase():
+                    pass
+
+    def _deliver(self, sender: Node, to: Node, frame: bytes) -> None:
+        if to.silent or self.drop(sender.index, to.index, frame):
+            return
+        delay = self._random.randint(1, self._slowest)
+        self.at(to, delay, lambda session: session.on_message(sender.index, frame))
+
+    def _train(self, node: Node, round_: int, model: npt.NDArray[np.float32]) -> None:
+        update = self._update(node.index, round_, model)
+        values = self.setting.aggregator.encode(model, update).astype(np.uint32)
+        self.inputs[(round_, node.index)] = values
+        delay = self._random.randint(1, self._slowest)
+        self.at(node, delay, lambda session: session.on_update(round_, values))
+
+    def _complete(self, node: Node, effect: Completed) -> None:
+        node.completed[effect.round] = effect
+        assert node.session is not None
+        node.position = node.session.position
+        node.journal = {}
+
+    def _fetch(self, node: Node, round_: int, peers: tuple[int, ...]) -> None:
+        for peer in peers:
+            record = self.nodes[peer].completed.get(round_)
+            if record is not None:
+                data = record.polynomials
+                self.at(node, 20, lambda session: session.on_polynomials(round_, data))
+                return
+        self.at(node, 50, lambda session: self._refetch(node, round_, peers))
+
+    def _refetch(self, node: Node, round_: int, peers: tuple[int, ...]) -> list[Effect]:
+        if node.session is not None and node.session.position.round == round_:
+            self._fetch(node, round_, peers)
+        return []
+
+    def _catch_up(self, node: Node, peer: Node) -> None:
+        self.at(node, 30, lambda session: self._take_certificates(session, node, peer))
+
+    def _take_certificates(self, session: Session, node: Node, peer: Node) -> list[Effect]:
+        """One certificate after another, each naming the one before, as the runner does it."""
+        effects: list[Effect] = []
+        while session.position.round in peer.completed:
+            record = peer.completed[session.position.round]
+            try:
+                certified = verify_certificate(self.setting, record.certificate)
+            except WireError:
+                return effects
+            if certified.result.previous != session.position.previous:
+                return effects
+            node.completed[certified.round] = record
+            effects += session.adopt(certified, record.model)
+            node.position = session.position
+        return effects
+
+
+def _on_timer(name: tuple[str | int, ...]) -> Callable[[Session], list[Effect]]:
+    return lambda session: session.on_timer(name)
+
+
+def _line(effect: Effect) -> str:
+    match effect:
+        case Send(peers, frame):
+            return f"send {peers} {digest('trace', frame).hex()[:12]}"
+        case Persist(_, key, value):
+            return f"persist {key} {digest('trace', value).hex()[:12]}"
+        case Completed():
+            return f"completed {effect.round} {effect.model_hash.hex()[:12]}"
+        case Train(round_, _):
+            return f"train {round_}"
+        case _:
+            return repr(effect)
+
+
+def _secrets(peers: int, seed: int) -> list[Secret]:
+    stream = Xof("simulation/identities", str(seed).encode())
+    return [Secret(stream.read(32)) for _ in range(peers)]
+
+
+def swarm_secrets(crypto: Any, peers: int, seed: int) -> tuple[list[Secret], tuple[bytes, ...]]:
+    """Identities and the roster, sorted by public key as in a genesis document."""
+    secrets = _secrets(peers, seed)
+    secrets.sort(key=lambda secret: crypto.signing_public(secret.reveal()))
+    return secrets, tuple(crypto.signing_public(secret.reveal()) for secret in secrets)

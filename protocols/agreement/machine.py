@@ -1,0 +1,362 @@
+"""Single-shot Byzantine agreement (docs/protocol.md §5).
+
+Leaders rotate without end. In a view the leader proposes; a member that accepts signs a first
+vote; a quorum of first votes locks its outcome, and a member that sees it signs a second vote; a
+quorum of second votes decides. A member that times out moves on and shows its lock to all; the
+next leader proposes the highest lock that it sees, or, where there is none, the outcome of its own
+inputs.
+
+Safety: two quorums share an honest member (§1 (C)). That member, locked on the decided outcome,
+accepts another one only with first votes of a later view, and by induction there are none.
+Liveness, under synchrony: an honest leader waits for the locks of all honest members that are
+online, so that none of them refuses its proposal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from protocols.agreement.votes import Electorate, check_quorum, outcome_hash
+from protocols.errors import WireError
+from protocols.round.desk import Admission, Desk
+from protocols.wire.canonical import pack, unpack
+from protocols.wire.frames import DecisionFrame, NewViewFrame, ProposalFrame, StatementFrame
+from protocols.wire.schema import MAX_PEERS, MAX_STATEMENT, Bytes, Integer, ListOf, Tuple
+from protocols.wire.statement import MAX_VIEW, Ballot, Kind, NewView, Statement, Topic
+
+MAX_VIEWS_AHEAD = 64
+"""Messages of views further ahead than this are dropped: they can't be needed yet."""
+MAX_PATIENCE = 8
+"""The timeout of a view grows with its number up to this many times the deadline."""
+
+LOCK = Tuple((Integer(MAX_VIEW), Bytes(MAX_STATEMENT), ListOf(Bytes(1024), MAX_PEERS)))
+Proposal = tuple[bytes, tuple[bytes, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    view: int
+    outcome: bytes
+    votes: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """An outcome with its quorum of second votes. Only ``outcome`` is ever hashed or bound."""
+
+    outcome: bytes
+    votes: tuple[bytes, ...]
+
+
+class Agreement:
+    """One agreement, as one member (or an observer, who only accepts decisions) sees it.
+
+    ``propose`` gives the outcome of this member's own inputs, or None while there are too few;
+    ``judge`` says whether a proposal's outcome follows from its inputs, and lacks nothing that
+    this member held at the deadline.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        topic: Topic,
+        electorate: Electorate,
+        leaders: Sequence[int],
+        *,
+        propose: Callable[[], Proposal | None],
+        judge: Callable[[bytes, tuple[bytes, ...]], bool],
+        decided: Callable[[Decision], None],
+    ) -> None:
+        self.topic = topic
+        self.decision: Decision | None = None
+        self.view = -1
+        self._desk = desk
+        self._electorate = electorate
+        self._leaders = tuple(leaders)
+        self._propose = propose
+        self._judge = judge
+        self._decided = decided
+        self._locks = self._restored_locks()
+        self._may_lead = False
+        self._abstains = False
+        self._outcomes = {
+            outcome_hash(topic, lock.outcome): lock.outcome for lock in self._locks.values()
+        }
+        self._proposals: dict[int, tuple[Statement, ProposalFrame]] = {}
+        self._votes: dict[tuple[Kind, int], dict[int, Statement]] = {}
+        self._new_views: dict[int, dict[int, Statement]] = {}
+        self._refused: set[int] = set()
+
+    # -- events --------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """This member's inputs are complete, or their deadline has passed."""
+        if self.view < 0 and self.decision is None:
+            self._enter(0)
+
+    def refresh(self) -> None:
+        """Inputs have changed: a leader that had too few may now propose."""
+        if self.view >= 0:
+            self._step()
+
+    def abstain(self) -> None:
+        """No second vote from this member from now on (§6)."""
+        self._abstains = True
+
+    def on_timeout(self, view: int) -> None:
+        if view == self.view and self.decision is None and view < MAX_VIEW:
+            self._enter(view + 1)
+
+    def on_patience(self, view: int) -> None:
+        """The time in which honest members' locks arrive is over: this view's leader may go on."""
+        if view == self.view:
+            self._may_lead = True
+            self._step()
+
+    def on_proposal(self, statement: Statement, frame: ProposalFrame) -> None:
+        view = statement.slot.view
+        if not self._current(statement) or statement.signer != self._leader(view):
+            return
+        value = outcome_hash(self.topic, frame.outcome)
+        if statement.payload.outcome != value:
+            raise WireError("a proposal whose outcome is not the one that it names")
+        if self._desk.admit(statement) is Admission.REFUSED:
+            return
+        self._outcomes[value] = frame.outcome
+        self._proposals.setdefault(view, (statement, frame))
+        self._step()
+
+    def on_vote(self, statement: Statement) -> None:
+        if not self._current(statement):
+            return
+        if self._desk.admit(statement) in (Admission.NEW, Admission.KNOWN):
+            self._record_vote(statement)
+            self._step()
+
+    def on_new_view(self, statement: Statement, frame: NewViewFrame) -> None:
+        if not self._current(statement):
+            return
+        self._check_new_view(statement, frame)
+        if self._desk.admit(statement) not in (Admission.NEW, Admission.KNOWN):
+            return
+        view = statement.slot.view
+        self._new_views.setdefault(view, {})[statement.signer] = statement
+        self._follow(view)
+        self._step()
+
+    def on_decision(self, frame: DecisionFrame) -> None:
+        """A decision is accepted at any time, from anyone (§6)."""
+        if self.decision is None:
+            self._check(Kind.SECOND_VOTE, frame.votes, outcome_hash(self.topic, frame.outcome))
+            self._decide(Decision(frame.outcome, frame.votes))
+
+    # -- views ---------------------------------------------------------------------------------
+
+    def _leader(self, view: int) -> int:
+        return self._leaders[view % len(self._leaders)]
+
+    def _current(self, statement: Statement) -> bool:
+        """Whether a message may still matter: bounded views, by a member."""
+        return (
+            self.decision is None
+            and statement.signer in self._electorate.members
+            and statement.slot.view <= max(self.view, 0) + MAX_VIEWS_AHEAD
+        )
+
+    def _enter(self, view: int) -> None:
+        self.view = view
+        self._may_lead = view == 0
+        deadline = self._desk.setting.deadlines.agreement
+        self._desk.timer(
+            "view", int(self.topic), view, delay=deadline * min(view + 1, MAX_PATIENCE)
+        )
+        if view > 0:
+            self._desk.timer("lead", int(self.topic), view, delay=max(1, deadline // 4))
+            self._announce(view)
+        self._step()
+
+    def _announce(self, view: int) -> None:
+        if not self._may_vote(Kind.NEW_VIEW):
+            return
+        lock = self._lock
+        payload = (
+            NewView(lock.view + 1, outcome_hash(self.topic, lock.outcome))
+            if lock
+            else NewView(0, bytes(32))
+        )
+        statement = self._desk.sign(Kind.NEW_VIEW, payload, int(self.topic), view)
+        self._new_views.setdefault(view, {})[self._desk.me] = statement
+        lock = self._locks.get(statement.payload.lock_view - 1)
+        frame = NewViewFrame(
+            statement.wire, lock.outcome if lock else b"", lock.votes if lock else ()
+        )
+        self._desk.send(self._electorate.members, frame)
+
+    def _follow(self, view: int) -> None:
+        """More members than there are liars are in a later view: so is an honest one; go there."""
+        if view > self.view >= 0 and len(self._new_views[view]) > self._electorate.liars:
+            self._enter(view)
+
+    def _check_new_view(self, statement: Statement, frame: NewViewFrame) -> None:
+        said = statement.payload
+        if not said.lock_view:
+            return
+        if said.lock_view > statement.slot.view:
+            raise WireError("a lock from a view that was not over")
+        value = outcome_hash(self.topic, frame.outcome)
+        view = self._check(Kind.FIRST_VOTE, frame.lock, value)
+        if said.lock_outcome != value or said.lock_view != view + 1:
+            raise WireError("a lock that its votes don't prove")
+        self._take_lock(Lock(view, frame.outcome, frame.lock))
+
+    # -- steps ---------------------------------------------------------------------------------
+
+    def _step(self) -> None:
+        """Everything that may happen now, in the order in which it enables the next."""
+        if self.decision is None and self.view >= 0:
+            self._lead()
+            self._vote_first()
+            self._vote_second()
+        self._try_decide()
+
+    def _may_vote(self, kind: Kind) -> bool:
+        desk = self._desk
+        return desk.me in self._electorate.members and desk.can_sign(kind, int(self.topic))
+
+    def _lead(self) -> None:
+        view = self.view
+        if self._leader(view) != self._desk.me or view in self._proposals:
+            return
+        if not self._may_vote(Kind.PROPOSAL) or not self._heard_enough(view):
+            return
+        lock = self._lock
+        proposal = (lock.outcome, ()) if lock else self._propose()
+        if proposal is None:
+            return
+        outcome, inputs = proposal
+        ballot = Ballot(outcome_hash(self.topic, outcome))
+        statement = self._desk.sign(Kind.PROPOSAL, ballot, int(self.topic), view)
+        if statement.payload != ballot:
+            return  # an earlier life proposed something else here, and that stands
+        frame = ProposalFrame(statement.wire, outcome, inputs, lock.votes if lock else ())
+        self._outcomes[ballot.outcome] = outcome
+        self._proposals[view] = (statement, frame)
+        self._desk.send(self._electorate.members, frame)
+
+    def _heard_enough(self, view: int) -> bool:
+        if view == 0:
+            return True
+        heard = len(self._new_views.get(view, {}))
+        return heard >= len(self._electorate.members) or (
+            self._may_lead and heard >= self._electorate.quorum
+        )
+
+    def _vote_first(self) -> None:
+        view = self.view
+        if view not in self._proposals or view in self._refused:
+            return
+        if self._desk.me in self._votes.get((Kind.FIRST_VOTE, view), {}):
+            return
+        if not self._may_vote(Kind.FIRST_VOTE):
+            return
+        statement, frame = self._proposals[view]
+        if self._accepts(view, frame):
+            self._cast(Kind.FIRST_VOTE, statement.payload.outcome)
+        else:
+            self._refused.add(view)
+
+    def _accepts(self, view: int, frame: ProposalFrame) -> bool:
+        value = outcome_hash(self.topic, frame.outcome)
+        if frame.lock:
+            try:
+                locked = self._check(Kind.FIRST_VOTE, frame.lock, value)
+            except WireError:
+                return False
+            if locked >= view:
+                return False
+            mine = self._lock
+            # Q first votes hold t + e + 1 honest ones or more: never refused for missing evidence.
+            if mine is None or locked >= mine.view or mine.outcome == frame.outcome:
+                self._take_lock(Lock(locked, frame.outcome, frame.lock))
+                return True
+            return False
+        if self._lock is not None:
+            return self._lock.outcome == frame.outcome
+        return self._judge(frame.outcome, frame.inputs)
+
+    def _vote_second(self) -> None:
+        view = self.view
+        for value, votes in self._tally(Kind.FIRST_VOTE, view):
+            if len(votes) < self._electorate.quorum or value not in self._outcomes:
+                continue
+            self._take_lock(Lock(view, self._outcomes[value], votes))
+            mine = self._votes.get((Kind.SECOND_VOTE, view), {})
+            forbidden = self._abstains and not self._desk.has_signed(
+                Kind.SECOND_VOTE, int(self.topic), view
+            )
+            if self._desk.me not in mine and not forbidden and self._may_vote(Kind.SECOND_VOTE):
+                self._cast(Kind.SECOND_VOTE, value)
+
+    def _cast(self, kind: Kind, value: bytes) -> None:
+        statement = self._desk.sign(kind, Ballot(value), int(self.topic), self.view)
+        self._record_vote(statement)
+        self._desk.send(self._electorate.members, StatementFrame(statement.wire))
+        if kind is Kind.FIRST_VOTE:
+            self._vote_second()
+
+    def _record_vote(self, statement: Statement) -> None:
+        key = (statement.kind, statement.slot.view)
+        self._votes.setdefault(key, {}).setdefault(statement.signer, statement)
+
+    def _take_lock(self, lock: Lock) -> None:
+        """Remember a lock, on disk too: a member that forgets one is as bad as a liar."""
+        self._outcomes[outcome_hash(self.topic, lock.outcome)] = lock.outcome
+        if lock.view not in self._locks:
+            self._locks[lock.view] = lock
+            value = pack([lock.view, lock.outcome, list(lock.votes)])
+            self._desk.persist(f"{self._lock_prefix}{lock.view}", value)
+
+    @property
+    def _lock(self) -> Lock | None:
+        return self._locks[max(self._locks)] if self._locks else None
+
+    @property
+    def _lock_prefix(self) -> str:
+        return f"lock/{self._desk.attempt}/{int(self.topic)}/"
+
+    def _restored_locks(self) -> dict[int, Lock]:
+        locks = {}
+        for record in self._desk.remembered_under(self._lock_prefix):
+            view, outcome, votes = LOCK.check(unpack(record), "journaled lock")
+            locks[view] = Lock(view, outcome, votes)
+        return locks
+
+    def _tally(self, kind: Kind, view: int) -> list[tuple[bytes, tuple[bytes, ...]]]:
+        """The outcomes that were voted for in a view, with their votes."""
+        by_value: dict[bytes, list[Statement]] = {}
+        for statement in self._votes.get((kind, view), {}).values():
+            by_value.setdefault(statement.payload.outcome, []).append(statement)
+        return [(value, tuple(v.wire for v in votes)) for value, votes in by_value.items()]
+
+    def _try_decide(self) -> None:
+        if self.decision is not None:
+            return
+        views = [view for kind, view in self._votes if kind is Kind.SECOND_VOTE]
+        for view in views:
+            for value, votes in self._tally(Kind.SECOND_VOTE, view):
+                if len(votes) >= self._electorate.quorum and value in self._outcomes:
+                    self._decide(Decision(self._outcomes[value], votes))
+                    return
+
+    def _decide(self, decision: Decision) -> None:
+        self.decision = decision
+        self._desk.send(self._desk.everyone(), DecisionFrame(decision.outcome, decision.votes))
+        self._decided(decision)
+
+    def _check(self, kind: Kind, votes: Sequence[bytes], value: bytes) -> int:
+        desk = self._desk
+        where = (desk.round, desk.attempt, self.topic)
+        return check_quorum(
+            desk.setting.crypto, desk.setting.group, self._electorate, kind, where, votes, value
+        )

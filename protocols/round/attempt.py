@@ -1,0 +1,385 @@
+"""One attempt at a round: election, dealing, agreement, opening, certificate.
+
+The order of things is the paper's Figure 3; docs/protocol.md has the diagram. A frame that comes
+before this peer knows the election waits, bounded; every other one is decoded, checked and handed
+to the one component that it concerns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, MutableMapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from protocols.agreement.machine import Decision
+from protocols.election.machine import Draw, ElectionMachine
+from protocols.election.machine import Stage as ElectionStage
+from protocols.errors import WireError
+from protocols.round.certificate import ElectionCertificate, committee_electorate, panel_of
+from protocols.round.cohort import Cohort, Panel
+from protocols.round.dealer import Dealer
+from protocols.round.desk import Desk
+from protocols.round.effects import Effect, Phase, Stopped
+from protocols.round.evidence import Evidence, Fault, Judge
+from protocols.round.ledger import Ledger
+from protocols.round.member import Member
+from protocols.round.opener import Opener, Outcome
+from protocols.round.setting import Setting
+from protocols.secret import Secret
+from protocols.wire.frames import (
+    DealingFrame,
+    DecisionFrame,
+    Frame,
+    HaveFrame,
+    NewViewFrame,
+    ProposalFrame,
+    SeenFrame,
+    StatementFrame,
+    SumFrame,
+)
+from protocols.wire.statement import (
+    Abstention,
+    Kind,
+    Slot,
+    Statement,
+    Topic,
+    decode_statement,
+)
+
+MAX_EARLY_FRAMES = 256
+"""Frames of one sender that wait for the election's outcome."""
+
+BALLOTS = frozenset({Kind.FIRST_VOTE, Kind.SECOND_VOTE})
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What an attempt starts from, the same at every honest peer but for ``secret``."""
+
+    ledger: Ledger
+    silent: tuple[int, ...]
+    base: npt.NDArray[np.float32]
+    base_hash: bytes
+    previous: bytes
+    secret: Secret
+
+
+class Parts:
+    """Which classes play the parts: an adversary replaces one, and lies at one named point."""
+
+    election = ElectionMachine
+    dealer = Dealer
+    member = Member
+    opener = Opener
+
+
+class Attempt:
+    """``voided`` is called when the flip is void, ``ended`` when nothing is to be opened."""
+
+    def __init__(
+        self,
+        setting: Setting,
+        me: int,
+        identity: Secret,
+        place: tuple[int, int],
+        start: Start,
+        journal: MutableMapping[str, bytes],
+        effects: list[Effect],
+        judge: Judge,
+        *,
+        voided: Callable[[ElectionCertificate], None],
+        ended: Callable[[str], None],
+        certified: Callable[[Outcome], None],
+        accuse: Callable[[Evidence], None],
+        parts: type[Parts] = Parts,
+    ) -> None:
+        self.desk = Desk(setting, me, identity, *place, journal, effects)
+        self.desk.on_conflict = self._on_conflict
+        self.setting = setting
+        self.certificate: ElectionCertificate | None = None
+        self.panel: Panel | None = None
+        self.dealer: Dealer | None = None
+        self.member: Member | None = None
+        self.opener: Opener | None = None
+        self.over = False
+        self._start = start
+        self._judge = judge
+        self._parts = parts
+        self._voided = voided
+        self._ended = ended
+        self._certified = certified
+        self._accuse = accuse
+        self._draw = Draw.of(start.secret)
+        self._values: npt.NDArray[np.unsignedinteger] | None = None
+        self._early: dict[int, list[Frame]] = {}
+        self._abstentions: dict[int, Statement] = {}
+        self._phase = ""
+        self.election = parts.election(
+            self.desk, start.ledger, start.silent, self._draw, judge, elected=self._on_elected
+        )
+        self.election.accused = self._accuse_bytes  # type: ignore[method-assign]
+
+    # -- events --------------------------------------------------------------------------------
+
+    def start(self, present: Iterable[int], evidence: Iterable[bytes]) -> None:
+        self.election.start(present, evidence)
+        self.report_phase()
+
+    def set_present(self, present: Iterable[int]) -> None:
+        self.election.set_present(present)
+        self.report_phase()
+
+    def on_update(self, values: npt.NDArray[np.unsignedinteger]) -> None:
+        """This peer's encoded update; dealt as soon as there is a committee."""
+        self._values = values
+        if self.dealer is not None and not self.over:
+            self.dealer.on_update(values)
+        self.report_phase()
+
+    def on_timer(self, name: tuple[str | int, ...]) -> None:
+        match name:
+            case ("view", int(topic), int(view)):
+                self._with_agreement(topic, lambda agreement: agreement.on_timeout(view))
+            case ("lead", int(topic), int(view)):
+                self._with_agreement(topic, lambda agreement: agreement.on_patience(view))
+            case ("commit" | "grace" | "reveal" as deadline,):
+                self.election.on_deadline(deadline)
+            case ("deal" | "check" | "relay" | "echo" as deadline,):
+                if self.member is not None:
+                    self.member.on_deadline(deadline)
+            case ("open",):
+                if self.opener is not None:
+                    self.opener.on_deadline()
+            case ("patience",):
+                self._abstain()
+        self.report_phase()
+
+    def on_frame(self, sender: int, frame: Frame) -> None:
+        """Raises WireError for a frame that breaks a rule; it then changes nothing."""
+        if self.certificate is None and self._needs_election(frame):
+            waiting = self._early.setdefault(sender, [])
+            if len(waiting) < MAX_EARLY_FRAMES:
+                waiting.append(frame)
+            return
+        self._handle(sender, frame)
+        self.report_phase()
+
+    def _needs_election(self, frame: Frame) -> bool:
+        if isinstance(frame, DealingFrame | SumFrame | HaveFrame):
+            return True
+        return not slot_of(frame, self.setting.group).by_identity
+
+    def _handle(self, sender: int, frame: Frame) -> None:
+        if isinstance(frame, SeenFrame):
+            self.election.on_seen(self._expect(frame.statement, Kind.SEEN), frame)
+        elif isinstance(frame, StatementFrame):
+            self._on_statement(self.desk.read(frame.statement))
+        elif isinstance(frame, ProposalFrame):
+            statement = self._expect(frame.statement, Kind.PROPOSAL)
+            self._with_agreement(
+                statement.slot.subject, lambda agreement: agreement.on_proposal(statement, frame)
+            )
+        elif isinstance(frame, NewViewFrame):
+            moved = self._expect(frame.statement, Kind.NEW_VIEW)
+            self._with_agreement(
+                moved.slot.subject, lambda agreement: agreement.on_new_view(moved, frame)
+            )
+        elif isinstance(frame, DecisionFrame):
+            topic = slot_of(frame, self.setting.group).subject
+            self._with_agreement(topic, lambda agreement: agreement.on_decision(frame))
+        else:
+            self._on_bulk(sender, frame)
+
+    def _on_bulk(self, sender: int, frame: Frame) -> None:
+        assert self.member is not None and self.opener is not None
+        if isinstance(frame, DealingFrame):
+            if self.member.on_dealing(sender, frame):
+                self.opener.send_sum(self.member.dealings)
+        elif isinstance(frame, SumFrame):
+            self.opener.on_sum(frame)
+        elif isinstance(frame, HaveFrame):
+            self.member.on_have(sender, frame)
+
+    def _expect(self, data: bytes, kind: Kind) -> Statement:
+        statement = self.desk.read(data)
+        if statement.kind is not kind:
+            raise WireError(f"{kind.name} was expected, not {statement.kind.name}")
+        return statement
+
+    def _on_statement(self, statement: Statement) -> None:
+        kind, slot = statement.kind, statement.slot
+        if kind in BALLOTS:
+            self._with_agreement(slot.subject, lambda agreement: agreement.on_vote(statement))
+        elif slot.by_identity:
+            self.election.on_statement(statement)
+        elif kind is Kind.RESULT and self.opener is not None:
+            self.opener.on_result(statement)
+        elif kind is Kind.ABSTENTION:
+            self._on_abstention(statement)
+        elif self.member is not None and self.dealer is not None:
+            if kind is Kind.REPORT:
+                self.dealer.on_report(statement)
+            self.member.on_statement(statement)
+
+    def _with_agreement(self, topic: int, act: Callable[[object], None]) -> None:
+        if topic == Topic.COHORT:
+            if self.member is not None:
+                act(self.member.agreement)
+        else:
+            act(self.election.agreement(Topic(topic)))
+
+    # -- transitions ---------------------------------------------------------------------------
+
+    def _on_elected(self, certificate: ElectionCertificate) -> None:
+        election = certificate.election
+        if self.over:
+            return
+        if election.missing:
+            self.over = True
+            self._voided(certificate)
+            return
+        self.certificate = certificate
+        self.panel = panel_of(self.setting, election, self._start.ledger.guilty)
+        mine = self.setting.crypto.signing_public(self._draw.round_secret.reveal())
+        is_mine = election.keys.get(self.desk.me) == mine
+        self.desk.take_round_keys(election.keys, self._draw.round_secret if is_mine else None)
+        self._seat(certificate, self.panel)
+        for sender, frames in sorted(self._early.items()):
+            for frame in frames:
+                self._retry(sender, frame)
+        self._early.clear()
+
+    def _seat(self, certificate: ElectionCertificate, panel: Panel) -> None:
+        start, desk, parts = self._start, self.desk, self._parts
+        self.opener = parts.opener(
+            desk,
+            certificate,
+            panel,
+            start.base,
+            start.previous,
+            start.secret,
+            certified=self._on_outcome,
+            accuse=self._accuse,
+            stop=lambda reason: desk.emit(Stopped(desk.round, reason)),
+        )
+        self.member = parts.member(
+            desk,
+            certificate,
+            panel,
+            start.base_hash,
+            start.secret,
+            self._judge,
+            decided=self._on_cohort,
+            accuse=self._accuse,
+        )
+        self.dealer = parts.dealer(
+            desk, certificate, panel, start.base_hash, start.secret, local=self._local
+        )
+        self.member.start()
+        if self._values is not None:
+            self.dealer.on_update(self._values)
+
+    def _local(self, frame: DealingFrame | StatementFrame) -> None:
+        self._retry(self.desk.me, frame)
+
+    def _retry(self, sender: int, frame: Frame) -> None:
+        try:
+            self._handle(sender, frame)
+        except WireError as error:
+            self.desk.drop(sender, str(error))
+
+    def _on_cohort(self, decision: Decision) -> None:
+        """The one opening of this attempt; from here on the round finishes with D or not at all."""
+        assert self.opener is not None and self.member is not None
+        cohort = Cohort.decode(decision.outcome)
+        if self.over:
+            return
+        if not cohort.dealers:
+            self.over = True
+            self._ended("cohort")
+            return
+        self.opener.on_decision(decision, cohort)
+        if self.opener.send_sum(self.member.dealings):
+            for held in self.member.dealings.values():
+                held.share = None
+                held.package = b""
+
+    def _on_outcome(self, outcome: Outcome) -> None:
+        if not self.over:
+            self._certified(outcome)
+
+    # -- abstention: no second vote from me in this attempt, ever (§6) --------------------------
+
+    def _abstain(self) -> None:
+        desk = self.desk
+        if self.member is None or self.member.agreement.decision is not None or self.over:
+            return
+        if desk.has_signed_any(Kind.SECOND_VOTE, int(Topic.COHORT)):
+            return
+        if not self.member.seated or not desk.can_sign(Kind.ABSTENTION):
+            return
+        self.member.agreement.abstain()
+        statement = desk.sign(Kind.ABSTENTION, Abstention())
+        desk.send(desk.everyone(), StatementFrame(statement.wire))
+        self._on_abstention(statement)
+
+    def _on_abstention(self, statement: Statement) -> None:
+        """A quorum of abstentions proves that no cohort was decided, nor ever will be."""
+        assert self.certificate is not None and self.member is not None
+        electorate = committee_electorate(self.setting, self.certificate.election)
+        if statement.signer not in electorate.members or self.over:
+            return
+        self.desk.admit(statement)
+        self._abstentions[statement.signer] = statement
+        if len(self._abstentions) >= electorate.quorum and self.member.agreement.decision is None:
+            self.over = True
+            everyone = self.desk.everyone()
+            for known in self._abstentions.values():
+                self.desk.send(everyone, StatementFrame(known.wire))
+            self._ended("timeout")
+
+    # -- liars ---------------------------------------------------------------------------------
+
+    def _on_conflict(self, first: Statement, second: Statement) -> None:
+        certificate = None if first.slot.by_identity else self.certificate
+        items = (first.wire, second.wire)
+        self._accuse(Evidence(Fault.EQUIVOCATION, certificate, items))
+        if self.member is not None:
+            self.member.take_conflict(first, second)
+
+    def _accuse_bytes(self, evidence: bytes) -> None:
+        self._accuse(Evidence.decode(evidence))
+
+    # -- status --------------------------------------------------------------------------------
+
+    def report_phase(self) -> None:
+        phase = self.phase()
+        if phase != self._phase:
+            self._phase = phase
+            self.desk.emit(Phase(self.desk.round, self.desk.attempt, phase))
+
+    def phase(self) -> str:
+        if self.opener is not None and self.opener.outcome is not None:
+            return "certified"
+        if self.opener is not None and self.opener.cohort is not None:
+            return "opening the sum"
+        if self.member is not None and self.election.stage is ElectionStage.DONE:
+            return self.member.stage.value
+        return self.election.stage.value
+
+
+def slot_of(frame: Frame, group: bytes) -> Slot:
+    """The slot of a frame's statement; of a decision, that of its first vote. Raises WireError."""
+    if isinstance(frame, DecisionFrame):
+        if not frame.votes:
+            raise WireError("a decision without votes")
+        return decode_statement(frame.votes[0], group).slot
+    if isinstance(frame, HaveFrame):
+        return Slot(frame.round, frame.attempt, Kind.REPORT, 0, 0, 0)
+    if isinstance(frame, DealingFrame):
+        return decode_statement(frame.header, group).slot
+    if isinstance(frame, SumFrame | StatementFrame | SeenFrame | ProposalFrame | NewViewFrame):
+        return decode_statement(frame.statement, group).slot
+    raise WireError(f"{type(frame).__name__} belongs to no attempt")

@@ -1,0 +1,115 @@
+"""The dealer: one message to each member, and answers to those who did not get it (docs §3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from protocols.hashing import digest
+from protocols.proof import Dealing, deal
+from protocols.round.certificate import ElectionCertificate
+from protocols.round.cohort import Panel
+from protocols.round.desk import Desk
+from protocols.secret import Secret
+from protocols.wire.canonical import pack
+from protocols.wire.frames import DealingFrame, StatementFrame
+from protocols.wire.statement import Check, Delivery, Header, Kind, Statement
+
+
+class Dealer:
+    """``local`` hands a frame's content to this peer's own member role, when it has a seat."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        certificate: ElectionCertificate,
+        panel: Panel,
+        base_model: bytes,
+        secret: Secret,
+        *,
+        local: Callable[[DealingFrame | StatementFrame], None],
+    ) -> None:
+        self.desk = desk
+        self.panel = panel
+        self.secret = secret
+        self._certificate = certificate
+        self._base_model = base_model
+        self._local = local
+        self._dealing: Dealing | None = None
+        self.header: Statement | None = None
+        self._asks: list[Statement] = []
+
+    def on_update(self, values: npt.NDArray[np.unsignedinteger]) -> None:
+        """Deal the encoded update, |v| field elements. The same update gives the same bytes."""
+        if self._dealing is not None or self.desk.me not in self.panel.selected:
+            return
+        self._dealing = self.split(values)
+        payload = Header(self._base_model, self._dealing.root, self._dealing.proof)
+        self.header = self.desk.sign(Kind.HEADER, payload)
+        if self.header.payload != payload:
+            return  # an earlier life dealt another update in this attempt, and that one stands
+        for seat, peer in enumerate(self.panel.seats):
+            self.deliver(seat, peer)
+        for report in self._asks:
+            self.on_report(report)
+
+    def split(self, values: npt.NDArray[np.unsignedinteger]) -> Dealing:
+        setting = self.desk.setting
+        return deal(setting.shape, values, self.secret.reveal(), self.context())
+
+    def context(self) -> bytes:
+        desk = self.desk
+        return desk.setting.dealing_context(
+            desk.round,
+            desk.attempt,
+            self._certificate.hash(desk.setting),
+            self._base_model,
+            desk.me,
+        )
+
+    def package(self, seat: int) -> bytes:
+        """What the member in this seat is sent. An adversary may override it."""
+        assert self._dealing is not None
+        return self._dealing.packages[seat]
+
+    def deliver(self, seat: int, peer: int) -> None:
+        assert self.header is not None
+        frame = DealingFrame(self.header.wire, self.package(seat))
+        if peer == self.desk.me:
+            self._local(frame)
+        else:
+            self.desk.send((peer,), frame)
+
+    def on_report(self, report: Statement) -> None:
+        """Answer an ASK that names this dealer, through relays; no more than t + e are due (§3)."""
+        me = self.desk.me
+        keys = [
+            key for about, word, key in report.payload.words if (about, word) == (me, Check.ASK)
+        ]
+        if not keys or report.signer not in self.panel.seats:
+            return
+        if self._dealing is None or self.header is None:
+            self._asks.append(report)
+            return
+        if self.desk.has_signed(Kind.DELIVERY, self.panel.errand(me, report.signer)):
+            return
+        if self.desk.can_sign(Kind.DELIVERY):
+            self.answer(report, keys[0])
+
+    def answer(self, report: Statement, key: bytes) -> None:
+        asker = report.signer
+        errand = self.panel.errand(self.desk.me, asker)
+        assert self.header is not None
+        content = pack([self.header.wire, self.package(self.panel.seats.index(asker))])
+        ephemeral = digest(
+            "peerd/ephemeral", self.secret.reveal(), errand.to_bytes(8, "little"), report.hash
+        )
+        box = self.desk.setting.crypto.seal(key, ephemeral, content)
+        statement = self.desk.sign(Kind.DELIVERY, Delivery(report.hash, box), errand)
+        frame = StatementFrame(statement.wire)
+        relays = self.panel.relays(asker)
+        self.desk.send(relays, frame)
+        if self.desk.me in relays:
+            self._local(frame)

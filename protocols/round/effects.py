@@ -1,0 +1,142 @@
+"""What the core asks for. The runner carries effects out in the order in which they stand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True, slots=True)
+class Persist:
+    """Durable before any effect that follows. ``key`` belongs to the round's journal."""
+
+    round: int
+    key: str
+    value: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Erase:
+    """Forget these keys of the round's journal for good; None: the whole round's."""
+
+    round: int
+    keys: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """One frame to each of these peers (roster indices, never the sender)."""
+
+    peers: tuple[int, ...]
+    frame: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """Call ``on_timer(name)`` after ``delay`` milliseconds."""
+
+    name: tuple[str | int, ...]
+    delay: int
+
+
+@dataclass(frozen=True, slots=True)
+class Train:
+    """Compute and encode this peer's update from ``model``; answer with ``on_update``."""
+
+    round: int
+    model: npt.NDArray[np.float32] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """The machine is now here, in plain English."""
+
+    round: int
+    attempt: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Blame:
+    """``peer`` is proven guilty by ``evidence`` (protocols.round.evidence)."""
+
+    round: int
+    peer: int
+    reason: str
+    evidence: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """A certificate, verified. ``model`` is the new one; ``transcript`` is what an auditor reads."""
+
+    round: int
+    certificate: bytes = field(repr=False)
+    transcript: bytes = field(repr=False)
+    polynomials: bytes = field(repr=False)
+    model: npt.NDArray[np.float32] = field(repr=False)
+    model_hash: bytes
+    dealers: tuple[int, ...]
+    absent: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Aborted:
+    """This attempt ends without a result, for one of ``Abort``'s reasons."""
+
+    round: int
+    attempt: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """The group can't go on without its operators (§6): a cohort is decided, and can't open."""
+
+    round: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FetchPolynomials:
+    """Ask these peers for the opened polynomials of a certified round; ``on_polynomials``."""
+
+    round: int
+    root: bytes
+    peers: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CatchUp:
+    """``peer`` says that ``round`` is certified, and this peer is further back than that."""
+
+    round: int
+    peer: int
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A message was refused at the boundary; ``peer`` sent it, which proves nothing about it."""
+
+    peer: int
+    reason: str
+
+
+Effect: TypeAlias = (
+    Persist
+    | Erase
+    | Send
+    | Timer
+    | Train
+    | Phase
+    | Blame
+    | Completed
+    | Aborted
+    | Stopped
+    | FetchPolynomials
+    | CatchUp
+    | Dropped
+)

@@ -1,0 +1,466 @@
+"""A committee member up to the decision on the cohort: check, report, ask, relay, agree (docs §3, §5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+import numpy.typing as npt
+
+from protocols.agreement.machine import Agreement, Decision, Proposal
+from protocols.errors import WireError
+from protocols.hashing import digest
+from protocols.proof import Verdict, check_many
+from protocols.round.certificate import ElectionCertificate, committee_electorate
+from protocols.round.cohort import Cohort, Findings, Panel, decide, gather, open_errands
+from protocols.round.desk import Admission, Desk
+from protocols.round.evidence import Evidence, Fault, Judge, open_delivery
+from protocols.secret import Secret
+from protocols.wire.frames import DealingFrame, HaveFrame, StatementFrame
+from protocols.wire.statement import (
+    Answer,
+    Attestation,
+    Check,
+    Complaint,
+    Disclosure,
+    Kind,
+    Report,
+    Statement,
+    Topic,
+)
+
+
+class Stage(Enum):
+    """Where a member stands, in plain English."""
+
+    DEALING = "waiting for dealings"
+    REPORTING = "collecting reports"
+    RELAYING = "delivering what was asked for"
+    ECHOING = "comparing evidence"
+    AGREEING = "agreeing on the cohort"
+    DECIDED = "cohort decided"
+
+
+POOL_KINDS = frozenset(
+    {
+        Kind.HEADER,
+        Kind.REPORT,
+        Kind.COMPLAINT,
+        Kind.DELIVERY,
+        Kind.ATTESTATION,
+        Kind.ANSWER,
+        Kind.DISCLOSURE,
+    }
+)
+
+
+@dataclass(slots=True)
+class Held:
+    """A dealing as this member got it. ``verdict`` is None until it is checked."""
+
+    header: Statement
+    package: bytes
+    verdict: Verdict | None = None
+    share: npt.NDArray[np.generic] | None = None
+
+
+class Member:
+    """Calls ``decided`` once, with the decision on the cohort; ``accuse`` with what it can prove."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        certificate: ElectionCertificate,
+        panel: Panel,
+        base_model: bytes,
+        secret: Secret,
+        judge: Judge,
+        *,
+        decided: Callable[[Decision], None],
+        accuse: Callable[[Evidence], None],
+    ) -> None:
+        self.desk = desk
+        self.panel = panel
+        self.stage = Stage.DEALING
+        self.certificate = certificate
+        self.seated = desk.me in panel.seats
+        self.pool: dict[bytes, Statement] = {}
+        self.dealings: dict[int, Held] = {}
+        self._base_model = base_model
+        self._secret = secret
+        self._judge = judge
+        self._accuse = accuse
+        self._guilty: dict[bytes, int] = {}
+        self._deliveries: dict[tuple[int, int], Statement] = {}
+        self._disclosures: dict[bytes, Statement] = {}
+        self._held_at_deadline: frozenset[bytes] = frozenset()
+        self._theirs: dict[int, frozenset[bytes]] = {}
+        self._keyed = tuple(p for p in panel.seats if p in certificate.election.keys)
+        self.agreement = Agreement(
+            desk,
+            Topic.COHORT,
+            committee_electorate(desk.setting, certificate.election),
+            self._keyed or panel.seats,
+            propose=self._propose,
+            judge=self._accepts,
+            decided=self._on_decision,
+        )
+        self._decided = decided
+        if desk.has_signed(Kind.ABSTENTION):
+            self.agreement.abstain()
+
+    # -- dealings ------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        if not self.seated:
+            return
+        self.desk.timer("deal", delay=self.desk.setting.deadlines.deal)
+        self._advance()
+
+    def on_dealing(self, sender: int, frame: DealingFrame) -> bool:
+        """Keep a dealing that its dealer sent; True if it can still be used."""
+        header = self.desk.read(frame.header)
+        if header.kind is not Kind.HEADER or header.signer != sender:
+            raise WireError("a dealing with another's header")
+        if sender not in self.panel.selected or not self.seated:
+            raise WireError(f"peer {sender} does not deal to this peer in this round")
+        if header.payload.base_model != self._base_model:
+            raise WireError("a dealing from another model than this round's")
+        if self.desk.admit(header) in (Admission.CONFLICT, Admission.REFUSED):
+            return False
+        known = self.dealings.get(sender)
+        if known is not None and known.verdict is Verdict.VALID:
+            return False
+        self.dealings[sender] = Held(header, frame.package)
+        if self.stage is not Stage.DEALING:
+            self._check((sender,))
+            self._answer_late(sender)
+        self._advance()
+        return True
+
+    def _check(self, dealers: Iterable[int]) -> None:
+        """One batch: a member's work in a round is a few matrix products, not a loop."""
+        setting = self.desk.setting
+        seat = self.panel.seats.index(self.desk.me)
+        order = [d for d in dealers if d in self.dealings and self.dealings[d].verdict is None]
+        items = []
+        for dealer in order:
+            held = self.dealings[dealer]
+            said = held.header.payload
+            items.append((self._context(dealer), said.root, said.proof, held.package))
+        if not items:
+            return
+        verdicts, shares = check_many(setting.shape, seat, items)
+        for index, dealer in enumerate(order):
+            self.dealings[dealer].verdict = verdicts[index]
+            if verdicts[index] is Verdict.VALID:
+                self.dealings[dealer].share = shares[index]
+
+    def _context(self, dealer: int) -> bytes:
+        desk = self.desk
+        return desk.setting.dealing_context(
+            desk.round,
+            desk.attempt,
+            self.certificate.hash(desk.setting),
+            self._base_model,
+            dealer,
+        )
+
+    # -- the report ----------------------------------------------------------------------------
+
+    def report(self) -> None:
+        """T1: a word on every selected dealer, whatever others said (fault 82)."""
+        self.stage = Stage.REPORTING
+        self.desk.timer("check", delay=self.desk.setting.deadlines.check)
+        if not self.seated or not self.desk.can_sign(Kind.REPORT):
+            return
+        self._check(self.panel.selected)
+        words = tuple(self.word_on(dealer) for dealer in self.panel.selected)
+        statement = self.desk.sign(Kind.REPORT, Report(words))
+        self.tell(statement, (*self.panel.seats, *self.panel.selected))
+        for dealer, word, _ in statement.payload.words:
+            if word == Check.COMPLAINT and dealer in self.dealings:
+                self._complain(dealer)
+
+    def word_on(self, dealer: int) -> tuple[int, int, bytes]:
+        held = self.dealings.get(dealer)
+        if held is not None and held.verdict is Verdict.VALID:
+            return dealer, int(Check.OK), held.header.hash
+        if held is not None and held.verdict is Verdict.INVALID:
+            return dealer, int(Check.COMPLAINT), held.header.hash
+        return dealer, int(Check.ASK), self.desk.setting.crypto.box_public(self._ask_secret(dealer))
+
+    def _ask_secret(self, dealer: int) -> bytes:
+        return digest("peerd/ask", self._secret.reveal(), dealer.to_bytes(8, "little"))
+
+    def _complain(self, dealer: int) -> None:
+        held = self.dealings[dealer]
+        payload = Complaint(held.header.wire, held.package)
+        self.tell(self.desk.sign(Kind.COMPLAINT, payload, dealer), self.panel.seats)
+
+    def tell(self, statement: Statement, peers: Iterable[int]) -> None:
+        """Say it to these peers and to oneself. An adversary may override it."""
+        self.desk.send(peers, StatementFrame(statement.wire))
+        self._take(statement)
+        self._advance()
+
+    def _answer_late(self, dealer: int) -> None:
+        """A dealing that came after this member asked for it: say that it is here now."""
+        if not self._asked(dealer) or self.dealings[dealer].verdict is not Verdict.VALID:
+            return
+        errand = self.panel.errand(dealer, self.desk.me)
+        if self.stage is Stage.DECIDED or not self.desk.can_sign(Kind.ANSWER):
+            return
+        payload = Answer(self.dealings[dealer].header.hash)
+        self.tell(self.desk.sign(Kind.ANSWER, payload, errand), self.panel.seats)
+
+    def _asked(self, dealer: int) -> bool:
+        mine = self._report_of(self.desk.me)
+        return mine is not None and any(
+            (about, word) == (dealer, Check.ASK) for about, word, _ in mine.payload.words
+        )
+
+    def _report_of(self, member: int) -> Statement | None:
+        for statement in self.pool.values():
+            if statement.kind is Kind.REPORT and statement.signer == member:
+                return statement
+        return None
+
+    # -- what others say -----------------------------------------------------------------------
+
+    def on_statement(self, statement: Statement) -> None:
+        """A verified statement about dealings, from whoever sent it."""
+        if statement.kind not in POOL_KINDS:
+            raise WireError(f"{statement.kind.name} does not belong here")
+        if self.desk.admit(statement) is Admission.REFUSED:
+            return
+        self._take(statement)
+        self._advance()
+
+    def _take(self, statement: Statement) -> None:
+        """Into the pool, if it is evidence; a conflicting statement is evidence too (fault 21)."""
+        if statement.hash in self.pool or not self._belongs(statement):
+            return
+        if statement.kind is Kind.DELIVERY:
+            self._on_delivery(statement)
+            return
+        if statement.kind is Kind.HEADER:
+            return
+        if statement.kind is Kind.DISCLOSURE:
+            self._disclosures[statement.hash] = statement
+            self._judge_disclosures()
+            return
+        if statement.kind is Kind.COMPLAINT and not self._convicts(
+            Evidence(Fault.COMPLAINT, self.certificate, (statement.wire,)), statement.hash
+        ):
+            return
+        self.pool[statement.hash] = statement
+        if statement.kind is Kind.REPORT:
+            self._retry_deliveries()
+            self._judge_disclosures()
+        if self.stage is Stage.ECHOING:
+            self._have()
+
+    def take_conflict(self, first: Statement, second: Statement) -> None:
+        """Two statements in one slot: evidence against their signer, in the pool as such."""
+        if first.kind in POOL_KINDS and self._belongs(first):
+            self.pool[first.hash] = first
+            self.pool[second.hash] = second
+            if self.stage is Stage.ECHOING:
+                self._have()
+
+    def _belongs(self, statement: Statement) -> bool:
+        panel = self.panel
+        if statement.kind is Kind.DELIVERY:
+            dealer, _ = panel.errand_of(statement.slot.subject)
+            return statement.signer == dealer
+        if statement.kind is Kind.HEADER:
+            return statement.signer in panel.selected
+        if statement.kind in (Kind.ATTESTATION, Kind.ANSWER, Kind.DISCLOSURE):
+            panel.errand_of(statement.slot.subject)
+        return statement.signer in panel.seats
+
+    def _convicts(self, evidence: Evidence, key: bytes) -> bool:
+        try:
+            finding = self._judge.judge(evidence.encode())
+        except WireError:
+            return False
+        self._guilty[key] = finding.culprit
+        self._accuse(evidence)
+        return True
+
+    # -- asks and relays -----------------------------------------------------------------------
+
+    def _on_delivery(self, statement: Statement) -> None:
+        errand = self.panel.errand_of(statement.slot.subject)
+        self._deliveries.setdefault(errand, statement)
+        self._judge_disclosures()
+        asked = self._report_of(errand[1])
+        if asked is None or statement.payload.report != asked.hash:
+            return
+        if errand[1] == self.desk.me:
+            self._unpack_delivery(errand[0], asked, statement)
+        elif self.desk.me in self.panel.relays(errand[1]):
+            self.relay(errand[1], statement)
+
+    def _retry_deliveries(self) -> None:
+        """A delivery may come before the report with the ask that it answers."""
+        for statement in list(self._deliveries.values()):
+            self._on_delivery(statement)
+
+    def relay(self, asker: int, delivery: Statement) -> None:
+        """Forward first, then attest (§3)."""
+        subject = delivery.slot.subject
+        if self.desk.has_signed(Kind.ATTESTATION, subject) or not self.desk.can_sign(
+            Kind.ATTESTATION
+        ):
+            return
+        self.desk.send((asker,), StatementFrame(delivery.wire))
+        attestation = self.desk.sign(Kind.ATTESTATION, Attestation(delivery.hash), subject)
+        self.tell(attestation, self.panel.seats)
+
+    def _unpack_delivery(self, dealer: int, asked: Statement, delivery: Statement) -> None:
+        held = self.dealings.get(dealer)
+        if held is not None and held.verdict is Verdict.VALID:
+            return
+        if not self._asked(dealer) or not self.desk.can_sign(Kind.ANSWER):
+            return
+        setting, secret = self.desk.setting, self._ask_secret(dealer)
+        seat = self.panel.seats.index(self.desk.me)
+        opened = open_delivery(setting, self.certificate, delivery, secret, seat)
+        if opened is None:
+            payload = Disclosure(asked.hash, delivery.hash, secret)
+            subject = delivery.slot.subject
+            self.desk.send(self.panel.seats, StatementFrame(delivery.wire))
+            self.tell(self.desk.sign(Kind.DISCLOSURE, payload, subject), self.panel.seats)
+            return
+        header, package = opened
+        self.desk.admit(header)
+        if header.payload.base_model == self._base_model:
+            self.dealings[dealer] = Held(header, package)
+            self._check((dealer,))
+            self._answer_late(dealer)
+
+    def _judge_disclosures(self) -> None:
+        """A disclosure counts once the ask and the delivery that it judges are here."""
+        for key, statement in list(self._disclosures.items()):
+            dealer, asker = self.panel.errand_of(statement.slot.subject)
+            asked = self._report_of(asker)
+            delivery = self._deliveries.get((dealer, asker))
+            if asked is None or delivery is None or statement.signer != asker:
+                continue
+            del self._disclosures[key]
+            items = (asked.wire, delivery.wire, statement.wire)
+            evidence = Evidence(Fault.DISCLOSURE, self.certificate, items)
+            if self._convicts(evidence, key):
+                self.pool[delivery.hash] = delivery
+                self.pool[key] = statement
+
+    # -- stages --------------------------------------------------------------------------------
+
+    def on_deadline(self, name: str) -> None:
+        if name == "deal" and self.stage is Stage.DEALING:
+            self.report()
+        elif name == "check" and self.stage is Stage.REPORTING:
+            self._relay_stage()
+        elif name == "relay" and self.stage is Stage.RELAYING:
+            self._echo_stage()
+        elif name == "echo" and self.stage is Stage.ECHOING:
+            self._agree()
+        self._advance()
+
+    def _advance(self) -> None:
+        """Deadlines are skipped as soon as everything that is awaited is in."""
+        if not self.seated:
+            return
+        if self.stage is Stage.DEALING and set(self.panel.selected) <= set(self.dealings):
+            self.report()
+        if self.stage is Stage.REPORTING and self._all_reported():
+            self._relay_stage()
+        if self.stage is Stage.RELAYING and not open_errands(self.panel, self.findings()):
+            self._echo_stage()
+        if self.stage is Stage.ECHOING and self._all_agree_on_evidence():
+            self._agree()
+
+    def _all_reported(self) -> bool:
+        reported = {s.signer for s in self.pool.values() if s.kind is Kind.REPORT}
+        return set(self._keyed) <= reported
+
+    def _relay_stage(self) -> None:
+        self.stage = Stage.RELAYING
+        self.desk.timer("relay", delay=self.desk.setting.deadlines.relay)
+
+    def _echo_stage(self) -> None:
+        self.stage = Stage.ECHOING
+        self.desk.timer("echo", delay=self.desk.setting.deadlines.check)
+        self._have()
+
+    def _have(self) -> None:
+        if self.seated:
+            desk = self.desk
+            frame = HaveFrame(desk.round, desk.attempt, tuple(sorted(self.pool)))
+            desk.send(self._keyed, frame, again=False)
+
+    def on_have(self, sender: int, frame: HaveFrame) -> None:
+        """Send what the sender lacks; know when its evidence and mine are the same."""
+        if sender not in self._keyed:
+            return
+        self._theirs[sender] = frozenset(frame.hashes)
+        self.pass_on(sender, frozenset(self.pool) - self._theirs[sender])
+        self._advance()
+
+    def pass_on(self, peer: int, missing: Iterable[bytes]) -> None:
+        for key in sorted(missing):
+            self.desk.send((peer,), StatementFrame(self.pool[key].wire), again=False)
+
+    def _all_agree_on_evidence(self) -> bool:
+        mine = frozenset(self.pool)
+        return all(self._theirs.get(peer) == mine for peer in self._keyed if peer != self.desk.me)
+
+    def _agree(self) -> None:
+        self.stage = Stage.AGREEING
+        self._held_at_deadline = frozenset(self.pool)
+        patience = 12 * self.desk.setting.deadlines.agreement
+        self.desk.timer("patience", delay=patience)
+        self.agreement.begin()
+
+    # -- the decision --------------------------------------------------------------------------
+
+    def findings(self) -> Findings:
+        return gather(self.panel, self.pool.values(), self._guilty.values())
+
+    def _propose(self) -> Proposal | None:
+        inputs = tuple(self.pool[key].wire for key in sorted(self.pool))
+        return decide(self.panel, self.findings()).encode(), inputs
+
+    def _accepts(self, outcome: bytes, inputs: tuple[bytes, ...]) -> bool:
+        """f of the inputs, which lack nothing that this member held at the deadline (§5)."""
+        try:
+            Cohort.decode(outcome)
+            statements = [self.desk.read(item) for item in inputs]
+            for statement in statements:
+                if statement.kind is Kind.DELIVERY:
+                    self._deliveries.setdefault(
+                        self.panel.errand_of(statement.slot.subject), statement
+                    )
+                self.desk.admit(statement)
+                self._take(statement)
+        except WireError:
+            return False
+        offered = {statement.hash: statement for statement in statements}
+        missing = self._held_at_deadline - set(offered)
+        if missing:
+            for peer in self._keyed:
+                if peer != self.desk.me:
+                    self.pass_on(peer, missing)
+            return False
+        if any(key not in self.pool for key in offered):
+            return False  # something that is not evidence, or proves nothing
+        guilty = [self._guilty[key] for key in offered if key in self._guilty]
+        return decide(self.panel, gather(self.panel, statements, guilty)).encode() == outcome
+
+    def _on_decision(self, decision: Decision) -> None:
+        self.stage = Stage.DECIDED
+        self._decided(decision)

@@ -1,0 +1,466 @@
+"""A peer in its group: rounds one after another, and what it does with whoever is behind or ahead.
+
+Pure: a message and the time in, effects out. One Session drives one peer for its life; the runner
+(``peerd.runner``) and the simulation give it the same events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, MutableMapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from protocols.aggregation import model_hash
+from protocols.errors import ProtocolError, WireError
+from protocols.round.attempt import Attempt, Parts, Start, slot_of
+from protocols.round.certificate import (
+    CertifiedRound,
+    ElectionCertificate,
+    genesis_hash,
+    verify_certificate,
+)
+from protocols.round.effects import (
+    Aborted,
+    Blame,
+    CatchUp,
+    Completed,
+    Dropped,
+    Effect,
+    Erase,
+    FetchPolynomials,
+    Send,
+    Train,
+)
+from protocols.round.evidence import Evidence, Finding, Judge, evidence_hash
+from protocols.round.ledger import Ledger
+from protocols.round.opener import Outcome
+from protocols.round.setting import Setting
+from protocols.round.transcript import Transcript
+from protocols.secret import Secret
+from protocols.wire.frames import (
+    CertificateFrame,
+    EvidenceFrame,
+    Frame,
+    HelloFrame,
+    decode_frame,
+    encode_frame,
+)
+
+MAX_AHEAD_FRAMES = 512
+"""Frames of one sender that wait for this peer to reach their round or attempt."""
+MAX_EVIDENCE_HELD = 64
+"""Pieces of evidence that wait for the next commitment set."""
+
+
+@dataclass(slots=True)
+class Position:
+    """Where a peer stands: all that a restart needs beside the round's journal."""
+
+    round: int
+    model: npt.NDArray[np.float32] = field(repr=False)
+    previous: bytes
+    ledger: Ledger
+
+
+def first_position(setting: Setting, model: npt.NDArray[np.float32]) -> Position:
+    """Before round 0. Raises ProtocolError if this is not the model that the genesis names."""
+    if model_hash(model) != setting.first_model:
+        raise ProtocolError("the first model is not the one that the genesis names")
+    return Position(0, model, genesis_hash(setting), Ledger())
+
+
+class Session:
+    """``secrets(round, attempt)`` gives 32 fresh bytes, durable before they are used; the same
+    again after a restart. ``journal`` is the current round's, as an earlier life left it.
+    """
+
+    def __init__(
+        self,
+        setting: Setting,
+        me: int,
+        identity: Secret,
+        position: Position,
+        secrets: Callable[[int, int], Secret],
+        journal: MutableMapping[str, bytes] | None = None,
+        *,
+        parts: type[Parts] = Parts,
+    ) -> None:
+        self.setting = setting
+        self.me = me
+        self.position = position
+        self.judge = Judge(setting)
+        self.attempt: Attempt | None = None
+        self.previous_attempt: Attempt | None = None
+        self.stopped = False
+        self._identity = identity
+        self._secrets = secrets
+        self._journal: MutableMapping[str, bytes] = {} if journal is None else journal
+        self._parts = parts
+        self._effects: list[Effect] = []
+        self._present: frozenset[int] = frozenset()
+        self._silent: tuple[int, ...] = ()
+        self._void: list[ElectionCertificate] = []
+        self._values: npt.NDArray[np.unsignedinteger] | None = None
+        self._ahead: dict[int, list[bytes]] = {}
+        self._evidence: dict[bytes, tuple[bytes, Finding]] = {}
+        self._blamed: set[tuple[int, int]] = set()
+        self._helped: dict[int, int] = {}
+        self._certificates: dict[int, bytes] = {}
+        self._pending: Outcome | None = None
+
+    # -- events; each returns the effects, in order ---------------------------------------------
+
+    def start(self, present: Iterable[int]) -> list[Effect]:
+        """Begin the current round, with whoever is connected."""
+        self._present = frozenset(present)
+        self._begin_round()
+        return self._drain()
+
+    def on_present(self, present: Iterable[int]) -> list[Effect]:
+        """Who is connected has changed."""
+        joined = frozenset(present) - self._present
+        self._present = frozenset(present)
+        if self.attempt is not None:
+            self.attempt.set_present(self._present)
+            for peer in sorted(joined):
+                self._hello(peer)
+        return self._drain()
+
+    def on_update(self, round_: int, values: npt.NDArray[np.unsignedinteger]) -> list[Effect]:
+        """This peer's encoded update of the round, from training."""
+        if round_ == self.position.round and self._values is None and self.attempt is not None:
+            self._take_update(values)
+        return self._drain()
+
+    def on_timer(self, name: tuple[str | int, ...]) -> list[Effect]:
+        round_, attempt, *rest = name
+        for machine in (self.attempt, self.previous_attempt):
+            if machine is not None and (machine.desk.round, machine.desk.attempt) == (
+                round_,
+                attempt,
+            ):
+                machine.on_timer(tuple(rest))
+                break
+        return self._drain()
+
+    def on_message(self, sender: int, data: bytes) -> list[Effect]:
+        """A frame from an authenticated roster peer. Whatever is wrong with it is dropped here."""
+        try:
+            self._on_frame(sender, decode_frame(data), data)
+        except WireError as error:
+            self._effects.append(Dropped(sender, str(error)))
+        return self._drain()
+
+    def on_polynomials(self, round_: int, data: bytes) -> list[Effect]:
+        """What FetchPolynomials asked for."""
+        attempt = self.attempt
+        if self._pending is not None and attempt is not None and round_ == self.position.round:
+            assert attempt.opener is not None
+            try:
+                if attempt.opener.on_polynomials(data):
+                    self._complete(self._pending)
+            except WireError as error:
+                self._effects.append(Dropped(self.me, str(error)))
+        return self._drain()
+
+    def adopt(self, certified: CertifiedRound, model: npt.NDArray[np.float32]) -> list[Effect]:
+        """Catch up past a certified round whose model is in hand; the caller verified the chain."""
+        if certified.round < self.position.round:
+            return self._drain()
+        self._remember(certified.round, certified.certificate.encode())
+        self._leave_attempt()
+        self._step_to(certified, model)
+        return self._drain()
+
+    # -- rounds and attempts -------------------------------------------------------------------
+
+    def _begin_round(self) -> None:
+        self._silent = ()
+        self._void = []
+        self._values = self._remembered_update()
+        self._pending = None
+        self._effects.append(Train(self.position.round, self.position.model))
+        self._begin_attempt(0)
+
+    def _remembered_update(self) -> npt.NDArray[np.unsignedinteger] | None:
+        data = self._journal.get("update")
+        return None if data is None else np.frombuffer(data, dtype="<u4").astype(np.uint32)
+
+    def _take_update(self, values: npt.NDArray[np.unsignedinteger]) -> None:
+        """Journaled before it is dealt: a restart deals the same bytes (fault 77)."""
+        from protocols.round.effects import Persist
+
+        data = values.astype("<u4").tobytes()
+        self._journal["update"] = data
+        self._effects.append(Persist(self.position.round, "update", data))
+        self._values = values
+        assert self.attempt is not None
+        self.attempt.on_update(values)
+
+    def _begin_attempt(self, number: int) -> None:
+        position = self.position
+        start = Start(
+            position.ledger,
+            self._silent,
+            position.model,
+            model_hash(position.model),
+            position.previous,
+            self._secrets(position.round, number),
+        )
+        self.attempt = Attempt(
+            self.setting,
+            self.me,
+            self._identity,
+            (position.round, number),
+            start,
+            self._journal,
+            self._effects,
+            self.judge,
+            voided=self._on_void,
+            ended=self._on_ended,
+            certified=self._on_certified,
+            accuse=self._accuse,
+            parts=self._parts,
+        )
+        self.attempt.start(self._present, [data for data, _ in self._evidence.values()])
+        for peer in sorted(self._present - {self.me}):
+            if number == 0:
+                self._hello(peer)
+        if self._values is not None:
+            self.attempt.on_update(self._values)
+        self._replay_ahead()
+
+    def _on_void(self, certificate: ElectionCertificate) -> None:
+        """A flip that somebody spoiled by silence: once more, without them (§2)."""
+        self._void.append(certificate)
+        self._silent = tuple(sorted({*self._silent, *certificate.election.missing}))
+        self._next_attempt("flip")
+
+    def _on_ended(self, reason: str) -> None:
+        self._next_attempt(reason)
+
+    def _next_attempt(self, reason: str) -> None:
+        assert self.attempt is not None
+        number = self.attempt.desk.attempt
+        self._effects.append(Aborted(self.position.round, number, reason))
+        self.attempt.desk.erase_round_secret()
+        self._retry_later = number + 1
+
+    _retry_later: int | None = None
+
+    def _on_certified(self, outcome: Outcome) -> None:
+        attempt = self.attempt
+        assert attempt is not None and attempt.opener is not None
+        self._pending = outcome
+        if attempt.opener.polynomials is None:
+            peers = tuple(peer for peer in outcome.signers if peer != self.me)
+            self._effects.append(
+                FetchPolynomials(self.position.round, outcome.result.polynomials, peers)
+            )
+
+    def _complete(self, outcome: Outcome) -> None:
+        """The certificate and the model that it certifies are both here."""
+        attempt = self.attempt
+        assert attempt is not None and attempt.opener is not None
+        model = attempt.opener.model
+        assert model is not None
+        if model_hash(model) != outcome.result.model:
+            raise ProtocolError("this machine computes another model than the certified one")
+        certified = verify_certificate(self.setting, outcome.certificate)
+        self._pending = None
+        self._effects.append(self._completed(certified, attempt, model))
+        self._remember(certified.round, outcome.certificate)
+        self._leave_attempt()
+        self._step_to(certified, model)
+
+    def _completed(
+        self, certified: CertifiedRound, attempt: Attempt, model: npt.NDArray[np.float32]
+    ) -> Completed:
+        assert attempt.opener is not None and attempt.member is not None
+        dealt = set(certified.cohort.peers)
+        guilty = {peer for peer, why in certified.cohort.excluded if why == 2}
+        absent = sorted(
+            set(range(self.setting.peers))
+            - dealt
+            - guilty
+            - self.position.ledger.guilty
+            - {peer for peer, _ in certified.election.guilty}
+        )
+        transcript = Transcript(
+            tuple(self._void),
+            attempt.member.agreement.decision.votes if attempt.member.agreement.decision else (),
+            tuple(s.wire for _, s in sorted(attempt.member.pool.items())),
+            tuple(data for data, _ in self._evidence.values()),
+            attempt.opener.outcome.certificate if attempt.opener.outcome else b"",
+        )
+        return Completed(
+            certified.round,
+            transcript.certificate,
+            transcript.encode(),
+            attempt.opener.encoded_polynomials(),
+            model,
+            certified.result.model,
+            certified.cohort.peers,
+            tuple(absent),
+        )
+
+    def _leave_attempt(self) -> None:
+        """Erase what could hurt later (§6); keep the attempt to compare late words with."""
+        if self.attempt is not None:
+            self.attempt.desk.erase_round_secret()
+            self.attempt.over = True
+        self.previous_attempt = self.attempt
+        self.attempt = None
+        self._effects.append(Erase(self.position.round))
+        self._journal = {}
+
+    def _step_to(self, certified: CertifiedRound, model: npt.NDArray[np.float32]) -> None:
+        ledger = self.position.ledger.after(certified.round, certified.election)
+        self.position = Position(certified.round + 1, model, certified.hash, ledger)
+        self._evidence = {
+            key: (data, finding)
+            for key, (data, finding) in self._evidence.items()
+            if finding.culprit not in ledger.guilty
+        }
+        self._next_round = True
+
+    _next_round = False
+
+    def _remember(self, round_: int, certificate: bytes) -> None:
+        self._certificates[round_] = certificate
+        for old in [r for r in self._certificates if r < round_ - 8]:
+            del self._certificates[old]
+
+    # -- frames --------------------------------------------------------------------------------
+
+    def _on_frame(self, sender: int, frame: Frame, data: bytes) -> None:
+        if isinstance(frame, EvidenceFrame):
+            self._take_evidence(frame.evidence)
+        elif isinstance(frame, CertificateFrame):
+            self._on_certificate(sender, frame.certificate)
+        elif isinstance(frame, HelloFrame):
+            self._on_hello(sender, frame)
+        else:
+            slot = slot_of(frame, self.setting.group)
+            self._route(sender, frame, data, (slot.round, slot.attempt))
+
+    def _route(self, sender: int, frame: Frame, data: bytes, place: tuple[int, int]) -> None:
+        attempt = self.attempt
+        mine = (self.position.round, attempt.desk.attempt if attempt else 0)
+        if attempt is not None and place == mine:
+            attempt.on_frame(sender, frame)
+        elif place > mine or (attempt is None and place == mine):
+            waiting = self._ahead.setdefault(sender, [])
+            if place[0] <= mine[0] + 1 and len(waiting) < MAX_AHEAD_FRAMES:
+                waiting.append(data)
+            elif place[0] > mine[0] + 1:
+                self._effects.append(CatchUp(place[0] - 1, sender))
+        else:
+            self._on_old_frame(sender, frame, place)
+
+    def _on_old_frame(self, sender: int, frame: Frame, place: tuple[int, int]) -> None:
+        previous = self.previous_attempt
+        if previous is not None and place == (previous.desk.round, previous.desk.attempt):
+            previous.on_frame(sender, frame)
+        if place[0] < self.position.round:
+            self._help(sender, place[0])
+
+    def _replay_ahead(self) -> None:
+        waiting, self._ahead = self._ahead, {}
+        for sender, frames in sorted(waiting.items()):
+            for data in frames:
+                try:
+                    self._on_frame(sender, decode_frame(data), data)
+                except WireError as error:
+                    self._effects.append(Dropped(sender, str(error)))
+
+    def _hello(self, peer: int) -> None:
+        number = self.attempt.desk.attempt if self.attempt else 0
+        frame = encode_frame(HelloFrame(self.position.round, number))
+        self._effects.append(Send((peer,), frame))
+
+    def _on_hello(self, sender: int, frame: HelloFrame) -> None:
+        if frame.round < self.position.round:
+            self._help(sender, frame.round, again=True)
+        elif frame.round > self.position.round:
+            self._effects.append(CatchUp(frame.round - 1, sender))
+        elif self.attempt is not None:
+            for certificate in self._void:
+                self._resend_void(sender, certificate)
+            self.attempt.desk.resend(sender)
+
+    def _resend_void(self, peer: int, certificate: ElectionCertificate) -> None:
+        from protocols.wire.frames import DecisionFrame
+
+        frame = DecisionFrame(certificate.outcome, certificate.votes)
+        self._effects.append(Send((peer,), encode_frame(frame)))
+
+    def _help(self, peer: int, round_: int, *, again: bool = False) -> None:
+        """A peer that is behind gets the certificate of the round in which it stands, once."""
+        certificate = self._certificates.get(round_)
+        if not again and self._helped.get(peer, -1) >= round_:
+            return
+        self._helped[peer] = max(round_, self._helped.get(peer, -1))
+        if certificate is None:
+            self._hello(peer)
+        else:
+            self._effects.append(Send((peer,), encode_frame(CertificateFrame(certificate))))
+
+    def _on_certificate(self, sender: int, data: bytes) -> None:
+        """A peer takes a result from anyone if the certificate verifies (§6)."""
+        certified = verify_certificate(self.setting, data)
+        if certified.round >= self.position.round:
+            self._effects.append(CatchUp(certified.round, sender))
+
+    # -- liars ---------------------------------------------------------------------------------
+
+    def _accuse(self, evidence: Evidence) -> None:
+        """Tell everyone what can be proven; it enters the next commitment set (§0)."""
+        data = evidence.encode()
+        if self._take_evidence(data):
+            others = tuple(peer for peer in range(self.setting.peers) if peer != self.me)
+            self._effects.append(Send(others, encode_frame(EvidenceFrame(data))))
+
+    def _take_evidence(self, data: bytes) -> bool:
+        """Whether this is news. Raises WireError for evidence that proves nothing."""
+        finding = self.judge.judge(data)
+        known = (finding.round, finding.culprit) in self._blamed
+        if known or finding.culprit == self.me:
+            return False
+        self._blamed.add((finding.round, finding.culprit))
+        if finding.culprit not in self.position.ledger.guilty:
+            if len(self._evidence) < MAX_EVIDENCE_HELD:
+                self._evidence[evidence_hash(data)] = (data, finding)
+            self._effects.append(Blame(finding.round, finding.culprit, finding.reason, data))
+        return True
+
+    # -- effects -------------------------------------------------------------------------------
+
+    def _drain(self) -> list[Effect]:
+        """Transitions that an event called for happen here, outside the component that called."""
+        for _ in range(4 * self.setting.max_attempts + 8):
+            if self._pending is not None and self._has_model():
+                self._complete(self._pending)
+            elif self._next_round:
+                self._next_round = False
+                self._begin_round()
+            elif self._retry_later is not None:
+                number, self._retry_later = self._retry_later, None
+                self._begin_attempt(number)
+            else:
+                break
+        effects, self._effects[:] = list(self._effects), []
+        return effects
+
+    def _has_model(self) -> bool:
+        attempt = self.attempt
+        return (
+            attempt is not None
+            and attempt.opener is not None
+            and (attempt.opener.model is not None)
+        )
+
+    def phase(self) -> str:
+        return self.attempt.phase() if self.attempt is not None else "between rounds"

@@ -1,0 +1,142 @@
+"""What every member of a group agrees on before the first round: the genesis, as the core needs it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from fractions import Fraction
+from functools import cached_property
+
+from protocols.aggregation import Aggregator
+from protocols.errors import ProtocolError
+from protocols.field import PrimeField, field_for
+from protocols.hashing import digest
+from protocols.plan import CommitteePlan
+from protocols.ports import Crypto
+from protocols.proof import DealingShape
+from protocols.wire.canonical import Value, pack
+from protocols.wire.statement import VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """Milliseconds. Each is at least Δ, the time in which honest online peers hear each other."""
+
+    commit: int = 4000
+    agreement: int = 4000
+    deal: int = 20000
+    check: int = 4000
+    relay: int = 4000
+    open: int = 8000
+    result: int = 8000
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            if getattr(self, item.name) < 1:
+                raise ProtocolError(f"deadline {item.name} must be positive")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A group. ``liars`` is b, ``roster_absent`` e_r, ``parameters`` d (docs/protocol.md §0, §1)."""
+
+    group: bytes
+    roster: tuple[bytes, ...]
+    liars: int
+    dropout: Fraction
+    plan: CommitteePlan
+    aggregator: Aggregator
+    parameters: int
+    first_model: bytes
+    deadlines: Deadlines
+    crypto: Crypto
+
+    def __post_init__(self) -> None:
+        n, b, e = self.peers, self.liars, self.roster_absent
+        if n < 3 * b + 2 * e + 1:
+            raise ProtocolError(
+                f"{n} peers can't agree with {b} liars and {e} absent: "
+                f"{3 * b + 2 * e + 1} are needed"
+            )
+        if not self.plan.committee <= n:
+            raise ProtocolError(f"a committee of {self.plan.committee} out of {n} peers")
+
+    @property
+    def peers(self) -> int:
+        """n, the size of the roster."""
+        return len(self.roster)
+
+    @cached_property
+    def roster_absent(self) -> int:
+        """e_r: honest peers that may be unavailable in an agreement of the roster."""
+        return max(int(self.dropout * self.peers), self.plan.absent)
+
+    @property
+    def roster_quorum(self) -> int:
+        """Q_r (docs/protocol.md §5)."""
+        return self.peers - self.liars - self.roster_absent
+
+    @property
+    def roster_sits(self) -> bool:
+        """The committee is the whole roster, and the coin only orders it (§1)."""
+        return self.plan.committee == self.peers
+
+    @property
+    def max_attempts(self) -> int:
+        """The plan's failure probability pays for so many flips (§1, §2)."""
+        return 1 + self.liars + int(self.dropout * self.peers)
+
+    @cached_property
+    def field(self) -> PrimeField:
+        points = self.plan.committee + self.plan.packing
+        return field_for(self.aggregator.largest_sum(self.peers), points)
+
+    @cached_property
+    def length(self) -> int:
+        """|v|, the number of field elements of one encoded update."""
+        return self.aggregator.length(self.parameters)
+
+    @cached_property
+    def shape(self) -> DealingShape:
+        return DealingShape(self.plan, self.field, self.length, self.aggregator.constraint)
+
+    @cached_property
+    def rules(self) -> bytes:
+        """Everything about dealing that is fixed for the group, for the challenge's context."""
+        plan = self.plan
+        constants: dict[str, Value] = dict(self.aggregator.constants())
+        return pack(
+            [
+                VERSION,
+                [plan.committee, plan.threshold, plan.packing, plan.absent],
+                self.field.p,
+                self.length,
+                self.aggregator.name,
+                constants,
+            ]
+        )
+
+    def commitment(self, round_: int, attempt: int, peer: int, nonce: bytes) -> bytes:
+        """§2: H(domain ‖ group ‖ round ‖ attempt ‖ peer id ‖ nonce)."""
+        return digest(
+            "peerd/commitment",
+            self.group,
+            round_.to_bytes(8, "little"),
+            attempt.to_bytes(8, "little"),
+            self.roster[peer],
+            nonce,
+        )
+
+    def dealing_context(
+        self, round_: int, attempt: int, election: bytes, base_model: bytes, dealer: int
+    ) -> bytes:
+        """32 bytes that bind a dealing to everything its challenges depend on (§3)."""
+        return digest(
+            "peerd/dealing",
+            self.group,
+            round_.to_bytes(8, "little"),
+            attempt.to_bytes(8, "little"),
+            election,
+            self.rules,
+            base_model,
+            self.roster[dealer],
+        )

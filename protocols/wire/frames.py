@@ -1,0 +1,164 @@
+"""Frames: what one peer sends another, around signed statements.
+
+A frame itself is not signed: the channel authenticates its sender, and everything in it that
+matters later is a signed statement or opens a hash in one. ``decode_frame`` gives a frame whose
+fields are bounded; statements inside are still bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from protocols.errors import WireError
+from protocols.wire.canonical import pack, unpack
+from protocols.wire.schema import (
+    HASH,
+    MAX_BULK,
+    MAX_EVIDENCE,
+    MAX_PEERS,
+    MAX_ROUND,
+    MAX_STATEMENT,
+    Bytes,
+    Integer,
+    ListOf,
+    from_value,
+    to_value,
+    wire,
+)
+from protocols.wire.statement import MAX_ATTEMPT
+
+FRAME_VERSION = 1
+MAX_POOL = 1 << 20
+
+_STATEMENT = Bytes(MAX_STATEMENT)
+_OUTCOME = Bytes(MAX_STATEMENT)
+_VOTES = ListOf(Bytes(1024), MAX_PEERS)
+
+
+@dataclass(frozen=True, slots=True)
+class StatementFrame:
+    statement: bytes = wire(_STATEMENT)
+
+
+@dataclass(frozen=True, slots=True)
+class SeenFrame:
+    """A SEEN statement with everything that it lists."""
+
+    statement: bytes = wire(_STATEMENT)
+    statements: tuple[bytes, ...] = wire(ListOf(Bytes(1024), 2 * MAX_PEERS))
+    evidence: tuple[bytes, ...] = wire(ListOf(Bytes(MAX_EVIDENCE), MAX_PEERS))
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalFrame:
+    """A proposal, the inputs whose outcome it is, and the first votes of an earlier view."""
+
+    statement: bytes = wire(_STATEMENT)
+    outcome: bytes = wire(_OUTCOME)
+    inputs: tuple[bytes, ...] = wire(ListOf(Bytes(MAX_EVIDENCE), MAX_POOL))
+    lock: tuple[bytes, ...] = wire(_VOTES)
+
+
+@dataclass(frozen=True, slots=True)
+class NewViewFrame:
+    """The signer's lock with the first votes that prove it; empty for none."""
+
+    statement: bytes = wire(_STATEMENT)
+    outcome: bytes = wire(_OUTCOME)
+    lock: tuple[bytes, ...] = wire(_VOTES)
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionFrame:
+    """An outcome and the quorum of second votes for it."""
+
+    outcome: bytes = wire(_OUTCOME)
+    votes: tuple[bytes, ...] = wire(_VOTES)
+
+
+@dataclass(frozen=True, slots=True)
+class DealingFrame:
+    header: bytes = wire(_STATEMENT)
+    package: bytes = wire(Bytes(MAX_STATEMENT))
+
+
+@dataclass(frozen=True, slots=True)
+class SumFrame:
+    statement: bytes = wire(_STATEMENT)
+    words: bytes = wire(Bytes(MAX_BULK))
+
+
+@dataclass(frozen=True, slots=True)
+class HaveFrame:
+    """Hashes of the evidence that the sender holds for the cohort: send me what else you have."""
+
+    round: int = wire(Integer(MAX_ROUND))
+    attempt: int = wire(Integer(MAX_ATTEMPT))
+    hashes: tuple[bytes, ...] = wire(ListOf(HASH, MAX_POOL))
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceFrame:
+    evidence: bytes = wire(Bytes(MAX_EVIDENCE))
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateFrame:
+    certificate: bytes = wire(Bytes(MAX_STATEMENT))
+
+
+@dataclass(frozen=True, slots=True)
+class HelloFrame:
+    """Where the sender stands; whoever is further sends what it lacks."""
+
+    round: int = wire(Integer(MAX_ROUND))
+    attempt: int = wire(Integer(MAX_ATTEMPT))
+
+
+Frame: TypeAlias = (
+    StatementFrame
+    | SeenFrame
+    | ProposalFrame
+    | NewViewFrame
+    | DecisionFrame
+    | DealingFrame
+    | SumFrame
+    | HaveFrame
+    | EvidenceFrame
+    | CertificateFrame
+    | HelloFrame
+)
+
+FRAMES: dict[int, type[Any]] = {
+    1: StatementFrame,
+    2: SeenFrame,
+    3: ProposalFrame,
+    4: NewViewFrame,
+    5: DecisionFrame,
+    6: DealingFrame,
+    7: SumFrame,
+    8: HaveFrame,
+    9: EvidenceFrame,
+    10: CertificateFrame,
+    11: HelloFrame,
+}
+_CODES = {kind: code for code, kind in FRAMES.items()}
+
+
+def encode_frame(frame: Frame) -> bytes:
+    return pack([FRAME_VERSION, _CODES[type(frame)], to_value(frame)])
+
+
+def decode_frame(data: bytes) -> Frame:
+    """Raises WireError for whatever is not a frame of this version."""
+    value = unpack(data)
+    if not isinstance(value, list) or len(value) != 3:
+        raise WireError("a frame has three fields")
+    version, code, payload = value
+    if type(version) is not int or version != FRAME_VERSION:
+        raise WireError(f"frame of version {version}; this daemon speaks version {FRAME_VERSION}")
+    if type(code) is not int or code not in FRAMES:
+        raise WireError(f"frame type {code} is unknown")
+    frame: Frame = from_value(FRAMES[code], payload)
+    return frame

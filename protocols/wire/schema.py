@@ -1,0 +1,131 @@
+"""Shapes of decoded values: what a field may be, and how large, before anything looks at it.
+
+A payload is a dataclass whose fields carry a shape in their metadata; on the wire it is the list
+of its fields in order. Every shape has a bound, and a value outside it raises WireError with the
+field's name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields
+from typing import Any, Protocol, TypeVar
+
+from protocols.errors import WireError
+from protocols.wire.canonical import Value
+
+
+class Shape(Protocol):
+    def check(self, value: Value, name: str) -> Any:
+        """The value, converted (lists become tuples); raises WireError if it has another shape."""
+
+
+@dataclass(frozen=True, slots=True)
+class Integer:
+    most: int
+    least: int = 0
+
+    def check(self, value: Value, name: str) -> int:
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise WireError(f"{name}: an integer was expected")
+        if not self.least <= value <= self.most:
+            raise WireError(f"{name}: {value} is not in [{self.least}, {self.most}]")
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Bytes:
+    """Bytes of at most ``most``, or of exactly ``exact``."""
+
+    most: int
+    exact: bool = False
+
+    def check(self, value: Value, name: str) -> bytes:
+        if not isinstance(value, bytes):
+            raise WireError(f"{name}: bytes were expected")
+        if len(value) > self.most or (self.exact and len(value) != self.most):
+            bound = "exactly" if self.exact else "at most"
+            raise WireError(f"{name}: {len(value)} bytes where {bound} {self.most} fit")
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class ListOf:
+    item: Shape
+    most: int
+
+    def check(self, value: Value, name: str) -> tuple[Any, ...]:
+        if not isinstance(value, list):
+            raise WireError(f"{name}: a list was expected")
+        if len(value) > self.most:
+            raise WireError(f"{name}: {len(value)} items where at most {self.most} fit")
+        return tuple(self.item.check(item, f"{name}[{i}]") for i, item in enumerate(value))
+
+
+@dataclass(frozen=True, slots=True)
+class Tuple:
+    items: tuple[Shape, ...]
+
+    def check(self, value: Value, name: str) -> tuple[Any, ...]:
+        if not isinstance(value, list) or len(value) != len(self.items):
+            raise WireError(f"{name}: a list of {len(self.items)} was expected")
+        return tuple(
+            shape.check(item, f"{name}[{i}]")
+            for i, (shape, item) in enumerate(zip(self.items, value, strict=True))
+        )
+
+
+HASH = Bytes(32, exact=True)
+KEY = Bytes(32, exact=True)
+SIGNATURE = Bytes(64, exact=True)
+
+MAX_PEERS = 5000
+MAX_SEATS = 512
+MAX_ROUND = (1 << 32) - 1
+MAX_BULK = 64 << 20
+MAX_STATEMENT = 8 << 20
+MAX_EVIDENCE = 16 << 20
+
+PEER = Integer(MAX_PEERS - 1)
+PEERS = ListOf(PEER, MAX_PEERS)
+
+
+def wire(shape: Shape) -> Any:
+    """A dataclass field with its shape."""
+    return field(metadata={"shape": shape})
+
+
+T = TypeVar("T")
+
+
+def to_value(payload: Any) -> list[Value]:
+    """A payload dataclass as the list of its fields."""
+    return [_plain(getattr(payload, item.name)) for item in fields(payload)]
+
+
+def from_value(kind: type[T], value: Value) -> T:
+    """The payload, each field checked. Raises WireError that names the payload and the field."""
+    shapes = fields(kind)  # type: ignore[arg-type]
+    if not isinstance(value, list) or len(value) != len(shapes):
+        raise WireError(f"{kind.__name__}: a list of {len(shapes)} fields was expected")
+    checked = {
+        item.name: item.metadata["shape"].check(part, f"{kind.__name__}.{item.name}")
+        for item, part in zip(shapes, value, strict=True)
+    }
+    return kind(**checked)
+
+
+def _plain(value: Any) -> Value:
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    assert value is None or isinstance(value, bool | int | str | bytes), type(value)
+    return value
+
+
+def strictly_rising(items: Iterable[Any], name: str) -> None:
+    """Raises WireError unless the items rise strictly: a set has one encoding."""
+    previous: Any = None
+    for item in items:
+        if previous is not None and not previous < item:
+            raise WireError(f"{name}: not in strictly rising order")
+        previous = item

@@ -1,0 +1,371 @@
+"""Signed statements: what a peer says, bound to its group, round, attempt and slot.
+
+A statement's slot is (group, round, attempt, kind, subject, view, signer). An honest peer signs at
+most one body for a slot, ever; two bodies with valid signatures prove equivocation (docs/protocol.md
+§0). ``subject`` tells statements of one kind apart: the topic of an agreement, or the dealer (and
+asker) that is spoken of.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cached_property
+from typing import Any, TypeAlias
+
+from protocols.errors import WireError
+from protocols.hashing import digest
+from protocols.ports import Crypto
+from protocols.wire.canonical import Value, pack, unpack
+from protocols.wire.schema import (
+    HASH,
+    KEY,
+    MAX_BULK,
+    MAX_PEERS,
+    MAX_ROUND,
+    MAX_SEATS,
+    MAX_STATEMENT,
+    PEER,
+    SIGNATURE,
+    Bytes,
+    Integer,
+    ListOf,
+    Tuple,
+    from_value,
+    to_value,
+    wire,
+)
+
+VERSION = 1
+MAX_ATTEMPT = 8191
+MAX_VIEW = 65535
+MAX_SUBJECT = MAX_PEERS * MAX_SEATS
+_DOMAIN = b"peerd/statement/1\0"
+
+
+class Kind(IntEnum):
+    COMMIT = 1
+    REVEAL = 2
+    SEEN = 3
+    PROPOSAL = 4
+    FIRST_VOTE = 5
+    SECOND_VOTE = 6
+    NEW_VIEW = 7
+    HEADER = 8
+    REPORT = 9
+    COMPLAINT = 10
+    DELIVERY = 11
+    ATTESTATION = 12
+    ANSWER = 13
+    DISCLOSURE = 14
+    SUM = 15
+    RESULT = 16
+    ABSTENTION = 17
+
+
+class Topic(IntEnum):
+    """What an agreement is about; the ``subject`` of its votes."""
+
+    COMMITS = 1
+    REVEALS = 2
+    COHORT = 3
+
+
+class Check(IntEnum):
+    """A member's word on one dealing, in its report."""
+
+    OK = 1
+    COMPLAINT = 2
+    ASK = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """§2. H(domain ‖ group ‖ round ‖ attempt ‖ peer ‖ nonce), and the one-round signing key."""
+
+    commitment: bytes = wire(HASH)
+    round_key: bytes = wire(KEY)
+
+
+@dataclass(frozen=True, slots=True)
+class Reveal:
+    nonce: bytes = wire(HASH)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """§5. Hashes of the statements and of the evidence that the signer held at the deadline."""
+
+    statements: tuple[bytes, ...] = wire(ListOf(HASH, 2 * MAX_PEERS))
+    evidence: tuple[bytes, ...] = wire(ListOf(HASH, MAX_PEERS))
+
+
+@dataclass(frozen=True, slots=True)
+class Ballot:
+    """§5. A proposal, or a first or second vote: the hash of an outcome."""
+
+    outcome: bytes = wire(HASH)
+
+
+@dataclass(frozen=True, slots=True)
+class NewView:
+    """§5. The signer's lock: view + 1 and outcome of its last first-vote quorum; 0 for none."""
+
+    lock_view: int = wire(Integer(MAX_VIEW + 1))
+    lock_outcome: bytes = wire(HASH)
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """§3. Merkle root of the packages, and the masked proof polynomials."""
+
+    base_model: bytes = wire(HASH)
+    root: bytes = wire(HASH)
+    proof: bytes = wire(Bytes(MAX_STATEMENT))
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """§3. For every selected dealer (peer, word, header hash, or one-time key of an ASK)."""
+
+    words: tuple[tuple[int, int, bytes], ...] = wire(
+        ListOf(Tuple((PEER, Integer(3, 1), HASH)), MAX_PEERS)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """§3. The signed header that it judges, and the package that does not fit it."""
+
+    header: bytes = wire(Bytes(MAX_STATEMENT))
+    package: bytes = wire(Bytes(MAX_STATEMENT))
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """§3. A dealer's answer to an ASK: a box to the one-time key with header and package."""
+
+    report: bytes = wire(HASH)
+    box: bytes = wire(Bytes(MAX_STATEMENT))
+
+
+@dataclass(frozen=True, slots=True)
+class Attestation:
+    """§3. A relay forwarded this delivery to the asker."""
+
+    delivery: bytes = wire(HASH)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """§3. An asker holds a valid package after all."""
+
+    header: bytes = wire(HASH)
+
+
+@dataclass(frozen=True, slots=True)
+class Disclosure:
+    """§3. An asker opens a delivery whose content is invalid: the one-time secret key."""
+
+    report: bytes = wire(HASH)
+    delivery: bytes = wire(HASH)
+    secret: bytes = wire(KEY)
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """§6. Merkle root over the coordinates of S_j, for the decided cohort."""
+
+    cohort: bytes = wire(HASH)
+    root: bytes = wire(HASH)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """§6. What a certificate certifies."""
+
+    election: bytes = wire(HASH)
+    previous: bytes = wire(HASH)
+    cohort: bytes = wire(HASH)
+    dealers: int = wire(Integer(MAX_PEERS, 1))
+    polynomials: bytes = wire(HASH)
+    model: bytes = wire(HASH)
+
+
+@dataclass(frozen=True, slots=True)
+class Abstention:
+    """§6. "No second vote from me in this attempt, ever"."""
+
+
+Payload: TypeAlias = (
+    Commit
+    | Reveal
+    | Seen
+    | Ballot
+    | NewView
+    | Header
+    | Report
+    | Complaint
+    | Delivery
+    | Attestation
+    | Answer
+    | Disclosure
+    | Sum
+    | Result
+    | Abstention
+)
+
+PAYLOADS: dict[Kind, type[Any]] = {
+    Kind.COMMIT: Commit,
+    Kind.REVEAL: Reveal,
+    Kind.SEEN: Seen,
+    Kind.PROPOSAL: Ballot,
+    Kind.FIRST_VOTE: Ballot,
+    Kind.SECOND_VOTE: Ballot,
+    Kind.NEW_VIEW: NewView,
+    Kind.HEADER: Header,
+    Kind.REPORT: Report,
+    Kind.COMPLAINT: Complaint,
+    Kind.DELIVERY: Delivery,
+    Kind.ATTESTATION: Attestation,
+    Kind.ANSWER: Answer,
+    Kind.DISCLOSURE: Disclosure,
+    Kind.SUM: Sum,
+    Kind.RESULT: Result,
+    Kind.ABSTENTION: Abstention,
+}
+
+ELECTION_KINDS = frozenset({Kind.COMMIT, Kind.REVEAL, Kind.SEEN})
+_AGREEMENT_KINDS = frozenset({Kind.PROPOSAL, Kind.FIRST_VOTE, Kind.SECOND_VOTE, Kind.NEW_VIEW})
+_SIGNED = (Bytes(MAX_BULK), SIGNATURE)
+
+
+@dataclass(frozen=True)
+class Slot:
+    round: int
+    attempt: int
+    kind: Kind
+    subject: int
+    view: int
+    signer: int
+
+    def key(self) -> str:
+        """The journal's key for what was signed in this slot."""
+        return f"slot/{self.attempt}/{int(self.kind)}/{self.subject}/{self.view}/{self.signer}"
+
+    @property
+    def by_identity(self) -> bool:
+        """Election statements are signed by the identity; all others by the one-round key."""
+        return self.kind in ELECTION_KINDS or (
+            self.kind in _AGREEMENT_KINDS and self.subject != Topic.COHORT
+        )
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A decoded statement. Nothing is known of its signature until ``signed_by`` says so."""
+
+    group: bytes
+    slot: Slot
+    payload: Any
+    body: bytes
+    signature: bytes
+
+    @property
+    def signer(self) -> int:
+        return self.slot.signer
+
+    @property
+    def kind(self) -> Kind:
+        return self.slot.kind
+
+    @cached_property
+    def hash(self) -> bytes:
+        """Identifies what was said, whatever the signature's bytes."""
+        return digest("peerd/statement", self.body)
+
+    @cached_property
+    def wire(self) -> bytes:
+        return pack([self.body, self.signature])
+
+    def signed_by(self, crypto: Crypto, public: bytes) -> bool:
+        return crypto.verify(public, _DOMAIN + self.body, self.signature)
+
+
+def sign(crypto: Crypto, secret: bytes, group: bytes, slot: Slot, payload: Payload) -> Statement:
+    """A statement by the owner of ``secret``. Callers journal it before they send it."""
+    body = encode_body(group, slot, payload)
+    return Statement(group, slot, payload, body, crypto.sign(secret, _DOMAIN + body))
+
+
+def encode_body(group: bytes, slot: Slot, payload: Payload) -> bytes:
+    assert isinstance(payload, PAYLOADS[slot.kind])
+    return pack(
+        [
+            VERSION,
+            group,
+            slot.round,
+            slot.attempt,
+            int(slot.kind),
+            slot.subject,
+            slot.view,
+            slot.signer,
+            to_value(payload),
+        ]
+    )
+
+
+def decode_statement(data: bytes, group: bytes) -> Statement:
+    """Statement of this group, every field in bounds. Raises WireError; checks no signature."""
+    value = unpack(data)
+    if not isinstance(value, list) or len(value) != 2:
+        raise WireError("a statement is a body and a signature")
+    body, signature = (s.check(v, "statement") for s, v in zip(_SIGNED, value, strict=True))
+    return Statement(*_decode_body(body, group), body, signature)
+
+
+_HEAD = (
+    Integer(MAX_ROUND),
+    Integer(MAX_ATTEMPT),
+    Integer(max(Kind), 1),
+    Integer(MAX_SUBJECT),
+    Integer(MAX_VIEW),
+    PEER,
+)
+_HEAD_NAMES = ("round", "attempt", "kind", "subject", "view", "signer")
+
+
+def _decode_body(body: bytes, group: bytes) -> tuple[bytes, Slot, Any]:
+    value = unpack(body)
+    if not isinstance(value, list) or len(value) != 9:
+        raise WireError("a statement's body has nine fields")
+    version, in_group, *head, payload = value
+    if type(version) is not int or version != VERSION:
+        raise WireError(f"statement of version {version}; this daemon speaks version {VERSION}")
+    if in_group != group:
+        raise WireError("statement of another group")
+    numbers = [s.check(v, n) for s, v, n in zip(_HEAD, head, _HEAD_NAMES, strict=True)]
+    round_, attempt, kind, subject, view, signer = numbers
+    slot = Slot(round_, attempt, Kind(kind), subject, view, signer)
+    _check_slot(slot)
+    return group, slot, from_value(PAYLOADS[slot.kind], payload)
+
+
+def _check_slot(slot: Slot) -> None:
+    """Fields that a kind does not use are zero: one statement, one encoding."""
+    if slot.kind in _AGREEMENT_KINDS:
+        if slot.subject not in Topic.__members__.values():
+            raise WireError(f"subject: {slot.subject} is no topic of an agreement")
+        return
+    if slot.view:
+        raise WireError(f"view: {slot.kind.name} has none")
+    takes_subject = (Kind.COMPLAINT, Kind.DELIVERY, Kind.ATTESTATION, Kind.ANSWER, Kind.DISCLOSURE)
+    if slot.kind is Kind.SEEN:
+        if slot.subject not in (Topic.COMMITS, Topic.REVEALS):
+            raise WireError(f"subject: nobody signs what it saw of {slot.subject}")
+    elif slot.kind not in takes_subject and slot.subject:
+        raise WireError(f"subject: {slot.kind.name} has none")
+
+
+def value_of(statement: Statement) -> Value:
+    return [statement.body, statement.signature]
