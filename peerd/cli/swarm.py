@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from peerd.cli.output import colour, print_json, size
+from peerd.cli.task_arguments import add_task_arguments, task_request
 
 if TYPE_CHECKING:
     from peerd.swarm.conduct import Outcome
@@ -51,15 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     """What ``swarm`` and ``demo`` share."""
-    parser.add_argument("--task", default="digits", metavar="TASK", help="or package.module:Class")
-    parser.add_argument("--aggregator", default="rsa", metavar="NAME")
+    add_task_arguments(parser, "digits")
     parser.add_argument("--seed", type=int, default=1, metavar="N")
-    parser.add_argument(
-        "--task-option", action="append", default=[], metavar="NAME=VALUE", help="such as model=cnn"
-    )
-    parser.add_argument(
-        "--constant", action="append", default=[], metavar="NAME=VALUE", help="of the aggregator"
-    )
 
 
 def main(args: argparse.Namespace) -> int:
@@ -86,14 +80,11 @@ def parse_options(args: argparse.Namespace) -> SwarmOptions:
     return swarm_options(
         peers=args.peers,
         rounds=args.rounds,
-        task=args.task,
-        aggregator=args.aggregator,
+        work=task_request(args),
         liars=args.liars,
         attack=args.attack,
         seed=args.seed,
         kills=args.kill,
-        task_options=args.task_option,
-        constants=args.constant,
         absent=args.absent,
     )
 

@@ -18,8 +18,8 @@ from peerd.errors import NotRunningError, PeerdError
 from peerd.status.board import MAX_EVENT_BYTES, JsonObject
 
 READ_BYTES = 65536
-MAX_ANSWER_BYTES = 64 * 1024 * 1024
-ANSWER_SECONDS = 10.0
+MAX_ANSWER_BYTES = 4 * 10**9 + 2**20  # a model of 10^9 parameters
+ANSWER_SECONDS = 30.0
 SILENCE_SECONDS = 60.0  # an event stream has a heartbeat every 15 s
 
 
@@ -29,13 +29,18 @@ class StatusAnswerError(PeerdError):
 
 async def get(path: Path, target: str) -> JsonObject:
     """``GET target``, as JSON. NotRunningError, StatusAnswerError."""
+    return _object(path, await get_bytes(path, target))
+
+
+async def get_bytes(path: Path, target: str) -> bytes:
+    """``GET target``, as it is. NotRunningError, StatusAnswerError."""
     async with _connection(path) as stream:
         with trio.fail_after(ANSWER_SECONDS):
             status, body = await _exchange(stream, target)
-    document = _object(path, body)
     if status != 200:
-        raise StatusAnswerError(f"the daemon at {path}: {document.get('error', status)}")
-    return document
+        error = _object(path, body).get("error", status)
+        raise StatusAnswerError(f"the daemon at {path}: {error}")
+    return body
 
 
 async def events(path: Path, since: int | None = None) -> AsyncGenerator[JsonObject, None]:

@@ -14,9 +14,10 @@ import h11
 import trio
 
 from peerd.status.board import JsonObject, StatusBoard, TooManySubscribers
-from peerd.status.routes import Answer, EventStream
+from peerd.status.routes import Answer, Bytes, EventStream, Response
 
 READ_BYTES = 4096
+WRITE_BYTES = 1 << 20  # one write, which has its own deadline
 MAX_HEAD_BYTES = 8192  # request line and headers
 MAX_REQUESTS = 1000  # on one connection
 
@@ -41,7 +42,7 @@ class HttpConnection:
         self,
         stream: trio.abc.Stream,
         board: StatusBoard,
-        answer: Callable[[str, str], Answer | EventStream],
+        answer: Callable[[str, str], Response],
         deadlines: Deadlines,
     ) -> None:
         self._stream = stream
@@ -94,12 +95,18 @@ class HttpConnection:
             else:  # ConnectionClosed, PAUSED
                 return None
 
-    async def _send_document(self, answer: Answer, *, head_only: bool) -> None:
-        body = json.dumps(answer.document, allow_nan=False).encode() + b"\n"
-        headers = [("content-type", "application/json"), ("content-length", str(len(body)))]
-        await self._send(_response(answer.status, headers))
+    async def _send_document(self, answer: Answer | Bytes, *, head_only: bool) -> None:
+        if isinstance(answer, Bytes):
+            status, kind, body = 200, "application/octet-stream", answer.data
+        else:
+            text = json.dumps(answer.document, allow_nan=False)
+            status, kind, body = answer.status, "application/json", text.encode() + b"\n"
+        await self._send(
+            _response(status, [("content-type", kind), ("content-length", str(len(body)))])
+        )
         if not head_only:
-            await self._send(h11.Data(data=body))
+            for start in range(0, len(body), WRITE_BYTES):
+                await self._send(h11.Data(data=body[start : start + WRITE_BYTES]))
         await self._send(h11.EndOfMessage())
 
     async def _send_events(self, answer: EventStream, *, head_only: bool) -> None:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+from numpy.typing import NDArray
 
 from peerd.status.board import JsonObject, StatusBoard
 
@@ -18,12 +22,15 @@ class Views:
     """Where the answers come from. Each is called on the event loop and must be quick.
 
     ``peers()`` → one object per roster peer; ``rounds(limit)`` → the last ``limit`` summaries, in
-    ascending order of "round"; ``round(n)`` → one round's whole record, or None.
+    ascending order of "round"; ``round(n)`` → one round's whole record, or None;
+    ``transcript(n)`` → what an auditor gets; ``model(n)`` → the certified model, float32 (d,).
     """
 
     peers: Callable[[], Sequence[JsonObject]]
     rounds: Callable[[int], Sequence[JsonObject]]
     round: Callable[[int], JsonObject | None]
+    transcript: Callable[[int], bytes | None] = lambda number: None
+    model: Callable[[int], NDArray[np.float32] | None] = lambda number: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +42,27 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Bytes:
+    """A finite answer that is no JSON."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class EventStream:
     """An endless answer: events after number ``since`` (None: only new ones)."""
 
     since: int | None
 
 
+Response: TypeAlias = "Answer | Bytes | EventStream"
+
+
 class BadQuery(Exception):
     """The query string asks for what can't be read."""
 
 
-def route(board: StatusBoard, views: Views, method: str, target: str) -> Answer | EventStream:
+def route(board: StatusBoard, views: Views, method: str, target: str) -> Response:
     """The answer to a request. Nothing that a client sends makes this raise."""
     try:
         parts = urlsplit(target)
@@ -54,9 +71,7 @@ def route(board: StatusBoard, views: Views, method: str, target: str) -> Answer 
         return _error(400, str(error))
 
 
-def _route(
-    board: StatusBoard, views: Views, method: str, path: str, query: str
-) -> Answer | EventStream:
+def _route(board: StatusBoard, views: Views, method: str, path: str, query: str) -> Response:
     if method not in ("GET", "HEAD"):
         return _error(405, f"{method} is not served here; use GET")
     match [piece for piece in path.split("/") if piece]:
@@ -68,6 +83,10 @@ def _route(
             return Answer(200, {"rounds": _rounds(views, _numbers(query, "since", "limit"))})
         case ["v1", "rounds", number]:
             return _one_round(views, number)
+        case ["v1", "rounds", number, "transcript"]:
+            return _bytes(number, views.transcript, "transcript")
+        case ["v1", "rounds", number, "model"]:
+            return _bytes(number, lambda n: _little_endian(views.model(n)), "model")
         case ["v1", "events"]:
             return EventStream(_numbers(query, "since").get("since"))
     return _error(404, "unknown path; GET /v1/status, /v1/peers, /v1/rounds, /v1/events")
@@ -87,6 +106,17 @@ def _one_round(views: Views, number: str) -> Answer:
         return _error(400, "the number of a round is a decimal number")
     record = views.round(int(number))
     return _error(404, f"no record of round {number}") if record is None else Answer(200, record)
+
+
+def _bytes(number: str, read: Callable[[int], bytes | None], what: str) -> Answer | Bytes:
+    if not _is_number(number):
+        return _error(400, "the number of a round is a decimal number")
+    data = read(int(number))
+    return _error(404, f"no {what} of round {number} is kept") if data is None else Bytes(data)
+
+
+def _little_endian(model: NDArray[np.float32] | None) -> bytes | None:
+    return None if model is None else model.astype("<f4").tobytes()
 
 
 def _numbers(query: str, *names: str) -> dict[str, int]:

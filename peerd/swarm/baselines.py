@@ -25,7 +25,7 @@ async def baselines(options: SwarmOptions) -> dict[str, list[float]]:
     """``plain_mean`` and ``no_liars``: accuracy (0…1) after each round, same seeds and data."""
     return {
         "plain_mean": await _curve(options, "plain_mean", options.liars, learning_attack(options)),
-        "no_liars": await _curve(options, options.aggregator, 0, None),
+        "no_liars": await _curve(options, options.work.aggregator, 0, None),
     }
 
 
@@ -36,15 +36,16 @@ async def _curve(options: SwarmOptions, kind: str, liars: int, attack: str | Non
     run = partial(
         baseline,
         kind,
-        options.task_class,
-        options.task_options,
+        options.work.task_class,
+        options.work.options,
         peers=options.peers,
         liars=liars,
         attack=attack if liars else None,
         rounds=options.rounds,
         seed=options.seed,
-        aggregator_name=options.aggregator,
-        constants=options.constants,
+        local=options.work.local_options,
+        aggregator_name=options.work.aggregator,
+        constants=options.work.constants,
     )
     # libp2p installs trio-stubs, which are older than this argument.
     return await trio.to_thread.run_sync(run, abandon_on_cancel=True)  # type: ignore[call-arg]

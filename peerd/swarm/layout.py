@@ -107,6 +107,7 @@ def _configuration(options: SwarmOptions, place: Place, bootstrap: Place) -> str
         bootstrap=() if place is bootstrap else (bootstrap.address,),
         rounds=options.rounds,
         task=TaskConfig(
+            data=options.work.data,
             partition=place.index,
             partitions=options.peers,
             seed=peer_seed(options.seed, place.index),
@@ -126,16 +127,17 @@ def deadlines(peers: int) -> dict[str, int]:
 def _founding(options: SwarmOptions, identities: Sequence[Identity]) -> Founding:
     return Founding(
         name=f"swarm-{options.seed}",
-        task=options.task_class,
-        aggregator=options.aggregator,
+        task=options.work.task_class,
+        aggregator=options.work.aggregator,
         roster=[identity.public for identity in identities],
         adversary=options.adversary,
         dropout=options.dropout,
         absent=options.plan.absent,
-        task_options=options.task_options,
-        constants=options.constants,
+        task_options=options.work.options,
+        constants=options.work.constants,
         deadlines=deadlines(options.peers),
         model_seed=options.seed,
+        local_options=options.work.local_options,
         partition=Partition(0, options.peers),
     )
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from fractions import Fraction
 
+from peerd.cli.task_arguments import TaskRequest
 from peerd.errors import ConfigError, GroupError
 from peerd.learning.attacks import ATTACKS as LEARNING_LIES
-from peerd.learning.settings import Options
 from peerd.status.routes import MAX_ROUNDS_LISTED
 from protocols.plan import CommitteePlan, PlanError, plan_swarm
 
-TASKS = {"digits": "peerd.tasks.digits:Digits", "table": "peerd.tasks.table:Table"}
 # What each lie in the protocol must lead to: proven with evidence, or left out as absent.
 PROVEN = ("bad-proof", "bad-share", "wrong-opening", "equivocate")
 ABSENT = ("silent",)
@@ -40,13 +39,10 @@ class SwarmOptions:
 
     peers: int
     rounds: int
-    task: str
-    aggregator: str
+    work: TaskRequest
     attacks: tuple[str, ...]
     seed: int
     kills: tuple[Kill, ...] = ()
-    task_options: Options = field(default_factory=dict)
-    constants: Mapping[str, int | str] = field(default_factory=dict)
     absent: int | None = None
 
     @property
@@ -58,11 +54,6 @@ class SwarmOptions:
     def attack(self) -> str:
         """All attacks by name, for the result: "sign-flip", "sign-flip,bad-share", "none"."""
         return ",".join(dict.fromkeys(self.attacks)) or "none"
-
-    @property
-    def task_class(self) -> str:
-        """The task as the genesis names it: ``package.module:Class``."""
-        return TASKS.get(self.task, self.task)
 
     @property
     def plan(self) -> CommitteePlan:
@@ -89,14 +80,11 @@ def swarm_options(
     *,
     peers: int,
     rounds: int,
-    task: str,
-    aggregator: str,
+    work: TaskRequest,
     liars: int,
     attack: str,
     seed: int,
     kills: Iterable[str] = (),
-    task_options: Iterable[str] = (),
-    constants: Iterable[str] = (),
     absent: int | None = None,
 ) -> SwarmOptions:
     """Check a request from the command line. ConfigError, or GroupError for sizes without plan."""
@@ -104,23 +92,13 @@ def swarm_options(
     _in_range("--rounds", rounds, 1, MAX_ROUNDS)
     _in_range("--seed", seed, 0, MAX_SEED)
     _in_range("--liars", liars, 0, peers)
-    if task not in TASKS and ":" not in task:
-        raise ConfigError(
-            f"--task {task}: no such task", f"use {', '.join(TASKS)} or package.module:Class"
-        )
     options = SwarmOptions(
         peers=peers,
         rounds=rounds,
-        task=task,
-        aggregator=aggregator,
+        work=work,
         attacks=_attacks(attack, liars),
         seed=seed,
         kills=tuple(_kill(text, peers, rounds) for text in kills),
-        task_options=dict(_pair("--task-option", text) for text in task_options),
-        constants={
-            name: value if isinstance(value, int | str) else str(value)
-            for name, value in (_pair("--constant", text) for text in constants)
-        },
         absent=absent,
     )
     try:
@@ -155,13 +133,6 @@ def _kill(text: str, peers: int, rounds: int) -> Kill:
     _in_range("--kill's peer", peer, 0, peers - 1)
     _in_range("--kill's round", number, 0, rounds - 2)  # it needs a round to catch up in
     return Kill(peer, number)
-
-
-def _pair(option: str, text: str) -> tuple[str, int | str]:
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        raise ConfigError(f"{option} {text}: not NAME=VALUE", "for example model=cnn")
-    return name, int(value) if value.isascii() and value.isdigit() else value
 
 
 def _in_range(what: str, value: int, least: int, most: int) -> None:

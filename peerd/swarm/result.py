@@ -65,8 +65,8 @@ def document(
     numbers = sorted({n for each in witnesses if each.honest for n in each.rounds})
     return {
         "seed": options.seed,
-        "task": options.task,
-        "aggregator": options.aggregator,
+        "task": options.work.task,
+        "aggregator": options.work.aggregator,
         "attack": options.attack,
         "peers": [_peer(each) for each in witnesses],
         "rounds": [_merged(number, witnesses) for number in numbers],

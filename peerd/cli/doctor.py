@@ -1,0 +1,182 @@
+"""``peerd doctor``: everything that would keep a daemon from running, found before it runs."""
+
+from __future__ import annotations
+
+import argparse
+import ctypes.util
+import importlib.metadata
+import os
+import shutil
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from peerd.cli.daemon import add_config_argument
+from peerd.cli.output import colour, print_json
+from peerd.errors import PeerdError
+
+if TYPE_CHECKING:
+    from peerd.config import Config
+
+Level = Literal["ok", "warning", "error"]
+
+PYTHON = (3, 11)
+LIBP2P = "0.8.1"  # the version whose faults peerd.transport repairs
+LITTLE_DISK_BYTES = 1 << 30
+EARLIEST = 1_767_225_600.0  # 2026-01-01: no machine that runs this lives before it
+COLOURS = {"ok": "green", "warning": "yellow", "error": "red"}
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One finding: what was looked at, how bad it is, and what was seen."""
+
+    check: str
+    level: Level
+    message: str
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """``--config`` and ``--json``."""
+    add_config_argument(parser)
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Print every check; 1 if one is an error."""
+    checks = [*machine_checks(), *peer_checks(args.config)]
+    healthy = all(check.level != "error" for check in checks)
+    if args.json:
+        print_json({"healthy": healthy, "checks": [asdict(check) for check in checks]})
+    else:
+        for check in checks:
+            level = colour(check.level.ljust(7), COLOURS[check.level])
+            print(f"{level}  {check.check}: {check.message}")
+    return 0 if healthy else 1
+
+
+def machine_checks() -> Iterator[Check]:
+    """What does not depend on a peer's configuration."""
+    version = ".".join(map(str, sys.version_info[:3]))
+    yield Check("python", "ok" if sys.version_info >= PYTHON else "error", version)
+    gmp = ctypes.util.find_library("gmp")
+    missing = "libgmp is missing; on Debian: apt install libgmp10"
+    yield Check("gmp", "ok" if gmp else "error", gmp or missing)
+    for name in ("libp2p", "trio", "numpy", "torch", "PyNaCl", "msgpack", "h11"):
+        yield _package(name)
+    now = time.time()
+    shown = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(now))
+    wrong = f"{shown}: the clock is wrong, and address records will look expired"
+    yield Check("clock", *(("ok", shown) if now > EARLIEST else ("error", wrong)))
+
+
+def peer_checks(path: Path) -> Iterator[Check]:
+    """The peer that ``path`` configures; a warning alone when there is none yet."""
+    from peerd.config import Config
+
+    if not path.exists():
+        yield Check("configuration", "warning", f"there is no {path}; 'peerd init' makes one")
+        return
+    try:
+        config = Config.load(path)
+    except PeerdError as error:
+        yield Check("configuration", "error", str(error))
+        return
+    yield Check("configuration", "ok", str(path))
+    checks: list[tuple[str, Callable[[Config], str]]] = [
+        ("key", _key),
+        ("genesis", _genesis),
+        ("status socket", _status),
+        ("port", _port),
+    ]
+    for name, look in checks:
+        try:
+            yield Check(name, "ok", look(config))
+        except PeerdError as error:
+            yield Check(name, "error", str(error))
+    yield _disk(config)
+
+
+def _package(name: str) -> Check:
+    try:
+        version = importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return Check(name, "error", "not installed; run: make install")
+    if name == "libp2p" and version != LIBP2P:
+        return Check(name, "error", f"{version}, and peerd repairs {LIBP2P}; run: make install")
+    return Check(name, "ok", version)
+
+
+def _key(config: Config) -> str:
+    from peerd.identity import Identity
+
+    return Identity.load(config.key).peer_id
+
+
+def _genesis(config: Config) -> str:
+    from peerd.group import load
+    from peerd.identity import Identity
+
+    genesis = load(config.genesis)
+    genesis.verify()
+    genesis.index(Identity.load(config.key).public)
+    plan = genesis.plan
+    return (
+        f"{genesis.name}, {len(genesis.roster)} members, all have signed; "
+        f"committee {plan.committee}, threshold {plan.threshold}, packing {plan.packing}"
+    )
+
+
+def _status(config: Config) -> str:
+    from peerd.status.endpoint import listen
+
+    if _daemon_answers(config):
+        return f"a daemon answers at {config.status}"
+    there = config.status.parent.exists()
+    if there or config.status.parent.parent.exists():
+        listen(config.status).close()
+        if not there:
+            config.status.parent.rmdir()
+    return f"{config.status} can be used"
+
+
+def _port(config: Config) -> str:
+    from peerd.errors import NetworkError
+
+    if _daemon_answers(config):
+        return f"{config.listen} is the running daemon's"
+    _, family, host, _, port = config.listen.split("/")
+    kind = socket.AF_INET6 if family == "ip6" else socket.AF_INET
+    with socket.socket(kind, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, int(port)))
+        except OSError as error:
+            raise NetworkError(
+                f"can't listen on {config.listen}: {error.strerror}", "change 'listen'"
+            ) from None
+    return f"{config.listen} is free"
+
+
+def _disk(config: Config) -> Check:
+    place = config.data
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    if not os.access(place, os.W_OK):
+        return Check("disk", "error", f"{place} can't be written")
+    message = f"{free / 1e9:.1f} GB free at {place}"
+    return Check("disk", "ok" if free >= LITTLE_DISK_BYTES else "warning", message)
+
+
+def _daemon_answers(config: Config) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(os.fspath(config.status))
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,237 @@
+"""``peerd group new|sign|merge|verify|show``: the genesis document and its signatures."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from peerd.cli.output import print_json, progress
+from peerd.cli.task_arguments import add_task_arguments, task_request
+from peerd.errors import ConfigError, IdentityError
+
+if TYPE_CHECKING:
+    from peerd.group import Genesis
+
+DEFAULT_OUT = Path("genesis.json")
+MAX_MEMBERS_FILE_BYTES = 1 << 20
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The verbs."""
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    _add_new(verbs.add_parser("new", help="write an unsigned genesis"))
+    sign = _verb(verbs, "sign", "add your signature to a genesis")
+    sign.add_argument("--key", type=Path, required=True, metavar="FILE", help="your key file")
+    sign.add_argument("--out", type=Path, metavar="FILE", help="default: in place")
+    merge = verbs.add_parser("merge", help="collect signatures from copies of one genesis")
+    merge.add_argument("genesis", type=Path, nargs="+", metavar="GENESIS")
+    merge.add_argument("--out", type=Path, required=True, metavar="FILE")
+    merge.add_argument("--json", action="store_true", help="print one JSON document")
+    _verb(verbs, "verify", "check that every member has signed, and that a plan exists")
+    _verb(verbs, "show", "show what a genesis says and who has signed it")
+
+
+def _verb(
+    verbs: argparse._SubParsersAction[argparse.ArgumentParser], name: str, summary: str
+) -> argparse.ArgumentParser:
+    parser = verbs.add_parser(name, help=summary)
+    parser.add_argument("genesis", type=Path, metavar="GENESIS", help="the genesis document")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    return parser
+
+
+def _add_new(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--name", required=True, help="for people; the group's id is a hash")
+    parser.add_argument(
+        "--members",
+        nargs="+",
+        required=True,
+        metavar="PEER|FILE",
+        help="peer ids or public keys (hex), or files with one a line",
+    )
+    add_task_arguments(parser, None)
+    parser.add_argument(
+        "--adversary", required=True, metavar="BETA", help="the share of peers that may lie: 0.1"
+    )
+    parser.add_argument(
+        "--dropout", default="0", metavar="Q", help="the share that may be offline (default 0)"
+    )
+    parser.add_argument("--absent", type=int, metavar="E", help="absent members to plan for")
+    parser.add_argument(
+        "--deadline",
+        action="append",
+        default=[],
+        metavar="PHASE=MS",
+        help="of commit, agreement, deal, check, relay, open or result, in milliseconds",
+    )
+    parser.add_argument(
+        "--partition", default="0/1", metavar="I/N", help="your part of the data, for table"
+    )
+    parser.add_argument("--model-seed", type=int, default=0, metavar="N")
+    parser.add_argument("--out", type=Path, default=DEFAULT_OUT, metavar="FILE")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Run the verb."""
+    if args.verb == "new":
+        _say(args, _new(args), f"wrote {args.out}")
+    elif args.verb == "sign":
+        _say(args, _sign(args), f"signed {args.out or args.genesis}")
+    elif args.verb == "merge":
+        _say(args, _merge(args), f"wrote {args.out}")
+    else:
+        from peerd.group import load
+
+        genesis = load(args.genesis)
+        if args.verb == "verify":
+            genesis.verify()
+        _say(args, genesis, "every member has signed" if args.verb == "verify" else None)
+    return 0
+
+
+def _new(args: argparse.Namespace) -> Genesis:
+    import trio
+
+    from peerd.cli.founding import Founding, found
+    from peerd.cli.init import partition
+    from peerd.group import save
+    from peerd.learning.settings import Partition
+    from protocols.plan import PlanError, rational
+
+    if args.out.exists():
+        raise ConfigError(f"{args.out} exists already", "name a new file with --out")
+    request = task_request(args)
+    try:
+        adversary, dropout = rational(args.adversary), rational(args.dropout)
+    except PlanError as error:
+        raise ConfigError(f"--adversary, --dropout: {error}") from None
+    founding = Founding(
+        name=args.name,
+        task=request.task_class,
+        aggregator=request.aggregator,
+        roster=members(args.members),
+        adversary=adversary,
+        dropout=dropout,
+        absent=args.absent,
+        task_options=request.options,
+        constants=request.constants,
+        deadlines=_deadlines(args.deadline),
+        model_seed=args.model_seed,
+        local_options=request.local_options,
+        partition=Partition(*partition(args.partition)),
+    )
+    with progress("computing the first model"):
+        genesis = trio.run(found, founding)
+    save(genesis, args.out)
+    return genesis
+
+
+def _sign(args: argparse.Namespace) -> Genesis:
+    from peerd.group import load, save, sign
+    from peerd.identity import Identity
+
+    genesis = sign(load(args.genesis), Identity.load(args.key))
+    save(genesis, args.out or args.genesis)
+    return genesis
+
+
+def _merge(args: argparse.Namespace) -> Genesis:
+    from peerd.group import load, merge, save
+
+    first, *others = [load(path) for path in args.genesis]
+    genesis = merge(first, others)
+    save(genesis, args.out)
+    return genesis
+
+
+def members(words: list[str]) -> list[bytes]:
+    """Public keys from peer ids, hex keys, and files that hold one a line ("#" comments)."""
+    found: list[bytes] = []
+    for word in words:
+        path = Path(word)
+        if path.is_file():
+            text = path.read_text(encoding="utf-8", errors="replace")[:MAX_MEMBERS_FILE_BYTES]
+            lines = [line.partition("#")[0].strip() for line in text.splitlines()]
+            found += [_member(line, f"{path}: ") for line in lines if line]
+        else:
+            found.append(_member(word, "--members: "))
+    return found
+
+
+def _member(word: str, where: str) -> bytes:
+    from peerd.identity import public_of
+
+    if len(word) == 64:
+        try:
+            return bytes.fromhex(word)
+        except ValueError:
+            pass
+    try:
+        return public_of(word)
+    except IdentityError as error:
+        raise ConfigError(
+            f"{where}{error.message}, and no file", "members are peer ids as 'peerd init' prints"
+        ) from None
+
+
+def _deadlines(words: list[str]) -> dict[str, int]:
+    found = {}
+    for word in words:
+        name, _, value = word.partition("=")
+        if not value.isascii() or not value.isdigit():
+            raise ConfigError(f"--deadline {word}: not PHASE=MILLISECONDS", "such as commit=30000")
+        found[name] = int(value)
+    return found
+
+
+def summary(genesis: Genesis) -> dict[str, object]:
+    """The genesis as ``--json`` prints it; described by docs/schemas/group.json."""
+    from peerd.identity import peer_id_of
+
+    plan = genesis.plan
+    missing = set(genesis.unsigned())
+    return {
+        "group": genesis.group_id.hex(),
+        "name": genesis.name,
+        "task": genesis.task,
+        "aggregator": genesis.aggregator,
+        "constants": dict(genesis.constants),
+        "adversary": str(genesis.adversary),
+        "dropout": str(genesis.dropout),
+        "parameters": genesis.parameters,
+        "first_model": genesis.first_model.hex(),
+        "deadlines": dict(genesis.deadlines),
+        "plan": {
+            "committee": plan.committee,
+            "threshold": plan.threshold,
+            "packing": plan.packing,
+            "absent": plan.absent,
+        },
+        "members": [
+            {"peer": peer_id_of(public), "signed": public not in missing}
+            for public in genesis.roster
+        ],
+    }
+
+
+def _say(args: argparse.Namespace, genesis: Genesis, done: str | None) -> None:
+    found = summary(genesis)
+    if args.json:
+        print_json(found)
+        return
+    if done is not None:
+        print(done)
+    unsigned = len(genesis.unsigned())
+    print(f"group {found['group']} ({genesis.name})")
+    print(f"{len(genesis.roster)} members, {unsigned} signatures missing")
+    if args.verb in ("show", "new"):
+        for name in ("task", "aggregator", "adversary", "dropout", "parameters", "plan"):
+            value = found[name]
+            shown = (
+                ", ".join(f"{key} {each}" for key, each in value.items())
+                if isinstance(value, dict)
+                else value
+            )
+            print(f"{name} {shown}")

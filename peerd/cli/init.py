@@ -1,0 +1,89 @@
+"""``peerd init``: a peer's directory with its key and its configuration."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from peerd.cli.output import print_json
+from peerd.errors import ConfigError
+
+CONFIG = "peerd.toml"
+KEY = "peer.key"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The directory, and what the configuration says first."""
+    parser.add_argument("directory", type=Path, metavar="DIR", help="made if it does not exist")
+    parser.add_argument("--listen", metavar="ADDRESS", help="such as /ip4/0.0.0.0/tcp/4001")
+    parser.add_argument(
+        "--bootstrap", action="append", default=[], metavar="ADDRESS", help="a peer to ask first"
+    )
+    parser.add_argument("--data", type=Path, metavar="FILE", help="this peer's training data")
+    parser.add_argument(
+        "--partition", default="0/1", metavar="I/N", help="train on the I-th of N parts of the data"
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of this peer's training")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Make key and configuration; neither is ever overwritten."""
+    from peerd.config import DEFAULT_LISTEN, TaskConfig, render_config
+    from peerd.identity import Identity
+
+    directory: Path = args.directory
+    config = directory / CONFIG
+    if config.exists():
+        raise ConfigError(f"{config} exists already", "edit it, or choose another directory")
+    index, count = partition(args.partition)
+    text = render_config(
+        key=KEY,
+        listen=args.listen or DEFAULT_LISTEN,
+        bootstrap=tuple(args.bootstrap),
+        task=TaskConfig(
+            data=None if args.data is None else args.data.absolute(),
+            partition=index,
+            partitions=count,
+            seed=args.seed,
+        ),
+    )
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _write_checked(config, text)
+    try:
+        identity = Identity.create(directory / KEY)
+    except BaseException:
+        config.unlink()
+        raise
+    found = {"peer": identity.peer_id, "key": str(directory / KEY), "config": str(config)}
+    if args.json:
+        print_json(found)
+    else:
+        print(f"{identity.peer_id}")
+        print(f"key {directory / KEY} (keep a copy where nobody else can read it)")
+        print(f"configuration {config}")
+        print("next: give your peer id to whoever founds the group ('peerd group new')")
+    return 0
+
+
+def partition(text: str) -> tuple[int, int]:
+    """``0/8`` as (0, 8). ConfigError."""
+    index, slash, count = text.partition("/")
+    if not (slash and index.isascii() and index.isdigit() and count.isascii() and count.isdigit()):
+        raise ConfigError(f"--partition {text}: not I/N", "for example 0/8")
+    if not int(index) < int(count):
+        raise ConfigError(f"--partition {text}: parts are counted from 0 to {int(count) - 1}")
+    return int(index), int(count)
+
+
+def _write_checked(path: Path, text: str) -> None:
+    """A configuration that the daemon would refuse is not left behind."""
+    from peerd.config import Config
+
+    with path.open("x") as file:
+        file.write(text)
+    try:
+        Config.load(path)
+    except BaseException:
+        path.unlink()
+        raise
