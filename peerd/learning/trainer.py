@@ -44,6 +44,7 @@ class Trainer:
         self.training = training
         self.parameters = 0
         """d, known once ``run`` has started."""
+        self.process_id: int | None = None
         self._ids = itertools.count()
         self._waiting: dict[int, _Reply] = {}
         self._failure: PeerdError | None = TaskError("the training worker has not been started")
@@ -113,6 +114,7 @@ class Trainer:
         except OSError as error:
             raise TaskError(f"can't start the training worker: {error.strerror}") from error
         self._failure = None
+        self.process_id = process.pid
         return process
 
     async def _ask(self, message: frames.Message) -> frames.Message:

@@ -1,0 +1,109 @@
+"""The same training without the protocol, in one process: what a swarm's result is held against.
+
+Same task, partitions, seeds, F^C, F^P, F^R and post-processing as the daemons'. ``rsa`` without
+liars is what the swarm would have learnt undisturbed; ``plain_mean`` with the liars is what
+averaging makes of them. Imports torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from peerd.errors import TaskError
+from peerd.learning.attacks import DEFAULT_SCALE, forge
+from peerd.learning.client import Client
+from peerd.learning.loading import load_task
+from peerd.learning.settings import Options, Partition, peer_seed
+from protocols.aggregation import Aggregator, LocalRule, aggregator
+from protocols.aggregation.clear import plain_mean
+from protocols.aggregation.contract import Model
+
+PLAIN_MEAN = "plain_mean"
+Combine = Callable[[Model, list[Model], int], Model]
+
+
+def baseline(
+    kind: str,
+    task: str,
+    options: Options,
+    *,
+    peers: int,
+    liars: int | Collection[int],
+    attack: str | None,
+    rounds: int,
+    seed: int,
+    local: Options | None = None,
+    aggregator_name: str = "rsa",
+    constants: Mapping[str, int | str] | None = None,
+    scale: float = DEFAULT_SCALE,
+    progress: Callable[[int, float], None] | None = None,
+) -> list[float]:
+    """The accuracy (0…1) after each round.
+
+    ``kind``: ``plain_mean``, or the name of an aggregator. ``liars``: their indices, or how many
+    of the last ones; ``attack`` is None when they are honest. The plain mean trains as
+    ``aggregator_name`` does, but without its penalty and always from the common model: federated
+    averaging. ``progress`` is called with round and accuracy. Raises TaskError.
+    """
+    torch.set_num_threads(1)
+    wrong = _indices(liars, peers) if attack is not None else frozenset[int]()
+    loaded = load_task(task, options, local or {})
+    clients = [
+        Client(loaded, Partition(index, peers), peer_seed(seed, index), seed)
+        for index in range(peers)
+    ]
+    rule = aggregator(aggregator_name if kind == PLAIN_MEAN else kind, constants or {})
+    combine = _mean if kind == PLAIN_MEAN else _through(rule)
+    model = clients[0].first_model
+    own = [model] * peers
+    accuracies: list[float] = []
+    for round in range(rounds):
+        if np.isfinite(model).all():
+            steps = _local_rule(kind, rule, round)
+            own = [
+                client.update(steps, round, model, x)
+                for client, x in zip(clients, own, strict=True)
+            ]
+            said = [
+                forge(attack, model, x, seed=peer_seed(seed, index), round=round, scale=scale)
+                if attack is not None and index in wrong
+                else x
+                for index, x in enumerate(own)
+            ]
+            model = combine(model, said, round)
+        accuracies.append(clients[0].evaluate(model)["accuracy"])
+        if progress is not None:
+            progress(round, accuracies[-1])
+    return accuracies
+
+
+def _local_rule(kind: str, rule: Aggregator, round: int) -> LocalRule:
+    steps = rule.local_rule(round)
+    return replace(steps, penalty=0.0, keeps_local_model=False) if kind == PLAIN_MEAN else steps
+
+
+def _mean(model: Model, updates: list[Model], round: int) -> Model:
+    return plain_mean(np.stack(updates))
+
+
+def _through(rule: Aggregator) -> Combine:
+    """F^P, F^R in the clear, and the post-processing."""
+
+    def combine(model: Model, updates: list[Model], round: int) -> Model:
+        opened = np.zeros(rule.length(model.size), dtype=np.int64)
+        for update in updates:
+            opened += rule.encode(model, update)
+        return rule.apply(model, opened, len(updates), round)
+
+    return combine
+
+
+def _indices(liars: int | Collection[int], peers: int) -> frozenset[int]:
+    chosen = frozenset(range(peers - liars, peers) if isinstance(liars, int) else liars)
+    if not all(0 <= index < peers for index in chosen):
+        raise TaskError(f"liars {sorted(chosen)} are not all among {peers} peers")
+    return chosen

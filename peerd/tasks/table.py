@@ -1,0 +1,100 @@
+"""Any CSV file with a label column, such as a bank's transactions.
+
+Task options (the group's): ``schema`` (from ``derive_schema``), ``hidden`` units (0: a linear
+model), ``partition`` iid | label. Local options (the peer's): ``path`` of its file, and
+optionally ``held_out``, a second file to evaluate on. Without it, one row in five is held out,
+chosen by its contents: two peers that hold the same row both keep it out of training.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peerd.errors import TaskError
+from peerd.learning.settings import Options, Partition
+from peerd.learning.task import Samples, Task
+from peerd.tasks.encoding import RowEncoder, encode_file
+from peerd.tasks.partition import PARTITIONS, rows_of
+from peerd.tasks.schema import Schema, derive_schema
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["Table", "derive_schema"]
+
+MAX_HIDDEN = 4096
+SPLIT_SEED = 20261
+
+
+class Table(Task):
+    """Classification of the rows of a CSV file by a small perceptron."""
+
+    def __init__(self, options: Options, local: Options) -> None:
+        super().__init__(options, local)
+        self.unknown_options({"schema", "hidden", "partition"}, {"path", "held_out"})
+        if "schema" not in options:
+            raise TaskError(
+                "table: task option 'schema' is missing",
+                "make it with peerd.tasks.table.derive_schema",
+            )
+        self.schema = Schema.from_options(options["schema"])
+        self.hidden = options.get("hidden", 32)
+        self.partition = options.get("partition", "iid")
+        if not isinstance(self.hidden, int) or not 0 <= self.hidden <= MAX_HIDDEN:
+            raise TaskError(f"table: hidden = {self.hidden!r} must be in 0…{MAX_HIDDEN}")
+        if self.partition not in PARTITIONS:
+            raise TaskError(f"table: partition {self.partition!r} is not {' or '.join(PARTITIONS)}")
+        self.path = _path(local, "path")
+        if self.path is None:
+            raise TaskError("table: local task option 'path' is missing", "name this peer's file")
+        self.held_out_path = _path(local, "held_out")
+        self._inputs, self._targets, self._held = encode_file(self.schema, self.path)
+
+    def model(self) -> torch.nn.Module:
+        """inputs–hidden–classes, or inputs–classes."""
+        import torch
+
+        inputs, classes = RowEncoder(self.schema).width, len(self.schema.classes)
+        assert isinstance(self.hidden, int)
+        if not self.hidden:
+            return torch.nn.Sequential(torch.nn.Linear(inputs, classes))
+        return torch.nn.Sequential(
+            torch.nn.Linear(inputs, self.hidden),
+            torch.nn.ReLU(),
+            torch.nn.Linear(self.hidden, classes),
+        )
+
+    def data(self, partition: Partition) -> Samples:
+        """The rows that are not held out; this peer's share of them."""
+        kept = np.flatnonzero(~self._held) if self.held_out_path is None else ...
+        inputs, targets = self._inputs[kept], self._targets[kept]
+        rows = rows_of(str(self.partition), targets, partition, SPLIT_SEED)
+        return _samples(inputs[rows], targets[rows])
+
+    def held_out(self) -> Samples:
+        """The rows of ``held_out``, or those of ``path`` that are held out."""
+        if self.held_out_path is not None:
+            inputs, targets, _ = encode_file(self.schema, self.held_out_path)
+            return _samples(inputs, targets)
+        if not self._held.any():
+            raise TaskError(f"{self.path} has too few rows to hold one in five out", "add rows")
+        return _samples(self._inputs[self._held], self._targets[self._held])
+
+
+def _path(local: Options, key: str) -> Path | None:
+    value = local.get(key)
+    if value is None:
+        return None
+    if not isinstance(value, str) or not value:
+        raise TaskError(f"table: local task option {key!r} must be a path")
+    return Path(value)
+
+
+def _samples(inputs: NDArray[np.float32], targets: NDArray[np.int64]) -> Samples:
+    import torch
+
+    return Samples(torch.from_numpy(inputs.copy()), torch.from_numpy(targets.copy()))

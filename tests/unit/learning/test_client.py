@@ -1,0 +1,129 @@
+"""F^C is equation 1 (paper §B.4.1), computed again here by hand for a linear model."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from peerd.errors import TaskError
+from peerd.learning.client import Client
+from peerd.learning.parameters import count_parameters, fill, flatten
+from peerd.learning.settings import Partition
+from peerd.learning.task import Samples, Task
+from protocols.aggregation import LocalRule
+
+INPUTS = np.array([[1.0, 2.0], [-1.0, 0.5], [0.0, 3.0]], dtype=np.float32)
+TARGETS = np.array([[1.0], [0.0], [2.0]], dtype=np.float32)
+
+
+class Line(Task):
+    """Least squares with two weights: the gradient is 2/n Xᵀ(Xw − y)."""
+
+    def model(self) -> torch.nn.Module:
+        return torch.nn.Linear(2, 1, bias=False)
+
+    def data(self, partition: Partition) -> Samples:
+        return Samples(torch.from_numpy(INPUTS), torch.from_numpy(TARGETS))
+
+    def held_out(self) -> Samples:
+        return self.data(Partition())
+
+    def loss(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.mse_loss(outputs, targets)
+
+    def metric(self, outputs: torch.Tensor, targets: torch.Tensor) -> float:
+        return float((outputs > 0).double().mean())
+
+
+def vector(*values: float) -> NDArray[np.float32]:
+    return np.array(values, dtype=np.float32)
+
+
+def by_hand(
+    rule: LocalRule, model: NDArray[np.float32], local: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    x = local.astype(np.float64)
+    for _ in range(rule.steps):
+        gradient = 2 / 3 * INPUTS.T @ (INPUTS @ x - TARGETS[:, 0])
+        x = x - rule.rate * (gradient + rule.penalty * np.sign(x - model))
+    return x
+
+
+@pytest.mark.parametrize("steps", [1, 4])
+def test_equation_1(steps: int) -> None:
+    rule = LocalRule(steps=steps, batch=3, rate=0.05, penalty=0.3, keeps_local_model=True)
+    model, local = vector(0.5, -0.25), vector(-0.5, 1.0)
+    result = Client(Line({}, {}), Partition(), 1, 1).update(rule, 0, model, local)
+    assert result.dtype == np.float32
+    assert result == pytest.approx(by_hand(rule, model, local), abs=1e-6)
+
+
+def test_without_a_model_of_its_own_the_peer_starts_from_the_common_one() -> None:
+    rule = LocalRule(steps=2, batch=3, rate=0.05, penalty=0.0, keeps_local_model=False)
+    model, local = vector(0.5, -0.25), vector(-0.5, 1.0)
+    result = Client(Line({}, {}), Partition(), 1, 1).update(rule, 0, model, local)
+    assert result == pytest.approx(by_hand(rule, model, model), abs=1e-6)
+
+
+def test_minibatches_depend_on_seed_and_round_only() -> None:
+    rule = LocalRule(steps=3, batch=1, rate=0.05, penalty=0.1, keeps_local_model=True)
+    model = vector(0.5, -0.25)
+    client = Client(Line({}, {}), Partition(), 1, 1)
+    results = {
+        (seed, round): Client(Line({}, {}), Partition(), seed, 1)
+        .update(rule, round, model, model)
+        .tobytes()
+        for seed in (1, 2)
+        for round in (0, 1, 2)
+    }
+    assert len(set(results.values())) > 1
+    for round in (2, 0, 1):
+        assert client.update(rule, round, model, model).tobytes() == results[1, round]
+
+
+def test_the_first_model_depends_on_the_group_and_not_on_the_peer() -> None:
+    first = [Client(Line({}, {}), Partition(), peer, 7).first_model for peer in (1, 2)]
+    assert np.array_equal(first[0], first[1])
+    assert not np.array_equal(first[0], Client(Line({}, {}), Partition(), 1, 8).first_model)
+
+
+def test_training_that_diverges_is_an_error_and_not_an_update() -> None:
+    rule = LocalRule(steps=200, batch=3, rate=1000.0, penalty=0.1, keeps_local_model=True)
+    with pytest.raises(TaskError, match="diverged in round 4"):
+        Client(Line({}, {}), Partition(), 1, 1).update(rule, 4, vector(1, 1), vector(1, 1))
+
+
+def test_evaluation_covers_every_held_out_row_and_is_finite() -> None:
+    client = Client(Line({}, {}), Partition(), 1, 1)
+    metrics = client.evaluate(vector(1.0, 0.0))
+    assert metrics["accuracy"] == pytest.approx(1 / 3)
+    assert metrics["loss"] == pytest.approx(float(((INPUTS[:, :1] - TARGETS) ** 2).mean()))
+    assert np.isfinite(client.evaluate(vector(np.inf, np.nan))["loss"])
+
+
+def test_the_flat_vector_and_the_module_hold_the_same_numbers() -> None:
+    module = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.ReLU(), torch.nn.Linear(2, 1))
+    values = np.arange(11, dtype=np.float32)
+    fill(module, values)
+    assert np.array_equal(flatten(module), values)
+    assert module[0].bias.tolist() == [6.0, 7.0]
+    with pytest.raises(TaskError, match="10 for a model of 11"):
+        fill(module, values[:10])
+
+
+def test_models_that_a_group_cannot_agree_on_are_refused() -> None:
+    with pytest.raises(TaskError, match="BatchNorm"):
+        count_parameters(torch.nn.BatchNorm1d(3))
+    with pytest.raises(TaskError, match="float32"):
+        count_parameters(torch.nn.Linear(2, 1).double())
+    with pytest.raises(TaskError, match="0 parameters"):
+        count_parameters(torch.nn.ReLU())
+
+
+def test_samples_that_do_not_match_are_refused() -> None:
+    with pytest.raises(TaskError, match="3 inputs have 2 targets"):
+        Samples(torch.zeros(3, 1), torch.zeros(2))
+    with pytest.raises(TaskError, match="no sample"):
+        Samples(torch.zeros(0, 1), torch.zeros(0))
