@@ -13,6 +13,7 @@ from peerd.learning.task import Task
 SHIPPED = {
     "digits": "peerd.tasks.digits:Digits",
     "table": "peerd.tasks.table:Table",
+    "images": "peerd.tasks.images:Images",
 }
 _REFERENCE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
 

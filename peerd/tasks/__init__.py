@@ -1,1 +1,1 @@
-"""The tasks that ship with peerd: ``digits`` and ``table``, and loaders for common file formats."""
+"""The tasks that ship with peerd: ``digits``, ``table`` and ``images``."""

@@ -1,0 +1,219 @@
+"""Tables: one schema for peers with different rows; one clear line for each bad file."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from peerd.errors import TaskError
+from peerd.learning.baseline import baseline
+from peerd.learning.settings import Partition
+from peerd.tasks.encoding import MAX_DEVIATION, RowEncoder, encode_file
+from peerd.tasks.schema import Schema
+from peerd.tasks.table import Table, derive_schema
+from protocols.wire.canonical import pack, unpack
+
+BANK = """age;job;balance;default
+30;clerk;1000;no
+40;nurse;;no
+50;clerk;3000;yes
+NA;"pi;lot";-1000;no
+60;?;2000;yes
+"""
+
+
+@pytest.fixture
+def bank(tmp_path: Path) -> Path:
+    path = tmp_path / "bank.csv"
+    path.write_text(BANK)
+    return path
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text)
+    return path
+
+
+def encode(schema: dict[str, object], *fields: str) -> list[float]:
+    return RowEncoder(Schema.from_options(schema)).encode(list(fields), "here").tolist()
+
+
+def test_a_schema_describes_the_file_and_survives_the_genesis(bank: Path) -> None:
+    schema = derive_schema(bank, "default")
+    assert schema["classes"] == ["no", "yes"]
+    assert schema["delimiter"] == ";"
+    age, job, balance = schema["columns"]
+    assert (age["name"], age["mean"]) == ("age", "45.0")
+    assert float(age["scale"]) == pytest.approx(np.std([30, 40, 50, 60]))
+    assert job == {"name": "job", "values": ["clerk", "nurse", "pi;lot"], "buckets": 4}
+    assert float(balance["mean"]) == 1250.0
+    assert unpack(pack(schema)) == schema
+    assert Schema.from_options(schema).to_options() == schema
+
+
+def test_rows_are_encoded_by_the_schema_alone(bank: Path) -> None:
+    schema = derive_schema(bank, "default")
+    scale = float(np.std([30, 40, 50, 60]))
+    row = encode(schema, "55", "nurse", "")
+    assert row[:2] == pytest.approx([10 / scale, 0])
+    assert row[2:10] == [0, 1, 0, 0, 0, 0, 0, 0]
+    assert row[10:] == [0, 1]
+    assert encode(schema, "NA", "?", "1e300")[:2] == [0, 1]
+    assert encode(schema, "NA", "?", "1e300")[9] == 1
+    assert encode(schema, "NA", "?", "1e300")[10] == MAX_DEVIATION
+
+
+def test_an_unknown_category_falls_into_one_bucket_everywhere(bank: Path) -> None:
+    schema = derive_schema(bank, "default")
+    buckets = {encode(schema, "1", f"job {n}", "1").index(1.0) for n in range(200)}
+    assert buckets == {5, 6, 7, 8}
+    assert encode(schema, "1", "astronaut", "1") == encode(schema, "1", "astronaut", "1")
+
+
+def test_a_peer_may_order_its_columns_otherwise_and_have_more(bank: Path, tmp_path: Path) -> None:
+    schema = Schema.from_options(derive_schema(bank, "default"))
+    other = write(tmp_path / "other.csv", "default;id;job;balance;age\nyes;9;clerk;3000;50\n")
+    inputs, targets, _ = encode_file(schema, other)
+    expected, classes, _ = encode_file(schema, bank)
+    assert np.array_equal(inputs[0], expected[2])
+    assert targets[0] == classes[2] == 1
+
+
+def test_frequent_categories_are_kept_and_columns_can_be_ignored(tmp_path: Path) -> None:
+    lines = ["id,town,y", *(f"{n},{'ab'[n % 2] if n < 20 else n},{n % 2}" for n in range(30))]
+    path = write(tmp_path / "towns.csv", "\n".join(lines))
+    schema = derive_schema(path, "y", ignore=["id"], categories=2)
+    assert schema["columns"] == [{"name": "town", "values": ["a", "b"], "buckets": 4}]
+
+
+BAD_FILES = {
+    "empty": ("", "is empty"),
+    "header only": ("age;job;balance;default\n", "no rows"),
+    "no label column": ("age;job;balance\n1;clerk;2\n", "no label column 'default'"),
+    "no such column": ("job;balance;default\nclerk;2;no\n", "no column 'age'"),
+    "not numeric": (BANK + "old;clerk;1;no\n", "line 7: age is 'old', which is not a number"),
+    "infinite": (BANK + "inf;clerk;1;no\n", "line 7: age is 'inf'"),
+    "ragged": (BANK + "1;clerk\n", "line 7: 2 fields where the header has 4"),
+    "too wide": (BANK + "1;clerk;1;no;1\n", "line 7: 5 fields"),
+    "unknown class": (BANK + "1;clerk;1;maybe\n", "line 7: default is 'maybe'"),
+    "no class": (BANK + "1;clerk;1;\n", "line 7: default is ''"),
+    "two names": ("age;age;balance;default\n", "line 1: two columns are named 'age'"),
+    "no name": ("age;;balance;default\n", "line 1: column 2 has no name"),
+    "open quote": (BANK + '1;"clerk;1;no\n', "line 7"),
+    "huge field": (BANK + f"1;{'x' * 5000};1;no\n", "line 7: a field has more than 4096"),
+}
+
+
+@pytest.mark.parametrize("kind", sorted(BAD_FILES))
+def test_a_bad_file_is_one_clear_line(kind: str, bank: Path, tmp_path: Path) -> None:
+    text, says = BAD_FILES[kind]
+    schema = derive_schema(bank, "default")
+    bad = write(tmp_path / "bad.csv", text)
+    with pytest.raises(TaskError) as caught:
+        Table({"schema": schema}, {"path": str(bad)})
+    assert says in str(caught.value)
+    assert str(bad) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_bytes_that_are_no_text_and_files_that_are_not_there(bank: Path, tmp_path: Path) -> None:
+    schema = derive_schema(bank, "default")
+    binary = tmp_path / "binary.csv"
+    binary.write_bytes(BANK.encode() + b"\xff\xfe;1;1;no\n")
+    with pytest.raises(TaskError, match="not UTF-8"):
+        Table({"schema": schema}, {"path": str(binary)})
+    with pytest.raises(TaskError, match="No such file"):
+        Table({"schema": schema}, {"path": str(tmp_path / "missing.csv")})
+    with pytest.raises(TaskError, match="No such file"):
+        derive_schema(tmp_path / "missing.csv", "y")
+
+
+@pytest.mark.parametrize(
+    ("text", "label", "says"),
+    [
+        ("", "y", "is empty"),
+        ("a,b\n1,2\n", "y", "no column 'y'; it has a, b"),
+        ("a,y\n1,2\n1,2\n", "y", "1 different values"),
+        ("y\n1\n2\n", "y", "no column to learn from"),
+        ("a,y\n,1\n,2\n", "y", "no column to learn from"),
+        ("a,y\n1,1\n2\n", "y", "line 3: 1 fields"),
+    ],
+)
+def test_files_that_give_no_schema(tmp_path: Path, text: str, label: str, says: str) -> None:
+    with pytest.raises(TaskError, match=says):
+        derive_schema(write(tmp_path / "f.csv", text), label)
+
+
+def test_options_are_checked(bank: Path) -> None:
+    schema = derive_schema(bank, "default")
+    good = {"path": str(bank)}
+    for options, local, says in (
+        ({}, good, "'schema' is missing"),
+        ({"schema": 3}, good, "exactly"),
+        ({"schema": {**schema, "classes": ["no"]}}, good, "classes"),
+        ({"schema": {**schema, "delimiter": "x"}}, good, "delimiter"),
+        ({"schema": {**schema, "columns": []}}, good, "columns"),
+        ({"schema": {**schema, "columns": [{"name": "a"}]}}, good, "exactly"),
+        ({"schema": {**schema, "columns": schema["columns"] * 2}}, good, "twice"),
+        ({"schema": {**schema, "label": "age"}}, good, "twice"),
+        (
+            {"schema": {**schema, "columns": [{"name": "a", "mean": "0", "scale": "0"}]}},
+            good,
+            "no number",
+        ),
+        ({"schema": schema, "hidden": -1}, good, "hidden"),
+        ({"schema": schema, "partition": "x"}, good, "partition"),
+        ({"schema": schema, "epochs": 1}, good, "unknown task option"),
+        ({"schema": schema}, {}, "'path' is missing"),
+        ({"schema": schema}, {"path": 3}, "must be a path"),
+    ):
+        with pytest.raises(TaskError, match=says):
+            Table(options, local)  # type: ignore[arg-type]
+
+
+def loans(path: Path, rows: int) -> Path:
+    """Default when the balance is low and the job is not nurse, with missing values."""
+    draw = random.Random(5)
+    lines = ["age,job,balance,default"]
+    for _ in range(rows):
+        job, balance = draw.choice(["clerk", "nurse", "pilot"]), draw.gauss(1000, 500)
+        lies = balance < 1000 and job != "nurse"
+        shown = "" if draw.random() < 0.03 else f"{balance:.2f}"
+        lines.append(f"{draw.randint(20, 60)},{job},{shown},{'yes' if lies else 'no'}")
+    return write(path, "\n".join(lines) + "\n")
+
+
+def test_held_out_rows_are_never_trained_on_by_anybody(tmp_path: Path) -> None:
+    path = loans(tmp_path / "loans.csv", 400)
+    options = {"schema": derive_schema(path, "default")}
+    task = Table(options, {"path": str(path)})
+    held = {row.numpy().tobytes() for row in task.held_out().inputs}
+    assert 0.1 < len(task.held_out()) / 400 < 0.3
+    total = 0
+    for index in range(3):
+        part = Table(options, {"path": str(path)}).data(Partition(index, 3))
+        assert not {row.numpy().tobytes() for row in part.inputs} & held
+        total += len(part)
+    assert total + len(task.held_out()) == 400
+    with_file = Table(options, {"path": str(path), "held_out": str(path)})
+    assert len(with_file.data(Partition())) == len(with_file.held_out()) == 400
+
+
+def test_a_group_learns_a_table_with_rsa_in_spite_of_liars(tmp_path: Path) -> None:
+    path = loans(tmp_path / "loans.csv", 800)
+    options = {"schema": derive_schema(path, "default"), "hidden": 16}
+    accuracy = baseline(
+        "rsa",
+        "table",
+        options,
+        peers=8,
+        liars=2,
+        attack="sign-flip",
+        rounds=15,
+        seed=1,
+        local={"path": str(path)},
+    )
+    assert accuracy[-1] > 0.85
