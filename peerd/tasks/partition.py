@@ -8,8 +8,10 @@ from numpy.typing import NDArray
 from peerd.errors import TaskError
 from peerd.learning.settings import Partition
 
-# iid: rows at random. label: sorted by class and cut, so that each peer sees a few classes only.
+# iid: rows at random. label: sorted by class and cut into two shards a peer, dealt at random, so
+# that each peer sees two or three classes (McMahan et al. 2017, §3).
 PARTITIONS = ("iid", "label")
+SHARDS_EACH = 2
 
 
 def rows_of(
@@ -24,6 +26,10 @@ def rows_of(
     order = np.random.default_rng((seed, 1)).permutation(len(targets))
     if kind == "label":
         order = order[np.argsort(targets[order], kind="stable")]
-    elif kind != "iid":
+        shards = np.array_split(order, SHARDS_EACH * partition.count)
+        dealt = np.random.default_rng((seed, 2)).permutation(len(shards))
+        own = dealt[partition.index :: partition.count]
+        return np.sort(np.concatenate([shards[shard] for shard in own]))
+    if kind != "iid":
         raise TaskError(f"partition {kind!r} is not {' or '.join(PARTITIONS)}")
     return np.array_split(order, partition.count)[partition.index]
