@@ -11,9 +11,10 @@ from typing import Any
 
 import trio
 
+from peerd.errors import GroupError
 from peerd.group import DEADLINES, Genesis, new_genesis
 from peerd.learning import Partition, Trainer, Training
-from protocols.aggregation import aggregator, model_hash
+from protocols.aggregation import AggregationError, aggregator, model_hash
 
 START_SECONDS = 120.0  # for the worker to import torch and build the task
 
@@ -55,7 +56,10 @@ async def found(request: Founding) -> Genesis:
 
     Raises GroupError (no plan, a bad field), TaskError (the task can't be built).
     """
-    rule = aggregator(request.aggregator, request.constants or {})
+    try:
+        rule = aggregator(request.aggregator, request.constants or {})
+    except AggregationError as error:
+        raise GroupError(str(error)) from None
     genesis = new_genesis(
         name=request.name,
         task=request.task,

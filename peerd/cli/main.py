@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader (head, less) has gone. Python would complain at exit when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except Exception as error:
+    except (Exception, BaseExceptionGroup) as error:
         if debug:
             traceback.print_exc()
         line, code = explain(error)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 
-from peerd.cli.daemon import add_daemon_arguments, ask
+from peerd.cli.daemon import add_daemon_arguments, ask, socket_path
 from peerd.cli.output import colour, print_json, short, size, table
+from peerd.errors import ConfigError
 
 HEADER = ("round", "outcome", "accuracy", "model", "blamed", "absent", "seconds", "bytes")
 
@@ -15,12 +17,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """A round's number, ``--since``, ``--limit``, and the daemon's."""
     parser.add_argument("number", nargs="?", type=int, metavar="N", help="show this round only")
     parser.add_argument("--since", type=int, metavar="N", help="rounds after N")
+    parser.add_argument(
+        "--transcript", type=Path, metavar="FILE", help="write round N's transcript, for an auditor"
+    )
     parser.add_argument("--limit", type=int, default=30, metavar="COUNT", help="at most so many")
     add_daemon_arguments(parser)
 
 
 def main(args: argparse.Namespace) -> int:
     """Print the table, or the round."""
+    if args.transcript is not None:
+        return _write_transcript(args)
     if args.number is not None:
         document = ask(args, f"/v1/rounds/{args.number}")
         if args.json:
@@ -35,6 +42,19 @@ def main(args: argparse.Namespace) -> int:
         return 0
     rounds = document["rounds"]
     print(table(HEADER, [row(each) for each in rounds] if isinstance(rounds, list) else []))
+    return 0
+
+
+def _write_transcript(args: argparse.Namespace) -> int:
+    import trio
+
+    from peerd.status.client import get_bytes
+
+    if args.number is None:
+        raise ConfigError("--transcript needs the round's number", "such as: peerd rounds 3 …")
+    target = f"/v1/rounds/{args.number}/transcript"
+    args.transcript.write_bytes(trio.run(get_bytes, socket_path(args), target))
+    print(f"transcript of round {args.number}: {args.transcript}")
     return 0
 
 

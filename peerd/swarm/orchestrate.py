@@ -13,7 +13,7 @@ from peerd.status.client import get
 from peerd.swarm.kills import Kills
 from peerd.swarm.layout import Layout
 from peerd.swarm.options import MAX_ROUNDS, SwarmOptions
-from peerd.swarm.process import Daemon, DaemonDied
+from peerd.swarm.process import Command, Daemon, DaemonDied, daemon_command
 from peerd.swarm.result import Witness, witness
 from peerd.swarm.screen import Screen
 from peerd.swarm.watch import Watch
@@ -38,12 +38,14 @@ class Run:
     seconds: float
 
 
-async def run_swarm(options: SwarmOptions, layout: Layout, screen: Screen) -> Run:
+async def run_swarm(
+    options: SwarmOptions, layout: Layout, screen: Screen, command: Command = daemon_command
+) -> Run:
     """Run every daemon until all honest ones have finished the rounds; then stop them all.
 
     Raises DaemonDied (an honest one ended), SwarmTimeout. No process outlives the call.
     """
-    swarm = _Swarm(options, layout, screen)
+    swarm = _Swarm(options, layout, screen, command)
     started = trio.current_time()
     try:
         await swarm.until_done()
@@ -61,11 +63,13 @@ def time_limit(options: SwarmOptions, deadlines: Mapping[str, int]) -> float:
 
 
 class _Swarm:
-    def __init__(self, options: SwarmOptions, layout: Layout, screen: Screen) -> None:
+    def __init__(
+        self, options: SwarmOptions, layout: Layout, screen: Screen, command: Command
+    ) -> None:
         self.options = options
         self.layout = layout
         self.screen = screen
-        self.daemons = [Daemon(place) for place in layout.places]
+        self.daemons = [Daemon(place, command) for place in layout.places]
         names = [(place.identity.peer_id, place.lie) for place in layout.places]
         self.watch = Watch(names, options.rounds, FIRST_ROUND)
         self.kills = Kills(options.kills)
@@ -87,7 +91,7 @@ class _Swarm:
                     f"the swarm did not finish in {limit:.0f} s: {self._behind()}",
                     f"look at the logs below {self.layout.directory}",
                 )
-            await self._wait_for_liars()
+            await self._wait_for_the_rest()
             self.witnesses = tuple([await self._witness(daemon) for daemon in self.daemons])
             self.screen.close(self.watch)
             nursery.cancel_scope.cancel()
@@ -125,11 +129,12 @@ class _Swarm:
             self.screen.draw(self.watch)
             await trio.sleep(DRAW_SECONDS)
 
-    async def _wait_for_liars(self) -> None:
+    async def _wait_for_the_rest(self) -> None:
+        """Give liars the time to finish too, and the last model the time to be evaluated."""
         with trio.move_on_after(STRAGGLER_SECONDS):
-            while any(
-                daemon.pid is not None and (view.finished or FIRST_ROUND) < self.watch.last
-                for daemon, view in zip(self.daemons, self.watch.views, strict=True)
+            while not all(
+                daemon.pid is None or self.watch.settled(daemon.place.index)
+                for daemon in self.daemons
             ):
                 await trio.sleep(0.1)
 

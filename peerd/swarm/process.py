@@ -28,11 +28,20 @@ class DaemonDied(PeerdError):
     """A daemon ended that nobody had told to end."""
 
 
+Command = Callable[[Place], list[str]]
+
+
+def daemon_command(place: Place) -> list[str]:
+    """``peerd run`` for a peer, with this interpreter."""
+    return [sys.executable, "-m", "peerd.cli.main", "run", "--config", str(place.config)]
+
+
 class Daemon:
     """The process of one peer. Belongs to the orchestrator's event loop."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, command: Command = daemon_command) -> None:
         self.place = place
+        self._command = command
         self._process: trio.Process | None = None
         self._stopping = trio.Event()
         self._pause: float | None = None  # killed on purpose: start again after so many seconds
@@ -74,7 +83,7 @@ class Daemon:
         }
         with self.place.log.open("ab") as log:
             return await trio.lowlevel.open_process(
-                [sys.executable, "-m", "peerd.cli.main", "run", "--config", str(self.place.config)],
+                self._command(self.place),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -97,11 +97,11 @@ def _merged(number: int, witnesses: Sequence[Witness]) -> Document:
     for record in alike:
         for each in blamed_in(record):
             blamed.setdefault((each.get("peer"), each.get("reason")), each)
-    sent = [each.rounds[number].get("bytes") for each in witnesses if number in each.rounds]
+    sent = [_sent(each.rounds[number]) for each in witnesses if number in each.rounds]
     return {
         "round": number,
         "outcome": outcome,
-        "reason": _most(record.get("reason") for record in alike),
+        "reason": _reason(alike),
         "accuracy": _most(record.get("accuracy") for record in alike),
         "model_hash": _most(record.get("model_hash") for record in alike),
         "blamed": [
@@ -110,8 +110,20 @@ def _merged(number: int, witnesses: Sequence[Witness]) -> Document:
         ],
         "absent": sorted({name for record in alike for name in absent_in(record)}),
         "seconds": max((_float(record.get("seconds")) for record in alike), default=0.0),
-        "bytes": sum(value for value in sent if isinstance(value, int)),
+        "bytes": sum(sent),
     }
+
+
+def _reason(records: Sequence[Record]) -> object:
+    """Why; None when one peer needs no reason (others may have missed the round)."""
+    reasons = [record.get("reason") for record in records]
+    return None if None in reasons else _most(reasons)
+
+
+def _sent(record: Record) -> int:
+    """Bytes that a daemon sent: what another received is not counted again."""
+    sent = record.get("bytes_out", record.get("bytes"))
+    return sent if isinstance(sent, int) else 0
 
 
 def _most(values: Iterable[object]) -> object:

@@ -24,9 +24,9 @@ class Screen:
         self._erase()
         print(line, file=self._stream, flush=True)
 
-    def draw(self, watch: Watch) -> None:
+    def draw(self, watch: Watch, *, last: bool = False) -> None:
         """Print the new lines; on a terminal, draw the table again below them."""
-        lines = watch.take_lines()
+        lines = watch.take_lines(everything=last)
         if not self._live:
             for line in lines:
                 print(line, file=self._stream, flush=True)
@@ -42,7 +42,7 @@ class Screen:
 
     def close(self, watch: Watch) -> None:
         """Leave the last table standing."""
-        self.draw(watch)
+        self.draw(watch, last=True)
         self._drawn = 0
 
     def _erase(self) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from peerd.cli.output import short, size
 
 STARTING = "starting"
+COMPLETED = "completed"
 
 
 @dataclass(slots=True)
@@ -24,6 +25,7 @@ class PeerView:
     bytes: int = 0
     model_hash: str | None = None
     finished: int | None = None  # the last round that it finished
+    evaluated: int | None = None  # the last round whose model it evaluated
     blamed: dict[str, str] = field(default_factory=dict)  # peer id → reason
     resident: int = 0  # bytes
 
@@ -45,6 +47,7 @@ class Watch:
         self.first = first
         self._names = {peer: f"peer {index}" for index, (peer, _) in enumerate(peers)}
         self._told: set[tuple[object, ...]] = set()
+        self._untold: dict[int, Mapping[str, object]] = {}  # rounds that await their evaluation
         self.lines: list[str] = []
 
     def state(self, index: int, state: str) -> None:
@@ -63,6 +66,7 @@ class Watch:
                 self._blame(view, event)
             case "evaluation":
                 view.accuracy = _number(event.get("accuracy"), view.accuracy)
+                self._evaluated(view, event)
 
     def done(self) -> bool:
         """Whether every honest peer has finished the last round."""
@@ -72,12 +76,20 @@ class Watch:
             if view.honest
         )
 
+    def settled(self, index: int) -> bool:
+        """Whether the peer has finished the last round and evaluated its model."""
+        view = self.views[index]
+        return view.finished is not None and view.finished >= self.last == view.evaluated
+
     def name(self, peer: object) -> str:
         """``peer 3`` for its peer id."""
         return self._names.get(str(peer), short(peer))
 
-    def take_lines(self) -> list[str]:
-        """The lines since the last call."""
+    def take_lines(self, *, everything: bool = False) -> list[str]:
+        """The lines since the last call. At the end, ``everything`` that waits is told too."""
+        if everything:
+            for number in list(self._untold):
+                self._tell_round(number, None)
         lines, self.lines = self.lines, []
         return lines
 
@@ -94,7 +106,8 @@ class Watch:
         view.round = number
         view.phase = str(event.get("outcome", ""))
         view.finished = number if view.finished is None else max(view.finished, number)
-        view.accuracy = _number(event.get("accuracy"), view.accuracy)
+        if event.get("accuracy") is not None:
+            view.accuracy, view.evaluated = _number(event["accuracy"], view.accuracy), number
         sent = event.get("bytes")
         view.bytes += sent if isinstance(sent, int) else 0
         model = event.get("model_hash")
@@ -104,22 +117,36 @@ class Watch:
             if isinstance(each, dict):
                 self._blame(view, each | {"round": number})
         if view.honest:
-            self._tell_round(view, number, event)
+            self._finished(number, event)
 
-    def _tell_round(self, view: PeerView, number: int, event: Mapping[str, object]) -> None:
-        outcome, reason = event.get("outcome"), event.get("reason")
-        key = ("round", number, outcome, reason)
-        if key in self._told:
+    def _finished(self, number: int, event: Mapping[str, object]) -> None:
+        """Told when its evaluation is there, or the next round is."""
+        key = ("round", number, event.get("outcome"), event.get("reason"))
+        if key in self._told or ("round", number, COMPLETED, None) in self._told:
             return
         self._told.add(key)
-        accuracy = _number(event.get("accuracy"), None)
-        absent = event.get("absent")
+        for earlier in [each for each in self._untold if each < number]:
+            self._tell_round(earlier, None)
+        self._untold[number] = event
+        if event.get("outcome") != COMPLETED or event.get("accuracy") is not None:
+            self._tell_round(number, _number(event.get("accuracy"), None))
+
+    def _evaluated(self, view: PeerView, event: Mapping[str, object]) -> None:
+        number = event.get("round")
+        if isinstance(number, int):
+            view.evaluated = number
+        if view.honest and isinstance(number, int) and number in self._untold:
+            self._tell_round(number, view.accuracy)
+
+    def _tell_round(self, number: int, accuracy: float | None) -> None:
+        event = self._untold.pop(number)
+        outcome, reason = event.get("outcome"), event.get("reason")
+        absent, sent = event.get("absent"), event.get("bytes")
         parts = [f"round {number}: {outcome}" + (f" ({reason})" if reason else "")]
         if accuracy is not None:
             parts.append(f"accuracy {accuracy:.3f}")
         parts.append(f"model {short(event.get('model_hash'))}")
         parts.append(f"{_number(event.get('seconds'), 0.0) or 0.0:.1f} s")
-        sent = event.get("bytes")
         if isinstance(sent, int):
             parts.append(f"{size(sent)} a peer")
         if isinstance(absent, list) and absent:

@@ -1,0 +1,186 @@
+"""init, group and doctor: what two hospitals type, and every slip on the way."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_cli_daemon import schema_errors
+
+from peerd.cli import founding
+from peerd.cli.main import main
+from peerd.config import Config
+
+PEERS = 4
+
+
+@pytest.fixture(autouse=True)
+def _no_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first model takes seconds and torch; tests/swarm covers it."""
+
+    async def first_model(request: object, genesis: object) -> tuple[int, bytes]:
+        return 10, bytes(32)
+
+    monkeypatch.setattr(founding, "_first_model", first_model)
+
+
+def succeed(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, Any]:
+    code = main([*words, "--json"])
+    printed = capsys.readouterr()
+    assert code == 0, printed.err
+    document: dict[str, Any] = json.loads(printed.out)
+    return document
+
+
+def fail(capsys: pytest.CaptureFixture[str], code: int, *words: str) -> str:
+    assert main(list(words)) == code
+    printed = capsys.readouterr().err
+    assert printed.startswith("peerd: error: ")
+    assert printed.count("\n") == 1
+    return printed
+
+
+@pytest.fixture
+def members(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    """A file of peer ids; the peers' directories are beside it."""
+    listen = "/ip4/127.0.0.1/tcp/{}"
+    made = [
+        succeed(capsys, "init", str(tmp_path / f"peer{i}"), "--listen", listen.format(4100 + i))
+        for i in range(PEERS)
+    ]
+    assert all(schema_errors("init", each) == [] for each in made)
+    path = tmp_path / "members.txt"
+    path.write_text("# our group\n" + "".join(f"{each['peer']}  # a site\n" for each in made))
+    return path
+
+
+def new(members: Path, *more: str) -> list[str]:
+    out = str(members.parent / "genesis.json")
+    return [
+        *("group", "new", "--name", "hospitals", "--task", "digits", "--members", str(members)),
+        *("--adversary", "0.25", "--out", out, *more),
+    ]
+
+
+def test_from_nothing_to_a_group(members: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = members.parent
+    genesis = str(folder / "genesis.json")
+    made = succeed(capsys, *new(members, "--deadline", "commit=5000"))
+    assert schema_errors("group", made) == []
+    assert made["deadlines"]["commit"] == 5000
+    assert made["adversary"] == "1/4"
+    copies = []
+    for index in range(PEERS):
+        copies.append(str(folder / f"signed{index}.json"))
+        key = str(folder / f"peer{index}" / "peer.key")
+        succeed(capsys, "group", "sign", genesis, "--key", key, "--out", copies[-1])
+    assert "1 of 4 have not signed" in _verify_after_merge(capsys, folder, copies[:-1], code=4)
+    _verify_after_merge(capsys, folder, copies, code=0)
+    shown = succeed(capsys, "group", "show", str(folder / "merged.json"))
+    assert shown["group"] == made["group"]
+    assert all(member["signed"] for member in shown["members"])
+
+
+def _verify_after_merge(
+    capsys: pytest.CaptureFixture[str], folder: Path, copies: list[str], code: int
+) -> str:
+    merged = str(folder / "merged.json")
+    succeed(capsys, "group", "merge", *copies, "--out", merged)
+    assert main(["group", "verify", merged]) == code
+    return capsys.readouterr().err
+
+
+def test_init_keeps_what_is_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place = tmp_path / "peer"
+    succeed(capsys, "init", str(place), "--partition", "2/8", "--seed", "7")
+    key = (place / "peer.key").read_bytes()
+    assert stat.S_IMODE((place / "peer.key").stat().st_mode) == 0o600
+    config = Config.load(place / "peerd.toml")
+    assert (config.task.partition, config.task.partitions, config.task.seed) == (2, 8, 7)
+    assert "exists already" in fail(capsys, 2, "init", str(place))
+    (place / "peerd.toml").unlink()
+    assert "exists already" in fail(capsys, 3, "init", str(place))
+    assert (place / "peer.key").read_bytes() == key
+    assert not (place / "peerd.toml").exists()
+
+
+@pytest.mark.parametrize("more", [("--listen", "nowhere"), ("--partition", "8/8")])
+def test_a_failed_init_leaves_no_key(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], more: tuple[str, str]
+) -> None:
+    fail(capsys, 2, "init", str(tmp_path / "peer"), *more)
+    assert not (tmp_path / "peer" / "peer.key").exists()
+    assert not (tmp_path / "peer" / "peerd.toml").exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "what"),
+    [
+        (("--members", "nobody"), 2, "--members: "),
+        (("--adversary", "much"), 2, "--adversary"),
+        (("--adversary", "0.2", "--dropout", "0.5"), 4, "plan"),
+        (("--task", "nothing"), 2, "no such task"),
+        (("--task-option", "model"), 2, "NAME=VALUE"),
+        (("--task-option", "schema=@/no/such/file"), 2, "can't read"),
+        (("--data", "/no/such/file"), 2, "no such file"),
+        (("--label", "x"), 2, "--label needs --data"),
+        (("--deadline", "commit"), 2, "PHASE=MILLISECONDS"),
+        (("--deadline", "lunch=5000"), 4, "lunch"),
+        (("--aggregator", "mean"), 4, "mean"),
+        (("--constant", "lambda=much"), 4, "lambda"),
+    ],
+)
+def test_a_group_that_can_not_be(
+    members: Path, capsys: pytest.CaptureFixture[str], more: tuple[str, ...], code: int, what: str
+) -> None:
+    assert what in fail(capsys, code, *new(members, *more))
+    assert not (members.parent / "genesis.json").exists()
+
+
+def test_a_stranger_can_not_sign(
+    members: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    succeed(capsys, *new(members))
+    succeed(capsys, "init", str(tmp_path / "stranger"))
+    genesis, key = str(tmp_path / "genesis.json"), str(tmp_path / "stranger" / "peer.key")
+    assert "not in the roster" in fail(capsys, 4, "group", "sign", genesis, "--key", key)
+    assert "exists already" in fail(capsys, 2, *new(members))
+
+
+def test_the_doctor(members: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place = members.parent / "peer0"
+    doctor = ["doctor", "--config", str(place / "peerd.toml")]
+    succeed(capsys, *new(members, "--out", str(place / "genesis.json")))
+    key = place / "peer.key"
+    for index in range(PEERS):
+        signer = str(members.parent / f"peer{index}" / "peer.key")
+        succeed(capsys, "group", "sign", str(place / "genesis.json"), "--key", signer)
+    found = succeed(capsys, *doctor)
+    assert schema_errors("doctor", found) == []
+    assert found["healthy"]
+    os.chmod(key, 0o644)
+    (place / "data").mkdir(mode=0o700)
+    (place / "data" / "run").mkdir(mode=0o755)
+    assert main([*doctor, "--json"]) == 1
+    levels = {each["check"]: each for each in json.loads(capsys.readouterr().out)["checks"]}
+    assert levels["key"]["level"] == "error"
+    assert "chmod 600" in levels["key"]["message"]
+    assert "chmod 700" in levels["status socket"]["message"]
+    assert levels["python"]["level"] == "ok"
+
+
+def test_the_doctor_without_a_peer_looks_at_the_machine(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = succeed(capsys, "doctor", "--config", str(tmp_path / "peerd.toml"))
+    assert [each["level"] for each in found["checks"]][-1] == "warning"
+
+
+def test_version_and_plan(capsys: pytest.CaptureFixture[str]) -> None:
+    assert schema_errors("version", succeed(capsys, "version")) == []
+    rows = succeed(capsys, "plan", "--peers", "10", "--adversary", "0.1")
+    assert schema_errors("plan", rows) == []
