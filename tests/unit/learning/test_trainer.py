@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -194,3 +195,43 @@ async def test_a_worker_that_dies_is_reported_to_everyone(tmp_path: Path, user_t
 async def test_nothing_can_be_asked_before_it_runs(tmp_path: Path) -> None:
     with pytest.raises(TaskError, match="not been started"):
         await Trainer(training(tmp_path)).initial_model()
+
+
+DAEMON = """
+import sys, trio
+from pathlib import Path
+from peerd.learning import Trainer, Training
+
+async def main():
+    trainer = Trainer(Training(task="digits", aggregator="rsa", directory=Path(sys.argv[1])))
+    async with trio.open_nursery() as nursery:
+        await nursery.start(trainer.run)
+        print(trainer.process_id, flush=True)
+        await trio.sleep_forever()
+
+trio.run(main)
+"""
+
+
+def alive(process_id: int) -> bool:
+    """Whether it runs; a zombie that nobody has reaped yet does not."""
+    try:
+        return Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_a_daemon_that_is_killed_leaves_no_worker_behind(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", DAEMON, str(tmp_path)], stdout=subprocess.PIPE
+    ) as daemon:
+        assert daemon.stdout is not None
+        worker = int(daemon.stdout.readline())
+        assert alive(worker)
+        daemon.kill()
+    for _ in range(200):
+        if not alive(worker):
+            return
+        time.sleep(0.05)
+    os.kill(worker, signal.SIGKILL)
+    pytest.fail("the worker outlived its daemon by ten seconds")
