@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from protocols.errors import WireError
+from protocols.errors import ProtocolError, WireError
 from protocols.hashing import Xof, digest
 from protocols.round.attempt import Parts
-from protocols.round.certificate import verify_certificate
+from protocols.round.certificate import CertifiedRound, verify_certificate
 from protocols.round.effects import (
     Aborted,
     Blame,
@@ -134,6 +134,7 @@ class World:
             Position(position.round, position.model, position.previous, position.ledger),
             lambda round_, attempt: self._secret(node, round_, attempt),
             dict(node.journal),
+            rounds=self.rounds,
             parts=node.parts,
         )
         self._carry_out(node, node.session.start(self._present()))
@@ -236,18 +237,24 @@ class World:
 
     def _take_certificates(self, session: Session, node: Node, peer: Node) -> list[Effect]:
         """One certificate after another, each naming the one before, as the runner does it."""
-        effects: list[Effect] = []
-        while session.position.round in peer.completed:
-            record = peer.completed[session.position.round]
+        chain: list[CertifiedRound] = []
+        records: list[Completed] = []
+        round_ = session.position.round
+        while round_ in peer.completed:
+            records.append(peer.completed[round_])
             try:
-                certified = verify_certificate(self.setting, record.certificate)
+                chain.append(verify_certificate(self.setting, records[-1].certificate))
             except WireError:
-                return effects
-            if certified.result.previous != session.position.previous:
-                return effects
-            node.completed[certified.round] = record
-            effects += session.adopt(certified, record.model)
-            node.position = session.position
+                return []
+            round_ += 1
+        if not chain:
+            return []
+        try:
+            effects = session.adopt(chain, records[-1].model)
+        except ProtocolError:
+            return []
+        node.completed.update({record.round: record for record in records})
+        node.position = session.position
         return effects
 
 

@@ -6,7 +6,7 @@ Pure: a message and the time in, effects out. One Session drives one peer for it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, MutableMapping
+from collections.abc import Callable, Iterable, MutableMapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,6 +21,7 @@ from protocols.round.certificate import (
     genesis_hash,
     verify_certificate,
 )
+from protocols.round.cohort import Exclusion
 from protocols.round.effects import (
     Aborted,
     Blame,
@@ -30,7 +31,9 @@ from protocols.round.effects import (
     Effect,
     Erase,
     FetchPolynomials,
+    Persist,
     Send,
+    Timer,
     Train,
 )
 from protocols.round.evidence import Evidence, Finding, Judge, evidence_hash
@@ -41,6 +44,7 @@ from protocols.round.transcript import Transcript
 from protocols.secret import Secret
 from protocols.wire.frames import (
     CertificateFrame,
+    DecisionFrame,
     EvidenceFrame,
     Frame,
     HelloFrame,
@@ -73,7 +77,8 @@ def first_position(setting: Setting, model: npt.NDArray[np.float32]) -> Position
 
 class Session:
     """``secrets(round, attempt)`` gives 32 fresh bytes, durable before they are used; the same
-    again after a restart. ``journal`` is the current round's, as an earlier life left it.
+    again after a restart. ``journal`` is the current round's, as an earlier life left it. After
+    ``rounds`` rounds no further one begins; the session goes on helping those that are behind.
     """
 
     def __init__(
@@ -85,6 +90,7 @@ class Session:
         secrets: Callable[[int, int], Secret],
         journal: MutableMapping[str, bytes] | None = None,
         *,
+        rounds: int | None = None,
         parts: type[Parts] = Parts,
     ) -> None:
         self.setting = setting
@@ -97,6 +103,7 @@ class Session:
         self._identity = identity
         self._secrets = secrets
         self._journal: MutableMapping[str, bytes] = {} if journal is None else journal
+        self._rounds = rounds
         self._parts = parts
         self._effects: list[Effect] = []
         self._present: frozenset[int] = frozenset()
@@ -109,6 +116,7 @@ class Session:
         self._helped: dict[int, int] = {}
         self._certificates: dict[int, bytes] = {}
         self._pending: Outcome | None = None
+        self._suspected = -1
 
     # -- events; each returns the effects, in order ---------------------------------------------
 
@@ -136,6 +144,9 @@ class Session:
 
     def on_timer(self, name: tuple[str | int, ...]) -> list[Effect]:
         round_, attempt, *rest = name
+        if rest == ["behind"]:
+            self._ask_for_help(int(round_))
+            return self._drain()
         for machine in (self.attempt, self.previous_attempt):
             if machine is not None and (machine.desk.round, machine.desk.attempt) == (
                 round_,
@@ -165,18 +176,38 @@ class Session:
                 self._effects.append(Dropped(self.me, str(error)))
         return self._drain()
 
-    def adopt(self, certified: CertifiedRound, model: npt.NDArray[np.float32]) -> list[Effect]:
-        """Catch up past a certified round whose model is in hand; the caller verified the chain."""
-        if certified.round < self.position.round:
+    def adopt(
+        self, chain: Sequence[CertifiedRound], model: npt.NDArray[np.float32]
+    ) -> list[Effect]:
+        """Catch up: verified certificates from this round on, and the last one's model.
+
+        Raises ProtocolError, and changes nothing, if they don't follow from where this peer
+        stands or certify another model.
+        """
+        chain = [item for item in chain if item.round >= self.position.round]
+        if not chain:
             return self._drain()
-        self._remember(certified.round, certified.certificate.encode())
+        self._check_chain(chain, model)
         self._leave_attempt()
-        self._step_to(certified, model)
+        for certified in chain:
+            self._remember(certified.round, certified.certificate.encode())
+            self._step_to(certified, model)
         return self._drain()
+
+    def _check_chain(self, chain: Sequence[CertifiedRound], model: npt.NDArray[np.float32]) -> None:
+        round_, previous = self.position.round, self.position.previous
+        for certified in chain:
+            if (certified.round, certified.result.previous) != (round_, previous):
+                raise ProtocolError(f"the certificate of round {certified.round} does not follow")
+            round_, previous = round_ + 1, certified.hash
+        if model_hash(model) != chain[-1].result.model:
+            raise ProtocolError("the model is not the one that the last certificate names")
 
     # -- rounds and attempts -------------------------------------------------------------------
 
     def _begin_round(self) -> None:
+        if self.finished:
+            return
         self._silent = ()
         self._void = []
         self._values = self._remembered_update()
@@ -184,14 +215,16 @@ class Session:
         self._effects.append(Train(self.position.round, self.position.model))
         self._begin_attempt(0)
 
+    @property
+    def finished(self) -> bool:
+        return self._rounds is not None and self.position.round >= self._rounds
+
     def _remembered_update(self) -> npt.NDArray[np.unsignedinteger] | None:
         data = self._journal.get("update")
         return None if data is None else np.frombuffer(data, dtype="<u4").astype(np.uint32)
 
     def _take_update(self, values: npt.NDArray[np.unsignedinteger]) -> None:
         """Journaled before it is dealt: a restart deals the same bytes (fault 77)."""
-        from protocols.round.effects import Persist
-
         data = values.astype("<u4").tobytes()
         self._journal["update"] = data
         self._effects.append(Persist(self.position.round, "update", data))
@@ -280,7 +313,8 @@ class Session:
     ) -> Completed:
         assert attempt.opener is not None and attempt.member is not None
         dealt = set(certified.cohort.peers)
-        guilty = {peer for peer, why in certified.cohort.excluded if why == 2}
+        guilty = {peer for peer, why in certified.cohort.excluded if why == Exclusion.GUILTY}
+        guilty |= {peer for round_, peer in self._blamed if round_ == certified.round}
         absent = sorted(
             set(range(self.setting.peers))
             - dealt
@@ -355,16 +389,30 @@ class Session:
             waiting = self._ahead.setdefault(sender, [])
             if place[0] <= mine[0] + 1 and len(waiting) < MAX_AHEAD_FRAMES:
                 waiting.append(data)
+                if place[0] > mine[0]:
+                    self._suspect_behind()
             elif place[0] > mine[0] + 1:
                 self._effects.append(CatchUp(place[0] - 1, sender))
         else:
             self._on_old_frame(sender, frame, place)
 
+    def _suspect_behind(self) -> None:
+        """Somebody is a round further: the certificate should be here soon, or be asked for."""
+        if self._suspected < self.position.round:
+            self._suspected = self.position.round
+            place = (self.position.round, 0, "behind")
+            self._effects.append(Timer(place, max(1, self.setting.deadlines.result // 4)))
+
+    def _ask_for_help(self, round_: int) -> None:
+        if round_ == self.position.round:
+            for peer in sorted(self._present - {self.me}):
+                self._hello(peer)
+
     def _on_old_frame(self, sender: int, frame: Frame, place: tuple[int, int]) -> None:
         previous = self.previous_attempt
         if previous is not None and place == (previous.desk.round, previous.desk.attempt):
             previous.on_frame(sender, frame)
-        if place[0] < self.position.round:
+        elif place[0] < self.position.round:
             self._help(sender, place[0])
 
     def _replay_ahead(self) -> None:
@@ -392,8 +440,6 @@ class Session:
             self.attempt.desk.resend(sender)
 
     def _resend_void(self, peer: int, certificate: ElectionCertificate) -> None:
-        from protocols.wire.frames import DecisionFrame
-
         frame = DecisionFrame(certificate.outcome, certificate.votes)
         self._effects.append(Send((peer,), encode_frame(frame)))
 

@@ -1,0 +1,53 @@
+"""``peerd audit``: a transcript and the genesis document, nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from peerd.errors import VerificationError
+from peerd.group import load
+from peerd.identity import peer_id_of
+from peerd.runner.resume import setting_of
+from protocols.errors import ProtocolError
+from protocols.round.audit import audit_round
+
+MAX_TRANSCRIPT_BYTES = 1 << 30
+
+
+def audit(transcript: Path, genesis: Path) -> dict[str, Any]:
+    """What was verified. Raises VerificationError, which says what does not hold."""
+    group = load(genesis)
+    group.verify()
+    setting = setting_of(group)
+    try:
+        if transcript.stat().st_size > MAX_TRANSCRIPT_BYTES:
+            raise VerificationError(f"{transcript}: more than {MAX_TRANSCRIPT_BYTES} bytes")
+        data = transcript.read_bytes()
+    except OSError as error:
+        raise VerificationError(f"can't read {transcript}: {error.strerror}") from None
+    try:
+        found = audit_round(setting, data)
+    except ProtocolError as error:
+        raise VerificationError(
+            f"{transcript}: {error}", "this transcript does not prove what it claims"
+        ) from None
+    names = [peer_id_of(public) for public in group.roster]
+    certified = found.certified
+    return {
+        "group": group.group_id.hex(),
+        "round": certified.round,
+        "attempt": certified.attempt,
+        "committee": [names[peer] for peer in found.seats],
+        "cohort": [names[peer] for peer in certified.cohort.peers],
+        "absent": [names[peer] for peer in certified.cohort.absent],
+        "flips_voided_by": [names[peer] for peer in found.voided_by],
+        "previous": certified.result.previous.hex(),
+        "certificate": certified.hash.hex(),
+        "model_hash": certified.result.model.hex(),
+        "cohort_follows_from_evidence": found.cohort_follows,
+        "blamed": [
+            {"peer": names[item.culprit], "round": item.round, "reason": item.reason}
+            for item in found.findings
+        ],
+    }

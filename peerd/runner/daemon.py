@@ -1,0 +1,206 @@
+"""``peerd run``: one module wires everything, in the order in which it can fail."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import structlog
+import trio
+
+from peerd.config import Config
+from peerd.discovery.address_book import AddressBook
+from peerd.discovery.discovery import Discovery
+from peerd.errors import NetworkError, PeerdError
+from peerd.group import Genesis, load
+from peerd.identity import Identity, peer_id_of
+from peerd.lab.lies import LIES, SILENT
+from peerd.learning import Trainer
+from peerd.learning.settings import Partition, Training
+from peerd.logging import configure
+from peerd.runner.driver import Driver
+from peerd.runner.resume import attempt_secret, position_of, setting_of
+from peerd.status.board import StatusBoard
+from peerd.status.routes import Views
+from peerd.status.server import serve_status
+from peerd.storage import Store
+from peerd.transport.errors import TransportError
+from peerd.transport.transport import Transport
+from protocols.round.attempt import Parts
+from protocols.round.session import Session
+
+log = structlog.get_logger(__name__)
+
+GATHER_SECONDS = 30.0
+"""How long the first round waits for the whole roster, once a quorum is connected."""
+
+
+def run(config: Config) -> int:
+    """Run the daemon until SIGTERM or SIGINT; 0 when it was asked to stop. Raises PeerdError."""
+    configure(config.log.level, config.log.format)
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+    identity = Identity.load(config.key)
+    genesis = load(config.genesis)
+    genesis.verify()
+    genesis.index(identity.public)
+    with Store.open(config.data) as store:
+        try:
+            trio.run(partial(_Daemon(config, identity, genesis, store).run))
+        except BaseExceptionGroup as group:
+            raise _only_error(group) from group
+    return 0
+
+
+def _only_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """What an operator should read: the PeerdError in the group, if it holds nothing worse."""
+    leaves = _leaves(group)
+    failures = [error for error in leaves if isinstance(error, PeerdError)]
+    others = [error for error in leaves if not isinstance(error, PeerdError | trio.Cancelled)]
+    return failures[0] if failures and not others else group
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    found: list[BaseException] = []
+    for error in group.exceptions:
+        found += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
+    return found
+
+
+class _Daemon:
+    def __init__(self, config: Config, identity: Identity, genesis: Genesis, store: Store) -> None:
+        self.config = config
+        self.identity = identity
+        self.genesis = genesis
+        self.store = store
+        self.me = genesis.index(identity.public)
+        self.setting = setting_of(genesis)
+        self.board = StatusBoard()
+        self.book = AddressBook(config.data / "addresses.json", genesis.roster, genesis.group_id)
+        self.transport = Transport(
+            identity, genesis.group_id, genesis.roster, config.listen, self.book
+        )
+        self.trainer = Trainer(self._training())
+
+    def _training(self) -> Training:
+        task, genesis = self.config.task, self.genesis
+        return Training(
+            task=genesis.task,
+            aggregator=genesis.aggregator,
+            directory=self.config.data / "training",
+            options=genesis.task_options,
+            local=task.local,
+            constants=genesis.constants,
+            partition=Partition(task.partition, task.partitions),
+            seed=task.seed,
+            model_seed=genesis.model_seed,
+        )
+
+    async def run(self) -> None:
+        self.board.update(
+            state="starting",
+            group=self.genesis.group_id.hex(),
+            peer=self.identity.peer_id,
+            round=None,
+            attempt=None,
+            phase=None,
+            head=self.store.head(),
+            model_hash=None,
+            reason=None,
+            pid=os.getpid(),
+        )
+        async with trio.open_nursery() as nursery:
+            await nursery.start(self._stop_on_signal, nursery.cancel_scope)
+            await nursery.start(
+                partial(serve_status, self.board, self.config.status, self._views())
+            )
+            try:
+                await nursery.start(self.transport.run)
+            except TransportError as error:
+                raise NetworkError(str(error)) from None
+            discovery = Discovery(self.transport, self.identity, self.book, self.config.bootstrap)
+            nursery.start_soon(discovery.run)
+            await self._play(nursery)
+
+    async def _play(self, nursery: trio.Nursery) -> None:
+        attack = self.config.lab.attack
+        if attack == SILENT:
+            self.board.update(state="silent")
+            return
+        await nursery.start(self.trainer.run)
+        first = await self.trainer.initial_model()
+        position = position_of(self.setting, self.store, first)
+        session = Session(
+            self.setting,
+            self.me,
+            self.identity.secret,
+            position,
+            partial(attempt_secret, self.store),
+            self.store.journal(position.round),
+            rounds=self.config.rounds,
+            parts=LIES.get(attack, Parts) if attack else Parts,
+        )
+        await self._gather(resuming=position.round > 0)
+        driver = Driver(
+            self.setting,
+            session,
+            self.store,
+            self.transport,
+            self.trainer,
+            self.board,
+            attack=attack,
+            seed=self.config.task.seed,
+        )
+        nursery.start_soon(driver.run)
+
+    async def _gather(self, *, resuming: bool) -> None:
+        """Before the first step: everybody connected, or a quorum and some patience."""
+        self.board.update(state="gathering", phase="waiting for peers")
+        quorum = self.setting.roster_quorum - 1
+        others = self.setting.peers - 1
+        patience = 0.0 if resuming else GATHER_SECONDS
+        while len(self.transport.connected()) < quorum:
+            await trio.sleep(0.1)
+        with trio.move_on_after(patience):
+            while len(self.transport.connected()) < others:
+                await trio.sleep(0.1)
+
+    async def _stop_on_signal(
+        self, scope: trio.CancelScope, *, task_status: Any = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+            task_status.started()
+            async for number in signals:
+                log.info("stopping", signal=signal.Signals(number).name)
+                scope.cancel()
+
+    def _views(self) -> Views:
+        return Views(
+            peers=self._peers,
+            rounds=self.store.rounds,
+            round=self.store.round,
+            transcript=self.store.transcript,
+            model=self.store.model,
+        )
+
+    def _peers(self) -> Sequence[dict[str, object]]:
+        links = {link.peer: link for link in self.transport.links()}
+        shown: list[dict[str, object]] = []
+        for public in self.genesis.roster:
+            link = links.get(public)
+            shown.append(
+                {
+                    "peer": peer_id_of(public),
+                    "self": public == self.identity.public,
+                    "connected": link is None or link.connected,
+                    "address": self.config.listen if link is None else link.address,
+                    "bytes_in": 0 if link is None else link.bytes_in,
+                    "bytes_out": 0 if link is None else link.bytes_out,
+                    "rtt": None if link is None else link.rtt,
+                    "last_seen": None if link is None else link.last_seen,
+                }
+            )
+        return shown

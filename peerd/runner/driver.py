@@ -1,0 +1,288 @@
+"""Drives one session: events in, effects carried out, in order and off the event loop.
+
+The session runs in a worker thread, one event (or a burst of frames) at a time. What it persists
+is durable before anything that it sends is handed to the transport: both come from one list of
+effects, and the list is carried out from its start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import structlog
+import trio
+
+from peerd.learning import Trainer
+from peerd.learning.attacks import ATTACKS, forge
+from peerd.runner.library import Library
+from peerd.runner.meter import Meter
+from peerd.runner.records import Records
+from peerd.status.board import StatusBoard
+from peerd.storage import Store
+from peerd.transport.transport import Transport
+from protocols.errors import ProtocolError
+from protocols.round.effects import (
+    Aborted,
+    Blame,
+    CatchUp,
+    Completed,
+    Dropped,
+    Effect,
+    Erase,
+    FetchPolynomials,
+    Persist,
+    Phase,
+    Send,
+    Stopped,
+    Timer,
+    Train,
+)
+from protocols.round.session import Session
+from protocols.round.setting import Setting
+
+log = structlog.get_logger(__name__)
+
+MAX_BURST = 64
+"""Frames that are handled, and journaled, together."""
+FETCH_PAUSE = 0.5
+Act = Callable[[Session], list[Effect]]
+
+
+class Driver:
+    """``attack`` names a learning attack, in a swarm that tests; None in an honest daemon."""
+
+    def __init__(
+        self,
+        setting: Setting,
+        session: Session,
+        store: Store,
+        transport: Transport,
+        trainer: Trainer,
+        board: StatusBoard,
+        *,
+        attack: str | None = None,
+        seed: int = 0,
+    ) -> None:
+        self._setting = setting
+        self._session = session
+        self._store = store
+        self._transport = transport
+        self._trainer = trainer
+        self._board = board
+        self._attack = attack if attack in ATTACKS else None
+        self._seed = seed
+        self._records = Records(store, setting.roster)
+        self._library = Library(setting, store, transport)
+        self._index = {public: index for index, public in enumerate(setting.roster)}
+        self._meter = Meter(self._traffic)
+        self._turn = trio.Lock()
+        self._nursery: trio.Nursery | None = None
+        self._catching_up = False
+        self._training: trio.CancelScope | None = None
+        self.peers_changed = trio.Event()
+
+    async def run(self, *, task_status: Any = trio.TASK_STATUS_IGNORED) -> None:
+        """Until cancelled, or until something fails that an operator must see (PeerdError)."""
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            self._transport.on_link_change(lambda peer, connected: self.peers_changed.set())
+            await self._step(lambda session: session.start(self._present()))
+            nursery.start_soon(self._watch_peers)
+            nursery.start_soon(self._receive)
+            task_status.started()
+
+    # -- events --------------------------------------------------------------------------------
+
+    def _present(self) -> set[int]:
+        connected = {self._index[peer] for peer in self._transport.connected()}
+        return connected | {self._session.me}
+
+    async def _watch_peers(self) -> None:
+        while True:
+            await self.peers_changed.wait()
+            self.peers_changed = trio.Event()
+            present = self._present()
+            self._board.update(connected=len(present) - 1)
+            await self._step(lambda session, who=present: session.on_present(who))  # type: ignore[misc]
+
+    async def _receive(self) -> None:
+        """Frames in bursts: one journal transaction for many, and few thread switches."""
+        channel = self._transport.frames
+        async for peer, frame in channel:
+            burst = [(self._index[peer], frame)]
+            while len(burst) < MAX_BURST:
+                try:
+                    peer, frame = channel.receive_nowait()
+                except trio.WouldBlock:
+                    break
+                burst.append((self._index[peer], frame))
+            await self._step(lambda session, frames=burst: _messages(session, frames))  # type: ignore[misc]
+
+    async def _ring(self, timer: Timer) -> None:
+        await trio.sleep(timer.delay / 1000)
+        await self._step(lambda session: session.on_timer(timer.name))
+
+    # -- one step ------------------------------------------------------------------------------
+
+    async def _step(self, act: Act) -> None:
+        async with self._turn:
+            effects = await trio.to_thread.run_sync(self._act, act)
+            for effect in effects:
+                self._carry_out(effect)
+
+    def _act(self, act: Act) -> list[Effect]:
+        """In a thread: the core, then everything that must be on disk before the rest."""
+        effects = act(self._session)
+        pending: dict[int, dict[str, bytes]] = {}
+        for effect in effects:
+            if isinstance(effect, Persist):
+                pending.setdefault(effect.round, {})[effect.key] = effect.value
+            elif isinstance(effect, Completed):
+                self._flush(pending)
+                self._records.completed(effect)
+            elif isinstance(effect, Erase):
+                self._flush(pending)
+                self._store.journal_erase(effect.round, effect.keys)
+        self._flush(pending)
+        return effects
+
+    def _flush(self, pending: dict[int, dict[str, bytes]]) -> None:
+        for round_, entries in pending.items():
+            self._store.journal_put_many(round_, entries)
+        pending.clear()
+
+    def _carry_out(self, effect: Effect) -> None:
+        assert self._nursery is not None
+        match effect:
+            case Send(peers, frame):
+                for peer in peers:
+                    self._transport.send(self._setting.roster[peer], frame)
+            case Timer():
+                self._nursery.start_soon(self._ring, effect)
+            case Train(round_, model):
+                self._nursery.start_soon(self._train, round_, model)
+            case Completed():
+                self._finish_round(effect)
+            case FetchPolynomials():
+                self._nursery.start_soon(self._fetch, effect)
+            case CatchUp():
+                self._nursery.start_soon(self._catch_up, effect)
+            case Blame():
+                shown = self._records.blame(effect)
+                log.warning("blamed", round=effect.round, **shown)
+                self._board.publish("blame", round=effect.round, **shown)
+            case Phase(round_, attempt, name):
+                self._meter.enter(name)
+                self._board.update(round=round_, attempt=attempt, phase=name, state="running")
+                self._board.publish("phase", round=round_, attempt=attempt, phase=name)
+            case Aborted(round_, attempt, reason):
+                log.warning("attempt aborted", round=round_, attempt=attempt, reason=reason)
+                self._board.update(reason=reason)
+                self._board.publish("attempt", round=round_, attempt=attempt, reason=reason)
+            case Stopped(round_, reason):
+                log.error("the group can't go on without its operators", reason=reason)
+                self._board.update(state="stopped", reason=reason)
+                self._board.publish("stopped", round=round_, reason=reason)
+            case Dropped(peer, reason):
+                log.info("frame dropped", peer=self._records.name(peer), reason=reason)
+            case Persist() | Erase():
+                pass  # carried out in the thread, before everything else
+
+    # -- training ------------------------------------------------------------------------------
+
+    async def _train(self, round_: int, model: npt.NDArray[np.float32]) -> None:
+        update = await self._trainer.update(round_, model)
+        if self._attack is not None:
+            update = forge(self._attack, model, update, seed=self._seed, round=round_)
+        values = await trio.to_thread.run_sync(self._setting.aggregator.encode, model, update)
+        await self._step(lambda session: session.on_update(round_, values))
+
+    def _finish_round(self, effect: Completed) -> None:
+        assert self._nursery is not None
+        summary = self._records.summary(effect, self._meter.finish())
+        self._store.put_round(effect.round, summary)
+        self._show_head(effect.round, effect.model_hash)
+        log.info("round completed", round=effect.round, model=effect.model_hash.hex()[:16])
+        self._nursery.start_soon(self._evaluate, effect.round, effect.model)
+
+    def _show_head(self, round_: int, model: bytes) -> None:
+        state = "finished" if self._session.finished else "running"
+        self._board.update(head=round_, model_hash=model.hex(), reason=None, state=state)
+
+    async def _evaluate(self, round_: int, model: npt.NDArray[np.float32]) -> None:
+        metrics = await self._trainer.evaluate(model)
+        self._board.publish("evaluation", round=round_, **metrics)
+        summary = self._records.evaluated(round_, metrics)
+        if summary is not None:
+            self._board.publish("round", **summary)
+
+    # -- catching up ---------------------------------------------------------------------------
+
+    async def _fetch(self, effect: FetchPolynomials) -> None:
+        peers = [self._setting.roster[peer] for peer in effect.peers]
+        while self._session.position.round == effect.round:
+            data = await self._library.polynomials(peers, effect.round)
+            if data:
+                await self._step(lambda session: session.on_polynomials(effect.round, data))
+                return
+            await trio.sleep(FETCH_PAUSE)
+
+    async def _catch_up(self, effect: CatchUp) -> None:
+        """From any peer, by certificates (§6); one at a time."""
+        if self._catching_up:
+            return
+        self._catching_up = True
+        try:
+            await trio.sleep(FETCH_PAUSE)  # most of the time the certificate is on its way
+            first = self._session.position.round
+            if first <= effect.round:
+                await self._take_chain(self._setting.roster[effect.peer], first, effect.round)
+        finally:
+            self._catching_up = False
+
+    async def _take_chain(self, peer: bytes, first: int, last: int) -> None:
+        chain = await self._library.chain(peer, first, last)
+        if not chain:
+            return
+        size = 4 * self._setting.parameters
+        for count in range(len(chain), 0, -1):
+            data = await self._library.ask(peer, "model", chain[count - 1].round, size)
+            if len(data) == size:
+                model = np.frombuffer(data, dtype="<f4").astype(np.float32)
+                await self._adopt(chain[:count], model)
+                return
+
+    async def _adopt(self, chain: list[Any], model: npt.NDArray[np.float32]) -> None:
+        def adopt(session: Session) -> list[Effect]:
+            if session.position.round != chain[0].round:
+                return []
+            try:
+                effects = session.adopt(chain, model)
+            except ProtocolError as error:
+                log.warning("can't catch up with this", reason=str(error))
+                return []
+            self._records.adopted(chain, model)
+            return effects
+
+        await self._step(adopt)
+        last = chain[-1]
+        if self._session.position.round > last.round:
+            log.info("caught up", round=last.round)
+            self._meter.finish()
+            self._show_head(last.round, last.result.model)
+            assert self._nursery is not None
+            self._nursery.start_soon(self._evaluate, last.round, model)
+
+    def _traffic(self) -> tuple[int, int]:
+        links = self._transport.links()
+        return sum(link.bytes_in for link in links), sum(link.bytes_out for link in links)
+
+
+def _messages(session: Session, frames: Iterable[tuple[int, bytes]]) -> list[Effect]:
+    effects: list[Effect] = []
+    for sender, frame in frames:
+        effects += session.on_message(sender, frame)
+    return effects

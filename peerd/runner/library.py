@@ -1,0 +1,99 @@
+"""What peers ask each other for: certificates, models and opened polynomials of past rounds.
+
+A request is canonical msgpack ``[what, round]``; the answer is the bytes, or empty when this peer
+does not have them. Nothing in an answer is trusted: the asker checks it against a certificate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import structlog
+import trio
+
+from peerd.storage import Store
+from peerd.transport.errors import TransportError
+from peerd.transport.transport import Transport
+from protocols.errors import ProtocolError, WireError
+from protocols.round.certificate import CertifiedRound, verify_certificate
+from protocols.round.setting import Setting
+from protocols.wire.canonical import pack, unpack
+from protocols.wire.schema import MAX_ROUND, MAX_STATEMENT, Integer
+
+log = structlog.get_logger(__name__)
+
+CERTIFICATE, MODEL, POLYNOMIALS = "certificate", "model", "polynomials"
+REQUEST_SECONDS = 20.0
+MAX_CHAIN = 256
+"""Certificates that are taken in one go; a peer that is further behind goes on from there."""
+
+
+class Library:
+    """Answers requests from the store, and asks others."""
+
+    def __init__(self, setting: Setting, store: Store, transport: Transport) -> None:
+        self._setting = setting
+        self._store = store
+        self._transport = transport
+        transport.handle_requests(self._answer)
+
+    async def _answer(self, peer: bytes, payload: bytes) -> bytes:
+        what, round_ = self._parse(payload)
+        return await trio.to_thread.run_sync(self._find, what, round_)
+
+    def _parse(self, payload: bytes) -> tuple[str, int]:
+        value = unpack(payload)
+        if not isinstance(value, list) or len(value) != 2 or not isinstance(value[0], str):
+            raise WireError("a request is [what, round]")
+        return value[0], Integer(MAX_ROUND).check(value[1], "round")
+
+    def _find(self, what: str, round_: int) -> bytes:
+        if what == CERTIFICATE:
+            return self._store.certificate(round_) or b""
+        if what == MODEL:
+            model = self._store.model(round_)
+            return b"" if model is None else model.astype("<f4").tobytes()
+        if what == POLYNOMIALS:
+            name = self._store.meta(polynomials_key(round_))
+            return (self._store.blob(name) if name else None) or b""
+        raise WireError(f"nobody asks for {what[:40]!r}")
+
+    async def ask(self, peer: bytes, what: str, round_: int, limit: int) -> bytes:
+        """The bytes, empty when ``peer`` has none or does not answer."""
+        try:
+            return await self._transport.request(
+                peer, pack([what, round_]), limit=limit, timeout=REQUEST_SECONDS
+            )
+        except TransportError as error:
+            log.info("request failed", what=what, round=round_, reason=str(error))
+            return b""
+
+    async def chain(self, peer: bytes, first: int, last: int) -> list[CertifiedRound]:
+        """Verified certificates from ``first`` on, as many as ``peer`` gives in order."""
+        found: list[CertifiedRound] = []
+        for round_ in range(first, min(last, first + MAX_CHAIN - 1) + 1):
+            data = await self.ask(peer, CERTIFICATE, round_, MAX_STATEMENT)
+            if not data:
+                break
+            try:
+                certified = await trio.to_thread.run_sync(verify_certificate, self._setting, data)
+            except ProtocolError as error:
+                log.warning("a certificate that does not verify", round=round_, reason=str(error))
+                break
+            if certified.round != round_:
+                break
+            found.append(certified)
+        return found
+
+    async def polynomials(self, peers: Sequence[bytes], round_: int) -> bytes:
+        """The opened polynomials from the first of ``peers`` that has them."""
+        limit = self._setting.shape.polynomials * 8 * (self._setting.plan.degree + 1) + 1024
+        for peer in peers:
+            data = await self.ask(peer, POLYNOMIALS, round_, limit)
+            if data:
+                return data
+        return b""
+
+
+def polynomials_key(round_: int) -> str:
+    return f"polynomials/{round_}"

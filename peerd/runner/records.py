@@ -1,0 +1,122 @@
+"""What is kept and shown of each round: certificates, transcripts, blame, summaries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from peerd.identity import peer_id_of
+from peerd.runner.library import polynomials_key
+from peerd.storage import Store
+from protocols.round.certificate import CertifiedRound
+from protocols.round.effects import Blame, Completed
+from protocols.round.evidence import evidence_hash
+from protocols.round.transcript import Transcript
+
+
+class Records:
+    """Writes to the store, in the order in which effects come. Called from worker threads."""
+
+    def __init__(self, store: Store, roster: Sequence[bytes]) -> None:
+        self._store = store
+        self._names = [peer_id_of(public) for public in roster]
+
+    def name(self, peer: int) -> str:
+        return self._names[peer]
+
+    def completed(self, effect: Completed) -> None:
+        """The certificate last: a crash before it repeats the round's end from its journal."""
+        store, round_ = self._store, effect.round
+        store.put_model(round_, effect.model)
+        store.put_transcript(round_, effect.transcript)
+        name = store.put_blob(effect.polynomials)
+        store.set_meta(polynomials_key(round_), name)
+        store.witness(round_)
+        store.put_certificate(round_, effect.certificate)
+
+    def adopted(self, chain: Sequence[CertifiedRound], model: Any) -> None:
+        """Rounds that were missed: their certificates, and the last one's model."""
+        last = chain[-1].round
+        self._store.put_model(last, model)
+        self._store.witness(last)
+        for certified in chain:
+            self._store.put_certificate(certified.round, certified.certificate.encode())
+            self._store.put_round(certified.round, self.missed(certified))
+
+    def blame(self, effect: Blame) -> dict[str, Any]:
+        """Keep the evidence, also in the transcript of a round that is over."""
+        store = self._store
+        store.put_blame(effect.round, effect.peer, effect.reason, effect.evidence)
+        shown = self.blamed(effect)
+        summary = store.round(effect.round)
+        if summary is not None:
+            summary["blamed"] = [*summary["blamed"], shown]
+            summary["absent"] = [p for p in summary["absent"] if p != shown["peer"]]
+            store.put_round(effect.round, summary)
+            self._append_evidence(effect)
+        return shown
+
+    def _append_evidence(self, effect: Blame) -> None:
+        record = self._store.transcript(effect.round)
+        if record is None:
+            return
+        transcript = Transcript.decode(record)
+        if effect.evidence not in transcript.evidence:
+            longer = replace(transcript, evidence=(*transcript.evidence, effect.evidence))
+            self._store.put_transcript(effect.round, longer.encode())
+
+    def blamed(self, effect: Blame) -> dict[str, Any]:
+        """``evidence`` is the hash under which the transcript holds it."""
+        return {
+            "peer": self.name(effect.peer),
+            "reason": effect.reason,
+            "evidence": evidence_hash(effect.evidence).hex(),
+        }
+
+    def summary(self, effect: Completed, cost: dict[str, object]) -> dict[str, Any]:
+        """The round as the status shows it; ``accuracy`` comes later, from the evaluation."""
+        blames = [blame for blame in self._store.blames() if blame.round == effect.round]
+        return {
+            "round": effect.round,
+            "outcome": "completed",
+            "reason": None,
+            "model_hash": effect.model_hash.hex(),
+            "accuracy": None,
+            "dealers": [self.name(peer) for peer in effect.dealers],
+            "blamed": [
+                {
+                    "peer": self.name(blame.peer),
+                    "reason": blame.reason,
+                    "evidence": evidence_hash(blame.evidence).hex(),
+                }
+                for blame in blames
+            ],
+            "absent": [self.name(peer) for peer in effect.absent],
+            **cost,
+        }
+
+    def missed(self, certified: CertifiedRound) -> dict[str, Any]:
+        """A round in which this peer took no part, from its certificate."""
+        return {
+            "round": certified.round,
+            "outcome": "completed",
+            "reason": "caught up by certificate",
+            "model_hash": certified.result.model.hex(),
+            "accuracy": None,
+            "dealers": [self.name(peer) for peer in certified.cohort.peers],
+            "blamed": [],
+            "absent": [self.name(peer) for peer in certified.cohort.absent],
+            "seconds": 0.0,
+            "bytes": 0,
+            "bytes_in": 0,
+            "bytes_out": 0,
+            "phases": {},
+        }
+
+    def evaluated(self, round_: int, metrics: dict[str, float]) -> dict[str, Any] | None:
+        summary = self._store.round(round_)
+        if summary is not None:
+            summary |= {"accuracy": metrics.get("accuracy"), "loss": metrics.get("loss")}
+            self._store.put_round(round_, summary)
+        return summary

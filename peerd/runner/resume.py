@@ -1,0 +1,101 @@
+"""From the genesis and the store to where this peer stands (faults 42, 46, 47)."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import numpy.typing as npt
+
+from peerd.crypto import Sodium
+from peerd.errors import CorruptError, GroupError
+from peerd.group import Genesis
+from peerd.storage import Store
+from protocols.aggregation import AggregationError, aggregator, model_hash
+from protocols.errors import ProtocolError, WireError
+from protocols.plan import liars_of
+from protocols.round.certificate import Certificate, result_hash
+from protocols.round.ledger import Ledger
+from protocols.round.session import Position, first_position
+from protocols.round.setting import Deadlines, Setting
+from protocols.secret import Secret
+from protocols.wire.statement import decode_statement
+
+Model = npt.NDArray[np.float32]
+
+
+def setting_of(genesis: Genesis) -> Setting:
+    """The group as the core needs it. GroupError when the genesis can't be run."""
+    try:
+        return Setting(
+            genesis.group_id,
+            genesis.roster,
+            liars_of(len(genesis.roster), genesis.adversary),
+            genesis.dropout,
+            genesis.plan,
+            aggregator(genesis.aggregator, genesis.constants),
+            genesis.parameters,
+            genesis.first_model,
+            Deadlines(**genesis.deadlines),
+            Sodium(),
+        )
+    except (AggregationError, ProtocolError) as error:
+        raise GroupError(f"genesis: {error}") from None
+
+
+def position_of(setting: Setting, store: Store, first: Model) -> Position:
+    """After the last certified round in the store; before round 0 when there is none.
+
+    Raises CorruptError when certificates or the model are not what they should be.
+    """
+    head = store.head()
+    if head < 0:
+        return _first(setting, first)
+    ledger, previous, wanted = Ledger(), b"", b""
+    for round_ in range(head + 1):
+        record = store.certificate(round_)
+        if record is None:
+            raise CorruptError(
+                f"the certificate of round {round_} is missing from the store",
+                "restore a backup, or remove the data directory to catch up from the others",
+            )
+        certificate = _decoded(record, round_)
+        statement = decode_statement(certificate.results[0], setting.group)
+        ledger = ledger.after(round_, certificate.election.election)
+        attempt = certificate.election.attempt
+        previous = result_hash(setting.group, round_, attempt, statement.payload)
+        wanted = statement.payload.model
+    model = store.model(head)
+    if model is None or model_hash(model) != wanted:
+        raise CorruptError(
+            f"the model after round {head} is missing or damaged",
+            "remove the data directory to catch up from the others; the key file stays",
+        )
+    return Position(head + 1, model, previous, ledger)
+
+
+def _first(setting: Setting, model: Model) -> Position:
+    try:
+        return first_position(setting, model)
+    except ProtocolError:
+        raise GroupError(
+            "this machine computes another first model than the genesis names",
+            "the task or its options differ from what the founders had; compare versions",
+        ) from None
+
+
+def _decoded(record: bytes, round_: int) -> Certificate:
+    try:
+        return Certificate.decode(record)
+    except WireError as error:
+        raise CorruptError(f"the certificate of round {round_} is damaged: {error}") from None
+
+
+def attempt_secret(store: Store, round_: int, attempt: int) -> Secret:
+    """32 fresh bytes, durable before they are used; the same again after a restart."""
+    key = f"secret/{attempt}"
+    known = store.journal(round_).get(key)
+    if known is None:
+        known = os.urandom(32)
+        store.journal_put(round_, key, known)
+    return Secret(known)
