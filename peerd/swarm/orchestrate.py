@@ -12,7 +12,7 @@ from peerd.status.board import JsonObject
 from peerd.status.client import get
 from peerd.swarm.kills import Kills
 from peerd.swarm.layout import Layout
-from peerd.swarm.options import MAX_ROUNDS, SwarmOptions
+from peerd.swarm.options import ABSENT, MAX_ROUNDS, SwarmOptions
 from peerd.swarm.process import Command, Daemon, DaemonDied, daemon_command
 from peerd.swarm.result import Witness, witness
 from peerd.swarm.screen import Screen
@@ -22,11 +22,15 @@ FIRST_ROUND = 0
 DRAW_SECONDS = 0.5
 RESTART_PAUSE = 2.0  # seconds between SIGKILL and the next start
 START_ALLOWANCE = 120.0  # seconds for all to start, find each other and load torch
-STRAGGLER_SECONDS = 20.0  # that liars get to finish too, so that they can be asked
+STRAGGLER_SECONDS = 3.0  # that liars get to finish too, so that they can be asked
 
 
 class SwarmTimeout(PeerdError):
     """The honest daemons did not finish in the time that the deadlines allow."""
+
+
+class GroupStopped(PeerdError):
+    """A cohort was decided and can't be opened: the group waits for its operators (§6)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,7 @@ async def run_swarm(
 ) -> Run:
     """Run every daemon until all honest ones have finished the rounds; then stop them all.
 
-    Raises DaemonDied (an honest one ended), SwarmTimeout. No process outlives the call.
+    Raises DaemonDied (an honest one ended), GroupStopped, SwarmTimeout. No process outlives it.
     """
     swarm = _Swarm(options, layout, screen, command)
     started = trio.current_time()
@@ -119,6 +123,8 @@ class _Swarm:
             self.screen.say(f"round {event['round']}: kill -9 of peer {index}")
             self.watch.state(index, "killed")
             self.daemons[index].kill(RESTART_PAUSE)
+        if event.get("kind") == "stopped" and self.layout.places[index].lie is None:
+            raise GroupStopped(f"peer {index} in round {event.get('round')}: {event.get('reason')}")
         if self.watch.done():
             self._done.set()
 
@@ -130,11 +136,11 @@ class _Swarm:
             await trio.sleep(DRAW_SECONDS)
 
     async def _wait_for_the_rest(self) -> None:
-        """Give liars the time to finish too, and the last model the time to be evaluated."""
+        """Give liars that take part the time to finish too."""
+        speaking = [each for each in self.daemons if each.place.lie not in ABSENT]
         with trio.move_on_after(STRAGGLER_SECONDS):
             while not all(
-                daemon.pid is None or self.watch.settled(daemon.place.index)
-                for daemon in self.daemons
+                each.pid is None or self.watch.settled(each.place.index) for each in speaking
             ):
                 await trio.sleep(0.1)
 

@@ -188,6 +188,17 @@ def _framed(honest: Sequence[Witness], names: Mapping[str, str]) -> Iterable[str
                     )
 
 
+def _was_away(each: Witness, liar: Witness, honest: Sequence[Witness]) -> bool:
+    """Whether it learnt the round in which the others blamed the liar from a certificate only."""
+    named = {
+        number
+        for other in honest
+        for number, record in other.rounds.items()
+        if any(blame.get("peer") == liar.peer for blame in blamed_in(record))
+    }
+    return any(each.rounds.get(number, {}).get("reason") is not None for number in named)
+
+
 def _uncaught(
     honest: Sequence[Witness], witnesses: Sequence[Witness], names: Mapping[str, str]
 ) -> Iterable[str]:
@@ -198,7 +209,7 @@ def _uncaught(
             blamed = any(b.get("peer") == liar.peer for r in records for b in blamed_in(r))
             absent = any(liar.peer in absent_in(record) for record in records)
             who, what = names[each.peer], f"{names[liar.peer]} ({liar.lie})"
-            if liar.lie in PROVEN and not blamed:
+            if liar.lie in PROVEN and not blamed and not _was_away(each, liar, honest):
                 yield f"{who} never blamed {what}"
             elif liar.lie in ABSENT and blamed:
                 yield f"{who} blames {what}, whose silence proves nothing"

@@ -64,6 +64,8 @@ class Watch:
                 self._round(view, event)
             case "blame":
                 self._blame(view, event)
+            case "attempt":
+                self._aborted(view, event)
             case "evaluation":
                 view.accuracy = _number(event.get("accuracy"), view.accuracy)
                 self._evaluated(view, event)
@@ -137,6 +139,13 @@ class Watch:
             view.evaluated = number
         if view.honest and isinstance(number, int) and number in self._untold:
             self._tell_round(number, view.accuracy)
+
+    def _aborted(self, view: PeerView, event: Mapping[str, object]) -> None:
+        key = ("attempt", event.get("round"), event.get("attempt"), event.get("reason"))
+        if view.honest and key not in self._told:
+            self._told.add(key)
+            _, number, attempt, reason = key
+            self.lines.append(f"round {number}: attempt {attempt} aborted: {reason}")
 
     def _tell_round(self, number: int, accuracy: float | None) -> None:
         event = self._untold.pop(number)

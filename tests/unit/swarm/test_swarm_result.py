@@ -89,6 +89,14 @@ def test_a_provable_lie_must_be_blamed_by_every_honest_peer(lie: str) -> None:
     assert check(options(lie), missed) == [f"peer 5 never blamed peer 7 ({lie})"]
 
 
+def test_a_peer_that_was_away_when_the_liar_was_caught_need_not_name_it() -> None:
+    caught = changed(swarm("bad-share"), 0, 0, blamed=[blame(7)])
+    for index in range(1, 7):
+        caught = changed(caught, index, 0, blamed=[blame(7)])
+    away = changed(caught, 3, 0, blamed=[], reason="caught up by certificate")
+    assert check(options("bad-share"), away) == []
+
+
 def test_a_silent_liar_is_absent_and_not_blamed() -> None:
     assert check(options("silent"), swarm("silent", absent=[PEERS[7]])) == []
     assert any("never found" in line for line in check(options("silent"), swarm("silent")))
