@@ -90,23 +90,44 @@ def collect_transcripts(layout: Layout, options: SwarmOptions) -> dict[int, Path
 def audit_all(
     layout: Layout, run: Run, transcripts: dict[int, Path]
 ) -> tuple[tuple[int, ...], list[str]]:
-    """Audit every round in which somebody was blamed, and the last; (verified, what is wrong)."""
+    """Audit every round in which somebody was blamed, and the last; (verified, what is wrong).
+
+    The audit has to find every peer guilty that an honest daemon blamed: a name without evidence
+    in any transcript is a broken promise too.
+    """
     from peerd.runner.audit import audit
 
     verified: list[int] = []
     wrong: list[str] = []
+    guilty: set[str] = set()
     for number in _worth_auditing(run.witnesses):
         path = transcripts.get(number)
         if path is None:
             wrong.append(f"round {number}: no honest peer kept its transcript")
             continue
         try:
-            audit(path, layout.genesis_path)
+            found = audit(path, layout.genesis_path)
         except (PeerdError, ProtocolError) as error:
             wrong.append(f"round {number}: the audit failed: {error}")
-        else:
-            verified.append(number)
-    return tuple(verified), wrong
+            continue
+        verified.append(number)
+        guilty |= {str(each["peer"]) for each in found["blamed"]}
+    return tuple(verified), [*wrong, *_without_evidence(run.witnesses, guilty)]
+
+
+def _without_evidence(witnesses: tuple[Witness, ...], guilty: set[str]) -> list[str]:
+    blamed = {
+        str(blame["peer"]): number
+        for each in witnesses
+        if each.honest
+        for number, record in each.rounds.items()
+        for blame in blamed_in(record)
+    }
+    return [
+        f"round {number}: {peer} is blamed, and no transcript proves it"
+        for peer, number in sorted(blamed.items())
+        if peer not in guilty
+    ]
 
 
 def _worth_auditing(witnesses: tuple[Witness, ...]) -> list[int]:

@@ -41,5 +41,5 @@ def plot(document: Mapping[str, Any], path: Path) -> None:
     axes.set_ylabel("accuracy on held-out data")
     axes.set_ylim(0.0, 1.0)
     axes.grid(alpha=0.3)
-    axes.legend(loc="lower right")
+    axes.legend(loc="best")
     figure.savefig(path, format="png", dpi=DOTS_PER_INCH)
