@@ -49,7 +49,7 @@ class BadShareDealer(Dealer):
 class WrongOpeningOpener(Opener):
     """Adds one to a coordinate of its sum (fault 14)."""
 
-    def sum_rows(self, rows: npt.NDArray[np.generic]) -> npt.NDArray[np.unsignedinteger]:
+    def sum_rows(self, rows: npt.NDArray[np.unsignedinteger]) -> npt.NDArray[np.unsignedinteger]:
         words = super().sum_rows(rows).copy()
         words[-1] = (int(words[-1]) + 1) % self.desk.setting.field.p
         return words

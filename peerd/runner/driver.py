@@ -8,6 +8,7 @@ effects, and the list is carried out from its start.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -106,7 +107,7 @@ class Driver:
             self.peers_changed = trio.Event()
             present = self._present()
             self._board.update(connected=len(present) - 1)
-            await self._step(lambda session, who=present: session.on_present(who))  # type: ignore[misc]
+            await self._step(partial(_now_present, present))
 
     async def _receive(self) -> None:
         """Frames in bursts: one journal transaction for many, and few thread switches."""
@@ -119,7 +120,7 @@ class Driver:
                 except trio.WouldBlock:
                     break
                 burst.append((self._index[peer], frame))
-            await self._step(lambda session, frames=burst: _messages(session, frames))  # type: ignore[misc]
+            await self._step(partial(_messages, burst))
 
     async def _ring(self, timer: Timer) -> None:
         await trio.sleep(timer.delay / 1000)
@@ -226,7 +227,7 @@ class Driver:
         while self._session.position.round == effect.round:
             data = await self._library.polynomials(peers, effect.round)
             if data:
-                await self._step(lambda session: session.on_polynomials(effect.round, data))
+                await self._step(partial(_polynomials, effect.round, data))
                 return
             await trio.sleep(FETCH_PAUSE)
 
@@ -281,8 +282,16 @@ class Driver:
         return sum(link.bytes_in for link in links), sum(link.bytes_out for link in links)
 
 
-def _messages(session: Session, frames: Iterable[tuple[int, bytes]]) -> list[Effect]:
+def _messages(frames: Iterable[tuple[int, bytes]], session: Session) -> list[Effect]:
     effects: list[Effect] = []
     for sender, frame in frames:
         effects += session.on_message(sender, frame)
     return effects
+
+
+def _now_present(present: set[int], session: Session) -> list[Effect]:
+    return session.on_present(present)
+
+
+def _polynomials(round_: int, data: bytes, session: Session) -> list[Effect]:
+    return session.on_polynomials(round_, data)

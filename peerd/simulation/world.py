@@ -222,8 +222,7 @@ class World:
         for peer in peers:
             record = self.nodes[peer].completed.get(round_)
             if record is not None:
-                data = record.polynomials
-                self.at(node, 20, lambda session: session.on_polynomials(round_, data))
+                self.at(node, 20, _on_polynomials(round_, record.polynomials))
                 return
         self.at(node, 50, lambda session: self._refetch(node, round_, peers))
 
@@ -260,6 +259,10 @@ class World:
 
 def _on_timer(name: tuple[str | int, ...]) -> Callable[[Session], list[Effect]]:
     return lambda session: session.on_timer(name)
+
+
+def _on_polynomials(round_: int, data: bytes) -> Callable[[Session], list[Effect]]:
+    return lambda session: session.on_polynomials(round_, data)
 
 
 def _line(effect: Effect) -> str:

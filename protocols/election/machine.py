@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from enum import Enum
 
 from protocols.agreement.machine import Agreement, Decision, Proposal
 from protocols.election.outcome import Commitments, Election
@@ -19,20 +18,10 @@ from protocols.round.certificate import ElectionCertificate, roster_electorate
 from protocols.round.desk import Admission, Desk
 from protocols.round.evidence import Evidence, Fault, Judge, evidence_hash
 from protocols.round.ledger import Ledger
+from protocols.round.states import FLIP, Flip, FlipEvent, Machine
 from protocols.secret import Secret
 from protocols.wire.frames import SeenFrame, StatementFrame, decode_frame, encode_frame
 from protocols.wire.statement import Commit, Kind, Reveal, Seen, Statement, Topic
-
-
-class Stage(Enum):
-    """Where a flip stands, in plain English."""
-
-    WAITING = "waiting for peers"
-    COMMITTING = "collecting commitments"
-    AGREEING_COMMITS = "agreeing on the commitments"
-    REVEALING = "collecting reveals"
-    AGREEING_REVEALS = "agreeing on the reveals"
-    DONE = "elected"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +53,7 @@ class ElectionMachine:
         *,
         elected: Callable[[ElectionCertificate], None],
     ) -> None:
-        self.stage = Stage.WAITING
+        self._state = Machine(Flip.WAITING, FLIP)
         self.commitments: Commitments | None = None
         self._desk = desk
         self._silent = tuple(sorted(set(silent)))
@@ -89,13 +78,15 @@ class ElectionMachine:
             Topic.REVEALS: self._agreement(Topic.REVEALS, leaders),
         }
 
+    @property
+    def stage(self) -> Flip:
+        return self._state.state
+
     # -- events --------------------------------------------------------------------------------
 
     def start(self, present: Iterable[int], evidence: Iterable[bytes]) -> None:
         """Commit. ``present`` are the peers whose word is awaited, not only allowed."""
-        if self.stage is not Stage.WAITING:
-            return
-        self.stage = Stage.COMMITTING
+        self._state.move(FlipEvent.START)
         self._present = frozenset(present) | {self._desk.me}
         for item in evidence:
             self.take_evidence(item)
@@ -135,9 +126,9 @@ class ElectionMachine:
         return self._agreements[topic]
 
     def on_deadline(self, name: str) -> None:
-        if name in ("commit", "grace") and self.stage is Stage.COMMITTING:
+        if name in ("commit", "grace") and self.stage is Flip.COMMITTING:
             self._say_seen(Topic.COMMITS)
-        elif name == "reveal" and self.stage is Stage.REVEALING:
+        elif name == "reveal" and self.stage is Flip.REVEALING:
             self._say_seen(Topic.REVEALS)
 
     # -- commit and reveal ---------------------------------------------------------------------
@@ -200,9 +191,9 @@ class ElectionMachine:
     # -- the deadline: what was seen -----------------------------------------------------------
 
     def _advance(self) -> None:
-        if self.stage is Stage.COMMITTING:
+        if self.stage is Flip.COMMITTING:
             self._await_commits()
-        if self.stage is Stage.REVEALING and self.commitments is not None:
+        if self.stage is Flip.REVEALING and self.commitments is not None:
             committed = {peer for peer, _, _ in self.commitments.commits}
             if committed <= set(self._reveals):
                 self._say_seen(Topic.REVEALS)
@@ -222,7 +213,7 @@ class ElectionMachine:
 
     def _say_seen(self, topic: Topic) -> None:
         commits = topic is Topic.COMMITS
-        self.stage = Stage.AGREEING_COMMITS if commits else Stage.AGREEING_REVEALS
+        self._state.move(FlipEvent.COMMITS_SEEN if commits else FlipEvent.REVEALS_SEEN)
         frame = self._seen_frame(topic)
         self._seen[topic][self._desk.me] = frame
         self._desk.send(self._desk.everyone(), frame)
@@ -359,14 +350,16 @@ class ElectionMachine:
     def _decided(self, topic: Topic, decision: Decision) -> None:
         if topic is Topic.COMMITS:
             self.commitments = Commitments.decode(decision.outcome)
-            self.stage = Stage.REVEALING
+            if not self._state.allows(FlipEvent.COMMITS_DECIDED):
+                return  # the reveals were decided first: somebody passed that decision on
+            self._state.move(FlipEvent.COMMITS_DECIDED)
             self._desk.timer("reveal", delay=self._desk.setting.deadlines.commit)
             if any(peer == self._desk.me for peer, _, _ in self.commitments.commits):
                 self._reveal()
             self._match_reveals()
             self._advance()
             return
-        self.stage = Stage.DONE
+        self._state.move(FlipEvent.REVEALS_DECIDED)
         desk = self._desk
         self._elected(
             ElectionCertificate(desk.round, desk.attempt, decision.outcome, decision.votes)

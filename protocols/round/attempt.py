@@ -13,9 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from protocols.agreement.machine import Decision
+from protocols.agreement.machine import Agreement, Decision
 from protocols.election.machine import Draw, ElectionMachine
-from protocols.election.machine import Stage as ElectionStage
 from protocols.errors import WireError
 from protocols.round.certificate import ElectionCertificate, committee_electorate, panel_of
 from protocols.round.cohort import Cohort, Panel
@@ -27,6 +26,7 @@ from protocols.round.ledger import Ledger
 from protocols.round.member import Member
 from protocols.round.opener import Opener, Outcome
 from protocols.round.setting import Setting
+from protocols.round.states import STAGE, Machine, Stage, StageEvent
 from protocols.secret import Secret
 from protocols.wire.frames import (
     DealingFrame,
@@ -103,7 +103,7 @@ class Attempt:
         self.dealer: Dealer | None = None
         self.member: Member | None = None
         self.opener: Opener | None = None
-        self.over = False
+        self._state = Machine(Stage.ELECTING, STAGE)
         self._start = start
         self._judge = judge
         self._parts = parts
@@ -120,6 +120,16 @@ class Attempt:
             self.desk, start.ledger, start.silent, self._draw, judge, elected=self._on_elected
         )
         self.election.accused = self._accuse_bytes  # type: ignore[method-assign]
+
+    @property
+    def over(self) -> bool:
+        """Nothing more comes of this attempt."""
+        return self._state.state in (Stage.VOID, Stage.ENDED, Stage.LEFT)
+
+    def leave(self) -> None:
+        """The round is over: erase the one-round key; late words are still compared."""
+        self.desk.erase_round_secret()
+        self._state.move(StageEvent.LEAVE)
 
     # -- events --------------------------------------------------------------------------------
 
@@ -223,7 +233,7 @@ class Attempt:
                 self.dealer.on_report(statement)
             self.member.on_statement(statement)
 
-    def _with_agreement(self, topic: int, act: Callable[[object], None]) -> None:
+    def _with_agreement(self, topic: int, act: Callable[[Agreement], None]) -> None:
         if topic == Topic.COHORT:
             if self.member is not None:
                 act(self.member.agreement)
@@ -237,9 +247,10 @@ class Attempt:
         if self.over:
             return
         if election.missing:
-            self.over = True
+            self._state.move(StageEvent.FLIP_VOID)
             self._voided(certificate)
             return
+        self._state.move(StageEvent.ELECTED)
         self.certificate = certificate
         self.panel = panel_of(self.setting, election, self._start.ledger.guilty)
         mine = self.setting.crypto.signing_public(self._draw.round_secret.reveal())
@@ -297,9 +308,10 @@ class Attempt:
         if self.over:
             return
         if not cohort.dealers:
-            self.over = True
+            self._state.move(StageEvent.NO_COHORT)
             self._ended("cohort")
             return
+        self._state.move(StageEvent.COHORT_DECIDED)
         self.opener.on_decision(decision, cohort)
         if self.opener.send_sum(self.member.dealings):
             for held in self.member.dealings.values():
@@ -308,6 +320,7 @@ class Attempt:
 
     def _on_outcome(self, outcome: Outcome) -> None:
         if not self.over:
+            self._state.move(StageEvent.CERTIFIED)
             self._certified(outcome)
 
     # -- abstention: no second vote from me in this attempt, ever (§6) --------------------------
@@ -334,7 +347,7 @@ class Attempt:
         self.desk.admit(statement)
         self._abstentions[statement.signer] = statement
         if len(self._abstentions) >= electorate.quorum and self.member.agreement.decision is None:
-            self.over = True
+            self._state.move(StageEvent.ABSTAINED)
             everyone = self.desk.everyone()
             for known in self._abstentions.values():
                 self.desk.send(everyone, StatementFrame(known.wire))
@@ -361,13 +374,12 @@ class Attempt:
             self.desk.emit(Phase(self.desk.round, self.desk.attempt, phase))
 
     def phase(self) -> str:
-        if self.opener is not None and self.opener.outcome is not None:
-            return "certified"
-        if self.opener is not None and self.opener.cohort is not None:
-            return "opening the sum"
-        if self.member is not None and self.election.stage is ElectionStage.DONE:
+        stage: Stage = self._state.state
+        if stage is Stage.ELECTING:
+            return self.election.stage.value
+        if stage is Stage.AGGREGATING and self.member is not None:
             return self.member.stage.value
-        return self.election.stage.value
+        return str(stage.value)
 
 
 def slot_of(frame: Frame, group: bytes) -> Slot:

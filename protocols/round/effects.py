@@ -71,7 +71,7 @@ class Blame:
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """A certificate, verified. ``model`` is the new one; ``transcript`` is what an auditor reads."""
+    """A verified certificate. ``model`` is the new one; ``transcript`` is what an auditor reads."""
 
     round: int
     certificate: bytes = field(repr=False)

@@ -1,10 +1,12 @@
-"""A committee member up to the decision on the cohort: check, report, ask, relay, agree (docs §3, §5)."""
+"""A committee member up to the decision on the cohort: check, report, ask, relay, agree.
+
+docs/protocol.md §3 (checking, missing shares) and §5 (agreement on the cohort).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from enum import Enum
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +19,7 @@ from protocols.round.certificate import ElectionCertificate, committee_electorat
 from protocols.round.cohort import Cohort, Findings, Panel, decide, gather, open_errands
 from protocols.round.desk import Admission, Desk
 from protocols.round.evidence import Evidence, Fault, Judge, open_delivery
+from protocols.round.states import SEAT, Machine, Seat, SeatEvent
 from protocols.secret import Secret
 from protocols.wire.frames import DealingFrame, HaveFrame, StatementFrame
 from protocols.wire.statement import (
@@ -30,18 +33,6 @@ from protocols.wire.statement import (
     Statement,
     Topic,
 )
-
-
-class Stage(Enum):
-    """Where a member stands, in plain English."""
-
-    DEALING = "waiting for dealings"
-    REPORTING = "collecting reports"
-    RELAYING = "delivering what was asked for"
-    ECHOING = "comparing evidence"
-    AGREEING = "agreeing on the cohort"
-    DECIDED = "cohort decided"
-
 
 POOL_KINDS = frozenset(
     {
@@ -63,11 +54,11 @@ class Held:
     header: Statement
     package: bytes
     verdict: Verdict | None = None
-    share: npt.NDArray[np.generic] | None = None
+    share: npt.NDArray[np.unsignedinteger] | None = None
 
 
 class Member:
-    """Calls ``decided`` once, with the decision on the cohort; ``accuse`` with what it can prove."""
+    """Calls ``decided`` once, with the decision; ``accuse`` with what this member can prove."""
 
     def __init__(
         self,
@@ -83,7 +74,7 @@ class Member:
     ) -> None:
         self.desk = desk
         self.panel = panel
-        self.stage = Stage.DEALING
+        self._state = Machine(Seat.DEALING, SEAT)
         self.certificate = certificate
         self.seated = desk.me in panel.seats
         self.pool: dict[bytes, Statement] = {}
@@ -111,6 +102,10 @@ class Member:
         if desk.has_signed(Kind.ABSTENTION):
             self.agreement.abstain()
 
+    @property
+    def stage(self) -> Seat:
+        return self._state.state
+
     # -- dealings ------------------------------------------------------------------------------
 
     def start(self) -> None:
@@ -134,7 +129,7 @@ class Member:
         if known is not None and known.verdict is Verdict.VALID:
             return False
         self.dealings[sender] = Held(header, frame.package)
-        if self.stage is not Stage.DEALING:
+        if self.stage is not Seat.DEALING:
             self._check((sender,))
             self._answer_late(sender)
         self._advance()
@@ -172,7 +167,7 @@ class Member:
 
     def report(self) -> None:
         """T1: a word on every selected dealer, whatever others said (fault 82)."""
-        self.stage = Stage.REPORTING
+        self._state.move(SeatEvent.DEALT)
         self.desk.timer("check", delay=self.desk.setting.deadlines.check)
         if not self.seated or not self.desk.can_sign(Kind.REPORT):
             return
@@ -211,7 +206,7 @@ class Member:
         if not self._asked(dealer) or self.dealings[dealer].verdict is not Verdict.VALID:
             return
         errand = self.panel.errand(dealer, self.desk.me)
-        if self.stage is Stage.DECIDED or not self.desk.can_sign(Kind.ANSWER):
+        if self.stage is Seat.DECIDED or not self.desk.can_sign(Kind.ANSWER):
             return
         payload = Answer(self.dealings[dealer].header.hash)
         self.tell(self.desk.sign(Kind.ANSWER, payload, errand), self.panel.seats)
@@ -260,7 +255,7 @@ class Member:
         if statement.kind is Kind.REPORT:
             self._retry_deliveries()
             self._judge_disclosures()
-        if self.stage is Stage.ECHOING:
+        if self.stage is Seat.ECHOING:
             self._have()
 
     def take_conflict(self, first: Statement, second: Statement) -> None:
@@ -268,7 +263,7 @@ class Member:
         if first.kind in POOL_KINDS and self._belongs(first):
             self.pool[first.hash] = first
             self.pool[second.hash] = second
-            if self.stage is Stage.ECHOING:
+            if self.stage is Seat.ECHOING:
                 self._have()
 
     def _belongs(self, statement: Statement) -> bool:
@@ -361,13 +356,13 @@ class Member:
     # -- stages --------------------------------------------------------------------------------
 
     def on_deadline(self, name: str) -> None:
-        if name == "deal" and self.stage is Stage.DEALING:
+        if name == "deal" and self.stage is Seat.DEALING:
             self.report()
-        elif name == "check" and self.stage is Stage.REPORTING:
+        elif name == "check" and self.stage is Seat.REPORTING:
             self._relay_stage()
-        elif name == "relay" and self.stage is Stage.RELAYING:
+        elif name == "relay" and self.stage is Seat.RELAYING:
             self._echo_stage()
-        elif name == "echo" and self.stage is Stage.ECHOING:
+        elif name == "echo" and self.stage is Seat.ECHOING:
             self._agree()
         self._advance()
 
@@ -375,13 +370,13 @@ class Member:
         """Deadlines are skipped as soon as everything that is awaited is in."""
         if not self.seated:
             return
-        if self.stage is Stage.DEALING and set(self.panel.selected) <= set(self.dealings):
+        if self.stage is Seat.DEALING and set(self.panel.selected) <= set(self.dealings):
             self.report()
-        if self.stage is Stage.REPORTING and self._all_reported():
+        if self.stage is Seat.REPORTING and self._all_reported():
             self._relay_stage()
-        if self.stage is Stage.RELAYING and not open_errands(self.panel, self.findings()):
+        if self.stage is Seat.RELAYING and not open_errands(self.panel, self.findings()):
             self._echo_stage()
-        if self.stage is Stage.ECHOING and self._all_agree_on_evidence():
+        if self.stage is Seat.ECHOING and self._all_agree_on_evidence():
             self._agree()
 
     def _all_reported(self) -> bool:
@@ -389,11 +384,11 @@ class Member:
         return set(self._keyed) <= reported
 
     def _relay_stage(self) -> None:
-        self.stage = Stage.RELAYING
+        self._state.move(SeatEvent.REPORTED)
         self.desk.timer("relay", delay=self.desk.setting.deadlines.relay)
 
     def _echo_stage(self) -> None:
-        self.stage = Stage.ECHOING
+        self._state.move(SeatEvent.RELAYED)
         self.desk.timer("echo", delay=self.desk.setting.deadlines.check)
         self._have()
 
@@ -420,7 +415,7 @@ class Member:
         return all(self._theirs.get(peer) == mine for peer in self._keyed if peer != self.desk.me)
 
     def _agree(self) -> None:
-        self.stage = Stage.AGREEING
+        self._state.move(SeatEvent.COMPARED)
         self._held_at_deadline = frozenset(self.pool)
         patience = 12 * self.desk.setting.deadlines.agreement
         self.desk.timer("patience", delay=patience)
@@ -462,5 +457,5 @@ class Member:
         return decide(self.panel, gather(self.panel, statements, guilty)).encode() == outcome
 
     def _on_decision(self, decision: Decision) -> None:
-        self.stage = Stage.DECIDED
+        self._state.move(SeatEvent.COHORT_DECIDED)
         self._decided(decision)

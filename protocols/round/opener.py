@@ -43,6 +43,7 @@ from protocols.wire.frames import StatementFrame, SumFrame
 from protocols.wire.statement import Kind, Result, Statement, Sum, Topic
 
 Words = npt.NDArray[np.unsignedinteger]
+"""Field elements: one member's sums (L,), shares (n, L), or polynomials (L, δ + 1)."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class Opener:
         self.panel = panel
         self.cohort: Cohort | None = None
         self.outcome: Outcome | None = None
-        self.polynomials: npt.NDArray[np.generic] | None = None
+        self.polynomials: Words | None = None
         self.model: npt.NDArray[np.float32] | None = None
         self._decision: Decision | None = None
         self._certificate = certificate
@@ -136,9 +137,9 @@ class Opener:
             rows.append(held.share)
         return self.sum_rows(np.stack([row for row in rows if row is not None]))
 
-    def sum_rows(self, rows: npt.NDArray[np.generic]) -> Words:
+    def sum_rows(self, rows: Words) -> Words:
         """S_j from the shares of the cohort, (|D|, L). An adversary may override it."""
-        return sum_shares(self.desk.setting.shape, rows)  # type: ignore[arg-type]
+        return sum_shares(self.desk.setting.shape, rows)
 
     @property
     def _cohort_hash(self) -> bytes:
@@ -274,7 +275,7 @@ class Opener:
 
     def encoded_polynomials(self) -> bytes:
         assert self.polynomials is not None
-        return encode_polynomials(self.desk.setting.shape, self.polynomials)  # type: ignore[arg-type]
+        return encode_polynomials(self.desk.setting.shape, self.polynomials)
 
     # -- liars ---------------------------------------------------------------------------------
 
@@ -297,19 +298,19 @@ class Opener:
         assert self.polynomials is not None and self.outcome is not None
         powers = shape.sharing.seat_powers[: shape.sharing.degree + 1, seat : seat + 1]
         polynomials = self.polynomials
-        expected = shape.field.matmul(polynomials, powers)[:, 0]  # type: ignore[arg-type]
+        expected = shape.field.matmul(polynomials, powers)[:, 0]
         wrong = np.flatnonzero(expected != word)
         if not wrong.size:
             return
         self._accused.add(peer)
         index = int(wrong[0])
-        coefficients = shape.field.encode(polynomials[index])  # type: ignore[arg-type]
+        coefficients = shape.field.encode(polynomials[index])
         coordinate = (
             index,
             int(word[index]),
             word_path(shape, word, index),
             coefficients,
-            polynomial_path(shape, polynomials, index),  # type: ignore[arg-type]
+            polynomial_path(shape, polynomials, index),
         )
         statement, _ = self._sums[peer]
         items = wrong_sum_items(statement, self.outcome.certificate, coordinate)

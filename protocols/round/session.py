@@ -343,8 +343,7 @@ class Session:
     def _leave_attempt(self) -> None:
         """Erase what could hurt later (§6); keep the attempt to compare late words with."""
         if self.attempt is not None:
-            self.attempt.desk.erase_round_secret()
-            self.attempt.over = True
+            self.attempt.leave()
         self.previous_attempt = self.attempt
         self.attempt = None
         self._effects.append(Erase(self.position.round))

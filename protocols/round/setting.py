@@ -1,4 +1,4 @@
-"""What every member of a group agrees on before the first round: the genesis, as the core needs it."""
+"""What a group agrees on before its first round: the genesis, as the core needs it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Deadlines:
 
 @dataclass(frozen=True)
 class Setting:
-    """A group. ``liars`` is b, ``roster_absent`` e_r, ``parameters`` d (docs/protocol.md §0, §1)."""
+    """A group. ``liars`` is b, ``roster_absent`` e_r, ``parameters`` d (docs §0, §1)."""
 
     group: bytes
     roster: tuple[bytes, ...]

@@ -35,7 +35,7 @@ class _Anything:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """``void`` flips, votes on the cohort, the evidence pool, what proves liars, the certificate."""
+    """``void`` flips, votes on the cohort, evidence pool, proofs against liars, certificate."""
 
     void: tuple[ElectionCertificate, ...] = wire(_Elections())
     cohort_votes: tuple[bytes, ...] = wire(ListOf(Bytes(1024), MAX_PEERS))
@@ -44,9 +44,9 @@ class Transcript:
     certificate: bytes = wire(Bytes(MAX_STATEMENT))
 
     def encode(self) -> bytes:
-        void = [to_value(item) for item in self.void]
-        lists = [list(self.cohort_votes), list(self.pool), list(self.evidence)]
-        return pack([void, *lists, self.certificate])
+        void: list[Value] = [to_value(item) for item in self.void]
+        votes, pool, evidence = list(self.cohort_votes), list(self.pool), list(self.evidence)
+        return pack([void, [*votes], [*pool], [*evidence], self.certificate])
 
     @classmethod
     def decode(cls, data: bytes) -> Transcript:

@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 from protocols.errors import WireError
 
-Value: TypeAlias = "None | bool | int | str | bytes | list[Value] | dict[str, Value]"
+Value: TypeAlias = "bool | int | str | bytes | list[Value] | dict[str, Value] | None"
 
 MAX_DEPTH = 8
 MAX_INTEGER = (1 << 64) - 1

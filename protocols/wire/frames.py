@@ -157,8 +157,8 @@ def decode_frame(data: bytes) -> Frame:
         raise WireError("a frame has three fields")
     version, code, payload = value
     if type(version) is not int or version != FRAME_VERSION:
-        raise WireError(f"frame of version {version}; this daemon speaks version {FRAME_VERSION}")
+        raise WireError(f"frame of version {version!r}; this daemon speaks version {FRAME_VERSION}")
     if type(code) is not int or code not in FRAMES:
-        raise WireError(f"frame type {code} is unknown")
+        raise WireError(f"frame type {code!r} is unknown")
     frame: Frame = from_value(FRAMES[code], payload)
     return frame

@@ -1,9 +1,9 @@
 """Signed statements: what a peer says, bound to its group, round, attempt and slot.
 
 A statement's slot is (group, round, attempt, kind, subject, view, signer). An honest peer signs at
-most one body for a slot, ever; two bodies with valid signatures prove equivocation (docs/protocol.md
-§0). ``subject`` tells statements of one kind apart: the topic of an agreement, or the dealer (and
-asker) that is spoken of.
+most one body for a slot, ever; two bodies with valid signatures prove equivocation
+(docs/protocol.md §0). ``subject`` tells statements of one kind apart: the topic of an agreement, or
+the dealer (and asker) that is spoken of.
 """
 
 from __future__ import annotations
@@ -341,7 +341,7 @@ def _decode_body(body: bytes, group: bytes) -> tuple[bytes, Slot, Any]:
         raise WireError("a statement's body has nine fields")
     version, in_group, *head, payload = value
     if type(version) is not int or version != VERSION:
-        raise WireError(f"statement of version {version}; this daemon speaks version {VERSION}")
+        raise WireError(f"statement of version {version!r}; this daemon speaks version {VERSION}")
     if in_group != group:
         raise WireError("statement of another group")
     numbers = [s.check(v, n) for s, v, n in zip(_HEAD, head, _HEAD_NAMES, strict=True)]
