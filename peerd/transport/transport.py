@@ -27,6 +27,7 @@ from peerd.transport.sender import Sender
 
 log = structlog.get_logger(__name__)
 
+_ADDRESS_SECONDS = 3600  # that libp2p remembers an address it has been told
 _GROUP_PREFIX = 8  # bytes of the group's id in the protocol names
 
 
@@ -88,16 +89,19 @@ class Transport:
     async def run(self, *, task_status: Any = trio.TASK_STATUS_IGNORED) -> None:
         """Runs until cancelled. Started means: listening. Raises TransportError if it can't."""
         async with self.host.run([self._listen]):
-            if not addresses_of(self.host):
-                raise TransportError(
-                    f"can't listen on {self._listen}: is the port taken, the address ours?"
-                )
-            log.info("listening", addresses=list(self.listen_addresses()))
-            async with trio.open_nursery() as nursery:
-                for peer in self._peers:
-                    self._start_peer(nursery, peer)
-                task_status.started()
-                await trio.sleep_forever()
+            if self.listen_addresses():
+                log.info("listening", addresses=list(self.listen_addresses()))
+                await self._run_peers(task_status)
+        raise TransportError(
+            f"can't listen on {self._listen}", "is the port taken, or the address not ours?"
+        )
+
+    async def _run_peers(self, task_status: Any) -> None:
+        async with trio.open_nursery() as nursery:
+            for peer in self._peers:
+                self._start_peer(nursery, peer)
+            task_status.started()
+            await trio.sleep_forever()
 
     def _start_peer(self, nursery: trio.Nursery, peer: bytes) -> None:
         link = self._table.links[peer]
@@ -196,10 +200,9 @@ class Transport:
     async def connect(self, peer: bytes, addresses: Sequence[str]) -> None:
         """Dials a roster member at these multiaddrs. Raises Unreachable."""
         self._link(peer)
-        self.host.get_peerstore().add_addrs(
-            libp2p_id(peer), [Multiaddr(address) for address in addresses], 3600
-        )
         try:
+            known = [Multiaddr(address) for address in addresses]
+            self.host.addresses.replace_addrs(libp2p_id(peer), known, _ADDRESS_SECONDS)
             await self.host.swarm.dial_peer(libp2p_id(peer))
         except Exception as error:  # libp2p's dial fails in many ways
             raise Unreachable(f"{short(peer)}: {error}") from error

@@ -8,7 +8,7 @@ stranger's connection ends: before a multiplexer is negotiated, before any strea
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import structlog
@@ -102,6 +102,12 @@ class RosterPeerStore(PeerStore):
             self.clear_addrs(peer_id)
             fresh = [Multiaddr(address) for address in recent]
         super().add_addrs(peer_id, fresh, ttl)
+
+    def replace_addrs(self, peer_id: ID, addrs: Sequence[Multiaddr], ttl: int) -> None:
+        """Forgets what was known: an address that has gone stale costs a dial's deadline."""
+        self._recent.pop(peer_id, None)
+        self.clear_addrs(peer_id)
+        self.add_addrs(peer_id, addrs, ttl)
 
     def consume_peer_record(self, envelope: Any, ttl: int) -> bool:
         """A peer's own signed addresses: the caller has checked the signature."""

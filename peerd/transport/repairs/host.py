@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from math import ceil
 from typing import Any
 
 import trio
@@ -39,12 +40,15 @@ from .yamux import StrictYamux
 class PeerHost(BasicHost):
     """A host that speaks with the roster. ``noise`` counts whom it has refused."""
 
-    def __init__(self, swarm: RosterSwarm, noise: GatedNoise, limits: Limits) -> None:
+    def __init__(
+        self, swarm: RosterSwarm, noise: GatedNoise, addresses: RosterPeerStore, limits: Limits
+    ) -> None:
         self._limits = limits
+        self.addresses = addresses
         self.swarm = swarm
         self.noise = noise
         super().__init__(
-            swarm, negotiate_timeout=int(limits.handshake), disable_identify_address_discovery=True
+            swarm, negotiate_timeout=ceil(limits.handshake), disable_identify_address_discovery=True
         )
         self.multiselect = Multiselect({})
         self.set_stream_handler(PING, PingService(self).handle_ping)
@@ -75,7 +79,7 @@ class PeerHost(BasicHost):
             with trio.fail_after(seconds):
                 stream = await connection.new_stream()
                 await self.multiselect_client.select_one_of(
-                    [TProtocol(protocol)], MultiselectCommunicator(stream), int(seconds)
+                    [TProtocol(protocol)], MultiselectCommunicator(stream), ceil(seconds)
                 )
         except BaseException as error:
             if stream is not None:
@@ -98,7 +102,7 @@ def build_host(seed: Secret, admits: Callable[[ID], bool], roster: int, limits: 
     key_pair = create_new_key_pair(seed.reveal())
     noise = GatedNoise(key_pair, admits)
     upgrader = TransportUpgrader({NOISE: noise}, {TProtocol(YAMUX): StrictYamux})
-    muxers = StrictMuxers({TProtocol(YAMUX): StrictYamux}, int(limits.handshake))
+    muxers = StrictMuxers({TProtocol(YAMUX): StrictYamux}, ceil(limits.handshake))
     muxers.limits = limits.mux
     upgrader.muxer_multistream = muxers
     peerstore = RosterPeerStore(admits, limits.addresses_per_peer)
@@ -113,7 +117,7 @@ def build_host(seed: Secret, admits: Callable[[ID], bool], roster: int, limits: 
         admits=admits,
         limits=limits,
     )
-    return PeerHost(swarm, noise, limits)
+    return PeerHost(swarm, noise, peerstore, limits)
 
 
 def addresses_of(host: PeerHost) -> Sequence[str]:

@@ -139,7 +139,8 @@ class Listener(IListener):
             self.background_nursery.start_soon(self._accept, listener)
 
     async def _accept(self, listener: trio.SocketListener) -> None:
-        with self._scope:
+        # Closed here too: a cancelled Swarm.run doesn't get as far as closing its listeners.
+        with self._scope, listener.socket:
             async with trio.open_nursery() as nursery:
                 while True:
                     try:

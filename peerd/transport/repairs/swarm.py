@@ -25,6 +25,7 @@ import trio
 from libp2p.abc import INetConn, INetStream
 from libp2p.custom_types import StreamHandlerFn
 from libp2p.io.abc import ReadWriteCloser
+from libp2p.network.auto_connector import AutoConnector
 from libp2p.network.config import ConnectionConfig
 from libp2p.network.connection.raw_connection import RawConnection
 from libp2p.network.exceptions import SwarmException
@@ -59,6 +60,19 @@ def connection_config(limits: Limits, roster: int) -> ConnectionConfig:
     )
 
 
+class NoAutoConnector(AutoConnector):
+    """Dials nobody: with a low watermark of 0 the library's still aims at 150 connections."""
+
+    async def start(self) -> None:
+        """Nothing to start."""
+
+    async def run_background_task(self, nursery: trio.Nursery) -> None:
+        """Nothing to run."""
+
+    async def maybe_connect(self, *args: Any, **kwargs: Any) -> None:
+        """Nobody to connect to."""
+
+
 class RosterSwarm(Swarm):
     """A swarm that dials roster members only, one address after the other."""
 
@@ -71,6 +85,7 @@ class RosterSwarm(Swarm):
         self._dial_locks: dict[ID, trio.Lock] = {}
         self.admission = Admission(limits)
         self.failed_handlers = 0
+        self.auto_connector = NoAutoConnector(self, auto_connect_interval=3600.0)
 
     # --- fault 1 ------------------------------------------------------------------------------
 
