@@ -18,7 +18,6 @@ tear a frame, because only the writer task touches the socket.
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -250,7 +249,7 @@ class StrictYamux(IMuxedConn):
     def _reset_lingering(self) -> None:
         oldest = trio.current_time() - self.limits.linger
         for stream in list(self._streams.values()):
-            if (stream.write_closed_at or math.inf) < oldest:
+            if stream.write_closed_at < oldest:
                 stream.abort()
 
     # --- incoming frames ----------------------------------------------------------------------

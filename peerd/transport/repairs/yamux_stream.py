@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -40,7 +41,7 @@ class StrictStream(IMuxedStream):
         self.read_closed = False
         self.write_closed = False
         self.was_reset = False
-        self.write_closed_at: float | None = None
+        self.write_closed_at = math.inf  # trio's clock
         self._changed = trio.Event()
 
     # --- called by the connection -------------------------------------------------------------
