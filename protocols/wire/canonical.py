@@ -7,7 +7,8 @@ bytes. ``msgpack.unpackb`` reads what ``pack`` writes; ``unpack`` refuses whatev
 not have written (faults 55, 56, 57).
 
 A length prefix is compared with the bytes that are really there before anything is allocated, and
-nesting is bounded, so a hostile message costs no more memory than its own size.
+depth, items and containers are bounded: an empty list is one byte on the wire and 64 in memory, so
+without a bound a hostile frame would cost many times its own size.
 """
 
 from __future__ import annotations
@@ -19,6 +20,10 @@ from protocols.errors import WireError
 Value: TypeAlias = "bool | int | str | bytes | list[Value] | dict[str, Value] | None"
 
 MAX_DEPTH = 8
+MAX_ITEMS = 1 << 21
+"""Items of all lists and maps of one message together (a map's keys count)."""
+MAX_CONTAINERS = 1 << 16
+"""Lists and maps in one message."""
 MAX_INTEGER = (1 << 64) - 1
 MIN_INTEGER = -(1 << 63)
 
@@ -28,9 +33,9 @@ _SIGNED = ((0xD0, 1), (0xD1, 2), (0xD2, 4), (0xD3, 8))
 
 def pack(value: Value) -> bytes:
     """The one encoding of ``value``. Raises TypeError or ValueError for what has none."""
-    out: list[bytes] = []
-    _pack(value, out, 0)
-    return b"".join(out)
+    writer = _Writer()
+    writer.write(value, 0)
+    return b"".join(writer.out)
 
 
 def unpack(data: bytes) -> Value:
@@ -44,35 +49,53 @@ def unpack(data: bytes) -> Value:
     return value
 
 
-def _pack(value: Value, out: list[bytes], depth: int) -> None:
-    if depth > MAX_DEPTH:
-        raise ValueError(f"a message nests at most {MAX_DEPTH} deep")
-    if value is None:
-        out.append(b"\xc0")
-    elif value is True:
-        out.append(b"\xc3")
-    elif value is False:
-        out.append(b"\xc2")
-    elif isinstance(value, int):
-        out.append(_pack_integer(value))
-    elif isinstance(value, bytes):
-        out.append(_length(len(value), None, 0, ((0xC4, 1), (0xC5, 2), (0xC6, 4))))
-        out.append(value)
-    elif isinstance(value, str):
-        encoded = value.encode()
-        out.append(_length(len(encoded), 0xA0, 31, ((0xD9, 1), (0xDA, 2), (0xDB, 4))))
-        out.append(encoded)
-    elif isinstance(value, list | tuple):
-        out.append(_length(len(value), 0x90, 15, ((0xDC, 2), (0xDD, 4))))
-        for item in value:
-            _pack(item, out, depth + 1)
-    elif isinstance(value, dict):
-        out.append(_length(len(value), 0x80, 15, ((0xDE, 2), (0xDF, 4))))
-        for key in sorted(value, key=str.encode):
-            _pack(key, out, depth + 1)
-            _pack(value[key], out, depth + 1)
-    else:
-        raise TypeError(f"no wire form for {type(value).__name__}")
+class _Writer:
+    __slots__ = ("containers", "items", "out")
+
+    def __init__(self) -> None:
+        self.out: list[bytes] = []
+        self.items = 0
+        self.containers = 0
+
+    def write(self, value: Value, depth: int) -> None:
+        if depth > MAX_DEPTH:
+            raise ValueError(f"a message nests at most {MAX_DEPTH} deep")
+        if value is None:
+            self.out.append(b"\xc0")
+        elif value is True:
+            self.out.append(b"\xc3")
+        elif value is False:
+            self.out.append(b"\xc2")
+        elif isinstance(value, int):
+            self.out.append(_pack_integer(value))
+        elif isinstance(value, bytes):
+            self.out.append(_length(len(value), None, 0, ((0xC4, 1), (0xC5, 2), (0xC6, 4))))
+            self.out.append(value)
+        elif isinstance(value, str):
+            encoded = value.encode()
+            self.out.append(_length(len(encoded), 0xA0, 31, ((0xD9, 1), (0xDA, 2), (0xDB, 4))))
+            self.out.append(encoded)
+        elif isinstance(value, list | tuple):
+            self.count(len(value))
+            self.out.append(_length(len(value), 0x90, 15, ((0xDC, 2), (0xDD, 4))))
+            for item in value:
+                self.write(item, depth + 1)
+        elif isinstance(value, dict):
+            self.count(2 * len(value))
+            self.out.append(_length(len(value), 0x80, 15, ((0xDE, 2), (0xDF, 4))))
+            for key in sorted(value, key=str.encode):
+                self.write(key, depth + 1)
+                self.write(value[key], depth + 1)
+        else:
+            raise TypeError(f"no wire form for {type(value).__name__}")
+
+    def count(self, items: int) -> None:
+        self.items += items
+        self.containers += 1
+        if self.items > MAX_ITEMS or self.containers > MAX_CONTAINERS:
+            raise ValueError(
+                f"a message holds at most {MAX_ITEMS} items in {MAX_CONTAINERS} lists and maps"
+            )
 
 
 def _pack_integer(value: int) -> bytes:
@@ -103,11 +126,13 @@ def _length(
 
 
 class _Reader:
-    __slots__ = ("data", "position")
+    __slots__ = ("containers", "data", "items", "position")
 
     def __init__(self, data: bytes) -> None:
         self.data = data
         self.position = 0
+        self.items = 0
+        self.containers = 0
 
     def value(self, depth: int) -> Value:
         if depth > MAX_DEPTH:
@@ -203,3 +228,9 @@ class _Reader:
         """Every item has at least one byte: refuse a count that can't be there, before looping."""
         if count > len(self.data) - self.position:
             raise WireError(f"{count} items promised, {len(self.data) - self.position} bytes there")
+        self.items += count
+        self.containers += 1
+        if self.items > MAX_ITEMS or self.containers > MAX_CONTAINERS:
+            raise WireError(
+                f"more than {MAX_ITEMS} items in all, or {MAX_CONTAINERS} lists and maps"
+            )

@@ -95,7 +95,7 @@ class HaveFrame:
 
     round: int = wire(Integer(MAX_ROUND))
     attempt: int = wire(Integer(MAX_ATTEMPT))
-    hashes: tuple[bytes, ...] = wire(ListOf(HASH, MAX_POOL))
+    hashes: tuple[bytes, ...] = wire(ListOf(HASH, MAX_POOL, rising=True))
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,15 +51,22 @@ class Bytes:
 
 @dataclass(frozen=True, slots=True)
 class ListOf:
+    """At most ``most`` items. ``rising``: a set, in strictly rising order (tuples by their first
+    item), so that it has one encoding."""
+
     item: Shape
     most: int
+    rising: bool = False
 
     def check(self, value: Value, name: str) -> tuple[Any, ...]:
         if not isinstance(value, list):
             raise WireError(f"{name}: a list was expected")
         if len(value) > self.most:
             raise WireError(f"{name}: {len(value)} items where at most {self.most} fit")
-        return tuple(self.item.check(item, f"{name}[{i}]") for i, item in enumerate(value))
+        items = tuple(self.item.check(item, f"{name}[{i}]") for i, item in enumerate(value))
+        if self.rising:
+            strictly_rising((i[0] if isinstance(i, tuple) else i for i in items), name)
+        return items
 
 
 @dataclass(frozen=True, slots=True)

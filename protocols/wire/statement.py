@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, TypeAlias
 
 from protocols.errors import WireError
@@ -40,6 +40,8 @@ VERSION = 1
 MAX_ATTEMPT = 8191
 MAX_VIEW = 65535
 MAX_SUBJECT = MAX_PEERS * MAX_SEATS
+SMALL = 1024
+"""Bytes of a statement that is worth remembering decoded."""
 _DOMAIN = b"peerd/statement/1\0"
 
 
@@ -96,8 +98,8 @@ class Reveal:
 class Seen:
     """§5. Hashes of the statements and of the evidence that the signer held at the deadline."""
 
-    statements: tuple[bytes, ...] = wire(ListOf(HASH, 2 * MAX_PEERS))
-    evidence: tuple[bytes, ...] = wire(ListOf(HASH, MAX_PEERS))
+    statements: tuple[bytes, ...] = wire(ListOf(HASH, 2 * MAX_PEERS, rising=True))
+    evidence: tuple[bytes, ...] = wire(ListOf(HASH, MAX_PEERS, rising=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +131,7 @@ class Report:
     """§3. For every selected dealer (peer, word, header hash, or one-time key of an ASK)."""
 
     words: tuple[tuple[int, int, bytes], ...] = wire(
-        ListOf(Tuple((PEER, Integer(3, 1), HASH)), MAX_PEERS)
+        ListOf(Tuple((PEER, Integer(3, 1), HASH)), MAX_PEERS, rising=True)
     )
 
 
@@ -317,6 +319,16 @@ def encode_body(group: bytes, slot: Slot, payload: Payload) -> bytes:
 
 def decode_statement(data: bytes, group: bytes) -> Statement:
     """Statement of this group, every field in bounds. Raises WireError; checks no signature."""
+    return _decode_small(data, group) if len(data) <= SMALL else _decode(data, group)
+
+
+@lru_cache(maxsize=4096)
+def _decode_small(data: bytes, group: bytes) -> Statement:
+    """Votes and commitments come many times, in lists and certificates; they are immutable."""
+    return _decode(data, group)
+
+
+def _decode(data: bytes, group: bytes) -> Statement:
     value = unpack(data)
     if not isinstance(value, list) or len(value) != 2:
         raise WireError("a statement is a body and a signature")
