@@ -1,0 +1,251 @@
+"""Real hosts that know one bootstrap find each other, and do without it afterwards."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+from libp2p.peer.peerinfo import PeerInfo
+
+from peerd.discovery import AddressBook, Discovery
+from peerd.discovery.discovery import reachable
+from peerd.discovery.lookup import RecordValidator, record_key
+from peerd.discovery.records import BadRecord, sign_record
+from peerd.errors import ConfigError
+from peerd.identity import Identity
+from peerd.transport import Limits, Transport
+from peerd.transport.names import libp2p_id
+from protocols.wire.canonical import pack
+
+GROUP = hashlib.sha256(b"the group of the discovery tests").digest()
+LIMITS = Limits(backoff_first=0.02, backoff_last=0.2, passive_wait=0.1)
+PATIENCE = 30.0
+
+
+def identity(number: int) -> Identity:
+    return Identity(hashlib.sha256(b"discovery %d" % number).digest())
+
+
+@dataclass
+class Node:
+    transport: Transport
+    discovery: Discovery
+    book: AddressBook
+    scope: trio.CancelScope
+
+    @property
+    def public(self) -> bytes:
+        return self.transport.identity.public
+
+    @property
+    def bootstrap_address(self) -> str:
+        return f"{self.transport.listen_addresses()[0]}/p2p/{libp2p_id(self.public)}"
+
+
+async def run_node(
+    number: int,
+    roster: Sequence[bytes],
+    directory: Path,
+    bootstrap: Sequence[str],
+    task_status: trio.TaskStatus[Node] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    me = identity(number)
+    book = AddressBook(directory / f"addresses-{number}.json", roster, GROUP)
+    transport = Transport(me, GROUP, roster, "/ip4/127.0.0.1/tcp/0", book, LIMITS)
+    with trio.CancelScope() as scope:
+        async with trio.open_nursery() as nursery:
+            await nursery.start(transport.run)
+            discovery = Discovery(transport, me, book, bootstrap)
+            nursery.start_soon(discovery.run)
+            task_status.started(Node(transport, discovery, book, scope))
+
+
+@asynccontextmanager
+async def nodes(
+    count: int, directory: Path, *, members: int | None = None
+) -> AsyncIterator[tuple[list[Node], trio.Nursery, list[bytes]]]:
+    """Node 0 is the bootstrap of the others."""
+    roster = sorted(identity(number).public for number in range(members or count))
+    async with trio.open_nursery() as nursery:
+        started: list[Node] = [await nursery.start(run_node, 0, roster, directory, [])]
+        for number in range(1, count):
+            started.append(
+                await nursery.start(
+                    run_node, number, roster, directory, [started[0].bootstrap_address]
+                )
+            )
+        yield started, nursery, roster
+        nursery.cancel_scope.cancel()
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    with trio.fail_after(PATIENCE):
+        while not condition():
+            await trio.sleep(0.01)
+
+
+def meshed(group: Sequence[Node]) -> bool:
+    return all(len(node.transport.connected()) == len(group) - 1 for node in group)
+
+
+def informed(group: Sequence[Node]) -> bool:
+    return all(not node.book.unknown() for node in group)
+
+
+@pytest.mark.trio
+async def test_members_find_each_other_through_a_bootstrap_and_outlive_it(tmp_path: Path) -> None:
+    async with nodes(4, tmp_path) as (group, nursery, roster):
+        await eventually(lambda: meshed(group) and informed(group))
+        await eventually(lambda: all(not node.book.dirty for node in group))
+        await eventually(lambda: (tmp_path / "addresses-3.json").exists())
+        group[0].scope.cancel()  # the bootstrap dies
+        group[3].scope.cancel()  # a member restarts, without a bootstrap to ask
+        await eventually(lambda: len(group[1].transport.connected()) == 1)
+        again = await nursery.start(run_node, 3, roster, tmp_path, [])
+        survivors = [group[1], group[2], again]
+        await eventually(lambda: all(len(node.transport.connected()) == 2 for node in survivors))
+
+
+@pytest.mark.trio
+async def test_a_record_can_be_looked_up_in_the_dht(tmp_path: Path) -> None:
+    async with nodes(3, tmp_path) as (group, _, _roster):
+        await eventually(lambda: meshed(group) and informed(group))
+        seeker, wanted = group[1], group[2]
+        own = wanted.book.record(wanted.public)
+        assert own is not None
+        await wanted.discovery.dht.publish(wanted.public, own.raw)
+        found = await seeker.discovery.dht.lookup(wanted.public)
+        assert own.raw in found
+
+
+@pytest.mark.trio
+async def test_a_lookup_asks_the_others_not_our_own_cache(tmp_path: Path) -> None:
+    async with nodes(2, tmp_path, members=3) as (group, _, _roster):
+        await eventually(lambda: meshed(group))
+        absent = identity(2)
+        old = sign_record(absent, GROUP, ("/ip4/192.0.2.1/tcp/1",), 1, group[0].book._clock())
+        new = sign_record(absent, GROUP, ("/ip4/192.0.2.2/tcp/2",), 2, group[0].book._clock())
+        key = record_key(GROUP, absent.public).encode()
+        group[1].discovery.dht.value_store.put(key, old.raw)
+        group[0].discovery.dht.value_store.put(key, new.raw)
+        await eventually(lambda: group[1].discovery.dht.get_routing_table_size() > 0)
+        assert await group[1].discovery.dht.lookup(absent.public) == [new.raw]
+
+
+@pytest.mark.trio
+async def test_an_absent_member_s_address_is_found_without_meeting_it(tmp_path: Path) -> None:
+    async with nodes(3, tmp_path, members=4) as (group, _, _roster):
+        await eventually(lambda: meshed(group))
+        absent = identity(3)
+        record = sign_record(absent, GROUP, ("/ip4/127.0.0.1/tcp/9",), 1, group[0].book._clock())
+        group[0].book.add(record.raw)
+        await eventually(
+            lambda: all(node.book.addresses(absent.public) == record.addresses for node in group)
+        )
+
+
+@pytest.mark.trio
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"\xff" * 1000,
+        pack({}),
+        pack([1, None, "x"]),
+        pack([bytes(100)] * 3),
+        pack([bytes(5000)]),
+    ],
+)
+async def test_a_member_s_nonsense_is_dropped(tmp_path: Path, answer: bytes) -> None:
+    async with nodes(2, tmp_path) as (group, _, _roster):
+        await eventually(lambda: meshed(group) and informed(group))
+
+        async def nonsense(peer: bytes, payload: bytes) -> bytes:
+            return answer
+
+        group[0].transport.serve("addresses", nonsense)
+        before = [record.raw for record in group[1].book.fresh_records()]
+        await group[1].discovery._exchange(group[0].public)
+        assert [record.raw for record in group[1].book.fresh_records()] == before
+        assert meshed(group)
+
+
+@pytest.mark.trio
+async def test_the_dht_stores_nothing_but_the_members_records(tmp_path: Path) -> None:
+    async with nodes(2, tmp_path) as (group, _, roster):
+        await eventually(lambda: meshed(group) and informed(group))
+        attacker, target = (node.discovery.dht for node in group)
+        peer = libp2p_id(group[1].public)
+        now = group[0].book._clock()
+        forged = sign_record(identity(0), GROUP, ("/ip4/192.0.2.1/tcp/1",), 9, now).raw
+        size = target.get_value_store_size()
+        for key, value in (
+            (b"/peerd/anything", b"x"),
+            (b"plain", b"x"),
+            (b"/pk/x", bytes(10_000)),
+            (record_key(GROUP, identity(1).public).encode(), forged),  # under another's key
+        ):
+            assert not await attacker.value_store._store_at_peer(peer, key, value)
+        assert target.get_value_store_size() == size
+        info = PeerInfo(peer, [])
+        target.provider_store.add_provider(b"key", info)
+        assert not target.provider_store.providers
+        assert {identity(0).public, identity(1).public} == set(roster)
+
+
+def test_the_validator_prefers_the_newer_record() -> None:
+    validator = RecordValidator(GROUP, [identity(0).public])
+    key = record_key(GROUP, identity(0).public)
+    values = [sign_record(identity(0), GROUP, (), sequence, 1e9).raw for sequence in (2, 3, 3, 1)]
+    assert validator.select(key, values) == 1
+    validator.validate(key, values[0])
+    with pytest.raises(BadRecord):
+        validator.validate(record_key(GROUP, identity(1).public), values[0])
+    with pytest.raises(BadRecord):
+        validator.validate(key, values[0][:-1])
+    assert len(key) == 50  # a longer one is refused by FIND_NODE
+
+
+@pytest.mark.parametrize(
+    ("bootstrap", "reason"),
+    [
+        ("nonsense", "can't be read"),
+        ("/ip4/127.0.0.1/tcp/4001", "can't be read"),
+        (f"/ip4/127.0.0.1/tcp/4001/p2p/{identity(9).peer_id}", "roster"),
+    ],
+)
+@pytest.mark.trio
+async def test_a_bootstrap_that_can_t_be_used_is_refused(
+    tmp_path: Path, bootstrap: str, reason: str
+) -> None:
+    roster = [identity(0).public, identity(1).public]
+    book = AddressBook(tmp_path / "book.json", roster, GROUP)
+    transport = Transport(identity(0), GROUP, roster, "/ip4/127.0.0.1/tcp/0", book)
+    with pytest.raises(ConfigError, match=reason):
+        Discovery(transport, identity(0), book, [bootstrap])
+
+
+@pytest.mark.trio
+async def test_a_bootstrap_list_may_name_ourselves(tmp_path: Path) -> None:
+    roster = [identity(0).public, identity(1).public]
+    book = AddressBook(tmp_path / "book.json", roster, GROUP)
+    transport = Transport(identity(0), GROUP, roster, "/ip4/127.0.0.1/tcp/0", book)
+    addresses = [f"/ip4/127.0.0.1/tcp/4001/p2p/{identity(n).peer_id}" for n in (0, 1)]
+    Discovery(transport, identity(0), book, addresses)
+    assert book.addresses(identity(1).public) == ("/ip4/127.0.0.1/tcp/4001",)
+    assert book.addresses(identity(0).public) == ()
+
+
+def test_a_wildcard_is_published_as_a_real_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    def route(family: str) -> str | None:
+        return {"ip4": "192.0.2.5", "ip6": None}[family]
+
+    monkeypatch.setattr("peerd.discovery.discovery.default_route_address", route)
+    listening: list[Any] = ["/ip4/0.0.0.0/tcp/1", "/ip6/::/tcp/1", "/ip4/127.0.0.1/tcp/2"]
+    assert reachable(listening) == ("/ip4/192.0.2.5/tcp/1", "/ip4/127.0.0.1/tcp/2")
