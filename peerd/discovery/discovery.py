@@ -148,7 +148,10 @@ class Discovery:
                     self._add(raw)
         except (TransportError, WireError) as error:
             log.debug("no exchange of addresses", peer=short(peer), reason=str(error))
-        await self.dht.add_member(peer, self._book.addresses(peer))
+        try:
+            await self.dht.add_member(peer, self._book.addresses(peer))
+        except Exception as error:  # libp2p's DHT fails in many ways
+            log.warning("a member is not in the routing table", error=str(error))
 
     async def _answer(self, peer: bytes, payload: bytes) -> bytes:
         if payload:
@@ -173,6 +176,8 @@ class Discovery:
                     log.warning("the record was not published", error=str(error))
             await trio.sleep(_PUBLISH_AGAIN)
             self._sign_own_record()
+            for peer in self._transport.connected():
+                await self._exchange(peer)
 
     async def _search(self) -> None:
         """Looks for members whose addresses are not known, less and less often."""

@@ -1,7 +1,7 @@
 """Every repair of libp2p 0.8.1, each with the fault it mends and the test that shows it.
 
-No function of the library is patched in place: each repair is a subclass or a part handed to the
-constructor that takes it. They are written against one release, so another one is refused.
+Each repair is a subclass, or a part handed to the constructor that takes it; one function is
+replaced in place (``negotiation``). They are written against one release, so another is refused.
 
 ====  ======================================================  ===================================
  no.  fault                                                   repaired in
@@ -19,8 +19,10 @@ constructor that takes it. They are written against one release, so another one 
  10   the resource manager silently becomes None              none is used; ``limits.Limits``
 ====  ======================================================  ===================================
 
-Found on the way, and repaired here too: SO_REUSEPORT on the listening socket (``sockets``), an
-unbounded peer store and provider store fed by DHT answers (``gate``, ``peerd.discovery.lookup``).
+Found on the way, and repaired here too: a negotiation message of any length, before the handshake
+(``negotiation``); SO_REUSEPORT on the listening socket (``sockets``); an auto-connector that dials
+with a low watermark of 0 (``swarm``); a peer store and a provider store that DHT answers fill
+without a bound (``gate``, ``peerd.discovery.lookup``).
 """
 
 from __future__ import annotations

@@ -32,6 +32,7 @@ from protocols.secret import Secret
 
 from . import assert_library_version
 from .gate import GatedNoise, RosterPeerStore, StrictMuxers
+from .negotiation import bound_negotiation
 from .sockets import StrictTCP
 from .swarm import RosterSwarm, connection_config
 from .yamux import StrictYamux
@@ -97,6 +98,7 @@ class PeerHost(BasicHost):
 def build_host(seed: Secret, admits: Callable[[ID], bool], roster: int, limits: Limits) -> PeerHost:
     """A host for the Ed25519 identity ``seed``; it runs when ``host.run([...])`` is entered."""
     assert_library_version()
+    bound_negotiation()
     # It logs every failed dial as an error, with a traceback and the stranger's own words.
     logging.getLogger("libp2p").setLevel(logging.CRITICAL)
     key_pair = create_new_key_pair(seed.reveal())

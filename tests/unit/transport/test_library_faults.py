@@ -12,19 +12,23 @@ from typing import Any
 import pytest
 import trio
 import trio.testing
+import varint
 from libp2p.abc import INetStream
+from libp2p.exceptions import ParseError
 from libp2p.io.exceptions import IncompleteReadError
 from libp2p.io.utils import read_exactly
 from libp2p.network.stream.exceptions import StreamReset
 from libp2p.network.swarm import Swarm
 from libp2p.stream_muxer.yamux import yamux as upstream_yamux
 from libp2p.transport.tcp import tcp as upstream_tcp
+from libp2p.utils.varint import read_delim
 from network_world import eventually, identity, network, take, victim
 
 from peerd.transport.errors import UnsupportedLibrary
 from peerd.transport.names import libp2p_id, public_key, short
 from peerd.transport.repairs import LIBRARY_VERSION, assert_library_version
 from peerd.transport.repairs.gate import RosterPeerStore
+from peerd.transport.repairs.negotiation import read_delim_bounded
 from peerd.transport.repairs.sockets import ExactStream
 from peerd.transport.repairs.yamux import StrictYamux
 from peerd.transport.repairs.yamux_wire import NOISE_PLAINTEXT
@@ -153,7 +157,7 @@ async def test_fault_6_upstream_gives_up_after_101_partial_reads() -> None:
 @pytest.mark.trio
 async def test_fault_6_exact_stream_has_all_the_bytes_in_one_read() -> None:
     near, far = await _tcp_pair()
-    async with near, far, trio.open_nursery() as nursery:
+    async with near, far:
         stream = ExactStream(far)
 
         async def drip() -> None:
@@ -161,8 +165,9 @@ async def test_fault_6_exact_stream_has_all_the_bytes_in_one_read() -> None:
                 await near.send_all(b"x")
                 await trio.lowlevel.checkpoint()
 
-        nursery.start_soon(drip)
-        assert await read_exactly(stream, 500) == b"x" * 500
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(drip)
+            assert await read_exactly(stream, 500) == b"x" * 500
         await near.send_all(b"rest")
         await near.send_eof()
         assert await stream.read(100) == b"rest"  # fewer only at the end
@@ -203,6 +208,49 @@ def test_fault_8_upstream_accepts_without_a_bound() -> None:
     source = inspect.getsource(upstream_tcp.TCPListener.listen)
     assert "serve_listeners" in source
     assert "Limiter" not in source
+
+
+class Counting:
+    """Says that a gigabyte follows, and notes how much of it is asked for."""
+
+    def __init__(self) -> None:
+        self._prefix = iter(varint.encode(1 << 30))
+        self.asked = 0
+
+    async def read(self, n: int | None = None) -> bytes:
+        self.asked = max(self.asked, n or 0)
+        byte = next(self._prefix, None)
+        return b"" if byte is None else bytes((byte,))
+
+
+@pytest.mark.trio
+async def test_upstream_believes_the_length_of_a_negotiation_message() -> None:
+    upstream = Counting()
+    with pytest.raises(IncompleteReadError):
+        await read_delim(upstream)  # type: ignore[arg-type]
+    assert upstream.asked == 1 << 30
+    bounded = Counting()
+    with pytest.raises(ParseError, match="too large"):
+        await read_delim_bounded(bounded)  # type: ignore[arg-type]
+    assert bounded.asked == 1
+
+
+@pytest.mark.trio
+async def test_a_stranger_s_giant_first_message_ends_the_connection() -> None:
+    async with victim(others=[identity(1)]) as target:
+        _, _, host, _, port = target.listen_addresses()[0].split("/")
+        sent = 0
+        async with await trio.open_tcp_stream(host, int(port)) as stream:
+            try:
+                await stream.send_all(b"\x13/multistream/1.0.0\n" + varint.encode(1 << 30))
+                with trio.fail_after(10):
+                    while sent < 200_000_000:
+                        await stream.send_all(bytes(1_000_000))
+                        sent += 1_000_000
+            except trio.BrokenResourceError:
+                pass
+        assert sent < 50_000_000  # what the kernel's buffers take
+        await eventually(lambda: target.host.swarm.admission.pending == 0)
 
 
 @pytest.mark.trio
