@@ -22,7 +22,7 @@ from peerd.learning import Trainer
 from peerd.learning.settings import Partition, Training
 from peerd.logging import configure
 from peerd.runner.driver import Driver
-from peerd.runner.resume import attempt_secret, position_of, setting_of
+from peerd.runner.resume import journaled_secret, position_of, setting_of
 from peerd.status.board import StatusBoard
 from peerd.status.routes import Views
 from peerd.status.server import serve_status
@@ -138,7 +138,7 @@ class _Daemon:
             self.me,
             self.identity.secret,
             position,
-            partial(attempt_secret, self.store),
+            partial(journaled_secret, self.store),
             self.store.journal(position.round),
             rounds=self.config.rounds,
             parts=LIES.get(attack, Parts) if attack else Parts,

@@ -81,8 +81,7 @@ class Driver:
         self._meter = Meter(self._traffic)
         self._turn = trio.Lock()
         self._nursery: trio.Nursery | None = None
-        self._catching_up = False
-        self._training: trio.CancelScope | None = None
+        self._catching_up: set[int] = set()
         self.peers_changed = trio.Event()
 
     async def run(self, *, task_status: Any = trio.TASK_STATUS_IGNORED) -> None:
@@ -232,17 +231,17 @@ class Driver:
             await trio.sleep(FETCH_PAUSE)
 
     async def _catch_up(self, effect: CatchUp) -> None:
-        """From any peer, by certificates (§6); one at a time."""
-        if self._catching_up:
+        """From any peer, by certificates (§6); one run at a time with each."""
+        if effect.peer in self._catching_up:
             return
-        self._catching_up = True
+        self._catching_up.add(effect.peer)
         try:
             await trio.sleep(FETCH_PAUSE)  # most of the time the certificate is on its way
             first = self._session.position.round
             if first <= effect.round:
                 await self._take_chain(self._setting.roster[effect.peer], first, effect.round)
         finally:
-            self._catching_up = False
+            self._catching_up.discard(effect.peer)
 
     async def _take_chain(self, peer: bytes, first: int, last: int) -> None:
         chain = await self._library.chain(peer, first, last)

@@ -91,9 +91,8 @@ def _decoded(record: bytes, round_: int) -> Certificate:
         raise CorruptError(f"the certificate of round {round_} is damaged: {error}") from None
 
 
-def attempt_secret(store: Store, round_: int, attempt: int) -> Secret:
+def journaled_secret(store: Store, round_: int, key: str) -> Secret:
     """32 fresh bytes, durable before they are used; the same again after a restart."""
-    key = f"secret/{attempt}"
     known = store.journal(round_).get(key)
     if known is None:
         known = os.urandom(32)

@@ -132,7 +132,7 @@ class World:
             node.index,
             node.secret,
             Position(position.round, position.model, position.previous, position.ledger),
-            lambda round_, attempt: self._secret(node, round_, attempt),
+            lambda round_, key: self._secret(node, key),
             dict(node.journal),
             rounds=self.rounds,
             parts=node.parts,
@@ -157,8 +157,7 @@ class World:
     def _present(self) -> frozenset[int]:
         return frozenset(n.index for n in self.nodes if n.up)
 
-    def _secret(self, node: Node, round_: int, attempt: int) -> Secret:
-        key = f"secret/{attempt}"
+    def _secret(self, node: Node, key: str) -> Secret:
         if key not in node.journal:
             node.journal[key] = self._entropy.read(32)
         return Secret(node.journal[key])

@@ -64,6 +64,7 @@ class Start:
     base_hash: bytes
     previous: bytes
     secret: Secret
+    dealing_secret: Secret
 
 
 class Parts:
@@ -156,9 +157,12 @@ class Attempt:
                 self._with_agreement(topic, lambda agreement: agreement.on_patience(view))
             case ("commit" | "grace" | "reveal" as deadline,):
                 self.election.on_deadline(deadline)
-            case ("deal" | "check" | "relay" | "echo" as deadline,):
+            case ("deal" | "check" | "compare" as deadline,):
                 if self.member is not None:
                     self.member.on_deadline(deadline)
+            case ("relay" | "echo" as deadline, int(number)):
+                if self.member is not None:
+                    self.member.on_deadline(deadline, number)
             case ("open",):
                 if self.opener is not None:
                     self.opener.on_deadline()
@@ -228,9 +232,7 @@ class Attempt:
             self.opener.on_result(statement)
         elif kind is Kind.ABSTENTION:
             self._on_abstention(statement)
-        elif self.member is not None and self.dealer is not None:
-            if kind is Kind.REPORT:
-                self.dealer.on_report(statement)
+        elif self.member is not None:
             self.member.on_statement(statement)
 
     def _with_agreement(self, topic: int, act: Callable[[Agreement], None]) -> None:
@@ -284,9 +286,10 @@ class Attempt:
             self._judge,
             decided=self._on_cohort,
             accuse=self._accuse,
+            heard=lambda report: dealer.on_report(report),
         )
-        self.dealer = parts.dealer(
-            desk, certificate, panel, start.base_hash, start.secret, local=self._local
+        dealer = self.dealer = parts.dealer(
+            desk, certificate, panel, start.base_hash, start.dealing_secret, local=self._local
         )
         self.member.start()
         if self._values is not None:
@@ -312,16 +315,37 @@ class Attempt:
             self._ended("cohort")
             return
         self._state.move(StageEvent.COHORT_DECIDED)
+        self._forget_dealing()
         self.opener.on_decision(decision, cohort)
         if self.opener.send_sum(self.member.dealings):
             for held in self.member.dealings.values():
                 held.share = None
                 held.package = b""
 
+    def _forget_dealing(self) -> None:
+        """Nothing is dealt any more: what could open this peer's update is erased (§6)."""
+        assert self.dealer is not None
+        self.dealer.forget()
+        self._values = None
+        desk = self.desk
+        desk.erase("update", dealing_key(desk.attempt))
+
     def _on_outcome(self, outcome: Outcome) -> None:
         if not self.over:
             self._state.move(StageEvent.CERTIFIED)
             self._certified(outcome)
+
+    def closing_frames(self) -> list[Frame]:
+        """What proves to a peer that is still in this attempt that it is over."""
+        frames: list[Frame] = []
+        agreements = [self.election.agreement(Topic.REVEALS)]
+        agreements += [self.member.agreement] if self.member is not None else []
+        for agreement in agreements:
+            if agreement.decision is not None:
+                decision = agreement.decision
+                frames.append(DecisionFrame(decision.outcome, decision.votes))
+        frames += [StatementFrame(known.wire) for known in self._abstentions.values()]
+        return frames
 
     # -- abstention: no second vote from me in this attempt, ever (§6) --------------------------
 
@@ -380,6 +404,11 @@ class Attempt:
         if stage is Stage.AGGREGATING and self.member is not None:
             return self.member.stage.value
         return str(stage.value)
+
+
+def dealing_key(attempt: int) -> str:
+    """The journal's key for the secret that an attempt's masks come from."""
+    return f"deal/{attempt}"
 
 
 def slot_of(frame: Frame, group: bytes) -> Slot:

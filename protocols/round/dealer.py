@@ -40,10 +40,11 @@ class Dealer:
         self._dealing: Dealing | None = None
         self.header: Statement | None = None
         self._asks: list[Statement] = []
+        self._done = False
 
     def on_update(self, values: npt.NDArray[np.unsignedinteger]) -> None:
         """Deal the encoded update, |v| field elements. The same update gives the same bytes."""
-        if self._dealing is not None or self.desk.me not in self.panel.selected:
+        if self._done or self._dealing is not None or self.desk.me not in self.panel.selected:
             return
         self._dealing = self.split(values)
         payload = Header(self._base_model, self._dealing.root, self._dealing.proof)
@@ -54,6 +55,11 @@ class Dealer:
             self.deliver(seat, peer)
         for report in self._asks:
             self.on_report(report)
+
+    def forget(self) -> None:
+        """The cohort is decided: the dealing and its masks are of no more use but to a thief."""
+        self._dealing = None
+        self._done = True
 
     def split(self, values: npt.NDArray[np.unsignedinteger]) -> Dealing:
         setting = self.desk.setting
@@ -89,6 +95,8 @@ class Dealer:
             key for about, word, key in report.payload.words if (about, word) == (me, Check.ASK)
         ]
         if not keys or report.signer not in self.panel.seats:
+            return
+        if self._done:
             return
         if self._dealing is None or self.header is None:
             self._asks.append(report)

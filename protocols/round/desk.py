@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, MutableMapping
 from enum import Enum
 
 from protocols.errors import ProtocolError, WireError
-from protocols.round.effects import Dropped, Effect, Persist, Send, Timer
+from protocols.round.effects import Dropped, Effect, Erase, Persist, Send, Timer
 from protocols.round.setting import Setting
 from protocols.secret import Secret
 from protocols.wire.frames import Frame, encode_frame
@@ -108,6 +108,12 @@ class Desk:
         if self._journal.get(key) != value:
             self._journal[key] = value
             self._effects.append(Persist(self.round, key, value))
+
+    def erase(self, *keys: str) -> None:
+        """Forget these keys of the journal for good."""
+        held = tuple(key for key in keys if self._journal.pop(key, None) is not None)
+        if held:
+            self._effects.append(Erase(self.round, held))
 
     def remembered(self, key: str) -> bytes | None:
         return self._journal.get(key)

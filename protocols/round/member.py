@@ -71,6 +71,7 @@ class Member:
         *,
         decided: Callable[[Decision], None],
         accuse: Callable[[Evidence], None],
+        heard: Callable[[Statement], None],
     ) -> None:
         self.desk = desk
         self.panel = panel
@@ -83,11 +84,15 @@ class Member:
         self._secret = secret
         self._judge = judge
         self._accuse = accuse
+        self._heard = heard
         self._guilty: dict[bytes, int] = {}
         self._deliveries: dict[tuple[int, int], Statement] = {}
         self._disclosures: dict[bytes, Statement] = {}
         self._held_at_deadline: frozenset[bytes] = frozenset()
         self._theirs: dict[int, frozenset[bytes]] = {}
+        self._announced: frozenset[bytes] | None = None
+        self._tried: set[tuple[int, int]] = set()
+        self._relay_stages = 0
         self._keyed = tuple(p for p in panel.seats if p in certificate.election.keys)
         self.agreement = Agreement(
             desk,
@@ -253,18 +258,24 @@ class Member:
             return
         self.pool[statement.hash] = statement
         if statement.kind is Kind.REPORT:
+            self._heard(statement)
+            self._tell_dealers(statement)
             self._retry_deliveries()
             self._judge_disclosures()
-        if self.stage is Seat.ECHOING:
-            self._have()
+        self._announce_changes()
+
+    def _tell_dealers(self, report: Statement) -> None:
+        """A dealer without a seat must learn who asks for its dealing; no seat compares with it."""
+        asked = (about for about, word, _ in report.payload.words if word == Check.ASK)
+        unseated = set(asked) & set(self.panel.selected) - set(self.panel.seats)
+        self.desk.send(unseated, StatementFrame(report.wire), again=False)
 
     def take_conflict(self, first: Statement, second: Statement) -> None:
         """Two statements in one slot: evidence against their signer, in the pool as such."""
         if first.kind in POOL_KINDS and self._belongs(first):
             self.pool[first.hash] = first
             self.pool[second.hash] = second
-            if self.stage is Seat.ECHOING:
-                self._have()
+            self._announce_changes()
 
     def _belongs(self, statement: Statement) -> bool:
         panel = self.panel
@@ -355,15 +366,19 @@ class Member:
 
     # -- stages --------------------------------------------------------------------------------
 
-    def on_deadline(self, name: str) -> None:
+    def on_deadline(self, name: str, number: int = 0) -> None:
+        """``number`` tells the relay stages apart: there may be several."""
         if name == "deal" and self.stage is Seat.DEALING:
             self.report()
         elif name == "check" and self.stage is Seat.REPORTING:
-            self._relay_stage()
-        elif name == "relay" and self.stage is Seat.RELAYING:
-            self._echo_stage()
-        elif name == "echo" and self.stage is Seat.ECHOING:
-            self._agree()
+            self._compare_stage()
+        elif name == "compare" and self.stage is Seat.COMPARING:
+            self._relay_stage(SeatEvent.REPORTS_COMPARED)
+        elif number == self._relay_stages:
+            if name == "relay" and self.stage is Seat.RELAYING:
+                self._echo_stage()
+            elif name == "echo" and self.stage is Seat.ECHOING:
+                self._agree()
         self._advance()
 
     def _advance(self) -> None:
@@ -373,30 +388,53 @@ class Member:
         if self.stage is Seat.DEALING and set(self.panel.selected) <= set(self.dealings):
             self.report()
         if self.stage is Seat.REPORTING and self._all_reported():
-            self._relay_stage()
-        if self.stage is Seat.RELAYING and not open_errands(self.panel, self.findings()):
+            self._compare_stage()
+        if self.stage is Seat.COMPARING and self._all_agree_on_evidence():
+            self._relay_stage(SeatEvent.REPORTS_COMPARED)
+        if self.stage is Seat.ECHOING and set(self._errands()) - self._tried:
+            self._relay_stage(SeatEvent.ASKED_LATE)
+        if self.stage is Seat.RELAYING and not self._errands():
             self._echo_stage()
         if self.stage is Seat.ECHOING and self._all_agree_on_evidence():
             self._agree()
+
+    def _errands(self) -> list[tuple[int, int]]:
+        return open_errands(self.panel, self.findings())
 
     def _all_reported(self) -> bool:
         reported = {s.signer for s in self.pool.values() if s.kind is Kind.REPORT}
         return set(self._keyed) <= reported
 
-    def _relay_stage(self) -> None:
+    def _compare_stage(self) -> None:
+        """A report that only some members got would leave its asks unanswered, and its dealers
+        absent: one liar could shut out every dealer. So reports are compared first.
+        """
         self._state.move(SeatEvent.REPORTED)
-        self.desk.timer("relay", delay=self.desk.setting.deadlines.relay)
+        self.desk.timer("compare", delay=self.desk.setting.deadlines.check)
+        self._announce_changes()
+
+    def _relay_stage(self, event: SeatEvent) -> None:
+        """Once more for each report that comes to light late: no more often than there are seats,
+        since everybody has one report.
+        """
+        self._state.move(event)
+        self._relay_stages += 1
+        self._tried.update(self._errands())
+        self.desk.timer("relay", self._relay_stages, delay=self.desk.setting.deadlines.relay)
 
     def _echo_stage(self) -> None:
         self._state.move(SeatEvent.RELAYED)
-        self.desk.timer("echo", delay=self.desk.setting.deadlines.check)
-        self._have()
+        self.desk.timer("echo", self._relay_stages, delay=self.desk.setting.deadlines.check)
+        self._announce_changes()
 
-    def _have(self) -> None:
-        if self.seated:
-            desk = self.desk
-            frame = HaveFrame(desk.round, desk.attempt, tuple(sorted(self.pool)))
-            desk.send(self._keyed, frame, again=False)
+    def _announce_changes(self) -> None:
+        """While evidence is compared, tell the others what this member holds, once for each set."""
+        mine = frozenset(self.pool)
+        if self.stage not in (Seat.COMPARING, Seat.ECHOING) or mine == self._announced:
+            return
+        self._announced = mine
+        frame = HaveFrame(self.desk.round, self.desk.attempt, tuple(sorted(mine)))
+        self.desk.send(self._keyed, frame, again=False)
 
     def on_have(self, sender: int, frame: HaveFrame) -> None:
         """Send what the sender lacks; know when its evidence and mine are the same."""
@@ -454,7 +492,17 @@ class Member:
         if any(key not in self.pool for key in offered):
             return False  # something that is not evidence, or proves nothing
         guilty = [self._guilty[key] for key in offered if key in self._guilty]
-        return decide(self.panel, gather(self.panel, statements, guilty)).encode() == outcome
+        findings = gather(self.panel, statements, guilty)
+        if self._hasty(findings):
+            return False
+        return decide(self.panel, findings).encode() == outcome
+
+    def _hasty(self, findings: Findings) -> bool:
+        """An ask that this member had not heard of had no time to be answered: not yet."""
+        return any(
+            findings.reports[asker].hash not in self._held_at_deadline
+            for _, asker in open_errands(self.panel, findings)
+        )
 
     def _on_decision(self, decision: Decision) -> None:
         self._state.move(SeatEvent.COHORT_DECIDED)

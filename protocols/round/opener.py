@@ -100,6 +100,7 @@ class Opener:
         for seat_peer, (statement, data) in list(self._sums.items()):
             self._take_words(seat_peer, statement, data)
         self._try_open()
+        self._try_certify()
 
     def send_sum(self, dealings: Mapping[int, Held]) -> bool:
         """S_j, if every dealing in D passed this member's own check; else silence (§6)."""

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from protocols.aggregation import model_hash
 from protocols.errors import ProtocolError, WireError
-from protocols.round.attempt import Attempt, Parts, Start, slot_of
+from protocols.round.attempt import Attempt, Parts, Start, dealing_key, slot_of
 from protocols.round.certificate import (
     CertifiedRound,
     ElectionCertificate,
@@ -33,6 +33,7 @@ from protocols.round.effects import (
     FetchPolynomials,
     Persist,
     Send,
+    Stopped,
     Timer,
     Train,
 )
@@ -44,7 +45,6 @@ from protocols.round.transcript import Transcript
 from protocols.secret import Secret
 from protocols.wire.frames import (
     CertificateFrame,
-    DecisionFrame,
     EvidenceFrame,
     Frame,
     HelloFrame,
@@ -54,6 +54,10 @@ from protocols.wire.frames import (
 
 MAX_AHEAD_FRAMES = 512
 """Frames of one sender that wait for this peer to reach their round or attempt."""
+MAX_HELLOS = 16
+"""How often one peer is sent this round's frames again: each time costs what the round did."""
+MAX_WORTHLESS = 16
+"""Pieces of evidence of one sender, in a round, that prove nothing: after that none is judged."""
 MAX_EVIDENCE_HELD = 64
 """Pieces of evidence that wait for the next commitment set."""
 
@@ -76,8 +80,8 @@ def first_position(setting: Setting, model: npt.NDArray[np.float32]) -> Position
 
 
 class Session:
-    """``secrets(round, attempt)`` gives 32 fresh bytes, durable before they are used; the same
-    again after a restart. ``journal`` is the current round's, as an earlier life left it. After
+    """``secrets(round, key)`` gives 32 fresh bytes, journaled under that key before they are used;
+    the same again after a restart. ``journal`` is the current round's, as an earlier life left it. After
     ``rounds`` rounds no further one begins; the session goes on helping those that are behind.
     """
 
@@ -87,7 +91,7 @@ class Session:
         me: int,
         identity: Secret,
         position: Position,
-        secrets: Callable[[int, int], Secret],
+        secrets: Callable[[int, str], Secret],
         journal: MutableMapping[str, bytes] | None = None,
         *,
         rounds: int | None = None,
@@ -117,6 +121,9 @@ class Session:
         self._certificates: dict[int, bytes] = {}
         self._pending: Outcome | None = None
         self._suspected = -1
+        self._hellos: dict[int, int] = {}
+        self._worthless: dict[int, int] = {}
+        self._closed: list[Frame] = []
 
     # -- events; each returns the effects, in order ---------------------------------------------
 
@@ -124,6 +131,7 @@ class Session:
         """Begin the current round, with whoever is connected."""
         self._present = frozenset(present)
         self._begin_round()
+        self._greet()
         return self._drain()
 
     def on_present(self, present: Iterable[int]) -> list[Effect]:
@@ -192,7 +200,9 @@ class Session:
         for certified in chain:
             self._remember(certified.round, certified.certificate.encode())
             self._step_to(certified, model)
-        return self._drain()
+        effects = self._drain()
+        self._greet()
+        return effects + self._drain()
 
     def _check_chain(self, chain: Sequence[CertifiedRound], model: npt.NDArray[np.float32]) -> None:
         round_, previous = self.position.round, self.position.previous
@@ -210,6 +220,9 @@ class Session:
             return
         self._silent = ()
         self._void = []
+        self._closed = []
+        self._hellos = {}
+        self._worthless = {}
         self._values = self._remembered_update()
         self._pending = None
         self._effects.append(Train(self.position.round, self.position.model))
@@ -240,7 +253,8 @@ class Session:
             position.model,
             model_hash(position.model),
             position.previous,
-            self._secrets(position.round, number),
+            self._secrets(position.round, f"secret/{number}"),
+            self._secrets(position.round, dealing_key(number)),
         )
         self.attempt = Attempt(
             self.setting,
@@ -258,9 +272,6 @@ class Session:
             parts=self._parts,
         )
         self.attempt.start(self._present, [data for data, _ in self._evidence.values()])
-        for peer in sorted(self._present - {self.me}):
-            if number == 0:
-                self._hello(peer)
         if self._values is not None:
             self.attempt.on_update(self._values)
         self._replay_ahead()
@@ -278,8 +289,12 @@ class Session:
         assert self.attempt is not None
         number = self.attempt.desk.attempt
         self._effects.append(Aborted(self.position.round, number, reason))
+        self._closed += self.attempt.closing_frames()
         self.attempt.desk.erase_round_secret()
-        self._retry_later = number + 1
+        if number + 1 < self.setting.max_attempts or self.setting.roster_sits:
+            self._retry_later = number + 1
+        else:  # the plan's bound on a bad committee pays for no further draw (§1, §2)
+            self._effects.append(Stopped(self.position.round, "attempts"))
 
     _retry_later: int | None = None
 
@@ -370,7 +385,7 @@ class Session:
 
     def _on_frame(self, sender: int, frame: Frame, data: bytes) -> None:
         if isinstance(frame, EvidenceFrame):
-            self._take_evidence(frame.evidence)
+            self._on_evidence(sender, frame.evidence)
         elif isinstance(frame, CertificateFrame):
             self._on_certificate(sender, frame.certificate)
         elif isinstance(frame, HelloFrame):
@@ -404,8 +419,12 @@ class Session:
 
     def _ask_for_help(self, round_: int) -> None:
         if round_ == self.position.round:
-            for peer in sorted(self._present - {self.me}):
-                self._hello(peer)
+            self._greet()
+
+    def _greet(self) -> None:
+        """Tell everyone where this peer stands: whoever is further sends what it lacks."""
+        for peer in sorted(self._present - {self.me}):
+            self._hello(peer)
 
     def _on_old_frame(self, sender: int, frame: Frame, place: tuple[int, int]) -> None:
         previous = self.previous_attempt
@@ -433,14 +452,11 @@ class Session:
             self._help(sender, frame.round, again=True)
         elif frame.round > self.position.round:
             self._effects.append(CatchUp(frame.round - 1, sender))
-        elif self.attempt is not None:
-            for certificate in self._void:
-                self._resend_void(sender, certificate)
+        elif self.attempt is not None and self._hellos.get(sender, 0) < MAX_HELLOS:
+            self._hellos[sender] = self._hellos.get(sender, 0) + 1
+            for closing in self._closed:
+                self._effects.append(Send((sender,), encode_frame(closing)))
             self.attempt.desk.resend(sender)
-
-    def _resend_void(self, peer: int, certificate: ElectionCertificate) -> None:
-        frame = DecisionFrame(certificate.outcome, certificate.votes)
-        self._effects.append(Send((peer,), encode_frame(frame)))
 
     def _help(self, peer: int, round_: int, *, again: bool = False) -> None:
         """A peer that is behind gets the certificate of the round in which it stands, once."""
@@ -467,6 +483,15 @@ class Session:
         if self._take_evidence(data):
             others = tuple(peer for peer in range(self.setting.peers) if peer != self.me)
             self._effects.append(Send(others, encode_frame(EvidenceFrame(data))))
+
+    def _on_evidence(self, sender: int, data: bytes) -> None:
+        if self._worthless.get(sender, 0) >= MAX_WORTHLESS:
+            return
+        try:
+            self._take_evidence(data)
+        except WireError:
+            self._worthless[sender] = self._worthless.get(sender, 0) + 1
+            raise
 
     def _take_evidence(self, data: bytes) -> bool:
         """Whether this is news. Raises WireError for evidence that proves nothing."""

@@ -82,6 +82,7 @@ class Seat(Enum):
 
     DEALING = "waiting for dealings"
     REPORTING = "collecting reports"
+    COMPARING = "comparing reports"
     RELAYING = "delivering what was asked for"
     ECHOING = "comparing evidence"
     AGREEING = "agreeing on the cohort"
@@ -91,18 +92,23 @@ class Seat(Enum):
 class SeatEvent(Enum):
     DEALT = "all dealings are in, or their deadline has passed"
     REPORTED = "all reports are in, or their deadline has passed"
+    REPORTS_COMPARED = "all members hold the same reports, or the deadline has passed"
     RELAYED = "every ask is resolved, or the relays' deadline has passed"
+    ASKED_LATE = "a report came to light with an ask that had no time to be answered"
     COMPARED = "all members hold the same evidence, or the deadline has passed"
     COHORT_DECIDED = "a quorum decided the cohort"
 
 
 SEAT: dict[tuple[Seat, SeatEvent], Seat] = {
     (Seat.DEALING, SeatEvent.DEALT): Seat.REPORTING,
-    (Seat.REPORTING, SeatEvent.REPORTED): Seat.RELAYING,
+    (Seat.REPORTING, SeatEvent.REPORTED): Seat.COMPARING,
+    (Seat.COMPARING, SeatEvent.REPORTS_COMPARED): Seat.RELAYING,
     (Seat.RELAYING, SeatEvent.RELAYED): Seat.ECHOING,
+    (Seat.ECHOING, SeatEvent.ASKED_LATE): Seat.RELAYING,
     (Seat.ECHOING, SeatEvent.COMPARED): Seat.AGREEING,
     (Seat.DEALING, SeatEvent.COHORT_DECIDED): Seat.DECIDED,
     (Seat.REPORTING, SeatEvent.COHORT_DECIDED): Seat.DECIDED,
+    (Seat.COMPARING, SeatEvent.COHORT_DECIDED): Seat.DECIDED,
     (Seat.RELAYING, SeatEvent.COHORT_DECIDED): Seat.DECIDED,
     (Seat.ECHOING, SeatEvent.COHORT_DECIDED): Seat.DECIDED,
     (Seat.AGREEING, SeatEvent.COHORT_DECIDED): Seat.DECIDED,
