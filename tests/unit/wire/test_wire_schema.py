@@ -92,7 +92,7 @@ def test_a_payload_is_the_list_of_its_fields() -> None:
 
 @pytest.mark.parametrize("value", [[], [4], [4, [], None], {"number": 4}, b"", None, 4])
 def test_a_payload_with_other_fields_is_refused(value: Value) -> None:
-    with pytest.raises(WireError, match="^Sample: a list of 2 fields"):
+    with pytest.raises(WireError, match=r"^Sample: a list of 2 fields"):
         from_value(Sample, value)
 
 
