@@ -14,7 +14,7 @@ DEFAULT_OUT = Path("demo-out")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """``--out``, and the swarm's sizes with other defaults."""
     parser.add_argument("--peers", type=int, default=8, metavar="N")
-    parser.add_argument("--rounds", type=int, default=15, metavar="R")
+    parser.add_argument("--rounds", type=int, default=20, metavar="R")
     parser.add_argument("--liars", type=int, default=2, metavar="B")
     parser.add_argument("--attack", default="sign-flip,bad-share", metavar="NAME[,NAME…]")
     add_common_arguments(parser)

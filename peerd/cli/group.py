@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from peerd.cli.output import print_json, progress
+from peerd.cli.output import print_json, progress, quiet_logs
 from peerd.cli.task_arguments import add_task_arguments, task_request
 from peerd.errors import ConfigError, IdentityError
 
@@ -102,6 +102,7 @@ def _new(args: argparse.Namespace) -> Genesis:
 
     if args.out.exists():
         raise ConfigError(f"{args.out} exists already", "name a new file with --out")
+    quiet_logs()
     request = task_request(args)
     try:
         adversary, dropout = rational(args.adversary), rational(args.dropout)
@@ -119,7 +120,7 @@ def _new(args: argparse.Namespace) -> Genesis:
         constants=request.constants,
         deadlines=_deadlines(args.deadline),
         model_seed=args.model_seed,
-        local_options=request.local_options,
+        local_options=request.local,
         partition=Partition(*partition(args.partition)),
     )
     with progress("computing the first model"):

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from peerd.cli.output import print_json
+from peerd.cli.task_arguments import add_local_arguments, local_options
 from peerd.errors import ConfigError
 
 CONFIG = "peerd.toml"
@@ -19,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--bootstrap", action="append", default=[], metavar="ADDRESS", help="a peer to ask first"
     )
-    parser.add_argument("--data", type=Path, metavar="FILE", help="this peer's training data")
+    add_local_arguments(parser)
     parser.add_argument(
         "--partition", default="0/1", metavar="I/N", help="train on the I-th of N parts of the data"
     )
@@ -42,10 +43,10 @@ def main(args: argparse.Namespace) -> int:
         listen=args.listen or DEFAULT_LISTEN,
         bootstrap=tuple(args.bootstrap),
         task=TaskConfig(
-            data=None if args.data is None else args.data.absolute(),
             partition=index,
             partitions=count,
             seed=args.seed,
+            options=local_options(args),
         ),
     )
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -33,6 +33,13 @@ def colour(text: str, name: str, stream: TextIO | None = None) -> str:
     return f"\x1b[{COLOURS[name]}m{text}\x1b[0m"
 
 
+def quiet_logs() -> None:
+    """Warnings only, on standard error: a command's output is not a log. PEERD_DEBUG: all."""
+    from peerd.logging import configure
+
+    configure("debug" if os.environ.get("PEERD_DEBUG") else "warning")
+
+
 def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Columns padded to their widest cell; the header in capitals. No trailing spaces."""
     lines = [[name.upper() for name in header], *([_cell(each) for each in row] for row in rows)]

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from peerd.cli.output import colour, print_json, size
+from peerd.cli.output import colour, print_json, quiet_logs, size
 from peerd.cli.task_arguments import add_task_arguments, task_request
 
 if TYPE_CHECKING:
@@ -99,6 +99,7 @@ def run(
     from peerd.swarm.screen import Screen
     from peerd.swarm.signals import interruptible
 
+    quiet_logs()
     screen = Screen(sys.stderr if quiet_stdout else sys.stdout)
     work = partial(conduct, options, screen, keep=keep, compare=compare)
     outcome: Outcome = trio.run(interruptible, work)

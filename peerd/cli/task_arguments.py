@@ -17,25 +17,18 @@ MAX_OPTION_FILE_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class TaskRequest:
-    """``options`` and ``constants`` are the group's; ``data`` is this machine's file, if any."""
+    """``options`` and ``constants`` are the group's; ``local`` is this machine's (its files)."""
 
     task: str
     aggregator: str
     options: dict[str, Any]
     constants: dict[str, int | str]
-    data: Path | None
+    local: dict[str, Any]
 
     @property
     def task_class(self) -> str:
         """The task as the genesis names it: ``package.module:Class``."""
         return TASKS.get(self.task, self.task)
-
-    @property
-    def local_options(self) -> dict[str, Any]:
-        """What the task is told about this machine, as the daemon's configuration gives it."""
-        from peerd.config import TaskConfig
-
-        return TaskConfig(data=self.data).local
 
 
 def add_task_arguments(parser: argparse.ArgumentParser, task: str | None) -> None:
@@ -58,10 +51,37 @@ def add_task_arguments(parser: argparse.ArgumentParser, task: str | None) -> Non
     parser.add_argument(
         "--constant", action="append", default=[], metavar="NAME=VALUE", help="of the aggregator"
     )
-    parser.add_argument("--data", type=Path, metavar="FILE", help="training data, for table")
+    add_local_arguments(parser)
     parser.add_argument(
         "--label", metavar="COLUMN", help="for table: derive the group's schema from --data"
     )
+
+
+def add_local_arguments(parser: argparse.ArgumentParser) -> None:
+    """``--data`` and ``--local``: what the task is told about this machine."""
+    parser.add_argument("--data", type=Path, metavar="FILE", help="training data, for table")
+    parser.add_argument(
+        "--local",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a local option of the task, such as images=train.gz",
+    )
+
+
+def local_options(args: argparse.Namespace) -> dict[str, Any]:
+    """What ``add_local_arguments`` took; files by their absolute paths. ConfigError."""
+    given = _pairs("--local", args.local)
+    if args.data is not None:
+        if not args.data.is_file():
+            raise ConfigError(f"--data {args.data}: there is no such file")
+        given["path"] = str(args.data)
+    return {
+        name: str(Path(value).absolute())
+        if isinstance(value, str) and Path(value).exists()
+        else value
+        for name, value in given.items()
+    }
 
 
 def task_request(args: argparse.Namespace) -> TaskRequest:
@@ -70,8 +90,7 @@ def task_request(args: argparse.Namespace) -> TaskRequest:
         raise ConfigError(
             f"--task {args.task}: no such task", f"use {', '.join(TASKS)} or package.module:Class"
         )
-    if args.data is not None and not args.data.exists():
-        raise ConfigError(f"--data {args.data}: there is no such file")
+    local = local_options(args)
     options = _pairs("--task-option", args.task_option)
     if args.label is not None:
         if args.data is None:
@@ -88,7 +107,7 @@ def task_request(args: argparse.Namespace) -> TaskRequest:
             name: value if isinstance(value, int) else str(value)
             for name, value in constants.items()
         },
-        data=None if args.data is None else args.data.absolute(),
+        local=local,
     )
 
 

@@ -43,7 +43,7 @@ async def _curve(options: SwarmOptions, kind: str, liars: int, attack: str | Non
         attack=attack if liars else None,
         rounds=options.rounds,
         seed=options.seed,
-        local=options.work.local_options,
+        local=options.work.local,
         aggregator_name=options.work.aggregator,
         constants=options.work.constants,
     )

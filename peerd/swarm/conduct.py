@@ -54,10 +54,13 @@ async def conduct(
         run = await run_swarm(options, layout, screen)
         transcripts = await trio.to_thread.run_sync(collect_transcripts, layout, options)
         audited, wrong = await trio.to_thread.run_sync(audit_all, layout, run, transcripts)
-    except PeerdError as error:
-        raise type(error)(error.message, f"{error.hint}; files are in {directory}") from error
-    except BaseException:
-        shutil.rmtree(directory, ignore_errors=True)
+    except BaseException as error:
+        failure = first_failure(error)
+        if failure is not None:
+            hint = "; ".join(filter(None, [failure.hint, f"files are in {directory}"]))
+            raise type(failure)(failure.message, hint) from error
+        if not isinstance(error, Exception):  # cancelled by a signal: nobody wants the files
+            shutil.rmtree(directory, ignore_errors=True)
         raise
     findings = (*check(options, run.witnesses), *wrong)
     curves = {}
@@ -67,6 +70,13 @@ async def conduct(
     result = document(options, run.witnesses, curves)
     place = _put_away(directory, keep, keep_anyway=bool(findings))
     return Outcome(result, findings, run, place, audited)
+
+
+def first_failure(error: BaseException) -> PeerdError | None:
+    """The PeerdError in what a nursery raised, if there is one."""
+    if isinstance(error, BaseExceptionGroup):
+        return next(filter(None, map(first_failure, error.exceptions)), None)
+    return error if isinstance(error, PeerdError) else None
 
 
 def collect_transcripts(layout: Layout, options: SwarmOptions) -> dict[int, Path]:

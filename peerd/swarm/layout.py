@@ -107,7 +107,7 @@ def _configuration(options: SwarmOptions, place: Place, bootstrap: Place) -> str
         bootstrap=() if place is bootstrap else (bootstrap.address,),
         rounds=options.rounds,
         task=TaskConfig(
-            data=options.work.data,
+            options=options.work.local,
             partition=place.index,
             partitions=options.peers,
             seed=peer_seed(options.seed, place.index),
@@ -137,7 +137,7 @@ def _founding(options: SwarmOptions, identities: Sequence[Identity]) -> Founding
         constants=options.work.constants,
         deadlines=deadlines(options.peers),
         model_seed=options.seed,
-        local_options=options.work.local_options,
+        local_options=options.work.local,
         partition=Partition(0, options.peers),
     )
 

@@ -88,6 +88,7 @@ class _Swarm:
                 nursery.start_soon(self._run, daemon)
                 nursery.start_soon(daemon.follow, self._take)
             nursery.start_soon(self._draw_forever)
+            self.screen.say("waiting for the daemons to load torch and to find each other")
             with trio.move_on_after(limit) as scope:
                 await self._done.wait()
             if scope.cancelled_caught:
@@ -96,6 +97,7 @@ class _Swarm:
                     f"look at the logs below {self.layout.directory}",
                 )
             await self._wait_for_the_rest()
+            self._measure()
             self.witnesses = tuple([await self._witness(daemon) for daemon in self.daemons])
             self.screen.close(self.watch)
             nursery.cancel_scope.cancel()
@@ -130,10 +132,13 @@ class _Swarm:
 
     async def _draw_forever(self) -> None:
         while True:
-            for daemon, view in zip(self.daemons, self.watch.views, strict=True):
-                view.resident = max(view.resident, daemon.resident())
+            self._measure()
             self.screen.draw(self.watch)
             await trio.sleep(DRAW_SECONDS)
+
+    def _measure(self) -> None:
+        for daemon, view in zip(self.daemons, self.watch.views, strict=True):
+            view.resident = max(view.resident, daemon.resident())
 
     async def _wait_for_the_rest(self) -> None:
         """Give liars that take part the time to finish too."""

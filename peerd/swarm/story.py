@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -69,5 +72,13 @@ def _audit_line(document: Mapping[str, Any], directory: Path, audited: Sequence[
     transcript = directory / "transcripts" / f"round-{number}.transcript"
     return [
         "Check it yourself, without trusting anyone:",
-        f"  peerd audit {transcript} --genesis {directory / 'genesis.json'}",
+        f"  {_peerd()} audit {transcript} --genesis {directory / 'genesis.json'}",
     ]
+
+
+def _peerd() -> str:
+    """How this shell can call peerd: by name, or by the path of this installation."""
+    if shutil.which("peerd"):
+        return "peerd"
+    beside = Path(sys.executable).with_name("peerd")
+    return os.path.relpath(beside) if beside.exists() else f"{sys.executable} -m peerd.cli.main"

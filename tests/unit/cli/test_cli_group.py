@@ -96,11 +96,15 @@ def _verify_after_merge(
 
 def test_init_keeps_what_is_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     place = tmp_path / "peer"
-    succeed(capsys, "init", str(place), "--partition", "2/8", "--seed", "7")
+    rows = tmp_path / "rows.csv"
+    rows.write_text("a,b\n1,2\n")
+    more = ["--data", str(rows), "--local", "held_out=other"]
+    succeed(capsys, "init", str(place), "--partition", "2/8", "--seed", "7", *more)
     key = (place / "peer.key").read_bytes()
     assert stat.S_IMODE((place / "peer.key").stat().st_mode) == 0o600
     config = Config.load(place / "peerd.toml")
     assert (config.task.partition, config.task.partitions, config.task.seed) == (2, 8, 7)
+    assert config.task.local == {"path": str(rows), "held_out": "other"}
     assert "exists already" in fail(capsys, 2, "init", str(place))
     (place / "peerd.toml").unlink()
     assert "exists already" in fail(capsys, 3, "init", str(place))
@@ -127,6 +131,7 @@ def test_a_failed_init_leaves_no_key(
         (("--task-option", "model"), 2, "NAME=VALUE"),
         (("--task-option", "schema=@/no/such/file"), 2, "can't read"),
         (("--data", "/no/such/file"), 2, "no such file"),
+        (("--local", "images"), 2, "NAME=VALUE"),
         (("--label", "x"), 2, "--label needs --data"),
         (("--deadline", "commit"), 2, "PHASE=MILLISECONDS"),
         (("--deadline", "lunch=5000"), 4, "lunch"),

@@ -11,7 +11,7 @@ from peerd.errors import ConfigError, GroupError
 from peerd.swarm.kills import Kills
 from peerd.swarm.options import Kill, SwarmOptions, swarm_options
 
-WORK = TaskRequest("digits", "rsa", {}, {}, None)
+WORK = TaskRequest("digits", "rsa", {}, {}, {})
 
 
 def options(**changes: Any) -> SwarmOptions:

@@ -32,7 +32,7 @@ from peerd.swarm.screen import Screen
 from peerd.swarm.signals import interruptible
 
 SCRIPT = Path(__file__).with_name("scripted_daemon.py")
-WORK = TaskRequest("digits", "rsa", {}, {}, None)
+WORK = TaskRequest("digits", "rsa", {}, {}, {})
 
 
 @pytest.fixture

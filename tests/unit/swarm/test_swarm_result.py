@@ -16,7 +16,7 @@ MODELS = [letter * 64 for letter in "0123"]
 
 
 def options(*attacks: str, rounds: int = 2) -> SwarmOptions:
-    work = TaskRequest("digits", "rsa", {}, {}, None)
+    work = TaskRequest("digits", "rsa", {}, {}, {})
     return SwarmOptions(peers=8, rounds=rounds, work=work, attacks=attacks, seed=1)
 
 
@@ -161,4 +161,4 @@ def test_the_story_names_who_was_caught_and_who_was_not(tmp_path: Any) -> None:
     assert "Plain averaging with these liars ends at 20.0%" in text
     assert "Peer 7 (…HHHHHHHH) was caught in round 0: bad share; 6 of 6 honest peers" in text
     assert "Peer 6 (…GGGGGGGG) lied, and was not blamed" in text
-    assert f"peerd audit {tmp_path}/transcripts/round-0.transcript --genesis" in text
+    assert f" audit {tmp_path}/transcripts/round-0.transcript --genesis" in text

@@ -1,0 +1,95 @@
+"""What becomes of a swarm's files, and what the audit adds to the verdict."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_swarm_result import PEERS, blame, options, swarm
+
+from peerd.errors import PeerdError, StorageError, VerificationError
+from peerd.runner import audit as audit_module
+from peerd.swarm import conduct as conduct_module
+from peerd.swarm.conduct import audit_all, conduct, first_failure
+from peerd.swarm.layout import Layout
+from peerd.swarm.orchestrate import Run
+from peerd.swarm.screen import Screen
+
+
+def failing(error: BaseException) -> Any:
+    async def lay_out(asked: object, directory: Path) -> None:
+        (directory / "key").touch()
+        raise error
+
+    return lay_out
+
+
+async def attempt(error: BaseException, monkeypatch: pytest.MonkeyPatch, tmp: Path) -> None:
+    monkeypatch.setattr(conduct_module.tempfile, "mkdtemp", lambda prefix: str(tmp))
+    monkeypatch.setattr(conduct_module, "lay_out", failing(error))
+    await conduct(options(), Screen(io.StringIO()), keep=None)
+
+
+@pytest.mark.trio
+async def test_a_failure_leaves_the_files_and_says_where(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    group = ExceptionGroup("", [ExceptionGroup("", [StorageError("full", "make room")])])
+    with pytest.raises(StorageError, match=f"full; make room; files are in {tmp_path}"):
+        await attempt(group, monkeypatch, tmp_path)
+    assert (tmp_path / "key").exists()
+
+
+@pytest.mark.trio
+async def test_an_interrupt_removes_the_files(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        await attempt(KeyboardInterrupt(), monkeypatch, tmp_path)
+    assert not tmp_path.exists()
+
+
+@pytest.mark.trio
+async def test_what_is_kept_is_never_overwritten(tmp_path: Path) -> None:
+    with pytest.raises(PeerdError, match="exists already"):
+        await conduct(options(), Screen(io.StringIO()), keep=tmp_path)
+
+
+def test_the_first_failure() -> None:
+    wanted = StorageError("full")
+    nested = BaseExceptionGroup("", [KeyError(), ExceptionGroup("", [wanted])])
+    assert first_failure(nested) is wanted
+    assert first_failure(KeyError()) is None
+
+
+def audited(
+    monkeypatch: pytest.MonkeyPatch, guilty: list[str] | Exception, transcripts: dict[int, Path]
+) -> tuple[tuple[int, ...], list[str]]:
+    def audit(transcript: Path, genesis: Path) -> dict[str, Any]:
+        if isinstance(guilty, Exception):
+            raise guilty
+        return {"blamed": [{"peer": peer} for peer in guilty]}
+
+    monkeypatch.setattr(audit_module, "audit", audit)
+    layout: Any = Layout(Path("/x"), None, Path("/x/genesis.json"), ())  # type: ignore[arg-type]
+    run = Run(tuple(swarm("bad-share", blamed=[blame(7)])), (), 1.0)
+    return audit_all(layout, run, transcripts)
+
+
+def test_a_blame_that_the_audit_does_not_find_is_a_broken_promise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    paths = {0: Path("/x/0"), 1: Path("/x/1")}
+    assert audited(monkeypatch, [PEERS[7]], paths) == ((0, 1), [])
+    verified, wrong = audited(monkeypatch, [], paths)
+    assert verified == (0, 1)
+    assert wrong == [f"round 1: {PEERS[7]} is blamed, and no transcript proves it"]
+
+
+def test_a_transcript_that_is_missing_or_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, wrong = audited(monkeypatch, [PEERS[7]], {0: Path("/x/0")})
+    assert wrong == ["round 1: no honest peer kept its transcript"]
+    _, wrong = audited(monkeypatch, VerificationError("forged"), {0: Path("/x"), 1: Path("/x")})
+    assert "round 0: the audit failed: forged" in wrong
