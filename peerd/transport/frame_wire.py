@@ -34,36 +34,53 @@ class FrameTooLarge(TransportError):
     """A length prefix beyond the bound of its lane, refused before anything is allocated."""
 
 
-async def read_exactly(pipe: Pipe, size: int, *, seconds: float) -> bytes:
-    """``size`` bytes within ``seconds``. Raises trio.TooSlowError, or the stream's error."""
-    with trio.fail_after(seconds):
-        return await _collect(pipe, size, [])
+class PipeReader:
+    """Reads messages from a pipe. Small ones share a read and need no deadline of their own."""
 
+    def __init__(self, pipe: Pipe) -> None:
+        self._pipe = pipe
+        self._buffer = bytearray()  # at most one PIECE more than a message needs
 
-async def read_header(pipe: Pipe, size: int, *, seconds: float) -> bytes:
-    """Like ``read_exactly``, but the clock starts with the first byte: a stream may be idle."""
-    first = await pipe.read(size)
-    if len(first) == size:
-        return first
-    with trio.fail_after(seconds):
-        return await _collect(pipe, size - len(first), [first])
+    async def exactly(self, size: int, *, seconds: float) -> bytes:
+        """``size`` bytes within ``seconds``. Raises trio.TooSlowError, or the stream's error."""
+        if len(self._buffer) < size:
+            with trio.fail_after(seconds):
+                await self._fill(size)
+        return self._take(size)
 
+    async def header(self, size: int, *, seconds: float) -> bytes:
+        """Like ``exactly``, but the clock starts with the first byte: a stream may be idle."""
+        if not self._buffer:
+            await self._fill(1)
+        return await self.exactly(size, seconds=seconds)
 
-async def read_payload(pipe: Pipe, size: int, *, stall: float, slowest: int) -> bytes:
-    """A frame's payload, kept in the pieces in which it comes: memory follows the bytes.
+    async def payload(self, size: int, *, stall: float, slowest: int) -> bytes:
+        """A frame's payload, kept in the pieces in which it comes: memory follows the bytes.
 
-    Raises trio.TooSlowError when no piece comes for ``stall`` seconds, or when the whole is
-    slower than ``slowest`` bytes per second.
-    """
-    pieces: list[bytes] = []
-    missing = size
-    with trio.fail_after(stall + size / slowest):
-        while missing:
-            with trio.fail_after(stall):
-                piece = await pipe.read(min(missing, PIECE))
-            pieces.append(piece)
-            missing -= len(piece)
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        Raises trio.TooSlowError when no piece comes for ``stall`` seconds, or when the whole is
+        slower than ``slowest`` bytes per second.
+        """
+        pieces = [self._take(min(size, len(self._buffer)))]
+        missing = size - len(pieces[0])
+        if not missing:
+            return pieces[0]
+        with trio.fail_after(stall + size / slowest):
+            while missing:
+                with trio.fail_after(stall):
+                    piece = await self._pipe.read(min(missing, PIECE))
+                pieces.append(piece)
+                missing -= len(piece)
+        return b"".join(pieces)
+
+    async def _fill(self, size: int) -> None:
+        while len(self._buffer) < size:
+            self._buffer += await self._pipe.read(PIECE)
+
+    def _take(self, size: int) -> bytes:
+        with memoryview(self._buffer) as view:
+            taken = bytes(view[:size])
+        del self._buffer[:size]
+        return taken
 
 
 async def write_payload(pipe: Pipe, header: bytes, payload: bytes, *, stall: float) -> None:
@@ -73,11 +90,3 @@ async def write_payload(pipe: Pipe, header: bytes, payload: bytes, *, stall: flo
     for start in range(PIECE - len(header), len(payload), PIECE):
         with trio.fail_after(stall):
             await pipe.write(payload[start : start + PIECE])
-
-
-async def _collect(pipe: Pipe, missing: int, pieces: list[bytes]) -> bytes:
-    while missing:
-        piece = await pipe.read(missing)
-        pieces.append(piece)
-        missing -= len(piece)
-    return b"".join(pieces)

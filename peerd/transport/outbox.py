@@ -39,10 +39,20 @@ class Lane:
 
     async def next(self) -> Entry:
         """The next frame to send; waits for one. It stays in the outbox until acknowledged."""
-        await self.wait_for_work()
-        entry = self._unsent.popleft()
-        self._unacknowledged.append(entry)
+        (entry,) = await self.next_batch(0)
         return entry
+
+    async def next_batch(self, size: int) -> list[Entry]:
+        """The next frames to send: at least one, and more while they have ``size`` bytes or less
+        together. They stay in the outbox until acknowledged."""
+        await self.wait_for_work()
+        batch = [self._unsent.popleft()]
+        total = len(batch[0].frame)
+        while self._unsent and total + len(self._unsent[0].frame) < size:
+            batch.append(self._unsent.popleft())
+            total += len(batch[-1].frame)
+        self._unacknowledged += batch
+        return batch
 
     async def wait_for_work(self) -> None:
         while not self._unsent:

@@ -15,9 +15,7 @@ from peerd.transport.frame_wire import (
     SEQUENCE,
     FrameTooLarge,
     Pipe,
-    read_exactly,
-    read_header,
-    read_payload,
+    PipeReader,
 )
 from peerd.transport.limits import Limits
 from peerd.transport.names import public_key, short
@@ -25,6 +23,8 @@ from peerd.transport.outbox import LaneKind
 from peerd.transport.sender import STREAM_ERRORS
 
 log = structlog.get_logger(__name__)
+
+_ACKNOWLEDGEMENT_PAUSE = 0.005  # seconds; one number then stands for many frames
 
 Delivery = tuple[bytes, bytes]
 
@@ -75,7 +75,8 @@ class Receiver:
                 await stream.reset()
 
     async def _handle(self, peer: bytes, pipe: Pipe) -> None:
-        hello = await read_exactly(pipe, HELLO.size, seconds=self._limits.request_read)
+        reader = PipeReader(pipe)
+        hello = await reader.exactly(HELLO.size, seconds=self._limits.request_read)
         lane_number, session = HELLO.unpack(hello)
         if lane_number not in list(LaneKind):
             raise BadHello(f"lane {lane_number}")
@@ -83,7 +84,7 @@ class Receiver:
         incoming = await self._take_over(peer, kind, session)
         try:
             with incoming.scope:
-                await self._read_frames(peer, kind, incoming, pipe)
+                await self._read_frames(peer, kind, incoming, pipe, reader)
         finally:
             incoming.finished.set()
 
@@ -98,7 +99,12 @@ class Receiver:
         return new
 
     async def _read_frames(
-        self, peer: bytes, kind: LaneKind, incoming: _Incoming, pipe: Pipe
+        self,
+        peer: bytes,
+        kind: LaneKind,
+        incoming: _Incoming,
+        pipe: Pipe,
+        reader: PipeReader,
     ) -> None:
         with trio.fail_after(self._limits.stall):
             await pipe.write(SEQUENCE.pack(incoming.delivered))
@@ -106,7 +112,7 @@ class Receiver:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._acknowledge, pipe, news)
             while True:
-                sequence, frame = await self._read_frame(kind, pipe)
+                sequence, frame = await self._read_frame(kind, reader)
                 if sequence > incoming.delivered:
                     await self._deliver.send((peer, frame))
                     incoming.delivered = sequence
@@ -114,16 +120,14 @@ class Receiver:
                     self.duplicates += 1
                 news.set(incoming.delivered)
 
-    async def _read_frame(self, kind: LaneKind, pipe: Pipe) -> tuple[int, bytes]:
+    async def _read_frame(self, kind: LaneKind, reader: PipeReader) -> tuple[int, bytes]:
         limits = self._limits
-        header = await read_header(pipe, HEADER.size, seconds=limits.stall)
+        header = await reader.header(HEADER.size, seconds=limits.stall)
         sequence, length = HEADER.unpack(header)
         bound = limits.control_frame if kind is LaneKind.CONTROL else limits.max_frame
         if length > bound:
             raise FrameTooLarge(f"{length} bytes announced, the {kind.name} lane takes {bound}")
-        if not length:
-            return sequence, b""
-        frame = await read_payload(pipe, length, stall=limits.stall, slowest=limits.slowest)
+        frame = await reader.payload(length, stall=limits.stall, slowest=limits.slowest)
         return sequence, frame
 
     async def _acknowledge(self, pipe: Pipe, news: _Latest) -> None:
@@ -131,6 +135,7 @@ class Receiver:
             delivered = await news.wait()
             with trio.fail_after(self._limits.stall):
                 await pipe.write(SEQUENCE.pack(delivered))
+            await trio.sleep(_ACKNOWLEDGEMENT_PAUSE)
 
 
 class _Latest:

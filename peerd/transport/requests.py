@@ -17,7 +17,7 @@ import trio
 from libp2p.abc import INetStream
 
 from peerd.transport.errors import RequestFailed, Unreachable
-from peerd.transport.frame_wire import Pipe, read_exactly, read_payload, write_payload
+from peerd.transport.frame_wire import Pipe, PipeReader, write_payload
 from peerd.transport.limits import Limits
 from peerd.transport.names import public_key, short
 from peerd.transport.sender import STREAM_ERRORS
@@ -70,12 +70,13 @@ class RequestServer:
 
     async def _read_and_handle(self, peer: bytes, pipe: Pipe) -> tuple[Status, bytes]:
         limits = self._limits
+        reader = PipeReader(pipe)
         with trio.fail_after(limits.request_read):
-            raw = await read_exactly(pipe, LENGTH.size, seconds=limits.request_read)
+            raw = await reader.exactly(LENGTH.size, seconds=limits.request_read)
             (length,) = LENGTH.unpack(raw)
             if length > limits.request_bytes:
                 return Status.TOO_LARGE, b""
-            payload = await read_exactly(pipe, length, seconds=limits.request_read)
+            payload = await reader.exactly(length, seconds=limits.request_read)
         if self.handler is None:
             return Status.NOBODY, b""
         try:
@@ -110,14 +111,15 @@ async def ask(
     try:
         with trio.fail_after(seconds):
             await write_payload(pipe, LENGTH.pack(len(payload)), payload, stall=seconds)
-            raw = await read_exactly(pipe, ANSWER.size, seconds=seconds)
+            reader = PipeReader(pipe)
+            raw = await reader.exactly(ANSWER.size, seconds=seconds)
             number, length = ANSWER.unpack(raw)
             status = _status(number)
             if status is not Status.OK:
                 raise RequestFailed(f"the peer answers {status.name}")
             if length > limit:
                 raise RequestFailed(f"an answer of {length} bytes, where {limit} are allowed")
-            return await read_payload(pipe, length, stall=seconds, slowest=limits.slowest)
+            return await reader.payload(length, stall=seconds, slowest=limits.slowest)
     except RequestFailed:
         raise
     except STREAM_ERRORS as error:

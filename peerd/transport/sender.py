@@ -13,10 +13,10 @@ from peerd.transport.errors import TransportError
 from peerd.transport.frame_wire import (
     HEADER,
     HELLO,
+    PIECE,
     SEQUENCE,
     Pipe,
-    read_exactly,
-    read_header,
+    PipeReader,
     write_payload,
 )
 from peerd.transport.limits import Limits
@@ -65,10 +65,11 @@ class Sender:
         try:
             with trio.fail_after(self._limits.stall):
                 await pipe.write(HELLO.pack(kind, self._session))
-            answer = await read_exactly(pipe, SEQUENCE.size, seconds=self._limits.stall)
+            reader = PipeReader(pipe)
+            answer = await reader.exactly(SEQUENCE.size, seconds=self._limits.stall)
             self._outbox.acknowledge(kind, SEQUENCE.unpack(answer)[0])
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._read_acknowledgements, pipe, kind)
+                nursery.start_soon(self._read_acknowledgements, reader, kind)
                 nursery.start_soon(self._write_frames, pipe, kind)
         finally:
             with trio.CancelScope(shield=True):
@@ -77,13 +78,20 @@ class Sender:
     async def _write_frames(self, pipe: Pipe, kind: LaneKind) -> None:
         lane = self._outbox.lanes[kind]
         while True:
-            entry = await lane.next()
-            header = HEADER.pack(entry.sequence, len(entry.frame))
-            await write_payload(pipe, header, entry.frame, stall=self._limits.stall)
+            first, *more = await lane.next_batch(PIECE)
+            header = HEADER.pack(first.sequence, len(first.frame))
+            if not more:
+                await write_payload(pipe, header, first.frame, stall=self._limits.stall)
+                continue
+            small = [header, first.frame]
+            for entry in more:
+                small += HEADER.pack(entry.sequence, len(entry.frame)), entry.frame
+            with trio.fail_after(self._limits.stall):
+                await pipe.write(b"".join(small))
 
-    async def _read_acknowledgements(self, pipe: Pipe, kind: LaneKind) -> None:
+    async def _read_acknowledgements(self, reader: PipeReader, kind: LaneKind) -> None:
         while True:
-            raw = await read_header(pipe, SEQUENCE.size, seconds=self._limits.stall)
+            raw = await reader.header(SEQUENCE.size, seconds=self._limits.stall)
             self._outbox.acknowledge(kind, SEQUENCE.unpack(raw)[0])
 
 
