@@ -1,0 +1,93 @@
+"""Structured logs to standard error, for a person or a machine, without secrets (fault 53)."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from fractions import Fraction
+from itertools import islice
+from pathlib import PurePath
+from typing import Any, TextIO
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from peerd.config import LogFormat, LogLevel
+from peerd.errors import printable
+from protocols.secret import Secret
+
+MAX_LOGGED_ITEMS = 64
+MAX_LOGGED_TEXT = 2000  # characters
+MAX_TRACEBACK = 20_000  # characters, the last ones
+_MAX_DEPTH = 4
+_TRACEBACK = "exception"
+
+
+def configure(
+    level: LogLevel = "info", format: LogFormat = "console", stream: TextIO | None = None
+) -> None:
+    """Sets up structlog for the whole process. ``stream``: standard error if None."""
+    output = sys.stderr if stream is None else stream
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *_tail(format, output),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(
+            logging.getLevelNamesMapping()[level.upper()]
+        ),
+        logger_factory=structlog.WriteLoggerFactory(output),
+        cache_logger_on_first_use=False,
+    )
+
+
+def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Leaves only what can't be a secret, on one line, and bounded.
+
+    A Secret becomes "Secret(…)", any byte string its length (a key has 32 bytes, like a hash: log
+    a hash as hex), and an object of another type its type's name.
+    """
+    shown = {key: _shown(value, 0) for key, value in event.items() if key != _TRACEBACK}
+    if _TRACEBACK in event:
+        shown[_TRACEBACK] = str(event[_TRACEBACK])[-MAX_TRACEBACK:]
+    return shown
+
+
+def _tail(format: LogFormat, output: TextIO) -> list[Processor]:
+    # A traceback becomes text (never with the frames' local variables, which hold keys) before
+    # the redaction, which therefore has the last word.
+    traceback = structlog.processors.ExceptionRenderer()
+    if format == "json":
+        return [traceback, redact, structlog.processors.JSONRenderer(sort_keys=True)]
+    colors = output.isatty() and not os.environ.get("NO_COLOR")
+    return [traceback, redact, structlog.dev.ConsoleRenderer(colors=colors)]
+
+
+def _shown(value: Any, depth: int) -> Any:
+    match value:
+        case None | bool() | int() | float():
+            return value
+        case str() | PurePath() | Fraction():
+            return _text(str(value))
+        case Secret():
+            return repr(value)
+        case bytes() | bytearray() | memoryview():
+            return f"<{memoryview(value).nbytes} bytes>"
+        case BaseException():
+            return _text(f"{type(value).__name__}: {value}")
+        case dict() | list() | tuple() | set() | frozenset() if depth >= _MAX_DEPTH:
+            return "…"
+        case dict():
+            items = islice(value.items(), MAX_LOGGED_ITEMS)
+            return {str(_shown(key, depth + 1)): _shown(item, depth + 1) for key, item in items}
+        case list() | tuple() | set() | frozenset():
+            return [_shown(item, depth + 1) for item in islice(value, MAX_LOGGED_ITEMS)]
+    return f"<{type(value).__name__}>"
+
+
+def _text(text: str) -> str:
+    """A stranger's text can neither start a line of its own nor steer the terminal."""
+    return printable(text if len(text) <= MAX_LOGGED_TEXT else text[:MAX_LOGGED_TEXT] + "…")

@@ -1,0 +1,161 @@
+"""``peerd.toml``: every bad key or value gets one line that names the file and the key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from peerd.config import Config, LogConfig, TaskConfig, render_config
+from peerd.errors import ConfigError
+from peerd.identity import Identity
+
+PEER = Identity(b"p" * 32).peer_id
+BASE = 'data = "data"\nkey = "peer.key"\ngenesis = "genesis.json"\n'
+
+
+def load(tmp_path: Path, text: str) -> Config:
+    path = tmp_path / "peerd.toml"
+    path.write_text(text)
+    return Config.load(path)
+
+
+def test_defaults(tmp_path: Path) -> None:
+    config = load(tmp_path, BASE)
+    assert config.data == tmp_path / "data"
+    assert config.status == tmp_path / "data" / "run" / "status.sock"
+    assert config.listen == "/ip4/0.0.0.0/tcp/4001"
+    assert (config.bootstrap, config.rounds, config.lab.attack) == ((), None, None)
+    assert (config.task, config.log) == (TaskConfig(), LogConfig("info", "console"))
+
+
+def test_everything(tmp_path: Path) -> None:
+    text = f"""
+        data = "/var/peer"
+        key = "../keys/me"
+        genesis = "g.json"
+        listen = "/ip6/::1/tcp/0"
+        bootstrap = ["/ip4/10.0.0.1/tcp/4001/p2p/{PEER}", "/dns4/peer.example/tcp/1/p2p/{PEER}"]
+        status = "s.sock"
+        rounds = 30
+        [task]
+        data = "rows.csv"
+        partition = 3
+        partitions = 8
+        seed = 9
+        options = {{ column = "when" }}
+        [log]
+        level = "debug"
+        format = "json"
+        [lab]
+        attack = "sign-flip"
+    """
+    config = load(tmp_path, text)
+    assert (config.data, config.status) == (Path("/var/peer"), tmp_path / "s.sock")
+    assert len(config.bootstrap) == 2
+    assert config.rounds == 30
+    assert config.task == TaskConfig(tmp_path / "rows.csv", 3, 8, 9, {"column": "when"})
+    assert config.task.local == {"column": "when", "data": str(tmp_path / "rows.csv")}
+    assert (config.log, config.lab.attack) == (LogConfig("debug", "json"), "sign-flip")
+
+
+BAD = [
+    ('keey = "k"', "unknown key 'keey'; did you mean 'key'?"),
+    ('bootstraps = ["x"]', "unknown key 'bootstraps'; did you mean 'bootstrap'?"),
+    ('level = "info"', "unknown key 'level'; did you mean 'log.level'?"),
+    ('[log]\nlevle = "info"', "unknown key 'log.levle'; did you mean 'log.level'?"),
+    ("[task]\nparttion = 1", "unknown key 'task.parttion'; did you mean 'task.partition'?"),
+    ("[storage]\nx = 1", "unknown key 'storage'"),
+    ("task = 5", "task must be a table"),
+    ("rounds = 0", "rounds must be in 1…"),
+    ("rounds = true", "rounds must be a whole number"),
+    ("rounds = 1.5", "rounds must be a whole number"),
+    ("status = 5", "status must be text in quotes"),
+    ('status = ""', "status must be a path"),
+    (f'status = "{"x" * 200}"', "too many for a socket"),
+    ('listen = "127.0.0.1:4001"', "listen must look like /ip4/0.0.0.0/tcp/4001"),
+    ('listen = "/ip4/::1/tcp/1"', "listen must look like"),
+    ('listen = "/ip4/127.0.0.1/tcp/65536"', "listen must look like"),
+    ('listen = "/ip4/127.0.0.1/udp/1"', "listen must look like"),
+    ('listen = "/dns4/localhost/tcp/1"', "listen must look like"),
+    ('bootstrap = "x"', "bootstrap must be a list"),
+    ("bootstrap = [5]", r"bootstrap\[0\] must look like"),
+    ('bootstrap = ["/ip4/127.0.0.1/tcp/4001"]', r"bootstrap\[0\] must look like"),
+    ('bootstrap = ["/ip4/127.0.0.1/tcp/4001/p2p/QmX"]', r"bootstrap\[0\] must look like"),
+    (f'bootstrap = ["/ip4/127.0.0.1/tcp/0/p2p/{PEER}"]', r"bootstrap\[0\] must look like"),
+    (f'bootstrap = ["/dns4/-x-/tcp/1/p2p/{PEER}"]', r"bootstrap\[0\] must look like"),
+    ("bootstrap = [" + "1," * 65 + "]", "bootstrap has more than 64"),
+    ("[task]\npartition = 1", "task.partition must be in 0…0"),
+    ("[task]\npartitions = 0", "task.partitions must be in 1…"),
+    ("[task]\nseed = -1", "task.seed must be in 0…"),
+    ('[task]\noptions = "x"', "task.options must be a table"),
+    ('[log]\nlevel = "loud"', "log.level must be one of debug, info"),
+    ('[log]\nformat = "xml"', "log.format must be one of console, json"),
+    ('[lab]\nattack = "../x"', "lab.attack must be the name of an attack"),
+    ("rounds = ", "not TOML"),
+    ("rounds = 1\nrounds = 2", "not TOML"),
+    ("rounds = " + "1" * 5000, "nested too deep, or a number too long|not TOML"),
+    ("x = " + "[" * 5000, "nested too deep|not TOML"),
+]
+
+
+@pytest.mark.parametrize(("line", "message"), BAD)
+def test_a_bad_value_is_refused_by_name(tmp_path: Path, line: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as caught:
+        load(tmp_path, BASE + line)
+    assert str(caught.value).startswith(str(tmp_path / "peerd.toml"))
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("name", ["data", "key", "genesis"])
+def test_a_missing_key_is_named(tmp_path: Path, name: str) -> None:
+    text = "\n".join(line for line in BASE.splitlines() if not line.startswith(name))
+    with pytest.raises(ConfigError, match=f"the key '{name}' is missing"):
+        load(tmp_path, text)
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="peerd init"):
+        Config.load(tmp_path / "none.toml")
+    with pytest.raises(ConfigError, match="can't read"):
+        Config.load(tmp_path)
+    (tmp_path / "bytes").write_bytes(b"\xff")
+    with pytest.raises(ConfigError, match="not UTF-8"):
+        Config.load(tmp_path / "bytes")
+    (tmp_path / "huge").write_bytes(b"#" * (1 << 20) + b"\n")
+    with pytest.raises(ConfigError, match="more than"):
+        Config.load(tmp_path / "huge")
+
+
+def test_rendered_default_is_the_default(tmp_path: Path) -> None:
+    assert load(tmp_path, render_config()) == load(tmp_path, BASE)
+
+
+names = st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=12
+).filter(lambda text: not text.startswith("/"))
+
+
+@given(names, names, st.dictionaries(names, st.integers(-9, 9) | names | st.booleans(), max_size=3))
+def test_what_is_rendered_reads_back(data: str, key: str, options: dict[str, object]) -> None:
+    task = TaskConfig(Path("/rows.csv"), 2, 5, 77, options)
+    log = LogConfig("warning", "json")
+    bootstrap = (f"/ip4/127.0.0.1/tcp/4001/p2p/{PEER}",)
+    text = render_config(
+        data=data, key=key, bootstrap=bootstrap, rounds=4, task=task, log=log, attack="silent"
+    )
+    config = parsed(text)
+    assert (config.data, config.key) == (Path("/tmp") / data, Path("/tmp") / key)
+    assert (config.bootstrap, config.rounds, config.lab.attack) == (bootstrap, 4, "silent")
+    assert (config.task, config.log) == (task, log)
+
+
+def parsed(text: str) -> Config:
+    import tempfile
+
+    with tempfile.NamedTemporaryFile("w", suffix=".toml", dir="/tmp") as file:
+        file.write(text)
+        file.flush()
+        return Config.load(Path(file.name))

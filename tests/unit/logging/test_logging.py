@@ -1,0 +1,128 @@
+"""Logs: bounded, on one line, without secrets. Fault row 53."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+
+from peerd.config import LogFormat
+from peerd.logging import MAX_LOGGED_ITEMS, MAX_LOGGED_TEXT, configure
+from protocols.secret import Secret
+
+CANARY = b"canary-canary-canary-canary-1234"
+
+
+@dataclass
+class Holder:
+    seed: bytes
+
+
+@pytest.fixture(autouse=True)
+def _as_before() -> Iterator[None]:
+    yield
+    structlog.reset_defaults()
+
+
+def logged(format: LogFormat, /, **values: Any) -> str:
+    stream = io.StringIO()
+    configure("info", format, stream)
+    structlog.get_logger("test").warning("it happened", **values)
+    return stream.getvalue()
+
+
+def as_json(**values: Any) -> dict[str, Any]:
+    result: dict[str, Any] = json.loads(logged("json", **values))
+    return result
+
+
+@pytest.mark.parametrize("format", ["console", "json"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        CANARY,
+        bytearray(CANARY),
+        memoryview(CANARY),
+        Secret(CANARY),
+        Holder(CANARY),
+        [CANARY],
+        {"seed": CANARY},
+        {CANARY: 1},
+        ({"deep": [{CANARY}]},),
+        [[[[[[CANARY]]]]]],
+    ],
+    ids=str,
+)
+def test_no_secret_is_printed(format: LogFormat, value: Any) -> None:
+    text = logged(format, value=value)
+    assert "it happened" in text
+    for form in (CANARY.decode(), CANARY.hex()):
+        assert form not in text
+
+
+@pytest.mark.parametrize("format", ["console", "json"])
+def test_a_traceback_shows_no_local_variable(format: LogFormat) -> None:
+    stream = io.StringIO()
+    configure("info", format, stream)
+
+    def inner() -> None:
+        seed = CANARY.hex()
+        raise RuntimeError(f"failed with {len(seed)} digits")
+
+    try:
+        inner()
+    except RuntimeError:
+        structlog.get_logger().exception("failed")
+    assert "failed with 64 digits" in stream.getvalue()
+    assert "in inner" in stream.getvalue()
+    assert CANARY.hex() not in stream.getvalue()
+
+
+def test_ordinary_values_are_shown() -> None:
+    line = as_json(n=1, x=0.5, t=True, o=None, p=Path("/a"), f=Fraction(1, 3), e=ValueError("bad"))
+    assert [line[key] for key in "nxtopfe"] == [1, 0.5, True, None, "/a", "1/3", "ValueError: bad"]
+    assert line["level"] == "warning"
+    assert line["timestamp"].endswith("Z")
+
+
+def test_a_strangers_text_stays_on_its_line() -> None:
+    for format in ("console", "json"):
+        text = logged(format, peer="x\n2026 [error] all lost\x1b[2J")  # type: ignore[arg-type]
+        assert text.count("\n") == 1
+        assert "\x1b" not in text
+
+
+def test_everything_is_bounded() -> None:
+    line = as_json(text="x" * 10**6, many=list(range(10**6)))
+    assert len(line["text"]) == MAX_LOGGED_TEXT + 1
+    assert len(line["many"]) == MAX_LOGGED_ITEMS
+
+
+def test_the_level_filters() -> None:
+    stream = io.StringIO()
+    configure("warning", "json", stream)
+    structlog.get_logger().info("quiet")
+    assert stream.getvalue() == ""
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("no_color", "colored"), [(None, True), ("1", False), ("", True)])
+def test_no_color(monkeypatch: pytest.MonkeyPatch, no_color: str | None, colored: bool) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    if no_color is not None:
+        monkeypatch.setenv("NO_COLOR", no_color)
+    stream = Terminal()
+    configure("info", "console", stream)
+    structlog.get_logger().info("hello")
+    assert ("\x1b[" in stream.getvalue()) == colored
