@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import time
 
 from peerd.cli.daemon import add_daemon_arguments, ask
-from peerd.cli.output import print_json, table
+from peerd.cli.output import print_json, size, table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,5 +25,17 @@ def main(args: argparse.Namespace) -> int:
         print("no peers")
         return 0
     header = list(dict.fromkeys(name for peer in peers for name in peer))
-    print(table(header, [[peer.get(name) for name in header] for peer in peers]))
+    print(table(header, [[_cell(name, peer.get(name)) for name in header] for peer in peers]))
     return 0
+
+
+def _cell(name: str, value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    if name.startswith("bytes"):
+        return size(value)
+    if name == "rtt":
+        return f"{value * 1000:.1f} ms"
+    if name == "last_seen":
+        return f"{max(0.0, time.time() - value):.0f} s ago"
+    return value

@@ -33,7 +33,7 @@ def main(args: argparse.Namespace) -> int:
         if args.json:
             print_json(document)
         else:
-            print("\n".join(f"{name}: {_shown(value)}" for name, value in document.items()))
+            print("\n".join(lines(document)))
         return 0
     since = "" if args.since is None else f"&since={args.since}"
     document = ask(args, f"/v1/rounds?limit={args.limit}{since}")
@@ -87,5 +87,30 @@ def _names(value: object) -> str:
     )
 
 
+def lines(record: dict[str, object]) -> list[str]:
+    """One round in full: its fields, then its phases as a table."""
+    phases = record.get("phases")
+    shown = [f"{name}: {_shown(value)}" for name, value in record.items() if name != "phases"]
+    if isinstance(phases, dict) and phases:
+        rows = [
+            (
+                name,
+                cost.get("wall_seconds"),
+                cost.get("cpu_seconds"),
+                size(cost.get("bytes_in", 0)),
+                size(cost.get("bytes_out", 0)),
+            )
+            for name, cost in phases.items()
+        ]
+        shown.append(table(("phase", "wall s", "cpu s", "in", "out"), rows))
+    return shown
+
+
 def _shown(value: object) -> str:
+    if value is None or value == []:
+        return "-"
+    if isinstance(value, list):
+        return "".join(f"\n  {_shown(each)}" for each in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_shown(each)}" for name, each in value.items())
     return value if isinstance(value, str) else json.dumps(value)

@@ -51,4 +51,6 @@ def _line(event: dict[str, object]) -> str:
 
 
 def _shown(value: object) -> str:
+    if value is None:
+        return "-"
     return value if isinstance(value, str) else json.dumps(value)
