@@ -52,13 +52,12 @@ class Node:
     session: Session | None = None
     position: Position | None = None
     up: bool = True
-    journal: dict[str, bytes] = field(default_factory=dict)
+    journal: dict[int, dict[str, bytes]] = field(default_factory=dict)
     completed: dict[int, Completed] = field(default_factory=dict)
     blamed: list[Blame] = field(default_factory=list)
     aborted: list[Aborted] = field(default_factory=list)
     stopped: list[Stopped] = field(default_factory=list)
     dropped: list[Dropped] = field(default_factory=list)
-    signed: dict[str, bytes] = field(default_factory=dict)
     lives: int = 0
 
 
@@ -66,7 +65,11 @@ Update = Callable[[int, int, npt.NDArray[np.float32]], npt.NDArray[np.float32]]
 
 
 class World:
-    """``update(peer, round, model)`` is F^C. ``slowest`` bounds a message's delay in virtual ms."""
+    """``update(peer, round, model)`` is F^C. ``slowest`` bounds a message's delay in virtual ms.
+
+    ``drop`` loses a message, ``delay`` sets its delay, ``before`` is called ahead of each effect.
+    Links are not in order: what holds here holds on a transport that keeps order, too.
+    """
 
     def __init__(
         self,
@@ -88,12 +91,15 @@ class World:
         self.inputs: dict[tuple[int, int], npt.NDArray[np.uint32]] = {}
         self.trace: list[str] = []
         self.drop: Callable[[int, int, bytes], bool] = lambda sender, to, data: False
+        self.delay: Callable[[int, int, bytes], int | None] = lambda sender, to, data: None
+        self.before: Callable[[Node, Effect], None] = lambda node, effect: None
         self._update = update
         self._slowest = slowest
         self._random = random.Random(f"world/{seed}")
         self._entropy = Xof("simulation/entropy", str(seed).encode())
         self._seed = seed
         self._queue: list[tuple[int, int, int, int, Callable[[Session], list[Effect]]]] = []
+        self._happenings: list[tuple[int, int, Callable[[], None]]] = []
         self._count = 0
         lies = liars or {}
         self.nodes = [
@@ -103,20 +109,42 @@ class World:
 
     # -- running -------------------------------------------------------------------------------
 
-    def run(self, *, limit: int = 2_000_000) -> None:
-        """Until every honest peer that is up has completed the rounds, or nothing is left to do."""
+    def run(self, *, until: int | None = None, limit: int = 2_000_000) -> None:
+        """Until every honest peer that is up has completed the rounds, nothing is left to do, or
+        ``until`` virtual milliseconds have passed.
+        """
         for node in self.nodes:
             if not node.silent:
                 self.boot(node)
         for _ in range(limit):
-            if not self._queue or self.finished():
+            if not self._next_happening() and (not self._queue or self.finished()):
                 return
+            if not self._queue:
+                continue
             at, _, index, life, act = heapq.heappop(self._queue)
+            if until is not None and at > until:
+                return
             self.now = at
             node = self.nodes[index]
             if node.up and node.lives == life and node.session is not None:
                 self._carry_out(node, act(node.session))
         raise AssertionError("the simulation does not end")
+
+    def _next_happening(self) -> bool:
+        """Carry out what is due; whether something is still to come."""
+        while self._happenings:
+            at, _, act = self._happenings[0]
+            if self._queue and self._queue[0][0] < at:
+                return True
+            heapq.heappop(self._happenings)
+            self.now = max(self.now, at)
+            act()
+        return False
+
+    def happen(self, at: int, act: Callable[[], None]) -> None:
+        """Something outside all peers, at a virtual time: a crash, a restart, a cut cable."""
+        self._count += 1
+        heapq.heappush(self._happenings, (at, self._count, act))
 
     def finished(self) -> bool:
         waiting = [n for n in self.nodes if n.honest and n.up]
@@ -132,8 +160,8 @@ class World:
             node.index,
             node.secret,
             Position(position.round, position.model, position.previous, position.ledger),
-            lambda round_, key: self._secret(node, key),
-            dict(node.journal),
+            lambda round_, key: self._secret(node, round_, key),
+            dict(node.journal.get(position.round, {})),
             rounds=self.rounds,
             parts=node.parts,
         )
@@ -143,6 +171,7 @@ class World:
                 self.at(other, 1, lambda session: session.on_present(self._present()))
 
     def crash(self, node: Node) -> None:
+        """All is lost but the journal and the position; ``boot`` starts it again."""
         node.up = False
         node.session = None
         for other in self.nodes:
@@ -157,23 +186,32 @@ class World:
     def _present(self) -> frozenset[int]:
         return frozenset(n.index for n in self.nodes if n.up)
 
-    def _secret(self, node: Node, key: str) -> Secret:
-        if key not in node.journal:
-            node.journal[key] = self._entropy.read(32)
-        return Secret(node.journal[key])
+    def _secret(self, node: Node, round_: int, key: str) -> Secret:
+        journal = node.journal.setdefault(round_, {})
+        if key not in journal:
+            journal[key] = self._entropy.read(32)
+        return Secret(journal[key])
 
     # -- effects -------------------------------------------------------------------------------
 
     def _carry_out(self, node: Node, effects: list[Effect]) -> None:
+        """In their order. ``before`` may crash the node: what it had left to do is then not done."""
+        life = node.lives
         for effect in effects:
+            self.before(node, effect)
+            if not node.up or node.lives != life:
+                return
             self.trace.append(f"{self.now} {node.index} {_line(effect)}")
             match effect:
-                case Persist(_, key, value):
-                    assert node.journal.get(key, value) == value, f"journal conflict at {key}"
-                    node.journal[key] = value
-                case Erase(_, keys):
-                    for key in list(node.journal) if keys is None else keys:
-                        node.journal.pop(key, None)
+                case Persist(round_, key, value):
+                    journal = node.journal.setdefault(round_, {})
+                    assert journal.get(key, value) == value, f"journal conflict at {key}"
+                    journal[key] = value
+                case Erase(round_, None):
+                    node.journal.pop(round_, None)
+                case Erase(round_, keys):
+                    for key in keys or ():
+                        node.journal.get(round_, {}).pop(key, None)
                 case Send(peers, frame):
                     for peer in peers:
                         self._deliver(node, self.nodes[peer], frame)
@@ -201,7 +239,9 @@ class World:
     def _deliver(self, sender: Node, to: Node, frame: bytes) -> None:
         if to.silent or self.drop(sender.index, to.index, frame):
             return
-        delay = self._random.randint(1, self._slowest)
+        drawn = self._random.randint(1, self._slowest)
+        chosen = self.delay(sender.index, to.index, frame)
+        delay = drawn if chosen is None else chosen
         self.at(to, delay, lambda session: session.on_message(sender.index, frame))
 
     def _train(self, node: Node, round_: int, model: npt.NDArray[np.float32]) -> None:
@@ -215,7 +255,6 @@ class World:
         node.completed[effect.round] = effect
         assert node.session is not None
         node.position = node.session.position
-        node.journal = {}
 
     def _fetch(self, node: Node, round_: int, peers: tuple[int, ...]) -> None:
         for peer in peers:
