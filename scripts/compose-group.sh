@@ -1,0 +1,54 @@
+#!/bin/sh
+# Makes a whole group for docker-compose.yml: scripts/compose-group.sh DIRECTORY PEERS PREFIX
+#
+# DIRECTORY/peer-0 … peer-(PEERS-1) get a key, a configuration and the genesis that all of them
+# signed. Peer i listens on PREFIX.(10 + i), port 4001; peer 0 is everybody's bootstrap. With
+# OWNER=uid:gid the files are handed to that user. A group that is there is left alone.
+#
+# One machine holds every key here: good for trying things out, and for nothing else. Members that
+# don't trust each other each run `peerd init` at home (docs/operations.md).
+set -eu
+
+directory=${1:?usage: compose-group.sh DIRECTORY PEERS PREFIX}
+peers=${2:?usage: compose-group.sh DIRECTORY PEERS PREFIX}
+prefix=${3:?usage: compose-group.sh DIRECTORY PEERS PREFIX}
+task=${TASK:-digits}
+# one liar, and one peer that may be away while the others go on
+adversary=${ADVERSARY:-1/$peers}
+dropout=${DROPOUT:-1/$peers}
+
+each() { seq 0 $((peers - 1)); }
+
+complete=yes
+for i in $(each); do
+    [ -e "$directory/peer-$i/genesis.json" ] || complete=no
+done
+if [ "$complete" = yes ]; then
+    echo "the group is there: $directory"
+    exit 0
+fi
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+bootstrap=
+for i in $(each); do
+    listen=/ip4/$prefix.$((10 + i))/tcp/4001
+    peerd init "$directory/peer-$i" --listen "$listen" ${bootstrap:+--bootstrap "$bootstrap"} \
+        --partition "$i/$peers" --seed "$i" > "$work/init"
+    peer=$(sed -n 1p "$work/init")
+    echo "$peer" >> "$work/members"
+    [ -n "$bootstrap" ] || bootstrap=$listen/p2p/$peer
+done
+
+peerd group new --name compose --members "$work/members" --task "$task" \
+    --adversary "$adversary" --dropout "$dropout" --out "$work/genesis.json"
+for i in $(each); do
+    peerd group sign "$work/genesis.json" --key "$directory/peer-$i/peer.key" > /dev/null
+done
+peerd group verify "$work/genesis.json"
+
+for i in $(each); do
+    cp "$work/genesis.json" "$directory/peer-$i/genesis.json"
+    [ -z "${OWNER:-}" ] || chown -R "$OWNER" "$directory/peer-$i"
+done

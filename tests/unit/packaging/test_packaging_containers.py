@@ -1,0 +1,148 @@
+"""The image and the compose file, read; and the group that the compose file makes, made."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from peerd.config import Config
+from peerd.group import load
+from peerd.identity import Identity
+
+ROOT = Path(__file__).parents[3]
+
+
+def stages() -> list[list[tuple[str, str]]]:
+    """The Dockerfile's stages: their instructions and what follows."""
+    text = re.sub(r"\\\n", " ", (ROOT / "Dockerfile").read_text())
+    found: list[list[tuple[str, str]]] = []
+    for line in text.splitlines():
+        if not line.strip() or line.startswith("#"):
+            continue
+        word, _, rest = line.partition(" ")
+        if word == "FROM":
+            found.append([])
+        found[-1].append((word, rest.strip()))
+    return found
+
+
+def test_the_image_is_small_and_not_run_by_root() -> None:
+    build, last = stages()
+    assert any("gcc" in rest and "libgmp-dev" in rest for _, rest in build)
+    apt = " ".join(rest for word, rest in last if word == "RUN")
+    assert "libgmp10" in apt
+    assert "gcc" not in apt
+    instructions = dict(last)
+    assert instructions["USER"] == "peerd"
+    assert instructions["VOLUME"] == "/data"
+    assert [word for word, _ in last].index("USER") > [word for word, _ in last].index("RUN")
+    copied = {rest.split()[-2] for word, rest in build + last if word == "COPY"}
+    assert "." not in copied
+
+
+def test_the_images_commands_are_peerds() -> None:
+    from peerd.cli.commands import COMMANDS
+    from peerd.cli.main import build_parser
+
+    instructions = dict(stages()[-1])
+    health = instructions["HEALTHCHECK"].partition("CMD ")[2]
+    for words in (eval_list(health)[1:], eval_list(instructions["CMD"])):
+        chosen = next(command for command in COMMANDS if command.name == words[0])
+        args = build_parser(chosen).parse_args(words)
+        assert args.config == Path("/data/peerd.toml")
+
+
+def eval_list(text: str) -> list[str]:
+    """A Dockerfile's JSON list."""
+    import json
+
+    words = json.loads(text)
+    assert isinstance(words, list)
+    return words
+
+
+def test_nothing_but_the_source_goes_to_the_builder() -> None:
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    rules = [line for line in lines if line and not line.startswith("#")]
+    assert rules[0] == "*"
+    allowed = {rule[1:] for rule in rules if rule.startswith("!")}
+    sources = {
+        source
+        for stage in stages()
+        for word, rest in stage
+        if word == "COPY" and not rest.startswith("--from")
+        for source in rest.split()[:-1]
+    }
+    assert sources <= allowed
+    assert all((ROOT / source).exists() for source in sources)
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, Any]:
+    yaml = pytest.importorskip("yaml", reason="the test extra is not installed in full")
+    document = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    assert isinstance(document, dict)
+    return document
+
+
+def test_each_peer_has_its_own_volume_and_address(compose: dict[str, Any]) -> None:
+    services = dict(compose["services"])
+    group = services.pop("group")
+    subnet = ipaddress.ip_network(compose["networks"]["peers"]["ipam"]["config"][0]["subnet"])
+    command, directory, count, prefix = group["entrypoint"]
+    assert (command, int(count)) == ("compose-group", len(services))
+    made = dict(reversed(each.split(":")) for each in group["volumes"])
+    for index, (name, service) in enumerate(services.items()):
+        volume = made[f"{directory}/peer-{index}"]
+        assert volume == name
+        assert service["volumes"] == [f"{volume}:/data"]
+        address = service["networks"]["peers"]["ipv4_address"]
+        assert address == f"{prefix}.{10 + index}"
+        assert ipaddress.ip_address(address) in subnet
+        assert service["depends_on"]["group"]["condition"] == "service_completed_successfully"
+        assert service["image"] == group["image"]
+    assert set(compose["volumes"]) == set(made.values())
+    assert group["environment"]["OWNER"].split(":")[0] in dict(stages()[-1][1:2])["RUN"]
+
+
+def test_the_group_of_the_compose_file(tmp_path: Path) -> None:
+    """The same script as in the container: every member can start from what it makes."""
+    environment = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "OMP_NUM_THREADS": "1",
+    }
+    command = shlex.join([str(ROOT / "scripts/compose-group.sh"), str(tmp_path), "6", "127.0.71"])
+
+    def run() -> str:
+        done = subprocess.run(
+            command, shell=True, env=environment, capture_output=True, text=True, timeout=120
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    run()
+    keys = set()
+    for index in range(6):
+        config = Config.load(tmp_path / f"peer-{index}" / "peerd.toml")
+        identity = Identity.load(config.key)
+        genesis = load(config.genesis)
+        genesis.verify()
+        genesis.index(identity.public)
+        assert genesis.plan.absent == 1
+        assert config.listen == f"/ip4/127.0.71.{10 + index}/tcp/4001"
+        assert (config.task.partition, config.task.partitions) == (index, 6)
+        assert len(config.bootstrap) == (index > 0)
+        keys.add(identity.public)
+    assert keys == set(genesis.roster)
+    before = (tmp_path / "peer-0/genesis.json").read_bytes()
+    assert "the group is there" in run()
+    assert (tmp_path / "peer-0/genesis.json").read_bytes() == before
