@@ -402,8 +402,22 @@ class Member:
         return open_errands(self.panel, self.findings())
 
     def _all_reported(self) -> bool:
-        reported = {s.signer for s in self.pool.values() if s.kind is Kind.REPORT}
-        return set(self._keyed) <= reported
+        """Every report, with the complaints that it announces: they come as statements of their
+        own, and a leader that proposes before one of them is here is refused for it.
+        """
+        reports = [s for s in self.pool.values() if s.kind is Kind.REPORT]
+        if not set(self._keyed) <= {report.signer for report in reports}:
+            return False
+        announced = {
+            (report.signer, dealer)
+            for report in reports
+            for dealer, word, _ in report.payload.words
+            if word == Check.COMPLAINT
+        }
+        complaints = {
+            (s.signer, s.slot.subject) for s in self.pool.values() if s.kind is Kind.COMPLAINT
+        }
+        return announced <= complaints
 
     def _compare_stage(self) -> None:
         """A report that only some members got would leave its asks unanswered, and its dealers
@@ -428,9 +442,9 @@ class Member:
         self._announce_changes()
 
     def _announce_changes(self) -> None:
-        """While evidence is compared, tell the others what this member holds, once for each set."""
+        """Tell the others what this member holds, once for each set: some still compare."""
         mine = frozenset(self.pool)
-        if self.stage not in (Seat.COMPARING, Seat.ECHOING) or mine == self._announced:
+        if self.stage in (Seat.DEALING, Seat.REPORTING) or mine == self._announced:
             return
         self._announced = mine
         frame = HaveFrame(self.desk.round, self.desk.attempt, tuple(sorted(mine)))

@@ -81,8 +81,8 @@ def first_position(setting: Setting, model: npt.NDArray[np.float32]) -> Position
 
 class Session:
     """``secrets(round, key)`` gives 32 fresh bytes, journaled under that key before they are used;
-    the same again after a restart. ``journal`` is the current round's, as an earlier life left it. After
-    ``rounds`` rounds no further one begins; the session goes on helping those that are behind.
+    the same again after a restart. ``journal`` is the current round's, as an earlier life left it.
+    After ``rounds`` rounds no further one begins; the session goes on helping those behind.
     """
 
     def __init__(
