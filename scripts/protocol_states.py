@@ -1,0 +1,66 @@
+"""Write the ``states`` block of docs/protocol.md from protocols/round/states.py.
+
+python scripts/protocol_states.py            write it
+python scripts/protocol_states.py --check    fail if it is not what this would write
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping
+from enum import Enum
+from pathlib import Path
+from typing import TypeVar
+
+from protocols.round.states import FLIP, SEAT, STAGE
+
+DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "protocol.md"
+State = TypeVar("State", bound=Enum)
+Event = TypeVar("Event", bound=Enum)
+OPENING, CLOSING = "```states\n", "```\n"
+
+
+def diagram(title: str, table: Mapping[tuple[State, Event], State]) -> list[str]:
+    """One block a state, in the order of the table."""
+    lines = [title]
+    for state in dict.fromkeys(state for state, _ in table):
+        lines.append(f"  {state.value}")
+        for (before, event), after in table.items():
+            if before is state:
+                lines.append(f"    └─ {event.value} → {after.value}")
+    return lines
+
+
+def block() -> str:
+    lines = [
+        *diagram("Election, at every peer (§2)", FLIP),
+        "",
+        *diagram("Member of the committee (§3, §5)", SEAT),
+        "",
+        *diagram("Attempt at a round, at every peer", STAGE),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def updated(document: str) -> str:
+    start = document.index(OPENING) + len(OPENING)
+    end = document.index(CLOSING, start)
+    return document[:start] + block() + document[end:]
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="write nothing; 1 if out of date")
+    document = DOCUMENT.read_text()
+    wanted = updated(document)
+    if parser.parse_args(argv).check:
+        if document != wanted:
+            print(f"{DOCUMENT}: run scripts/protocol_states.py", file=sys.stderr)
+        return int(document != wanted)
+    DOCUMENT.write_text(wanted)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
