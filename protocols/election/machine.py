@@ -108,10 +108,8 @@ class ElectionMachine:
     def on_statement(self, statement: Statement) -> None:
         if statement.kind is Kind.COMMIT:
             self._on_commit(statement)
-        elif statement.kind is Kind.REVEAL:
-            self._on_reveal(statement)
         else:
-            self._agreements[Topic(statement.slot.subject)].on_vote(statement)
+            self._on_reveal(statement)
         self._advance()
 
     def on_seen(self, statement: Statement, frame: SeenFrame) -> None:

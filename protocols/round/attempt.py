@@ -192,6 +192,8 @@ class Attempt:
             self._on_statement(self.desk.read(frame.statement))
         elif isinstance(frame, ProposalFrame):
             statement = self._expect(frame.statement, Kind.PROPOSAL)
+            if statement.signer != sender:  # its inputs are not signed: only the leader's count
+                raise WireError(f"a proposal of peer {statement.signer}")
             self._with_agreement(
                 statement.slot.subject, lambda agreement: agreement.on_proposal(statement, frame)
             )
@@ -226,14 +228,16 @@ class Attempt:
         kind, slot = statement.kind, statement.slot
         if kind in BALLOTS:
             self._with_agreement(slot.subject, lambda agreement: agreement.on_vote(statement))
-        elif slot.by_identity:
+        elif kind in (Kind.COMMIT, Kind.REVEAL):
             self.election.on_statement(statement)
         elif kind is Kind.RESULT and self.opener is not None:
             self.opener.on_result(statement)
         elif kind is Kind.ABSTENTION:
             self._on_abstention(statement)
-        elif self.member is not None:
+        elif self.member is not None and not slot.by_identity:
             self.member.on_statement(statement)
+        else:
+            raise WireError(f"{kind.name} does not come alone")
 
     def _with_agreement(self, topic: int, act: Callable[[Agreement], None]) -> None:
         if topic == Topic.COHORT:
@@ -416,7 +420,10 @@ def slot_of(frame: Frame, group: bytes) -> Slot:
     if isinstance(frame, DecisionFrame):
         if not frame.votes:
             raise WireError("a decision without votes")
-        return decode_statement(frame.votes[0], group).slot
+        slot = decode_statement(frame.votes[0], group).slot
+        if slot.kind is not Kind.SECOND_VOTE:
+            raise WireError(f"a decision by {slot.kind.name} statements")
+        return slot
     if isinstance(frame, HaveFrame):
         return Slot(frame.round, frame.attempt, Kind.REPORT, 0, 0, 0)
     if isinstance(frame, DealingFrame):
