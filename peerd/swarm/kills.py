@@ -6,14 +6,19 @@ from collections.abc import Iterable, Mapping
 
 from peerd.swarm.options import Kill
 
-MIDDLE = 3  # phases entered: it has journaled and sent, and the round is not over
+EARLIEST, LATEST = 2, 8  # phases entered: it has journaled and sent, and the round is not over
+
+
+def moment(kill: Kill) -> int:
+    """After how many phases of its round: different for different kills, the same in every run."""
+    return EARLIEST + (kill.peer + kill.round) % (LATEST - EARLIEST + 1)
 
 
 class Kills:
     """The kills that are still to come."""
 
     def __init__(self, kills: Iterable[Kill]) -> None:
-        self._due = {(kill.peer, kill.round): set[object]() for kill in kills}
+        self._due = {(kill.peer, kill.round): (moment(kill), set[object]()) for kill in kills}
 
     def __bool__(self) -> bool:
         return bool(self._due)
@@ -23,11 +28,12 @@ class Kills:
         number = event.get("round")
         if event.get("kind") != "phase" or not isinstance(number, int):
             return False
-        phases = self._due.get((index, number))
-        if phases is None:
+        due = self._due.get((index, number))
+        if due is None:
             return False
+        when, phases = due
         phases.add(event.get("phase"))
-        if len(phases) < MIDDLE:
+        if len(phases) < when:
             return False
         del self._due[index, number]
         return True

@@ -97,7 +97,7 @@ def _merged(number: int, witnesses: Sequence[Witness]) -> Document:
     for record in alike:
         for each in blamed_in(record):
             blamed.setdefault((each.get("peer"), each.get("reason")), each)
-    sent = [_sent(each.rounds[number]) for each in witnesses if number in each.rounds]
+    sent = [sent_in(each.rounds[number]) for each in witnesses if number in each.rounds]
     return {
         "round": number,
         "outcome": outcome,
@@ -120,7 +120,7 @@ def _reason(records: Sequence[Record]) -> object:
     return None if None in reasons else _most(reasons)
 
 
-def _sent(record: Record) -> int:
+def sent_in(record: Record) -> int:
     """Bytes that a daemon sent: what another received is not counted again."""
     sent = record.get("bytes_out", record.get("bytes"))
     return sent if isinstance(sent, int) else 0

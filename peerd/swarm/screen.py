@@ -8,7 +8,7 @@ from typing import TextIO
 from peerd.cli.output import colour, short, size, table
 from peerd.swarm.watch import PeerView, Watch
 
-HEADER = ("peer", "", "state", "round", "phase", "accuracy", "sent", "memory", "model", "blames")
+HEADER = ("peer", "lie", "state", "round", "phase", "accuracy", "sent", "memory", "model", "blames")
 
 
 class Screen:
@@ -63,7 +63,7 @@ def render(watch: Watch) -> str:
 def _row(watch: Watch, view: PeerView) -> tuple[object, ...]:
     return (
         view.index,
-        view.lie or "",
+        view.lie,
         view.state,
         view.round,
         view.phase,

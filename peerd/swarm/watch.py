@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from peerd.cli.output import short, size
+from peerd.swarm.result import sent_in
 
 STARTING = "starting"
 COMPLETED = "completed"
@@ -110,8 +111,7 @@ class Watch:
         view.finished = number if view.finished is None else max(view.finished, number)
         if event.get("accuracy") is not None:
             view.accuracy, view.evaluated = _number(event["accuracy"], view.accuracy), number
-        sent = event.get("bytes")
-        view.bytes += sent if isinstance(sent, int) else 0
+        view.bytes += sent_in(event)
         model = event.get("model_hash")
         view.model_hash = str(model) if model else view.model_hash
         blamed = event.get("blamed")
@@ -150,14 +150,13 @@ class Watch:
     def _tell_round(self, number: int, accuracy: float | None) -> None:
         event = self._untold.pop(number)
         outcome, reason = event.get("outcome"), event.get("reason")
-        absent, sent = event.get("absent"), event.get("bytes")
+        absent = event.get("absent")
         parts = [f"round {number}: {outcome}" + (f" ({reason})" if reason else "")]
         if accuracy is not None:
             parts.append(f"accuracy {accuracy:.3f}")
         parts.append(f"model {short(event.get('model_hash'))}")
         parts.append(f"{_number(event.get('seconds'), 0.0) or 0.0:.1f} s")
-        if isinstance(sent, int):
-            parts.append(f"{size(sent)} a peer")
+        parts.append(f"{size(sent_in(event))} sent by a peer")
         if isinstance(absent, list) and absent:
             parts.append("absent: " + ", ".join(map(self.name, absent)))
         self.lines.append(", ".join(parts))

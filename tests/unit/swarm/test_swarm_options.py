@@ -8,7 +8,7 @@ import pytest
 
 from peerd.cli.task_arguments import TaskRequest
 from peerd.errors import ConfigError, GroupError
-from peerd.swarm.kills import Kills
+from peerd.swarm.kills import EARLIEST, LATEST, Kills, moment
 from peerd.swarm.options import Kill, SwarmOptions, swarm_options
 
 WORK = TaskRequest("digits", "rsa", {}, {}, {})
@@ -84,6 +84,8 @@ def test_sizes_without_a_plan_are_refused_with_sizes_that_would_do() -> None:
 def test_a_kill_happens_once_in_the_middle_of_its_round() -> None:
     assert options(kills=["3@5"]).kills == (Kill(3, 5),)
     kills = Kills([Kill(3, 5)])
+    assert moment(Kill(3, 5)) == 3
+    assert {moment(Kill(3, number)) for number in range(30)} == set(range(EARLIEST, LATEST + 1))
 
     def phase(number: int, name: str) -> dict[str, object]:
         return {"kind": "phase", "round": number, "phase": name}

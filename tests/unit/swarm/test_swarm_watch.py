@@ -62,7 +62,8 @@ def test_each_thing_is_told_once() -> None:
         watch.event(index, finish(0, blamed=[accusation], absent=[PEERS[1][0]]))
     assert watch.take_lines() == [
         "round 0: peer 2 is blamed: bad share",
-        "round 0: completed, accuracy 0.875, model …abababab, 1.2 s, 2.5 MB a peer, absent: peer 1",
+        "round 0: completed, accuracy 0.875, model …abababab, 1.2 s, 2.5 MB sent by a peer, "
+        "absent: peer 1",
     ]
     assert watch.take_lines() == []
     assert watch.views[0].blamed == {LIAR[0]: "bad share"}
