@@ -185,15 +185,18 @@ class Discovery:
         while True:
             await trio.sleep(self._random.uniform(pause / 2, pause))
             connected = self._transport.connected()
-            missing = [p for p in self._book.unknown() if p not in connected]
-            if not missing or not connected:
+            unknown = self._book.unknown()
+            if not unknown or not connected:
                 pause = _FIRST_SEARCH
-                await trio.sleep(_FIRST_SEARCH)
                 continue
             pause = min(2 * pause, _LAST_SEARCH)
-            await self._exchange(self._random.choice(sorted(connected)))
-            for public in missing:
-                await self._look_up(public)
+            absent = [peer for peer in unknown if peer not in connected]
+            for peer in connected.intersection(unknown):  # it was not ready when we greeted it
+                await self._exchange(peer)
+            if absent:
+                await self._exchange(self._random.choice(sorted(connected)))
+            for peer in absent:
+                await self._look_up(peer)
 
     async def _look_up(self, public: bytes) -> None:
         try:

@@ -151,6 +151,14 @@ async def test_an_absent_member_s_address_is_found_without_meeting_it(tmp_path: 
 
 
 @pytest.mark.trio
+async def test_a_connected_member_that_didn_t_answer_is_asked_again(tmp_path: Path) -> None:
+    async with nodes(2, tmp_path) as (group, _, _roster):
+        await eventually(lambda: meshed(group) and informed(group))
+        del group[1].book._records[group[0].public]
+        await eventually(lambda: informed(group))
+
+
+@pytest.mark.trio
 @pytest.mark.parametrize(
     "answer",
     [
