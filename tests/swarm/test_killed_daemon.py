@@ -1,0 +1,60 @@
+"""A daemon killed -9 in mid-round, with a liar among the others; and a forged transcript."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PEERS = 6
+KILLED = 1
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A short path: the daemons' status sockets are below it."""
+    return tmp_path_factory.mktemp("s") / "swarm"
+
+
+@pytest.fixture(scope="module")
+def result(kept: Path) -> dict[str, Any]:
+    """Six daemons, e = 1: the last one deals a bad share, another is killed -9 in round 1."""
+    out = kept.parent / "result.json"
+    command = [sys.executable, "-m", "peerd.cli.main", "swarm"]
+    command += ["--peers", str(PEERS), "--rounds", "4", "--task", "digits", "--aggregator", "rsa"]
+    command += ["--liars", "1", "--attack", "bad-share", "--kill", f"{KILLED}@1"]
+    command += ["--json", str(out), "--keep", str(kept)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=400, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    document: dict[str, Any] = json.loads(out.read_text())
+    return document
+
+
+@pytest.mark.swarm
+def test_the_killed_daemon_catches_up_and_the_swarm_does_not_stop(
+    result: dict[str, Any],
+) -> None:
+    honest = [peer for peer in result["peers"] if peer["honest"]]
+    assert len(honest) == PEERS - 1
+    assert len({peer["model_hash"] for peer in honest}) == 1
+    assert [each["outcome"] for each in result["rounds"]] == ["completed"] * 4
+
+
+@pytest.mark.swarm
+def test_a_transcript_with_one_changed_byte_does_not_pass(
+    result: dict[str, Any], kept: Path
+) -> None:
+    assert result
+    original = (kept / "transcripts" / "round-0.transcript").read_bytes()
+    changed = kept.parent / "changed.transcript"
+    changed.write_bytes(original[:-20] + bytes((original[-20] ^ 1,)) + original[-19:])
+    command = [sys.executable, "-m", "peerd.cli.main", "audit", str(changed)]
+    command += ["--genesis", str(kept / "genesis.json")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 9
+    assert done.stderr.startswith("peerd: error: ")
+    assert "Traceback" not in done.stderr
