@@ -56,6 +56,9 @@ class MersenneKernel:
         total += (low & self._p) + (low >> np.uint64(61))  # the sum stays below 2^63
         return self._reduce(total)
 
+    def fma(self, a: Elements, b: Elements, c: Elements) -> Residues:
+        return self._reduce(self.mul(a, b) + c)
+
     def quadratic(self, c0: int, c1: int, c2: int, x: Elements) -> Residues:
         inner = self.mul(x, np.array(c2, np.uint64)) + np.uint64(c1)
         return self._reduce(self.mul(x, self._reduce(inner)) + np.uint64(c0))

@@ -39,6 +39,12 @@ class SmallKernel:
         product %= np.uint64(self._p)
         return product
 
+    def fma(self, a: Elements, b: Elements, c: Elements) -> Residues:
+        total: Residues = np.multiply(a, b, dtype=np.uint64)
+        total = total + c
+        total %= np.uint64(self._p)
+        return total
+
     def quadratic(self, c0: int, c1: int, c2: int, x: Elements) -> Residues:
         values = x.astype(np.float64)
         result = values * float(c2)

@@ -20,6 +20,9 @@ class Kernel(Protocol):
     def mul(self, a: Elements, b: Elements) -> Residues:
         """Elementwise product, with broadcasting."""
 
+    def fma(self, a: Elements, b: Elements, c: Elements) -> Residues:
+        """a b + c, elementwise, with broadcasting."""
+
     def quadratic(self, c0: int, c1: int, c2: int, x: Elements) -> Residues:
         """c0 + c1 x + c2 x^2, elementwise; coefficients canonical."""
 

@@ -10,6 +10,8 @@ import numpy as np
 from protocols.field.kernel import Elements, Residues
 from protocols.field.prime import PrimeField
 
+_ZERO = np.zeros(1, np.uint64)
+
 
 def powers(field: PrimeField, points: Elements, count: int) -> Residues:
     """Vandermonde matrix, shape (count, len(points)): ``coefficients @ powers`` evaluates."""
@@ -23,20 +25,17 @@ def powers(field: PrimeField, points: Elements, count: int) -> Residues:
 
 def from_roots(field: PrimeField, roots: Elements) -> Residues:
     """The monic polynomial that vanishes on the roots, shape (len(roots) + 1,)."""
-    product: Residues = np.ones(1, np.uint64)
-    zero: Residues = np.zeros(1, np.uint64)
-    for root in roots:
-        shifted = np.concatenate([zero, product])
-        product = field.sub(shifted, np.append(field.mul(product, root.reshape(1)), zero))
+    product = np.zeros(len(roots) + 1, np.uint64)
+    product[0] = 1
+    for size, root in enumerate(field.neg(roots), start=1):
+        shifted = np.concatenate([_ZERO, product[:size]])
+        product[: size + 1] = field.fma(product[: size + 1], root.reshape(1), shifted)
     return product
 
 
 def vanishing(field: PrimeField, roots: Elements, points: Elements) -> Residues:
     """The product of (x - root) over all roots, at each point: shape (len(points),)."""
-    product: Residues = np.ones(len(points), np.uint64)
-    for root in roots:
-        product = field.mul(product, field.sub(points, root.reshape(1)))
-    return product
+    return field.product(field.sub(points[None, :], roots[:, None]))
 
 
 def lagrange(field: PrimeField, nodes: Elements, points: Elements) -> Residues:
@@ -50,27 +49,27 @@ def lagrange(field: PrimeField, nodes: Elements, points: Elements) -> Residues:
     return field.mul(scaled, vanishing(field, nodes, points)[None, :])
 
 
-def interpolation(field: PrimeField, nodes: Elements) -> Residues:
-    """Matrix M, shape (n, n): values at the n distinct nodes @ M = coefficients."""
-    master = from_roots(field, nodes)
+def interpolation(field: PrimeField, nodes: Elements, master: Residues | None = None) -> Residues:
+    """Matrix M, shape (n, n): values at the n distinct nodes @ M = coefficients.
+
+    ``master`` is ``from_roots(nodes)`` if the caller has it.
+    """
+    master = from_roots(field, nodes) if master is None else master
     count = len(nodes)
     # Row i becomes master / (x - node_i), by synthetic division of all rows at once.
     quotients = np.empty((count, count), np.uint64)
     current: Residues = np.zeros(count, np.uint64)
     for degree in range(count - 1, -1, -1):
-        current = field.add(field.mul(current, nodes), master[degree + 1].reshape(1))
+        current = field.fma(current, nodes, master[degree + 1 : degree + 2])
         quotients[:, degree] = current
     return field.mul(quotients, _weights(field, nodes)[:, None])
 
 
 def _weights(field: PrimeField, nodes: Elements) -> Residues:
     """Barycentric weights: 1 / product of (node_i - node_j) over j != i."""
-    product: Residues = np.ones(len(nodes), np.uint64)
-    for index in range(len(nodes)):
-        factor = field.sub(nodes, nodes[index].reshape(1))
-        factor[index] = 1
-        product = field.mul(product, factor)
-    return field.inverse(product)
+    differences = field.sub(nodes[None, :], nodes[:, None])
+    np.fill_diagonal(differences, 1)
+    return field.inverse(field.product(differences))
 
 
 def degree(polynomial: Elements) -> int:
@@ -86,14 +85,15 @@ def divide(field: PrimeField, numerator: Elements, divisor: Elements) -> tuple[R
         raise ZeroDivisionError("division by the zero polynomial")
     remainder: Residues = numerator.astype(np.uint64)
     monic = divisor[: low + 1].astype(np.uint64)
-    inverse = field.inverse(monic[low:])
+    inverse = pow(int(monic[low]), -1, field.p)
     quotient = np.zeros(max(len(remainder) - low, 1), np.uint64)
     for shift in range(len(remainder) - low - 1, -1, -1):
-        factor = field.mul(remainder[shift + low : shift + low + 1], inverse)
-        if factor[0]:
-            quotient[shift] = factor[0]
+        factor = int(remainder[shift + low]) * inverse % field.p
+        if factor:
+            quotient[shift] = factor
             window = slice(shift, shift + low + 1)
-            remainder[window] = field.sub(remainder[window], field.mul(monic, factor))
+            minus = np.array([field.p - factor], np.uint64)
+            remainder[window] = field.fma(monic, minus, remainder[window])
     return quotient, remainder[: degree(remainder) + 1]
 
 
@@ -106,7 +106,7 @@ def multiply(field: PrimeField, a: Elements, b: Elements) -> Residues:
     product = np.zeros(len(a) + len(b) - 1, np.uint64)
     for shift in np.flatnonzero(a):
         window = slice(shift, shift + len(b))
-        product[window] = field.add(product[window], field.mul(b, a[shift].reshape(1)))
+        product[window] = field.fma(b, a[shift : shift + 1], product[window])
     return product
 
 

@@ -77,6 +77,19 @@ class PrimeField:
     def mul(self, a: Elements, b: Elements) -> Residues:
         return self.kernel.mul(a, b)
 
+    def fma(self, a: Elements, b: Elements, c: Elements) -> Residues:
+        """a b + c, elementwise, with broadcasting."""
+        return self.kernel.fma(a, b, c)
+
+    def product(self, a: Elements) -> Residues:
+        """Product over the first axis, halving it."""
+        wide: Residues = a.astype(np.uint64, copy=False)
+        while len(wide) > 1:
+            half = len(wide) // 2
+            tail = wide[2 * half :]
+            wide = np.concatenate([self.mul(wide[:half], wide[half : 2 * half]), tail])
+        return wide[0] if len(wide) else np.ones(a.shape[1:], np.uint64)
+
     def matmul(self, a: Elements, b: Elements) -> Residues:
         """Matrix product over the last two axes, with broadcasting over the others."""
         return self.kernel.matmul(a, b)

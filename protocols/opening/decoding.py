@@ -26,7 +26,7 @@ def decode_word(field: PrimeField, points: Elements, word: Elements, delta: int)
     """
     count = len(points)
     upper: Residues = from_roots(field, points)
-    lower: Residues = field.matmul(word[None, :], interpolation(field, points))[0]
+    lower: Residues = field.matmul(word[None, :], interpolation(field, points, upper))[0]
     upper_factor: Residues = np.zeros(1, np.uint64)
     lower_factor: Residues = np.ones(1, np.uint64)
     # Extended Euclid until the remainder's degree is below (n + delta + 1) / 2; then

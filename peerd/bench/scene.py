@@ -1,0 +1,83 @@
+"""The setting of a measurement: a group's plan, a model, and real signed dealings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from peerd.crypto import Sodium
+from peerd.errors import ConfigError
+from protocols.aggregation import aggregator
+from protocols.aggregation.contract import AggregationError, Aggregator
+from protocols.field import field_for
+from protocols.hashing import digest
+from protocols.plan import CommitteePlan, PlanError, plan_group
+from protocols.proof import DealingShape, deal
+from protocols.wire.statement import Header, Kind, Payload, Slot, Statement, sign
+
+LARGEST_MODEL = 50_000_000
+"""Parameters. More would need more memory than a measurement on a desk has."""
+
+GROUP = digest("peerd/bench/group")
+BASE_MODEL = digest("peerd/bench/model")
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One round of one group. Everything is derived from fixed seeds, so runs are comparable."""
+
+    peers: int
+    params: int
+    rule: Aggregator
+    plan: CommitteePlan
+
+    @classmethod
+    def create(cls, name: str, peers: int, params: int, adversary: Fraction) -> Scene:
+        """Raises ConfigError for a size that can't be measured."""
+        if not 1 <= params <= LARGEST_MODEL:
+            raise ConfigError(f"--params {params}: from 1 to {LARGEST_MODEL}")
+        try:
+            return cls(peers, params, aggregator(name, {}), plan_group(peers, adversary))
+        except (PlanError, AggregationError) as error:
+            raise ConfigError(str(error)) from None
+
+    @cached_property
+    def shape(self) -> DealingShape:
+        points = self.plan.committee + self.plan.packing
+        field = field_for(self.rule.largest_sum(self.peers), points)
+        length = self.rule.length(self.params)
+        return DealingShape(self.plan, field, length, self.rule.constraint)
+
+    @property
+    def crypto(self) -> Sodium:
+        return Sodium()
+
+    def vector(self, name: str, index: int) -> npt.NDArray[np.float32]:
+        """A model or update, (params,): reproducible, of no meaning."""
+        seed = int.from_bytes(digest(f"peerd/bench/{name}", index.to_bytes(8, "little")), "little")
+        return np.random.default_rng(seed).standard_normal(self.params, np.float32)
+
+    def values(self, dealer: int) -> npt.NDArray[np.uint32]:
+        """What a dealer deals: an encoded update."""
+        return self.rule.encode(self.vector("model", 0), self.vector("update", dealer))
+
+    def context(self, dealer: int) -> bytes:
+        return digest("peerd/bench/context", GROUP, dealer.to_bytes(8, "little"))
+
+    def signing_secret(self, peer: int) -> bytes:
+        return digest("peerd/bench/signing", peer.to_bytes(8, "little"))
+
+    def sign(self, kind: Kind, payload: Payload, signer: int) -> Statement:
+        slot = Slot(0, 0, kind, 0, 0, signer)
+        return sign(self.crypto, self.signing_secret(signer), GROUP, slot, payload)
+
+    def dealing(self, dealer: int) -> tuple[Statement, tuple[bytes, ...]]:
+        """A signed header and every seat's package."""
+        secret = digest("peerd/bench/dealing", dealer.to_bytes(8, "little"))
+        dealt = deal(self.shape, self.values(dealer), secret, self.context(dealer))
+        header = Header(BASE_MODEL, dealt.root, dealt.proof)
+        return self.sign(Kind.HEADER, header, dealer), dealt.packages
