@@ -75,7 +75,7 @@ def local_options(args: argparse.Namespace) -> dict[str, Any]:
     if args.data is not None:
         if not args.data.is_file():
             raise ConfigError(f"--data {args.data}: there is no such file")
-        given["path"] = str(args.data)
+        given["data"] = str(args.data)
     return {
         name: str(Path(value).absolute())
         if isinstance(value, str) and Path(value).exists()

@@ -35,7 +35,7 @@ class Table(Task):
 
     def __init__(self, options: Options, local: Options) -> None:
         super().__init__(options, local)
-        self.unknown_options({"schema", "hidden", "partition"}, {"path", "held_out"})
+        self.unknown_options({"schema", "hidden", "partition"}, {"data", "held_out"})
         if "schema" not in options:
             raise TaskError(
                 "table: task option 'schema' is missing",
@@ -48,9 +48,9 @@ class Table(Task):
             raise TaskError(f"table: hidden = {self.hidden!r} must be in 0…{MAX_HIDDEN}")
         if self.partition not in PARTITIONS:
             raise TaskError(f"table: partition {self.partition!r} is not {' or '.join(PARTITIONS)}")
-        self.path = _path(local, "path")
+        self.path = _path(local, "data")
         if self.path is None:
-            raise TaskError("table: local task option 'path' is missing", "name this peer's file")
+            raise TaskError("table: local task option 'data' is missing", "name this peer's file")
         self.held_out_path = _path(local, "held_out")
         self._inputs, self._targets, self._held = encode_file(self.schema, self.path)
 
@@ -76,7 +76,7 @@ class Table(Task):
         return _samples(inputs[rows], targets[rows])
 
     def held_out(self) -> Samples:
-        """The rows of ``held_out``, or those of ``path`` that are held out."""
+        """The rows of ``held_out``, or those of ``data`` that are held out."""
         if self.held_out_path is not None:
             inputs, targets, _ = encode_file(self.schema, self.held_out_path)
             return _samples(inputs, targets)

@@ -104,7 +104,7 @@ def test_init_keeps_what_is_there(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert stat.S_IMODE((place / "peer.key").stat().st_mode) == 0o600
     config = Config.load(place / "peerd.toml")
     assert (config.task.partition, config.task.partitions, config.task.seed) == (2, 8, 7)
-    assert config.task.local == {"path": str(rows), "held_out": "other"}
+    assert config.task.local == {"data": str(rows), "held_out": "other"}
     assert "exists already" in fail(capsys, 2, "init", str(place))
     (place / "peerd.toml").unlink()
     assert "exists already" in fail(capsys, 3, "init", str(place))

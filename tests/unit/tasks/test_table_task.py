@@ -113,7 +113,7 @@ def test_a_bad_file_is_one_clear_line(kind: str, bank: Path, tmp_path: Path) -> 
     schema = derive_schema(bank, "default")
     bad = write(tmp_path / "bad.csv", text)
     with pytest.raises(TaskError) as caught:
-        Table({"schema": schema}, {"path": str(bad)})
+        Table({"schema": schema}, {"data": str(bad)})
     assert says in str(caught.value)
     assert str(bad) in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -124,9 +124,9 @@ def test_bytes_that_are_no_text_and_files_that_are_not_there(bank: Path, tmp_pat
     binary = tmp_path / "binary.csv"
     binary.write_bytes(BANK.encode() + b"\xff\xfe;1;1;no\n")
     with pytest.raises(TaskError, match="not UTF-8"):
-        Table({"schema": schema}, {"path": str(binary)})
+        Table({"schema": schema}, {"data": str(binary)})
     with pytest.raises(TaskError, match="No such file"):
-        Table({"schema": schema}, {"path": str(tmp_path / "missing.csv")})
+        Table({"schema": schema}, {"data": str(tmp_path / "missing.csv")})
     with pytest.raises(TaskError, match="No such file"):
         derive_schema(tmp_path / "missing.csv", "y")
 
@@ -149,7 +149,7 @@ def test_files_that_give_no_schema(tmp_path: Path, text: str, label: str, says: 
 
 def test_options_are_checked(bank: Path) -> None:
     schema = derive_schema(bank, "default")
-    good = {"path": str(bank)}
+    good = {"data": str(bank)}
     for options, local, says in (
         ({}, good, "'schema' is missing"),
         ({"schema": 3}, good, "exactly"),
@@ -167,8 +167,8 @@ def test_options_are_checked(bank: Path) -> None:
         ({"schema": schema, "hidden": -1}, good, "hidden"),
         ({"schema": schema, "partition": "x"}, good, "partition"),
         ({"schema": schema, "epochs": 1}, good, "unknown task option"),
-        ({"schema": schema}, {}, "'path' is missing"),
-        ({"schema": schema}, {"path": 3}, "must be a path"),
+        ({"schema": schema}, {}, "'data' is missing"),
+        ({"schema": schema}, {"data": 3}, "must be a path"),
     ):
         with pytest.raises(TaskError, match=says):
             Table(options, local)  # type: ignore[arg-type]
@@ -189,16 +189,16 @@ def loans(path: Path, rows: int) -> Path:
 def test_held_out_rows_are_never_trained_on_by_anybody(tmp_path: Path) -> None:
     path = loans(tmp_path / "loans.csv", 400)
     options = {"schema": derive_schema(path, "default")}
-    task = Table(options, {"path": str(path)})
+    task = Table(options, {"data": str(path)})
     held = {row.numpy().tobytes() for row in task.held_out().inputs}
     assert 0.1 < len(task.held_out()) / 400 < 0.3
     total = 0
     for index in range(3):
-        part = Table(options, {"path": str(path)}).data(Partition(index, 3))
+        part = Table(options, {"data": str(path)}).data(Partition(index, 3))
         assert not {row.numpy().tobytes() for row in part.inputs} & held
         total += len(part)
     assert total + len(task.held_out()) == 400
-    with_file = Table(options, {"path": str(path), "held_out": str(path)})
+    with_file = Table(options, {"data": str(path), "held_out": str(path)})
     assert len(with_file.data(Partition())) == len(with_file.held_out()) == 400
 
 
@@ -214,6 +214,6 @@ def test_a_group_learns_a_table_with_rsa_in_spite_of_liars(tmp_path: Path) -> No
         attack="sign-flip",
         rounds=15,
         seed=1,
-        local={"path": str(path)},
+        local={"data": str(path)},
     )
     assert accuracy[-1] > 0.85
