@@ -167,3 +167,12 @@ def test_continuous_integration_runs_make_test_alone() -> None:
         if line and not line.startswith("#") and not line.startswith(("set ", "cd "))
     ]
     assert commands == ["exec make test"]
+
+
+def test_the_example_configuration_can_be_loaded() -> None:
+    from peerd.config import Config
+
+    config = Config.load(ROOT / "configs/peerd.toml")
+    assert config.data == ROOT / "configs/data"
+    assert config.bootstrap
+    assert config.lab.attack is None

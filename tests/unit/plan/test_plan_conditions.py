@@ -58,6 +58,19 @@ def test_eight_peers_with_two_liars_and_a_crash_have_no_plan() -> None:
         plan_swarm(8, 2, 1)
 
 
+@pytest.mark.parametrize("peers", [*range(4, 33), 64])
+def test_a_group_of_a_swarm_has_the_swarms_plan(peers: int) -> None:
+    """The swarm sizes its group with one function, every daemon derives its plan with another."""
+    for liars in range(1, peers // 3 + 1):
+        for absent in (0, 1, None):
+            try:
+                plan = plan_swarm(peers, liars, absent)
+            except PlanError:
+                continue
+            dropout = Fraction(plan.absent, peers)
+            assert plan == plan_group(peers, Fraction(liars, peers), dropout, absent=plan.absent)
+
+
 def test_swarm_refusal_when_no_size_would_do() -> None:
     with pytest.raises(PlanError, match="nor does any up to 5000"):
         plan_swarm(8, 4000)
