@@ -1,0 +1,202 @@
+"""The ``sizes`` block of docs/protocol.md as functions, and their use on real messages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from protocols.election.outcome import Commitments, Election
+from protocols.errors import WireError
+from protocols.round.certificate import Certificate, ElectionCertificate
+from protocols.round.cohort import Cohort
+from protocols.round.evidence import Evidence
+from protocols.round.setting import Setting
+from protocols.wire.frames import (
+    CertificateFrame,
+    DealingFrame,
+    DecisionFrame,
+    EvidenceFrame,
+    Frame,
+    HaveFrame,
+    HelloFrame,
+    NewViewFrame,
+    ProposalFrame,
+    SeenFrame,
+    StatementFrame,
+    SumFrame,
+    decode_frame,
+)
+from protocols.wire.statement import Kind, Statement, Topic, decode_statement
+
+DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "protocol.md"
+ROW = re.compile(r"(\w+)\(([\w, ]*)\) = (.+)")
+Place = tuple[int, int]
+
+
+def formulas() -> dict[str, Any]:
+    """Name → function; all read the round's numbers from this one namespace."""
+    _, _, rest = DOCUMENT.read_text().partition("```sizes\n")
+    found: dict[str, Any] = {}
+    for line in filter(None, rest.partition("```")[0].splitlines()):
+        match = ROW.fullmatch(line)
+        assert match is not None, f"not a formula: {line}"
+        name, arguments, expression = match.groups()
+        found[name] = eval(f"lambda {arguments}: {expression}", found)
+    return found
+
+
+class Sizes:
+    """What the document says of a message's size, from what it says and not from its bytes.
+
+    ``seats``: the committee of each (round, attempt), in order of seats.
+    """
+
+    def __init__(self, setting: Setting, seats: dict[Place, tuple[int, ...]]) -> None:
+        plan, shape = setting.plan, setting.shape
+        self.names = formulas()
+        self.group = setting.group
+        self.seats = seats
+        self.committee = plan.committee
+        self.names.update(
+            n=setting.peers,
+            m=plan.committee,
+            t=plan.threshold,
+            k=plan.packing,
+            e=plan.absent,
+            L=shape.polynomials,
+            c=shape.challenges,
+            w=shape.field.element_bytes,
+        )
+
+    def __call__(self, name: str, *arguments: Any) -> int:
+        size: int = self.names[name](*arguments)
+        return size
+
+    def at(self, round_: int, attempt: int) -> None:
+        self.names.update(r=round_, a=attempt)
+
+    def frame(self, data: bytes, to: int) -> int:
+        frame = decode_frame(data)
+        sizes = self._frame(frame, to)
+        return self(type(frame).__name__, *sizes)
+
+    def _frame(self, frame: Frame, to: int) -> tuple[Any, ...]:
+        match frame:
+            case StatementFrame(statement):
+                return (self.statement(statement),)
+            case SeenFrame(statement, statements, evidence):
+                listed = self.statements(statements)
+                return self.statement(statement), listed, [self.evidence(x) for x in evidence]
+            case ProposalFrame(statement, outcome, inputs, lock):
+                topic = decode_statement(statement, self.group).slot.subject
+                given = [self.input(item) for item in inputs]
+                votes = self.statements(lock)
+                return self.statement(statement), self.outcome(topic, outcome), given, votes
+            case NewViewFrame(statement, outcome, lock):
+                topic = decode_statement(statement, self.group).slot.subject
+                held = self.outcome(topic, outcome) if outcome else 0
+                votes = self.statements(lock)
+                return self.statement(statement), held, votes
+            case DecisionFrame(outcome, votes):
+                topic = decode_statement(votes[0], self.group).slot.subject
+                return self.outcome(topic, outcome), self.statements(votes)
+            case DealingFrame(header, _):
+                said = decode_statement(header, self.group)
+                self.at(said.slot.round, said.slot.attempt)
+                return said.signer, self.seat(said, to)
+            case SumFrame(statement, _):
+                said = decode_statement(statement, self.group)
+                self.at(said.slot.round, said.slot.attempt)
+                return (said.signer,)
+            case HaveFrame(round_, attempt, hashes):
+                self.at(round_, attempt)
+                return (len(hashes),)
+            case EvidenceFrame(evidence):
+                return (self.evidence(evidence),)
+            case CertificateFrame(certificate):
+                return (self.certificate(certificate),)
+            case HelloFrame(round_, attempt):
+                self.at(round_, attempt)
+                return ()
+
+    def statements(self, items: Iterable[bytes]) -> list[int]:
+        return [self.statement(item) for item in items]
+
+    def statement(self, data: bytes) -> int:
+        said = decode_statement(data, self.group)
+        slot, payload = said.slot, said.payload
+        self.at(slot.round, slot.attempt)
+        i, name = slot.signer, slot.kind.name
+        dealer, seat = divmod(slot.subject, self.committee)
+        match slot.kind:
+            case Kind.SEEN:
+                counts = len(payload.statements), len(payload.evidence)
+                return self(name, i, slot.subject, *counts)
+            case Kind.PROPOSAL | Kind.FIRST_VOTE | Kind.SECOND_VOTE:
+                return self(name, i, slot.subject, slot.view)
+            case Kind.NEW_VIEW:
+                return self(name, i, slot.subject, slot.view, payload.lock_view)
+            case Kind.REPORT:
+                return self(name, i, [about for about, _, _ in payload.words])
+            case Kind.COMPLAINT:
+                return self(name, i, slot.subject, self.seat(said, i))
+            case Kind.DELIVERY:
+                return self(name, dealer, seat)
+            case Kind.ATTESTATION | Kind.ANSWER | Kind.DISCLOSURE:
+                return self(name, i, dealer, seat)
+            case Kind.RESULT:
+                return self(name, i, range(payload.dealers))
+        return self(name, i)
+
+    def seat(self, said: Statement, peer: int) -> int:
+        return self.seats[said.slot.round, said.slot.attempt].index(peer)
+
+    def outcome(self, topic: int, data: bytes) -> int:
+        if topic == Topic.COMMITS:
+            agreed = Commitments.decode(data)
+            peers = [peer for peer, _, _ in agreed.commits]
+            return self("COMMITMENTS", peers, dict(agreed.guilty), agreed.silent)
+        if topic == Topic.REVEALS:
+            return self.election(Election.decode(data))
+        cohort = Cohort.decode(data)
+        return self("COHORT", cohort.peers, dict(cohort.excluded))
+
+    def election(self, election: Election) -> int:
+        guilty = dict(election.guilty)
+        return self("ELECTION", list(election.keys), election.missing, guilty, election.silent)
+
+    def election_certificate(self, certificate: ElectionCertificate) -> int:
+        votes = self.statements(certificate.votes)
+        election = self.election(certificate.election)
+        self.at(certificate.round, certificate.attempt)
+        return self("ELECTION_CERTIFICATE", election, votes)
+
+    def certificate(self, data: bytes) -> int:
+        certificate = Certificate.decode(data)
+        election = self.election_certificate(certificate.election)
+        cohort = self.outcome(Topic.COHORT, certificate.cohort)
+        results = self.statements(certificate.results)
+        return self("CERTIFICATE", election, cohort, results)
+
+    def evidence(self, data: bytes) -> int:
+        evidence = Evidence.decode(data)
+        election = self.election_certificate(evidence.election) if evidence.election else 1
+        return self("EVIDENCE", election, [self.item(item) for item in evidence.items])
+
+    def item(self, data: bytes) -> int:
+        """Evidence holds statements, a certificate, or an opened coordinate."""
+        for size in (self.statement, self.certificate):
+            try:
+                return size(data)
+            except WireError:
+                continue
+        return len(data)
+
+    def input(self, data: bytes) -> int:
+        """A proposal's inputs: SEEN frames, or statements."""
+        try:
+            return self.statement(data)
+        except WireError:
+            return self.frame(data, -1)
