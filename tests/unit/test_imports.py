@@ -1,0 +1,111 @@
+"""Who may import whom (ARCHITECTURE.md): the core is pure, the command line is quick to start."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PURE = frozenset({"numpy", "protocols"})
+EFFECTS = frozenset(
+    {"asyncio", "os", "secrets", "socket", "ssl", "subprocess", "sys", "tempfile", "threading"}
+    | {"time", "random", "datetime", "pathlib", "shutil", "signal", "select", "sqlite3", "io"}
+    | {"multiprocessing", "urllib", "http", "uuid", "logging", "ctypes", "pickle", "glob"}
+)
+"""Modules of the standard library with a clock, entropy, files or sockets in them."""
+WITH_TORCH = ("peerd/learning", "peerd/tasks")
+CALLS = frozenset({"open", "print", "input", "exec", "eval", "__import__", "breakpoint"})
+
+
+def sources(folder: str) -> list[Path]:
+    found = sorted((ROOT / folder).rglob("*.py"))
+    assert found
+    return found
+
+
+def imported(path: Path) -> Iterator[tuple[str, ast.AST]]:
+    """Every module that a file imports, anywhere in it, with where."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name, node
+        elif isinstance(node, ast.ImportFrom):
+            package = ".".join(path.relative_to(ROOT).parts[: -node.level]) if node.level else ""
+            yield ".".join(filter(None, (package, node.module))), node
+
+
+def top(module: str) -> str:
+    return module.partition(".")[0]
+
+
+@pytest.mark.parametrize("path", sources("protocols"), ids=lambda p: str(p.relative_to(ROOT)))
+def test_the_core_imports_nothing_that_has_effects(path: Path) -> None:
+    for module, _ in imported(path):
+        assert top(module) in PURE or top(module) in sys.stdlib_module_names, module
+        assert top(module) not in EFFECTS, module
+
+
+@pytest.mark.parametrize("path", sources("protocols"), ids=lambda p: str(p.relative_to(ROOT)))
+def test_the_core_does_nothing_to_the_world(path: Path) -> None:
+    """numpy's global randomness and files count too."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id not in CALLS, (path, node.lineno)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            used = node.value.id, node.attr
+            assert used[0] != "np" or used[1] not in {"random", "save", "load", "fromfile"}, used
+
+
+def test_the_core_does_not_depend_on_the_machine_below_it() -> None:
+    """Loaded by itself, the whole core brings in no package but numpy."""
+    modules = [
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        for path in sources("protocols")
+    ]
+    loaded = modules_after(f"import {', '.join(modules)}")
+    foreign = {top(name) for name in loaded} & {"peerd", "trio", "torch", "nacl", "msgpack"}
+    assert not foreign
+
+
+@pytest.mark.parametrize("path", sources("peerd"), ids=lambda p: str(p.relative_to(ROOT)))
+def test_torch_is_imported_only_where_models_are_trained(path: Path) -> None:
+    inside = str(path.relative_to(ROOT)).startswith(WITH_TORCH)
+    for module, _ in imported(path):
+        assert inside or top(module) != "torch", path
+
+
+def modules_after(statement: str) -> list[str]:
+    """What a fresh interpreter has loaded after one statement."""
+    program = f"{statement}\nimport sys, json\nprint(json.dumps(sorted(sys.modules)))"
+    ran = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    names: list[str] = json.loads(ran.stdout.splitlines()[-1])
+    return names
+
+
+@pytest.mark.parametrize(
+    ("statement", "absent"),
+    [
+        ("import peerd.cli.main", {"torch", "libp2p", "trio", "numpy", "sklearn", "matplotlib"}),
+        ("import peerd.cli.main as m; m.build_parser(None)", {"torch", "libp2p", "trio"}),
+        ("import peerd.runner.daemon", {"torch", "sklearn", "matplotlib"}),
+        ("import peerd.runner.audit", {"torch", "sklearn", "matplotlib"}),
+        ("import peerd.simulation.world", {"torch", "libp2p", "trio", "sklearn"}),
+    ],
+)
+def test_what_is_dear_to_load_is_not_loaded(statement: str, absent: set[str]) -> None:
+    """Torch takes seconds and hundreds of megabytes; only the training worker pays them."""
+    assert not {top(name) for name in modules_after(statement)} & absent
+
+
+def test_the_worker_is_the_one_that_loads_torch() -> None:
+    """Else the rule above would hold because torch is not used at all."""
+    users = [path for path in sources("peerd") if "torch" in {top(m) for m, _ in imported(path)}]
+    assert {path.parent.name for path in users} == {"learning", "tasks"}
