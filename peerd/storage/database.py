@@ -23,24 +23,37 @@ SCHEMA_VERSION = 1
 _APPLICATION_ID = 0x70656572  # "peer"
 _RESTORE = (
     "keep a copy and restore the data directory from a backup, or start with an empty one;"
-    " nothing has been changed"
+    " nothing has been deleted"
 )
 # Result codes after which the file and SQLite's cache may disagree (fault 45: never retry a
 # failed fsync).
 _FATAL = frozenset({sqlite3.SQLITE_IOERR})
+_PRAGMAS = (
+    "locking_mode=EXCLUSIVE",
+    "synchronous=FULL",
+    "secure_delete=ON",
+    "temp_store=MEMORY",
+    "trusted_schema=OFF",
+    f"journal_size_limit={1 << 22}",
+)
 
+# STRICT and the checks let integrity_check find a value that a flipped bit gave another type.
 _SCHEMA = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL, seal BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL, seal BLOB NOT NULL)
+    STRICT, WITHOUT ROWID;
 CREATE TABLE journal (round INTEGER, key TEXT, value BLOB NOT NULL, seal BLOB NOT NULL,
-    PRIMARY KEY (round, key)) WITHOUT ROWID;
-CREATE TABLE certificate (round INTEGER PRIMARY KEY, value BLOB NOT NULL, seal BLOB NOT NULL);
-CREATE TABLE history (round INTEGER PRIMARY KEY, value BLOB NOT NULL, seal BLOB NOT NULL);
+    PRIMARY KEY (round, key)) STRICT, WITHOUT ROWID;
+CREATE TABLE certificate (round INTEGER PRIMARY KEY, value BLOB NOT NULL, seal BLOB NOT NULL)
+    STRICT;
+CREATE TABLE history (round INTEGER PRIMARY KEY, value BLOB NOT NULL, seal BLOB NOT NULL) STRICT;
 CREATE TABLE blame (round INTEGER, peer INTEGER, reason TEXT, value BLOB NOT NULL,
-    seal BLOB NOT NULL, PRIMARY KEY (round, peer, reason)) WITHOUT ROWID;
-CREATE TABLE blob (number INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, size INTEGER NOT NULL,
-    loose INTEGER NOT NULL);
-CREATE TABLE model (round INTEGER PRIMARY KEY, hash BLOB NOT NULL);
-CREATE TABLE transcript (round INTEGER PRIMARY KEY, hash BLOB NOT NULL);
+    seal BLOB NOT NULL, PRIMARY KEY (round, peer, reason)) STRICT, WITHOUT ROWID;
+CREATE TABLE blob (number INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE CHECK (length(hash) = 32),
+    size INTEGER NOT NULL, loose INTEGER NOT NULL) STRICT;
+CREATE TABLE model (round INTEGER PRIMARY KEY, hash BLOB NOT NULL CHECK (length(hash) = 32))
+    STRICT;
+CREATE TABLE transcript (round INTEGER PRIMARY KEY, hash BLOB NOT NULL CHECK (length(hash) = 32))
+    STRICT;
 """
 
 Row = tuple[Any, ...]
@@ -61,7 +74,8 @@ class Database:
         try:
             with self._translated():
                 self._examine()
-                self._connection.execute("PRAGMA journal_mode=WAL")
+                if self._pragma("journal_mode=WAL") != "wal":
+                    raise StorageError(f"{path} can't have a write-ahead log on this file system")
                 self._examine_pages()
             # A crash between an erasure and its checkpoint must not keep the secret in the log.
             self.checkpoint()
@@ -135,15 +149,14 @@ class Database:
     def _connect(self, path: Path) -> sqlite3.Connection:
         with self._translated():
             connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            for pragma in (
-                "locking_mode=EXCLUSIVE",
-                "synchronous=FULL",
-                "secure_delete=ON",
-                "temp_store=MEMORY",
-                "trusted_schema=OFF",
-                f"journal_size_limit={1 << 22}",
-            ):
-                connection.execute(f"PRAGMA {pragma}")
+            # sqlite3's own decoding fails with an error that looks like one of the disk.
+            connection.text_factory = bytes.decode
+            try:
+                for pragma in _PRAGMAS:
+                    connection.execute(f"PRAGMA {pragma}")
+            except BaseException:
+                connection.close()
+                raise
             return connection
 
     def _examine(self) -> None:
@@ -175,6 +188,8 @@ class Database:
             raise
         except sqlite3.Error as error:
             raise self._translate(error) from None
+        except UnicodeError:  # in a name of the schema or a key: what peerd writes is UTF-8
+            raise self.damaged("a text") from None
 
     def _translate(self, error: sqlite3.Error) -> StorageError:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF

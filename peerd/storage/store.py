@@ -15,22 +15,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from peerd.errors import JournalConflict, StorageError
+from peerd.errors import StorageError
+from peerd.storage.archive import Archive
 from peerd.storage.blobs import Blobs
 from peerd.storage.database import Database
 from peerd.storage.durable import prepare_directory
+from peerd.storage.journal import Journal
 from peerd.storage.lock import DirectoryLock
-from protocols.hashing import digest
+from peerd.storage.seal import bounded, opened, seal
 
-MAX_JOURNAL_VALUE = 1 << 28  # bytes
-MAX_JOURNAL_ENTRIES = 1 << 16  # per round
-MAX_RECORD = 1 << 26  # bytes of a certificate, an evidence, a round's summary, a meta value
 MODELS_KEPT = 16
 TRANSCRIPTS_KEPT = 128
 ROUNDS_KEPT = 10_000
 BLAMES_PER_PEER = 16
-LOOSE_BLOBS_KEPT = 4096
-LOOSE_BYTES_KEPT = 1 << 31
 
 _WITNESSED = "witnessed"
 
@@ -53,9 +50,9 @@ class Store:
         self._lock = lock
         self._database = Database(directory / "peerd.sqlite3")
         try:
-            self._blobs = Blobs(directory / "blobs")
-            self._adopt()
-            self._entries = self._check_journal()
+            self._journal = Journal(self._database)
+            self._archive = Archive(self._database, Blobs(directory / "blobs"))
+            self._check()
         except BaseException:
             self._database.close()
             raise
@@ -71,6 +68,12 @@ class Store:
         lock = DirectoryLock(directory / "lock")
         try:
             return cls(directory, lock)
+        except OSError as error:
+            lock.release()
+            raise StorageError(
+                f"can't use the data directory {directory}: {error.strerror}"
+                f" ({error.filename or 'no file'})"
+            ) from None
         except BaseException:
             lock.release()
             raise
@@ -94,60 +97,19 @@ class Store:
 
     def journal_put_many(self, round: int, entries: Mapping[str, bytes]) -> None:
         """All of them or, when it raises, none; one fsync."""
-        for key, value in entries.items():
-            if len(value) > MAX_JOURNAL_VALUE:
-                raise StorageError(
-                    f"journal entry {key!r} has {len(value)} bytes, more than {MAX_JOURNAL_VALUE}"
-                )
-        known = {key: self._journal_entry(round, key) for key in entries}
-        for key, held in known.items():
-            if held is not None and held != entries[key]:
-                raise JournalConflict(
-                    f"round {round} has another value for {key!r} in its journal",
-                    "nothing was signed; the round goes on with the first one",
-                )
-        fresh = [key for key, held in known.items() if held is None]
-        if not fresh:
-            return
-        total = self._entries.get(round, 0) + len(fresh)
-        if total > MAX_JOURNAL_ENTRIES:
-            raise StorageError(f"round {round} has more than {MAX_JOURNAL_ENTRIES} journal entries")
-        with self._database.transaction() as connection:
-            for key in fresh:
-                value = bytes(entries[key])
-                connection.execute(
-                    "INSERT INTO journal VALUES (?, ?, ?, ?)",
-                    (round, key, value, _seal("journal", round, key, value)),
-                )
-        self._entries[round] = total
+        self._journal.put(round, entries)
 
     def journal(self, round: int) -> dict[str, bytes]:
         """All entries of a round, by key."""
-        rows = self._database.rows("SELECT key, value, seal FROM journal WHERE round = ?", round)
-        return {key: self._sealed("journal", round, key, value, seal) for key, value, seal in rows}
+        return self._journal.entries(round)
 
     def journal_rounds(self) -> list[int]:
         """The rounds that have a journal, rising: after a restart, what to resume or erase."""
-        return sorted(self._entries)
+        return self._journal.rounds()
 
     def journal_erase(self, round: int, keys: Iterable[str] | None = None) -> None:
         """Overwrites the entries (None: all of the round) in every file of the database."""
-        with self._database.transaction() as connection:
-            if keys is None:
-                gone = connection.execute("DELETE FROM journal WHERE round = ?", (round,)).rowcount
-            else:
-                gone = sum(
-                    connection.execute(
-                        "DELETE FROM journal WHERE round = ? AND key = ?", (round, key)
-                    ).rowcount
-                    for key in keys
-                )
-        left = self._entries.get(round, 0) - gone
-        if left:
-            self._entries[round] = left
-        else:
-            self._entries.pop(round, None)
-        self._database.checkpoint()
+        self._journal.erase(round, keys)
 
     # Ledger.
 
@@ -156,7 +118,13 @@ class Store:
 
         Two valid records of one certificate may differ in the signatures they hold.
         """
-        return self._insert("certificate", round, record)
+        bounded("certificate", record)
+        with self._database.transaction() as connection:
+            stored = connection.execute(
+                "INSERT OR IGNORE INTO certificate VALUES (?, ?, ?)",
+                (round, record, seal("certificate", round, "", record)),
+            ).rowcount
+        return bool(stored)
 
     def certificate(self, round: int) -> bytes | None:
         """The record, or None. Raises CorruptError."""
@@ -174,26 +142,26 @@ class Store:
         if model.dtype != np.float32 or model.ndim != 1:
             raise ValueError(f"a model is a float32 vector, not {model.dtype} {model.shape}")
         data = model.astype("<f4", copy=False).tobytes()
-        self._put_file("model", round, data, MODELS_KEPT)
+        self._archive.put("model", round, data, MODELS_KEPT)
 
     def model(self, round: int) -> NDArray[np.float32] | None:
         """The model after ``round``; None if it was never stored, pruned, or is damaged."""
-        data = self._file("model", round)
+        data = self._archive.get("model", round)
         return None if data is None else np.frombuffer(data, "<f4").astype(np.float32)
 
     def put_transcript(self, round: int, record: bytes) -> None:
         """What an auditor gets for ``round``; keeps the last TRANSCRIPTS_KEPT."""
-        self._put_file("transcript", round, record, TRANSCRIPTS_KEPT)
+        self._archive.put("transcript", round, record, TRANSCRIPTS_KEPT)
 
     def transcript(self, round: int) -> bytes | None:
         """The record; None if it was never stored, pruned, or is damaged."""
-        return self._file("transcript", round)
+        return self._archive.get("transcript", round)
 
     # Blame.
 
     def put_blame(self, round: int, peer: int, reason: str, evidence: bytes) -> None:
         """Keeps the first evidence for (round, peer, reason), and BLAMES_PER_PEER of a peer."""
-        _bounded("evidence", evidence)
+        bounded("evidence", evidence)
         with self._database.transaction() as connection:
             ((count,),) = connection.execute(
                 "SELECT count(*) FROM blame WHERE peer = ?", (peer,)
@@ -202,7 +170,7 @@ class Store:
                 key = f"{peer} {reason}"
                 connection.execute(
                     "INSERT OR IGNORE INTO blame VALUES (?, ?, ?, ?, ?)",
-                    (round, peer, reason, evidence, _seal("blame", round, key, evidence)),
+                    (round, peer, reason, evidence, seal("blame", round, key, evidence)),
                 )
 
     def blames(self) -> list[Blame]:
@@ -210,9 +178,9 @@ class Store:
         rows = self._database.rows("SELECT * FROM blame ORDER BY round, peer, reason")
         return [
             Blame(
-                round, peer, reason, self._sealed("blame", round, f"{peer} {reason}", value, seal)
+                round, peer, reason, self._opened("blame", round, f"{peer} {reason}", value, stored)
             )
-            for round, peer, reason, value, seal in rows
+            for round, peer, reason, value, stored in rows
         ]
 
     # History, for the status.
@@ -220,8 +188,12 @@ class Store:
     def put_round(self, round: int, summary: Mapping[str, Any]) -> None:
         """Stores (or replaces) a JSON-able summary; keeps the last ROUNDS_KEPT."""
         record = json.dumps(summary, sort_keys=True, allow_nan=False).encode()
-        self._insert("history", round, record, replace=True)
+        bounded("summary", record)
         with self._database.transaction() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO history VALUES (?, ?, ?)",
+                (round, record, seal("history", round, "", record)),
+            )
             connection.execute(
                 "DELETE FROM history WHERE round <="
                 " (SELECT round FROM history ORDER BY round DESC LIMIT 1 OFFSET ?)",
@@ -239,8 +211,8 @@ class Store:
             "SELECT round, value, seal FROM history ORDER BY round DESC LIMIT ?", limit
         )
         return [
-            _summary(self._sealed("history", round, "", value, seal))
-            for round, value, seal in reversed(rows)
+            _summary(self._opened("history", round, "", value, stored))
+            for round, value, stored in reversed(rows)
         ]
 
     # Blobs.
@@ -248,38 +220,30 @@ class Store:
     def put_blob(self, data: bytes) -> bytes:
         """The SHA-256 under which ``data`` can be had.
 
-        A cache: beyond LOOSE_BLOBS_KEPT or LOOSE_BYTES_KEPT the oldest are dropped.
+        A cache: beyond archive.LOOSE_BLOBS_KEPT or LOOSE_BYTES_KEPT, the oldest are dropped.
         """
-        name = self._blobs.write(data)
-        with self._database.transaction() as connection:
-            connection.execute(
-                "INSERT INTO blob (hash, size, loose) VALUES (?, ?, 1)"
-                " ON CONFLICT (hash) DO UPDATE SET loose = 1",
-                (name, len(data)),
-            )
-        self._evict()
-        return name
+        return self._archive.put_loose(data)
 
     def blob(self, hash: bytes) -> bytes | None:
         """The bytes with this SHA-256, checked; None if they aren't here or are damaged."""
-        return self._blobs.read(hash)
+        return self._archive.blob(hash)
 
     # Everything else.
 
     def set_meta(self, key: str, value: bytes) -> None:
         """Stores (or replaces) a small value of the daemon's own."""
-        _bounded(key, value)
+        bounded(key, value)
         with self._database.transaction() as connection:
             connection.execute(
                 "INSERT OR REPLACE INTO meta VALUES (?, ?, ?)",
-                (key, value, _seal("meta", 0, key, value)),
+                (key, value, seal("meta", 0, key, value)),
             )
 
     def meta(self, key: str) -> bytes | None:
         """The value, or None."""
         rows = self._database.rows("SELECT value, seal FROM meta WHERE key = ?", key)
-        for value, seal in rows:
-            return self._sealed("meta", 0, key, value, seal)
+        for value, stored in rows:
+            return self._opened("meta", 0, key, value, stored)
         return None
 
     def witness(self, round: int) -> None:
@@ -296,99 +260,21 @@ class Store:
         value = self.meta(_WITNESSED)
         return -1 if value is None else int.from_bytes(value, "little")
 
-    def _insert(self, table: str, round: int, value: bytes, *, replace: bool = False) -> bool:
-        _bounded(table, value)
-        verb = "REPLACE" if replace else "IGNORE"
-        with self._database.transaction() as connection:
-            done = connection.execute(
-                f"INSERT OR {verb} INTO {table} VALUES (?, ?, ?)",
-                (round, value, _seal(table, round, "", value)),
-            ).rowcount
-        return bool(done)
+    def _check(self) -> None:
+        """What must never be wrong or lost unnoticed is read once before the daemon starts."""
+        for key, value, stored in self._database.rows("SELECT key, value, seal FROM meta"):
+            self._opened("meta", 0, key, value, stored)
+        self.blames()
+        self.certificate(self.head())
 
     def _one(self, table: str, round: int) -> bytes | None:
         rows = self._database.rows(f"SELECT value, seal FROM {table} WHERE round = ?", round)
-        for value, seal in rows:
-            return self._sealed(table, round, "", value, seal)
+        for value, stored in rows:
+            return self._opened(table, round, "", value, stored)
         return None
 
-    def _journal_entry(self, round: int, key: str) -> bytes | None:
-        rows = self._database.rows(
-            "SELECT value, seal FROM journal WHERE round = ? AND key = ?", round, key
-        )
-        for value, seal in rows:
-            return self._sealed("journal", round, key, value, seal)
-        return None
-
-    def _sealed(self, table: str, round: int, key: str, value: object, seal: object) -> bytes:
-        if isinstance(value, bytes) and seal == _seal(table, round, key, value):
-            return value
-        raise self._database.damaged(f"{table} {key!r} of round {round}")
-
-    def _put_file(self, table: str, round: int, data: bytes, kept: int) -> None:
-        name = self._blobs.write(data)
-        with self._database.transaction() as connection:
-            connection.execute(
-                "INSERT OR IGNORE INTO blob (hash, size, loose) VALUES (?, ?, 0)", (name, len(data))
-            )
-            connection.execute(f"INSERT OR REPLACE INTO {table} VALUES (?, ?)", (round, name))
-            connection.execute(
-                f"DELETE FROM {table} WHERE round <="
-                f" (SELECT round FROM {table} ORDER BY round DESC LIMIT 1 OFFSET ?)",
-                (kept,),
-            )
-        self._evict()
-
-    def _file(self, table: str, round: int) -> bytes | None:
-        rows = self._database.rows(f"SELECT hash FROM {table} WHERE round = ?", round)
-        return self._blobs.read(rows[0][0]) if rows else None
-
-    def _evict(self) -> None:
-        """Drops what nobody names any more, and the oldest loose blobs beyond their bounds."""
-        rows = self._database.rows(
-            "SELECT hash, size, loose FROM blob WHERE hash NOT IN"
-            " (SELECT hash FROM model UNION SELECT hash FROM transcript) ORDER BY number DESC"
-        )
-        count = size = 0
-        gone = []
-        for name, length, loose in rows:
-            if loose and count < LOOSE_BLOBS_KEPT and size + length <= LOOSE_BYTES_KEPT:
-                count, size = count + 1, size + length
-            else:
-                gone.append(name)
-        if gone:
-            with self._database.transaction() as connection:
-                connection.executemany(
-                    "DELETE FROM blob WHERE hash = ?", [(name,) for name in gone]
-                )
-            for name in gone:
-                self._blobs.remove(name)
-
-    def _adopt(self) -> None:
-        """A crash between a file and its row leaves a file: from now on a loose blob."""
-        with self._database.transaction() as connection:
-            connection.executemany(
-                "INSERT OR IGNORE INTO blob (hash, size, loose) VALUES (?, ?, 1)",
-                self._blobs.sizes(),
-            )
-
-    def _check_journal(self) -> dict[int, int]:
-        """Entries per round. A journal that can't be trusted must not let the daemon start."""
-        counts: dict[int, int] = {}
-        for (round,) in self._database.rows("SELECT DISTINCT round FROM journal"):
-            counts[round] = len(self.journal(round))
-        return counts
-
-
-def _seal(table: str, round: int, key: str, value: bytes) -> bytes:
-    return digest(
-        "peerd/store", table.encode(), round.to_bytes(8, "little", signed=True), key.encode(), value
-    )
-
-
-def _bounded(what: str, value: bytes) -> None:
-    if len(value) > MAX_RECORD:
-        raise StorageError(f"{what} has {len(value)} bytes, more than {MAX_RECORD}")
+    def _opened(self, table: str, round: int, key: str, value: object, stored: object) -> bytes:
+        return opened(self._database, table, round, key, value, stored)
 
 
 def _number(rows: list[tuple[Any, ...]]) -> int:

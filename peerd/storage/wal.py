@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import struct
 from array import array
+from os import SEEK_CUR
 from pathlib import Path
 from sys import byteorder
 
@@ -28,30 +29,36 @@ _MAX_PAGE = 65536
 
 
 def check_log(path: Path) -> None:
-    """Raises CorruptError if SQLite would silently drop a durable transaction of this log."""
+    """Raises CorruptError if SQLite would silently drop a durable transaction of this log.
+
+    Not to be told from a torn write, and let through: damage in the very last transaction, and
+    damage to the commit mark of the last but one.
+    """
     try:
-        size = path.stat().st_size
+        file = path.open("rb")
     except FileNotFoundError:
         return
-    with path.open("rb") as file:
+    with file:
         header = file.read(_HEADER.size)
-        if size <= _HEADER.size:
-            return
+        if not file.read(1):
+            return  # no frame: whatever was in here is in the database
+        file.seek(_HEADER.size)
         order, page_size, salt, checksum = _read_header(header, path)
-        torn = False
+        bad = False
+        commits = 0
         while len(frame := file.read(_FRAME.size)) == _FRAME.size:
-            page = file.read(page_size)
-            _, commit, *rest = _FRAME.unpack(frame)
-            if tuple(rest[:2]) != salt:
-                return  # an older generation of the log, checkpointed long ago
-            if not torn:
-                checksum = _checksum(frame[:8] + page, order, checksum)
-                torn = checksum != tuple(rest[2:])
-            if torn and commit and file.tell() + _FRAME.size <= size:
-                following = _FRAME.unpack(file.read(_FRAME.size))
-                if following[2:4] == salt:
-                    raise _damaged(path)
-                return
+            _, commit, salt_1, salt_2, *stored = _FRAME.unpack(frame)
+            # Frames of an older generation, checkpointed long ago, have another salt.
+            ours = (salt_1, salt_2) == salt
+            if bad or not ours:
+                bad = True
+                file.seek(page_size, SEEK_CUR)
+            else:
+                checksum = _checksum(frame[:8] + file.read(page_size), order, checksum)
+                bad = checksum != tuple(stored)
+            commits += bad and ours and commit > 0
+            if commits > 1:
+                raise _damaged(path)
 
 
 def _read_header(header: bytes, path: Path) -> tuple[str, int, tuple[int, int], tuple[int, int]]:
@@ -80,5 +87,5 @@ def _checksum(data: bytes, order: str, start: tuple[int, int]) -> tuple[int, int
 def _damaged(path: Path) -> CorruptError:
     return CorruptError(
         f"the database log {path} is damaged",
-        "keep a copy and restore the data directory from a backup; nothing has been changed",
+        "keep a copy and restore the data directory from a backup; nothing has been deleted",
     )
