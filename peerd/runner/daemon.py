@@ -22,7 +22,10 @@ from peerd.learning import Trainer
 from peerd.learning.settings import Partition, Training
 from peerd.logging import configure
 from peerd.runner.driver import Driver
+from peerd.runner.library import Library
+from peerd.runner.records import Records
 from peerd.runner.resume import journaled_secret, position_of, setting_of
+from peerd.runner.survey import Survey
 from peerd.status.board import StatusBoard
 from peerd.status.routes import Views
 from peerd.status.server import serve_status
@@ -133,17 +136,22 @@ class _Daemon:
         await nursery.start(self.trainer.run)
         first = await self.trainer.initial_model()
         position = position_of(self.setting, self.store, first)
+        library = Library(self.setting, self.store, self.transport)
+        records = Records(self.store, self.setting.roster)
+        await self._gather(resuming=position.round > 0)
+        survey = Survey(self.setting, self.store, library, records)
+        standing = await survey.stand(position, sorted(self.transport.connected()))
         session = Session(
             self.setting,
             self.me,
             self.identity.secret,
-            position,
+            standing.position,
             partial(journaled_secret, self.store),
-            self.store.journal(position.round),
+            self.store.journal(standing.position.round),
             rounds=self.config.rounds,
+            sit_out=standing.sit_out,
             parts=LIES.get(attack, Parts) if attack else Parts,
         )
-        await self._gather(resuming=position.round > 0)
         driver = Driver(
             self.setting,
             session,
@@ -151,6 +159,8 @@ class _Daemon:
             self.transport,
             self.trainer,
             self.board,
+            library,
+            records,
             attack=attack,
             seed=self.config.task.seed,
         )

@@ -63,6 +63,8 @@ class Driver:
         transport: Transport,
         trainer: Trainer,
         board: StatusBoard,
+        library: Library,
+        records: Records,
         *,
         attack: str | None = None,
         seed: int = 0,
@@ -75,8 +77,8 @@ class Driver:
         self._board = board
         self._attack = attack if attack in ATTACKS else None
         self._seed = seed
-        self._records = Records(store, setting.roster)
-        self._library = Library(setting, store, transport)
+        self._records = records
+        self._library = library
         self._index = {public: index for index, public in enumerate(setting.roster)}
         self._meter = Meter(self._traffic)
         self._turn = trio.Lock()

@@ -23,6 +23,7 @@ from protocols.wire.schema import MAX_ROUND, MAX_STATEMENT, Integer
 log = structlog.get_logger(__name__)
 
 CERTIFICATE, MODEL, POLYNOMIALS = "certificate", "model", "polynomials"
+HEAD = "head"
 REQUEST_SECONDS = 20.0
 MAX_CHAIN = 256
 """Certificates that are taken in one go; a peer that is further behind goes on from there."""
@@ -48,6 +49,8 @@ class Library:
         return value[0], Integer(MAX_ROUND).check(value[1], "round")
 
     def _find(self, what: str, round_: int) -> bytes:
+        if what == HEAD:
+            return pack(self._store.head())
         if what == CERTIFICATE:
             return self._store.certificate(round_) or b""
         if what == MODEL:
@@ -67,6 +70,14 @@ class Library:
         except TransportError as error:
             log.info("request failed", what=what, round=round_, reason=str(error))
             return b""
+
+    async def head(self, peer: bytes) -> int:
+        """The last round that ``peer`` says is certified; -1 for none, or no answer."""
+        data = await self.ask(peer, HEAD, 0, 16)
+        try:
+            return Integer(MAX_ROUND, -1).check(unpack(data), "head") if data else -1
+        except WireError:
+            return -1
 
     async def chain(self, peer: bytes, first: int, last: int) -> list[CertifiedRound]:
         """Verified certificates from ``first`` on, as many as ``peer`` gives in order."""

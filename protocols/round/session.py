@@ -32,6 +32,7 @@ from protocols.round.effects import (
     Erase,
     FetchPolynomials,
     Persist,
+    Phase,
     Send,
     Stopped,
     Timer,
@@ -83,6 +84,8 @@ class Session:
     """``secrets(round, key)`` gives 32 fresh bytes, journaled under that key before they are used;
     the same again after a restart. ``journal`` is the current round's, as an earlier life left it.
     After ``rounds`` rounds no further one begins; the session goes on helping those behind.
+    Nothing is signed for rounds up to ``sit_out``: a peer whose store may be an old backup does
+    not know what it has signed there (fault 47).
     """
 
     def __init__(
@@ -95,6 +98,7 @@ class Session:
         journal: MutableMapping[str, bytes] | None = None,
         *,
         rounds: int | None = None,
+        sit_out: int = -1,
         parts: type[Parts] = Parts,
     ) -> None:
         self.setting = setting
@@ -108,6 +112,7 @@ class Session:
         self._secrets = secrets
         self._journal: MutableMapping[str, bytes] = {} if journal is None else journal
         self._rounds = rounds
+        self._sit_out = sit_out
         self._parts = parts
         self._effects: list[Effect] = []
         self._present: frozenset[int] = frozenset()
@@ -195,7 +200,9 @@ class Session:
         chain = [item for item in chain if item.round >= self.position.round]
         if not chain:
             return self._drain()
-        self._check_chain(chain, model)
+        reason = check_chain(self.position, chain, model)
+        if reason:
+            raise ProtocolError(reason)
         self._leave_attempt()
         for certified in chain:
             self._remember(certified.round, certified.certificate.encode())
@@ -204,19 +211,13 @@ class Session:
         self._greet()
         return effects + self._drain()
 
-    def _check_chain(self, chain: Sequence[CertifiedRound], model: npt.NDArray[np.float32]) -> None:
-        round_, previous = self.position.round, self.position.previous
-        for certified in chain:
-            if (certified.round, certified.result.previous) != (round_, previous):
-                raise ProtocolError(f"the certificate of round {certified.round} does not follow")
-            round_, previous = round_ + 1, certified.hash
-        if model_hash(model) != chain[-1].result.model:
-            raise ProtocolError("the model is not the one that the last certificate names")
-
     # -- rounds and attempts -------------------------------------------------------------------
 
     def _begin_round(self) -> None:
         if self.finished:
+            return
+        if self.position.round <= self._sit_out:
+            self._effects.append(Phase(self.position.round, 0, "sitting out"))
             return
         self._silent = ()
         self._void = []
@@ -534,3 +535,17 @@ class Session:
 
     def phase(self) -> str:
         return self.attempt.phase() if self.attempt is not None else "between rounds"
+
+
+def check_chain(
+    position: Position, chain: Sequence[CertifiedRound], model: npt.NDArray[np.float32]
+) -> str:
+    """Why verified certificates don't lead from ``position`` to ``model``; "" if they do."""
+    round_, previous = position.round, position.previous
+    for certified in chain:
+        if (certified.round, certified.result.previous) != (round_, previous):
+            return f"the certificate of round {certified.round} does not follow"
+        round_, previous = round_ + 1, certified.hash
+    if model_hash(model) != chain[-1].result.model:
+        return "the model is not the one that the last certificate names"
+    return ""

@@ -1,0 +1,101 @@
+"""Before anything is signed: does the group stand further than this store? (faults 42, 47)
+
+A daemon that was away, or whose data directory is an old backup, first learns what has been
+certified. A crash leaves a peer at most one round behind what it has signed for; a store that is
+further behind may be a backup, and then its journal does not know what was signed in the round
+that is in progress now: the peer sits that one out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import structlog
+import trio
+
+from peerd.runner.library import MODEL, Library
+from peerd.runner.records import Records
+from peerd.storage import Store
+from protocols.round.certificate import CertifiedRound
+from protocols.round.session import Position, check_chain
+from protocols.round.setting import Setting
+
+log = structlog.get_logger(__name__)
+
+SURVEY_SECONDS = 10.0
+CRASH_LAG = 1
+"""Rounds by which a crash can leave a peer behind what it has signed for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where the session starts, and the last round for which it must not sign; -1 for none."""
+
+    position: Position
+    sit_out: int
+
+
+class Survey:
+    """Asks the connected peers for their heads, and catches up with the furthest that proves it."""
+
+    def __init__(self, setting: Setting, store: Store, library: Library, records: Records) -> None:
+        self._setting = setting
+        self._store = store
+        self._library = library
+        self._records = records
+
+    async def stand(self, position: Position, connected: Sequence[bytes]) -> Standing:
+        """Raises nothing that a peer can cause: without an answer, the store's position stands."""
+        start = position.round
+        heads = await self._heads(connected)
+        for peer, head in sorted(heads.items(), key=lambda item: -item[1]):
+            while position.round <= head:
+                further = await self._further(peer, position, head)
+                if further is None:
+                    break
+                position = further
+        missed = position.round - start
+        if missed > CRASH_LAG:
+            log.warning("this store is behind: sitting out", rounds=missed, round=position.round)
+            return Standing(position, position.round)
+        return Standing(position, -1)
+
+    async def _heads(self, connected: Sequence[bytes]) -> dict[bytes, int]:
+        heads: dict[bytes, int] = {}
+
+        async def ask(peer: bytes) -> None:
+            heads[peer] = await self._library.head(peer)
+
+        with trio.move_on_after(SURVEY_SECONDS):
+            async with trio.open_nursery() as nursery:
+                for peer in connected:
+                    nursery.start_soon(ask, peer)
+        return heads
+
+    async def _further(self, peer: bytes, position: Position, head: int) -> Position | None:
+        chain = await self._library.chain(peer, position.round, head)
+        size = 4 * self._setting.parameters
+        for count in range(len(chain), 0, -1):
+            data = await self._library.ask(peer, MODEL, chain[count - 1].round, size)
+            if len(data) != size:
+                continue
+            model = np.frombuffer(data, dtype="<f4").astype(np.float32)
+            return await trio.to_thread.run_sync(self._adopt, position, chain[:count], model)
+        return None
+
+    def _adopt(
+        self, position: Position, chain: list[CertifiedRound], model: np.typing.NDArray[np.float32]
+    ) -> Position | None:
+        reason = check_chain(position, chain, model)
+        if reason:
+            log.warning("can't catch up with this", reason=reason)
+            return None
+        self._records.adopted(chain, model)
+        ledger = position.ledger
+        for certified in chain:
+            self._store.journal_erase(certified.round)
+            ledger = ledger.after(certified.round, certified.election)
+        last = chain[-1]
+        return Position(last.round + 1, model, last.hash, ledger)
