@@ -150,6 +150,8 @@ class Attempt:
         self.report_phase()
 
     def on_timer(self, name: tuple[str | int, ...]) -> None:
+        if self.over:
+            return
         match name:
             case ("view", int(topic), int(view)):
                 self._with_agreement(topic, lambda agreement: agreement.on_timeout(view))
@@ -177,8 +179,22 @@ class Attempt:
             if len(waiting) < MAX_EARLY_FRAMES:
                 waiting.append(frame)
             return
+        if self.over:
+            self._compare(frame)
+            return
         self._handle(sender, frame)
         self.report_phase()
+
+    def _compare(self, frame: Frame) -> None:
+        """Late words prove liars, and move nothing: an attempt that is over signs no more."""
+        if isinstance(frame, SumFrame) and self.opener is not None:
+            self.opener.on_sum(frame)
+        elif isinstance(frame, StatementFrame):
+            statement = self.desk.read(frame.statement)
+            if statement.kind is Kind.RESULT and self.opener is not None:
+                self.opener.on_result(statement)
+            else:
+                self.desk.admit(statement)
 
     def _needs_election(self, frame: Frame) -> bool:
         if isinstance(frame, DealingFrame | SumFrame | HaveFrame):
@@ -279,7 +295,7 @@ class Attempt:
             start.secret,
             certified=self._on_outcome,
             accuse=self._accuse,
-            stop=lambda reason: desk.emit(Stopped(desk.round, reason)),
+            stop=self._stop,
         )
         self.member = parts.member(
             desk,
@@ -350,6 +366,10 @@ class Attempt:
                 frames.append(DecisionFrame(decision.outcome, decision.votes))
         frames += [StatementFrame(known.wire) for known in self._abstentions.values()]
         return frames
+
+    def _stop(self, reason: str) -> None:
+        if not self.over:
+            self.desk.emit(Stopped(self.desk.round, reason))
 
     # -- abstention: no second vote from me in this attempt, ever (§6) --------------------------
 
