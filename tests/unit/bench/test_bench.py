@@ -1,0 +1,108 @@
+"""The bench measures real work, on small sizes; no test asserts a time."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from fractions import Fraction
+
+import pytest
+
+from peerd.bench.cli import ROLES
+from peerd.bench.dealer import DealerWork
+from peerd.bench.measure import ROLES as MEASURED
+from peerd.bench.measure import run
+from peerd.bench.member import MemberWork
+from peerd.bench.meter import Meter
+from peerd.bench.opening import OpenWork
+from peerd.bench.scene import Scene
+from peerd.errors import ConfigError
+
+KEYS = {"role", "aggregator", "peers", "params", "plan", "cpu_seconds", "wall_seconds"} | {
+    *("peak_bytes", "bytes_in", "bytes_out", "phases", "first_cpu_seconds")
+}
+PHASES = {
+    "member": {"decode", "signatures", "check", "sum"},
+    "dealer": {"encode", "deal", "frames"},
+    "open": {"decode", "signatures", "word roots", "open", "result"},
+}
+
+
+def scene() -> Scene:
+    return Scene.create("rsa", 10, 500, Fraction(1, 10))
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_measurement(role: str) -> None:
+    measured = run(role, "rsa", 10, 500, Fraction(1, 10))
+    assert measured.keys() == KEYS
+    phases = measured["phases"]
+    assert isinstance(phases, dict)
+    assert phases.keys() == PHASES[role]
+    assert measured["cpu_seconds"] == sum(spent["cpu_seconds"] for spent in phases.values())
+    assert isinstance(measured["peak_bytes"], int)
+    assert measured["peak_bytes"] > 0
+
+
+def test_the_command_knows_every_role() -> None:
+    assert ROLES == MEASURED
+
+
+def test_a_member_that_gets_a_bad_dealing_does_not_report_a_time() -> None:
+    work = MemberWork(scene())
+    work.frames[3] = work.frames[3][:-1] + bytes([work.frames[3][-1] ^ 1])
+    with pytest.raises(RuntimeError, match="failed its check"):
+        work.run(Meter())
+
+
+def test_an_opening_that_is_wrong_does_not_report_a_time() -> None:
+    work = OpenWork(scene())
+    work._expected[0] += 1
+    with pytest.raises(RuntimeError, match="plain sum"):
+        work.run(Meter())
+
+
+def test_what_a_dealer_sends_is_what_members_get() -> None:
+    at = scene()
+    sent = DealerWork(at).run(Meter())
+    received = MemberWork(at)
+    vector_members = at.plan.committee - at.plan.threshold
+    assert sent > received.bytes_in / at.peers * vector_members
+
+
+@pytest.mark.parametrize(
+    ("role", "rule", "peers", "params", "message"),
+    [
+        ("clerk", "rsa", 10, 5, "no role 'clerk'"),
+        ("member", "median", 10, 5, "no aggregator 'median'"),
+        ("member", "rsa", 2, 5, "4 to 5000 peers"),
+        ("member", "rsa", 10, 0, "--params 0"),
+        ("member", "rsa", 10, 10**9, "--params"),
+    ],
+)
+def test_what_can_not_be_measured(
+    role: str, rule: str, peers: int, params: int, message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        run(role, rule, peers, params, Fraction(1, 10))
+
+
+def test_the_command_prints_one_document() -> None:
+    """Without the thread variables it starts itself again with them."""
+    command = [sys.executable, "-m", "peerd.cli.main", "bench", "dealer", "--peers", "10"]
+    done = subprocess.run(
+        [*command, "--params", "100", "--json"],
+        capture_output=True,
+        env={"PATH": "/usr/bin:/bin"},
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert json.loads(done.stdout).keys() == KEYS
+    failed = subprocess.run(
+        [*command, "--adversary", "much"], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (failed.returncode, failed.stdout) == (2, "")
+    assert failed.stderr.count("\n") == 1
+    assert "'much' is not a number" in failed.stderr
