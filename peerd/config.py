@@ -21,6 +21,7 @@ from peerd.identity import public_of
 
 MAX_CONFIG_BYTES = 1 << 20
 MAX_BOOTSTRAP = 64
+MAX_ANNOUNCE = 8
 MAX_ROUNDS = 10**9
 MAX_PARTITIONS = 5000
 MAX_SEED = (1 << 63) - 1
@@ -34,7 +35,7 @@ LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
 LogFormat: TypeAlias = Literal["console", "json"]
 
 _TABLES: dict[str, tuple[str, ...]] = {
-    "": ("data", "key", "genesis", "listen", "bootstrap", "status", "rounds"),
+    "": ("data", "key", "genesis", "listen", "announce", "bootstrap", "status", "rounds"),
     "task": ("data", "partition", "partitions", "seed", "options"),
     "log": ("level", "format"),
     "lab": ("attack",),
@@ -84,6 +85,7 @@ class Config:
     genesis: Path
     listen: str
     status: Path
+    announce: tuple[str, ...] = ()
     bootstrap: tuple[str, ...] = ()
     rounds: int | None = None
     task: TaskConfig = TaskConfig()
@@ -131,6 +133,7 @@ class _Reader:
             genesis=self._path("genesis") or self._missing("genesis"),
             listen=self._listen(),
             status=self._status(data),
+            announce=self._announce(),
             bootstrap=self._bootstrap(),
             rounds=self._integer("rounds", 1, MAX_ROUNDS),
             task=self._task(),
@@ -163,6 +166,19 @@ class _Reader:
         if not _is_tcp_address(listen, names=False):
             raise self._wrong("listen", f"must look like {DEFAULT_LISTEN}, not {listen!r}")
         return listen
+
+    def _announce(self) -> tuple[str, ...]:
+        """Where the others reach this peer, when that is not where it listens (NAT, containers)."""
+        addresses = self._get("announce", list, "a list of addresses") or []
+        if len(addresses) > MAX_ANNOUNCE:
+            raise self._wrong("announce", f"has more than {MAX_ANNOUNCE} addresses")
+        for index, address in enumerate(addresses):
+            if not isinstance(address, str) or not _is_tcp_address(address, names=True):
+                raise self._wrong(
+                    f"announce[{index}]",
+                    f"must look like /ip4/192.0.2.1/tcp/4001, not {address!r}",
+                )
+        return tuple(addresses)
 
     def _bootstrap(self) -> tuple[str, ...]:
         addresses = self._get("bootstrap", list, "a list of addresses") or []
@@ -264,6 +280,7 @@ data = {_quoted(data)}             # directory of the journal, the models and th
 key = {_quoted(key)}          # this peer's secret key (mode 0600): who reads it can speak for you
 genesis = {_quoted(genesis)}  # the group's founding document, signed by every member
 listen = {_quoted(listen)}
+# announce = ["/ip4/192.0.2.1/tcp/4001"]  # where the others reach it, if not at ``listen``
 bootstrap = [{addresses}]        # peers to ask first: "/ip4/192.0.2.1/tcp/4001/p2p/12D3…"
 # status = "data/run/status.sock"
 {f"rounds = {rounds}" if rounds else "# rounds = 100"}  # stop after so many rounds

@@ -118,6 +118,8 @@ class Trainer:
         return process
 
     async def _ask(self, message: frames.Message) -> frames.Message:
+        # A daemon that is being stopped stops here, and does not report the worker's end.
+        await trio.lowlevel.checkpoint_if_cancelled()
         if self._failure is not None:
             raise self._failure
         number = next(self._ids)
@@ -129,6 +131,7 @@ class Trainer:
         finally:
             # A caller that was cancelled leaves; its reply, when it comes, is dropped.
             self._waiting.pop(number, None)
+        await trio.lowlevel.checkpoint_if_cancelled()
         if reply.message is None:
             raise self._failure or TaskError("the training worker was stopped")
         if "error" in reply.message:

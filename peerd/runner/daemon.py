@@ -124,7 +124,13 @@ class _Daemon:
                 await nursery.start(self.transport.run)
             except TransportError as error:
                 raise NetworkError(str(error)) from None
-            discovery = Discovery(self.transport, self.identity, self.book, self.config.bootstrap)
+            discovery = Discovery(
+                self.transport,
+                self.identity,
+                self.book,
+                self.config.bootstrap,
+                announce=self.config.announce,
+            )
             nursery.start_soon(discovery.run)
             await self._play(nursery)
 

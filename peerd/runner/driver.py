@@ -49,6 +49,8 @@ log = structlog.get_logger(__name__)
 MAX_BURST = 64
 """Frames that are handled, and journaled, together."""
 FETCH_PAUSE = 0.5
+LOSS_GRACE = 3.0
+"""Seconds for which a lost peer is still waited for."""
 Act = Callable[[Session], list[Effect]]
 
 
@@ -84,13 +86,14 @@ class Driver:
         self._turn = trio.Lock()
         self._nursery: trio.Nursery | None = None
         self._catching_up: set[int] = set()
+        self._lost: dict[int, float] = {}
         self.peers_changed = trio.Event()
 
     async def run(self, *, task_status: Any = trio.TASK_STATUS_IGNORED) -> None:
         """Until cancelled, or until something fails that an operator must see (PeerdError)."""
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
-            self._transport.on_link_change(lambda peer, connected: self.peers_changed.set())
+            self._transport.on_link_change(self._on_link_change)
             await self._step(lambda session: session.start(self._present()))
             nursery.start_soon(self._watch_peers)
             nursery.start_soon(self._receive)
@@ -98,9 +101,26 @@ class Driver:
 
     # -- events --------------------------------------------------------------------------------
 
+    def _on_link_change(self, peer: bytes, connected: bool) -> None:
+        assert self._nursery is not None
+        index = self._index[peer]
+        if connected:
+            self._lost.pop(index, None)
+            self.peers_changed.set()
+        else:
+            self._lost[index] = trio.current_time()
+            self._nursery.start_soon(self._notice_loss)
+
+    async def _notice_loss(self) -> None:
+        await trio.sleep(LOSS_GRACE)
+        self.peers_changed.set()
+
     def _present(self) -> set[int]:
+        """Connected, or lost so recently that it may be a reconnect."""
         connected = {self._index[peer] for peer in self._transport.connected()}
-        return connected | {self._session.me}
+        since = trio.current_time() - LOSS_GRACE
+        recent = {index for index, at in self._lost.items() if at > since}
+        return connected | recent | {self._session.me}
 
     async def _watch_peers(self) -> None:
         while True:

@@ -25,6 +25,7 @@ log = structlog.get_logger(__name__)
 CERTIFICATE, MODEL, POLYNOMIALS = "certificate", "model", "polynomials"
 HEAD = "head"
 REQUEST_SECONDS = 20.0
+OPENED_KEPT = 16
 MAX_CHAIN = 256
 """Certificates that are taken in one go; a peer that is further behind goes on from there."""
 
@@ -57,9 +58,14 @@ class Library:
             model = self._store.model(round_)
             return b"" if model is None else model.astype("<f4").tobytes()
         if what == POLYNOMIALS:
-            name = self._store.meta(polynomials_key(round_))
-            return (self._store.blob(name) if name else None) or b""
+            return self._opened(round_)
         raise WireError(f"nobody asks for {what[:40]!r}")
+
+    def _opened(self, round_: int) -> bytes:
+        record = self._store.meta(polynomials_key(round_))
+        if record is None or int.from_bytes(record[:8], "little") != round_:
+            return b""
+        return self._store.blob(record[8:]) or b""
 
     async def ask(self, peer: bytes, what: str, round_: int, limit: int) -> bytes:
         """The bytes, empty when ``peer`` has none or does not answer."""
@@ -107,4 +113,9 @@ class Library:
 
 
 def polynomials_key(round_: int) -> str:
-    return f"polynomials/{round_}"
+    """Where the hash of a round's opened polynomials is kept, for the last OPENED_KEPT rounds."""
+    return f"polynomials/{round_ % OPENED_KEPT}"
+
+
+def polynomials_record(round_: int, name: bytes) -> bytes:
+    return round_.to_bytes(8, "little") + name

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from peerd.identity import peer_id_of
-from peerd.runner.library import polynomials_key
+from peerd.runner.library import polynomials_key, polynomials_record
 from peerd.storage import Store
 from protocols.round.certificate import CertifiedRound
 from protocols.round.effects import Blame, Completed
@@ -31,7 +31,7 @@ class Records:
         store.put_model(round_, effect.model)
         store.put_transcript(round_, effect.transcript)
         name = store.put_blob(effect.polynomials)
-        store.set_meta(polynomials_key(round_), name)
+        store.set_meta(polynomials_key(round_), polynomials_record(round_, name))
         store.witness(round_)
         store.put_certificate(round_, effect.certificate)
 

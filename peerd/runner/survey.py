@@ -3,7 +3,8 @@
 A daemon that was away, or whose data directory is an old backup, first learns what has been
 certified. A crash leaves a peer at most one round behind what it has signed for; a store that is
 further behind may be a backup, and then its journal does not know what was signed in the round
-that is in progress now: the peer sits that one out.
+that is in progress now: the peer sits that one out. So does one that is behind with no journal,
+as after its data directory was removed: a crash never empties the journal of a round in progress.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ class Survey:
     async def stand(self, position: Position, connected: Sequence[bytes]) -> Standing:
         """Raises nothing that a peer can cause: without an answer, the store's position stands."""
         start = position.round
+        remembers = bool(self._store.journal(start))
         heads = await self._heads(connected)
         for peer, head in sorted(heads.items(), key=lambda item: -item[1]):
             while position.round <= head:
@@ -57,7 +59,7 @@ class Survey:
                     break
                 position = further
         missed = position.round - start
-        if missed > CRASH_LAG:
+        if missed > CRASH_LAG or (missed and not remembers):
             log.warning("this store is behind: sitting out", rounds=missed, round=position.round)
             return Standing(position, position.round)
         return Standing(position, -1)

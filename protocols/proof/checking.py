@@ -23,6 +23,9 @@ from protocols.proof.shape import SALT_BYTES, DealingShape
 Item: TypeAlias = tuple[bytes, bytes, bytes, bytes]
 """(context, root, proof, package)."""
 
+BATCH = 128
+"""Dealings checked at once: bounds the memory, and keeps the pass near the caches."""
+
 Flags: TypeAlias = npt.NDArray[np.bool_]
 
 
@@ -70,11 +73,22 @@ def check_many(
     """
     if not 0 <= seat < shape.plan.committee:
         raise ValueError(f"seat {seat} of {shape.plan.committee}")
-    verdicts = [Verdict.UNBOUND] * len(items)
+    verdicts: list[Verdict] = []
     shares = np.zeros((len(items), shape.polynomials), shape.field.dtype)
+    for start in range(0, len(items), BATCH):
+        window = slice(start, start + BATCH)
+        verdicts += _check_batch(shape, seat, items[window], shares[window])
+    return verdicts, shares
+
+
+def _check_batch(
+    shape: DealingShape, seat: int, items: Sequence[Item], shares: Elements
+) -> list[Verdict]:
+    """The verdicts on one batch; the rows of ``shares``, zeros, get the valid ones."""
+    verdicts = [Verdict.UNBOUND] * len(items)
     bound = [index for index, item in enumerate(items) if opens(shape, seat, item[1], item[3])]
     if not bound:
-        return verdicts, shares
+        return verdicts
     opened = [items[index] for index in bound]
     vectors, canonical = _vectors(shape, seat, [item[3] for item in opened])
     proofs, well_formed = _proofs(shape, [item[2] for item in opened])
@@ -84,7 +98,7 @@ def check_many(
         verdicts[index] = Verdict.VALID if valid else Verdict.INVALID
     valid_rows = canonical & well_formed & agree
     shares[np.array(bound)[valid_rows]] = vectors[valid_rows, : shape.polynomials]
-    return verdicts, shares
+    return verdicts
 
 
 def opens(shape: DealingShape, seat: int, root: bytes, package: bytes) -> bool:

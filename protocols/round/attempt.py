@@ -117,6 +117,7 @@ class Attempt:
         self._early: dict[int, list[Frame]] = {}
         self._abstentions: dict[int, Statement] = {}
         self._phase = ""
+        self._present = frozenset(self.desk.everyone())
         self.election = parts.election(
             self.desk, start.ledger, start.silent, self._draw, judge, elected=self._on_elected
         )
@@ -135,11 +136,16 @@ class Attempt:
     # -- events --------------------------------------------------------------------------------
 
     def start(self, present: Iterable[int], evidence: Iterable[bytes]) -> None:
-        self.election.start(present, evidence)
+        self._present = frozenset(present)
+        self.election.start(self._present, evidence)
         self.report_phase()
 
     def set_present(self, present: Iterable[int]) -> None:
-        self.election.set_present(present)
+        self._present = frozenset(present)
+        self.election.set_present(self._present)
+        if self.member is not None and self.opener is not None:
+            self.member.set_present(self._present)
+            self.opener.set_present(self._present)
         self.report_phase()
 
     def on_update(self, values: npt.NDArray[np.unsignedinteger]) -> None:
@@ -311,6 +317,8 @@ class Attempt:
         dealer = self.dealer = parts.dealer(
             desk, certificate, panel, start.base_hash, start.dealing_secret, local=self._local
         )
+        self.member.set_present(self._present)
+        self.opener.set_present(self._present)
         self.member.start()
         if self._values is not None:
             self.dealer.on_update(self._values)

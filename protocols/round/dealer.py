@@ -44,6 +44,8 @@ class Dealer:
 
     def on_update(self, values: npt.NDArray[np.unsignedinteger]) -> None:
         """Deal the encoded update, |v| field elements. The same update gives the same bytes."""
+        if not self.desk.can_sign(Kind.HEADER):
+            return  # what this peer committed to in this round was another life's key
         if self._done or self._dealing is not None or self.desk.me not in self.panel.selected:
             return
         self._dealing = self.split(values)

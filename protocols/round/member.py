@@ -93,6 +93,7 @@ class Member:
         self._announced: frozenset[bytes] | None = None
         self._tried: set[tuple[int, int]] = set()
         self._relay_stages = 0
+        self._present = frozenset(desk.everyone())
         self._keyed = tuple(p for p in panel.seats if p in certificate.election.keys)
         self.agreement = Agreement(
             desk,
@@ -117,6 +118,11 @@ class Member:
         if not self.seated:
             return
         self.desk.timer("deal", delay=self.desk.setting.deadlines.deal)
+        self._advance()
+
+    def set_present(self, present: Iterable[int]) -> None:
+        """Nobody waits for a peer that is not connected; its word still counts if it comes."""
+        self._present = frozenset(present) | {self.desk.me}
         self._advance()
 
     def on_dealing(self, sender: int, frame: DealingFrame) -> bool:
@@ -385,7 +391,7 @@ class Member:
         """Deadlines are skipped as soon as everything that is awaited is in."""
         if not self.seated:
             return
-        if self.stage is Seat.DEALING and set(self.panel.selected) <= set(self.dealings):
+        if self.stage is Seat.DEALING and self._awaited(self.panel.selected) <= set(self.dealings):
             self.report()
         if self.stage is Seat.REPORTING and self._all_reported():
             self._compare_stage()
@@ -398,6 +404,9 @@ class Member:
         if self.stage is Seat.ECHOING and self._all_agree_on_evidence():
             self._agree()
 
+    def _awaited(self, peers: Iterable[int]) -> frozenset[int]:
+        return self._present & frozenset(peers)
+
     def _errands(self) -> list[tuple[int, int]]:
         return open_errands(self.panel, self.findings())
 
@@ -406,7 +415,8 @@ class Member:
         own, and a leader that proposes before one of them is here is refused for it.
         """
         reports = [s for s in self.pool.values() if s.kind is Kind.REPORT]
-        if not set(self._keyed) <= {report.signer for report in reports}:
+        reported = {report.signer for report in reports}
+        if not self._awaited(self._keyed) <= reported or len(reported) < self.panel.plan.quorum:
             return False
         announced = {
             (report.signer, dealer)
@@ -464,7 +474,11 @@ class Member:
 
     def _all_agree_on_evidence(self) -> bool:
         mine = frozenset(self.pool)
-        return all(self._theirs.get(peer) == mine for peer in self._keyed if peer != self.desk.me)
+        return all(
+            self._theirs.get(peer) == mine
+            for peer in self._awaited(self._keyed)
+            if peer != self.desk.me
+        )
 
     def _agree(self) -> None:
         self._state.move(SeatEvent.COMPARED)

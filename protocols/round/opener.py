@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,6 +90,7 @@ class Opener:
         self._results: dict[int, Statement] = {}
         self._accused: set[int] = set()
         self._overdue = False
+        self._present = frozenset(desk.everyone())
 
     # -- the sum -------------------------------------------------------------------------------
 
@@ -101,6 +102,10 @@ class Opener:
             self._take_words(seat_peer, statement, data)
         self._try_open()
         self._try_certify()
+
+    def set_present(self, present: Iterable[int]) -> None:
+        self._present = frozenset(present) | {self.desk.me}
+        self._try_open()
 
     def send_sum(self, dealings: Mapping[int, Held]) -> bool:
         """S_j, if every dealing in D passed this member's own check; else silence (§6)."""
@@ -184,7 +189,7 @@ class Opener:
             return
         keyed = [peer for peer in self.panel.seats if peer in self._certificate.election.keys]
         enough = len(self._words) >= plan.degree + 2 * plan.threshold + 1
-        no_more = self._overdue or len(self._words) >= len(keyed)
+        no_more = self._overdue or self._present & set(keyed) <= set(self._words)
         if not enough and not (no_more and len(self._words) > plan.degree + plan.threshold):
             if self._overdue:
                 self._stop("quorum")
