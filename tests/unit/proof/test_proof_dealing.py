@@ -65,16 +65,16 @@ class TestHonest:
 
 def test_a_batch_gives_single_verdicts_and_the_shares() -> None:
     of = shape(WIDE, 61)
-    dealings = [deal(of, bits(61, n), bytes([n]) * 32, CONTEXT) for n in range(70)]
+    dealings = [deal(of, bits(61, n), bytes([n]) * 32, CONTEXT) for n in range(140)]
     for seat in (0, of.plan.threshold, of.plan.committee - 1):
         items = [(CONTEXT, d.root, d.proof, d.packages[seat]) for d in dealings]
         items[3] = (CONTEXT, dealings[3].root, dealings[4].proof, dealings[3].packages[seat])
         items[65] = (CONTEXT, dealings[3].root, dealings[3].proof, dealings[4].packages[seat])
-        items[66] = (CONTEXT, dealings[66].root, b"", dealings[66].packages[seat])
+        items[133] = (CONTEXT, dealings[133].root, b"", dealings[133].packages[seat])
         verdicts, shares = check_many(of, seat, items)
         assert verdicts == [check(of, seat, *item) for item in items]
         assert [v.value for v in verdicts] == [reference(of, seat, *item) for item in items]
-        wrong = {3: Verdict.INVALID, 65: Verdict.UNBOUND, 66: Verdict.INVALID}
+        wrong = {3: Verdict.INVALID, 65: Verdict.UNBOUND, 133: Verdict.INVALID}
         for index, verdict in enumerate(verdicts):
             vectors = split(of, bits(61, index), bytes([index]) * 32, CONTEXT).vectors
             expected = vectors[seat, : of.polynomials]
