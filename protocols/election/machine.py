@@ -201,6 +201,8 @@ class ElectionMachine:
 
         A connected peer that stays silent round after round costs the grace, not the deadline.
         """
+        if len(self._present) < self._desk.setting.roster_quorum:
+            return  # cut off from the others: whoever comes back before the deadline still counts
         missing = (self._present & self._eligible) - set(self._commits)
         if not missing:
             self._say_seen(Topic.COMMITS)

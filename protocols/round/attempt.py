@@ -171,6 +171,9 @@ class Attempt:
             case ("relay" | "echo" as deadline, int(number)):
                 if self.member is not None:
                     self.member.on_deadline(deadline, number)
+            case ("have",):
+                if self.member is not None:
+                    self.member.on_have_due()
             case ("open",):
                 if self.opener is not None:
                     self.opener.on_deadline()

@@ -179,15 +179,8 @@ def standing_header(panel: Panel, findings: Findings, dealer: int) -> bytes | No
     askers = [member for member, (word, _) in words.items() if word == Check.ASK]
     if len(askers) > panel.most_askers:
         return None
-    oks = Counter(data for word, data in words.values() if word == Check.OK)
-    for asker in askers:
-        answer = findings.answers.get((dealer, asker))
-        if answer is not None:
-            oks[answer] += 1
-    if not oks:
-        return None
-    header, count = max(oks.items(), key=lambda item: (item[1], item[0]))
-    if count < panel.plan.quorum:
+    header, count = _most_named(findings, dealer, words, askers)
+    if header is None or count < panel.plan.quorum:
         return None
     if all(_resolved(panel, findings, dealer, asker, header) for asker in askers):
         return header
@@ -203,15 +196,40 @@ def _resolved(panel: Panel, findings: Findings, dealer: int, asker: int, header:
 
 def open_errands(panel: Panel, findings: Findings) -> list[tuple[int, int]]:
     """(dealer, asker) of the ASKs that are not resolved yet, and still could be."""
-    errands = []
+    return [errand for errand, delivered in _unanswered(panel, findings) if not delivered]
+
+
+def awaited_errands(panel: Panel, findings: Findings) -> list[tuple[int, int]]:
+    """(dealer, asker) of the ASKs whose asker may still have something to say: a delivery that is
+    attested is not opened yet, and its asker may hold proof against the dealer.
+    """
+    return [
+        errand for errand, _ in _unanswered(panel, findings) if errand[1] not in findings.guilty
+    ]
+
+
+def _unanswered(panel: Panel, findings: Findings) -> Iterable[tuple[tuple[int, int], bool]]:
+    """Errands without an answer that names the header under which the dealing would stand, each
+    with whether its delivery is attested."""
     for dealer in panel.selected:
         words = findings.words(dealer)
         askers = [member for member, (word, _) in words.items() if word == Check.ASK]
-        if dealer in findings.guilty or len(askers) > panel.most_askers:
+        if dealer in findings.guilty or not 0 < len(askers) <= panel.most_askers:
             continue
+        header, _ = _most_named(findings, dealer, words, askers)
         for asker in askers:
-            attested = Counter(findings.attestations.get((dealer, asker), {}).values())
-            delivered = any(count > panel.plan.threshold for count in attested.values())
-            if (dealer, asker) not in findings.answers and not delivered:
-                errands.append((dealer, asker))
-    return errands
+            if header is None or findings.answers.get((dealer, asker)) != header:
+                attested = Counter(findings.attestations.get((dealer, asker), {}).values())
+                yield (dealer, asker), any(n > panel.plan.threshold for n in attested.values())
+
+
+def _most_named(
+    findings: Findings, dealer: int, words: Mapping[int, tuple[int, bytes]], askers: Iterable[int]
+) -> tuple[bytes | None, int]:
+    """The header that most members say OK to, in their reports or in answers, and how many."""
+    oks = Counter(data for word, data in words.values() if word == Check.OK)
+    for asker in askers:
+        answer = findings.answers.get((dealer, asker))
+        if answer is not None:
+            oks[answer] += 1
+    return max(oks.items(), key=lambda item: (item[1], item[0]), default=(None, 0))

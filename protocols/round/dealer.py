@@ -39,7 +39,8 @@ class Dealer:
         self._local = local
         self._dealing: Dealing | None = None
         self.header: Statement | None = None
-        self._asks: list[Statement] = []
+        self._asks: dict[int, Statement] = {}
+        self._answered: set[int] = set()
         self._done = False
 
     def on_update(self, values: npt.NDArray[np.unsignedinteger]) -> None:
@@ -55,7 +56,7 @@ class Dealer:
             return  # an earlier life dealt another update in this attempt, and that one stands
         for seat, peer in enumerate(self.panel.seats):
             self.deliver(seat, peer)
-        for report in self._asks:
+        for report in self._asks.values():
             self.on_report(report)
 
     def forget(self) -> None:
@@ -101,10 +102,11 @@ class Dealer:
         if self._done:
             return
         if self._dealing is None or self.header is None:
-            self._asks.append(report)
+            self._asks.setdefault(report.signer, report)
             return
-        if self.desk.has_signed(Kind.DELIVERY, self.panel.errand(me, report.signer)):
+        if report.signer in self._answered:
             return
+        self._answered.add(report.signer)  # in this life: an earlier one may have died too soon
         if self.desk.can_sign(Kind.DELIVERY):
             self.answer(report, keys[0])
 

@@ -5,7 +5,7 @@ docs/protocol.md §3 (checking, missing shares) and §5 (agreement on the cohort
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,15 @@ from protocols.errors import WireError
 from protocols.hashing import digest
 from protocols.proof import Verdict, check_many
 from protocols.round.certificate import ElectionCertificate, committee_electorate
-from protocols.round.cohort import Cohort, Findings, Panel, decide, gather, open_errands
+from protocols.round.cohort import (
+    Cohort,
+    Findings,
+    Panel,
+    awaited_errands,
+    decide,
+    gather,
+    open_errands,
+)
 from protocols.round.desk import Admission, Desk
 from protocols.round.evidence import Evidence, Fault, Judge, open_delivery
 from protocols.round.states import SEAT, Machine, Seat, SeatEvent
@@ -30,6 +38,7 @@ from protocols.wire.statement import (
     Disclosure,
     Kind,
     Report,
+    Slot,
     Statement,
     Topic,
 )
@@ -86,7 +95,13 @@ class Member:
         self._accuse = accuse
         self._heard = heard
         self._guilty: dict[bytes, int] = {}
-        self._deliveries: dict[tuple[int, int], Statement] = {}
+        self._deliveries: dict[bytes, Statement] = {}
+        self._shown: set[bytes] = set()
+        self._hurried = False
+        self._relayed: set[int] = set()
+        self._opened: set[bytes] = set()
+        self._passed: set[tuple[int, bytes]] = set()
+        self._will_announce = False
         self._disclosures: dict[bytes, Statement] = {}
         self._held_at_deadline: frozenset[bytes] = frozenset()
         self._theirs: dict[int, frozenset[bytes]] = {}
@@ -117,7 +132,11 @@ class Member:
     def start(self) -> None:
         if not self.seated:
             return
-        self.desk.timer("deal", delay=self.desk.setting.deadlines.deal)
+        deadlines = self.desk.setting.deadlines
+        self.desk.timer("deal", delay=deadlines.deal)
+        # Counted from here, not from this member's report: whoever a dealer withheld its dealing
+        # from reports at the deadline, and its ask must still be heard by those who were early.
+        self.desk.timer("check", delay=deadlines.deal + deadlines.check)
         self._advance()
 
     def set_present(self, present: Iterable[int]) -> None:
@@ -179,7 +198,6 @@ class Member:
     def report(self) -> None:
         """T1: a word on every selected dealer, whatever others said (fault 82)."""
         self._state.move(SeatEvent.DEALT)
-        self.desk.timer("check", delay=self.desk.setting.deadlines.check)
         if not self.seated or not self.desk.can_sign(Kind.REPORT):
             return
         self._check(self.panel.selected)
@@ -240,10 +258,19 @@ class Member:
         """A verified statement about dealings, from whoever sent it."""
         if statement.kind not in POOL_KINDS:
             raise WireError(f"{statement.kind.name} does not belong here")
-        if self.desk.admit(statement) is Admission.REFUSED:
-            return
-        self._take(statement)
+        admission = self.desk.admit(statement)
+        if admission in (Admission.NEW, Admission.KNOWN) or self._convicts_anew(statement):
+            self._take(statement)
         self._advance()
+
+    def _convicts_anew(self, statement: Statement) -> bool:
+        """Whether one statement too many in its slot proves somebody guilty who was not yet: two
+        of a slot are kept, so that a liar can't fill this member's memory with more.
+        """
+        if statement.kind is not Kind.COMPLAINT or statement.hash in self.pool:
+            return False
+        known = set(self._guilty.values())
+        return self._convicts_by_itself(statement) and self._guilty[statement.hash] not in known
 
     def _take(self, statement: Statement) -> None:
         """Into the pool, if it is evidence; a conflicting statement is evidence too (fault 21)."""
@@ -258,13 +285,13 @@ class Member:
             self._disclosures[statement.hash] = statement
             self._judge_disclosures()
             return
-        if statement.kind is Kind.COMPLAINT and not self._convicts(
-            Evidence(Fault.COMPLAINT, self.certificate, (statement.wire,)), statement.hash
-        ):
+        if statement.kind is Kind.COMPLAINT and not self._convicts_by_itself(statement):
             return
         self.pool[statement.hash] = statement
         if statement.kind is Kind.REPORT:
             self._heard(statement)
+            self._compare_headers(statement)
+            self._hurry()
             self._tell_dealers(statement)
             self._retry_deliveries()
             self._judge_disclosures()
@@ -278,10 +305,43 @@ class Member:
 
     def take_conflict(self, first: Statement, second: Statement) -> None:
         """Two statements in one slot: evidence against their signer, in the pool as such."""
-        if first.kind in POOL_KINDS and self._belongs(first):
-            self.pool[first.hash] = first
-            self.pool[second.hash] = second
-            self._announce_changes()
+        if first.kind not in POOL_KINDS or not self._belongs(first):
+            return
+        for statement in (first, second):
+            self.pool[statement.hash] = statement
+            if statement.kind is Kind.COMPLAINT:
+                self._convicts_by_itself(statement)
+            elif statement.kind is Kind.DISCLOSURE:
+                self._disclosures[statement.hash] = statement
+            elif statement.kind is Kind.DELIVERY:
+                self._deliveries[statement.hash] = statement
+        self._judge_disclosures()
+        self._announce_changes()
+
+    def _compare_headers(self, report: Statement) -> None:
+        """A member that names another header than the one held here: show it, and whoever holds
+        the other one has proof that the dealer signed two (faults 8, 70).
+        """
+        for dealer, word, header in report.payload.words:
+            held = self.dealings.get(dealer)
+            if word != Check.ASK and held is not None and held.header.hash != header:
+                self._show_header(held.header)
+
+    def _show_header(self, header: Statement) -> None:
+        if header.hash not in self._shown:
+            self._shown.add(header.hash)
+            self.desk.send(self.panel.seats, StatementFrame(header.wire))
+
+    def _hurry(self) -> None:
+        """A quorum has its dealings: those that are not here yet were withheld, or are on their
+        way and come within Δ. So a withheld dealing costs less than the deadline for dealing.
+        """
+        if self.stage is not Seat.DEALING or self._hurried:
+            return
+        reports = sum(s.kind is Kind.REPORT for s in self.pool.values())
+        if reports >= self.panel.plan.quorum:
+            self._hurried = True
+            self.desk.timer("deal", delay=self.desk.setting.deadlines.check)
 
     def _belongs(self, statement: Statement) -> bool:
         panel = self.panel
@@ -293,6 +353,12 @@ class Member:
         if statement.kind in (Kind.ATTESTATION, Kind.ANSWER, Kind.DISCLOSURE):
             panel.errand_of(statement.slot.subject)
         return statement.signer in panel.seats
+
+    def _convicts_by_itself(self, complaint: Statement) -> bool:
+        if complaint.hash in self._guilty:
+            return True
+        evidence = Evidence(Fault.COMPLAINT, self.certificate, (complaint.wire,))
+        return self._convicts(evidence, complaint.hash)
 
     def _convicts(self, evidence: Evidence, key: bytes) -> bool:
         try:
@@ -307,7 +373,7 @@ class Member:
 
     def _on_delivery(self, statement: Statement) -> None:
         errand = self.panel.errand_of(statement.slot.subject)
-        self._deliveries.setdefault(errand, statement)
+        self._deliveries[statement.hash] = statement
         self._judge_disclosures()
         asked = self._report_of(errand[1])
         if asked is None or statement.payload.report != asked.hash:
@@ -325,10 +391,9 @@ class Member:
     def relay(self, asker: int, delivery: Statement) -> None:
         """Forward first, then attest (§3)."""
         subject = delivery.slot.subject
-        if self.desk.has_signed(Kind.ATTESTATION, subject) or not self.desk.can_sign(
-            Kind.ATTESTATION
-        ):
+        if subject in self._relayed or not self.desk.can_sign(Kind.ATTESTATION):
             return
+        self._relayed.add(subject)  # in this life: an earlier one may have died before it sent
         self.desk.send((asker,), StatementFrame(delivery.wire))
         attestation = self.desk.sign(Kind.ATTESTATION, Attestation(delivery.hash), subject)
         self.tell(attestation, self.panel.seats)
@@ -339,6 +404,9 @@ class Member:
             return
         if not self._asked(dealer) or not self.desk.can_sign(Kind.ANSWER):
             return
+        if delivery.hash in self._opened:
+            return
+        self._opened.add(delivery.hash)
         setting, secret = self.desk.setting, self._ask_secret(dealer)
         seat = self.panel.seats.index(self.desk.me)
         opened = open_delivery(setting, self.certificate, delivery, secret, seat)
@@ -349,18 +417,23 @@ class Member:
             self.tell(self.desk.sign(Kind.DISCLOSURE, payload, subject), self.panel.seats)
             return
         header, package = opened
-        self.desk.admit(header)
-        if header.payload.base_model == self._base_model:
-            self.dealings[dealer] = Held(header, package)
-            self._check((dealer,))
-            self._answer_late(dealer)
+        if self.desk.admit(header) is Admission.CONFLICT:
+            return
+        if header.payload.base_model != self._base_model:
+            self._show_header(header)
+            return
+        self.dealings[dealer] = Held(header, package)
+        self._check((dealer,))
+        self._answer_late(dealer)
+        for report in [s for s in self.pool.values() if s.kind is Kind.REPORT]:
+            self._compare_headers(report)
 
     def _judge_disclosures(self) -> None:
         """A disclosure counts once the ask and the delivery that it judges are here."""
         for key, statement in list(self._disclosures.items()):
-            dealer, asker = self.panel.errand_of(statement.slot.subject)
-            asked = self._report_of(asker)
-            delivery = self._deliveries.get((dealer, asker))
+            _, asker = self.panel.errand_of(statement.slot.subject)
+            asked = self.pool.get(statement.payload.report)
+            delivery = self._deliveries.get(statement.payload.delivery)
             if asked is None or delivery is None or statement.signer != asker:
                 continue
             del self._disclosures[key]
@@ -405,10 +478,12 @@ class Member:
             self._agree()
 
     def _awaited(self, peers: Iterable[int]) -> frozenset[int]:
-        return self._present & frozenset(peers)
+        """Who of these is connected; all of them for a member that has itself lost the others."""
+        cut_off = len(self._present & frozenset(self._keyed)) < self.panel.plan.quorum
+        return frozenset(peers) if cut_off else frozenset(peers) & self._present
 
     def _errands(self) -> list[tuple[int, int]]:
-        return open_errands(self.panel, self.findings())
+        return awaited_errands(self.panel, self.findings())
 
     def _all_reported(self) -> bool:
         """Every report, with the complaints that it announces: they come as statements of their
@@ -416,7 +491,7 @@ class Member:
         """
         reports = [s for s in self.pool.values() if s.kind is Kind.REPORT]
         reported = {report.signer for report in reports}
-        if not self._awaited(self._keyed) <= reported or len(reported) < self.panel.plan.quorum:
+        if not self._awaited(self._keyed) <= reported:
             return False
         announced = {
             (report.signer, dealer)
@@ -451,10 +526,21 @@ class Member:
         self.desk.timer("echo", self._relay_stages, delay=self.desk.setting.deadlines.check)
         self._announce_changes()
 
-    def _announce_changes(self) -> None:
+    def on_have_due(self) -> None:
+        self._will_announce = False
+        self._announce_changes(due=True)
+
+    def _announce_changes(self, *, due: bool = False) -> None:
         """Tell the others what this member holds, once for each set: some still compare."""
         mine = frozenset(self.pool)
         if self.stage in (Seat.DEALING, Seat.REPORTING) or mine == self._announced:
+            return
+        if self._will_announce:
+            return
+        if self._announced is not None and not due:
+            # Many changes, one announcement: each costs its size times the committee's.
+            self._will_announce = True
+            self.desk.timer("have", delay=max(1, self.desk.setting.deadlines.check // 32))
             return
         self._announced = mine
         frame = HaveFrame(self.desk.round, self.desk.attempt, tuple(sorted(mine)))
@@ -469,16 +555,16 @@ class Member:
         self._advance()
 
     def pass_on(self, peer: int, missing: Iterable[bytes]) -> None:
+        """Once to each: who claims to lack everything, again and again, gains nothing by it."""
         for key in sorted(missing):
-            self.desk.send((peer,), StatementFrame(self.pool[key].wire), again=False)
+            if (peer, key) not in self._passed:
+                self._passed.add((peer, key))
+                self.desk.send((peer,), StatementFrame(self.pool[key].wire))
 
     def _all_agree_on_evidence(self) -> bool:
         mine = frozenset(self.pool)
-        return all(
-            self._theirs.get(peer) == mine
-            for peer in self._awaited(self._keyed)
-            if peer != self.desk.me
-        )
+        others = self._awaited(self._keyed) - {self.desk.me}
+        return all(self._theirs.get(peer) == mine for peer in others)
 
     def _agree(self) -> None:
         self._state.move(SeatEvent.COMPARED)
@@ -502,36 +588,67 @@ class Member:
             Cohort.decode(outcome)
             statements = [self.desk.read(item) for item in inputs]
             for statement in statements:
-                if statement.kind is Kind.DELIVERY:
-                    self._deliveries.setdefault(
-                        self.panel.errand_of(statement.slot.subject), statement
-                    )
-                self.desk.admit(statement)
-                self._take(statement)
+                self.on_offered(statement)
         except WireError:
             return False
         offered = {statement.hash: statement for statement in statements}
-        missing = self._held_at_deadline - set(offered)
+        missing = self._missing(offered)
         if missing:
             for peer in self._keyed:
                 if peer != self.desk.me:
                     self.pass_on(peer, missing)
             return False
-        if any(key not in self.pool for key in offered):
+        doubled = _doubled(offered.values())
+        if any(key not in self.pool and s.slot not in doubled for key, s in offered.items()):
             return False  # something that is not evidence, or proves nothing
-        guilty = [self._guilty[key] for key in offered if key in self._guilty]
-        findings = gather(self.panel, statements, guilty)
+        findings = gather(self.panel, statements, self._convicted(offered))
         if self._hasty(findings):
             return False
         return decide(self.panel, findings).encode() == outcome
 
+    def on_offered(self, statement: Statement) -> None:
+        """What a proposal carries counts as heard, and is judged, before the proposal is."""
+        if statement.kind is Kind.DELIVERY:
+            self._deliveries[statement.hash] = statement
+        if self.desk.admit(statement) in (Admission.NEW, Admission.KNOWN):
+            self._take(statement)
+        elif statement.kind is Kind.COMPLAINT:
+            self._convicts_by_itself(statement)
+
+    def _convicted(self, keys: Iterable[bytes]) -> set[int]:
+        return {self._guilty[key] for key in keys if key in self._guilty}
+
+    def _missing(self, offered: Mapping[bytes, Statement]) -> set[bytes]:
+        """What this member held at the deadline and the proposal lacks. Evidence against somebody
+        whom the proposal convicts, or one more statement in a slot that it shows two of, is no
+        lack: a liar can sign more of those than anybody keeps.
+        """
+        convicted, doubled = self._convicted(offered), _doubled(offered.values())
+        return {
+            key
+            for key in self._held_at_deadline - set(offered)
+            if (
+                self._guilty[key] not in convicted
+                if key in self._guilty
+                else self.pool[key].slot not in doubled
+            )
+        }
+
     def _hasty(self, findings: Findings) -> bool:
         """An ask that this member had not heard of had no time to be answered: not yet."""
-        return any(
-            findings.reports[asker].hash not in self._held_at_deadline
-            for _, asker in open_errands(self.panel, findings)
-        )
+        late = {
+            findings.reports[asker].hash for _, asker in open_errands(self.panel, findings)
+        } - self._held_at_deadline
+        # The next view, it had its time; else a late ask to a deaf dealer would stop the group.
+        self._held_at_deadline |= late
+        return bool(late)
 
     def _on_decision(self, decision: Decision) -> None:
         self._state.move(SeatEvent.COHORT_DECIDED)
         self._decided(decision)
+
+
+def _doubled(statements: Iterable[Statement]) -> set[Slot]:
+    """Slots in which there is more than one statement: their signers are liars."""
+    first: dict[Slot, bytes] = {}
+    return {s.slot for s in statements if first.setdefault(s.slot, s.body) != s.body}
