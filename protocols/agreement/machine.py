@@ -121,8 +121,8 @@ class Agreement:
         value = outcome_hash(self.topic, frame.outcome)
         if statement.payload.outcome != value:
             raise WireError("a proposal whose outcome is not the one that it names")
-        if self._desk.admit(statement) is Admission.REFUSED:
-            return
+        if self._desk.admit(statement) not in (Admission.NEW, Admission.KNOWN):
+            return  # a leader's second proposal in a view: evidence, and no second outcome to keep
         self._outcomes[value] = frame.outcome
         self._proposals.setdefault(view, (statement, frame))
         self._step()

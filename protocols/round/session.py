@@ -481,7 +481,12 @@ class Session:
     def _accuse(self, evidence: Evidence) -> None:
         """Tell everyone what can be proven; it enters the next commitment set (§0)."""
         data = evidence.encode()
-        if self._take_evidence(data):
+        try:
+            news = self._take_evidence(data)
+        except WireError as error:  # it looked like proof, and is none: nobody is accused
+            self._effects.append(Dropped(self.me, str(error)))
+            return
+        if news:
             others = tuple(peer for peer in range(self.setting.peers) if peer != self.me)
             self._effects.append(Send(others, encode_frame(EvidenceFrame(data))))
 
