@@ -14,6 +14,7 @@ import trio
 from peerd.errors import GroupError
 from peerd.group import DEADLINES, Genesis, new_genesis
 from peerd.learning import Partition, Trainer, Training
+from peerd.runner.resume import setting_of
 from protocols.aggregation import AggregationError, aggregator, model_hash
 
 START_SECONDS = 120.0  # for the worker to import torch and build the task
@@ -76,7 +77,9 @@ async def found(request: Founding) -> Genesis:
         model_seed=request.model_seed,
     )
     parameters, first_model = await _first_model(request, genesis)
-    return replace(genesis, parameters=parameters, first_model=first_model)
+    complete = replace(genesis, parameters=parameters, first_model=first_model)
+    setting_of(complete)  # says now, and not at the first run, why a group of this size can't run
+    return complete
 
 
 async def _first_model(request: Founding, genesis: Genesis) -> tuple[int, bytes]:

@@ -165,7 +165,7 @@ class Attempt:
                 self._with_agreement(topic, lambda agreement: agreement.on_patience(view))
             case ("commit" | "grace" | "reveal" as deadline,):
                 self.election.on_deadline(deadline)
-            case ("deal" | "check" | "compare" as deadline,):
+            case ("deal" | "hurry" | "check" | "compare" as deadline,):
                 if self.member is not None:
                     self.member.on_deadline(deadline)
             case ("relay" | "echo" as deadline, int(number)):

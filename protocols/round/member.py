@@ -108,6 +108,7 @@ class Member:
         self._announced: frozenset[bytes] | None = None
         self._tried: set[tuple[int, int]] = set()
         self._relay_stages = 0
+        self._hurried = False
         self._present = frozenset(desk.everyone())
         self._keyed = tuple(p for p in panel.seats if p in certificate.election.keys)
         self.agreement = Agreement(
@@ -447,7 +448,7 @@ class Member:
 
     def on_deadline(self, name: str, number: int = 0) -> None:
         """``number`` tells the relay stages apart: there may be several."""
-        if name == "deal" and self.stage is Seat.DEALING:
+        if name in ("deal", "hurry") and self.stage is Seat.DEALING:
             self.report()
         elif name == "check" and self.stage is Seat.REPORTING:
             self._compare_stage()
@@ -466,6 +467,9 @@ class Member:
             return
         if self.stage is Seat.DEALING and self._awaited(self.panel.selected) <= set(self.dealings):
             self.report()
+        if self.stage is Seat.DEALING and not self._hurried and self._others_report():
+            self._hurried = True
+            self.desk.timer("hurry", delay=max(1, self.desk.setting.deadlines.check // 4))
         if self.stage is Seat.REPORTING and self._all_reported():
             self._compare_stage()
         if self.stage is Seat.COMPARING and self._all_agree_on_evidence():
@@ -484,6 +488,14 @@ class Member:
 
     def _errands(self) -> list[tuple[int, int]]:
         return awaited_errands(self.panel, self.findings())
+
+    def _others_report(self) -> bool:
+        """More than t have reported, so an honest one has: it had every dealing, or its deadline
+        has passed. Whoever still waits asks now. Else a dealer could keep its shares from honest
+        members and have them decided without their word, and (A) counts on every one of them.
+        """
+        reported = {s.signer for s in self.pool.values() if s.kind is Kind.REPORT}
+        return len(reported) > self.panel.plan.threshold
 
     def _all_reported(self) -> bool:
         """Every report, with the complaints that it announces: they come as statements of their

@@ -14,7 +14,11 @@ from protocols.plan import CommitteePlan
 from protocols.ports import Crypto
 from protocols.proof import DealingShape
 from protocols.wire.canonical import Value, pack
+from protocols.wire.schema import MAX_STATEMENT
 from protocols.wire.statement import VERSION
+
+MAX_ELECTORATE = 500
+"""Peers: a proposal in the election carries every commitment once for each of its quorum."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,16 @@ class Setting:
             )
         if not self.plan.committee <= n:
             raise ProtocolError(f"a committee of {self.plan.committee} out of {n} peers")
+        if n > MAX_ELECTORATE:
+            raise ProtocolError(
+                f"a roster of {n}: the election's proposals fit a frame up to {MAX_ELECTORATE}"
+            )
+        largest = self.shape.header_bytes + self.shape.package_bytes(self.plan.committee - 1)
+        if largest > MAX_STATEMENT - 4096:
+            raise ProtocolError(
+                f"a dealing of {self.parameters} parameters takes {largest} bytes a member, more"
+                f" than fit a complaint ({MAX_STATEMENT}); a larger group packs more tightly"
+            )
 
     @property
     def peers(self) -> int:
