@@ -59,8 +59,11 @@ MAX_HELLOS = 16
 """How often one peer is sent this round's frames again: each time costs what the round did."""
 MAX_WORTHLESS = 16
 """Pieces of evidence of one sender, in a round, that prove nothing: after that none is judged."""
-MAX_EVIDENCE_HELD = 64
-"""Pieces of evidence that wait for the next commitment set."""
+MAX_EVIDENCE_OF_ONE = 4
+"""Rounds for which one peer is blamed, and pieces of evidence against it that are kept. A liar can
+sign proof against itself for every round there will ever be; the next commitment set needs one."""
+MAX_AHEAD_BYTES = 32 << 20
+"""Bytes of one sender that wait for this peer to reach their round or attempt."""
 
 
 @dataclass(slots=True)
@@ -402,7 +405,8 @@ class Session:
             attempt.on_frame(sender, frame)
         elif place > mine or (attempt is None and place == mine):
             waiting = self._ahead.setdefault(sender, [])
-            if place[0] <= mine[0] + 1 and len(waiting) < MAX_AHEAD_FRAMES:
+            room = sum(map(len, waiting)) + len(data) <= MAX_AHEAD_BYTES
+            if place[0] <= mine[0] + 1 and len(waiting) < MAX_AHEAD_FRAMES and room:
                 waiting.append(data)
                 if place[0] > mine[0]:
                     self._suspect_behind()
@@ -505,10 +509,11 @@ class Session:
         known = (finding.round, finding.culprit) in self._blamed
         if known or finding.culprit == self.me:
             return False
+        if sum(peer == finding.culprit for _, peer in self._blamed) >= MAX_EVIDENCE_OF_ONE:
+            return False
         self._blamed.add((finding.round, finding.culprit))
         if finding.culprit not in self.position.ledger.guilty:
-            if len(self._evidence) < MAX_EVIDENCE_HELD:
-                self._evidence[evidence_hash(data)] = (data, finding)
+            self._evidence[evidence_hash(data)] = (data, finding)
             self._effects.append(Blame(finding.round, finding.culprit, finding.reason, data))
         return True
 
