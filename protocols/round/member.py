@@ -97,7 +97,6 @@ class Member:
         self._guilty: dict[bytes, int] = {}
         self._deliveries: dict[bytes, Statement] = {}
         self._shown: set[bytes] = set()
-        self._hurried = False
         self._relayed: set[int] = set()
         self._opened: set[bytes] = set()
         self._passed: set[tuple[int, bytes]] = set()
@@ -292,7 +291,6 @@ class Member:
         if statement.kind is Kind.REPORT:
             self._heard(statement)
             self._compare_headers(statement)
-            self._hurry()
             self._tell_dealers(statement)
             self._retry_deliveries()
             self._judge_disclosures()
@@ -332,17 +330,6 @@ class Member:
         if header.hash not in self._shown:
             self._shown.add(header.hash)
             self.desk.send(self.panel.seats, StatementFrame(header.wire))
-
-    def _hurry(self) -> None:
-        """A quorum has its dealings: those that are not here yet were withheld, or are on their
-        way and come within Δ. So a withheld dealing costs less than the deadline for dealing.
-        """
-        if self.stage is not Seat.DEALING or self._hurried:
-            return
-        reports = sum(s.kind is Kind.REPORT for s in self.pool.values())
-        if reports >= self.panel.plan.quorum:
-            self._hurried = True
-            self.desk.timer("deal", delay=self.desk.setting.deadlines.check)
 
     def _belongs(self, statement: Statement) -> bool:
         panel = self.panel

@@ -251,7 +251,8 @@ class Liar(Member):
 
     def report(self) -> None:
         super().report()
-        self.after_report()
+        if self.desk._round_secret is not None:
+            self.after_report()
 
 
 class FalseComplainer(Liar):
@@ -348,8 +349,6 @@ class TwoReports(Liar):
     """21: one report to some, and another to others."""
 
     def after_report(self) -> None:
-        if self.desk._round_secret is None:
-            return
         words = tuple((dealer, int(Check.OK), bytes(32)) for dealer in self.panel.selected)
         other = forge(self.desk, Kind.REPORT, Report(words))
         self.desk.send(self.panel.seats[::2], StatementFrame(other.wire))
@@ -359,8 +358,6 @@ class ManyReports(Liar):
     """21: a different report for every seat, and a few more."""
 
     def after_report(self) -> None:
-        if self.desk._round_secret is None:
-            return
         for turn, peer in enumerate(self.panel.seats):
             for more in range(3):
                 word = digest("lab/many", bytes((turn, more)))

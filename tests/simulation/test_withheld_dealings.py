@@ -1,4 +1,5 @@
 """A dealer that keeps its shares from honest members is not decided without their word (§3, §5)."""
+
 import pytest
 
 from protocols.round.attempt import Parts

@@ -1,0 +1,141 @@
+"""Every adversary against several plans, alone and in company; one oracle judges all."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from peerd.lab.lies import LIES
+from protocols.plan import CommitteePlan
+from protocols.round.attempt import Parts
+from tests.simulation.adversaries import ALL, DEALERS, ELECTORS, MEMBERS, OPENERS, parts
+from tests.simulation.oracle import Watch, check
+from tests.simulation.swarm import EIGHT, FOUR, NINE, SEATED, TEN, swarm
+
+BLAMED = {
+    "GarbageDeliverer",
+    "UnopenableDeliverer",
+    "TwoFacedDeliverer",
+    "OtherHeaderDeliverer",
+    "OtherBaseDeliverer",
+    "TwoHeaders",
+    "HighDegree",
+    "BadProofPolynomials",
+    "ShortProof",
+    "ShortPackages",
+    "FalseComplainer",
+    "FalseDiscloser",
+    "TwoReports",
+    "ManyReports",
+    "DoubleVoter",
+    "WrongRevealer",
+    "CommitCopier",
+    "TwoSums",
+    "WrongResult",
+}
+"""Whoever does this is proven guilty, and named by every honest peer."""
+ABSENT = {"StubbornWithholder", "MassWithholder", "WrongBase", "Mute", "SilentRevealer"}
+"""Whoever does this is left out of the cohort, and not blamed."""
+INPUT_UNKNOWN = {"TwoHeaders", "OtherHeaderDeliverer", "OtherBaseDeliverer"}
+END = 600_000
+"""Virtual milliseconds within which every run here ends."""
+
+
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize(
+    ("plan", "liars", "who"),
+    [(FOUR, 1, (3,)), (EIGHT, 2, (2, 6)), (TEN, 1, (4,))],
+    ids=["4", "8", "10"],
+)
+def test_an_adversary_up_to_the_bound(
+    plan: CommitteePlan, liars: int, who: tuple[int, ...], name: str
+) -> None:
+    # Late words are compared too: a second round gives them the time to arrive.
+    rounds = 2 if name in OPENERS or name == "DoubleVoter" else 1
+    world = swarm(plan, liars, rounds=rounds, seed=7, lies=dict.fromkeys(who, ALL[name]))
+    Watch(world)
+    world.run(until=END)
+    check(world, unknown_inputs=who if name in INPUT_UNKNOWN else ())
+    for node in world.nodes:
+        if not node.honest:
+            continue
+        named = {blame.peer for blame in node.blamed}
+        if name in BLAMED:
+            assert named == set(who), named
+        else:
+            assert not named
+        if name in ABSENT:
+            assert not set(who) & set(node.completed[0].dealers)
+            assert set(who) <= set(node.completed[0].absent)
+
+
+@pytest.mark.parametrize("name", LIES)
+def test_lies_that_a_real_daemon_can_tell(name: str) -> None:
+    world = swarm(EIGHT, 2, rounds=2, lies={1: LIES[name], 5: LIES[name]})
+    Watch(world)
+    world.run(until=END)
+    check(world, guilty=(1, 5))
+    for node in world.nodes:
+        if node.honest:
+            assert not {1, 5} & set(node.completed[1].dealers), "the guilty deal no more"
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_liars_that_say_nothing_at_all(seed: int) -> None:
+    world = swarm(EIGHT, 2, rounds=2, seed=seed, silent=frozenset({0, 3}))
+    Watch(world)
+    world.run(until=END)
+    check(world, guilty=())
+    for node in world.nodes:
+        if node.honest:
+            assert {0, 3} <= set(node.completed[1].absent)
+
+
+def company(rng: random.Random) -> type[Parts]:
+    """A liar in every role at once."""
+    dealer, member = rng.choice(list(DEALERS.values())), rng.choice(list(MEMBERS.values()))
+    elector, opener = rng.choice(list(ELECTORS.values())), rng.choice(list(OPENERS.values()))
+    chosen = {"dealer": dealer.dealer, "member": member.member, "opener": opener.opener}
+    if rng.random() < 0.3:
+        chosen["election"] = elector.election
+    return parts("Company", **{role: kind for role, kind in chosen.items() if rng.random() < 0.8})
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_liars_in_several_roles(seed: int) -> None:
+    rng = random.Random(seed)
+    plan, liars = rng.choice([(EIGHT, 2), (NINE, 2), (FOUR, 1)])
+    who = rng.sample(range(plan.committee), liars)
+    world = swarm(plan, liars, seed=seed, rounds=2, lies={peer: company(rng) for peer in who})
+    Watch(world)
+    world.run(until=END)
+    check(world, unknown_inputs=who)
+
+
+@pytest.mark.parametrize("relay", ["IdleRelay", "DenyingRelay"])
+@pytest.mark.parametrize("dealer", ["Withholder", "GarbageDeliverer", "StubbornWithholder"])
+def test_a_withholder_with_a_lying_relay(dealer: str, relay: str) -> None:
+    world = swarm(EIGHT, 2, rounds=1, seed=2, lies={2: DEALERS[dealer], 4: MEMBERS[relay]})
+    Watch(world)
+    world.run(until=END)
+    check(world, guilty=(2,) if dealer == "GarbageDeliverer" else ())
+
+
+def test_a_liar_among_members_of_a_small_committee() -> None:
+    world = swarm(SEATED, 1, peers=24, seed=4, lies={7: DEALERS["HighDegree"]})
+    Watch(world)
+    world.run(until=END)
+    check(world, guilty=(7,))
+
+
+@pytest.mark.parametrize("name", ["wrong-opening", "bad-share"])
+def test_more_liars_than_the_plan_covers_break_no_safety(name: str) -> None:
+    """t + 1 wrong openings can't be decoded: the group stops, and nobody takes a wrong model."""
+    lies = dict.fromkeys((0, 1, 4), LIES[name])
+    world = swarm(EIGHT, 2, seed=3, rounds=1, lies=lies)
+    Watch(world)
+    world.run(until=300_000)
+    check(world, completes=False)
+    if name == "wrong-opening":
+        assert all(not n.completed and n.stopped for n in world.nodes if n.honest)
