@@ -36,7 +36,7 @@ def mutated(rng: random.Random, value: Value, heard: list[bytes], depth: int = 0
         if how < 0.06:
             return value[:spot] + value[spot + 1 :]
         if how < 0.12:
-            return value[:spot] + [value[spot]] + value[spot:]
+            return [*value[:spot], value[spot], *value[spot:]]
         changed = mutated(rng, value[spot], heard, depth + 1)
         return [*value[:spot], changed, *value[spot + 1 :]]
     if isinstance(value, bytes):
