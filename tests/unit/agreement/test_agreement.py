@@ -1,0 +1,265 @@
+"""The agreement by hand: four members, one liar, and messages delivered as the test likes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from peerd.simulation.world import swarm_secrets
+from protocols.agreement.machine import Agreement, Decision
+from protocols.agreement.votes import check_quorum, outcome_hash
+from protocols.errors import WireError
+from protocols.round.certificate import roster_electorate
+from protocols.round.desk import Desk
+from protocols.round.effects import Effect, Persist, Send
+from protocols.wire.frames import (
+    DecisionFrame,
+    NewViewFrame,
+    ProposalFrame,
+    StatementFrame,
+    decode_frame,
+)
+from protocols.wire.statement import Ballot, Kind, Slot, Statement, Topic, sign
+from tests.simulation.swarm import FOUR, setting_of
+
+SETTING = setting_of(FOUR, 1)
+SECRETS, _ = swarm_secrets(SETTING.crypto, 4, 1)
+TOPIC = Topic.COMMITS
+
+
+class Peer:
+    """One member with its journal. ``accepts`` is what it thinks of a proposal's outcome."""
+
+    def __init__(
+        self,
+        me: int,
+        journal: dict[str, bytes] | None = None,
+        accepts: Callable[[bytes], bool] = lambda outcome: True,
+        own: bytes | None = None,
+    ) -> None:
+        self.me = me
+        self.journal = {} if journal is None else journal
+        self.effects: list[Effect] = []
+        self.decisions: list[bytes] = []
+        self.desk = Desk(SETTING, me, SECRETS[me], 0, 0, self.journal, self.effects)
+        self.agreement = Agreement(
+            self.desk,
+            TOPIC,
+            roster_electorate(SETTING),
+            range(4),
+            propose=lambda: (own or f"outcome {me}".encode(), ()),
+            judge=lambda outcome, inputs: accepts(outcome),
+            decided=self._decided,
+        )
+
+    def _decided(self, decision: Decision) -> None:
+        self.decisions.append(decision.outcome)
+
+    def sent(self) -> list[tuple[tuple[int, ...], bytes]]:
+        found = [(e.peers, e.frame) for e in self.effects if isinstance(e, Send)]
+        self.effects.clear()
+        return found
+
+    def hear(self, data: bytes) -> None:
+        frame = decode_frame(data)
+        if isinstance(frame, DecisionFrame):
+            self.agreement.on_decision(frame)
+            return
+        assert isinstance(frame, StatementFrame | ProposalFrame | NewViewFrame)
+        statement = self.desk.read(frame.statement)
+        if isinstance(frame, ProposalFrame):
+            self.agreement.on_proposal(statement, frame)
+        elif isinstance(frame, NewViewFrame):
+            self.agreement.on_new_view(statement, frame)
+        else:
+            self.agreement.on_vote(statement)
+
+    def cast(self, kind: Kind) -> list[Statement]:
+        """What it signed of a kind, in all its lives."""
+        prefix = f"slot/0/{int(kind)}/{int(TOPIC)}/"
+        wires = [value for key, value in self.journal.items() if key.startswith(prefix)]
+        return [self.desk.read(wire) for wire in wires]
+
+
+def exchange(peers: list[Peer], *, lost: Callable[[int, int, bytes], bool] | None = None) -> None:
+    """Until nobody has anything more to say."""
+    by_index = {peer.me: peer for peer in peers}
+    for _ in range(50):
+        post = [(p.me, to, data) for p in peers for tos, data in p.sent() for to in tos]
+        if not post:
+            return
+        for sender, to, data in post:
+            if to in by_index and not (lost and lost(sender, to, data)):
+                by_index[to].hear(data)
+    raise AssertionError("they never stop talking")
+
+
+def vote(signer: int, kind: Kind, outcome: bytes, view: int = 0) -> Statement:
+    slot = Slot(0, 0, kind, int(TOPIC), view, signer)
+    ballot = Ballot(outcome_hash(TOPIC, outcome))
+    return sign(SETTING.crypto, SECRETS[signer].reveal(), SETTING.group, slot, ballot)
+
+
+def proposal(signer: int, outcome: bytes, view: int = 0) -> tuple[Statement, ProposalFrame]:
+    statement = vote(signer, Kind.PROPOSAL, outcome, view)
+    return statement, ProposalFrame(statement.wire, outcome, (), ())
+
+
+def test_the_first_leaders_outcome_is_decided_by_all() -> None:
+    peers = [Peer(index) for index in range(4)]
+    for peer in peers:
+        peer.agreement.begin()
+    exchange(peers)
+    assert [peer.decisions for peer in peers] == [[b"outcome 0"]] * 4
+
+
+def test_a_silent_leader_is_followed_by_the_next() -> None:
+    peers = [Peer(index) for index in (1, 2, 3)]
+    for peer in peers:
+        peer.agreement.begin()
+        peer.agreement.on_timeout(0)
+    exchange(peers)
+    for peer in peers:
+        peer.agreement.on_patience(1)
+    exchange(peers)
+    assert [peer.decisions for peer in peers] == [[b"outcome 1"]] * 3
+
+
+def test_two_proposals_of_one_leader_decide_at_most_one() -> None:
+    for split in range(1, 4):
+        peers = [Peer(index) for index in (1, 2, 3)]
+        for position, peer in enumerate(peers):
+            peer.agreement.begin()
+            peer.agreement.on_proposal(*proposal(0, b"left" if position < split else b"right"))
+            for outcome in (b"left", b"right"):
+                peer.agreement.on_vote(vote(0, Kind.FIRST_VOTE, outcome))
+        exchange(peers)
+        assert len({outcome for peer in peers for outcome in peer.decisions}) <= 1
+
+
+def test_a_lock_is_carried_to_the_next_leader() -> None:
+    """One member alone sees the first votes; its lock binds the next view's outcome."""
+    peers = [Peer(index) for index in (1, 2, 3)]
+    for peer in peers:
+        peer.agreement.begin()
+        peer.agreement.on_proposal(*proposal(0, b"first"))
+    exchange(peers, lost=lambda sender, to, data: to != 3)
+    assert [bool(peer.agreement._locks) for peer in peers] == [False, False, True]
+    for peer in peers:
+        peer.agreement.on_timeout(0)
+    exchange(peers)
+    for peer in peers:
+        peer.agreement.on_patience(1)
+    exchange(peers)
+    assert {outcome for peer in peers for outcome in peer.decisions} == {b"first"}
+
+
+def test_a_locked_member_refuses_another_outcome() -> None:
+    journal: dict[str, bytes] = {}
+    peer = Peer(3, journal)
+    peer.agreement.begin()
+    peer.agreement.on_proposal(*proposal(0, b"first"))
+    for signer in (0, 1):
+        peer.agreement.on_vote(vote(signer, Kind.FIRST_VOTE, b"first"))
+    assert [s.payload.outcome for s in peer.cast(Kind.SECOND_VOTE)] == [
+        outcome_hash(TOPIC, b"first")
+    ]
+    peer.agreement.on_timeout(0)
+    peer.agreement.on_proposal(*proposal(1, b"other", 1))
+    assert not [s for s in peer.cast(Kind.FIRST_VOTE) if s.slot.view == 1]
+
+
+def test_a_restart_remembers_the_lock_and_signs_nothing_else() -> None:
+    journal: dict[str, bytes] = {}
+    peer = Peer(3, journal)
+    peer.agreement.begin()
+    peer.agreement.on_proposal(*proposal(0, b"first"))
+    for signer in (0, 1):
+        peer.agreement.on_vote(vote(signer, Kind.FIRST_VOTE, b"first"))
+    before = dict(journal)
+    again = Peer(3, journal)
+    again.agreement.begin()
+    again.agreement.on_proposal(*proposal(0, b"other"))
+    again.agreement.on_timeout(0)
+    again.agreement.on_proposal(*proposal(1, b"other", 1))
+    signed = {key: value for key, value in journal.items() if key.startswith("slot/")}
+    kept = {key: value for key, value in before.items() if key.startswith("slot/")}
+    assert kept.items() <= signed.items()
+    assert not [s for s in again.cast(Kind.FIRST_VOTE) if s.slot.view == 1]
+    assert len(again.cast(Kind.SECOND_VOTE)) == 1
+
+
+def test_a_vote_is_durable_before_it_is_sent() -> None:
+    peer = Peer(2)
+    peer.agreement.begin()
+    peer.agreement.on_proposal(*proposal(0, b"first"))
+    kinds = [type(effect) for effect in peer.effects if isinstance(effect, Persist | Send)]
+    assert kinds[0] is Persist
+    for number, effect in enumerate(peer.effects):
+        if isinstance(effect, Send):
+            frame = decode_frame(effect.frame)
+            assert isinstance(frame, StatementFrame)
+            durable = [e.value for e in peer.effects[:number] if isinstance(e, Persist)]
+            assert frame.statement in durable
+
+
+def test_whoever_abstained_casts_no_second_vote_ever_after() -> None:
+    peer = Peer(3)
+    peer.agreement.begin()
+    peer.agreement.abstain()
+    for view in range(3):
+        peer.agreement.on_proposal(*proposal(view, b"first", view))
+        for signer in (0, 1, 2):
+            peer.agreement.on_vote(vote(signer, Kind.FIRST_VOTE, b"first", view))
+        peer.agreement.on_timeout(view)
+    assert peer.cast(Kind.SECOND_VOTE) == []
+    assert peer.agreement._locks, "it still carries the lock"
+
+
+def test_a_proposal_with_first_votes_is_not_refused_for_its_inputs() -> None:
+    """Fault 84: a lock on a proposal that lacks evidence would stop the group for good."""
+    peer = Peer(3, accepts=lambda outcome: False)
+    peer.agreement.begin()
+    peer.agreement.on_proposal(*proposal(0, b"first"))
+    assert peer.cast(Kind.FIRST_VOTE) == []
+    peer.agreement.on_timeout(0)
+    lock = tuple(vote(signer, Kind.FIRST_VOTE, b"first").wire for signer in (0, 1, 2))
+    statement, frame = proposal(1, b"first", 1)
+    peer.agreement.on_proposal(statement, ProposalFrame(frame.statement, b"first", (), lock))
+    assert [s.slot.view for s in peer.cast(Kind.FIRST_VOTE)] == [1]
+
+
+def test_a_second_proposal_is_not_kept() -> None:
+    peer = Peer(3)
+    peer.agreement.begin()
+    for number in range(50):
+        peer.agreement.on_proposal(*proposal(0, f"outcome {number}".encode()))
+    assert len(peer.agreement._outcomes) == 1
+
+
+@pytest.mark.parametrize(
+    "votes",
+    [
+        [(0, Kind.SECOND_VOTE, b"x", 0), (1, Kind.SECOND_VOTE, b"x", 0)],
+        [(0, Kind.SECOND_VOTE, b"x", 0)] * 3,
+        [(s, Kind.FIRST_VOTE, b"x", 0) for s in (0, 1, 2)],
+        [(s, Kind.SECOND_VOTE, b"y", 0) for s in (0, 1, 2)],
+        [(s, Kind.SECOND_VOTE, b"x", s) for s in (0, 1, 2)],
+        [],
+    ],
+    ids=["too few", "repeated", "first votes", "another outcome", "several views", "none"],
+)
+def test_what_is_no_quorum(votes: list[tuple[int, Kind, bytes, int]]) -> None:
+    electorate, value = roster_electorate(SETTING), outcome_hash(TOPIC, b"x")
+    wires = [vote(*item).wire for item in votes]
+    place = (0, 0, TOPIC)
+    good = [vote(signer, Kind.SECOND_VOTE, b"x").wire for signer in (0, 1, 2)]
+    crypto, group = SETTING.crypto, SETTING.group
+    assert check_quorum(crypto, group, electorate, Kind.SECOND_VOTE, place, good, value) == 0
+    with pytest.raises(WireError):
+        check_quorum(crypto, group, electorate, Kind.SECOND_VOTE, place, wires, value)
+    peer = Peer(3)
+    with pytest.raises(WireError):
+        peer.agreement.on_decision(DecisionFrame(b"x", tuple(wires)))
+    assert peer.agreement.decision is None
