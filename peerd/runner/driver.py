@@ -94,7 +94,9 @@ class Driver:
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             self._transport.on_link_change(self._on_link_change)
-            await self._step(lambda session: session.start(self._present()))
+            # the clock is read here: the step runs in a thread, where trio has none
+            present = self._present()
+            await self._step(lambda session: session.start(present))
             nursery.start_soon(self._watch_peers)
             nursery.start_soon(self._receive)
             task_status.started()
