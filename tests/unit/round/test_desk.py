@@ -1,0 +1,88 @@
+"""The desk: one signature a slot, bounded memory of others, conflicts found once."""
+
+from __future__ import annotations
+
+import pytest
+
+from peerd.simulation.world import swarm_secrets
+from protocols.errors import WireError
+from protocols.round.desk import MAX_STATEMENTS_PER_SIGNER, Admission, Desk
+from protocols.round.effects import Effect, Persist
+from protocols.wire.statement import (
+    Commit,
+    Delivery,
+    Kind,
+    Payload,
+    Reveal,
+    Slot,
+    Statement,
+    sign,
+)
+from tests.simulation.swarm import FOUR, setting_of
+
+SETTING = setting_of(FOUR, 1)
+SECRETS, _ = swarm_secrets(SETTING.crypto, 4, 1)
+
+
+def desk_of(me: int = 0, journal: dict[str, bytes] | None = None) -> tuple[Desk, list[Effect]]:
+    effects: list[Effect] = []
+    return Desk(
+        SETTING, me, SECRETS[me], 0, 0, {} if journal is None else journal, effects
+    ), effects
+
+
+def by(signer: int, kind: Kind, payload: Payload, subject: int = 0, round_: int = 0) -> Statement:
+    slot = Slot(round_, 0, kind, subject, 0, signer)
+    return sign(SETTING.crypto, SECRETS[signer].reveal(), SETTING.group, slot, payload)
+
+
+def test_a_slot_is_signed_once_over_all_lives() -> None:
+    journal: dict[str, bytes] = {}
+    desk, effects = desk_of(journal=journal)
+    first = desk.sign(Kind.REVEAL, Reveal(b"a" * 32))
+    assert [type(effect) for effect in effects] == [Persist]
+    for life in (desk, desk_of(journal=journal)[0]):
+        assert life.sign(Kind.REVEAL, Reveal(b"b" * 32)).body == first.body
+
+
+def test_what_others_say_is_read_only_in_its_place_and_signed_by_them() -> None:
+    desk, _ = desk_of()
+    good = by(1, Kind.REVEAL, Reveal(b"a" * 32))
+    assert desk.read(good.wire) == good
+    posing = sign(SETTING.crypto, SECRETS[2].reveal(), SETTING.group, good.slot, good.payload)
+    outside = Slot(0, 0, Kind.REVEAL, 0, 0, 4)
+    stranger = sign(SETTING.crypto, SECRETS[1].reveal(), SETTING.group, outside, good.payload)
+    other_group = sign(SETTING.crypto, SECRETS[1].reveal(), b"x" * 32, good.slot, good.payload)
+    later = by(1, Kind.REVEAL, Reveal(b"a" * 32), round_=1)
+    for bad in (posing, stranger, other_group, later):
+        with pytest.raises(WireError):
+            desk.read(bad.wire)
+
+
+def test_a_conflict_is_reported_once_and_the_first_statement_kept() -> None:
+    desk, _ = desk_of()
+    conflicts: list[tuple[Statement, Statement]] = []
+    desk.on_conflict = lambda first, second: conflicts.append((first, second))
+    first = by(1, Kind.COMMIT, Commit(b"a" * 32, b"k" * 32))
+    assert desk.admit(first) is Admission.NEW
+    assert desk.admit(first) is Admission.KNOWN
+    for number in range(20):
+        other = by(1, Kind.COMMIT, Commit(bytes([number]) * 32, b"k" * 32))
+        assert desk.admit(other) is Admission.CONFLICT
+    assert len(conflicts) == 1
+    assert conflicts[0][0] is first
+    assert desk.admit(first) is Admission.KNOWN
+
+
+def test_one_signer_fills_neither_the_count_nor_the_bytes() -> None:
+    desk, _ = desk_of()
+    admitted = 0
+    for subject in range(40):
+        statement = by(1, Kind.DELIVERY, Delivery(bytes(32), bytes(1 << 20)), subject)
+        admitted += desk.admit(statement) is Admission.NEW
+    assert 1 <= admitted <= 5
+    desk, _ = desk_of()
+    most = MAX_STATEMENTS_PER_SIGNER + 4 * SETTING.peers
+    small = [by(2, Kind.DELIVERY, Delivery(bytes(32), b""), s) for s in range(most + 20)]
+    assert sum(desk.admit(statement) is Admission.NEW for statement in small) == most
+    assert desk.admit(by(3, Kind.REVEAL, Reveal(bytes(32)))) is Admission.NEW, "others have room"
