@@ -25,6 +25,8 @@ from protocols.wire.statement import (
 
 MAX_STATEMENTS_PER_SIGNER = 4096
 """What one peer can make another remember in an attempt, beside one word on every dealer."""
+SMALL_STATEMENTS_BYTES = 4 << 20
+"""The same in bytes, beside one dealing for every peer: complaints and deliveries carry dealings."""
 
 
 class Admission(Enum):
@@ -64,6 +66,10 @@ class Desk:
         self._slots: dict[Slot, Statement] = {}
         self._conflicts: set[Slot] = set()
         self._counts: dict[int, int] = {}
+        self._volumes: dict[int, int] = {}
+        shape, seats = setting.shape, setting.plan.committee
+        dealing = shape.header_bytes + shape.package_bytes(seats - 1) + 1024
+        self._room = SMALL_STATEMENTS_BYTES + (setting.peers + 2) * dealing
         self._sent: list[tuple[tuple[int, ...], bytes]] = []
 
     # -- what this peer says -------------------------------------------------------------------
@@ -183,9 +189,11 @@ class Desk:
         known = self._slots.get(slot)
         if known is None:
             count = self._counts.get(slot.signer, 0)
-            if count >= MAX_STATEMENTS_PER_SIGNER + 4 * self.setting.peers:  # a flood
-                return Admission.REFUSED
+            volume = self._volumes.get(slot.signer, 0) + len(statement.body)
+            if count >= MAX_STATEMENTS_PER_SIGNER + 4 * self.setting.peers or volume > self._room:
+                return Admission.REFUSED  # a flood
             self._counts[slot.signer] = count + 1
+            self._volumes[slot.signer] = volume
             self._slots[slot] = statement
             return Admission.NEW
         if known.body == statement.body:
