@@ -45,18 +45,8 @@ from protocols.wire.statement import (
 GROUP = b"g" * 32
 
 
-class Quick(Pretend):
-    """Cheap signatures, and boxes that are as long as libsodium's."""
-
-    def seal(self, public: bytes, ephemeral_secret: bytes, message: bytes) -> bytes:
-        return super().seal(public, ephemeral_secret, message) + bytes(16)
-
-    def unseal(self, secret: bytes, sealed: bytes) -> bytes | None:
-        return super().unseal(secret, sealed[:-16])
-
-
 def test_boxes_are_as_long_as_real_ones() -> None:
-    quick, real = Quick(), Sodium()
+    quick, real = Pretend(), Sodium()
     for crypto in (quick, real):
         assert len(crypto.seal(crypto.box_public(bytes(32)), b"e" * 32, b"message")) == 7 + 48
 
@@ -92,7 +82,7 @@ def statement_in(frame: Frame) -> Statement | None:
 
 def setting_of(plan: CommitteePlan, peers: int, liars: int, parameters: int) -> Setting:
     require_sound(plan)
-    crypto = Quick()
+    crypto = Pretend()
     _, roster = swarm_secrets(crypto, peers, 1)
     model = first_model(parameters)
     rsa = aggregator("rsa", {})
@@ -268,7 +258,7 @@ def test_every_kind_and_every_frame_has_a_formula() -> None:
 def test_numbers_that_take_more_bytes(place: tuple[int, int], signer: int) -> None:
     """A swarm has few peers and rounds; a group may have many."""
     sizes = Sizes(SETTINGS["8 peers, all sit"], {})
-    crypto, group = Quick(), SETTINGS["8 peers, all sit"].group
+    crypto, group = Pretend(), SETTINGS["8 peers, all sit"].group
     for view in (0, 127, 128, 256, 65535):
         slot = Slot(*place, Kind.FIRST_VOTE, int(Topic.COMMITS), view, signer)
         vote = sign(crypto, b"s" * 32, group, slot, Ballot(digest("test")))
