@@ -26,7 +26,7 @@ from protocols.wire.statement import (
 MAX_STATEMENTS_PER_SIGNER = 4096
 """What one peer can make another remember in an attempt, beside one word on every dealer."""
 SMALL_STATEMENTS_BYTES = 4 << 20
-"""The same in bytes, beside one dealing for every peer: complaints and deliveries carry dealings."""
+"""The same in bytes, beside one dealing for every peer: complaints and deliveries carry them."""
 
 
 class Admission(Enum):
