@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,18 @@ if TYPE_CHECKING:
 
 DEFAULT_OUT = Path("genesis.json")
 MAX_MEMBERS_FILE_BYTES = 1 << 20
+MAX_SHOWN = 400  # characters of a task's option; the document has them all
+TERMS = (
+    "task",
+    "aggregator",
+    "constants",
+    "adversary",
+    "dropout",
+    "parameters",
+    "first_model",
+    "deadlines",
+    "plan",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -228,11 +241,24 @@ def _say(args: argparse.Namespace, genesis: Genesis, done: str | None) -> None:
     print(f"group {found['group']} ({genesis.name})")
     print(f"{len(genesis.roster)} members, {unsigned} signatures missing")
     if args.verb in ("show", "new"):
-        for name in ("task", "aggregator", "adversary", "dropout", "parameters", "plan"):
-            value = found[name]
-            shown = (
-                ", ".join(f"{key} {each}" for key, each in value.items())
-                if isinstance(value, dict)
-                else value
-            )
-            print(f"{name} {shown}")
+        _print_terms(genesis, found)
+
+
+def _print_terms(genesis: Genesis, found: dict[str, object]) -> None:
+    """What a member must read before it signs: who, what, under which bounds."""
+    from peerd.identity import peer_id_of
+
+    missing = set(genesis.unsigned())
+    for public in genesis.roster:
+        print(f"member {peer_id_of(public)} {'missing' if public in missing else 'signed'}")
+    for name in TERMS:
+        value = found[name]
+        shown = (
+            ", ".join(f"{key} {each}" for key, each in value.items())
+            if isinstance(value, dict)
+            else value
+        )
+        print(f"{name} {shown}{' (ms)' if name == 'deadlines' else ''}")
+    for name, option in sorted(genesis.task_options.items()):
+        text = json.dumps(option)
+        print(f"task option {name} {text[:MAX_SHOWN]}{'…' if len(text) > MAX_SHOWN else ''}")

@@ -54,7 +54,10 @@ def run(config: Config) -> int:
         try:
             trio.run(partial(_Daemon(config, identity, genesis, store).run))
         except BaseExceptionGroup as group:
-            raise _only_error(group) from group
+            error = _only_error(group)
+            if error is group:  # a fault of ours: nobody can be asked to make it happen again
+                log.error("a fault of peerd", exc_info=group)
+            raise error from group
     return 0
 
 

@@ -83,6 +83,10 @@ def test_from_nothing_to_a_group(members: Path, capsys: pytest.CaptureFixture[st
     shown = succeed(capsys, "group", "show", str(folder / "merged.json"))
     assert shown["group"] == made["group"]
     assert all(member["signed"] for member in shown["members"])
+    assert main(["group", "show", genesis]) == 0
+    read = capsys.readouterr().out
+    assert all(f"member {member['peer']} missing" in read for member in shown["members"])
+    assert "commit 5000" in read and "task option" not in read
 
 
 def _verify_after_merge(
