@@ -6,7 +6,7 @@ docs/protocol.md §3 (checking, missing shares) and §5 (agreement on the cohort
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -61,9 +61,9 @@ class Held:
     """A dealing as this member got it. ``verdict`` is None until it is checked."""
 
     header: Statement
-    package: bytes
+    package: bytes = field(repr=False)
     verdict: Verdict | None = None
-    share: npt.NDArray[np.unsignedinteger] | None = None
+    share: npt.NDArray[np.unsignedinteger] | None = field(default=None, repr=False)
 
 
 class Member:

@@ -80,13 +80,13 @@ class DecisionFrame:
 @dataclass(frozen=True, slots=True)
 class DealingFrame:
     header: bytes = wire(_STATEMENT)
-    package: bytes = wire(Bytes(MAX_STATEMENT))
+    package: bytes = wire(Bytes(MAX_STATEMENT), shown=False)
 
 
 @dataclass(frozen=True, slots=True)
 class SumFrame:
     statement: bytes = wire(_STATEMENT)
-    words: bytes = wire(Bytes(MAX_BULK))
+    words: bytes = wire(Bytes(MAX_BULK), shown=False)
 
 
 @dataclass(frozen=True, slots=True)

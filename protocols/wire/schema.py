@@ -97,9 +97,9 @@ PEER = Integer(MAX_PEERS - 1)
 PEERS = ListOf(PEER, MAX_PEERS)
 
 
-def wire(shape: Shape) -> Any:
-    """A dataclass field with its shape."""
-    return field(metadata={"shape": shape})
+def wire(shape: Shape, *, shown: bool = True) -> Any:
+    """A dataclass field with its shape; not ``shown`` in the repr if it is for one peer's eyes."""
+    return field(metadata={"shape": shape}, repr=shown)
 
 
 T = TypeVar("T")
