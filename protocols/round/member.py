@@ -132,11 +132,7 @@ class Member:
     def start(self) -> None:
         if not self.seated:
             return
-        deadlines = self.desk.setting.deadlines
-        self.desk.timer("deal", delay=deadlines.deal)
-        # Counted from here, not from this member's report: whoever a dealer withheld its dealing
-        # from reports at the deadline, and its ask must still be heard by those who were early.
-        self.desk.timer("check", delay=deadlines.deal + deadlines.check)
+        self.desk.timer("deal", delay=self.desk.setting.deadlines.deal)
         self._advance()
 
     def set_present(self, present: Iterable[int]) -> None:
@@ -454,9 +450,13 @@ class Member:
             return
         if self.stage is Seat.DEALING and self._awaited(self.panel.selected) <= set(self.dealings):
             self.report()
-        if self.stage is Seat.DEALING and not self._hurried and self._others_report():
+        if not self._hurried and self._others_report():
+            # Counted from here, not from this member's report: a member from which a dealer keeps
+            # a share may report much later, and its ask must be heard by those who were early.
             self._hurried = True
-            self.desk.timer("hurry", delay=max(1, self.desk.setting.deadlines.check // 4))
+            check = self.desk.setting.deadlines.check
+            self.desk.timer("check", delay=check)
+            self.desk.timer("hurry", delay=max(1, check // 4))
         if self.stage is Seat.REPORTING and self._all_reported():
             self._compare_stage()
         if self.stage is Seat.COMPARING and self._all_agree_on_evidence():
