@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import heapq
 import random
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -42,13 +44,20 @@ from protocols.secret import Secret
 
 @dataclass
 class Node:
-    """One simulated peer: its session, its disk, and what it has seen happen."""
+    """One simulated peer: its session, its disk, and what it has seen happen.
+
+    ``honest`` peers are promised something; ``lying`` ones break rules, and may be blamed. A
+    ``frozen`` process does nothing before that virtual time; ``pace`` is its clock's, in percent.
+    """
 
     index: int
     secret: Secret
     parts: type[Parts] = Parts
     honest: bool = True
     silent: bool = False
+    lying: bool = False
+    frozen: int = 0
+    pace: int = 100
     session: Session | None = None
     position: Position | None = None
     up: bool = True
@@ -61,13 +70,20 @@ class Node:
     lives: int = 0
 
 
+class DiskFailed(Exception):
+    """A write failed: the daemon ends at once, and nothing that depended on it is said."""
+
+
 Update = Callable[[int, int, npt.NDArray[np.float32]], npt.NDArray[np.float32]]
 
 
 class World:
     """``update(peer, round, model)`` is F^C. ``slowest`` bounds a message's delay in virtual ms.
 
-    ``drop`` loses a message, ``delay`` sets its delay, ``before`` is called ahead of each effect.
+    ``drop`` loses a message, ``delay`` sets its delay, ``before`` is called ahead of each effect,
+    ``handing`` ahead of each recipient of a message, ``after`` when a peer has completed a round.
+    ``write`` may raise DiskFailed. ``faults`` counts what befell the swarm, by name.
+    ``trace`` stays empty unless ``traced``: ``digest`` stands for it.
     Links are not in order: what holds here holds on a transport that keeps order, too.
     """
 
@@ -83,27 +99,42 @@ class World:
         slowest: int = 200,
         liars: dict[int, type[Parts]] | None = None,
         silent: frozenset[int] = frozenset(),
+        traced: bool = True,
     ) -> None:
+        self.seed = seed
         self.setting = setting
         self.model = model
         self.rounds = rounds
         self.now = 0
         self.inputs: dict[tuple[int, int], npt.NDArray[np.uint32]] = {}
         self.trace: list[str] = []
+        self.faults: Counter[str] = Counter()
+        self._traced = traced
+        self._history = sha256()
         self.drop: Callable[[int, int, bytes], bool] = lambda sender, to, data: False
         self.delay: Callable[[int, int, bytes], int | None] = lambda sender, to, data: None
         self.before: Callable[[Node, Effect], None] = lambda node, effect: None
+        self.handing: Callable[[Node, int], None] = lambda node, turn: None
+        self.write: Callable[[Node, str], None] = lambda node, key: None
+        self.after: Callable[[Node, Completed], None] = lambda node, record: None
+        self.cuts: set[tuple[int, int]] = set()
         self._update = update
         self._slowest = slowest
         self._random = random.Random(f"world/{seed}")
         self._entropy = Xof("simulation/entropy", str(seed).encode())
-        self._seed = seed
         self._queue: list[tuple[int, int, int, int, Callable[[Session], list[Effect]]]] = []
         self._happenings: list[tuple[int, int, Callable[[], None]]] = []
         self._count = 0
         lies = liars or {}
         self.nodes = [
-            Node(i, secret, lies.get(i, Parts), i not in lies and i not in silent, i in silent)
+            Node(
+                i,
+                secret,
+                lies.get(i, Parts),
+                i not in lies and i not in silent,
+                silent=i in silent,
+                lying=i in lies,
+            )
             for i, secret in enumerate(secrets)
         ]
 
@@ -125,10 +156,19 @@ class World:
             if until is not None and at > until:
                 return
             self.now = at
-            node = self.nodes[index]
-            if node.up and node.lives == life and node.session is not None:
-                self._carry_out(node, act(node.session))
+            self._act(self.nodes[index], life, act)
         raise AssertionError("the simulation does not end")
+
+    def _act(self, node: Node, life: int, act: Callable[[Session], list[Effect]]) -> None:
+        if not node.up or node.lives != life or node.session is None:
+            return
+        if node.frozen > self.now:
+            self.at(node, node.frozen - self.now, act)
+            return
+        try:
+            self._carry_out(node, act(node.session))
+        except DiskFailed:
+            self.crash(node)
 
     def _next_happening(self) -> bool:
         """Carry out what is due; whether something is still to come."""
@@ -152,6 +192,8 @@ class World:
 
     def boot(self, node: Node) -> None:
         """Start, or restart after ``crash``, with what is on the node's disk."""
+        if node.up and node.session is not None:
+            return
         node.up = True
         node.lives += 1
         position = node.position or first_position(self.setting, self.model)
@@ -165,45 +207,89 @@ class World:
             rounds=self.rounds,
             parts=node.parts,
         )
-        self._carry_out(node, node.session.start(self._present()))
-        for other in self.nodes:
-            if other.session is not None and other is not node:
-                self.at(other, 1, lambda session: session.on_present(self._present()))
+        self._act(node, node.lives, lambda session: session.start(self.present(node)))
+        self._notify(1, node)
 
     def crash(self, node: Node) -> None:
         """All is lost but the journal and the position; ``boot`` starts it again."""
+        if node.session is None:
+            return
         node.up = False
         node.session = None
-        for other in self.nodes:
-            if other.session is not None:
-                self.at(other, 50, lambda session: session.on_present(self._present()))
+        self._notify(50, node)
+
+    def cut(self, links: Iterable[tuple[int, int]]) -> None:
+        """From now on nothing passes (sender, receiver); both ends notice after a while."""
+        self.cuts.update(links)
+        self._notify(50)
+
+    def heal(self, links: Iterable[tuple[int, int]]) -> None:
+        """The links are back, as new connections: what was lost is asked for again."""
+        links = list(links)
+        self.cuts.difference_update(links)
+        for one, other in sorted({(min(link), max(link)) for link in links}):
+            self.reset(self.nodes[one], self.nodes[other])
+
+    def reset(self, one: Node, other: Node) -> None:
+        """The connection of two peers breaks and is made again: each sees the other go and come."""
+        for node, gone in ((one, other), (other, one)):
+            self.at(node, 1, self._without(node, gone))
+            self.at(node, 2, self._seeing(node))
+
+    def _seeing(self, node: Node) -> Callable[[Session], list[Effect]]:
+        return lambda session: session.on_present(self.present(node))
+
+    def _without(self, node: Node, gone: Node) -> Callable[[Session], list[Effect]]:
+        return lambda session: session.on_present(self.present(node) - {gone.index})
+
+    def _notify(self, delay: int, but: Node | None = None) -> None:
+        for node in self.nodes:
+            if node.session is not None and node is not but:
+                self.at(node, delay, self._seeing(node))
 
     def at(self, node: Node, delay: int, act: Callable[[Session], list[Effect]]) -> None:
         self._count += 1
         entry = (self.now + delay, self._count, node.index, node.lives, act)
         heapq.heappush(self._queue, entry)
 
-    def _present(self) -> frozenset[int]:
-        return frozenset(n.index for n in self.nodes if n.up)
+    def present(self, node: Node) -> frozenset[int]:
+        """Whom this peer is connected with; a link that is cut one way is no connection."""
+        return frozenset(n.index for n in self.nodes if n.up and self._linked(node, n))
+
+    def _linked(self, one: Node, other: Node) -> bool:
+        links = {(one.index, other.index), (other.index, one.index)}
+        return not links & self.cuts
+
+    @property
+    def waiting(self) -> int:
+        """Messages under way, and timers."""
+        return len(self._queue)
+
+    @property
+    def digest(self) -> str:
+        """Stands for everything that every peer did, and when."""
+        return self._history.hexdigest()
 
     def _secret(self, node: Node, round_: int, key: str) -> Secret:
         journal = node.journal.setdefault(round_, {})
         if key not in journal:
+            self.write(node, key)
             journal[key] = self._entropy.read(32)
         return Secret(journal[key])
 
     # -- effects -------------------------------------------------------------------------------
 
     def _carry_out(self, node: Node, effects: list[Effect]) -> None:
-        """In their order. ``before`` may crash the node: what it had left to do is then not done."""
+        """In their order. ``before`` may crash the node: what it had left to do remains undone."""
         life = node.lives
         for effect in effects:
             self.before(node, effect)
             if not node.up or node.lives != life:
                 return
-            self.trace.append(f"{self.now} {node.index} {_line(effect)}")
+            self._note(node, effect)
             match effect:
                 case Persist(round_, key, value):
+                    self.write(node, key)
                     journal = node.journal.setdefault(round_, {})
                     assert journal.get(key, value) == value, f"journal conflict at {key}"
                     journal[key] = value
@@ -213,10 +299,13 @@ class World:
                     for key in keys or ():
                         node.journal.get(round_, {}).pop(key, None)
                 case Send(peers, frame):
-                    for peer in peers:
+                    for turn, peer in enumerate(peers):
+                        self.handing(node, turn)
+                        if not node.up or node.lives != life:
+                            return
                         self._deliver(node, self.nodes[peer], frame)
                 case Timer(name, delay):
-                    self.at(node, delay, _on_timer(name))
+                    self.at(node, delay * node.pace // 100, _on_timer(name))
                 case Train(round_, model):
                     self._train(node, round_, model)
                 case Completed():
@@ -236,8 +325,23 @@ class World:
                 case Phase():
                     pass
 
+    def _note(self, node: Node, effect: Effect) -> None:
+        if self._traced:
+            self.trace.append(f"{self.now} {node.index} {line_of(effect)}")
+        self._history.update(b"%d %d %d " % (self.now, node.index, node.lives))
+        match effect:
+            case Send(peers, frame):
+                self._history.update(bytes(peers) + frame)
+            case Persist(_, key, value):
+                self._history.update(key.encode() + value)
+            case Train() | Completed():
+                self._history.update(line_of(effect).encode())
+            case _:
+                self._history.update(repr(effect).encode())
+
     def _deliver(self, sender: Node, to: Node, frame: bytes) -> None:
-        if to.silent or self.drop(sender.index, to.index, frame):
+        lost = (sender.index, to.index) in self.cuts
+        if to.silent or self.drop(sender.index, to.index, frame) or lost:
             return
         drawn = self._random.randint(1, self._slowest)
         chosen = self.delay(sender.index, to.index, frame)
@@ -255,11 +359,12 @@ class World:
         node.completed[effect.round] = effect
         assert node.session is not None
         node.position = node.session.position
+        self.after(node, effect)
 
     def _fetch(self, node: Node, round_: int, peers: tuple[int, ...]) -> None:
         for peer in peers:
             record = self.nodes[peer].completed.get(round_)
-            if record is not None:
+            if record is not None and self._linked(node, self.nodes[peer]):
                 self.at(node, 20, _on_polynomials(round_, record.polynomials))
                 return
         self.at(node, 50, lambda session: self._refetch(node, round_, peers))
@@ -270,7 +375,8 @@ class World:
         return []
 
     def _catch_up(self, node: Node, peer: Node) -> None:
-        self.at(node, 30, lambda session: self._take_certificates(session, node, peer))
+        if self._linked(node, peer):
+            self.at(node, 30, lambda session: self._take_certificates(session, node, peer))
 
     def _take_certificates(self, session: Session, node: Node, peer: Node) -> list[Effect]:
         """One certificate after another, each naming the one before, as the runner does it."""
@@ -303,7 +409,8 @@ def _on_polynomials(round_: int, data: bytes) -> Callable[[Session], list[Effect
     return lambda session: session.on_polynomials(round_, data)
 
 
-def _line(effect: Effect) -> str:
+def line_of(effect: Effect) -> str:
+    """What a peer did, for people and for comparison."""
     match effect:
         case Send(peers, frame):
             return f"send {peers} {digest('trace', frame).hex()[:12]}"

@@ -1,0 +1,247 @@
+"""The one oracle: what must hold in every run, whatever the adversary does (docs/protocol.md §0).
+
+Agreement; no honest peer blamed; the result is the plain sum of the cohort's inputs, every honest
+online dealer's among them; nothing signed twice differently; an end, with a reason of an
+enumeration; and no honest frame refused by an honest peer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from peerd.simulation.world import Node, World
+from protocols.opening import decode_polynomials, values_of
+from protocols.round.attempt import MAX_EARLY_FRAMES
+from protocols.round.audit import audit_round
+from protocols.round.certificate import verify_certificate
+from protocols.round.desk import MAX_STATEMENTS_PER_SIGNER
+from protocols.round.effects import Effect, Send
+from protocols.round.ledger import Ledger
+from protocols.round.session import MAX_AHEAD_BYTES, MAX_AHEAD_FRAMES, MAX_EVIDENCE_OF_ONE
+from protocols.wire.frames import (
+    DealingFrame,
+    DecisionFrame,
+    EvidenceFrame,
+    HaveFrame,
+    HelloFrame,
+    decode_frame,
+)
+from protocols.wire.statement import Kind, Slot, Statement, decode_statement
+
+ABORTS = frozenset({"flip", "cohort", "timeout"})
+STOPS = frozenset({"quorum", "undecodable", "attempts"})
+MAX_QUEUE = 100_000
+"""Messages under way and timers in a whole swarm: more is a storm."""
+
+
+class Violation(AssertionError):
+    """A rule of the oracle is broken."""
+
+    def __init__(self, rule: str, what: str) -> None:
+        super().__init__(f"{rule}: {what}")
+        self.rule = rule
+
+
+def demand(holds: bool, rule: str, what: object) -> None:
+    if not holds:
+        raise Violation(rule, str(what))
+
+
+@dataclass
+class Watch:
+    """Everything that honest peers signed, by its slot, over all their lives; and for which cohort
+    of a round they gave sums: there is one opening per round, ever.
+    """
+
+    world: World
+    said: dict[Slot, bytes] = field(default_factory=dict)
+    opened: dict[int, tuple[int, bytes]] = field(default_factory=dict)
+    frames: int = 0
+
+    def __post_init__(self) -> None:
+        before = self.world.before
+
+        def listening(node: Node, effect: Effect) -> None:
+            if node.honest and isinstance(effect, Send):
+                self._hear(node.index, effect.frame)
+            before(node, effect)
+
+        self.world.before = listening
+
+    def _hear(self, sender: int, data: bytes) -> None:
+        self.frames += 1
+        frame = decode_frame(data)
+        if isinstance(frame, HaveFrame | HelloFrame | DecisionFrame | EvidenceFrame):
+            return
+        signed = frame.header if isinstance(frame, DealingFrame) else None
+        wire = signed if signed is not None else getattr(frame, "statement", None)
+        if wire is None:
+            return
+        statement = decode_statement(wire, self.world.setting.group)
+        if statement.signer == sender:
+            before = self.said.setdefault(statement.slot, statement.body)
+            demand(before == statement.body, "signed-twice", (sender, statement.slot))
+            if statement.kind is Kind.SUM:
+                self._hear_sum(statement)
+
+    def _hear_sum(self, statement: Statement) -> None:
+        slot = statement.slot
+        now = slot.attempt, statement.payload.cohort
+        first = self.opened.setdefault(slot.round, now)
+        demand(first == now, "one-opening", f"sums for two cohorts of round {slot.round}")
+
+
+def honest(world: World) -> list[Node]:
+    return [node for node in world.nodes if node.honest]
+
+
+def check(
+    world: World,
+    *,
+    guilty: Iterable[int] | None = None,
+    away: Iterable[int] = (),
+    unknown_inputs: Iterable[int] = (),
+    completes: bool = True,
+    audited: bool = True,
+) -> None:
+    """``guilty``: exactly these are blamed, by every honest peer that is up (None: any liars).
+    ``away`` may miss a cohort (they crash, or are cut off); of ``unknown_inputs`` nobody knows
+    what they dealt.
+    """
+    check_safety(world, away=away, unknown_inputs=unknown_inputs)
+    if completes:
+        check_completion(world)
+    if guilty is not None:
+        for node in honest(world):
+            named = {blame.peer for blame in node.blamed}
+            if node.up and node.lives == 1:
+                demand(named == set(guilty), "blame", (node.index, named, node.blamed))
+    if audited:
+        check_audits(world)
+
+
+def check_completion(world: World) -> None:
+    """Every honest peer that is up has completed every round."""
+    for node in honest(world):
+        if node.up:
+            done = sorted(node.completed)
+            every = list(range(world.rounds))
+            demand(done == every, "termination", (node.index, done, node.aborted, node.stopped))
+
+
+def check_safety(
+    world: World, *, away: Iterable[int] = (), unknown_inputs: Iterable[int] = ()
+) -> None:
+    check_peers(world)
+    for round_ in range(world.rounds):
+        check_round(world, round_, away=away, unknown_inputs=unknown_inputs)
+
+
+def check_peers(world: World) -> None:
+    """What holds of each honest peer at any time: whom it blames, and why it aborts."""
+    liars = {node.index for node in world.nodes if node.lying}
+    for node in honest(world):
+        framed = [blame for blame in node.blamed if blame.peer not in liars]
+        demand(not framed, "framed", f"peer {node.index} blames the honest: {framed}")
+        reasons = {item.reason for item in node.aborted}
+        demand(reasons <= ABORTS, "reason", reasons)
+        reasons = {item.reason for item in node.stopped}
+        demand(reasons <= STOPS, "reason", reasons)
+        refused = [item for item in node.dropped if item.peer not in liars]
+        demand(not refused, "refused", f"peer {node.index} refused the honest: {refused[:3]}")
+
+
+def check_round(
+    world: World, round_: int, *, away: Iterable[int] = (), unknown_inputs: Iterable[int] = ()
+) -> None:
+    """Agreement on one round, and its result."""
+    records = [n.completed[round_] for n in honest(world) if round_ in n.completed]
+    models = {record.model_hash for record in records}
+    demand(len(models) <= 1, "agreement", f"two models of {round_}")
+    cohorts = {record.dealers for record in records}
+    demand(len(cohorts) <= 1, "agreement", f"two cohorts of {round_}")
+    if records:
+        _check_result(world, round_, away, unknown_inputs)
+
+
+def _check_result(
+    world: World, round_: int, away: Iterable[int], unknown_inputs: Iterable[int]
+) -> None:
+    setting = world.setting
+    record = next(n.completed[round_] for n in honest(world) if round_ in n.completed)
+    certified = verify_certificate(setting, record.certificate)
+    cohort = set(certified.cohort.peers)
+    expected = {n.index for n in honest(world)} - set(away)
+    if not expected <= cohort:
+        expected -= {peer for flip in _void(world, round_) for peer in flip}
+        expected &= set(certified.election.keys) | (expected - _locked_before(world, round_))
+        missing = expected - cohort
+        demand(not missing, "left-out", f"honest dealers left out of {round_}: {missing}")
+    shape = setting.shape
+    opened = values_of(shape, decode_polynomials(shape, record.polynomials))
+    unknown = cohort & set(unknown_inputs)
+    known = [world.inputs[round_, peer].astype(np.int64) for peer in sorted(cohort - unknown)]
+    rest = opened - np.sum(known, axis=0)
+    # Each coordinate of a dealer that nobody knows is a bit, by its proof.
+    right = bool(np.all((rest >= 0) & (rest <= len(unknown))))
+    demand(right, "result", f"round {round_} opened another sum than the inputs'")
+
+
+def _void(world: World, round_: int) -> list[tuple[int, ...]]:
+    """Whom the void flips of a round locked out, by its transcript."""
+    for node in honest(world):
+        if round_ in node.completed:
+            return [audit_round(world.setting, node.completed[round_].transcript).voided_by]
+    return []
+
+
+def _locked_before(world: World, round_: int) -> set[int]:
+    """Peers that the ledger before a round keeps from dealing."""
+    ledger = Ledger()
+    for earlier in range(round_):
+        record = next(n.completed[earlier] for n in honest(world) if earlier in n.completed)
+        certified = verify_certificate(world.setting, record.certificate)
+        ledger = ledger.after(earlier, certified.election)
+    return set(range(world.setting.peers)) - ledger.eligible(world.setting.peers, round_)
+
+
+def check_audits(world: World) -> None:
+    """A third party accepts every transcript, and finds whom honest peers blamed in the end."""
+    liars = {node.index for node in world.nodes if node.lying}
+    for node in honest(world):
+        for record in node.completed.values():
+            audit = audit_round(world.setting, record.transcript)
+            found = {finding.culprit for finding in audit.findings}
+            demand(found <= liars, "audit", f"an auditor blames the honest: {found - liars}")
+            same = audit.certified.result.model == record.model_hash
+            demand(same, "audit", "an auditor finds another model")
+
+
+def check_bounds(world: World, node: Node) -> None:
+    """What others can make a peer keep stays within the bounds that its code names."""
+    session = node.session
+    if session is None:
+        return
+    for waiting in session._ahead.values():
+        demand(len(waiting) <= MAX_AHEAD_FRAMES, "bounds", "frames ahead")
+        demand(sum(map(len, waiting)) <= MAX_AHEAD_BYTES, "bounds", "bytes ahead")
+    demand(len(session._certificates) <= 10, "bounds", "certificates")
+    demand(len(session._blamed) <= MAX_EVIDENCE_OF_ONE * world.setting.peers, "bounds", "blames")
+    for attempt in (session.attempt, session.previous_attempt):
+        if attempt is not None:
+            early = max(map(len, attempt._early.values()), default=0)
+            demand(early <= MAX_EARLY_FRAMES, "bounds", "early frames")
+            most = MAX_STATEMENTS_PER_SIGNER + 4 * world.setting.peers
+            counts = attempt.desk._counts.values()
+            demand(max(counts, default=0) <= most, "bounds", "statements of one signer")
+    demand(world.waiting <= MAX_QUEUE, "bounds", "a storm of messages")
+
+
+def check_erased(node: Node) -> None:
+    """Of rounds that are certified, a peer that was never interrupted keeps no secret (§6)."""
+    if node.session is not None and node.lives == 1:
+        stale = [round_ for round_ in node.journal if round_ < node.session.position.round]
+        demand(not stale, "erased", f"peer {node.index} keeps the journal of rounds {stale}")
