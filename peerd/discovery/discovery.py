@@ -7,9 +7,7 @@ look for the others. What has been learned is in the address book, so a bootstra
 
 from __future__ import annotations
 
-import ipaddress
 import random
-import socket
 import time
 from collections.abc import Callable, Sequence
 
@@ -20,6 +18,7 @@ from multiaddr import Multiaddr
 
 from peerd.discovery.address_book import AddressBook, Outcome
 from peerd.discovery.lookup import RosterDHT
+from peerd.discovery.own_addresses import reachable
 from peerd.discovery.records import LIFETIME, MAX_ADDRESSES, MAX_RECORD_BYTES, sign_record
 from peerd.errors import ConfigError, StorageError
 from peerd.identity import Identity
@@ -37,6 +36,7 @@ _LAST_SEARCH = 60.0
 _PUBLISH_AGAIN = LIFETIME / 8
 _EXCHANGE_SECONDS = 10.0
 _SAVE_PAUSE = 1.0
+_LOOK_PAUSE = 3.0  # between two looks at our own addresses
 
 
 class Discovery:
@@ -63,6 +63,7 @@ class Discovery:
         self._announce = tuple(announce)
         self._clock = clock
         self._random = random.Random()
+        self._moved = trio.Event()
         self._members = [link.peer for link in transport.links()]
         for address in bootstrap:
             self._add_bootstrap(address)
@@ -102,6 +103,7 @@ class Discovery:
                 self._on_link_change(peer, True)
             nursery.start_soon(self._greet_connected)
             nursery.start_soon(self._publish)
+            nursery.start_soon(self._watch_own_addresses)
             nursery.start_soon(self._search)
             nursery.start_soon(self._save)
 
@@ -116,11 +118,27 @@ class Discovery:
         now = self._clock()
         old = self._book.record(self._identity.public)
         sequence = max(int(now * 1000), old.sequence + 1 if old is not None else 0)
-        addresses = self._announce or reachable(self._transport.listen_addresses())
         record = sign_record(
-            self._identity, self._transport.group, addresses[:MAX_ADDRESSES], sequence, now
+            self._identity, self._transport.group, self._own_addresses(), sequence, now
         )
         self._book.add(record.raw)
+
+    def _own_addresses(self) -> tuple[str, ...]:
+        addresses = self._announce or reachable(self._transport.listen_addresses())
+        return addresses[:MAX_ADDRESSES]
+
+    async def _watch_own_addresses(self) -> None:
+        """A host that listens on a wildcard can move: the others are told where to.
+
+        They look for members without a valid record only, and the old one is valid for a day.
+        """
+        while True:
+            await trio.sleep(_LOOK_PAUSE)
+            own, now = self._book.record(self._identity.public), self._own_addresses()
+            if own is not None and now and now != own.addresses:
+                log.info("this peer has moved", addresses=list(now))
+                self._sign_own_record()
+                self._moved.set()
 
     # --- exchange -----------------------------------------------------------------------------
 
@@ -174,10 +192,14 @@ class Discovery:
                     await self.dht.publish(own.public, own.raw)
                 except Exception as error:  # libp2p's DHT fails in many ways
                     log.warning("the record was not published", error=str(error))
-            await trio.sleep(_PUBLISH_AGAIN)
-            self._sign_own_record()
-            for peer in self._transport.connected():
-                await self._exchange(peer)
+            with trio.move_on_after(_PUBLISH_AGAIN) as pause:
+                await self._moved.wait()
+            self._moved = trio.Event()
+            if pause.cancelled_caught:
+                self._sign_own_record()
+            async with trio.open_nursery() as nursery:
+                for peer in self._transport.connected():
+                    nursery.start_soon(self._exchange, peer)
 
     async def _search(self) -> None:
         """Looks for members whose addresses are not known, less and less often."""
@@ -215,30 +237,3 @@ class Discovery:
                     await trio.to_thread.run_sync(self._book.write, self._book.encode())
                 except StorageError as error:
                     log.error("the address book was not saved", error=str(error))
-
-
-def reachable(listening: Sequence[str]) -> tuple[str, ...]:
-    """The addresses to publish: a wildcard becomes the address of the default route."""
-    found: list[str] = []
-    for address in listening:
-        family, text, _, port = address.strip("/").split("/")
-        if ipaddress.ip_address(text).is_unspecified:
-            ours = default_route_address(family)
-            if ours is None:
-                continue
-            text = ours
-        found.append(f"/{family}/{text}/tcp/{port}")
-    return tuple(dict.fromkeys(found))
-
-
-def default_route_address(family: str) -> str | None:
-    """Our address on the default route; sends nothing (a UDP socket's connect is local)."""
-    kind, target = (
-        (socket.AF_INET, "192.0.2.1") if family == "ip4" else (socket.AF_INET6, "2001:db8::1")
-    )
-    with socket.socket(kind, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect((target, 9))
-        except OSError:
-            return None
-        return str(probe.getsockname()[0])

@@ -14,8 +14,8 @@ import trio
 from libp2p.peer.peerinfo import PeerInfo
 
 from peerd.discovery import AddressBook, Discovery
-from peerd.discovery.discovery import reachable
 from peerd.discovery.lookup import RecordValidator, record_key
+from peerd.discovery.own_addresses import reachable
 from peerd.discovery.records import BadRecord, sign_record
 from peerd.errors import ConfigError
 from peerd.identity import Identity
@@ -110,6 +110,24 @@ async def test_members_find_each_other_through_a_bootstrap_and_outlive_it(tmp_pa
         again = await nursery.start(run_node, 3, roster, tmp_path, [])
         survivors = [group[1], group[2], again]
         await eventually(lambda: all(len(node.transport.connected()) == 2 for node in survivors))
+
+
+@pytest.mark.trio
+async def test_a_peer_that_moves_tells_everybody_it_is_connected_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("peerd.discovery.discovery._LOOK_PAUSE", 0.05)
+    elsewhere = ("/ip4/192.0.2.7/tcp/4001",)
+    async with nodes(3, tmp_path) as (group, _, _roster):
+        await eventually(lambda: meshed(group) and informed(group))
+        mover, *others = group
+        before = mover.book.record(mover.public)
+        monkeypatch.setattr(mover.transport, "listen_addresses", lambda: ())
+        await trio.sleep(0.2)  # between two addresses there is nothing to tell
+        assert mover.book.record(mover.public) == before
+        monkeypatch.setattr(mover.transport, "listen_addresses", lambda: elsewhere)
+        for other in others:
+            await eventually(lambda o=other: o.book.addresses(mover.public)[:1] == elsewhere)
 
 
 @pytest.mark.trio
@@ -254,6 +272,6 @@ def test_a_wildcard_is_published_as_a_real_address(monkeypatch: pytest.MonkeyPat
     def route(family: str) -> str | None:
         return {"ip4": "192.0.2.5", "ip6": None}[family]
 
-    monkeypatch.setattr("peerd.discovery.discovery.default_route_address", route)
+    monkeypatch.setattr("peerd.discovery.own_addresses.default_route_address", route)
     listening: list[Any] = ["/ip4/0.0.0.0/tcp/1", "/ip6/::/tcp/1", "/ip4/127.0.0.1/tcp/2"]
     assert reachable(listening) == ("/ip4/192.0.2.5/tcp/1", "/ip4/127.0.0.1/tcp/2")
