@@ -25,6 +25,7 @@ from peerd.swarm.options import SwarmOptions
 
 KEY = "peer.key"
 HOST = "127.0.0.1"
+EVERY_HOST, OWN_PORT = "0.0.0.0", 4001  # for a peer in a network of its own
 BOOTSTRAP = 0  # the index of the peer whose address everybody is given
 
 # Milliseconds on one machine: 2 s for messages, more with more processes on the same cores.
@@ -42,6 +43,8 @@ class Place:
     lie: str | None
     directory: Path
     port: int
+    listen_host: str = HOST
+    host: str = HOST  # under which the others find it
 
     @property
     def config(self) -> Path:
@@ -61,11 +64,11 @@ class Place:
 
     @property
     def listen(self) -> str:
-        return f"/ip4/{HOST}/tcp/{self.port}"
+        return f"/ip4/{self.listen_host}/tcp/{self.port}"
 
     @property
     def address(self) -> str:
-        return f"{self.listen}/p2p/{self.identity.peer_id}"
+        return f"/ip4/{self.host}/tcp/{self.port}/p2p/{self.identity.peer_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +81,17 @@ class Layout:
     places: tuple[Place, ...]
 
 
-async def lay_out(options: SwarmOptions, directory: Path) -> Layout:
-    """Make keys, the genesis with every signature, and configurations. ``directory`` is empty."""
+async def lay_out(
+    options: SwarmOptions, directory: Path, hosts: Sequence[str] | None = None
+) -> Layout:
+    """Make keys, the genesis with every signature, and configurations. ``directory`` is empty.
+
+    ``hosts``: an IPv4 address for each peer, each in a network of its own; there the daemons
+    listen on every address, on one port. None: all on this machine's loopback.
+    """
     _check_directory(directory, options.peers)
     identities = _identities(directory, options.peers)
-    ports = _free_ports(options.peers)
-    places = tuple(
-        Place(index, identity, options.lie_of(index), directory / f"peer-{index}", ports[index])
-        for index, identity in enumerate(identities)
-    )
+    places = _places(options, directory, identities, hosts)
     genesis = await found(_founding(options, identities))
     for identity in identities:
         genesis = sign(genesis, identity)
@@ -96,6 +101,22 @@ async def lay_out(options: SwarmOptions, directory: Path) -> Layout:
     for place in places:
         place.config.write_text(_configuration(options, place, places[BOOTSTRAP]))
     return Layout(directory, genesis, path, places)
+
+
+def _places(
+    options: SwarmOptions,
+    directory: Path,
+    identities: Sequence[Identity],
+    hosts: Sequence[str] | None,
+) -> tuple[Place, ...]:
+    if hosts is None:
+        listening = [(port, HOST, HOST) for port in _free_ports(options.peers)]
+    else:
+        listening = [(OWN_PORT, EVERY_HOST, host) for host in hosts]
+    return tuple(
+        Place(index, identity, options.lie_of(index), directory / f"peer-{index}", *where)
+        for index, (identity, where) in enumerate(zip(identities, listening, strict=True))
+    )
 
 
 def _configuration(options: SwarmOptions, place: Place, bootstrap: Place) -> str:
