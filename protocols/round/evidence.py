@@ -7,7 +7,7 @@ gives the culprit, or raises WireError: worthless evidence proves nothing, of no
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any
 
@@ -34,7 +34,7 @@ from protocols.wire.schema import (
     from_value,
     to_value,
 )
-from protocols.wire.statement import Check, Kind, Slot, Statement, decode_statement
+from protocols.wire.statement import Check, Kind, Result, Slot, Statement, decode_statement
 
 
 class Fault(IntEnum):
@@ -331,9 +331,16 @@ def _wrong_result(case: _Case) -> Finding:
     said = case.statement(data, Kind.RESULT)
     certified = _certified(case, certificate)
     case.seat(said.signer)
-    if said.payload == certified.result:
-        raise WireError("the result is the certified one")
+    if not contradicts(said.payload, certified.result):
+        raise WireError("the result is the certified one, or differs in the model's hash alone")
     return Finding(said.signer, "signed another result than the certified one", said.slot.round)
+
+
+def contradicts(result: Result, certified: Result) -> bool:
+    """Whether a member that signed ``result`` lied. A model's hash alone convicts nobody: a machine
+    that computes the same opened integers to another model is broken, not dishonest (fault 67).
+    """
+    return replace(result, model=certified.model) != certified
 
 
 def _certified(case: _Case, data: bytes) -> CertifiedRound:

@@ -36,7 +36,7 @@ from protocols.round.certificate import (
 )
 from protocols.round.cohort import Cohort, Panel
 from protocols.round.desk import Admission, Desk
-from protocols.round.evidence import Evidence, Fault, wrong_sum_items
+from protocols.round.evidence import Evidence, Fault, contradicts, wrong_sum_items
 from protocols.round.member import Held
 from protocols.secret import Secret
 from protocols.wire.frames import StatementFrame, SumFrame
@@ -293,7 +293,7 @@ class Opener:
             if peer != self.desk.me and peer not in self._accused:
                 self._compare(peer, word)
         for peer, statement in sorted(self._results.items()):
-            if statement.payload != self.outcome.result and peer not in self._accused:
+            if peer not in self._accused and contradicts(statement.payload, self.outcome.result):
                 self._accused.add(peer)
                 items = (statement.wire, self.outcome.certificate)
                 self._accuse(Evidence(Fault.WRONG_RESULT, self._certificate, items))

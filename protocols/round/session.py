@@ -319,13 +319,23 @@ class Session:
         model = attempt.opener.model
         assert model is not None
         if model_hash(model) != outcome.result.model:
-            raise ProtocolError("this machine computes another model than the certified one")
+            self._resync(outcome)
+            return
         certified = verify_certificate(self.setting, outcome.certificate)
         self._pending = None
         self._effects.append(self._completed(certified, attempt, model))
         self._remember(certified.round, outcome.certificate)
         self._leave_attempt()
         self._step_to(certified, model)
+
+    def _resync(self, outcome: Outcome) -> None:
+        """This machine computes another model from the certified sum: take the model itself, by
+        its hash, from those who signed it (fault 67).
+        """
+        self._pending = None
+        for peer in outcome.signers:
+            if peer != self.me:
+                self._effects.append(CatchUp(self.position.round, peer))
 
     def _completed(
         self, certified: CertifiedRound, attempt: Attempt, model: npt.NDArray[np.float32]

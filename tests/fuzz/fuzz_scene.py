@@ -273,7 +273,7 @@ def wrong_result() -> bytes:
     certificate = Certificate.decode(scene().certificate)
     true = decode_statement(certificate.results[0], setting().group).payload
     lie = Result(
-        true.election, true.previous, true.cohort, true.dealers, true.polynomials, b"m" * 32
+        true.election, true.previous, true.cohort, true.dealers, b"p" * 32, true.model
     )
     statement = scene().sign(Kind.RESULT, lie)
     items = (statement.wire, scene().certificate)
