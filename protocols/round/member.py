@@ -104,6 +104,7 @@ class Member:
         self._disclosures: dict[bytes, Statement] = {}
         self._held_at_deadline: frozenset[bytes] = frozenset()
         self._theirs: dict[int, frozenset[bytes]] = {}
+        self._asked_at: dict[int, frozenset[bytes]] = {}
         self._announced: frozenset[bytes] | None = None
         self._tried: set[tuple[int, int]] = set()
         self._relay_stages = 0
@@ -551,7 +552,22 @@ class Member:
             return
         self._theirs[sender] = frozenset(frame.hashes)
         self.pass_on(sender, frozenset(self.pool) - self._theirs[sender])
+        if self.stage in (Seat.DEALING, Seat.REPORTING):
+            self._catch_up(sender)
         self._advance()
+
+    def _catch_up(self, peer: int) -> None:
+        """Ask one that is a stage further for the reports that it holds, by saying which are here.
+
+        A liar that gives its dealing and its report to t members or more, and not to the others,
+        sends those on while these wait for a dealing's deadline: too few reports reach them to
+        hurry. Left so far apart the two would never be in one view of the agreement.
+        """
+        mine = frozenset(self.pool)
+        if not self._theirs[peer] <= mine and self._asked_at.get(peer) != mine:
+            self._asked_at[peer] = mine
+            frame = HaveFrame(self.desk.round, self.desk.attempt, tuple(sorted(mine)))
+            self.desk.send((peer,), frame, again=False)
 
     def pass_on(self, peer: int, missing: Iterable[bytes]) -> None:
         """Once to each: who claims to lack everything, again and again, gains nothing by it."""

@@ -1,0 +1,37 @@
+"""Runs that broke a rule once: what ``peerd simulate --replay`` printed for them, kept."""
+
+from __future__ import annotations
+
+import pytest
+
+from peerd.simulation.dice import Group
+from peerd.simulation.operations import parse
+from peerd.simulation.scenario import Scenario, run
+from protocols.plan import CommitteePlan
+
+FOUR = Group(4, 1, CommitteePlan(4, 1, 1, 0))
+FIVE = Group(5, 1, CommitteePlan(5, 1, 1, 0))
+SEVEN = Group(7, 2, CommitteePlan(7, 2, 1, 0))
+
+
+@pytest.mark.parametrize(
+    ("seed", "group", "operations"),
+    [
+        pytest.param(
+            127,
+            SEVEN,
+            "choosy 0 3,4,6; lie 2 OtherHeaderDeliverer",
+            id="a report withheld from half keeps them a dealing deadline behind",
+        ),
+        pytest.param(
+            11,
+            FOUR,
+            "lie 3 RubbishLeader; fickle 3 10; crash 1 78 0 0; disk 2 29 40;"
+            " late 1 1182 1782 3000; power 1,2 1082 1",
+            id="a lock from a later view than the one that its holder announces",
+        ),
+    ],
+)
+def test_it_holds_now(seed: int, group: Group, operations: str) -> None:
+    verdict = run(Scenario(seed, group, 2, tuple(parse(operations))))
+    assert not verdict.rule, verdict.what
