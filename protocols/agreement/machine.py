@@ -17,13 +17,22 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from protocols.agreement import rules
 from protocols.agreement.votes import Electorate, check_quorum, outcome_hash
 from protocols.errors import WireError
 from protocols.round.desk import Admission, Desk
 from protocols.wire.canonical import pack, unpack
 from protocols.wire.frames import DecisionFrame, NewViewFrame, ProposalFrame, StatementFrame
 from protocols.wire.schema import MAX_PEERS, MAX_STATEMENT, Bytes, Integer, ListOf, Tuple
-from protocols.wire.statement import MAX_VIEW, Ballot, Kind, NewView, Statement, Topic
+from protocols.wire.statement import (
+    MAX_VIEW,
+    Ballot,
+    Kind,
+    NewView,
+    Statement,
+    Topic,
+    decode_statement,
+)
 
 MAX_VIEWS_AHEAD = 64
 """Messages of views further ahead than this are dropped: they can't be needed yet."""
@@ -93,7 +102,7 @@ class Agreement:
     def begin(self) -> None:
         """This member's inputs are complete, or their deadline has passed."""
         if self.view < 0 and self.decision is None:
-            self._enter(0)
+            self._enter(self._reached(rules.restored_view(self._signed_views())))
 
     def refresh(self) -> None:
         """Inputs have changed: a leader that had too few may now propose."""
@@ -106,7 +115,7 @@ class Agreement:
 
     def on_timeout(self, view: int) -> None:
         if view == self.view and self.decision is None and view < MAX_VIEW:
-            self._enter(view + 1)
+            self._enter(self._reached(view + 1))
 
     def on_patience(self, view: int) -> None:
         """The time in which honest members' locks arrive is over: this view's leader may go on."""
@@ -179,7 +188,7 @@ class Agreement:
     def _announce(self, view: int) -> None:
         if not self._may_vote(Kind.NEW_VIEW):
             return
-        lock = self._lock
+        lock = self._lock_below(view)
         payload = (
             NewView(lock.view + 1, outcome_hash(self.topic, lock.outcome))
             if lock
@@ -193,10 +202,28 @@ class Agreement:
         )
         self._desk.send(self._electorate.members, frame)
 
+    def _reached(self, view: int) -> int:
+        """``view``, or a later one in which a quorum voted: a lock from there, in an earlier life
+        or by another's word, shows that it has begun, and would be refused as one from the future.
+        """
+        return max(view, *self._locks) if self._locks else view
+
+    def _lock_below(self, view: int) -> Lock | None:
+        """The highest lock that a statement of this view may name."""
+        return self._locks[max(below)] if (below := [v for v in self._locks if v < view]) else None
+
     def _follow(self, view: int) -> None:
-        """More members than there are liars are in a later view: so is an honest one; go there."""
-        if view > self.view >= 0 and len(self._new_views[view]) > self._electorate.liars:
+        if rules.follows(view, self.view, len(self._new_views[view]), self._electorate.liars):
             self._enter(view)
+
+    def _signed_views(self) -> list[int]:
+        """The views in which an earlier life of this member signed something."""
+        desk = self._desk
+        return [
+            decode_statement(wire, desk.setting.group).slot.view
+            for kind in (Kind.PROPOSAL, Kind.FIRST_VOTE, Kind.SECOND_VOTE, Kind.NEW_VIEW)
+            for wire in desk.remembered_under(f"slot/{desk.attempt}/{int(kind)}/{int(self.topic)}/")
+        ]
 
     def _check_new_view(self, statement: Statement, frame: NewViewFrame) -> None:
         said = statement.payload
@@ -230,7 +257,7 @@ class Agreement:
             return
         if not self._may_vote(Kind.PROPOSAL) or not self._heard_enough(view):
             return
-        lock = self._lock
+        lock = self._lock_below(view)
         proposal = (lock.outcome, ()) if lock else self._propose()
         if proposal is None:
             return
@@ -245,18 +272,16 @@ class Agreement:
         self._desk.send(self._electorate.members, frame)
 
     def _heard_enough(self, view: int) -> bool:
-        if view == 0:
-            return True
+        electorate = self._electorate
         heard = len(self._new_views.get(view, {}))
-        return heard >= len(self._electorate.members) or (
-            self._may_lead and heard >= self._electorate.quorum
+        return rules.may_lead(
+            view, heard, len(electorate.members), electorate.quorum, self._may_lead
         )
 
     def _vote_first(self) -> None:
         view = self.view
-        if view not in self._proposals or view in self._refused:
-            return
-        if self._desk.me in self._votes.get((Kind.FIRST_VOTE, view), {}):
+        voted = self._desk.me in self._votes.get((Kind.FIRST_VOTE, view), {})
+        if view not in self._proposals or not rules.may_first_vote(voted, view in self._refused):
             return
         if not self._may_vote(Kind.FIRST_VOTE):
             return
@@ -267,35 +292,36 @@ class Agreement:
             self._refused.add(view)
 
     def _accepts(self, view: int, frame: ProposalFrame) -> bool:
-        value = outcome_hash(self.topic, frame.outcome)
+        shown = None
         if frame.lock:
             try:
-                locked = self._check(Kind.FIRST_VOTE, frame.lock, value)
+                value = outcome_hash(self.topic, frame.outcome)
+                shown = self._check(Kind.FIRST_VOTE, frame.lock, value)
             except WireError:
                 return False
-            if locked >= view:
-                return False
-            mine = self._lock
-            # Q first votes hold t + e + 1 honest ones or more: never refused for missing evidence.
-            if mine is None or locked >= mine.view or mine.outcome == frame.outcome:
-                self._take_lock(Lock(locked, frame.outcome, frame.lock))
-                return True
-            return False
-        if self._lock is not None:
-            return self._lock.outcome == frame.outcome
-        return self._judge(frame.outcome, frame.inputs)
+        accepted = rules.accepts(
+            view,
+            self._lock,
+            frame.outcome,
+            shown,
+            lambda: self._judge(frame.outcome, frame.inputs),
+        )
+        if accepted and shown is not None:
+            self._take_lock(Lock(shown, frame.outcome, frame.lock))
+        return accepted
 
     def _vote_second(self) -> None:
         view = self.view
         for value, votes in self._tally(Kind.FIRST_VOTE, view):
-            if len(votes) < self._electorate.quorum or value not in self._outcomes:
+            if value not in self._outcomes:
+                continue
+            if not rules.is_quorum(len(votes), self._electorate.quorum):
                 continue
             self._take_lock(Lock(view, self._outcomes[value], votes))
-            mine = self._votes.get((Kind.SECOND_VOTE, view), {})
-            forbidden = self._abstains and not self._desk.has_signed(
-                Kind.SECOND_VOTE, int(self.topic), view
-            )
-            if self._desk.me not in mine and not forbidden and self._may_vote(Kind.SECOND_VOTE):
+            voted = self._desk.me in self._votes.get((Kind.SECOND_VOTE, view), {})
+            signed = self._desk.has_signed(Kind.SECOND_VOTE, int(self.topic), view)
+            allowed = rules.may_second_vote(view, self.view, voted, self._abstains, signed)
+            if allowed and self._may_vote(Kind.SECOND_VOTE):
                 self._cast(Kind.SECOND_VOTE, value)
 
     def _cast(self, kind: Kind, value: bytes) -> None:
@@ -312,14 +338,14 @@ class Agreement:
     def _take_lock(self, lock: Lock) -> None:
         """Remember a lock, on disk too: a member that forgets one is as bad as a liar."""
         self._outcomes[outcome_hash(self.topic, lock.outcome)] = lock.outcome
-        if lock.view not in self._locks:
+        if rules.keeps(self._locks, lock):
             self._locks[lock.view] = lock
             value = pack([lock.view, lock.outcome, list(lock.votes)])
             self._desk.persist(f"{self._lock_prefix}{lock.view}", value)
 
     @property
     def _lock(self) -> Lock | None:
-        return self._locks[max(self._locks)] if self._locks else None
+        return rules.highest(self._locks)
 
     @property
     def _lock_prefix(self) -> str:
@@ -345,7 +371,8 @@ class Agreement:
         views = [view for kind, view in self._votes if kind is Kind.SECOND_VOTE]
         for view in views:
             for value, votes in self._tally(Kind.SECOND_VOTE, view):
-                if len(votes) >= self._electorate.quorum and value in self._outcomes:
+                enough = rules.is_quorum(len(votes), self._electorate.quorum)
+                if enough and value in self._outcomes:
                     self._decide(Decision(self._outcomes[value], votes))
                     return
 

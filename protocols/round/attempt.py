@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from protocols.agreement import rules
 from protocols.agreement.machine import Agreement, Decision
 from protocols.election.machine import Draw, ElectionMachine
 from protocols.errors import WireError
@@ -27,6 +28,7 @@ from protocols.round.member import Member
 from protocols.round.opener import Opener, Outcome
 from protocols.round.setting import Setting
 from protocols.round.states import STAGE, Machine, Stage, StageEvent
+from protocols.round.waiting import Waiting
 from protocols.secret import Secret
 from protocols.wire.frames import (
     DealingFrame,
@@ -114,7 +116,7 @@ class Attempt:
         self._accuse = accuse
         self._draw = Draw.of(start.secret)
         self._values: npt.NDArray[np.unsignedinteger] | None = None
-        self._early: dict[int, list[Frame]] = {}
+        self._early: Waiting[Frame] = Waiting(MAX_EARLY_FRAMES)
         self._abstentions: dict[int, Statement] = {}
         self._phase = ""
         self._present = frozenset(self.desk.everyone())
@@ -181,12 +183,12 @@ class Attempt:
                 self._abstain()
         self.report_phase()
 
-    def on_frame(self, sender: int, frame: Frame) -> None:
-        """Raises WireError for a frame that breaks a rule; it then changes nothing."""
+    def on_frame(self, sender: int, frame: Frame, size: int) -> None:
+        """``size``: the frame's bytes. Raises WireError for a frame that breaks a rule; it then
+        changes nothing.
+        """
         if self.certificate is None and self._needs_election(frame):
-            waiting = self._early.setdefault(sender, [])
-            if len(waiting) < MAX_EARLY_FRAMES:
-                waiting.append(frame)
+            self._early.put(sender, frame, size)
             return
         if self.over:
             self._compare(frame)
@@ -288,10 +290,8 @@ class Attempt:
         is_mine = election.keys.get(self.desk.me) == mine
         self.desk.take_round_keys(election.keys, self._draw.round_secret if is_mine else None)
         self._seat(certificate, self.panel)
-        for sender, frames in sorted(self._early.items()):
-            for frame in frames:
-                self._retry(sender, frame)
-        self._early.clear()
+        for sender, frame in self._early.take_all():
+            self._retry(sender, frame)
 
     def _seat(self, certificate: ElectionCertificate, panel: Panel) -> None:
         start, desk, parts = self._start, self.desk, self._parts
@@ -341,7 +341,7 @@ class Attempt:
         cohort = Cohort.decode(decision.outcome)
         if self.over:
             return
-        if not cohort.dealers:
+        if not rules.opens(len(cohort.dealers)):
             self._state.move(StageEvent.NO_COHORT)
             self._ended("cohort")
             return
@@ -386,9 +386,11 @@ class Attempt:
 
     def _abstain(self) -> None:
         desk = self.desk
-        if self.member is None or self.member.agreement.decision is not None or self.over:
+        if self.member is None or self.over:
             return
-        if desk.has_signed_any(Kind.SECOND_VOTE, int(Topic.COHORT)):
+        decided = self.member.agreement.decision is not None
+        second_voted = desk.has_signed_any(Kind.SECOND_VOTE, int(Topic.COHORT))
+        if not rules.may_abstain(decided, second_voted):
             return
         if not self.member.seated or not desk.can_sign(Kind.ABSTENTION):
             return
@@ -405,7 +407,8 @@ class Attempt:
             return
         self.desk.admit(statement)
         self._abstentions[statement.signer] = statement
-        if len(self._abstentions) >= electorate.quorum and self.member.agreement.decision is None:
+        decided = self.member.agreement.decision is not None
+        if rules.proves_no_decision(len(self._abstentions), electorate.quorum, decided):
             self._state.move(StageEvent.ABSTAINED)
             everyone = self.desk.everyone()
             for known in self._abstentions.values():
