@@ -18,7 +18,7 @@ from protocols.round.attempt import MAX_EARLY_FRAMES
 from protocols.round.audit import audit_round
 from protocols.round.certificate import verify_certificate
 from protocols.round.desk import MAX_STATEMENTS_PER_SIGNER
-from protocols.round.effects import Effect, Send
+from protocols.round.effects import Abort, Effect, Send, Stop
 from protocols.round.ledger import Ledger
 from protocols.round.session import MAX_AHEAD_BYTES, MAX_AHEAD_FRAMES, MAX_EVIDENCE_OF_ONE
 from protocols.wire.frames import (
@@ -31,8 +31,6 @@ from protocols.wire.frames import (
 )
 from protocols.wire.statement import Kind, Slot, Statement, decode_statement
 
-ABORTS = frozenset({"flip", "cohort", "timeout"})
-STOPS = frozenset({"quorum", "undecodable", "attempts"})
 MAX_QUEUE = 100_000
 """Messages under way and timers in a whole swarm: more is a storm."""
 
@@ -146,10 +144,10 @@ def check_peers(world: World) -> None:
     for node in honest(world):
         framed = [blame for blame in node.blamed if blame.peer not in liars]
         demand(not framed, "framed", f"peer {node.index} blames the honest: {framed}")
-        reasons = {item.reason for item in node.aborted}
-        demand(reasons <= ABORTS, "reason", reasons)
-        reasons = {item.reason for item in node.stopped}
-        demand(reasons <= STOPS, "reason", reasons)
+        aborts = {item.reason for item in node.aborted}
+        demand(aborts <= set(Abort), "reason", aborts)
+        stops = {item.reason for item in node.stopped}
+        demand(stops <= set(Stop), "reason", stops)
         refused = [item for item in node.dropped if item.peer not in liars]
         demand(not refused, "refused", f"peer {node.index} refused the honest: {refused[:3]}")
 

@@ -21,7 +21,7 @@ from protocols.round.certificate import ElectionCertificate, committee_electorat
 from protocols.round.cohort import Cohort, Panel
 from protocols.round.dealer import Dealer
 from protocols.round.desk import Desk
-from protocols.round.effects import Effect, Phase, Stopped
+from protocols.round.effects import Abort, Effect, Phase, Stop, Stopped
 from protocols.round.evidence import Evidence, Fault, Judge
 from protocols.round.ledger import Ledger
 from protocols.round.member import Member
@@ -93,7 +93,7 @@ class Attempt:
         judge: Judge,
         *,
         voided: Callable[[ElectionCertificate], None],
-        ended: Callable[[str], None],
+        ended: Callable[[Abort], None],
         certified: Callable[[Outcome], None],
         accuse: Callable[[Evidence], None],
         parts: type[Parts] = Parts,
@@ -283,6 +283,12 @@ class Attempt:
             self._state.move(StageEvent.FLIP_VOID)
             self._voided(certificate)
             return
+        electorate = committee_electorate(self.setting, election)
+        if len(set(electorate.members) & set(election.keys)) < electorate.quorum:
+            # Neither a cohort nor its absence could ever be proven: everyone knows that now.
+            self._state.move(StageEvent.TOO_FEW)
+            self._ended(Abort.QUORUM)
+            return
         self._state.move(StageEvent.ELECTED)
         self.certificate = certificate
         self.panel = panel_of(self.setting, election, self._start.ledger.guilty)
@@ -343,7 +349,7 @@ class Attempt:
             return
         if not rules.opens(len(cohort.dealers)):
             self._state.move(StageEvent.NO_COHORT)
-            self._ended("cohort")
+            self._ended(Abort.COHORT)
             return
         self._state.move(StageEvent.COHORT_DECIDED)
         self._forget_dealing()
@@ -378,7 +384,7 @@ class Attempt:
         frames += [StatementFrame(known.wire) for known in self._abstentions.values()]
         return frames
 
-    def _stop(self, reason: str) -> None:
+    def _stop(self, reason: Stop) -> None:
         if not self.over:
             self.desk.emit(Stopped(self.desk.round, reason))
 
@@ -413,7 +419,7 @@ class Attempt:
             everyone = self.desk.everyone()
             for known in self._abstentions.values():
                 self.desk.send(everyone, StatementFrame(known.wire))
-            self._ended("timeout")
+            self._ended(Abort.TIMEOUT)
 
     # -- liars ---------------------------------------------------------------------------------
 

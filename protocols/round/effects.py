@@ -3,10 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+
+
+class Abort(StrEnum):
+    """Why an attempt ends without a result; every honest peer names the same."""
+
+    FLIP = "flip"  # somebody committed and did not reveal
+    QUORUM = "quorum"  # fewer members than a quorum committed: nothing could be decided
+    COHORT = "cohort"  # too few dealings stood
+    TIMEOUT = "timeout"  # a quorum signed that it will never vote for a cohort
+
+
+class Stop(StrEnum):
+    """Why the group can't go on without its operators."""
+
+    QUORUM = "quorum"  # a cohort is decided, and too few sums came
+    UNDECODABLE = "undecodable"  # more sums are wrong than the plan allows for
+    ATTEMPTS = "attempts"  # the plan's bound on a bad committee pays for no further draw
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +107,7 @@ class Aborted:
 
     round: int
     attempt: int
-    reason: str
+    reason: Abort
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +115,7 @@ class Stopped:
     """The group can't go on without its operators (§6): a cohort is decided, and can't open."""
 
     round: int
-    reason: str
+    reason: Stop
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ from protocols.round.certificate import (
 )
 from protocols.round.cohort import Cohort, Panel
 from protocols.round.desk import Admission, Desk
+from protocols.round.effects import Stop
 from protocols.round.evidence import Evidence, Fault, contradicts, wrong_sum_items
 from protocols.round.member import Held
 from protocols.secret import Secret
@@ -69,7 +70,7 @@ class Opener:
         *,
         certified: Callable[[Outcome], None],
         accuse: Callable[[Evidence], None],
-        stop: Callable[[str], None],
+        stop: Callable[[Stop], None],
     ) -> None:
         self.desk = desk
         self.panel = panel
@@ -192,13 +193,13 @@ class Opener:
         no_more = self._overdue or self._present & set(keyed) <= set(self._words)
         if not enough and not (no_more and len(self._words) > plan.degree + plan.threshold):
             if self._overdue:
-                self._stop("quorum")
+                self._stop(Stop.QUORUM)
             return
         try:
             self._open()
         except Undecodable:
             if no_more:
-                self._stop("undecodable")
+                self._stop(Stop.UNDECODABLE)
 
     def _open(self) -> None:
         shape = self.desk.setting.shape

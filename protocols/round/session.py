@@ -23,6 +23,7 @@ from protocols.round.certificate import (
 )
 from protocols.round.cohort import Exclusion
 from protocols.round.effects import (
+    Abort,
     Aborted,
     Blame,
     CatchUp,
@@ -34,6 +35,7 @@ from protocols.round.effects import (
     Persist,
     Phase,
     Send,
+    Stop,
     Stopped,
     Timer,
     Train,
@@ -284,12 +286,12 @@ class Session:
         """A flip that somebody spoiled by silence: once more, without them (§2)."""
         self._void.append(certificate)
         self._silent = tuple(sorted({*self._silent, *certificate.election.missing}))
-        self._next_attempt("flip")
+        self._next_attempt(Abort.FLIP)
 
-    def _on_ended(self, reason: str) -> None:
+    def _on_ended(self, reason: Abort) -> None:
         self._next_attempt(reason)
 
-    def _next_attempt(self, reason: str) -> None:
+    def _next_attempt(self, reason: Abort) -> None:
         assert self.attempt is not None
         number = self.attempt.desk.attempt
         self._effects.append(Aborted(self.position.round, number, reason))
@@ -298,7 +300,7 @@ class Session:
         if number + 1 < self.setting.max_attempts or self.setting.roster_sits:
             self._retry_later = number + 1
         else:  # the plan's bound on a bad committee pays for no further draw (§1, §2)
-            self._effects.append(Stopped(self.position.round, "attempts"))
+            self._effects.append(Stopped(self.position.round, Stop.ATTEMPTS))
 
     _retry_later: int | None = None
 

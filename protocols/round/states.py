@@ -130,6 +130,7 @@ class Stage(Enum):
 class StageEvent(Enum):
     ELECTED = "the coin has seated a committee"
     FLIP_VOID = "the flip is void"
+    TOO_FEW = "fewer members than a quorum committed"
     COHORT_DECIDED = "the cohort is decided"
     NO_COHORT = "too few dealings stood"
     ABSTAINED = "a quorum signed that it will never vote for a cohort"
@@ -140,6 +141,7 @@ class StageEvent(Enum):
 STAGE: dict[tuple[Stage, StageEvent], Stage] = {
     (Stage.ELECTING, StageEvent.ELECTED): Stage.AGGREGATING,
     (Stage.ELECTING, StageEvent.FLIP_VOID): Stage.VOID,
+    (Stage.ELECTING, StageEvent.TOO_FEW): Stage.ENDED,
     (Stage.AGGREGATING, StageEvent.COHORT_DECIDED): Stage.OPENING,
     (Stage.AGGREGATING, StageEvent.NO_COHORT): Stage.ENDED,
     (Stage.AGGREGATING, StageEvent.ABSTAINED): Stage.ENDED,

@@ -131,11 +131,13 @@ def test_a_liar_among_members_of_a_small_committee() -> None:
 
 @pytest.mark.parametrize("name", ["wrong-opening", "bad-share"])
 def test_more_liars_than_the_plan_covers_break_no_safety(name: str) -> None:
-    """t + 1 wrong openings can't be decoded: the group stops, and nobody takes a wrong model."""
+    """t + 1 wrong openings: who hears all of them stops, who hears t of them first decodes the
+    right sum. Nobody takes a wrong model.
+    """
     lies = dict.fromkeys((0, 1, 4), LIES[name])
     world = swarm(EIGHT, 2, seed=3, rounds=1, lies=lies)
     Watch(world)
     world.run(until=300_000)
     check(world, completes=False)
     if name == "wrong-opening":
-        assert all(not n.completed and n.stopped for n in world.nodes if n.honest)
+        assert all(n.completed or n.stopped for n in world.nodes if n.honest)

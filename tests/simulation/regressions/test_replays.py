@@ -30,6 +30,18 @@ SEVEN = Group(7, 2, CommitteePlan(7, 2, 1, 0))
             " late 1 1182 1782 3000; power 1,2 1082 1",
             id="a lock from a later view than the one that its holder announces",
         ),
+        pytest.param(
+            4,
+            FOUR,
+            "lie 0 SilentRevealer; late 2 4306 49306 6000",
+            id="fewer keys than a quorum: an attempt that could neither decide nor end",
+        ),
+        pytest.param(
+            100,
+            FIVE,
+            "lie 1 OtherBaseDeliverer; disk 3 26 2000",
+            id="the same, with a guilty member and one that restarted late",
+        ),
     ],
 )
 def test_it_holds_now(seed: int, group: Group, operations: str) -> None:
