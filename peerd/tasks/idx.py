@@ -55,8 +55,9 @@ def _read(path: Path, file: BinaryIO) -> NDArray[np.uint8]:
         raise TaskError(f"{path} ends within its header")
     shape = tuple(int.from_bytes(sizes[at : at + 4], "big") for at in range(0, len(sizes), 4))
     total = math.prod(shape)
-    if total > MAX_BYTES:
-        raise TaskError(f"{path} announces {total} bytes; at most {MAX_BYTES} are read")
+    # An empty array counts, too: numpy can't make one whose other sizes are beyond its reach.
+    if math.prod(max(size, 1) for size in shape) > MAX_BYTES:
+        raise TaskError(f"{path} announces {shape} elements; at most {MAX_BYTES} are read")
     # One byte more than announced, to notice what trails; a bomb is cut off there.
     body = file.read(total + 1)
     if len(body) != total:
