@@ -6,7 +6,9 @@ import argparse
 import os
 import subprocess
 import sys
+from pathlib import Path
 
+import peerd
 from peerd.cli.output import print_json, progress, size
 from peerd.errors import ConfigError
 from protocols.plan import PlanError, rational
@@ -53,7 +55,11 @@ def _again_on_one_thread(args: argparse.Namespace) -> int:
     command += ["--aggregator", args.aggregator, "--peers", str(args.peers)]
     command += ["--params", str(args.params), "--adversary", args.adversary]
     command += ["--json"] if args.json else []
-    return subprocess.run(command, env={**os.environ, **ONE_THREAD}, check=False).returncode
+    # this very peerd: ``-m`` alone would take a directory that is called peerd where one stands
+    home = str(Path(peerd.__file__).parent.parent)
+    paths = os.pathsep.join([home, *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = {**os.environ, **ONE_THREAD, "PYTHONPATH": paths}
+    return subprocess.run(command, env=environment, check=False).returncode
 
 
 def _text(measured: dict[str, object]) -> str:

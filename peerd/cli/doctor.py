@@ -90,13 +90,19 @@ def peer_checks(path: Path) -> Iterator[Check]:
     checks: list[tuple[str, Callable[[Config], str]]] = [
         ("key", _key),
         ("genesis", _genesis),
+        ("data directory", _store),
+        ("task", _task),
         ("status socket", _status),
         ("port", _port),
     ]
+    failed: set[str] = set()
     for name, look in checks:
+        if name == "task" and "genesis" in failed:
+            continue  # the genesis names the task
         try:
             yield Check(name, "ok", look(config))
         except PeerdError as error:
+            failed.add(name)
             yield Check(name, "error", str(error))
     yield _disk(config)
 
@@ -129,6 +135,37 @@ def _genesis(config: Config) -> str:
         f"{genesis.name}, {len(genesis.roster)} members, all have signed; "
         f"committee {plan.committee}, threshold {plan.threshold}, packing {plan.packing}"
     )
+
+
+def _store(config: Config) -> str:
+    """Opens what is there, as the daemon does at its start; makes nothing."""
+    from peerd.storage import Store
+
+    if _daemon_answers(config):
+        return f"{config.data} is the running daemon's"
+    if not config.data.exists() or not any(config.data.glob("peerd.sqlite3*")):
+        return f"{config.data} has no rounds yet"
+    with Store.open(config.data) as store:
+        return f"{config.data}, last certified round {store.head()}"
+
+
+def _task(config: Config) -> str:
+    """Builds the task on this peer's data: a column that is missing shows here."""
+    from peerd.errors import TaskError
+    from peerd.group import load
+    from peerd.learning.loading import load_task
+
+    genesis = load(config.genesis)
+    sys.path.append(os.getcwd())  # as the training worker has it
+    try:
+        load_task(genesis.task, genesis.task_options, config.task.local)
+    except PeerdError:
+        raise
+    except Exception as error:  # the user's code
+        raise TaskError(f"{genesis.task} failed: {type(error).__name__}: {error}") from error
+    finally:
+        sys.path.remove(os.getcwd())
+    return f"{genesis.task} takes this peer's data"
 
 
 def _status(config: Config) -> str:

@@ -77,15 +77,15 @@ def training_from(fields: frames.Message) -> Training:
 
 
 def report(error: Exception, doing: str) -> dict[str, Any]:
-    """An error as reply fields: the line for the user; the traceback goes to stderr."""
+    """An error as reply fields: the line for the user; the traceback of a surprise to stderr."""
     if isinstance(error, PeerdError | AggregationError):
         line = str(error)
     else:
+        traceback.print_exception(error, file=sys.stderr)
+        sys.stderr.flush()
         where = traceback.extract_tb(error.__traceback__)[-1]
         place = f"{Path(where.filename).name}:{where.lineno}"
         line = f"the task failed while {doing}: {type(error).__name__}: {error} ({place})"
-    traceback.print_exception(error, file=sys.stderr)
-    sys.stderr.flush()
     kind = "storage" if isinstance(error, StorageError) else "task"
     return {"error": line[: frames.MAX_TEXT], "kind": kind}
 

@@ -75,7 +75,7 @@ async def _connection(path: Path) -> AsyncIterator[trio.SocketStream]:
     except OSError as error:
         raise NotRunningError(
             f"no daemon answers at {path} ({error.strerror or error})",
-            "start it with: peerd run --config peerd.toml",
+            "start it with: peerd run --config FILE",
         ) from None
     async with stream:
         try:

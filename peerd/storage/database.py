@@ -22,7 +22,7 @@ from peerd.storage.wal import check_log
 SCHEMA_VERSION = 1
 _APPLICATION_ID = 0x70656572  # "peer"
 _RESTORE = (
-    "keep a copy and restore the data directory from a backup, or start with an empty one;"
+    "move the data directory away, keep it, and start with an empty one while the others run;"
     " nothing has been deleted"
 )
 # Result codes after which the file and SQLite's cache may disagree (fault 45: never retry a

@@ -87,5 +87,6 @@ def _checksum(data: bytes, order: str, start: tuple[int, int]) -> tuple[int, int
 def _damaged(path: Path) -> CorruptError:
     return CorruptError(
         f"the database log {path} is damaged",
-        "keep a copy and restore the data directory from a backup; nothing has been deleted",
+        "move the data directory away, keep it, and start with an empty one while the others run;"
+        " nothing has been deleted",
     )

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 
@@ -88,13 +89,18 @@ def test_what_can_not_be_measured(
         run(role, rule, peers, params, Fraction(1, 10))
 
 
-def test_the_command_prints_one_document() -> None:
-    """Without the thread variables it starts itself again with them."""
-    command = [sys.executable, "-m", "peerd.cli.main", "bench", "dealer", "--peers", "10"]
+def test_the_command_prints_one_document(tmp_path: Path) -> None:
+    """Without the thread variables it starts itself again with them, wherever one stands.
+
+    A directory that is called peerd, such as a clone, is a package to ``python -m`` beside it.
+    """
+    (tmp_path / "peerd").mkdir()
+    command = [sys.executable, "-P", "-m", "peerd.cli.main", "bench", "dealer", "--peers", "10"]
     done = subprocess.run(
         [*command, "--params", "100", "--json"],
         capture_output=True,
         env={"PATH": "/usr/bin:/bin"},
+        cwd=tmp_path,
         text=True,
         check=True,
         timeout=60,

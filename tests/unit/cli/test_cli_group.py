@@ -182,6 +182,37 @@ def test_the_doctor(members: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert levels["python"]["level"] == "ok"
 
 
+def test_the_doctor_reads_the_data_and_the_database(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A table without its label, and a database cut short: found before the daemon starts."""
+    rows, place = tmp_path / "rows.csv", tmp_path / "peer"
+    rows.write_text("age,outcome\n" + "".join(f"{20 + i},{i % 2}\n" for i in range(40)))
+    listen = ("--listen", "/ip4/127.0.0.1/tcp/4120")
+    ids = [succeed(capsys, "init", str(place), *listen, "--data", str(rows))["peer"]]
+    keys = [place / "peer.key"]
+    for index in range(3):
+        other = tmp_path / f"other{index}"
+        ids.append(succeed(capsys, "init", str(other), *listen)["peer"])
+        keys.append(other / "peer.key")
+    genesis = str(place / "genesis.json")
+    table = ("--task", "table", "--data", str(rows), "--label", "outcome", "--adversary", "0.25")
+    succeed(capsys, "group", "new", "--name", "t", "--members", *ids, *table, "--out", genesis)
+    for key in keys:
+        succeed(capsys, "group", "sign", genesis, "--key", str(key))
+    doctor = ["doctor", "--config", str(place / "peerd.toml")]
+    assert succeed(capsys, *doctor)["healthy"]
+    assert not (place / "data").exists()
+
+    rows.write_text("age\n20\n")
+    (place / "data").mkdir(mode=0o700)
+    (place / "data" / "peerd.sqlite3").write_bytes(b"")
+    assert main([*doctor, "--json"]) == 1
+    found = {each["check"]: each for each in json.loads(capsys.readouterr().out)["checks"]}
+    assert "no label column 'outcome'" in found["task"]["message"]
+    assert "peerd.sqlite3 is empty" in found["data directory"]["message"]
+
+
 def test_the_doctor_without_a_peer_looks_at_the_machine(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -51,7 +51,7 @@ def test_a_truncated_database_is_refused_and_kept(directory: Path, part: float) 
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * part)])
     before = snapshot(directory)
-    with pytest.raises(CorruptError, match="restore the data directory from a backup") as caught:
+    with pytest.raises(CorruptError, match="move the data directory away") as caught:
         Store.open(directory)
     assert str(path) in str(caught.value)
     assert snapshot(directory) == before
