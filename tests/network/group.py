@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -13,7 +13,6 @@ from pathlib import Path
 import trio
 
 from peerd.cli.task_arguments import TaskRequest
-from peerd.errors import PeerdError
 from peerd.runner.resume import setting_of
 from peerd.status.board import JsonObject
 from peerd.status.client import get
@@ -24,8 +23,10 @@ from peerd.swarm.options import MAX_ROUNDS, SwarmOptions
 from peerd.swarm.orchestrate import Run
 from peerd.swarm.process import Daemon, daemon_command
 from peerd.swarm.result import COMPLETED, Witness, check, witness
+from protocols.errors import ProtocolError
 from protocols.plan import CommitteePlan, plan_swarm
 from protocols.round.certificate import verify_certificate
+from protocols.round.setting import Setting
 from tests.network.namespaces import Network
 
 PEERS, LIARS, ABSENT = 9, 2, 1
@@ -209,21 +210,32 @@ def verdict(layout: Layout, seed: int, found: list[Witness], rounds: int) -> lis
 
 
 def ledgers(layout: Layout, rounds: int) -> list[str]:
-    """Two certificates of one round with different contents, or one that doesn't verify."""
-    setting = setting_of(layout.genesis)
-    held: dict[int, set[tuple[bytes, bytes]]] = {}
-    wrong = []
+    """What is wrong with the certificates in the daemons' stores."""
+    held = []
     for place in layout.places:
         with Store.open(place.data) as store:
-            for round_ in range(rounds):
-                record = store.certificate(round_)
-                if record is None:
-                    wrong.append(f"peer {place.index} has no certificate of round {round_}")
-                    continue
-                try:
-                    certified = verify_certificate(setting, record)
-                except PeerdError as error:
-                    wrong.append(f"peer {place.index}, round {round_}: {error}")
-                    continue
-                held.setdefault(round_, set()).add((certified.hash, certified.election_hash))
-    return wrong + [f"round {n} has {len(s)} ledgers" for n, s in held.items() if len(s) > 1]
+            held.append([store.certificate(round_) for round_ in range(rounds)])
+    return compare(setting_of(layout.genesis), held)
+
+
+def compare(setting: Setting, held: Sequence[Sequence[bytes | None]]) -> list[str]:
+    """Per peer and round, a certificate: one that is missing or does not verify, two ledgers.
+
+    Two certificates of a round may differ in who signed; what they certify may not.
+    """
+    wrong = []
+    certified: dict[int, set[tuple[bytes, bytes]]] = {}
+    for peer, records in enumerate(held):
+        for round_, record in enumerate(records):
+            if record is None:
+                wrong.append(f"peer {peer} has no certificate of round {round_}")
+                continue
+            try:
+                found = verify_certificate(setting, record)
+            except ProtocolError as error:
+                wrong.append(f"peer {peer}, certificate of round {round_}: {error}")
+                continue
+            if found.round != round_:
+                wrong.append(f"peer {peer} has round {found.round}'s certificate for {round_}")
+            certified.setdefault(round_, set()).add((found.hash, found.election_hash))
+    return wrong + [f"round {n} has {len(s)} ledgers" for n, s in certified.items() if len(s) > 1]

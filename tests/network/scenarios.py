@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 
 import trio
 
@@ -72,6 +73,21 @@ async def slow_reader(group: Group) -> None:
     await group.together()
 
 
+async def asleep(group: Group) -> None:
+    """Four daemons stand still, so that there is no quorum; all their timers ring at once then."""
+    sleepers = (0, 3, 5, 8)
+    round_ = await group.middle(DEALT, peer=5)
+    group.say(f"round {round_}: peers {sleepers} are stopped")
+    with ExitStack() as stack:
+        for sleeper in sleepers:
+            stack.enter_context(group.frozen(sleeper))
+        await trio.sleep(2 * CUT_SECONDS)
+        assert group.head() <= round_ + 1, "a side without a quorum went on"
+    group.say("they go on")
+    await group.complete(round_, group.everybody)
+    await group.together()
+
+
 async def one_way(group: Group) -> None:
     """Nothing that peer 2 sends reaches peer 7; everything else arrives."""
     round_ = await group.middle(FLIPPED, peer=2)
@@ -131,8 +147,15 @@ async def reborn(group: Group) -> None:
 
 Scenario = Callable[[Group], Awaitable[None]]
 SCENARIOS: dict[str, Scenario] = {
-    each.__name__.replace("_", "-"): each
-    for each in (halves, one_away, moved, slow_reader, one_way, long_halves, flapping, reborn)
+    "halves": halves,
+    "one-away": one_away,
+    "moved": moved,
+    "slow-reader": slow_reader,
+    "asleep": asleep,
+    "one-way": one_way,
+    "long-halves": long_halves,
+    "flapping": flapping,
+    "reborn": reborn,
 }
 
 
