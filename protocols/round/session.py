@@ -465,12 +465,14 @@ class Session:
         self._effects.append(Send((peer,), frame))
 
     def _on_hello(self, sender: int, frame: HelloFrame) -> None:
+        self._hellos[sender] = self._hellos.get(sender, 0) + 1
+        if self._hellos[sender] > MAX_HELLOS:
+            return  # every answer is larger than its hello, and waits in this peer's memory
         if frame.round < self.position.round:
             self._help(sender, frame.round, again=True)
         elif frame.round > self.position.round:
             self._effects.append(CatchUp(frame.round - 1, sender))
-        elif self.attempt is not None and self._hellos.get(sender, 0) < MAX_HELLOS:
-            self._hellos[sender] = self._hellos.get(sender, 0) + 1
+        elif self.attempt is not None:
             for closing in self._closed:
                 self._effects.append(Send((sender,), encode_frame(closing)))
             self.attempt.desk.resend(sender)

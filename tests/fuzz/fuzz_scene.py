@@ -272,9 +272,7 @@ def wrong_sum() -> bytes:
 def wrong_result() -> bytes:
     certificate = Certificate.decode(scene().certificate)
     true = decode_statement(certificate.results[0], setting().group).payload
-    lie = Result(
-        true.election, true.previous, true.cohort, true.dealers, b"p" * 32, true.model
-    )
+    lie = Result(true.election, true.previous, true.cohort, true.dealers, b"p" * 32, true.model)
     statement = scene().sign(Kind.RESULT, lie)
     items = (statement.wire, scene().certificate)
     return Evidence(Fault.WRONG_RESULT, scene().election, items).encode()

@@ -11,10 +11,13 @@ from pathlib import Path
 
 import fuzz_messages
 import pytest
+from fuzz_scene import HOSTILE, world
 from fuzz_targets import TARGETS, corpus
 
 from protocols.errors import WireError
+from protocols.round.session import MAX_HELLOS
 from protocols.wire.canonical import MAX_CONTAINERS, MAX_ITEMS, unpack
+from protocols.wire.frames import HelloFrame, encode_frame
 
 HERE = Path(__file__).parent
 MOST_PER_BYTE = 130
@@ -118,3 +121,15 @@ def test_a_genesis_and_a_record_beyond_their_bounds_are_not_parsed() -> None:
     for feed in (fuzz_messages.genesis, fuzz_messages.genesis_document):
         assert peak_of(feed, b"\x80" * (9 << 20)) <= 20 << 20
     assert peak_of(fuzz_messages.address_record, b"x" * 3000) < SLACK
+
+
+def test_a_flood_of_hellos_is_answered_a_bounded_number_of_times() -> None:
+    """An answer is a certificate, hundreds of times as large, and waits until somebody reads it."""
+    swarm = world(rounds=2)
+    swarm.run(until=2500)
+    session = swarm.nodes[0].session
+    assert session is not None and session.position.round == 1
+    for asked in (0, 1, 2):
+        hello = encode_frame(HelloFrame(asked, 0))
+        effects = [effect for _ in range(2000) for effect in session.on_message(HOSTILE, hello)]
+        assert len(effects) <= 64 * MAX_HELLOS
