@@ -45,6 +45,7 @@ from protocols.round.ledger import Ledger
 from protocols.round.opener import Outcome
 from protocols.round.setting import Setting
 from protocols.round.transcript import Transcript
+from protocols.round.waiting import Waiting
 from protocols.secret import Secret
 from protocols.wire.frames import (
     CertificateFrame,
@@ -59,13 +60,13 @@ MAX_AHEAD_FRAMES = 512
 """Frames of one sender that wait for this peer to reach their round or attempt."""
 MAX_HELLOS = 16
 """How often one peer is sent this round's frames again: each time costs what the round did."""
+MAX_RETRY_DELAY = 8
+"""Attempts without a quorum follow each other at up to so many times the result's deadline."""
 MAX_WORTHLESS = 16
 """Pieces of evidence of one sender, in a round, that prove nothing: after that none is judged."""
 MAX_EVIDENCE_OF_ONE = 4
 """Rounds for which one peer is blamed, and pieces of evidence against it that are kept. A liar can
 sign proof against itself for every round there will ever be; the next commitment set needs one."""
-MAX_AHEAD_BYTES = 32 << 20
-"""Bytes of one sender that wait for this peer to reach their round or attempt."""
 
 
 @dataclass(slots=True)
@@ -124,13 +125,15 @@ class Session:
         self._silent: tuple[int, ...] = ()
         self._void: list[ElectionCertificate] = []
         self._values: npt.NDArray[np.unsignedinteger] | None = None
-        self._ahead: dict[int, list[bytes]] = {}
+        self._ahead: Waiting[bytes] = Waiting(MAX_AHEAD_FRAMES)
         self._evidence: dict[bytes, tuple[bytes, Finding]] = {}
         self._blamed: set[tuple[int, int]] = set()
         self._helped: dict[int, int] = {}
         self._certificates: dict[int, bytes] = {}
         self._pending: Outcome | None = None
         self._suspected = -1
+        self._retry_later: int | None = None
+        self._next_round = False
         self._hellos: dict[int, int] = {}
         self._worthless: dict[int, int] = {}
         self._closed: list[Frame] = []
@@ -164,6 +167,11 @@ class Session:
         round_, attempt, *rest = name
         if rest == ["behind"]:
             self._ask_for_help(int(round_))
+            return self._drain()
+        if rest == ["retry"]:
+            here = self.attempt.desk.attempt if self.attempt is not None else -1
+            if (round_, attempt) == (self.position.round, here):
+                self._retry_later = here + 1
             return self._drain()
         for machine in (self.attempt, self.previous_attempt):
             if machine is not None and (machine.desk.round, machine.desk.attempt) == (
@@ -298,11 +306,19 @@ class Session:
         self._closed += self.attempt.closing_frames()
         self.attempt.desk.erase_round_secret()
         if number + 1 < self.setting.max_attempts or self.setting.roster_sits:
-            self._retry_later = number + 1
+            if reason is Abort.QUORUM:
+                self._wait_to_retry(number)
+            else:
+                self._retry_later = number + 1
         else:  # the plan's bound on a bad committee pays for no further draw (§1, §2)
             self._effects.append(Stopped(self.position.round, Stop.ATTEMPTS))
 
-    _retry_later: int | None = None
+    def _wait_to_retry(self, number: int) -> None:
+        """Those that were missing need time to come back: attempts that end at once would leave
+        them ever further behind.
+        """
+        delay = self.setting.deadlines.result * min(number + 1, MAX_RETRY_DELAY)
+        self._effects.append(Timer((self.position.round, number, "retry"), delay))
 
     def _on_certified(self, outcome: Outcome) -> None:
         attempt = self.attempt
@@ -390,8 +406,6 @@ class Session:
         }
         self._next_round = True
 
-    _next_round = False
-
     def _remember(self, round_: int, certificate: bytes) -> None:
         self._certificates[round_] = certificate
         for old in [r for r in self._certificates if r < round_ - 8]:
@@ -414,18 +428,14 @@ class Session:
         attempt = self.attempt
         mine = (self.position.round, attempt.desk.attempt if attempt else 0)
         if attempt is not None and place == mine:
-            attempt.on_frame(sender, frame)
+            attempt.on_frame(sender, frame, len(data))
+        elif place[0] > mine[0] + 1:
+            self._effects.append(CatchUp(place[0] - 1, sender))
         elif place > mine or (attempt is None and place == mine):
-            waiting = self._ahead.setdefault(sender, [])
-            room = sum(map(len, waiting)) + len(data) <= MAX_AHEAD_BYTES
-            if place[0] <= mine[0] + 1 and len(waiting) < MAX_AHEAD_FRAMES and room:
-                waiting.append(data)
-                if place[0] > mine[0]:
-                    self._suspect_behind()
-            elif place[0] > mine[0] + 1:
-                self._effects.append(CatchUp(place[0] - 1, sender))
+            if self._ahead.put(sender, data, len(data)) and place[0] > mine[0]:
+                self._suspect_behind()
         else:
-            self._on_old_frame(sender, frame, place)
+            self._on_old_frame(sender, frame, len(data), place)
 
     def _suspect_behind(self) -> None:
         """Somebody is a round further: the certificate should be here soon, or be asked for."""
@@ -443,21 +453,19 @@ class Session:
         for peer in sorted(self._present - {self.me}):
             self._hello(peer)
 
-    def _on_old_frame(self, sender: int, frame: Frame, place: tuple[int, int]) -> None:
+    def _on_old_frame(self, sender: int, frame: Frame, size: int, place: tuple[int, int]) -> None:
         previous = self.previous_attempt
         if previous is not None and place == (previous.desk.round, previous.desk.attempt):
-            previous.on_frame(sender, frame)
+            previous.on_frame(sender, frame, size)
         elif place[0] < self.position.round:
             self._help(sender, place[0])
 
     def _replay_ahead(self) -> None:
-        waiting, self._ahead = self._ahead, {}
-        for sender, frames in sorted(waiting.items()):
-            for data in frames:
-                try:
-                    self._on_frame(sender, decode_frame(data), data)
-                except WireError as error:
-                    self._effects.append(Dropped(sender, str(error)))
+        for sender, data in self._ahead.take_all():
+            try:
+                self._on_frame(sender, decode_frame(data), data)
+            except WireError as error:
+                self._effects.append(Dropped(sender, str(error)))
 
     def _hello(self, peer: int) -> None:
         number = self.attempt.desk.attempt if self.attempt else 0
