@@ -116,10 +116,12 @@ class Desk:
             self._effects.append(Persist(self.round, key, value))
 
     def erase(self, *keys: str) -> None:
-        """Forget these keys of the journal for good."""
-        held = tuple(key for key in keys if self._journal.pop(key, None) is not None)
-        if held:
-            self._effects.append(Erase(self.round, held))
+        """Forget these keys of the journal for good: those on disk that ``_journal`` does not hold,
+        too. A secret is written there by whoever drew it, ahead of this life's first effect.
+        """
+        for key in keys:
+            self._journal.pop(key, None)
+        self._effects.append(Erase(self.round, keys))
 
     def remembered(self, key: str) -> bytes | None:
         return self._journal.get(key)
