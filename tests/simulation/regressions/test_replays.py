@@ -37,6 +37,12 @@ SEVEN = Group(7, 2, CommitteePlan(7, 2, 1, 0))
             id="fewer keys than a quorum: an attempt that could neither decide nor end",
         ),
         pytest.param(
+            4,
+            FOUR,
+            "rush 0 3900; lie 0 SilentRevealer; late 2 2153 47153 6000",
+            id="one that was late to reveal was kept out of a round that could not do without it",
+        ),
+        pytest.param(
             100,
             FIVE,
             "lie 1 OtherBaseDeliverer; disk 3 26 2000",
