@@ -69,7 +69,9 @@ class Report:
         return {
             "seeds": self.seeds,
             "rounds": self.rounds,
-            "violations": self.violations,
+            "violations": [
+                {key: found[key] for key in ("seed", "rule", "replay")} for found in self.violations
+            ],
             "faults": {name: count for name, count in sorted(self.faults.items()) if count},
             "outcomes": {name: count for name, count in sorted(self.outcomes.items()) if count},
             "cpu_seconds": round(self.cpu_seconds, 3),

@@ -1,0 +1,107 @@
+"""``peerd simulate``: what it prints, writes and refuses; the same whatever the hash seed."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from peerd.cli.main import main
+from peerd.simulation.campaign import Plan, campaign, run_seeds
+from peerd.simulation.dice import FAULTS
+
+ROOT = Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(ROOT / "tests/unit/cli"))
+json_schema = importlib.import_module("json_schema")
+SCHEMA = json.loads((ROOT / "docs/schemas/simulate.json").read_text())
+BROKEN = "lie 0 bad-share"
+
+
+def test_a_report_fits_its_schema(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "report.json"
+    assert main(["simulate", "--seeds", "3:7", "--rounds", "1", "--json", str(path)]) == 0
+    report = json.loads(path.read_text())
+    assert list(json_schema.errors(SCHEMA, report)) == []
+    assert report["seeds"] == 4 and report["rounds"] >= 4 and report["outcomes"]["completed"] >= 4
+    assert "4 seeds" in capsys.readouterr().out
+
+
+def test_a_violation_is_shrunk_reported_and_replayed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """The oracle is told that a liar is honest: its blame is then a framing."""
+    from peerd.simulation import operations
+
+    install = operations.Lie.install
+
+    def trusted(self: operations.Lie, world: operations.World) -> None:
+        install(self, world)
+        world.nodes[self.peer].lying = False
+
+    monkeypatch.setattr(operations.Lie, "install", trusted)
+    plan = Plan(4, 1, frozenset(FAULTS))
+    found = next(r for seed in range(60) if (r := run_seeds(plan, [seed])).violations)
+    violation = found.violations[0]
+    assert violation["rule"] in ("framed", "refused", "result")
+    replay = str(violation["replay"])
+    text = replay.partition('--replay "')[2].removesuffix('"')
+    assert text.count(";") == 0 and text.startswith("lie "), "one lie is enough"
+    assert list(json_schema.errors(SCHEMA, found.document())) == []
+    arguments = replay.partition(" --replay ")[0].split()[1:]
+    capsys.readouterr()
+    assert main([*arguments, "--replay", text]) == 1
+    told = capsys.readouterr().out
+    assert "broken: " in told and "COMMIT COMMITS" not in told and "COMMIT of peer" in told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--seeds", "5"], "write A:B"),
+        (["--seeds", "5:5"], "no range"),
+        (["--seeds", "0:1", "--peers", "3"], "--peers is 3"),
+        (["--seeds", "0:1", "--rounds", "0"], "--rounds is 0"),
+        (["--seeds", "0:1", "--jobs", "0"], "--jobs is 0"),
+        (["--seeds", "0:1", "--faults", "crash,flood"], "'flood' is no fault"),
+        (["--seeds", "0:1", "--replay", "explode"], "no operation"),
+        (["--seeds", "0:1", "--peers", "4", "--replay", "silent 4"], "there is no peer 4"),
+    ],
+)
+def test_what_it_refuses(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["simulate", *arguments]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_processes_add_up_to_what_one_finds() -> None:
+    plan = Plan(4, 1, frozenset({"lie", "silent"}))
+    one, two = (campaign(plan, range(24), jobs).document() for jobs in (1, 2))
+    assert {**one, "cpu_seconds": 0} == {**two, "cpu_seconds": 0}
+
+
+PROGRAM = """
+from peerd.simulation.campaign import Plan
+from peerd.simulation.dice import FAULTS
+from peerd.simulation.scenario import run
+for seed in range(900, 912):
+    print(run(Plan(None, 2, FAULTS).scenario(seed)).digest)
+"""
+
+
+def test_a_trace_does_not_depend_on_the_hash_seed() -> None:
+    traces = []
+    for seed in ("0", "1", "77"):
+        environment = {**os.environ, "PYTHONHASHSEED": seed, "OMP_NUM_THREADS": "1"}
+        ran = subprocess.run(
+            [sys.executable, "-c", PROGRAM],
+            cwd=ROOT, env=environment, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        traces.append(ran.stdout.split())
+    assert traces[0] == traces[1] == traces[2]
+    assert len(set(traces[0])) == 12
