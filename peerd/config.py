@@ -337,4 +337,5 @@ def _is_tcp_address(address: str, *, names: bool) -> bool:
         case _:
             return False
     # Port 0 asks the kernel for a free one: nobody can be reached there.
-    return good and port.isdecimal() and port.isascii() and names <= int(port[:6]) <= 65535
+    is_number = port.isascii() and port.isdecimal() and len(port) <= 5
+    return good and is_number and names <= int(port) <= 65535

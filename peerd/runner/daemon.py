@@ -89,6 +89,8 @@ class _Daemon:
         self.transport = Transport(
             identity, genesis.group_id, genesis.roster, config.listen, self.book
         )
+        # Before the transport runs: others may ask while this daemon still loads torch.
+        self.library = Library(self.setting, store, self.transport)
         self.trainer = Trainer(self._training())
 
     def _training(self) -> Training:
@@ -145,10 +147,9 @@ class _Daemon:
         await nursery.start(self.trainer.run)
         first = await self.trainer.initial_model()
         position = position_of(self.setting, self.store, first)
-        library = Library(self.setting, self.store, self.transport)
         records = Records(self.store, self.setting.roster)
         await self._gather(resuming=position.round > 0)
-        survey = Survey(self.setting, self.store, library, records)
+        survey = Survey(self.setting, self.store, self.library, records)
         standing = await survey.stand(position, sorted(self.transport.connected()))
         session = Session(
             self.setting,
@@ -168,7 +169,7 @@ class _Daemon:
             self.transport,
             self.trainer,
             self.board,
-            library,
+            self.library,
             records,
             attack=attack,
             seed=self.config.task.seed,

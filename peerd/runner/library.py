@@ -77,13 +77,13 @@ class Library:
             log.info("request failed", what=what, round=round_, reason=str(error))
             return b""
 
-    async def head(self, peer: bytes) -> int:
-        """The last round that ``peer`` says is certified; -1 for none, or no answer."""
+    async def head(self, peer: bytes) -> int | None:
+        """The last round that ``peer`` says is certified, -1 for none; None without an answer."""
         data = await self.ask(peer, HEAD, 0, 16)
         try:
-            return Integer(MAX_ROUND, -1).check(unpack(data), "head") if data else -1
+            return Integer(MAX_ROUND, -1).check(unpack(data), "head") if data else None
         except WireError:
-            return -1
+            return None
 
     async def chain(self, peer: bytes, first: int, last: int) -> list[CertifiedRound]:
         """Verified certificates from ``first`` on, as many as ``peer`` gives in order."""

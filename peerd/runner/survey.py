@@ -26,6 +26,7 @@ from protocols.round.setting import Setting
 log = structlog.get_logger(__name__)
 
 SURVEY_SECONDS = 10.0
+AGAIN_SECONDS = 0.5
 CRASH_LAG = 1
 """Rounds by which a crash can leave a peer behind what it has signed for."""
 
@@ -68,7 +69,9 @@ class Survey:
         heads: dict[bytes, int] = {}
 
         async def ask(peer: bytes) -> None:
-            heads[peer] = await self._library.head(peer)
+            while (head := await self._library.head(peer)) is None:
+                await trio.sleep(AGAIN_SECONDS)
+            heads[peer] = head
 
         with trio.move_on_after(SURVEY_SECONDS):
             async with trio.open_nursery() as nursery:
