@@ -307,6 +307,7 @@ class Session:
         self.attempt.desk.erase_round_secret()
         if number + 1 < self.setting.max_attempts or self.setting.roster_sits:
             if reason is Abort.QUORUM:
+                self._silent = ()  # with those that failed to reveal there may be a quorum
                 self._wait_to_retry(number)
             else:
                 self._retry_later = number + 1
