@@ -20,7 +20,8 @@ from protocols.round.certificate import verify_certificate
 from protocols.round.desk import MAX_STATEMENTS_PER_SIGNER
 from protocols.round.effects import Abort, Effect, Send, Stop
 from protocols.round.ledger import Ledger
-from protocols.round.session import MAX_AHEAD_BYTES, MAX_AHEAD_FRAMES, MAX_EVIDENCE_OF_ONE
+from protocols.round.session import MAX_AHEAD_FRAMES, MAX_EVIDENCE_OF_ONE
+from protocols.round.waiting import MAX_WAITING_BYTES
 from protocols.wire.frames import (
     DealingFrame,
     DecisionFrame,
@@ -223,14 +224,14 @@ def check_bounds(world: World, node: Node) -> None:
     session = node.session
     if session is None:
         return
-    for waiting in session._ahead.values():
+    for waiting in session._ahead._items.values():
         demand(len(waiting) <= MAX_AHEAD_FRAMES, "bounds", "frames ahead")
-        demand(sum(map(len, waiting)) <= MAX_AHEAD_BYTES, "bounds", "bytes ahead")
+        demand(sum(map(len, waiting)) <= MAX_WAITING_BYTES, "bounds", "bytes ahead")
     demand(len(session._certificates) <= 10, "bounds", "certificates")
     demand(len(session._blamed) <= MAX_EVIDENCE_OF_ONE * world.setting.peers, "bounds", "blames")
     for attempt in (session.attempt, session.previous_attempt):
         if attempt is not None:
-            early = max(map(len, attempt._early.values()), default=0)
+            early = max(map(len, attempt._early._items.values()), default=0)
             demand(early <= MAX_EARLY_FRAMES, "bounds", "early frames")
             most = MAX_STATEMENTS_PER_SIGNER + 4 * world.setting.peers
             counts = attempt.desk._counts.values()
