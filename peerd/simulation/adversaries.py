@@ -323,6 +323,8 @@ class IdleRelay(Member):
     """69: attests what it did not deliver."""
 
     def relay(self, asker: int, delivery: Statement) -> None:
+        if not self.desk.can_sign(Kind.ATTESTATION):
+            return
         subject = delivery.slot.subject
         attestation = forge(self.desk, Kind.ATTESTATION, Attestation(delivery.hash), subject)
         self.desk.send(self.panel.seats, StatementFrame(attestation.wire))
@@ -332,6 +334,8 @@ class DenyingRelay(Member):
     """69: delivers, and attests another ciphertext."""
 
     def relay(self, asker: int, delivery: Statement) -> None:
+        if not self.desk.can_sign(Kind.ATTESTATION):
+            return
         subject = delivery.slot.subject
         other = Attestation(digest("lab/other-delivery"))
         attestation = forge(self.desk, Kind.ATTESTATION, other, subject)

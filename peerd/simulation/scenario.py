@@ -25,7 +25,7 @@ from peerd.simulation.world import Node, World
 from protocols.round.certificate import Certificate
 from protocols.round.effects import Completed
 from protocols.round.setting import Setting
-from protocols.wire.statement import decode_statement
+from protocols.wire.statement import Kind, Topic, decode_statement
 
 PARAMETERS = 3
 """Of the model that a simulated group trains: what it computes is not what is looked at."""
@@ -109,8 +109,7 @@ def run(scenario: Scenario, world: World | None = None) -> Verdict:
 
 
 def _play(scenario: Scenario, world: World) -> None:
-    Watch(world)
-    referee = Referee(scenario, world)
+    referee = Referee(scenario, world, Watch(world))
     world.after = referee.on_round
     world.run(until=referee.end)
     referee.finish()
@@ -119,7 +118,8 @@ def _play(scenario: Scenario, world: World) -> None:
 class Referee:
     """Judges after every round, and in the end; promises depend on what befell the group."""
 
-    def __init__(self, scenario: Scenario, world: World) -> None:
+    def __init__(self, scenario: Scenario, world: World, watch: Watch) -> None:
+        self._watch = watch
         self.scenario = scenario
         self.world = world
         self.beyond = len(scenario.traitors) > scenario.group.liars
@@ -172,9 +172,29 @@ class Referee:
             for item in self.scenario.operations
         )
 
+    def _blocked(self) -> bool:
+        """Some members signed that they will never vote for a cohort, and others have voted: beyond
+        the plan that may leave a quorum for neither. A limit of the protocol, counted.
+        """
+        said = {
+            (slot.round, slot.attempt, slot.kind)
+            for slot in self._watch.said
+            if slot.kind is Kind.ABSTENTION
+            or (slot.kind is Kind.SECOND_VOTE and slot.subject == Topic.COHORT)
+        }
+        places = [
+            (node.session.position.round, node.session.attempt.desk.attempt)
+            for node in self.world.nodes
+            if node.session is not None and node.session.attempt is not None
+        ]
+        last = max(places, default=(0, 0))
+        blocked = all((*last, kind) in said for kind in (Kind.ABSTENTION, Kind.SECOND_VOTE))
+        self.world.outcomes["blocked"] += blocked
+        return blocked
+
     def _check_nobody_is_stuck(self) -> None:
         """More was lost for a time than the plan covers: rounds complete, or the group stops."""
-        if any(node.stopped for node in self.world.nodes):
+        if any(node.stopped for node in self.world.nodes) or self._blocked():
             return
         for node in honest(self.world):
             done = sorted(node.completed)
@@ -220,4 +240,5 @@ def _outcomes(world: World) -> Counter[str]:
         blamed |= {(item.round, item.peer) for item in node.blamed}
     outcomes = Counter(name for name, _, _ in found)
     outcomes["blamed"] = len(blamed)
+    outcomes.update(world.outcomes)
     return outcomes

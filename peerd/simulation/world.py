@@ -109,6 +109,7 @@ class World:
         self.inputs: dict[tuple[int, int], npt.NDArray[np.uint32]] = {}
         self.trace: list[str] = []
         self.faults: Counter[str] = Counter()
+        self.outcomes: Counter[str] = Counter()
         self._traced = traced
         self._history = sha256()
         self.drop: Callable[[int, int, bytes], bool] = lambda sender, to, data: False
