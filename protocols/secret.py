@@ -21,6 +21,10 @@ class Secret:
     def reveal(self) -> bytes:
         return self._value
 
+    def forget(self) -> None:
+        """Drop the bytes, for everyone who holds this Secret. Nobody may reveal it any more."""
+        self._value = b""
+
     def __repr__(self) -> str:
         return "Secret(…)"
 

@@ -63,6 +63,7 @@ class Dealer:
         """The cohort is decided: the dealing and its masks are of no more use but to a thief."""
         self._dealing = None
         self._done = True
+        self.secret.forget()
 
     def split(self, values: npt.NDArray[np.unsignedinteger]) -> Dealing:
         setting = self.desk.setting

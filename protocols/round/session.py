@@ -394,6 +394,7 @@ class Session:
             self.attempt.leave()
         self.previous_attempt = self.attempt
         self.attempt = None
+        self._values = None
         self._effects.append(Erase(self.position.round))
         self._journal = {}
 
