@@ -8,17 +8,23 @@ can't collide by concatenation.
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 
 DIGEST_BYTES = 32
 
 
 def _frame(domain: str, parts: tuple[bytes, ...]) -> bytes:
-    name = domain.encode()
-    pieces = [len(name).to_bytes(2, "little"), name]
+    pieces = [_prefix(domain)]
     for part in parts:
         pieces.append(len(part).to_bytes(8, "little"))
         pieces.append(part)
     return b"".join(pieces)
+
+
+@lru_cache(maxsize=256)
+def _prefix(domain: str) -> bytes:
+    name = domain.encode()
+    return len(name).to_bytes(2, "little") + name
 
 
 def digest(domain: str, *parts: bytes) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
+from functools import lru_cache
 from typing import Any, Protocol, TypeVar
 
 from protocols.errors import WireError
@@ -105,19 +106,25 @@ def wire(shape: Shape, *, shown: bool = True) -> Any:
 T = TypeVar("T")
 
 
+@lru_cache(maxsize=128)
+def _shapes(kind: Any) -> tuple[tuple[str, Shape], ...]:
+    """A payload's fields and their shapes: looked up for every message that comes or goes."""
+    return tuple((item.name, item.metadata["shape"]) for item in fields(kind))
+
+
 def to_value(payload: Any) -> list[Value]:
     """A payload dataclass as the list of its fields."""
-    return [_plain(getattr(payload, item.name)) for item in fields(payload)]
+    return [_plain(getattr(payload, name)) for name, _ in _shapes(type(payload))]  # type: ignore[arg-type]
 
 
 def from_value(kind: type[T], value: Value) -> T:
     """The payload, each field checked. Raises WireError that names the payload and the field."""
-    shapes = fields(kind)  # type: ignore[arg-type]
+    shapes = _shapes(kind)  # type: ignore[arg-type]
     if not isinstance(value, list) or len(value) != len(shapes):
         raise WireError(f"{kind.__name__}: a list of {len(shapes)} fields was expected")
     checked = {
-        item.name: item.metadata["shape"].check(part, f"{kind.__name__}.{item.name}")
-        for item, part in zip(shapes, value, strict=True)
+        name: shape.check(part, f"{kind.__name__}.{name}")
+        for (name, shape), part in zip(shapes, value, strict=True)
     }
     return kind(**checked)
 
