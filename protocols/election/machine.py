@@ -224,19 +224,26 @@ class ElectionMachine:
         key = f"seen/{self._desk.attempt}/{int(topic)}"
         earlier = self._desk.remembered(key)
         if earlier is not None:
-            frame = decode_frame(earlier)
-            assert isinstance(frame, SeenFrame)
+            held_then = decode_frame(earlier)
+            assert isinstance(held_then, SeenFrame)
+            frame = self._signed_seen(topic, held_then.statements, held_then.evidence)
             self._take_attachments(self._desk.read(frame.statement), frame)
             return frame
         held = self._commits if topic is Topic.COMMITS else self._reveals
         statements = sorted(held.values(), key=lambda item: item.hash)
         evidence = sorted(self._evidence.items()) if topic is Topic.COMMITS else []
-        said = Seen(tuple(s.hash for s in statements), tuple(name for name, _ in evidence))
         attached = tuple(s.wire for s in statements), tuple(data for _, data in evidence)
-        statement = self._desk.sign(Kind.SEEN, said, int(topic))
-        frame = SeenFrame(statement.wire, *attached)
-        self._desk.persist(key, encode_frame(frame))
-        return frame
+        # Before it is signed: a statement whose list is lost can't be sent after a restart.
+        self._desk.persist(key, encode_frame(SeenFrame(b"", *attached)))
+        return self._signed_seen(topic, *attached)
+
+    def _signed_seen(
+        self, topic: Topic, statements: tuple[bytes, ...], evidence: tuple[bytes, ...]
+    ) -> SeenFrame:
+        hashes = tuple(self._desk.read(item).hash for item in statements)
+        said = Seen(hashes, tuple(evidence_hash(item) for item in evidence))
+        signed = self._desk.sign(Kind.SEEN, said, int(topic))
+        return SeenFrame(signed.wire, statements, evidence)
 
     def _take_attachments(self, statement: Statement, frame: SeenFrame) -> None:
         """WireError unless everything listed is attached and valid; then it counts as heard."""

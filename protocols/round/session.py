@@ -306,8 +306,9 @@ class Session:
         self._closed += self.attempt.closing_frames()
         self.attempt.desk.erase_round_secret()
         if number + 1 < self.setting.max_attempts or self.setting.roster_sits:
+            if reason is not Abort.FLIP:
+                self._silent = ()  # with those that failed to reveal there may be enough
             if reason is Abort.QUORUM:
-                self._silent = ()  # with those that failed to reveal there may be a quorum
                 self._wait_to_retry(number)
             else:
                 self._retry_later = number + 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from peerd.simulation.dice import Group
+from peerd.simulation.dice import Group, group_of
 from peerd.simulation.operations import parse
 from peerd.simulation.scenario import Scenario, run
 from protocols.plan import CommitteePlan
@@ -43,6 +43,18 @@ SEVEN = Group(7, 2, CommitteePlan(7, 2, 1, 0))
             id="one that was late to reveal was kept out of a round that could not do without it",
         ),
         pytest.param(
+            674,
+            None,
+            "rush 0 3900; fickle 0 90; disk 3 12 9000; slow 747 45747 300",
+            id="a SEEN was signed before what it lists was on the disk",
+        ),
+        pytest.param(
+            1067,
+            None,
+            "lie 0 MassWithholder; late 1 395 9395 6000",
+            id="one that was late to reveal was missed in every cohort after",
+        ),
+        pytest.param(
             100,
             FIVE,
             "lie 1 OtherBaseDeliverer; disk 3 26 2000",
@@ -50,6 +62,8 @@ SEVEN = Group(7, 2, CommitteePlan(7, 2, 1, 0))
         ),
     ],
 )
-def test_it_holds_now(seed: int, group: Group, operations: str) -> None:
-    verdict = run(Scenario(seed, group, 2, tuple(parse(operations))))
-    assert not verdict.rule, verdict.what
+def test_it_holds_now(seed: int, group: Group | None, operations: str) -> None:
+    for rounds in (1, 2):
+        found = Scenario(seed, group or group_of(seed), rounds, tuple(parse(operations)))
+        verdict = run(found)
+        assert not verdict.rule, verdict.what
