@@ -33,13 +33,13 @@ def dealings(secret: int, seat: int, coins: tuple[int, int, int, int], masked: b
     free, u_free, u_slot = grid[0:1], grid[1:2], grid[2:3]
     slots = np.tile(TINY.slot_values(np.array([secret], np.uint64)), (count, 1))
     f = np.concatenate([np.stack(free), sharing.share(slots, np.stack(free))])
-    u = np.concatenate([np.stack(u_free), sharing.share(np.stack(u_slot, axis=1), np.stack(u_free))])
+    u = np.concatenate(
+        [np.stack(u_free), sharing.share(np.stack(u_slot, axis=1), np.stack(u_free))]
+    )
     z = sharing.slot_zero_masks(np.stack(grid[3:5]))
     a, b, c, d = coins
     row = np.array([[[a]]], np.uint64)
-    drawn = Challenges(
-        row, np.array([[[b, 0]]], np.uint64), row, np.array([[[c, d]]], np.uint64)
-    )
+    drawn = Challenges(row, np.array([[[b, 0]]], np.uint64), row, np.array([[[c, d]]], np.uint64))
     linear, slot = [], []
     for index in range(3):
         weight = np.broadcast_to(TINY.padding_weight[index], (count,))
@@ -104,7 +104,10 @@ def samples(inputs: tuple[list[int], list[int]], seed: int, broken: bool = False
         shares, seen = [], []
         for dealer, values in enumerate(inputs):
             place = bytes((seed, dealer)) + number.to_bytes(4, "little")
-            secret, context = digest("world", b"" if broken else place), digest("context", place[:2])
+            secret, context = (
+                digest("world", b"" if broken else place),
+                digest("context", place[:2]),
+            )
             chosen = np.array(values, np.uint32)
             parts = split(REAL, chosen, secret, context)
             vectors, proof = parts.vectors, seal(REAL, context, parts).proof

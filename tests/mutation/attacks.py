@@ -1,0 +1,185 @@
+"""What is run against sound and faulty code alike: attack(seed) raises where a rule is broken."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import cache
+
+from peerd.lab.lies import LIES
+from peerd.simulation.adversaries import ALL
+from peerd.simulation.oracle import demand
+from peerd.simulation.world import Node, World
+from protocols.plan import CommitteePlan
+from protocols.round.attempt import Parts
+from protocols.round.certificate import seats_of, verify_certificate
+from protocols.round.effects import Effect, Send
+from protocols.wire.frames import StatementFrame, decode_frame
+from protocols.wire.statement import Kind, decode_statement
+from tests.mutation.rules import judge
+from tests.simulation.swarm import EIGHT, FOUR, TEN, swarm
+
+Attack = Callable[[int], None]
+
+
+def group(
+    plan: CommitteePlan, seed: int, lies: dict[int, type[Parts]] | None = None, **more: int
+) -> World:
+    liars = {FOUR: 1, EIGHT: 2, TEN: 1}[plan]
+    settings = {"rounds": 1, "parameters": 3, **more}
+    return swarm(plan, liars, seed=seed, lies=lies, traced=False, **settings)  # type: ignore[arg-type]
+
+
+def alone(
+    liar: type[Parts] | str,
+    *,
+    plan: CommitteePlan = FOUR,
+    guilty: bool | None = True,
+    unknown: bool = False,
+    rounds: int = 1,
+    parameters: int = 3,
+) -> Attack:
+    """One liar, who must be named (``guilty``), or must not be (False)."""
+    lie = {**ALL, **LIES}[liar] if isinstance(liar, str) else liar
+
+    def attack(seed: int) -> None:
+        who = seed % plan.committee
+        world = group(plan, seed, {who: lie}, rounds=rounds, parameters=parameters)
+        named = None if guilty is None else (who,) if guilty else ()
+        judge(world, guilty=named, unknown_inputs=(who,) if unknown else ())
+
+    return attack
+
+
+def leading(liar: type[Parts], *, guilty: bool = False, unknown: bool = False) -> Attack:
+    """The liar has the first seat, and so leads the agreement on the cohort."""
+
+    def attack(seed: int) -> None:
+        who = first_seat(seed)
+        world = group(FOUR, seed, {who: liar})
+        judge(world, guilty=(who,) if guilty else (), unknown_inputs=(who,) if unknown else ())
+
+    return attack
+
+
+@cache
+def first_seat(seed: int) -> int:
+    """Nonces and so seats are a function of the seed, whoever lies about something else."""
+    world = group(FOUR, seed)
+    world.run()
+    record = world.nodes[0].completed[0]
+    certified = verify_certificate(world.setting, record.certificate)
+    return seats_of(world.setting, certified.election)[0]
+
+
+def honest(seed: int) -> None:
+    judge(group(FOUR, seed, rounds=2), guilty=())
+
+
+def overruled(seed: int) -> None:
+    """A silent revealer in round 0 and ever after: void flips, lock-outs, no blame."""
+    judge(group(FOUR, seed, {seed % 4: ALL["SilentRevealer"]}, rounds=3), guilty=())
+
+
+def shut_out(seed: int) -> None:
+    """Proven guilty in one round, excluded in those that follow."""
+    judge(group(FOUR, seed, {seed % 4: ALL["DoubleVoter"]}, rounds=4), guilty=(seed % 4,))
+
+
+def restarting(kinds: Iterable[Kind], *, rounds: int = 1, late: bool = False) -> Attack:
+    """One honest peer dies as soon as it has sent a statement of such a kind, and comes back.
+
+    ``late``: and what it hears afterwards comes in another order, and later.
+    """
+    wanted = frozenset(kinds)
+
+    def attack(seed: int) -> None:
+        world, victim = group(FOUR, seed, rounds=rounds), seed % 4
+        ends = [False]
+
+        def before(node: Node, effect: Effect) -> None:
+            if node.index == victim and ends[0] and node.lives == 1:
+                world.crash(node)
+                world.happen(world.now + 300, lambda: world.boot(node))
+            elif node.index == victim and node.lives == 1 and _says(world, effect, wanted):
+                ends[0] = True
+
+        world.before = before
+        if late:
+            rng = random.Random(seed)
+            world.delay = lambda sender, to, data: rng.randint(1, 3000)
+        judge(world, guilty=(), away=(victim,), audited=False)
+
+    return attack
+
+
+def _says(world: World, effect: Effect, kinds: frozenset[Kind]) -> bool:
+    if not isinstance(effect, Send):
+        return False
+    frame = decode_frame(effect.frame)
+    wire = getattr(frame, "statement", None)
+    return wire is not None and decode_statement(wire, world.setting.group).kind in kinds
+
+
+def gone_after(kind: Kind) -> Attack:
+    """One honest peer dies for good once it has said this: left out perhaps, never blamed."""
+
+    def attack(seed: int) -> None:
+        world, victim = group(FOUR, seed), seed % 4
+        said = [False]
+
+        def before(node: Node, effect: Effect) -> None:
+            if node.index != victim:
+                return
+            if said[0]:
+                world.crash(node)
+            said[0] = said[0] or _says(world, effect, frozenset({kind}))
+
+        world.before = before
+        judge(world, guilty=(), away=(victim,))
+
+    return attack
+
+
+def untrained(seed: int) -> None:
+    """Two of four never have an update: no sum of the other two is opened, however long it takes.
+
+    That is more than the plan covers, so that no round needs to complete.
+    """
+    world = group(FOUR, seed)
+    mute = {(seed + 1) % 4, (seed + 3) % 4}
+    train = world._train
+
+    def some(node: Node, round_: int, model: object) -> None:
+        if node.index not in mute:
+            train(node, round_, model)  # type: ignore[arg-type]
+
+    world._train = some  # type: ignore[method-assign]
+    judge(world, guilty=(), away=range(4), completes=False, until=150_000)
+
+
+def forged_votes_of_the_honest(seed: int) -> None:
+    """Statements under honest names that only the liar has signed are refused, and frame nobody."""
+    world, liar = group(FOUR, seed), seed % 4
+    sent = [0]
+
+    def drop(sender: int, to: int, data: bytes) -> bool:
+        frame = decode_frame(data)
+        if sender != liar and to == liar and isinstance(frame, StatementFrame) and sent[0] < 40:
+            said = decode_statement(frame.statement, world.setting.group)
+            body = said.body[:-1] + bytes([said.body[-1] ^ 1])
+            forged = replace(said, body=body)
+            sent[0] += 1
+            from protocols.wire.frames import encode_frame
+
+            copy = encode_frame(StatementFrame(forged.wire))
+            for peer in {0, 1, 2, 3} - {liar, sender}:
+                node = world.nodes[peer]
+                world.at(node, 1, lambda session: session.on_message(liar, copy))
+        return False
+
+    world.drop = drop
+    world.nodes[liar].lying = True
+    judge(world, guilty=None, audited=False)
+    demand(sent[0] > 0, "vacuous", "nothing was forged")

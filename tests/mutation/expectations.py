@@ -1,0 +1,283 @@
+"""What no run shows by itself: forgeries that verification must refuse, made from real rounds.
+
+Material comes from a sound run, once a seed: every attack is first run against sound code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
+
+import numpy as np
+
+from peerd.simulation.oracle import demand
+from peerd.simulation.world import World
+from protocols.errors import ProtocolError
+from protocols.hashing import digest
+from protocols.opening import Undecodable, open_sum
+from protocols.proof import Verdict, check, deal
+from protocols.round.certificate import (
+    Certificate,
+    verify_certificate,
+)
+from protocols.round.cohort import Findings, Panel, decide
+from protocols.round.evidence import Evidence, Fault, Judge
+from protocols.round.session import Session, first_position
+from protocols.secret import Secret
+from protocols.wire.canonical import unpack
+from protocols.wire.statement import (
+    Ballot,
+    Check,
+    Commit,
+    Kind,
+    Report,
+    Reveal,
+    Slot,
+    Statement,
+    sign,
+)
+from tests.simulation.swarm import EIGHT, FOUR, setting_of, swarm
+
+
+@cache
+def rounds(seed: int) -> World:
+    """Two certified rounds of eight."""
+    world = swarm(EIGHT, 2, rounds=2, seed=seed, parameters=3, traced=False)
+    world.run()
+    return world
+
+
+def refused(what: str, act: Callable[[], object]) -> None:
+    try:
+        act()
+    except ProtocolError:
+        return
+    demand(False, "accepted", what)
+
+
+def certificates(seed: int) -> None:
+    """Fewer signers, one twice, one without a seat, and a quorum of the roster that is none."""
+    world = rounds(seed)
+    record = world.nodes[0].completed[1].certificate
+    certificate = Certificate.decode(record)
+    verify_certificate(world.setting, record)
+    results = certificate.results
+    needed = world.setting.plan.threshold + world.setting.plan.absent + 1
+    votes = certificate.election.votes
+    short = replace(certificate.election, votes=votes[: world.setting.roster_quorum - 1])
+    twice = replace(certificate.election, votes=(*short.votes, short.votes[-1]))
+    other = replace(certificate.election, votes=Certificate.decode(_first(world)).election.votes)
+    forged: dict[str, Certificate] = {
+        "too few signatures": replace(certificate, results=results[: needed - 1]),
+        "a signer twice": replace(certificate, results=(*results[: needed - 1], results[0])),
+        "too few votes for its election": replace(certificate, election=short),
+        "a voter twice": replace(certificate, election=twice),
+        "votes of another round's election": replace(certificate, election=other),
+    }
+    for what, forgery in forged.items():
+        data = forgery.encode()
+        refused(what, lambda data=data: verify_certificate(world.setting, data))  # type: ignore[misc]
+
+
+def _first(world: World) -> bytes:
+    return world.nodes[0].completed[0].certificate
+
+
+def seats(seed: int) -> None:
+    """An outsider with a round key (it revealed, and has no seat) signs no result."""
+    from protocols.round import certificate as module
+
+    world = rounds(seed)
+    certificate = Certificate.decode(world.nodes[0].completed[1].certificate)
+    sound = module.seats_of
+    outsider = verify_certificate(world.setting, certificate.encode()).certificate.results[0]
+    signer = unpack(unpack(outsider)[0])[7]  # type: ignore[index, arg-type]
+    needed = world.setting.plan.threshold + world.setting.plan.absent + 1
+    data = replace(certificate, results=certificate.results[:needed]).encode()
+    # The committee is drawn without it, as in a roster larger than its committee.
+    module.seats_of = lambda setting, election: tuple(  # type: ignore[assignment]
+        peer for peer in sound(setting, election) if peer != signer
+    )
+    try:
+        refused(
+            "a result by a peer without a seat", lambda: verify_certificate(world.setting, data)
+        )
+    finally:
+        module.seats_of = sound
+
+
+def chains(seed: int) -> None:
+    """Catching up: no gap, no other history, no other model."""
+    world = rounds(seed)
+    records = [world.nodes[1].completed[round_] for round_ in (0, 1)]
+    chain = [verify_certificate(world.setting, record.certificate) for record in records]
+    elsewhere = replace(chain[1], result=replace(chain[1].result, previous=digest("lab/chain")))
+    for what, offered, model in (
+        ("a chain with a gap", chain[1:], records[1].model),
+        ("a certificate that follows another", [chain[0], elsewhere], records[1].model),
+        ("a model that is not certified", chain, records[1].model + np.float32(1)),
+    ):
+        session = _fresh(world)
+        refused(what, lambda s=session, c=offered, m=model: s.adopt(c, m))  # type: ignore[misc]
+    _fresh(world).adopt(chain, records[1].model)
+
+
+def _fresh(world: World) -> Session:
+    position = first_position(world.setting, world.model)
+    me = world.nodes[1]
+    return Session(world.setting, 1, me.secret, position, lambda r, k: Secret(bytes(32)), rounds=2)
+
+
+@dataclass
+class Signed:
+    """Statements by one key, to relabel."""
+
+    secret: bytes
+    slot: Slot
+
+
+def binding(seed: int) -> None:
+    """A signature holds for its group, round, attempt, kind, subject, view, signer and payload."""
+    setting = setting_of(FOUR, 1, seed=seed, parameters=1)
+    secret = digest("lab/secret", bytes([seed]))
+    public = setting.crypto.signing_public(secret)
+    payload = Ballot(digest("lab/outcome"))
+    slot = Slot(3, 1, Kind.FIRST_VOTE, 2, 1, 1)
+    said = sign(setting.crypto, secret, setting.group, slot, payload)
+    demand(said.signed_by(setting.crypto, public), "binding", "a signature does not verify")
+    others: list[tuple[str, bytes, Slot, Ballot]] = [
+        ("group", b"h" * 32, slot, payload),
+        ("round", setting.group, replace(slot, round=4), payload),
+        ("attempt", setting.group, replace(slot, attempt=2), payload),
+        ("kind", setting.group, replace(slot, kind=Kind.SECOND_VOTE), payload),
+        ("subject", setting.group, replace(slot, subject=1), payload),
+        ("view", setting.group, replace(slot, view=2), payload),
+        ("signer", setting.group, replace(slot, signer=2), payload),
+        ("payload", setting.group, slot, Ballot(digest("lab/other"))),
+    ]
+    for what, group_, place, content in others:
+        body = sign(setting.crypto, secret, group_, place, content).body
+        moved = Statement(group_, place, content, body, said.signature)
+        holds = moved.signed_by(setting.crypto, public)
+        demand(not holds, "binding", f"a signature that holds for another {what}")
+
+
+def contexts(seed: int) -> None:
+    """A dealing holds in its own context, and in no other; a commitment for its own peer."""
+    setting = setting_of(FOUR, 1, seed=seed, parameters=3)
+    election, base = digest("lab/election"), digest("lab/base")
+    mine = (1, 0, election, base, 2)
+    context = setting.dealing_context(*mine)
+    values = np.array([1, 0, 1], np.uint32)
+    dealing = deal(setting.shape, values, digest("lab/s", bytes([seed])), context)
+    others = [
+        (2, 0, election, base, 2),
+        (1, 1, election, base, 2),
+        (1, 0, base, base, 2),
+        (1, 0, election, election, 2),
+        (1, 0, election, base, 3),
+    ]
+    for place in (mine, *others):
+        verdict = check(
+            setting.shape,
+            3,
+            setting.dealing_context(*place),
+            dealing.root,
+            dealing.proof,
+            dealing.packages[3],
+        )
+        expected = Verdict.VALID if place == mine else Verdict.INVALID
+        demand(verdict is expected, "context", f"{place}: {verdict}")
+    nonce = digest("lab/nonce")
+    places = [(1, 0, 2), (2, 0, 2), (1, 1, 2), (1, 0, 3)]
+    made = {setting.commitment(*place, nonce) for place in places}
+    demand(len(made) == len(places), "context", "one commitment for two places")
+
+
+def openings(seed: int) -> None:
+    """t liars who know the honest words can't complete them to a sum of their own."""
+    setting = setting_of(EIGHT, 2, seed=seed, parameters=3)
+    shape, plan = setting.shape, setting.plan
+    rng = np.random.default_rng(seed)
+    terms, p = plan.degree + 1, shape.field.p
+    points = shape.sharing.seat_powers[:terms]
+    honest = rng.integers(0, p, (shape.polynomials, terms)).astype(np.uint64)
+    words = shape.field.matmul(honest, points)
+    # Two honest words and t wrong ones lie on a polynomial of the right degree: four in all.
+    lie = rng.integers(1, p, (shape.polynomials, 1)).astype(np.uint64)
+    roots = shape.sharing.seats[:2].astype(object)
+    vanishing = [(roots[0] * roots[1]) % p, (-(roots[0] + roots[1])) % p, 1]
+    bent = (honest + lie * np.array([int(c) for c in vanishing], np.uint64)) % p
+    wrong = shape.field.matmul(bent, points)
+    for used in ((0, 1, 2, 3), (0, 1, 2, 3, 4)):
+        offered = {s: (wrong if s in (2, 3) else words)[:, s].astype(np.uint16) for s in used}
+        try:
+            opened = open_sum(shape, offered, bytes(32))
+        except Undecodable:
+            continue
+        right = bool((opened.polynomials == honest).all())
+        demand(right, "opening", f"{len(used)} words, two of them wrong, opened a wrong sum")
+    offered = {s: words[:, s].astype(np.uint16) for s in range(plan.committee)}
+    offered[6] = wrong[:, 6].astype(np.uint16)
+    opened = open_sum(shape, offered, bytes(32))
+    same = bool((opened.polynomials == honest).all()) and [s for s, _ in opened.liars] == [6]
+    demand(same, "opening", "one wrong word of eight is not found")
+
+
+def cohort(seed: int) -> None:
+    """A dealing stands with m - t - e OKs and no fewer, and with an ask t + 1 relays attest."""
+    panel = Panel(FOUR, (0, 1, 2, 3), (0, 1, 2, 3), 1)
+    header = digest("lab/header", bytes([seed]))
+
+    def findings(oks: int, *, attested: int | None = None) -> Findings:
+        found = Findings()
+        for member in range(oks + (attested is not None)):
+            ask = member == oks
+            words = tuple(
+                (dealer, int(Check.ASK if ask else Check.OK), header) for dealer in range(4)
+            )
+            slot = Slot(0, 0, Kind.REPORT, 0, 0, member)
+            found.reports[member] = Statement(b"", slot, Report(words), bytes([member]), b"")
+            for dealer in range(4):
+                for relay in range(attested or 0):
+                    place = found.attestations.setdefault((dealer, member), {})
+                    place[panel.relays(member)[relay]] = header
+        return found
+
+    for oks, attested, stands in ((3, None, True), (2, None, False), (3, 2, True), (3, 1, False)):
+        decided = decide(panel, findings(oks, attested=attested)).dealers
+        what = f"{oks} OKs, an ask attested by {attested}: {len(decided)} dealers"
+        demand(bool(decided) is stands, "cohort", what)
+
+
+def worthless(seed: int) -> None:
+    """Evidence about the honest, true in all of its parts but the one that would convict."""
+    world = rounds(seed)
+    certificate = Certificate.decode(world.nodes[0].completed[1].certificate)
+    record = certificate.encode()
+    setting, judge = world.setting, Judge(world.setting)
+    nonce = digest("lab/nonce")
+    commitment = setting.commitment(1, 0, 2, nonce)
+    commit, reveal = (
+        sign(
+            setting.crypto,
+            world.nodes[2].secret.reveal(),
+            setting.group,
+            Slot(1, 0, kind, 0, 0, 2),
+            payload,
+        ).wire
+        for kind, payload in (
+            (Kind.COMMIT, Commit(commitment, bytes(32))),
+            (Kind.REVEAL, Reveal(nonce)),
+        )
+    )
+    result = certificate.results[0]
+    for fault, items in (
+        (Fault.EQUIVOCATION, (commit, commit)),
+        (Fault.EQUIVOCATION, (commit, reveal)),
+        (Fault.WRONG_REVEAL, (commit, reveal)),
+        (Fault.WRONG_RESULT, (result, record)),
+    ):
+        data = Evidence(fault, certificate.election, items).encode()
+        refused(f"{fault.name} of an honest peer", lambda data=data: judge.judge(data))  # type: ignore[misc]
