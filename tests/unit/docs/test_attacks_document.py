@@ -1,0 +1,92 @@
+"""docs/attacks.md: all 88 rows, each with a code, and tests and adversaries that exist."""
+
+from __future__ import annotations
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from peerd.simulation.operations import KINDS, LIARS
+from tests.mutation.table import BUGS, SURVIVORS
+from tests.swarm.test_floods import FLOODS
+
+ROOT = Path(__file__).resolve().parents[3]
+DOCUMENT = (ROOT / "docs" / "attacks.md").read_text()
+ROWS = [
+    [cell.strip() for cell in line.strip("|").split("|")]
+    for line in DOCUMENT.splitlines()
+    if re.match(r"\| \d", line)
+]
+TESTS = sorted(set(re.findall(r"`(tests/[^`]+\.py)::([^`]+)`", DOCUMENT)))
+CODE = re.compile(r"[BXCDMN]|A\([a-z ]+\)")
+UNSHOWN = ("not shown yet", "measured later, with the learning laboratory")
+
+
+def test_each_row_is_there_once_and_in_order() -> None:
+    assert [int(row[0]) for row in ROWS] == list(range(1, 89))
+    assert {len(row) for row in ROWS} == {5}
+    assert all(row[1] and row[4] for row in ROWS)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
+def test_a_row_has_a_code_and_names_a_test_or_says_that_there_is_none(row: list[str]) -> None:
+    assert all(CODE.fullmatch(code) for code in row[2].split(" or ")), row[2]
+    assert ("::" in row[3]) != row[3].startswith(UNSHOWN), row[3]
+    if row[3].startswith("partly: "):
+        assert "; " in row[3], "what is missing?"
+
+
+def test_the_codes_are_explained() -> None:
+    explained = re.findall(r"^\| \*\*([A-Z])", DOCUMENT, re.M)
+    assert set(explained) == {code[0] for row in ROWS for code in row[2].split(" or ")}
+
+
+def test_the_counts_are_those_of_the_rows() -> None:
+    partly = sum(row[3].startswith("partly: ") for row in ROWS)
+    unshown, later = (sum(row[3].startswith(text) for row in ROWS) for text in UNSHOWN)
+    shown = len(ROWS) - partly - unshown - later
+    said = re.search(
+        r"Of 88 rows (\d+) are .*?(\d+) partly, (\d+) are .*?(\d+) are", DOCUMENT, re.S
+    )
+    assert said and [int(number) for number in said.groups()] == [shown, partly, later, unshown]
+
+
+@cache
+def named_in(path: str) -> frozenset[str]:
+    """Names as pytest has them, without parameters: ``test_a`` and ``TestB::test_c``."""
+    found: set[str] = set()
+    module = ast.parse((ROOT / path).read_text())
+    for item in module.body:
+        if isinstance(item, ast.ClassDef):
+            found |= {f"{item.name}::{name}" for name in functions(item)}
+    return frozenset(found | functions(module))
+
+
+def functions(of: ast.Module | ast.ClassDef) -> set[str]:
+    return {
+        item.name for item in of.body if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+
+
+@pytest.mark.parametrize(("path", "name"), TESTS)
+def test_a_named_test_exists(path: str, name: str) -> None:
+    test = name.partition("[")[0]
+    assert test.rpartition("::")[2].startswith("test_")
+    assert test in named_in(path)
+
+
+def test_a_named_adversary_exists() -> None:
+    known = {*LIARS, *KINDS, *FLOODS}
+    for row in ROWS:
+        for listed in re.findall(r" with ((?:`[^`]+`(?:, )?)+)", row[3]):
+            names = [name for name in re.findall(r"`([^`]+)`", listed) if "::" not in name]
+            assert names and set(names) <= known, (row[0], set(names) - known)
+
+
+def test_a_named_planted_bug_is_one_that_is_caught() -> None:
+    caught = {bug.name.replace(" ", "-") for bug in BUGS if bug.name not in SURVIVORS}
+    named = re.findall(r"test_a_planted_bug_is_caught\[([^]]+)\]", DOCUMENT)
+    assert named and set(named) <= caught
