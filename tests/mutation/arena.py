@@ -6,6 +6,7 @@ rules keeps them together. The liar votes for everything, and shows quorums that
 
 from __future__ import annotations
 
+import contextlib
 import random
 
 from peerd.simulation.oracle import demand
@@ -151,10 +152,8 @@ class Arena:
         elif self.post:
             newest = self.random.randrange(max(0, len(self.post) - 12), len(self.post))
             to, data = self.post.pop(newest)
-            try:
+            with contextlib.suppress(WireError):
                 self.members[to].hear(data)
-            except WireError:
-                pass
 
     def _collect(self) -> None:
         for member in self.members:
@@ -273,7 +272,9 @@ def late_view(seed: int) -> None:
                     isinstance(frame, StatementFrame)
                     and first.desk.read(frame.statement).kind is Kind.SECOND_VOTE
                 )
-                if not (late and (to > 0 or not hidden)) or (not hidden and not isinstance(frame, DecisionFrame)):
+                if not (late and (to > 0 or not hidden)) or (
+                    not hidden and not isinstance(frame, DecisionFrame)
+                ):
                     arena.members[to].hear(data)
 
     relay(0, b"outcome 0", True)
