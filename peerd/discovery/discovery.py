@@ -64,6 +64,7 @@ class Discovery:
         self._clock = clock
         self._random = random.Random()
         self._moved = trio.Event()
+        self._told: dict[bytes, int] = {}
         self._members = [link.peer for link in transport.links()]
         for address in bootstrap:
             self._add_bootstrap(address)
@@ -139,6 +140,20 @@ class Discovery:
                 log.info("this peer has moved", addresses=list(now))
                 self._sign_own_record()
                 self._moved.set()
+            await self._tell_those_behind()
+
+    async def _tell_those_behind(self) -> None:
+        """Connected peers that have not taken the newest record: an exchange over a connection
+        that dies with the old address is lost, and has to be had again over the next one.
+        """
+        own = self._book.record(self._identity.public)
+        if own is None:
+            return
+        connected = self._transport.connected()
+        behind = [p for p in sorted(connected) if self._told.get(p, -1) < own.sequence]
+        async with trio.open_nursery() as nursery:
+            for peer in behind:
+                nursery.start_soon(self._exchange, peer)
 
     # --- exchange -----------------------------------------------------------------------------
 
@@ -161,6 +176,8 @@ class Discovery:
             records = unpack(answer)
             if not isinstance(records, list):
                 raise WireError("an address book is a list")
+            if own is not None:
+                self._told[peer] = max(self._told.get(peer, -1), own.sequence)
             for raw in records[: len(self._members) + 1]:
                 if isinstance(raw, bytes):
                     self._add(raw)
