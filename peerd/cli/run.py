@@ -8,8 +8,14 @@ from peerd.cli.daemon import add_config_argument, load_config
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """``--config``."""
+    """``--config`` and ``--restored``."""
     add_config_argument(parser)
+    parser.add_argument(
+        "--restored",
+        action="store_true",
+        help="the data directory comes from a backup: sign nothing in the rounds in progress, since"
+        " this peer may have signed there already",
+    )
 
 
 def main(args: argparse.Namespace) -> int:
@@ -17,4 +23,4 @@ def main(args: argparse.Namespace) -> int:
     config = load_config(args)
     from peerd.runner.daemon import run
 
-    return run(config)
+    return run(config, restored=args.restored)

@@ -39,8 +39,11 @@ from protocols.round.session import Session
 log = structlog.get_logger(__name__)
 
 
-def run(config: Config) -> int:
-    """Run the daemon until SIGTERM or SIGINT; 0 when it was asked to stop. Raises PeerdError."""
+def run(config: Config, *, restored: bool = False) -> int:
+    """Run the daemon until SIGTERM or SIGINT; 0 when it was asked to stop. Raises PeerdError.
+
+    ``restored``: the data directory was put back from a backup, and may not know what was signed.
+    """
     configure(config.log.level, config.log.format)
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(name, "1")
@@ -50,7 +53,7 @@ def run(config: Config) -> int:
     genesis.index(identity.public)
     with Store.open(config.data) as store:
         try:
-            trio.run(partial(_Daemon(config, identity, genesis, store).run))
+            trio.run(_Daemon(config, identity, genesis, store, restored).run)
         except BaseExceptionGroup as group:
             error = _only_error(group)
             if error is group:  # a fault of ours: nobody can be asked to make it happen again
@@ -75,8 +78,16 @@ def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
 
 
 class _Daemon:
-    def __init__(self, config: Config, identity: Identity, genesis: Genesis, store: Store) -> None:
+    def __init__(
+        self,
+        config: Config,
+        identity: Identity,
+        genesis: Genesis,
+        store: Store,
+        restored: bool,
+    ) -> None:
         self.config = config
+        self.restored = restored
         self.identity = identity
         self.genesis = genesis
         self.store = store
@@ -151,7 +162,8 @@ class _Daemon:
             self.setting, self.transport.connected, self.board, resuming=position.round > 0
         )
         survey = Survey(self.setting, self.store, self.library, records)
-        standing = await survey.stand(position, sorted(self.transport.connected()))
+        connected = sorted(self.transport.connected())
+        standing = await survey.stand(position, connected, restored=self.restored)
         session = Session(
             self.setting,
             self.me,

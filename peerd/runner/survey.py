@@ -44,8 +44,13 @@ class Survey:
         self._library = library
         self._records = records
 
-    async def stand(self, position: Position, connected: Sequence[bytes]) -> Standing:
-        """Raises nothing that a peer can cause: without an answer, the store's position stands."""
+    async def stand(
+        self, position: Position, connected: Sequence[bytes], *, restored: bool = False
+    ) -> Standing:
+        """Raises nothing that a peer can cause: without an answer, the store's position stands.
+
+        ``restored``: the operator says that the store is a backup.
+        """
         start = position.round
         remembers = bool(self._store.journal(start))
         heads = await self._heads(connected)
@@ -55,10 +60,11 @@ class Survey:
                 if further is None:
                     break
                 position = further
-        sit_out = sits_out_until(start, position.round, remembers)
+        sit_out = sits_out_until(start, position.round, remembers, restored=restored)
         if sit_out != SIGNS:
             missed = position.round - start
-            log.warning("this store is behind: sitting out", rounds=missed, round=position.round)
+            why = "this store was restored" if restored else "this store is behind"
+            log.warning(f"{why}: sitting out", rounds=missed, until=sit_out)
         return Standing(position, sit_out)
 
     async def _heads(self, connected: Sequence[bytes]) -> dict[bytes, int]:

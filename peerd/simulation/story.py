@@ -14,6 +14,8 @@ from protocols.wire.frames import (
     Frame,
     HaveFrame,
     HelloFrame,
+    RecalledFrame,
+    RecallFrame,
     decode_frame,
 )
 from protocols.wire.statement import Statement, Topic, decode_statement
@@ -51,6 +53,10 @@ class Story:
     def _frame(self, frame: Frame) -> str:
         if isinstance(frame, HelloFrame):
             return f"hello, at {frame.round}.{frame.attempt}"
+        if isinstance(frame, RecallFrame):
+            return f"asks what it signed from round {frame.round} on"
+        if isinstance(frame, RecalledFrame):
+            return f"knows {len(frame.statements)} statements of the one that asked"
         if isinstance(frame, HaveFrame):
             return f"holds {len(frame.hashes)} pieces of evidence"
         if isinstance(frame, EvidenceFrame | CertificateFrame):

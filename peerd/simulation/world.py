@@ -111,9 +111,11 @@ class World:
         """Until every honest peer that is up has completed the rounds, nothing is left to do, or
         ``until`` virtual milliseconds have passed.
         """
-        for node in self.nodes:
-            if not node.silent:
-                self.boot(node)
+        started = [node for node in self.nodes if not node.silent]
+        for node in started:
+            self._load(node)
+        for node in started:
+            self._start(node)
         for _ in range(limit):
             if not self._agenda.catch_up() and (not self._agenda or self.finished()):
                 return
@@ -151,6 +153,10 @@ class World:
         """
         if node.up and node.session is not None:
             return
+        self._load(node, sit_out)
+        self._start(node)
+
+    def _load(self, node: Node, sit_out: int = SIGNS) -> None:
         node.up = True
         node.lives += 1
         position = node.position or first_position(self.setting, self.model)
@@ -165,6 +171,8 @@ class World:
             sit_out=sit_out,
             parts=node.parts,
         )
+
+    def _start(self, node: Node) -> None:
         self._act(node, node.lives, lambda session: session.start(self.present(node)))
         self._notify(1, node)
 

@@ -412,6 +412,10 @@ class Attempt:
             self._state.move(StageEvent.CERTIFIED)
             self._certified(outcome)
 
+    def said_by(self, peer: int) -> list[Statement]:
+        """What ``peer`` signed in this attempt as far as it came here, read already or not."""
+        return self.desk.said_by(peer) + signed_in(self._early.of(peer), self.setting.group, peer)
+
     def closing_frames(self) -> list[DecisionFrame]:
         """What proves to a peer that is still in this attempt that it is over."""
         frames: list[DecisionFrame] = []
@@ -481,8 +485,23 @@ def slot_of(frame: Frame, group: bytes) -> Slot:
         return slot
     if isinstance(frame, HaveFrame):
         return Slot(frame.round, frame.attempt, Kind.REPORT, 0, 0, 0)
+    data = statement_in(frame)
+    if data is None:
+        raise WireError(f"{type(frame).__name__} belongs to no attempt")
+    return decode_statement(data, group).slot
+
+
+def signed_in(frames: Iterable[Frame], group: bytes, peer: int) -> list[Statement]:
+    """The statements by ``peer`` that these frames are there for; their signatures unread."""
+    data = (statement_in(frame) for frame in frames)
+    statements = [decode_statement(item, group) for item in data if item is not None]
+    return [statement for statement in statements if statement.signer == peer]
+
+
+def statement_in(frame: Frame) -> bytes | None:
+    """The statement that a frame is there for; None where there is none."""
     if isinstance(frame, DealingFrame):
-        return decode_statement(frame.header, group).slot
+        return frame.header
     if isinstance(frame, SumFrame | StatementFrame | SeenFrame | ProposalFrame | NewViewFrame):
-        return decode_statement(frame.statement, group).slot
-    raise WireError(f"{type(frame).__name__} belongs to no attempt")
+        return frame.statement
+    return None

@@ -6,7 +6,7 @@ once the attempt has returned (``retry``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 
 import numpy as np
 import numpy.typing as npt
@@ -41,6 +41,7 @@ from protocols.round.setting import Setting
 from protocols.round.transcript import Transcript
 from protocols.secret import Secret
 from protocols.wire.frames import Frame
+from protocols.wire.statement import Statement
 
 MAX_RETRY_DELAY = 8
 """Attempts without a quorum follow each other at up to so many times the result's deadline."""
@@ -89,10 +90,16 @@ class Attempts:
         self._parts = parts
         self._silent: tuple[int, ...] = ()
         self._void: list[ElectionCertificate] = []
+        self._said: dict[int, list[Statement]] = {}
         self._base = Base(setting, model_hash(position.model))
         self._training = False
         self._retry_later: int | None = None
         self._waits_to_retry = False
+
+    @property
+    def journal(self) -> Mapping[str, bytes]:
+        """What this peer has signed in its current round, and its secrets there."""
+        return self._journal
 
     @property
     def place(self) -> tuple[int, int]:
@@ -105,6 +112,7 @@ class Attempts:
         """Behind the attempts that an earlier life of this peer saw end."""
         self._silent = ()
         self._void = []
+        self._said = {}
         self.closed = []
         self._base = Base(self.setting, model_hash(self.position.model))
         self.values = self._remembered_update()
@@ -221,6 +229,7 @@ class Attempts:
         desk.persist(ended_key(number), Ended(reason, self._silent, frames).encode())
         desk.erase(*attempt_secrets(number))
         self.current.forget()
+        self._remember_said(self.current)
         if not self._may_begin(number + 1):
             self._effects.append(Stopped(self.position.round, Stop.ATTEMPTS))
         elif reason is Abort.QUORUM:
@@ -261,6 +270,31 @@ class Attempts:
         number, self._retry_later = self._retry_later, None
         self._begin(number)
         return True
+
+    # -- what others said ----------------------------------------------------------------------
+
+    def _remember_said(self, attempt: Attempt) -> None:
+        """Of each peer, what it signed in the last attempt in which it was heard: a store that
+        knows all of that knows all that its peer signed before.
+        """
+        for peer in range(self.setting.peers):
+            said = attempt.said_by(peer)
+            if said:
+                self._said[peer] = said
+
+    def said_by(self, peer: int) -> list[Statement]:
+        """What this peer holds that ``peer`` signed, in this round and at the end of the last."""
+        held = list(self._said.get(peer, ()))
+        for attempt in (self.previous, self.current):
+            held += attempt.said_by(peer) if attempt is not None else []
+        return held
+
+    def abandon(self) -> None:
+        """Sign nothing more in this round: the journal may lack what was signed in it."""
+        self._retry_later, self._waits_to_retry, self.pending = None, False, None
+        if self.current is not None:
+            self.current.leave()
+            self.current = None
 
     # -- the round's end -----------------------------------------------------------------------
 

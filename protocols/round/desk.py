@@ -172,6 +172,10 @@ class Desk:
 
     # -- what others say -----------------------------------------------------------------------
 
+    def said_by(self, peer: int) -> list[Statement]:
+        """Everything of ``peer`` that was admitted here."""
+        return [statement for slot, statement in self._slots.items() if slot.signer == peer]
+
     def key_of(self, slot: Slot) -> bytes | None:
         if slot.signer >= self.setting.peers:
             return None

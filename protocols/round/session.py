@@ -14,7 +14,7 @@ import numpy.typing as npt
 from protocols.aggregation import model_hash
 from protocols.aggregation.contract import Reference
 from protocols.errors import ProtocolError, WireError
-from protocols.round.attempt import Attempt, Parts, slot_of
+from protocols.round.attempt import Attempt, Parts, signed_in, slot_of
 from protocols.round.attempts import Attempts
 from protocols.round.base import Values
 from protocols.round.certificate import (
@@ -28,10 +28,12 @@ from protocols.round.effects import (
     Effect,
     Phase,
     Send,
+    Timer,
 )
 from protocols.round.evidence import Evidence, Judge
 from protocols.round.opener import Outcome
 from protocols.round.position import Position, check_chain
+from protocols.round.recall import Recall, recalled
 from protocols.round.setting import Setting
 from protocols.secret import Secret
 from protocols.wire.frames import (
@@ -39,9 +41,12 @@ from protocols.wire.frames import (
     EvidenceFrame,
     Frame,
     HelloFrame,
+    RecalledFrame,
+    RecallFrame,
     decode_frame,
     encode_frame,
 )
+from protocols.wire.statement import Statement
 
 
 class Session:
@@ -49,7 +54,8 @@ class Session:
     the same again after a restart. ``journal`` is the current round's, as an earlier life left it.
     After ``rounds`` rounds no further one begins; the session goes on helping those behind.
     Nothing is signed for rounds up to ``sit_out``: a peer whose store may be an old backup does
-    not know what it has signed there (fault 47).
+    not know what it has signed there (fault 47). Before anything is signed at all, the others are
+    asked what they hold that this peer has signed (protocols/round/recall.py).
     """
 
     def __init__(
@@ -72,6 +78,7 @@ class Session:
         self._sit_out = sit_out
         self._effects: list[Effect] = []
         self._next_round = False
+        self.recall = Recall(setting, me)
         self.company = Company(self._effects)
         self.docket = Docket(me, self.judge)
         self._attempts = Attempts(
@@ -116,16 +123,21 @@ class Session:
     # -- events; each returns the effects, in order ---------------------------------------------
 
     def start(self, present: Iterable[int]) -> list[Effect]:
-        """Begin the current round, with whoever is connected."""
+        """Begin the current round, with whoever is connected, once they say what this peer signed
+        in an earlier life.
+        """
         self.company.present = frozenset(present)
-        self._begin_round()
-        self._greet()
+        round_, delay = self.position.round, self.setting.deadlines.recall
+        self._effects.append(Timer((round_, 0, "recall"), delay))
+        self._effects.append(Phase(round_, 0, "asking what was signed before"))
+        self._ask_what_was_signed()
         return self._drain()
 
     def on_present(self, present: Iterable[int]) -> list[Effect]:
         """Who is connected has changed."""
         joined = frozenset(present) - self.company.present
         self.company.present = frozenset(present)
+        self._ask_what_was_signed()
         if self.attempt is not None:
             self.attempt.set_present(self.company.present)
             self.company.greet(joined, self.place)
@@ -149,6 +161,10 @@ class Session:
 
     def on_timer(self, name: tuple[str | int, ...]) -> list[Effect]:
         round_, attempt, *rest = name
+        if rest == ["recall"]:
+            if self.recall.give_up():
+                self._begin_first_round()
+            return self._drain()
         if rest == ["behind"]:
             if round_ == self.position.round:
                 self._greet()
@@ -210,13 +226,51 @@ class Session:
         self._greet()
         return effects + self._drain()
 
+    # -- what was signed in an earlier life ----------------------------------------------------
+
+    def _ask_what_was_signed(self) -> None:
+        for peer in self.recall.ask(self.company.present - {self.me}):
+            self.company.send(peer, RecallFrame(self.position.round))
+        self._settle_recall()
+
+    def _settle_recall(self) -> None:
+        if self.recall.settle(self.company.present):
+            self._begin_first_round()
+
+    def _begin_first_round(self) -> None:
+        self._begin_round()
+        self._greet()
+
+    def _on_recall(self, sender: int, frame: RecallFrame) -> None:
+        if self.company.may_ask(sender):
+            said = self.what_was_said_by(sender)
+            self.company.send(sender, recalled(said, frame.round))
+
+    def what_was_said_by(self, peer: int) -> list[Statement]:
+        """What ``peer`` signed, as far as it came here, in frames that still wait too."""
+        ahead = (decode_frame(data) for data in self.company.ahead.of(peer))
+        return self._attempts.said_by(peer) + signed_in(ahead, self.setting.group, peer)
+
+    def _on_recalled(self, sender: int, frame: RecalledFrame) -> None:
+        round_ = self.position.round
+        last = self.recall.hear(sender, frame, round_, self._attempts.journal)
+        if last > self._sit_out:
+            self._sit_out = last
+            if self._attempts.current is not None:
+                self._attempts.abandon()
+                self._say_sitting_out()
+        self._settle_recall()
+
+    def _say_sitting_out(self) -> None:
+        self._effects.append(Phase(self.position.round, 0, "sitting out"))
+
     # -- rounds --------------------------------------------------------------------------------
 
     def _begin_round(self) -> None:
-        if self.finished:
+        if self.finished or self.recall.waits:
             return
         if self.position.round <= self._sit_out:
-            self._effects.append(Phase(self.position.round, 0, "sitting out"))
+            self._say_sitting_out()
             return
         self.company.begin_round()
         self.docket.begin_round()
@@ -253,6 +307,10 @@ class Session:
             self._on_certificate(sender, frame.certificate)
         elif isinstance(frame, HelloFrame):
             self._on_hello(sender, frame)
+        elif isinstance(frame, RecallFrame):
+            self._on_recall(sender, frame)
+        elif isinstance(frame, RecalledFrame):
+            self._on_recalled(sender, frame)
         else:
             slot = slot_of(frame, self.setting.group)
             self._route(sender, frame, data, (slot.round, slot.attempt))

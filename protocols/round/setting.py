@@ -42,6 +42,13 @@ class Deadlines:
             if getattr(self, item.name) < 1:
                 raise ProtocolError(f"deadline {item.name} must be positive")
 
+    @property
+    def recall(self) -> int:
+        """How long a peer that starts waits for what others hold of it, before it commits: there
+        and back, and then its commitment is still in time with those that waited for nobody.
+        """
+        return max(1, self.commit // 2)
+
 
 @dataclass(frozen=True)
 class Setting:

@@ -5,7 +5,8 @@ behind may be an old backup, and then its journal does not know what was signed 
 in progress now: the peer sits that one out. So does one that is behind with no journal, as after
 its data directory was removed: a crash never empties the journal of a round in progress.
 
-*Limit:* a backup of the round before the one in progress, or of that one, looks like a crash.
+A more recent backup looks like a crash. Then the others tell (``protocols.round.recall``), or the
+operator does.
 """
 
 from __future__ import annotations
@@ -24,12 +25,15 @@ SIGNS = -1
 """What ``sits_out_until`` gives where nothing needs to be sat out."""
 
 
-def sits_out_until(start: int, reached: int, remembers: bool) -> int:
+def sits_out_until(start: int, reached: int, remembers: bool, *, restored: bool = False) -> int:
     """The last round for which this peer must not sign, or ``SIGNS``.
 
     The store stood ahead of round ``start``, the group proved that it is at round ``reached``;
-    ``remembers``: the store has a journal of round ``start``.
+    ``remembers``: the store has a journal of round ``start``. Who says that it was ``restored``
+    sits out one round more: those that answered may themselves be about to end theirs.
     """
+    if restored:
+        return reached + CRASH_LAG
     missed = reached - start
     if missed > CRASH_LAG or (missed and not remembers):
         return reached

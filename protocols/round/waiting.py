@@ -28,6 +28,10 @@ class Waiting(Generic[Item]):
         self._bytes[sender] = held + size
         return True
 
+    def of(self, sender: int) -> list[Item]:
+        """What of this sender waits."""
+        return list(self._items.get(sender, ()))
+
     def take_all(self) -> list[tuple[int, Item]]:
         """Everything, by sender; nothing waits any more."""
         taken = [(s, item) for s, items in sorted(self._items.items()) for item in items]

@@ -30,6 +30,8 @@ from protocols.wire.statement import MAX_ATTEMPT
 
 FRAME_VERSION = 1
 MAX_POOL = 1 << 20
+MAX_RECALLED = 1024
+"""Statements of its own that a peer which starts is shown."""
 
 _STATEMENT = Bytes(MAX_STATEMENT)
 _OUTCOME = Bytes(MAX_STATEMENT)
@@ -116,6 +118,20 @@ class HelloFrame:
     attempt: int = wire(Integer(MAX_ATTEMPT))
 
 
+@dataclass(frozen=True, slots=True)
+class RecallFrame:
+    """The sender has started, and is to sign in this round: what do you hold that it signed?"""
+
+    round: int = wire(Integer(MAX_ROUND))
+
+
+@dataclass(frozen=True, slots=True)
+class RecalledFrame:
+    """Statements of whoever asked, from the round that it named and from later ones."""
+
+    statements: tuple[bytes, ...] = wire(ListOf(_STATEMENT, MAX_RECALLED))
+
+
 Frame: TypeAlias = (
     StatementFrame
     | SeenFrame
@@ -128,6 +144,8 @@ Frame: TypeAlias = (
     | EvidenceFrame
     | CertificateFrame
     | HelloFrame
+    | RecallFrame
+    | RecalledFrame
 )
 
 FRAMES: dict[int, type[Any]] = {
@@ -142,6 +160,8 @@ FRAMES: dict[int, type[Any]] = {
     9: EvidenceFrame,
     10: CertificateFrame,
     11: HelloFrame,
+    12: RecallFrame,
+    13: RecalledFrame,
 }
 _CODES = {kind: code for code, kind in FRAMES.items()}
 

@@ -9,6 +9,7 @@ from functools import cache
 from peerd.lab.lies import LIES
 from peerd.simulation.adversaries import ALL
 from peerd.simulation.node import Node
+from peerd.simulation.operations import Restore
 from peerd.simulation.oracle import demand
 from peerd.simulation.world import World
 from protocols.plan import CommitteePlan
@@ -131,6 +132,16 @@ def behind_then_restarted(kind: Kind) -> Attack:
         demand(node.lives > 1, "vacuous", "nobody died")
 
     return attack
+
+
+def put_back(seed: int) -> None:
+    """One honest peer is put back to a backup of the round before: it signs nothing anew."""
+    victim = seed % 4
+    world = group(FOUR, seed, rounds=3)
+    Restore(victim, 5 + 6 * seed, 2_600, 500).install(world)
+    judge(world, guilty=(), away=(victim,))
+    demand(world.faults["restore"] == 1, "vacuous", "nothing was put back")
+    demand(not world.faults["exposed"], "signed-twice", f"peer {victim} signs a slot anew")
 
 
 def _says(world: World, effect: Effect, kinds: frozenset[Kind]) -> bool:

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from tests.mutation.bug import Bug
-from tests.mutation.bugs import agreement, cohort, elections, openings, proofs, secrets, statements
+from tests.mutation.bugs import (
+    agreement,
+    cohort,
+    elections,
+    openings,
+    proofs,
+    restores,
+    secrets,
+    statements,
+)
 
 BUGS: list[Bug] = [
     *proofs.BUGS,
@@ -13,4 +22,5 @@ BUGS: list[Bug] = [
     *statements.BUGS,
     *openings.BUGS,
     *secrets.BUGS,
+    *restores.BUGS,
 ]

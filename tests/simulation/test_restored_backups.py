@@ -10,6 +10,7 @@ from peerd.simulation.swarm import FOUR, NINE, swarm
 from peerd.simulation.watch import Watch
 from peerd.simulation.world import World
 from protocols.plan import CommitteePlan
+from protocols.round.session import Session
 from protocols.round.standing import CRASH_LAG, SIGNS, sits_out_until
 
 ROUNDS = 10
@@ -40,7 +41,7 @@ def test_a_backup_of_rounds_ago(plan: CommitteePlan, liars: int, number: int) ->
 
 
 def test_it_takes_part_again_once_the_round_that_it_sat_out_is_over() -> None:
-    world = restored(FOUR, 1, 30, 9_000, seed=3)
+    world = restored(FOUR, 1, 30, 10_000, seed=3)
     node = world.nodes[VICTIM]
     assert node.session is not None
     sat_out = node.session._sit_out
@@ -50,10 +51,30 @@ def test_it_takes_part_again_once_the_round_that_it_sat_out_is_over() -> None:
     assert any(VICTIM in others[later].dealers for later in range(sat_out + 1, ROUNDS))
 
 
-def test_a_backup_of_the_round_before_looks_like_a_crash() -> None:
-    """The limit, and the control: such a peer commits anew, and is proven to have signed twice.
-    The others lose nothing by it, and nobody else is blamed.
-    """
+@pytest.mark.parametrize("later", [120, 500, 1300, 2_600])
+@pytest.mark.parametrize(("plan", "liars"), [(FOUR, 1), (NINE, 2)], ids=["4", "9"])
+def test_a_backup_of_the_round_in_progress_or_of_the_one_before(
+    plan: CommitteePlan, liars: int, later: int
+) -> None:
+    """To the store it looks like a crash. The others show what it has signed since."""
+    told = 0
+    for number in range(3, 75, 6):
+        world = swarm(plan, liars, rounds=4, parameters=3, seed=number, traced=False)
+        Restore(VICTIM, number, later, 500).install(world)
+        Watch(world)
+        world.run(until=600_000)
+        assert world.faults["restore"] == 1
+        assert not world.faults["exposed"], f"signed anew, from effect {number} on"
+        check(world, guilty=(), away=(VICTIM,))
+        node = world.nodes[VICTIM]
+        assert node.session is not None
+        told += node.session._sit_out >= 0
+    assert told > 3, "what others showed kept it from signing"
+
+
+def test_without_asking_it_is_proven_to_have_signed_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The control: nobody answers, and a backup of the round in progress convicts its owner."""
+    monkeypatch.setattr(Session, "_on_recall", lambda session, sender, frame: None)
     guilty = 0
     for number in range(5, 65, 6):
         world = swarm(FOUR, 1, rounds=4, parameters=3, seed=number, traced=False)
@@ -65,7 +86,7 @@ def test_a_backup_of_the_round_before_looks_like_a_crash() -> None:
         assert named <= ({VICTIM} if world.faults["exposed"] else set())
         assert all(len(node.completed) == 4 for node in world.nodes if node.index != VICTIM)
         guilty += bool(named)
-    assert guilty, "none was: then the limit is none, and the documents are wrong"
+    assert guilty
 
 
 @pytest.mark.parametrize("missed", range(6))
@@ -74,6 +95,7 @@ def test_who_sits_out(missed: int, remembers: bool) -> None:
     last = sits_out_until(3, 3 + missed, remembers)
     crash = missed <= CRASH_LAG and (remembers or not missed)
     assert last == (SIGNS if crash else 3 + missed)
+    assert sits_out_until(3, 3 + missed, remembers, restored=True) == 4 + missed
 
 
 def test_an_operation_reads_back() -> None:

@@ -10,7 +10,6 @@ from peerd.simulation.records import survey
 from peerd.simulation.world import World
 from protocols.round.effects import Effect, Persist
 from protocols.round.position import first_position
-from protocols.round.standing import SIGNS
 
 
 @dataclass(frozen=True)
@@ -121,9 +120,9 @@ class Restore(Mishap):
     """A backup of its store is made ahead of its effect with this number; so much later the peer
     goes down, and comes up with the backup as its store. It asks where the group stands first.
 
-    A backup so recent that it looks like a crash, and that lacks something the peer has signed for
-    the round which it then takes part in, is counted as ``exposed``: what happens to that peer is
-    promised to nobody (protocols/round/standing.py).
+    What it signed since is told by whoever holds it, and the peer then sits out. Where no honest
+    peer that has answered holds any of it, and the peer does sign a slot anew, it is ``exposed``:
+    what happens to it then is promised to nobody (protocols/round/recall.py).
     """
 
     name = "restore"
@@ -133,7 +132,8 @@ class Restore(Mishap):
 
     def install(self, world: World) -> None:
         before, count = world.before, [0]
-        signed: dict[int, set[str]] = {}
+        signed: dict[tuple[int, str], bytes] = {}
+        holders: set[int] = set()
 
         def at_effect(node: Node, effect: Effect) -> None:
             before(node, effect)
@@ -145,10 +145,12 @@ class Restore(Mishap):
                 world.happen(world.now + self.later, lambda: self._lose(world, node))
                 world.happen(
                     world.now + self.later + self.back,
-                    lambda: self._restore(world, node, backup, signed),
+                    lambda: self._restore(world, node, backup, holders),
                 )
             if isinstance(effect, Persist) and effect.key.startswith("slot/"):
-                signed.setdefault(effect.round, set()).add(effect.key)
+                slot = effect.round, effect.key
+                if signed.setdefault(slot, effect.value) != effect.value:
+                    self._expose(world, node, holders)
 
         world.before = at_effect
 
@@ -156,17 +158,26 @@ class Restore(Mishap):
         world.faults[self.name] += 1
         world.crash(node)
 
-    def _restore(
-        self, world: World, node: Node, backup: Backup, signed: dict[int, set[str]]
-    ) -> None:
+    def _restore(self, world: World, node: Node, backup: Backup, holders: set[int]) -> None:
         if node.session is not None:
             return
         backup.put_back(node)
         position = node.position or first_position(world.setting, world.model)
-        position, sit_out = survey(world, node, position)
-        node.position = position
-        known = node.journal.get(position.round, {})
-        if sit_out == SIGNS and not signed.get(position.round, set()) <= set(known):
+        node.position, sit_out = survey(world, node, position)
+        holders |= {other.index for other in world.nodes if other.honest and _tells(other, node)}
+        world.boot(node, sit_out)
+
+    def _expose(self, world: World, node: Node, holders: set[int]) -> None:
+        """Excused only if nobody who knew better was heard."""
+        if node.honest and node.session and not holders & node.session.recall.answered:
             world.faults["exposed"] += 1
             node.honest, node.lying = False, True
-        world.boot(node, sit_out)
+
+
+def _tells(other: Node, node: Node) -> bool:
+    """Whether ``other`` holds something signed by ``node`` that its store lacks."""
+    if other.session is None or node.position is None:
+        return False
+    known = set(node.journal.get(node.position.round, {}).values())
+    said = other.session.what_was_said_by(node.index)
+    return any(s.slot.round >= node.position.round and s.wire not in known for s in said)

@@ -23,6 +23,8 @@ from protocols.wire.frames import (
     HelloFrame,
     NewViewFrame,
     ProposalFrame,
+    RecalledFrame,
+    RecallFrame,
     SeenFrame,
     StatementFrame,
     SumFrame,
@@ -124,6 +126,11 @@ class Sizes:
             case HelloFrame(round_, attempt):
                 self.at(round_, attempt)
                 return ()
+            case RecallFrame(round_):
+                self.at(round_, 0)
+                return ()
+            case RecalledFrame(statements):
+                return (self.statements(statements),)
 
     def statements(self, items: Iterable[bytes]) -> list[int]:
         return [self.statement(item) for item in items]

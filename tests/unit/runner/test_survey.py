@@ -74,7 +74,12 @@ class Scene:
         self.others = others
 
     def stand(
-        self, rounds: int, *, journal: bool, lies: dict[tuple[bytes, str], bytes] | None = None
+        self,
+        rounds: int,
+        *,
+        journal: bool,
+        lies: dict[tuple[bytes, str], bytes] | None = None,
+        restored: bool = False,
     ) -> tuple[Standing, Store, float]:
         store = filled(self.world, self.path / "own", rounds, journal=journal)
         self.stores.append(store)
@@ -86,7 +91,8 @@ class Scene:
 
         async def run() -> tuple[Standing, float]:
             before = trio.current_time()
-            return await survey.stand(position, self.peers), trio.current_time() - before
+            standing = await survey.stand(position, self.peers, restored=restored)
+            return standing, trio.current_time() - before
 
         standing, seconds = trio.run(run, clock=trio.testing.MockClock(autojump_threshold=0.05))
         return standing, store, seconds
@@ -132,6 +138,15 @@ def test_a_store_that_may_have_forgotten_sits_the_next_round_out(
     assert standing.sit_out == 4
     assert store.head() == 3
     assert store.witnessed() == 3
+
+
+@pytest.mark.parametrize("rounds", [2, 3, 4])
+def test_an_operator_s_word_that_it_was_restored_sits_two_rounds_out(
+    scene: Scene, rounds: int
+) -> None:
+    standing, _, _ = scene.stand(rounds, journal=True, restored=True)
+    assert scene.at(standing, 4)
+    assert standing.sit_out == 5
 
 
 def test_a_head_without_certificates_is_hot_air(scene: Scene) -> None:

@@ -1,0 +1,86 @@
+"""Real daemons, one of which is put back to a copy of its data directory (fault 47).
+
+The copies are as young as can be: of the round in progress, made before the peer signs more in it,
+and of the round before. To the daemon either looks like a crash; the others show what it signed.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import trio
+
+from peerd.swarm.layout import Place, lay_out
+from tests.network.group import Group, running, tolerance, verdict, witnesses
+from tests.network.scenarios import FLIPPED, OPENING
+
+SEED = 3
+SITTING_OUT = "sitting out"
+PAUSE = 2.0  # seconds from the kill to the start on the old copy
+
+pytestmark = pytest.mark.swarm
+
+
+def _copy(group: Group, peer: int) -> Path:
+    """The data directory as it is now; the process stands still meanwhile."""
+    data = group.layout.places[peer].data
+    copy = data.with_name("copy")
+    shutil.rmtree(copy, ignore_errors=True)
+    with group.frozen(peer):
+        shutil.copytree(data, copy, ignore=shutil.ignore_patterns("run"))  # sockets
+    return copy
+
+
+async def _put_back(group: Group, peer: int, copy: Path) -> None:
+    place: Place = group.layout.places[peer]
+    daemon = group.daemons[peer]
+    before = daemon.pid
+    daemon.kill(PAUSE)
+    while daemon.pid == before and before is not None and Path(f"/proc/{before}/fd").exists():
+        await trio.sleep(0.01)
+    shutil.rmtree(place.data)
+    shutil.copytree(copy, place.data)
+
+
+async def restored(group: Group, peer: int, phase: str, later: int) -> None:
+    """A copy is made in ``phase`` of a round, and put back ``later`` rounds on, at the opening."""
+    copied = await group.middle(phase, peer)
+    copy = _copy(group, peer)
+    await group.until(
+        f"peer {peer} opens the sum of round {copied + later}",
+        lambda: (
+            group.standing[peer][0] > copied + later
+            or group.standing[peer] == (copied + later, OPENING)
+        ),
+    )
+    group.say(f"round {copied} is put back in {group.standing[peer]}")
+    await _put_back(group, peer, copy)
+    await group.until("it sits out", lambda: group.standing[peer][1] == SITTING_OUT)
+    group.say(f"peer {peer}: {group.standing[peer]}")
+    await group.together()
+    group.say(f"all together in round {group.head()}")
+
+
+async def play(say: Callable[[str], None]) -> list[str]:
+    """What the oracle finds wrong; any blame at all raises at once."""
+    directory = Path(tempfile.mkdtemp(prefix="peerd-old-"))
+    layout = await lay_out(tolerance(SEED), directory)
+    async with running(layout, SEED, say) as group:
+        await group.complete(0, group.everybody)
+        await restored(group, 2, FLIPPED, 0)
+        await restored(group, 4, FLIPPED, 1)
+        rounds = min(group.finished.values()) + 1
+        found = await witnesses(group, rounds)
+    wrong = verdict(layout, SEED, found, rounds)
+    say(f"{rounds} rounds, {len(wrong)} findings")
+    if not wrong:
+        shutil.rmtree(directory)
+    return wrong
+
+
+def test_a_daemon_on_a_young_backup_sits_out_and_is_not_blamed() -> None:
+    assert trio.run(play, print) == []

@@ -1,0 +1,160 @@
+"""What others hold that this peer signed, asked for at the start of a life (fault 47)."""
+
+from __future__ import annotations
+
+import pytest
+
+from peerd.simulation.world import swarm_secrets
+from protocols.errors import WireError
+from protocols.round.recall import MAX_RECALLED_BYTES, Recall, recalled
+from protocols.round.standing import SIGNS
+from protocols.secret import Secret
+from protocols.wire.frames import MAX_RECALLED, RecalledFrame
+from protocols.wire.statement import Ballot, Commit, Kind, Payload, Report, Reveal, Slot, Statement
+from protocols.wire.statement import sign as sign_statement
+from tests.simulation.swarm import FOUR, setting_of
+
+SETTING = setting_of(FOUR, 1)
+SECRETS, _ = swarm_secrets(SETTING.crypto, 4, 1)
+ME, OTHER = 0, 1
+ROUND = 5
+ROUND_SECRET = Secret(b"r" * 32)
+KEY = SETTING.crypto.signing_public(ROUND_SECRET.reveal())
+COMMIT = Commit(b"c" * 32, KEY)
+
+
+def by(
+    secret: Secret,
+    kind: Kind,
+    payload: Payload,
+    *,
+    round_: int = ROUND,
+    attempt: int = 0,
+    signer: int = ME,
+    group: bytes = SETTING.group,
+) -> Statement:
+    slot = Slot(round_, attempt, kind, 0, 0, signer)
+    return sign_statement(SETTING.crypto, secret.reveal(), group, slot, payload)
+
+
+def mine(kind: Kind, payload: Payload, *, round_: int = ROUND, attempt: int = 0) -> Statement:
+    return by(SECRETS[ME], kind, payload, round_=round_, attempt=attempt)
+
+
+def journal(*statements: Statement) -> dict[str, bytes]:
+    return {statement.slot.key(): statement.wire for statement in statements}
+
+
+def hear(*shown: Statement, known: tuple[Statement, ...] = ()) -> int:
+    recall = Recall(SETTING, ME)
+    recall.ask([OTHER])
+    frame = RecalledFrame(tuple(statement.wire for statement in shown))
+    return recall.hear(OTHER, frame, ROUND, journal(*known))
+
+
+REPORT = by(ROUND_SECRET, Kind.REPORT, Report(()))
+
+
+def test_what_the_journal_lacks_means_an_old_store() -> None:
+    commit = mine(Kind.COMMIT, COMMIT)
+    reveal = mine(Kind.REVEAL, Reveal(b"n" * 32))
+    assert hear(commit) == ROUND
+    assert hear(commit, reveal, known=(commit,)) == ROUND
+    assert hear(commit, REPORT, known=(commit,)) == ROUND, "by the key that its COMMIT names"
+    assert hear(mine(Kind.COMMIT, COMMIT, attempt=1), known=(commit, reveal)) == ROUND
+    assert hear(mine(Kind.COMMIT, COMMIT, round_=ROUND + 2), known=(commit,)) == ROUND + 2
+
+
+def test_other_words_in_a_slot_that_the_journal_knows_are_as_bad() -> None:
+    commit = mine(Kind.COMMIT, COMMIT)
+    other = mine(Kind.COMMIT, Commit(b"d" * 32, KEY))
+    assert hear(commit, known=(other,)) == ROUND
+
+
+def test_what_the_journal_knows_means_nothing() -> None:
+    commit = mine(Kind.COMMIT, COMMIT)
+    assert hear(commit, REPORT, known=(commit, REPORT)) == SIGNS
+    assert hear() == SIGNS
+    assert hear(mine(Kind.COMMIT, COMMIT, round_=ROUND - 1)) == SIGNS, "a round that is over"
+
+
+def test_nobody_else_s_words_keep_a_peer_from_signing() -> None:
+    """Nor those of a thief of another key, a garbled signature, or a key that is not known."""
+    forged = by(SECRETS[OTHER], Kind.COMMIT, COMMIT)
+    foreign = by(SECRETS[OTHER], Kind.COMMIT, COMMIT, signer=OTHER)
+    commit = mine(Kind.COMMIT, COMMIT)
+    broken = Statement(
+        commit.group, commit.slot, commit.payload, commit.body, bytes([*commit.signature[:-1], 0])
+    )
+    other_key = by(Secret(b"x" * 32), Kind.REPORT, Report(()))
+    assert hear(forged) == SIGNS
+    assert hear(foreign) == SIGNS
+    assert hear(broken) == SIGNS
+    assert hear(commit, other_key, known=(commit,)) == SIGNS
+    assert hear(REPORT) == SIGNS, "whose attempt's key neither the journal nor anybody else shows"
+
+
+def test_rubbish_is_an_error_and_counts_as_an_answer() -> None:
+    strange = by(SECRETS[ME], Kind.COMMIT, COMMIT, group=b"another group" + bytes(19))
+    for data in (b"", b"\x00", strange.wire, mine(Kind.COMMIT, COMMIT).wire[:-1]):
+        recall = Recall(SETTING, ME)
+        recall.ask([OTHER])
+        with pytest.raises(WireError):
+            recall.hear(OTHER, RecalledFrame((data,)), ROUND, {})
+        assert recall.settle([OTHER])
+
+
+def test_a_statement_that_no_peer_of_this_group_makes_is_not_read() -> None:
+    recall = Recall(SETTING, ME)
+    recall.ask([OTHER])
+    large = bytes(SETTING.largest_statement + 1)
+    with pytest.raises(WireError, match="bytes"):
+        recall.hear(OTHER, RecalledFrame((large,)), ROUND, {})
+
+
+def test_only_who_was_asked_is_heard_and_once() -> None:
+    commit = RecalledFrame((mine(Kind.COMMIT, COMMIT).wire,))
+    recall = Recall(SETTING, ME)
+    assert recall.hear(OTHER, commit, ROUND, {}) == SIGNS
+    assert recall.ask([OTHER, 2]) == [OTHER, 2]
+    assert recall.ask([OTHER, 2, 3]) == [3], "a new connection is no new question"
+    assert recall.hear(OTHER, RecalledFrame(()), ROUND, {}) == SIGNS
+    assert recall.hear(OTHER, commit, ROUND, {}) == SIGNS, "its first word counts"
+    assert recall.hear(2, commit, ROUND, {}) == ROUND
+
+
+def test_signing_waits_for_everybody_who_is_present_or_for_the_deadline() -> None:
+    recall = Recall(SETTING, ME)
+    recall.ask([1, 2, 3])
+    assert recall.waits and not recall.settle([1, 2, 3])
+    recall.hear(1, RecalledFrame(()), ROUND, {})
+    recall.hear(2, RecalledFrame(()), ROUND, {})
+    assert not recall.settle([1, 2, 3])
+    assert recall.settle([1, 2]), "the third is gone"
+    assert not recall.waits
+    assert not recall.settle([1, 2]), "once"
+    late = Recall(SETTING, ME)
+    late.ask([1])
+    assert late.give_up() and not late.waits and not late.give_up()
+    assert late.hear(1, RecalledFrame((mine(Kind.COMMIT, COMMIT).wire,)), ROUND, {}) == ROUND
+
+
+def test_an_answer_holds_each_statement_once_of_the_rounds_asked_for() -> None:
+    commit = mine(Kind.COMMIT, COMMIT)
+    old = mine(Kind.COMMIT, COMMIT, round_=ROUND - 1)
+    next_ = mine(Kind.REVEAL, Reveal(b"n" * 32), round_=ROUND + 1)
+    frame = recalled([commit, old, commit, next_], ROUND)
+    assert set(frame.statements) == {commit.wire, next_.wire}
+
+
+def test_an_answer_is_bounded_and_the_smallest_come_first() -> None:
+    many = [
+        by(SECRETS[ME], Kind.FIRST_VOTE, Ballot(b"o" * 32), attempt=number)
+        for number in range(MAX_RECALLED + 5)
+    ]
+    assert len(recalled(many, ROUND).statements) == MAX_RECALLED
+    small = mine(Kind.COMMIT, COMMIT)
+    large = Statement(
+        small.group, small.slot, small.payload, bytes(MAX_RECALLED_BYTES), small.signature
+    )
+    assert recalled([large, small], ROUND).statements == (small.wire,)
