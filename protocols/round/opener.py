@@ -187,6 +187,9 @@ class Opener:
         """Nor did anybody who was asked since send a certificate: what is not here won't come."""
         self._hopeless = True
         self.on_deadline()
+        opened = self.polynomials is not None or self.desk.me not in self.panel.seats
+        if opened and self.outcome is None:
+            self._stop(Stop.UNCERTIFIED)
 
     def on_deadline(self) -> None:
         """Whoever is silent now counts as absent."""

@@ -9,11 +9,15 @@ from protocols.wire.statement import Kind, decode_statement
 from tests.simulation.swarm import FOUR, swarm
 
 
-def is_of_the_opening(data: bytes) -> bool:
+def is_result(data: bytes) -> bool:
     frame = decode_frame(data)
-    if isinstance(frame, StatementFrame):
-        return decode_statement(frame.statement, b"g" * 32).kind is Kind.RESULT
-    return isinstance(frame, SumFrame)
+    return isinstance(frame, StatementFrame) and (
+        decode_statement(frame.statement, b"g" * 32).kind is Kind.RESULT
+    )
+
+
+def is_of_the_opening(data: bytes) -> bool:
+    return is_result(data) or isinstance(decode_frame(data), SumFrame)
 
 
 def test_too_few_sums_stop_the_group_not_before_the_last_deadline() -> None:
@@ -40,4 +44,17 @@ def test_too_few_sums_stop_the_group_not_before_the_last_deadline() -> None:
     assert when[1][1] - when[0][1] == deadlines.open + deadlines.result
     for node in world.nodes[:2]:
         assert {item.reason for item in node.stopped} == {Stop.QUORUM}
+        assert not node.completed
+
+
+def test_who_has_opened_and_gets_no_certificate_says_so_too() -> None:
+    """All sums come, and no result: everyone has the model, and nobody can show that it is one."""
+    world = swarm(FOUR, 1, seed=6, traced=False, parameters=3)
+    world.drop = lambda sender, to, data: is_result(data)
+    world.run(until=300_000)
+    for node in world.nodes:
+        assert node.session is not None and node.session.attempt is not None
+        opener = node.session.attempt.opener
+        assert opener is not None and opener.polynomials is not None
+        assert {item.reason for item in node.stopped} == {Stop.UNCERTIFIED}
         assert not node.completed
