@@ -11,7 +11,7 @@ from peerd.simulation.node import Node
 from peerd.simulation.violation import demand
 from peerd.simulation.world import World
 from protocols.election.outcome import Commitments
-from protocols.round.attempt import slot_of
+from protocols.round.contents import slot_of
 from protocols.round.effects import Aborted, Blame, Completed, Effect, Send
 from protocols.wire.frames import DealingFrame, DecisionFrame, decode_frame
 from protocols.wire.statement import Kind, Slot, Statement, Topic, decode_statement

@@ -20,12 +20,11 @@ from dataclasses import dataclass
 
 from protocols.agreement import rules
 from protocols.agreement.clock import Clock
+from protocols.agreement.locks import Lock, Locks
 from protocols.agreement.votes import Electorate, check_quorum, outcome_hash
 from protocols.errors import WireError
 from protocols.round.desk import Admission, Desk
-from protocols.wire.canonical import pack, unpack
 from protocols.wire.frames import DecisionFrame, NewViewFrame, ProposalFrame, StatementFrame
-from protocols.wire.schema import MAX_PEERS, MAX_STATEMENT, Bytes, Integer, ListOf, Tuple
 from protocols.wire.statement import (
     MAX_VIEW,
     Ballot,
@@ -40,15 +39,7 @@ MAX_VIEWS_AHEAD = 64
 """Messages of views further ahead than this are dropped: they can't be needed yet. Of a NEW_VIEW
 its number counts all the same: that the others are there."""
 
-LOCK = Tuple((Integer(MAX_VIEW), Bytes(MAX_STATEMENT), ListOf(Bytes(1024), MAX_PEERS)))
 Proposal = tuple[bytes, tuple[bytes, ...]]
-
-
-@dataclass(frozen=True, slots=True)
-class Lock:
-    view: int
-    outcome: bytes
-    votes: tuple[bytes, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +81,10 @@ class Agreement:
         self._judge = judge
         self._decided = decided
         self._resort = resort
-        self._locks = self._restored_locks()
+        self._locks = Locks(desk, topic)
         self._may_lead = False
         self._patience_over = False
-        self._outcomes = {
-            outcome_hash(topic, lock.outcome): lock.outcome for lock in self._locks.values()
-        }
+        self._outcomes = {outcome_hash(topic, lock.outcome): lock.outcome for lock in self._locks}
         self._proposals: dict[int, tuple[Statement, ProposalFrame]] = {}
         self._votes: dict[tuple[Kind, int], dict[int, Statement]] = {}
         self._new_views: dict[int, dict[int, Statement]] = {}
@@ -108,7 +97,7 @@ class Agreement:
         """This member's inputs are complete, or their deadline has passed."""
         if self.view < 0 and self.decision is None:
             begun = max(rules.restored_view(self._signed_views()), self._clock.honest_view())
-            self._enter(self._reached(begun))
+            self._enter(self._locks.reached(begun))
 
     def refresh(self) -> None:
         """Inputs have changed: a leader that had too few may now propose."""
@@ -124,7 +113,7 @@ class Agreement:
 
     def on_timeout(self, view: int) -> None:
         if view == self.view and self.decision is None and view < MAX_VIEW:
-            self._enter(self._reached(view + 1))
+            self._enter(self._locks.reached(view + 1))
 
     def on_patience(self, view: int) -> None:
         """The time in which honest members' locks arrive is over: this view's leader may go on."""
@@ -201,7 +190,7 @@ class Agreement:
     def _announce(self, view: int) -> None:
         if not self._may_vote(Kind.NEW_VIEW):
             return
-        lock = self._lock_below(view)
+        lock = self._locks.below(view)
         payload = (
             NewView(lock.view + 1, outcome_hash(self.topic, lock.outcome))
             if lock
@@ -211,28 +200,18 @@ class Agreement:
         again = self._desk.me in self._new_views.setdefault(view, {})
         self._new_views[view][self._desk.me] = statement
         self._clock.note(self._desk.me, view)
-        lock = self._locks.get(statement.payload.lock_view - 1)
+        lock = self._locks.of(statement.payload.lock_view - 1)
         frame = NewViewFrame(
             statement.wire, lock.outcome if lock else b"", lock.votes if lock else ()
         )
         self._desk.send(self._electorate.members, frame, again=not again)
-
-    def _reached(self, view: int) -> int:
-        """``view``, or a later one in which a quorum voted: a lock from there, in an earlier life
-        or by another's word, shows that it has begun, and would be refused as one from the future.
-        """
-        return max(view, *self._locks) if self._locks else view
-
-    def _lock_below(self, view: int) -> Lock | None:
-        """The highest lock that a statement of this view may name."""
-        return self._locks[max(below)] if (below := [v for v in self._locks if v < view]) else None
 
     def _follow(self) -> None:
         if self.view < 0:
             return
         ahead = self._clock.honest_view()
         if ahead > self.view:
-            self._enter(self._reached(ahead))
+            self._enter(self._locks.reached(ahead))
         else:
             self._clock.run(self.view)
 
@@ -277,7 +256,7 @@ class Agreement:
             return
         if not self._may_vote(Kind.PROPOSAL) or not self._heard_enough(view):
             return
-        lock = self._lock_below(view)
+        lock = self._locks.below(view)
         proposal = (lock.outcome, ()) if lock else self._own_proposal()
         if proposal is None:
             return
@@ -293,7 +272,7 @@ class Agreement:
 
     def _own_proposal(self) -> Proposal | None:
         """Without a lock to propose."""
-        if self._resort is not None and rules.gives_up(self._patience_over, self._lock):
+        if self._resort is not None and rules.gives_up(self._patience_over, self._locks.highest):
             return self._resort, ()
         return self._propose()
 
@@ -327,7 +306,7 @@ class Agreement:
                 return False
         accepted = rules.accepts(
             view,
-            self._lock,
+            self._locks.highest,
             frame.outcome,
             shown,
             lambda: self._approves(frame),
@@ -349,7 +328,7 @@ class Agreement:
         for value, votes in self._tally(Kind.FIRST_VOTE, view):
             if value in self._outcomes and rules.is_quorum(len(votes), self._electorate.quorum):
                 self._take_lock(Lock(view, self._outcomes[value], votes))
-        lock = self._locks.get(view)
+        lock = self._locks.of(view)
         voted = self._desk.me in self._votes.get((Kind.SECOND_VOTE, view), {})
         if lock is None or not rules.may_second_vote(view, self.view, voted):
             return
@@ -368,27 +347,8 @@ class Agreement:
         self._votes.setdefault(key, {}).setdefault(statement.signer, statement)
 
     def _take_lock(self, lock: Lock) -> None:
-        """Remember a lock, on disk too: a member that forgets one is as bad as a liar."""
         self._outcomes[outcome_hash(self.topic, lock.outcome)] = lock.outcome
-        if rules.keeps(self._locks, lock):
-            self._locks[lock.view] = lock
-            value = pack([lock.view, lock.outcome, list(lock.votes)])
-            self._desk.persist(f"{self._lock_prefix}{lock.view}", value)
-
-    @property
-    def _lock(self) -> Lock | None:
-        return rules.highest(self._locks)
-
-    @property
-    def _lock_prefix(self) -> str:
-        return f"lock/{self._desk.attempt}/{int(self.topic)}/"
-
-    def _restored_locks(self) -> dict[int, Lock]:
-        locks = {}
-        for record in self._desk.remembered_under(self._lock_prefix):
-            view, outcome, votes = LOCK.check(unpack(record), "journaled lock")
-            locks[view] = Lock(view, outcome, votes)
-        return locks
+        self._locks.take(lock)
 
     def _tally(self, kind: Kind, view: int) -> list[tuple[bytes, tuple[bytes, ...]]]:
         """The outcomes that were voted for in a view, with their votes."""

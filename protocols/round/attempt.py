@@ -20,6 +20,7 @@ from protocols.errors import WireError
 from protocols.round.base import Base, Values
 from protocols.round.certificate import ElectionCertificate, committee_electorate, panel_of
 from protocols.round.cohort import GIVEN_UP, Cohort, Panel
+from protocols.round.contents import signed_in, slot_of
 from protocols.round.dealer import Dealer
 from protocols.round.desk import Desk
 from protocols.round.effects import Abort, Effect, Phase, Stop, Stopped
@@ -44,10 +45,8 @@ from protocols.wire.frames import (
 )
 from protocols.wire.statement import (
     Kind,
-    Slot,
     Statement,
     Topic,
-    decode_statement,
 )
 
 MAX_EARLY_FRAMES = 256
@@ -472,36 +471,3 @@ def dealing_key(attempt: int) -> str:
 
 def attempt_secrets(attempt: int) -> tuple[str, str]:
     return secret_key(attempt), dealing_key(attempt)
-
-
-def slot_of(frame: Frame, group: bytes) -> Slot:
-    """The slot of a frame's statement; of a decision, that of its first vote. Raises WireError."""
-    if isinstance(frame, DecisionFrame):
-        if not frame.votes:
-            raise WireError("a decision without votes")
-        slot = decode_statement(frame.votes[0], group).slot
-        if slot.kind is not Kind.SECOND_VOTE:
-            raise WireError(f"a decision by {slot.kind.name} statements")
-        return slot
-    if isinstance(frame, HaveFrame):
-        return Slot(frame.round, frame.attempt, Kind.REPORT, 0, 0, 0)
-    data = statement_in(frame)
-    if data is None:
-        raise WireError(f"{type(frame).__name__} belongs to no attempt")
-    return decode_statement(data, group).slot
-
-
-def signed_in(frames: Iterable[Frame], group: bytes, peer: int) -> list[Statement]:
-    """The statements by ``peer`` that these frames are there for; their signatures unread."""
-    data = (statement_in(frame) for frame in frames)
-    statements = [decode_statement(item, group) for item in data if item is not None]
-    return [statement for statement in statements if statement.signer == peer]
-
-
-def statement_in(frame: Frame) -> bytes | None:
-    """The statement that a frame is there for; None where there is none."""
-    if isinstance(frame, DealingFrame):
-        return frame.header
-    if isinstance(frame, SumFrame | StatementFrame | SeenFrame | ProposalFrame | NewViewFrame):
-        return frame.statement
-    return None

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from protocols.aggregation import model_hash
 from protocols.aggregation.contract import Reference
 from protocols.errors import ProtocolError, WireError
-from protocols.round.attempt import Attempt, Parts, signed_in, slot_of
+from protocols.round.attempt import Attempt, Parts
 from protocols.round.attempts import Attempts
 from protocols.round.base import Values
 from protocols.round.certificate import (
@@ -22,6 +22,7 @@ from protocols.round.certificate import (
     verify_certificate,
 )
 from protocols.round.company import Company
+from protocols.round.contents import signed_in, slot_of
 from protocols.round.docket import Docket
 from protocols.round.effects import (
     Dropped,

@@ -6,6 +6,7 @@ import pytest
 
 from peerd.simulation.world import swarm_secrets
 from protocols.agreement import rules
+from protocols.agreement.locks import Locks
 from protocols.agreement.machine import Agreement, Decision
 from protocols.agreement.votes import Electorate, outcome_hash
 from protocols.round.desk import Desk
@@ -90,6 +91,6 @@ def test_a_member_that_moved_on_without_voting_does_not_go_back_either() -> None
 def test_going_back_would_sign_for_two_outcomes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two second votes that can both belong to a quorum: what the rule is there for."""
     monkeypatch.setattr(rules, "restored_view", lambda signed: 0)
-    monkeypatch.setattr(Agreement, "_reached", lambda self, view: view, raising=False)
+    monkeypatch.setattr(Locks, "reached", lambda self, view: view)
     _, journal = locked_in_view_1_then_restarted()
     assert signed_second(journal) == [0, 1]

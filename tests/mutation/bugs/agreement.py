@@ -69,7 +69,7 @@ plant(
     seeds=1,
 )
 plant("a vote counts twice", VOTES, _no_repeats, schedules, "agreement")
-BELOW = "protocols.agreement.machine:Agreement._lock_below"
+BELOW = "protocols.agreement.locks:Locks.below"
 plant(
     "locks are forgotten",
     RULES + "highest",
@@ -80,7 +80,7 @@ plant(
 )
 plant(
     "locks are forgotten at a restart",
-    "protocols.agreement.machine:Agreement._restored_locks",
+    "protocols.agreement.locks:Locks._restored",
     lambda sound: lambda self: {},
     scripts.forgotten_lock,
     "agreement",

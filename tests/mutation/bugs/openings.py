@@ -33,6 +33,7 @@ def _agreeing(sound: Any) -> Any:
     OPENING + "_locate",
     WRONG_OPENING,
     "agreement result framed blame termination stops",
+    seeds=3,
 )
 def _erases_none(sound: Any) -> Any:
     from protocols.field.polynomial import interpolation
