@@ -90,7 +90,7 @@ class World:
         self._update = update
         self._slowest = slowest
         self._random = random.Random(f"world/{seed}")
-        self._entropy = Xof("simulation/entropy", str(seed).encode())
+        self._drawn: Counter[tuple[int, int, str]] = Counter()
         self._agenda = Agenda()
         lies = liars or {}
         self.nodes = [
@@ -239,8 +239,15 @@ class World:
         journal = node.journal.setdefault(round_, {})
         if key not in journal:
             self.write(node, key)
-            journal[key] = self._entropy.read(32)
+            journal[key] = self._entropy(node.index, round_, key)
         return Secret(journal[key])
+
+    def _entropy(self, peer: int, round_: int, key: str) -> bytes:
+        """Another one each time, and whoever draws when: so seats are a function of the seed."""
+        drawn = (peer, round_, key)
+        self._drawn[drawn] += 1
+        parts = (self.seed, *drawn, self._drawn[drawn])
+        return Xof("simulation/entropy", *(str(part).encode() for part in parts)).read(32)
 
     # -- effects -------------------------------------------------------------------------------
 
