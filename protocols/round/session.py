@@ -253,14 +253,20 @@ class Session:
         return self._attempts.said_by(peer) + signed_in(ahead, self.setting.group, peer)
 
     def _on_recalled(self, sender: int, frame: RecalledFrame) -> None:
-        round_ = self.position.round
-        last = self.recall.hear(sender, frame, round_, self._attempts.journal)
-        if last > self._sit_out:
-            self._sit_out = last
-            if self._attempts.current is not None:
-                self._attempts.abandon()
-                self._say_sitting_out()
-        self._settle_recall()
+        try:
+            shown = self.recall.hear(sender, frame, self.position.round, self._attempts.journal)
+            self._sit_out_until(shown)
+        finally:  # rubbish is an answer too
+            self._settle_recall()
+
+    def _sit_out_until(self, last: int) -> None:
+        """Sign nothing for rounds up to ``last``, nor go on with one of them."""
+        if last <= self._sit_out:
+            return
+        self._sit_out = last
+        if self._attempts.current is not None:
+            self._attempts.abandon()
+            self._say_sitting_out()
 
     def _say_sitting_out(self) -> None:
         self._effects.append(Phase(self.position.round, 0, "sitting out"))

@@ -1,0 +1,112 @@
+"""Liars and what a starting peer asks: it loses some time by them, and nothing else (fault 47)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+
+from peerd.simulation.operations import Restore
+from peerd.simulation.oracle import check
+from peerd.simulation.watch import Watch
+from peerd.simulation.world import World
+from protocols.round.attempt import Parts
+from protocols.round.company import MAX_HELLOS
+from protocols.round.recall import recalled
+from protocols.wire.frames import RecalledFrame, RecallFrame, decode_frame, encode_frame
+from protocols.wire.statement import Commit, Kind, Slot, sign
+from tests.simulation.swarm import FOUR, swarm
+
+LIAR, VICTIM = 3, 1
+Answer = Callable[[World, int], bytes]
+
+
+def rubbish(world: World, asker: int) -> bytes:
+    return encode_frame(RecalledFrame((b"\x93no statement",)))
+
+
+def forged(world: World, asker: int) -> bytes:
+    """A commitment in the asker's name, of this round and of a far one, by the liar's own key."""
+    made = []
+    for round_ in (0, 1000):
+        slot = Slot(round_, 0, Kind.COMMIT, 0, 0, asker)
+        secret = world.nodes[LIAR].secret.reveal()
+        setting = world.setting
+        said = Commit(b"c" * 32, b"k" * 32)
+        made.append(sign(setting.crypto, secret, setting.group, slot, said))
+    return encode_frame(recalled(made, 0))
+
+
+def other_s_own(world: World, asker: int) -> bytes:
+    """What somebody else signed, and what the asker itself did in this very life."""
+    session = world.nodes[LIAR].session
+    assert session is not None
+    said = [s for peer in range(4) for s in session.what_was_said_by(peer)]
+    return encode_frame(recalled(said, 0))
+
+
+@pytest.mark.parametrize("answer", [None, rubbish, forged, other_s_own])
+def test_nobody_is_kept_from_signing(answer: Answer | None) -> None:
+    """``None``: no answer. Honest peers then begin after the deadline, and are still in time."""
+    world = swarm(FOUR, 1, seed=5, rounds=2, lies={LIAR: Parts}, traced=False)
+    first: dict[int, int] = {}
+
+    def replace(sender: int, to: int, data: bytes) -> bool:
+        frame = decode_frame(data)
+        if not isinstance(frame, RecallFrame | RecalledFrame):
+            first.setdefault(sender, world.now)
+        if sender != LIAR or not isinstance(frame, RecalledFrame):
+            return False
+        if answer is not None:
+            said = answer(world, to)
+            world.at(world.nodes[to], 300, lambda session: session.on_message(LIAR, said))
+        return True
+
+    world.drop = replace
+    Watch(world)
+    world.run(until=300_000)
+    check(world, guilty=())
+    for node in world.nodes[:LIAR]:
+        assert node.session is not None and node.session._sit_out < 0
+        assert sorted(node.completed) == [0, 1]
+        assert {0, 1, 2} <= set(node.completed[0].dealers)
+    begun = min(first[peer] for peer in range(LIAR))
+    assert (begun >= world.setting.deadlines.recall) is (answer is None)
+
+
+@pytest.mark.parametrize("number", [7, 19, 31])
+def test_one_honest_answer_is_enough(number: int) -> None:
+    """Of three others one lies and one is down: what the last one shows keeps the peer silent."""
+    world = swarm(FOUR, 1, seed=number, rounds=3, traced=False, parameters=3)
+    world.drop = lambda sender, to, data: (
+        sender in (0, LIAR) and isinstance(decode_frame(data), RecalledFrame)
+    )
+    Restore(VICTIM, number, 2_600, 500).install(world)
+    Watch(world)
+    world.run(until=300_000)
+    assert world.faults["restore"] == 1 and not world.faults["exposed"]
+    check(world, guilty=(), away=(VICTIM,))
+
+
+def test_who_asks_again_and_again_is_answered_so_often_and_no_more() -> None:
+    world = swarm(FOUR, 1, seed=5, rounds=1, traced=False)
+    answers: Counter[int] = Counter()
+
+    def count(sender: int, to: int, data: bytes) -> bool:
+        if to == LIAR and isinstance(decode_frame(data), RecalledFrame):
+            answers[sender] += 1
+        return False
+
+    def ask() -> None:
+        frame = encode_frame(RecallFrame(0))
+        for peer in range(LIAR):
+            world.at(world.nodes[peer], 1, lambda session: session.on_message(LIAR, frame))
+
+    world.drop = count
+    for time in range(400, 600, 2):
+        world.happen(time, ask)
+    world.run(until=300_000)
+    assert set(answers) == {0, 1, 2}
+    assert max(answers.values()) <= 2 * MAX_HELLOS, "a round's share, and one before it began"
+    check(world, guilty=())
