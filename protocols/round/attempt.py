@@ -146,6 +146,11 @@ class Attempt:
         self.forget()
         self._state.move(StageEvent.LEAVE)
 
+    def abandon(self) -> None:
+        """This peer has forgotten what it signed here: sign nothing more (fault 47)."""
+        self.forget()
+        self._state.move(StageEvent.ABANDON)
+
     def forget(self) -> None:
         """The attempt is over: erase its keys, and the shares that it held (§6)."""
         self.desk.erase_round_secret()

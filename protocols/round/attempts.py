@@ -293,7 +293,7 @@ class Attempts:
         """Sign nothing more in this round: the journal may lack what was signed in it."""
         self._retry_later, self._waits_to_retry, self.pending = None, False, None
         if self.current is not None:
-            self.current.leave()
+            self.current.abandon()
             self.current = None
 
     # -- the round's end -----------------------------------------------------------------------

@@ -136,6 +136,7 @@ class StageEvent(Enum):
     GIVEN_UP = "a quorum decided to give up: no cohort in time"
     CERTIFIED = "t + e + 1 members signed one result"
     LEAVE = "the round is certified and stored, here or by others"
+    ABANDON = "others hold what this peer signed in it, and its own store does not"
 
 
 STAGE: dict[tuple[Stage, StageEvent], Stage] = {
@@ -147,4 +148,5 @@ STAGE: dict[tuple[Stage, StageEvent], Stage] = {
     (Stage.AGGREGATING, StageEvent.GIVEN_UP): Stage.ENDED,
     (Stage.OPENING, StageEvent.CERTIFIED): Stage.CERTIFIED,
     **{(stage, StageEvent.LEAVE): Stage.LEFT for stage in Stage},
+    **{(stage, StageEvent.ABANDON): Stage.LEFT for stage in Stage if stage is not Stage.LEFT},
 }

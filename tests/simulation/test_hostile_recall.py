@@ -7,12 +7,14 @@ from collections.abc import Callable
 
 import pytest
 
+from peerd.simulation.node import Node
 from peerd.simulation.operations import Restore
 from peerd.simulation.oracle import check
 from peerd.simulation.watch import Watch
 from peerd.simulation.world import World
 from protocols.round.attempt import Parts
 from protocols.round.company import MAX_HELLOS
+from protocols.round.effects import Effect, Persist
 from protocols.round.recall import recalled
 from protocols.wire.frames import RecalledFrame, RecallFrame, decode_frame, encode_frame
 from protocols.wire.statement import Commit, Kind, Slot, sign
@@ -87,6 +89,44 @@ def test_one_honest_answer_is_enough(number: int) -> None:
     world.run(until=300_000)
     assert world.faults["restore"] == 1 and not world.faults["exposed"]
     check(world, guilty=(), away=(VICTIM,))
+
+
+@pytest.mark.parametrize("number", [11, 17, 23])
+def test_an_answer_that_comes_late_ends_what_the_peer_does_in_that_round(number: int) -> None:
+    """Too late to have kept it from signing; from then on it signs nothing more."""
+    world = swarm(FOUR, 1, seed=number, rounds=3, traced=False, parameters=3)
+    node = world.nodes[VICTIM]
+    late = world.setting.deadlines.recall + 900
+    world.delay = lambda sender, to, data: (
+        late
+        if (to, node.lives) == (VICTIM, 2) and isinstance(decode_frame(data), RecalledFrame)
+        else None
+    )
+    Restore(VICTIM, number, 2_600, 500).install(world)
+    signed: list[tuple[int, int]] = []
+    before = world.before
+
+    def watch(at: Node, effect: Effect) -> None:
+        before(at, effect)
+        if at is node and isinstance(effect, Persist) and effect.key.startswith("slot/"):
+            signed.append((world.now, effect.round))
+
+    world.before = watch
+    at = [-1]
+
+    def look() -> None:
+        if at[0] < 0 and node.session is not None and node.session._sit_out >= 0:
+            at[0] = world.now
+            assert node.session.attempt is None
+
+    for time in range(0, 20_000, 10):
+        world.happen(time, look)
+    world.run(until=300_000)
+    assert world.faults["restore"] == 1 and at[0] > 0
+    assert node.session is not None
+    assert all(round_ > node.session._sit_out for time, round_ in signed if time > at[0])
+    assert any(at[0] - late < time < at[0] for time, _ in signed), "it had begun"
+    assert {len(other.completed) for other in world.nodes if other is not node} == {3}
 
 
 def test_who_asks_again_and_again_is_answered_so_often_and_no_more() -> None:
