@@ -202,7 +202,7 @@ def _check_size(world: World, certified: CertifiedRound) -> None:
     setting, guilty = world.setting, {peer for peer, _ in certified.election.guilty}
     able = len(set(certified.election.keys) - guilty)
     selected = able if setting.clients is None else min(able, setting.clients)
-    bound = minimum_cohort(selected, setting.liars_among(selected, len(guilty)))
+    bound = minimum_cohort(selected, setting.liars_among(selected, able))
     size = len(certified.cohort.dealers)
     demand(size >= min(bound, selected), "cohort-size", f"{size} dealers of at least {bound}")
     most = setting.peers if setting.clients is None else setting.clients

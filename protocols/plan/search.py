@@ -164,23 +164,21 @@ def _check_request(
         raise PlanError(f"the connection cap must be at least {SMALLEST_GROUP}, not {cap}")
 
 
-def liars_among(selected: int, peers: int, liars: int, gone: int) -> int:
+def liars_among(selected: int, pool: int, liars: int, flips: int) -> int:
     """b_s: what the liars among ``selected`` dealers exceed in fewer than 2^-40 of the rounds.
 
-    The dealers are drawn without replacement from the peers that flipped the coin: at least n
-    without the ``gone``, all ``liars`` among them. Everybody deals: b itself.
+    The dealers are drawn without replacement from a ``pool`` that holds all ``liars``, in at most
+    ``flips`` draws a round. The whole pool deals: b itself, or all of a smaller pool.
     """
-    if selected >= peers:
-        return liars
-    pool = max(selected, peers - gone)
-    return least_bound(pool, liars, selected, SECURITY_BITS, 1 + liars + gone)
+    return least_bound(pool, min(liars, pool), selected, SECURITY_BITS, flips)
 
 
 def _check_cohort(peers: int, liars: int, gone: int, absent: int | None, selected: int) -> None:
     """Condition (D): of s selected dealers enough remain without the liars and the absent."""
     if not 1 <= selected <= peers:
         raise PlanError(f"selected dealers must be 1 to {peers}, not {selected}")
-    bad = liars_among(selected, peers, liars, gone)
+    pool = peers if selected == peers else max(selected, peers - gone)
+    bad = liars_among(selected, pool, liars, 1 + liars + gone)
     away = gone if selected == peers else least_bound(peers, gone, selected, LIVENESS_BITS)
     away = max(away, absent or 0)
     remain, need = selected - bad - away, minimum_cohort(selected, bad)

@@ -334,7 +334,7 @@ class Attempt:
             return
         self._state.move(StageEvent.ELECTED)
         self.certificate = certificate
-        self.panel = panel_of(self.setting, election, self._start.ledger.guilty)
+        self.panel = panel_of(self.setting, election)
         mine = self.setting.crypto.signing_public(self._draw.round_secret.reveal())
         is_mine = election.keys.get(self.desk.me) == mine
         self.desk.take_round_keys(election.keys, self._draw.round_secret if is_mine else None)

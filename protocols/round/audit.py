@@ -88,8 +88,7 @@ def _cohort_follows(
                 told = by_hash[said.report].wire, by_hash[said.delivery].wire, statement.wire
                 items = *told, *transcript.base
                 guilty += _culprits(judge, Evidence(Fault.DISCLOSURE, election, items))
-    # Who was excluded before this round follows from the certified election: it has no key here.
-    panel = panel_of(setting, certified.election, ())
+    panel = panel_of(setting, certified.election)
     outcome = decide(panel, gather(panel, statements, guilty))
     return outcome.dealers == certified.cohort.dealers
 

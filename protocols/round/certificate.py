@@ -6,7 +6,7 @@ those who sat signed. Both are checked with nothing but the group's setting.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -120,15 +120,15 @@ def seats_of(setting: Setting, election: Election) -> tuple[int, ...]:
     return tuple(shuffled(tuple(pool), seed, "committee")[: setting.plan.committee])
 
 
-def panel_of(setting: Setting, election: Election, guilty: Iterable[int]) -> Panel:
+def panel_of(setting: Setting, election: Election) -> Panel:
     """Who sits, and who deals: of the peers that revealed and are not guilty all, or those that
-    the coin draws. ``guilty``: proven before this round; it bounds the rest.
+    the coin draws. Whoever was excluded before this round revealed nothing; so the certificate
+    alone says who may lie, and an auditor finds what the members found.
     """
-    proven = {*guilty, *(peer for peer, _ in election.guilty)}
-    able = tuple(sorted(set(election.keys) - proven))
+    able = tuple(sorted(set(election.keys) - {peer for peer, _ in election.guilty}))
     drawn = shuffled(able, coin(election.nonces), "clients")[: setting.clients]
     selected = tuple(sorted(drawn))
-    liars = setting.liars_among(len(selected), len(proven))
+    liars = setting.liars_among(len(selected), len(able))
     return Panel(setting.plan, seats_of(setting, election), selected, liars)
 
 

@@ -142,13 +142,12 @@ class Setting:
         dealing = self.shape.header_bytes + self.shape.package_bytes(self.plan.committee - 1)
         return dealing + 4096 + 256 * self.peers
 
-    def liars_among(self, selected: int, guilty: int) -> int:
-        """b_s: how many of the ``selected`` dealers may lie; ``guilty`` peers never deal (§1)."""
-        left = max(0, self.liars - guilty)
-        if self.clients is None:
-            return left
-        gone = int(self.dropout * self.peers)
-        return liars_among(selected, self.peers - guilty, left, gone)
+    def liars_among(self, selected: int, pool: int) -> int:
+        """b_s: how many of the ``selected`` dealers may lie, drawn from a ``pool`` that revealed
+        and is not guilty (§2). All b may be in it, however many were convicted or locked out before
+        and whoever is away: corruption moves between rounds, and a smaller pool holds no fewer.
+        """
+        return liars_among(selected, pool, self.liars, self.max_attempts)
 
     @property
     def max_attempts(self) -> int:

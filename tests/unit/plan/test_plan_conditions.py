@@ -230,9 +230,35 @@ def test_packing_is_as_large_as_the_conditions_allow(
 
 
 def test_liars_among_drawn_dealers_are_fewer_than_b_and_exceeded_never_in_2_to_the_40() -> None:
-    assert liars_among(100, 100, 10, 0) == 10
-    bound = liars_among(300, 1000, 100, 50)
+    flips = 1 + 100 + 50
+    assert liars_among(100, 100, 10, 11) == 10
+    bound = liars_among(300, 950, 100, flips)
     assert bound < 100
-    assert hypergeometric_tail(950, 100, 300, bound).below(40, 1 + 100 + 50)
-    assert not hypergeometric_tail(950, 100, 300, bound - 1).below(40, 1 + 100 + 50)
-    assert liars_among(9, 10, 3, 0) == 3, "few dealers may all be liars"
+    assert hypergeometric_tail(950, 100, 300, bound).below(40, flips)
+    assert not hypergeometric_tail(950, 100, 300, bound - 1).below(40, flips)
+    assert liars_among(9, 10, 3, 4) == 3, "few dealers may all be liars"
+    assert liars_among(2, 2, 3, 4) == 2, "no more lie than there are"
+
+
+@pytest.mark.parametrize("peers", [24, 40, 100, 400])
+@pytest.mark.parametrize("share", [Fraction(1, 20), TENTH, Fraction(1, 5), Fraction(3, 10)])
+@pytest.mark.parametrize("gone", [0, 1])
+def test_convictions_leave_a_group_that_draws_its_dealers_alive(
+    peers: int, share: Fraction, gone: int
+) -> None:
+    """b_s counts on b liars in a pool that convictions made smaller. Where the convicted are the
+    adversary's, enough dealers remain for |D|min all the same, in a group that (D) lets run.
+    """
+    liars, flips = liars_of(peers, share), 1 + liars_of(peers, share) + gone
+    runs = 0
+    for selected in range(3, peers - gone - liars + 1, max(1, peers // 12)):
+        bound = liars_among(selected, peers - gone, liars, flips)
+        if selected - bound - gone < minimum_cohort(selected, bound):
+            continue
+        runs += 1
+        for convicted in {1, liars // 2, liars}:
+            pool = peers - gone - convicted
+            lying = liars_among(selected, pool, liars - convicted, flips)
+            bound = liars_among(selected, pool, liars, flips)
+            assert selected - lying - gone >= minimum_cohort(selected, bound)
+    assert runs or share == Fraction(3, 10)
