@@ -129,10 +129,14 @@ class DealingShape:
             yield _counts(index[small.segment], small.bits)
 
     def _coefficients(self, term: Linear) -> bytes:
+        """8 bytes for one number; a vector's elements, and one byte more where they are 8 as well:
+        the segment's length is bound, so that nothing else could be read in two ways.
+        """
         given = term.coefficients
         if isinstance(given, int):
             return self._factors(given)
-        return self.field.encode(self.field.array(given))
+        elements = self.field.encode(self.field.array(given))
+        return elements + bytes(1) if len(elements) == 8 else elements
 
     def _factors(self, *numbers: int) -> bytes:
         return b"".join((number % self.field.p).to_bytes(8, "little") for number in numbers)

@@ -224,6 +224,24 @@ def test_every_part_of_a_relation_is_bound() -> None:
     assert len(identifiers) == 1 + len(others)
 
 
+@pytest.mark.parametrize("field", FIELDS, ids=lambda f: str(f.p))
+@pytest.mark.parametrize("constant", [0, 1, 5, -1])
+@pytest.mark.parametrize("length", [1, 2, 3, 4, 8])
+def test_one_coefficient_for_all_is_not_a_vector_that_begins_with_it(
+    length: int, constant: int, field: PrimeField
+) -> None:
+    """8 / w elements take as many bytes as one coefficient: c v_0 + c v_1 was bound as c v_0."""
+    segment = Segment("w", length, FREE)
+    first = np.zeros(length, np.int64)
+    first[0] = constant
+    last = np.roll(first, 1)
+    given = [constant, first, last, np.full(length, constant, np.int64)]
+    sums = [(SummedConstraint((), (Linear("w", each),), 7),) for each in given]
+    identifiers = [shaped(Relation((segment,), each), SMALL, field).identifier for each in sums]
+    distinct = {each.tobytes() for each in given[1:] if isinstance(each, np.ndarray)}
+    assert len(set(identifiers)) == 1 + len(distinct)
+
+
 def test_a_committee_that_cannot_determine_a_sum() -> None:
     with pytest.raises(ValueError, match="don't determine a sum"):
         shaped(BALL, CommitteePlan(8, 1, 4, 0))
