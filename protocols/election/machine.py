@@ -7,10 +7,19 @@ fresh nonces and keys.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
 
 from protocols.agreement.machine import Agreement, Decision, Proposal
+from protocols.election.inputs import (
+    MAX_SHOWN_EVIDENCE,
+    check_listed,
+    decode_inputs,
+    encode_inputs,
+    listed_by,
+    shown,
+    unnamed,
+)
 from protocols.election.outcome import Commitments, Election
 from protocols.errors import WireError
 from protocols.hashing import digest
@@ -231,8 +240,9 @@ class ElectionMachine:
             return frame
         held = self._commits if topic is Topic.COMMITS else self._reveals
         statements = sorted(held.values(), key=lambda item: item.hash)
-        evidence = sorted(self._evidence.items()) if topic is Topic.COMMITS else []
-        attached = tuple(s.wire for s in statements), tuple(data for _, data in evidence)
+        convicting = self._convicting(self._evidence.values()) if topic is Topic.COMMITS else ()
+        evidence = sorted(shown(convicting).values(), key=evidence_hash)
+        attached = tuple(s.wire for s in statements), tuple(evidence)
         # Before it is signed: a statement whose list is lost can't be sent after a restart.
         self._desk.persist(key, encode_frame(SeenFrame(b"", *attached)))
         return self._signed_seen(topic, *attached)
@@ -248,21 +258,29 @@ class ElectionMachine:
     def _take_attachments(self, statement: Statement, frame: SeenFrame) -> None:
         """WireError unless everything listed is attached and valid; then it counts as heard."""
         topic = Topic(statement.slot.subject)
-        kind = Kind.COMMIT if topic is Topic.COMMITS else Kind.REVEAL
         attached = [self._desk.read(item) for item in frame.statements]
-        if any(item.kind is not kind for item in attached):
-            raise WireError(f"a list of {kind.name}s with something else in it")
         hashes = tuple(sorted(item.hash for item in attached))
         evidence = tuple(sorted(evidence_hash(item) for item in frame.evidence))
         if hashes != statement.payload.statements or evidence != statement.payload.evidence:
             raise WireError("a SEEN statement without what it lists")
-        for item in frame.evidence:
-            self._judge.judge(item)
-        for found in attached:
-            if kind is Kind.COMMIT:
+        if sum(map(len, frame.evidence)) > MAX_SHOWN_EVIDENCE:
+            raise WireError("a SEEN statement with more evidence than a proposal shows")
+        culprits = [self._judge.judge(item).culprit for item in frame.evidence]
+        check_listed(topic, attached, culprits)
+        self._hear(attached)
+
+    def _hear(self, listed: Iterable[Statement]) -> None:
+        """Whatever somebody lists counts as heard."""
+        for found in listed:
+            if found.kind is Kind.COMMIT:
                 self._on_commit(found)
             else:
                 self._on_reveal(found)
+
+    def _convicting(self, evidence: Iterable[bytes]) -> list[tuple[int, bytes]]:
+        """(culprit, piece) of what proves somebody guilty who was not yet."""
+        judged = [(self._judge.judge(piece).culprit, piece) for piece in evidence]
+        return [(culprit, piece) for culprit, piece in judged if culprit in self._eligible]
 
     # -- agreement -----------------------------------------------------------------------------
 
@@ -284,47 +302,54 @@ class ElectionMachine:
         if topic is Topic.REVEALS and self.commitments is None:
             return None
         chosen = [frames[peer] for peer in sorted(frames)]
-        return self._outcome(topic, chosen), tuple(encode_frame(frame) for frame in chosen)
+        listed = listed_by(chosen, self._desk.read).values()
+        pieces = dict.fromkeys(piece for frame in chosen for piece in frame.evidence)
+        proofs = shown(self._convicting(pieces)) if topic is Topic.COMMITS else {}
+        inputs = encode_inputs((frame.statement for frame in chosen), listed, proofs.values())
+        return self._outcome(topic, listed, proofs), inputs
 
     def _accepts(self, topic: Topic, outcome: bytes, inputs: tuple[bytes, ...]) -> bool:
         """The outcome is the union of what a quorum saw, each with all that it lists."""
         if topic is Topic.REVEALS and self.commitments is None:
             return False
-        frames, signers = [], set()
         try:
-            for data in inputs:
-                frame = decode_frame(data)
-                if not isinstance(frame, SeenFrame):
-                    return False
-                statement = self._desk.read(frame.statement)
-                place = (statement.kind, statement.slot.subject)
-                if place != (Kind.SEEN, topic) or statement.signer in signers:
-                    return False
-                self._take_attachments(statement, frame)
-                self._desk.admit(statement)
-                signers.add(statement.signer)
-                frames.append(frame)
+            found = decode_inputs(topic, self._desk.read, inputs)
+            proofs = {self._judge.judge(piece).culprit: piece for piece in found.evidence.values()}
         except WireError:
             return False
-        enough = len(signers) >= self._desk.setting.roster_quorum
-        return enough and self._outcome(topic, frames) == outcome
+        if len(proofs) != len(found.evidence) or not proofs.keys() <= self._eligible:
+            return False
+        self._hear(found.listed.values())
+        for statement in found.seen.values():
+            self._desk.admit(statement)
+        accused = {name for said in found.seen.values() for name in said.payload.evidence}
+        if topic is Topic.COMMITS and unnamed(proofs, self._held(accused)):
+            return False
+        enough = len(found.seen) >= self._desk.setting.roster_quorum
+        return enough and self._outcome(topic, found.listed.values(), proofs) == outcome
 
-    def _outcome(self, topic: Topic, frames: list[SeenFrame]) -> bytes:
+    def _held(self, names: Container[bytes]) -> list[tuple[int, bytes]]:
+        """What this peer has of the evidence that these SEENs list: its own, and what came with
+        SEENs. A leader that leaves it out would spare a liar."""
+        heard = (piece for frame in self._seen[Topic.COMMITS].values() for piece in frame.evidence)
+        held = {evidence_hash(piece): piece for piece in heard} | self._evidence
+        return self._convicting(piece for name, piece in held.items() if name in names)
+
+    def _outcome(
+        self, topic: Topic, listed: Iterable[Statement], proofs: Mapping[int, bytes]
+    ) -> bytes:
         return (
-            self._union_of_commits(frames).encode()
+            self._union_of_commits(listed, proofs).encode()
             if topic is Topic.COMMITS
-            else self._union_of_reveals(frames).encode()
+            else self._union_of_reveals(listed).encode()
         )
 
-    def _union_of_commits(self, frames: list[SeenFrame]) -> Commitments:
-        guilty: dict[int, bytes] = {}
-        for data in sorted({item for frame in frames for item in frame.evidence}):
-            culprit = self._judge.judge(data).culprit
-            name = evidence_hash(data)
-            if culprit in self._eligible and name < guilty.get(culprit, b"\xff" * 33):
-                guilty[culprit] = name
+    def _union_of_commits(
+        self, listed: Iterable[Statement], proofs: Mapping[int, bytes]
+    ) -> Commitments:
+        guilty = {culprit: evidence_hash(piece) for culprit, piece in proofs.items()}
         by_peer: dict[int, set[Statement]] = {}
-        for statement in self._attached(frames):
+        for statement in listed:
             by_peer.setdefault(statement.signer, set()).add(statement)
         commits = []
         for peer in sorted(by_peer):
@@ -335,11 +360,11 @@ class ElectionMachine:
                 commits.append((peer, payload.commitment, payload.round_key))
         return Commitments(tuple(commits), tuple(sorted(guilty.items())), self._silent)
 
-    def _union_of_reveals(self, frames: list[SeenFrame]) -> Election:
+    def _union_of_reveals(self, listed: Iterable[Statement]) -> Election:
         assert self.commitments is not None
         revealed: dict[int, Statement] = {}
         committed = {peer: commitment for peer, commitment, _ in self.commitments.commits}
-        for statement in self._attached(frames):
+        for statement in listed:
             peer = statement.signer
             if peer in committed and self._opens(peer, committed[peer], statement):
                 revealed[peer] = statement
@@ -350,9 +375,6 @@ class ElectionMachine:
         )
         missing = tuple(peer for peer in sorted(committed) if peer not in revealed)
         return Election(seats, missing, self.commitments.guilty, self.commitments.silent)
-
-    def _attached(self, frames: list[SeenFrame]) -> list[Statement]:
-        return [self._desk.read(item) for frame in frames for item in frame.statements]
 
     def _decided(self, topic: Topic, decision: Decision) -> None:
         if topic is Topic.COMMITS:

@@ -22,7 +22,8 @@ from protocols.wire.statement import VERSION
 MAX_REFERENCE = 4 << 20
 """Bytes of a round's reference: evidence about a dealing carries it."""
 MAX_ELECTORATE = 500
-"""Peers: a proposal in the election carries every commitment once for each of its quorum."""
+"""Peers: a proposal in the election names every commitment once for each of its quorum, beside
+evidence in half a frame."""
 
 
 @dataclass(frozen=True, slots=True)

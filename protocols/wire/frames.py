@@ -36,6 +36,8 @@ MAX_RECALLED = 1024
 _STATEMENT = Bytes(MAX_STATEMENT)
 _OUTCOME = Bytes(MAX_STATEMENT)
 _VOTES = ListOf(Bytes(1024), MAX_PEERS)
+_INPUT = Bytes(MAX_EVIDENCE + 16)
+"""On a cohort, a statement; in an election, the frame of a statement or of evidence, each once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class ProposalFrame:
 
     statement: bytes = wire(_STATEMENT)
     outcome: bytes = wire(_OUTCOME)
-    inputs: tuple[bytes, ...] = wire(ListOf(Bytes(MAX_EVIDENCE), MAX_POOL))
+    inputs: tuple[bytes, ...] = wire(ListOf(_INPUT, MAX_POOL))
     lock: tuple[bytes, ...] = wire(_VOTES)
 
 

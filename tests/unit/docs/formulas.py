@@ -206,7 +206,7 @@ class Sizes:
         return len(data)
 
     def input(self, data: bytes) -> int:
-        """A proposal's inputs: SEEN frames, or statements."""
+        """A proposal's inputs: statements, or frames of statements and of evidence."""
         try:
             return self.statement(data)
         except WireError:

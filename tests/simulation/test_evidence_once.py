@@ -1,0 +1,129 @@
+"""Evidence in an election's proposal: once, against each culprit once, and not to be left out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from peerd.simulation.adversaries import ALL
+from peerd.simulation.adversaries.forging import parts
+from peerd.simulation.oracle import check_safety
+from peerd.simulation.world import Node, World
+from protocols.agreement.machine import Proposal
+from protocols.election.inputs import encode_inputs, listed_by
+from protocols.election.machine import ElectionMachine
+from protocols.hashing import digest
+from protocols.round.attempt import Parts
+from protocols.round.certificate import verify_certificate
+from protocols.round.effects import Effect, Send
+from protocols.round.evidence import evidence_hash
+from protocols.wire.frames import EvidenceFrame, ProposalFrame, StatementFrame, decode_frame
+from protocols.wire.statement import Kind, Statement, Topic, decode_statement
+from tests.simulation.swarm import EIGHT, setting_of, swarm
+
+
+def leader_of(round_: int) -> int:
+    """Who leads view 0 of the election where nobody is excluded (§5)."""
+    roster, place = setting_of(EIGHT, 2).roster, (round_.to_bytes(8, "little"), bytes(8))
+    return min(range(8), key=lambda peer: digest("peerd/leader", *place, roster[peer]))
+
+
+class Sparer(ElectionMachine):
+    """7: as leader it leaves out the evidence that the SEENs list."""
+
+    def _propose(self, topic: Topic) -> Proposal | None:
+        proposal = super()._propose(topic)
+        if proposal is None or topic is Topic.REVEALS:
+            return proposal
+        chosen = [self._seen[topic][peer] for peer in sorted(self._seen[topic])]
+        listed = listed_by(chosen, self._desk.read).values()
+        inputs = encode_inputs((frame.statement for frame in chosen), listed, ())
+        return self._outcome(topic, listed, {}), inputs
+
+
+class Repeater(ElectionMachine):
+    """As leader it shows all the evidence twice."""
+
+    def _propose(self, topic: Topic) -> Proposal | None:
+        proposal = super()._propose(topic)
+        if proposal is None or topic is Topic.REVEALS:
+            return proposal
+        outcome, inputs = proposal
+        again = [item for item in inputs if isinstance(decode_frame(item), EvidenceFrame)]
+        return outcome, (*inputs, *again)
+
+
+@dataclass
+class Proposals:
+    """(signer, view, frame) of each proposal of commitments, by round, as it was sent."""
+
+    world: World
+    made: dict[int, list[tuple[int, int, ProposalFrame]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        before = self.world.before
+
+        def listening(node: Node, effect: Effect) -> None:
+            before(node, effect)
+            frame = decode_frame(effect.frame) if isinstance(effect, Send) else None
+            if isinstance(frame, ProposalFrame):
+                slot = decode_statement(frame.statement, self.world.setting.group).slot
+                if slot.subject == Topic.COMMITS:
+                    self.made.setdefault(slot.round, []).append((node.index, slot.view, frame))
+
+        self.world.before = listening
+
+
+def play(**lies: type[Parts]) -> tuple[World, Proposals]:
+    """Two rounds: ``leader`` leads view 0 of the second, ``other`` is convicted in the first."""
+    leader = leader_of(1)
+    other = (leader + 1) % 8
+    world = swarm(
+        EIGHT, 2, rounds=3, lies={leader: lies.get("leader", Parts), other: lies["other"]}
+    )
+    proposals = Proposals(world)
+    world.run(until=900_000)
+    check_safety(world, unknown_inputs=(leader, other))
+    for node in world.nodes:
+        if node.honest:
+            assert 2 in node.completed
+            certified = verify_certificate(world.setting, node.completed[1].certificate)
+            assert {peer for peer, _ in certified.election.guilty} == {other}
+    return world, proposals
+
+
+def evidence_in(frame: ProposalFrame) -> list[bytes]:
+    frames = map(decode_frame, frame.inputs)
+    return [item.evidence for item in frames if isinstance(item, EvidenceFrame)]
+
+
+def seens_in(world: World, frame: ProposalFrame) -> list[Statement]:
+    frames = map(decode_frame, frame.inputs)
+    statements = [
+        decode_statement(item.statement, world.setting.group)
+        for item in frames
+        if isinstance(item, StatementFrame)
+    ]
+    return [statement for statement in statements if statement.kind is Kind.SEEN]
+
+
+def test_many_list_it_and_the_proposal_shows_it_once() -> None:
+    world, proposals = play(other=ALL["HighDegree"])
+    _, _, frame = proposals.made[1][0]
+    listed = [name for said in seens_in(world, frame) for name in said.payload.evidence]
+    assert len(set(listed)) > 1, "each peer holds the proof of another member"
+    (piece,) = evidence_in(frame)
+    assert evidence_hash(piece) in listed
+
+
+@pytest.mark.parametrize("lie", [Sparer, Repeater])
+def test_a_leader_that_shows_it_never_or_twice_is_refused(lie: type[ElectionMachine]) -> None:
+    _, proposals = play(other=ALL["HighDegree"], leader=parts(lie.__name__, election=lie))
+    liar, view, frame = proposals.made[1][0]
+    assert (liar, view) == (leader_of(1), 0)
+    assert len(evidence_in(frame)) == (0 if lie is Sparer else 2)
+    honest, view, frame = proposals.made[1][1]
+    assert honest != liar, "the next leader's is decided"
+    assert view > 0
+    assert len(evidence_in(frame)) == 1
