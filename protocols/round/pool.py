@@ -27,8 +27,8 @@ POOL_KINDS = frozenset(
     }
 )
 
-PROOF_KINDS = frozenset({Kind.COMPLAINT, Kind.DISCLOSURE, Kind.DELIVERY})
-"""Of these only what they prove matters to the decision."""
+PROOF_KINDS = frozenset({Kind.HEADER, Kind.COMPLAINT, Kind.DISCLOSURE, Kind.DELIVERY})
+"""Of these only what they prove matters to the decision: a header, where there are two of them."""
 
 
 class Pool:
@@ -193,7 +193,8 @@ class Pool:
 
     def proposed(self) -> dict[bytes, Statement]:
         """What a proposal carries: all that is held, but one proof against each culprit. Every
-        complaint holds a dealing: t members that complain of all dealers would fill any frame.
+        complaint holds a dealing, and a header its proof: t members that complain of all dealers
+        would fill any frame.
         """
         small = {k: s for k, s in self.statements.items() if s.kind not in PROOF_KINDS}
         left = self.culprits(self.statements) - self.culprits(small)

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import cache
 
+import pytest
+
+from peerd.simulation.adversaries.dealers import HighDegree, TwoHeaders
 from peerd.simulation.adversaries.forging import parts
-from peerd.simulation.adversaries.members import Liar
+from peerd.simulation.adversaries.members import Liar, TwoReports
 from peerd.simulation.oracle import check_safety
-from protocols.round.cohort import Cohort, decide
-from protocols.wire.statement import Check, Kind
+from peerd.simulation.world import Node, World
+from protocols.agreement.machine import Proposal
+from protocols.round.certificate import seats_of, verify_certificate
+from protocols.round.cohort import Cohort, Exclusion, decide, gather
+from protocols.round.effects import Effect, Send
+from protocols.round.member import Member
+from protocols.wire.frames import ProposalFrame, decode_frame
+from protocols.wire.statement import Check, Kind, Topic, decode_statement
 from tests.simulation.swarm import EIGHT, swarm
 
 
@@ -40,3 +50,102 @@ def test_liars_that_complain_of_all_dealers_fill_no_proposal() -> None:
         assert set(proofs.values()) == {1}
         outcome, _ = member._propose()
         assert Cohort.decode(outcome) == decide(member.panel, member.findings())
+
+
+LARGE = frozenset({Kind.HEADER, Kind.COMPLAINT, Kind.DISCLOSURE, Kind.DELIVERY})
+
+
+class TwoBadHeaders(TwoHeaders, HighDegree):
+    """8 and 1: two headers, and under the first every share fails."""
+
+
+class OtherProof(Member):
+    """As leader it shows the other proof: the two headers where an honest one shows a complaint."""
+
+    def _propose(self) -> Proposal | None:
+        held = self.pool.values()
+        complaints = {s.hash for s in held if s.kind is Kind.COMPLAINT}
+        headers = {s.hash for s in held if s.kind is Kind.HEADER}
+        shown = self.evidence.proposed().keys()
+        left_out = headers if headers & shown else complaints
+        kept = {s.hash: s for s in held if s.hash not in left_out}
+        outcome = decide(
+            self.panel, gather(self.panel, kept.values(), self.evidence.convicted(kept))
+        )
+        return outcome.encode(), tuple(kept[key].wire for key in sorted(kept))
+
+
+ONE_PROOF = (
+    Counter({Kind.COMPLAINT: 1}),
+    Counter({Kind.HEADER: 2}),
+    Counter({Kind.DISCLOSURE: 1, Kind.DELIVERY: 1}),
+)
+
+
+@pytest.mark.parametrize("member", [Member, TwoReports])
+@pytest.mark.parametrize("seed", range(3))
+def test_the_headers_of_a_conflict_are_not_shown_beside_other_proof(
+    seed: int, member: type[Member]
+) -> None:
+    """Each header is as large as a dealing's proof. Two reports convict their signer as well, and
+    stay, since what it disclosed depends on them: then nothing else need be shown.
+    """
+    lie = parts("TwoBadHeaders", dealer=TwoBadHeaders, member=member)
+    world = swarm(EIGHT, 2, seed=seed, lies={2: lie})
+    world.run(until=600_000)
+    check_safety(world, unknown_inputs=(2,))
+    for node in world.nodes:
+        if not node.honest:
+            continue
+        assert 0 in node.completed
+        seat = node.session.previous_attempt.member
+        held = Counter(s.kind for s in seat.pool.values() if s.signer == 2)
+        assert held[Kind.HEADER] == 2
+        assert sum(s.kind is Kind.COMPLAINT for s in seat.pool.values()) > 1
+        proofs = Counter(s.kind for s in seat.evidence.proposed().values() if s.kind in LARGE)
+        assert proofs in (ONE_PROOF if held[Kind.REPORT] == 1 else (Counter(),))
+        outcome, _ = seat._propose()
+        assert Cohort.decode(outcome) == decide(seat.panel, seat.findings())
+        assert (2, int(Exclusion.GUILTY)) in Cohort.decode(outcome).excluded
+
+
+@cache
+def first_seat(seed: int) -> int:
+    """Who leads the first view of the cohort: a function of the seed, whoever lies later."""
+    world = swarm(EIGHT, 2, seed=seed)
+    world.run()
+    certified = verify_certificate(world.setting, world.nodes[0].completed[0].certificate)
+    return seats_of(world.setting, certified.election)[0]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_either_proof_will_do(seed: int) -> None:
+    """A leader that shows the headers and no complaint, or the other way round, is accepted."""
+    leader = first_seat(seed)
+    dealer = (leader + 1) % 8
+    lies = {
+        dealer: parts("TwoBadHeaders", dealer=TwoBadHeaders),
+        leader: parts("OtherProof", member=OtherProof),
+    }
+    world = swarm(EIGHT, 2, seed=seed, lies=lies)
+    led = listen(world)
+    world.run(until=600_000)
+    check_safety(world, unknown_inputs=(leader, dealer))
+    assert led == [(leader, 0)], "nobody refused the first proposal"
+
+
+def listen(world: World) -> list[tuple[int, int]]:
+    """By whom and in which views a cohort was proposed, once each, in order."""
+    before, views = world.before, list[tuple[int, int]]()
+
+    def listening(node: Node, effect: Effect) -> None:
+        before(node, effect)
+        frame = decode_frame(effect.frame) if isinstance(effect, Send) else None
+        if isinstance(frame, ProposalFrame):
+            slot = decode_statement(frame.statement, world.setting.group).slot
+            place = slot.signer, slot.view
+            if slot.subject == Topic.COHORT and place not in views:
+                views.append(place)
+
+    world.before = listening
+    return views
