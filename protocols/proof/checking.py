@@ -190,10 +190,10 @@ def _summed(
     challenges: Challenges,
 ) -> Residues:
     """Y without its mask, from each vector: (n, c)."""
-    rows = []
-    if shape.first_part:
-        for context, _, _, package in items:
-            rows.append(draw_rows(shape, context, climbed(shape, seat, package)[0]))
+    rows = (
+        draw_rows(shape, context, climbed(shape, seat, package)[0])
+        for context, _, _, package in (items if shape.first_part else ())
+    )
     seats = np.full(len(items), seat, np.int64)
     return random_sum(shape, seats, shares, rows, challenges.sums)
 

@@ -22,7 +22,9 @@ bits: independent entries for all of W would make this check a hundred times dea
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 import numpy.typing as npt
@@ -39,12 +41,38 @@ class ProjectionOverflow(ProtocolError):
     """A projection lies outside its interval: by chance 2^-40 for a small W. Nobody is to blame."""
 
 
+FOLD_BLOCK = 1 << 18
+"""Entries of a that are unpacked at once; 8 rows (whole bytes of bits) where that is more, or twice
+what they multiply. All 309 rows would take 3 kB a polynomial as they go through the product,
+hundreds of times what a member holds of a dealing. Here it is under 200 bytes, 77 of them the
+XOF's, and of one dealing at a time.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """a (309, polynomials of the segment) and b (309, k) of one dealing's smallness: -1, 0, 1."""
+    """a (309, polynomials of the segment) and b (309, k) of one dealing's smallness: -1, 0, 1.
 
-    left: Signs
+    a stays packed, in two planes of bits.
+    """
+
+    planes: npt.NDArray[np.uint8]
+    width: int
     right: Signs
+
+    @property
+    def left(self) -> Signs:
+        """All of a."""
+        return _signs(self.planes, self.width, 0, SMALLNESS_ROWS)
+
+    def fold(self, field: PrimeField, values: Elements) -> Residues:
+        """a (309, polynomials) times ``values`` (polynomials, n)."""
+        fitting = max(FOLD_BLOCK // self.width, 2 * values.shape[1])
+        height = max(8, fitting - fitting % 8)
+        starts = range(0, SMALLNESS_ROWS, height)
+        ends = [min(start + height, SMALLNESS_ROWS) for start in starts]
+        blocks = (_signs(self.planes, self.width, *rows) for rows in zip(starts, ends, strict=True))
+        return np.concatenate([field.signed_matmul(signs, values) for signs in blocks])
 
 
 def draw_rows(shape: DealingShape, context: bytes, first_root: bytes) -> list[Rows]:
@@ -61,23 +89,27 @@ def draw_rows(shape: DealingShape, context: bytes, first_root: bytes) -> list[Ro
     ]
     xof = Xof("peerd/proof/projections", shape.identifier, context, first_root)
     sizes = [2 * _plane_bytes(width) for width in widths]
-    data = memoryview(xof.read(sum(sizes)))  # in one read: a second would squeeze all of it anew
-    signs = []
-    for width, size in zip(widths, sizes, strict=True):
-        signs.append(_signs(data[:size], width))
-        data = data[size:]
-    return [Rows(a, b) for a, b in zip(signs[::2], signs[1::2], strict=True)]
+    # in one read: a second would squeeze all of it anew
+    data = np.frombuffer(xof.read(sum(sizes)), np.uint8)
+    ends = accumulate(sizes)
+    planes = [data[end - size : end].reshape(2, -1) for size, end in zip(sizes, ends, strict=True)]
+    return [
+        Rows(a, width, _signs(b, shape.plan.packing, 0, SMALLNESS_ROWS))
+        for a, width, b in zip(planes[::2], widths[::2], planes[1::2], strict=True)
+    ]
 
 
 def _plane_bytes(width: int) -> int:
     return -(-SMALLNESS_ROWS * width // 8)
 
 
-def _signs(data: memoryview, width: int) -> Signs:
-    planes = np.frombuffer(data, np.uint8).reshape(2, -1)
-    count = SMALLNESS_ROWS * width
-    bits = np.unpackbits(planes, axis=1, count=count, bitorder="little").view(np.int8)
-    signs: Signs = (bits[0] - bits[1]).reshape(SMALLNESS_ROWS, width)
+def _signs(planes: npt.NDArray[np.uint8], width: int, start: int, end: int) -> Signs:
+    """Rows ``start`` to ``end`` of the entries; ``start`` is a multiple of 8."""
+    count = (end - start) * width
+    first = start * width // 8
+    part = planes[:, first : first + -(-count // 8)]
+    bits = np.unpackbits(part, axis=1, count=count, bitorder="little").view(np.int8)
+    signs: Signs = (bits[0] - bits[1]).reshape(end - start, width)
     return signs
 
 
@@ -96,7 +128,7 @@ def projection_slots(shape: DealingShape, rows: list[Rows], slots: Residues) -> 
 def project(shape: DealingShape, each: Projected, rows: Rows, slots: Residues) -> Residues:
     """y (309,), from the slot values of v (encoded polynomials, k)."""
     field: PrimeField = shape.field
-    folded = field.signed_matmul(rows.left, slots[each.values.columns])  # a_i^T W
+    folded = rows.fold(field, slots[each.values.columns])  # a_i^T W
     return field.sum(field.mul(folded, field.array(rows.right.astype(np.int64))), axis=1)
 
 
@@ -118,35 +150,49 @@ def _bit_slots(shape: DealingShape, each: Projected, y: Residues) -> Residues:
 # the constraints a_i^T W b_i - sum of 2^b bit_ib = -B, at a member's point
 
 
+def projected(
+    shape: DealingShape,
+    rows: Iterable[list[Rows]],
+    seats: npt.NDArray[np.int64],
+    shares: Elements,
+    *,
+    one: bool,
+) -> list[Residues]:
+    """(a_i^T f(x)) b_i(x) at each row's point, (n, 309) for each smallness.
+
+    ``shares`` (n, L) at ``seats`` (n,); ``rows`` of n dealings, drawn one after the other, or of
+    ``one`` that serves all points. b_i(x) interpolates b_i over the slots.
+    """
+    field, layout = shape.field, shape.layout
+    lagrange = shape.sharing.slot_lagrange[:, seats]
+    results = [np.empty((len(shares), SMALLNESS_ROWS), np.uint64) for _ in layout.projected]
+    for index, drawn in enumerate(rows):
+        points = slice(0, len(shares)) if one else slice(index, index + 1)
+        for each, row, result in zip(layout.projected, drawn, results, strict=True):
+            left = row.fold(field, shares[points, each.values.columns].T)
+            right = field.signed_matmul(row.right, lagrange[:, points])
+            result[points] = field.mul(left, right).T
+    return results
+
+
 def projection_sum(
     shape: DealingShape,
     each: Projected,
-    rows: list[Rows],
+    projections: Residues,
     seats: npt.NDArray[np.int64],
     shares: Elements,
     coefficients: Elements,
 ) -> Residues:
     """The random sum of the 309 constraints' left sides at each row's point: shape (n, c).
 
-    ``shares`` (n, L) at ``seats`` (n,); ``rows`` and ``coefficients`` (., c, 309) of n dealings,
-    or of one, which then serves all rows. At point x the left side of constraint i is
-    (a_i^T f(x)) b_i(x) - sum of 2^b e_i(x) f_bR+r(x), where b_i(x) interpolates b_i over the slots
-    and e_i the unit vector of i's slot: a polynomial of degree <= delta + k - 1.
+    ``projections`` (n, 309) as ``projected`` gives them; ``coefficients`` (., c, 309) of n
+    dealings, or of one, which then serves all rows. At point x the left side of constraint i is
+    (a_i^T f(x)) b_i(x) - sum of 2^b e_i(x) f_bR+r(x), with e_i the unit vector of i's slot: a
+    polynomial of degree <= delta + k - 1.
     """
-    field, values = shape.field, shares[:, each.values.columns]
     lagrange = np.ascontiguousarray(shape.sharing.slot_lagrange[:, seats].T)
-    if len(rows) == 1:
-        left = field.signed_matmul(rows[0].left, values.T).T
-        right = field.signed_matmul(rows[0].right, lagrange.T).T
-    else:
-        left, right = (np.empty((len(shares), SMALLNESS_ROWS), np.uint64) for _ in range(2))
-        for index, row in enumerate(rows):
-            left[index] = field.signed_matmul(row.left, values[index][:, None])[:, 0]
-            right[index] = field.signed_matmul(row.right, lagrange[index][:, None])[:, 0]
-    projected = field.mul(left, right)
-    recomposed = _recomposed(shape, each, lagrange, shares)
-    difference = field.sub(projected, recomposed)
-    return field.matmul(difference[:, None, :], coefficients.transpose(0, 2, 1))[:, 0]
+    difference = shape.field.sub(projections, _recomposed(shape, each, lagrange, shares))
+    return shape.field.matmul(difference[:, None, :], coefficients.transpose(0, 2, 1))[:, 0]
 
 
 def _recomposed(

@@ -7,7 +7,7 @@ kappa f_l^2 + G_l f_l is a polynomial of degree <= 2 delta whose values on the s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ import numpy.typing as npt
 from protocols.field import Elements, Residues
 from protocols.proof.constraints import SMALLNESS_ROWS, SummedConstraint
 from protocols.proof.shape import DealingShape
-from protocols.proof.smallness import Rows, projection_sum
+from protocols.proof.smallness import Rows, projected, projection_sum
 
 
 def constants(shape: DealingShape) -> Residues:
@@ -30,13 +30,13 @@ def random_sum(
     shape: DealingShape,
     seats: npt.NDArray[np.int64],
     shares: Elements,
-    rows: Sequence[list[Rows]],
+    rows: Iterable[list[Rows]],
     coefficients: Elements,
 ) -> Residues:
     """Y without its mask at each row's point: shape (n, c).
 
     ``shares`` (n, L) at ``seats`` (n,). ``rows`` and ``coefficients`` (., c, sums) for n dealings,
-    or for one, which then serves all rows.
+    or for one, which then serves all rows. Rows are taken one by one: they are larger than a share.
     """
     declared = len(shape.relation.summed)
     total = np.zeros((len(shares), coefficients.shape[1]), np.uint64)
@@ -44,11 +44,11 @@ def random_sum(
         values = _declared(shape, seats, shares)
         weights = coefficients[:, :, :declared].transpose(0, 2, 1)
         total = shape.field.matmul(values[:, None, :], weights)[:, 0]
-    for index, each in enumerate(shape.layout.projected):
+    found = projected(shape, rows, seats, shares, one=len(coefficients) == 1)
+    for index, (each, values) in enumerate(zip(shape.layout.projected, found, strict=True)):
         start = declared + index * SMALLNESS_ROWS
         part = coefficients[:, :, start : start + SMALLNESS_ROWS]
-        of_each = [row[index] for row in rows]
-        total = shape.field.add(total, projection_sum(shape, each, of_each, seats, shares, part))
+        total = shape.field.add(total, projection_sum(shape, each, values, seats, shares, part))
     return total
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from itertools import product
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from proof_world import CONTEXT, SECRET
 from relation_world import Reference, shaped
 
-from protocols.field import P61, PrimeField
+from protocols.field import P31, P61, PrimeField
 from protocols.hashing import digest
 from protocols.plan import CommitteePlan
 from protocols.proof import (
@@ -30,6 +31,7 @@ from protocols.proof import (
 )
 from protocols.proof.constraints import SMALLNESS_ROWS
 from protocols.proof.smallness import Rows, draw_rows, project
+from protocols.proof.sums import random_sum
 
 COUNT = 312  # more values than projections: some W has all of them zero
 BITS = Smallness.bits_for(100)
@@ -280,3 +282,48 @@ def test_any_packing(packing: int) -> None:
     )
     made = deal(of, QUIET[:9], SECRET, CONTEXT)
     assert set(verdicts(of, made)) == {Verdict.VALID}
+
+
+# -- in blocks ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("field", [P31, P61], ids=lambda f: str(f.p))
+@pytest.mark.parametrize("columns", [1, 3, 40])
+@pytest.mark.parametrize("width", [1, 5, 37, 800])
+@pytest.mark.parametrize("block", [1, 1000, 8 * 37, 1 << 18])
+def test_a_product_in_blocks_is_the_product(
+    block: int, width: int, columns: int, field: PrimeField, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whole bytes of bits: a block begins at a multiple of 8 rows, whatever the width."""
+    monkeypatch.setattr(smallness, "FOLD_BLOCK", block)
+    given = np.random.default_rng([block, width, columns])
+    planes = given.integers(0, 256, (2, -(-309 * width // 8)), np.uint8)
+    rows = Rows(planes, width, np.zeros((309, 1), np.int8))
+    values = given.integers(0, field.p, (width, columns), np.uint64)
+    bits = np.unpackbits(planes, axis=1, count=309 * width, bitorder="little").astype(np.int8)
+    signs = (bits[0] - bits[1]).reshape(309, width)
+    assert (rows.left == signs).all()
+    assert (rows.fold(field, values) == field.signed_matmul(signs, values)).all()
+
+
+def test_a_check_holds_a_bounded_part_of_the_projections() -> None:
+    """One row for each projection, as floats, takes 309 * 8 bytes a polynomial, and more on the way,
+    of each dealing of a batch.
+    """
+    length = 20_000
+    of = shaped(
+        Relation((Segment("w", length, FREE),), (), (), (Smallness("w", 40),)),
+        CommitteePlan(4, 1, 1, 0),
+        P61,
+    )
+    seat, shares = np.zeros(3, np.int64) + 2, np.ones((3, of.polynomials), np.uint64)
+    challenges = np.ones((3, of.challenges, 309), np.uint64)
+    drawn = (draw_rows(of, CONTEXT, bytes([number])) for number in range(3))
+    tracemalloc.start()
+    try:
+        random_sum(of, seat, shares, drawn, challenges)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    bits = 2 * -(-309 * length // 8)
+    assert bits < peak < 200 * length + 16 * smallness.FOLD_BLOCK
