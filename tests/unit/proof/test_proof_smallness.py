@@ -307,7 +307,7 @@ def test_a_product_in_blocks_is_the_product(
 
 
 def test_a_check_holds_a_bounded_part_of_the_projections() -> None:
-    """One row for each projection, as floats, takes 309 * 8 bytes a polynomial, and more on the way,
+    """A row for each projection takes 309 * 8 bytes a polynomial as floats, and more on the way,
     of each dealing of a batch.
     """
     length = 20_000
