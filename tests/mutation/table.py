@@ -12,10 +12,12 @@ from tests.mutation.bugs import (
     restores,
     secrets,
     statements,
+    sums,
 )
 
 BUGS: list[Bug] = [
     *proofs.BUGS,
+    *sums.BUGS,
     *cohort.BUGS,
     *agreement.BUGS,
     *elections.BUGS,

@@ -1,0 +1,162 @@
+"""Planted bugs: sums over slots (Y), links, and the projections that show smallness."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from protocols.proof.constraints import SMALLNESS_ROWS
+from tests.mutation import sums
+from tests.mutation.bug import Bugs
+
+BUGS = Bugs()
+plant, bug = BUGS.plant, BUGS.bug
+
+CHECKING = "protocols.proof.checking:"
+CHALLENGE = "protocols.proof.challenge:"
+SMALLNESS = "protocols.proof.smallness:"
+
+
+@bug("Y is not compared", CHECKING + "_agree", sums.sums, "accepted")
+def _y_unchecked(sound: Any) -> Any:
+    """The check is made with the vector's own Y in the place of the published one."""
+
+    def agree(shape: Any, seat: int, items: Any, vectors: Any, proofs: Any) -> Any:
+        from protocols.proof import checking
+
+        if not shape.sums:
+            return sound(shape, seat, items, vectors, proofs)
+        compared, checking.published_sum = checking.published_sum, _anything
+        try:
+            return sound(shape, seat, items, vectors, proofs)
+        finally:
+            checking.published_sum = compared
+
+    return agree
+
+
+class _Anything:
+    """Equal to every array."""
+
+    __array_ufunc__ = None
+
+    def __eq__(self, other: object) -> Any:
+        return np.ones(np.shape(other), np.bool_)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _anything(*args: Any) -> Any:
+    return _Anything()
+
+
+plant(
+    "what a sum must come to is not checked",
+    "protocols.proof.sums:constants",
+    lambda sound: lambda shape: sound(shape) * np.uint64(0),
+    sums.sums,
+    "accepted",
+)
+
+
+@bug("the squares of a sum are left out", "protocols.proof.sums:_constraint", sums.sums, "accepted")
+def _no_squares(sound: Any) -> Any:
+    def constraint(shape: Any, summed: Any, seats: Any, shares: Any) -> Any:
+        return sound(shape, replace(summed, squares=()), seats, shares)
+
+    return constraint
+
+
+@bug(
+    "a single sum has no coefficient",
+    CHALLENGE + "draw",
+    sums.fitted(sums.BALL, sums.all_one),
+    "accepted",
+)
+def _fixed(sound: Any) -> Any:
+    def draw(shape: Any, commitments: Any) -> Any:
+        drawn = sound(shape, commitments)
+        return replace(drawn, sums=np.ones_like(drawn.sums)) if shape.sums == 1 else drawn
+
+    return draw
+
+
+plant(
+    "the second root is left out of the challenge",
+    "protocols.proof.dealing:joint_root",
+    lambda sound: lambda roots: roots[0],
+    sums.fitted(sums.SMALL_BALL, sums.by_the_first_root),
+    "accepted",
+)
+
+
+@bug("links are not checked", CHALLENGE + "slot_terms", sums.links, "accepted")
+def _no_links(sound: Any) -> Any:
+    def slot_terms(shape: Any, shares: Any, padding_weight: Any) -> Any:
+        terms = sound(shape, shares, padding_weight)
+        blocks = [shape.layout.blocks[link.segment] for link in shape.relation.links]
+        linked = sum(block.polynomials for block in blocks)
+        terms[:, terms.shape[1] - linked :] = 0
+        return terms
+
+    return slot_terms
+
+
+plant(
+    "projections are drawn before what they project",
+    SMALLNESS + "draw_rows",
+    lambda sound: lambda shape, context, first_root: sound(shape, context, bytes(32)),
+    sums.grounded,
+    "accepted",
+)
+plant(
+    "the bits of projections are not checked",
+    "protocols.proof.shape:DealingShape.constrained",
+    lambda sound: property(
+        lambda shape: tuple(b for b in shape.layout.blocks.values() if b.constraint.c1)
+    ),
+    sums.whole,
+    "accepted",
+)
+
+
+@bug(
+    "projections are not compared with their bits",
+    SMALLNESS + "projection_sum",
+    sums.unlike,
+    "accepted",
+)
+def _bound_alone(sound: Any) -> Any:
+    """Their sum is taken for what it must come to on the slots, whatever was dealt."""
+
+    def projection_sum(
+        shape: Any, each: Any, projections: Any, seats: Any, shares: Any, coefficients: Any
+    ) -> Any:
+        field = shape.field
+        total = field.mul(field.sum(coefficients, axis=2), field.array([-each.small.bound]))
+        return np.broadcast_to(shape.sharing.mean_over_slots(total), (len(shares), total.shape[1]))
+
+    return projection_sum
+
+
+@bug("a projection's bound is 2 B off", "protocols.proof.sums:constants", sums.honest, "framed")
+def _off(sound: Any) -> Any:
+    def constants(shape: Any) -> Any:
+        found = sound(shape)
+        for index, each in enumerate(shape.layout.projected):
+            start = len(shape.relation.summed) + index * SMALLNESS_ROWS
+            found[start : start + SMALLNESS_ROWS] = each.small.bound
+        return found
+
+    return constants
+
+
+plant(
+    "a projection's bound is doubled, and its bits are not",
+    "protocols.proof.constraints:Smallness.bound",
+    lambda sound: property(lambda small: 1 << (small.bits - 1)),
+    sums.honest,
+    "framed",
+)

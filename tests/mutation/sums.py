@@ -1,0 +1,233 @@
+"""Dealings that cheat on a sum, a link or a projection: the committee must see it.
+
+Each is made by the real dealer with one thing replaced, and judged by every seat. Shapes are new
+for each dealing: a shape keeps what it has computed, and a planted bug must be met.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
+
+from peerd.simulation.oracle import demand
+from protocols.field import P61, Elements
+from protocols.hashing import digest
+from protocols.proof import (
+    BIT,
+    FREE,
+    Dealing,
+    DealingShape,
+    Linear,
+    Link,
+    Relation,
+    Segment,
+    Smallness,
+    Square,
+    SummedConstraint,
+    Verdict,
+    check,
+    seal,
+    split,
+)
+from protocols.proof.challenge import draw
+from protocols.proof.constraints import SMALLNESS_ROWS
+from protocols.proof.dealing import Split, commit, joint_root
+from protocols.proof.smallness import Rows, draw_rows
+from tests.mutation.planting import planted
+from tests.simulation.swarm import TEN
+
+CONTEXT = digest("lab/context")
+TWOS = np.array([1 << bit for bit in range(8)], np.int64)
+BALL = Relation(
+    (Segment("slack", 8, BIT, opened=False), Segment("w", 7, FREE)),
+    summed=(SummedConstraint((Square("w", 1),), (Linear("slack", TWOS),), 255),),
+)
+"""||w||^2 + slack = 255."""
+SMALL_BALL = Relation(BALL.segments, BALL.summed, smallness=(Smallness("w", 12),))
+LINKED = Relation(
+    (Segment("value", 6, FREE), Segment("bit", 6, BIT, opened=False)),
+    links=(Link("value", (("bit", 3),)),),
+)
+COUNT = SMALLNESS_ROWS + 3
+"""More values than projections: some W has all of them zero."""
+MANY = Relation((Segment("w", COUNT, FREE),), smallness=(Smallness("w", 12),))
+
+Predict = Callable[[DealingShape, Split], Elements]
+
+
+def shaped(relation: Relation) -> DealingShape:
+    return DealingShape(TEN, P61, relation)
+
+
+def secret(seed: int) -> bytes:
+    return digest("lab/secret", bytes([seed]))
+
+
+def ball(seed: int) -> np.ndarray:
+    """Values in V: 255 - ||w||^2 in bits, then w."""
+    w = np.random.default_rng(seed).integers(-5, 6, 7)
+    slack = 255 - int(w @ w)
+    return np.array([*(slack >> bit & 1 for bit in range(8)), *w], np.int64)
+
+
+def verdicts(of: DealingShape, made: Dealing) -> set[Verdict]:
+    item = CONTEXT, made.root, made.proof
+    return {check(of, seat, *item, package) for seat, package in enumerate(made.packages)}
+
+
+def caught(of: DealingShape, made: Dealing, what: str) -> None:
+    found = verdicts(of, made)
+    demand(Verdict.UNBOUND not in found, "framed", f"{what}: a package opens no root")
+    demand(Verdict.INVALID in found, "accepted", what)
+
+
+def honest(seed: int) -> None:
+    """With sums and projections; every seat must accept it."""
+    of = shaped(SMALL_BALL)
+    made = seal(of, CONTEXT, split(of, ball(seed), secret(seed), CONTEXT))
+    demand(verdicts(of, made) == {Verdict.VALID}, "framed", "an honest dealing is refused")
+
+
+def sums(seed: int) -> None:
+    """Sums that come to something else: to nothing at all, or in their squares alone."""
+    nothing, long = np.zeros(15, np.int64), ball(seed)
+    long[:8] = 1  # 255: the slack alone would do
+    long[8 + seed % 7] += 9
+    for what, values in (("a sum that is 0", nothing), ("a vector that is too long", long)):
+        for relation in (BALL, SMALL_BALL):
+            of = shaped(relation)
+            made = seal(of, CONTEXT, split(of, values, secret(seed), CONTEXT))
+            caught(of, made, what)
+
+
+def fitted(relation: Relation, predict: Predict) -> Callable[[int], None]:
+    """A sum that is off, and a mask y whose slots make up for it under predicted coefficients."""
+
+    def attack(seed: int) -> None:
+        of, values = shaped(relation), ball(seed)
+        values[8] += 2 if values[8] >= 0 else -2
+        off = int(values[8:] @ values[8:]) + int(values[:8] @ TWOS) - 255
+        parts = split(of, values, secret(seed), CONTEXT)
+        first = of.polynomials + 2 * of.challenges
+        bend = _bend(of, [-off * int(each) for each in predict(of, parts)])
+        masks = parts.vectors[:, first:]
+        masks[:] = of.field.add(masks, bend)
+        caught(of, seal(of, CONTEXT, parts), "a sum that a mask makes up for")
+
+    return attack
+
+
+def _bend(of: DealingShape, totals: list[int]) -> Elements:
+    """A polynomial for each total, which its slots come to, at all seats: (m, c). It is 0 at the
+    seats that get seeds, which no dealer can choose.
+    """
+    p, t = of.field.p, of.plan.threshold
+    seats, slots = [int(x) for x in of.sharing.seats], [int(x) for x in of.sharing.slots]
+
+    def vanishing(x: int) -> int:
+        product = 1
+        for seat in seats[:t]:
+            product = product * (x - seat) % p
+        return product
+
+    scale = pow(sum(map(vanishing, slots)), -1, p)
+    rows = [[total * scale * vanishing(seat) % p for total in totals] for seat in seats]
+    return np.array(rows, np.uint64)
+
+
+def all_one(of: DealingShape, parts: Split) -> Elements:
+    """A single sum's coefficient, if it had none."""
+    return np.ones(of.challenges, np.uint64)
+
+
+def by_the_first_root(of: DealingShape, parts: Split) -> Elements:
+    """The masks lie under the second root: challenges of the first alone would be known."""
+    root = joint_root([commit(of, parts)[0].root, bytes(32)])
+    return draw(of, [(CONTEXT, root)]).sums[0, :, 0]
+
+
+def links(seed: int) -> None:
+    """One value that is not what its bits say."""
+    bits = np.random.default_rng(seed).integers(0, 2, 6)
+    values = np.concatenate([3 * bits, bits])
+    values[seed % 6] += 1
+    of = shaped(LINKED)
+    caught(of, seal(of, CONTEXT, split(of, values, secret(seed), CONTEXT)), "a broken link")
+
+
+def grounded(seed: int) -> None:
+    """A huge W, all of whose projections are 0 under rows that were drawn before it was."""
+    of = shaped(MANY)
+    known, w = _known()
+    with planted("protocols.proof.smallness:draw_rows", lambda sound: lambda *place: known):
+        made = seal(of, CONTEXT, split(of, w, secret(seed), CONTEXT))
+    caught(of, made, "a huge vector under projections that were known")
+
+
+@cache
+def _known() -> tuple[list[Rows], Elements]:
+    """Rows that depend on no root, and the W."""
+    of = shaped(MANY)
+    rows = draw_rows(of, CONTEXT, bytes(32))
+    return rows, _kernel(of, rows[0])
+
+
+def _kernel(of: DealingShape, rows: Rows) -> Elements:
+    """W with a_i^T W b_i = 0 for all i, by elimination of the 309 forms."""
+    field = of.field
+    forms = np.einsum("il,ik->ilk", rows.left.astype(np.int64), rows.right.astype(np.int64))
+    matrix = field.array(forms.reshape(SMALLNESS_ROWS, COUNT))
+    pivots: list[int] = []
+    for column in range(COUNT):
+        used = len(pivots)
+        candidates = np.flatnonzero(matrix[used:, column]) + used
+        if not len(candidates):
+            continue
+        matrix[[used, candidates[0]]] = matrix[[candidates[0], used]]
+        matrix[used] = field.mul(matrix[used], field.inverse(matrix[used : used + 1, column]))
+        factors = matrix[:, column].copy()
+        factors[used] = 0
+        matrix = field.sub(matrix, field.mul(factors[:, None], matrix[used][None]))
+        pivots.append(column)
+    free = next(column for column in range(COUNT) if column not in pivots)
+    w = np.zeros(COUNT, np.uint64)
+    w[free] = 1
+    w[pivots] = field.neg(matrix[: len(pivots), free])
+    return w
+
+
+def _with_bits(seed: int, what: str, lay: Callable[[DealingShape, Elements], Elements]) -> None:
+    """A coordinate that is far too large, and ``lay`` in the place of its projections' bits."""
+    values = np.zeros(7, np.int64)
+    values[seed % 7] = 1 << 28
+    of = shaped(Relation(SMALL_BALL.segments[1:], smallness=SMALL_BALL.smallness))
+
+    def bits(of: DealingShape, each: object, y: Elements) -> Elements:
+        return lay(of, y).reshape(-1, of.plan.packing)
+
+    with planted("protocols.proof.smallness:_bit_slots", lambda sound: bits):
+        made = seal(of, CONTEXT, split(of, values, secret(seed), CONTEXT))
+    caught(of, made, what)
+
+
+def _no_bits(of: DealingShape) -> Elements:
+    planes = of.layout.projected[0].planes
+    return np.zeros((planes, of.layout.groups * of.plan.packing), np.uint64)
+
+
+def whole(seed: int) -> None:
+    """Projections that lie whole in the place of a bit."""
+
+    def lay(of: DealingShape, y: Elements) -> Elements:
+        laid, bound = _no_bits(of), of.layout.projected[0].small.bound
+        laid[0, : len(y)] = of.field.add(y, np.full(len(y), bound, np.uint64))
+        return laid
+
+    _with_bits(seed, "projections that are not in bits", lay)
+
+
+def unlike(seed: int) -> None:
+    """Bits, but not those of the projections."""
+    _with_bits(seed, "bits of other projections", lambda of, y: _no_bits(of))
