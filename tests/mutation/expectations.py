@@ -11,14 +11,18 @@ from functools import cache
 
 import numpy as np
 
+from peerd.simulation.adversaries import ALL
+from peerd.simulation.adversaries.forging import parts
 from peerd.simulation.oracle import demand
 from peerd.simulation.world import World
+from protocols.election.outcome import Election
 from protocols.errors import ProtocolError
 from protocols.hashing import digest
 from protocols.opening import Undecodable, open_sum
 from protocols.proof import Verdict, check, deal
 from protocols.round.certificate import (
     Certificate,
+    panel_of,
     verify_certificate,
 )
 from protocols.round.cohort import Findings, Panel, decide
@@ -38,6 +42,7 @@ from protocols.wire.statement import (
     Statement,
     sign,
 )
+from tests.mutation.liars import Sparer
 from tests.simulation.swarm import EIGHT, FOUR, setting_of, swarm
 
 
@@ -47,6 +52,13 @@ def rounds(seed: int) -> World:
     world = swarm(EIGHT, 2, rounds=2, seed=seed, parameters=3, traced=False)
     world.run()
     return world
+
+
+def election_leader(round_: int, seed: int) -> int:
+    """Who leads view 0 of an election of eight where nobody is excluded."""
+    roster = setting_of(EIGHT, 2, seed=seed).roster
+    place = round_.to_bytes(8, "little"), bytes(8)
+    return min(range(8), key=lambda peer: digest("peerd/leader", *place, roster[peer]))
 
 
 def refused(what: str, act: Callable[[], object]) -> None:
@@ -250,6 +262,32 @@ def cohort(seed: int) -> None:
         decided = decide(panel, findings(oks, attested=attested)).dealers
         what = f"{oks} OKs, an ask attested by {attested}: {len(decided)} dealers"
         demand(bool(decided) is stands, "cohort", what)
+
+
+def panels(seed: int) -> None:
+    """Of four peers one was convicted earlier, or is in this flip: another may lie by now."""
+    setting = setting_of(FOUR, 1, seed=seed)
+    seats = tuple(
+        (peer, bytes([peer]) * 32, digest("lab/nonce", bytes([seed]))) for peer in range(4)
+    )
+    for election in (Election(seats[:3], (), (), ()), Election(seats, (), ((3, bytes(32)),), ())):
+        panel = panel_of(setting, election)
+        size = len(panel.selected), panel.smallest_cohort
+        demand(size == (3, 3), "cohort-size", f"of {size[0]} dealers {size[1]} make a cohort")
+
+
+def spared(seed: int) -> None:
+    """A leader leaves out proof against its accomplice, and another convicts it in that flip."""
+    leader = election_leader(1, seed)
+    accomplice = (leader + 1) % 8
+    lies = {leader: parts("Sparer", election=Sparer), accomplice: ALL["HighDegree"]}
+    world = swarm(EIGHT, 2, rounds=2, seed=seed, parameters=3, lies=lies, traced=False)
+    world.run(until=600_000)
+    for node in world.nodes:
+        if node.honest:
+            certified = verify_certificate(world.setting, node.completed[1].certificate)
+            named = {peer for peer, _ in certified.election.guilty}
+            demand(named == {accomplice}, "blame", f"{named} are named, not {accomplice}")
 
 
 def worthless(seed: int) -> None:

@@ -8,6 +8,9 @@ from peerd.simulation.adversaries.dealers import HighDegree, Withholder
 from peerd.simulation.adversaries.forging import Words, forge, parts
 from peerd.simulation.adversaries.members import FalseAsker, IdleRelay, Liar
 from peerd.simulation.adversaries.openers import SilentOpener
+from protocols.agreement.machine import Proposal
+from protocols.election.inputs import encode_inputs, listed_by
+from protocols.election.machine import ElectionMachine
 from protocols.hashing import digest
 from protocols.proof import Dealing, Split, seal, split
 from protocols.proof.challenge import draw, forms
@@ -24,6 +27,7 @@ from protocols.wire.statement import (
     Kind,
     Report,
     Statement,
+    Topic,
 )
 
 # -- dealers -----------------------------------------------------------------------------------
@@ -192,6 +196,19 @@ class TwoOutcomes(Member):
     def _second_report(self) -> Statement:
         words = tuple((dealer, 1, bytes(32)) for dealer in self.panel.selected)
         return forge(self.desk, Kind.REPORT, Report(words))
+
+
+class Sparer(ElectionMachine):
+    """7: as leader it leaves out the evidence that the SEENs list."""
+
+    def _propose(self, topic: Topic) -> Proposal | None:
+        proposal = super()._propose(topic)
+        if proposal is None or topic is Topic.REVEALS:
+            return proposal
+        chosen = [self._seen[topic][peer] for peer in sorted(self._seen[topic])]
+        listed = listed_by(chosen, self._desk.read).values()
+        inputs = encode_inputs((frame.statement for frame in chosen), listed, ())
+        return self._outcome(topic, listed, {}), inputs
 
 
 class Slanderer(Liar):

@@ -11,35 +11,16 @@ from peerd.simulation.adversaries.forging import parts
 from peerd.simulation.oracle import check_safety
 from peerd.simulation.world import Node, World
 from protocols.agreement.machine import Proposal
-from protocols.election.inputs import encode_inputs, listed_by
 from protocols.election.machine import ElectionMachine
-from protocols.hashing import digest
 from protocols.round.attempt import Parts
 from protocols.round.certificate import verify_certificate
 from protocols.round.effects import Effect, Send
 from protocols.round.evidence import evidence_hash
 from protocols.wire.frames import EvidenceFrame, ProposalFrame, StatementFrame, decode_frame
 from protocols.wire.statement import Kind, Statement, Topic, decode_statement
-from tests.simulation.swarm import EIGHT, setting_of, swarm
-
-
-def leader_of(round_: int) -> int:
-    """Who leads view 0 of the election where nobody is excluded (§5)."""
-    roster, place = setting_of(EIGHT, 2).roster, (round_.to_bytes(8, "little"), bytes(8))
-    return min(range(8), key=lambda peer: digest("peerd/leader", *place, roster[peer]))
-
-
-class Sparer(ElectionMachine):
-    """7: as leader it leaves out the evidence that the SEENs list."""
-
-    def _propose(self, topic: Topic) -> Proposal | None:
-        proposal = super()._propose(topic)
-        if proposal is None or topic is Topic.REVEALS:
-            return proposal
-        chosen = [self._seen[topic][peer] for peer in sorted(self._seen[topic])]
-        listed = listed_by(chosen, self._desk.read).values()
-        inputs = encode_inputs((frame.statement for frame in chosen), listed, ())
-        return self._outcome(topic, listed, {}), inputs
+from tests.mutation.expectations import election_leader
+from tests.mutation.liars import Sparer
+from tests.simulation.swarm import EIGHT, swarm
 
 
 class Repeater(ElectionMachine):
@@ -77,7 +58,7 @@ class Proposals:
 
 def play(**lies: type[Parts]) -> tuple[World, Proposals]:
     """Two rounds: ``leader`` leads view 0 of the second, ``other`` is convicted in the first."""
-    leader = leader_of(1)
+    leader = election_leader(1, 1)
     other = (leader + 1) % 8
     world = swarm(
         EIGHT, 2, rounds=3, lies={leader: lies.get("leader", Parts), other: lies["other"]}
@@ -121,7 +102,7 @@ def test_many_list_it_and_the_proposal_shows_it_once() -> None:
 def test_a_leader_that_shows_it_never_or_twice_is_refused(lie: type[ElectionMachine]) -> None:
     _, proposals = play(other=ALL["HighDegree"], leader=parts(lie.__name__, election=lie))
     liar, view, frame = proposals.made[1][0]
-    assert (liar, view) == (leader_of(1), 0)
+    assert (liar, view) == (election_leader(1, 1), 0)
     assert len(evidence_in(frame)) == (0 if lie is Sparer else 2)
     honest, view, frame = proposals.made[1][1]
     assert honest != liar, "the next leader's is decided"

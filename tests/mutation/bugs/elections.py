@@ -10,7 +10,7 @@ from protocols.hashing import digest
 from protocols.round.effects import Blame
 from protocols.secret import Secret
 from protocols.wire.statement import Kind
-from tests.mutation import attacks
+from tests.mutation import attacks, expectations
 from tests.mutation.attacks import (
     alone,
     restarting,
@@ -104,3 +104,19 @@ def _blames_silence(sound: Any) -> Any:
         sound(self, certificate)
 
     return on_void
+
+
+plant(
+    "a leader may leave out proof that SEENs list",
+    "protocols.election.inputs:unnamed",
+    always(frozenset()),
+    expectations.spared,
+    "blame",
+)
+plant(
+    "an earlier conviction takes a peer off b",
+    "protocols.round.setting:Setting.liars_among",
+    lambda sound: lambda self, selected, pool: max(0, self.liars - (self.peers - pool)),
+    expectations.panels,
+    "cohort-size",
+)
