@@ -60,7 +60,10 @@ class _Writer:
     def write(self, value: Value, depth: int) -> None:
         if depth > MAX_DEPTH:
             raise ValueError(f"a message nests at most {MAX_DEPTH} deep")
-        if value is None:
+        if isinstance(value, bytes):
+            self.out.append(_length(len(value), None, 0, ((0xC4, 1), (0xC5, 2), (0xC6, 4))))
+            self.out.append(value)
+        elif value is None:
             self.out.append(b"\xc0")
         elif value is True:
             self.out.append(b"\xc3")
@@ -68,9 +71,6 @@ class _Writer:
             self.out.append(b"\xc2")
         elif isinstance(value, int):
             self.out.append(_pack_integer(value))
-        elif isinstance(value, bytes):
-            self.out.append(_length(len(value), None, 0, ((0xC4, 1), (0xC5, 2), (0xC6, 4))))
-            self.out.append(value)
         elif isinstance(value, str):
             encoded = value.encode()
             self.out.append(_length(len(encoded), 0xA0, 31, ((0xD9, 1), (0xDA, 2), (0xDB, 4))))
@@ -137,9 +137,11 @@ class _Reader:
     def value(self, depth: int) -> Value:
         if depth > MAX_DEPTH:
             raise WireError(f"nested more than {MAX_DEPTH} deep")
-        code = self.take(1)[0]
+        code = self.byte()
         if code < 0x80:
             return code
+        if code == 0xC4:  # most values of most messages
+            return self.take(self.byte())
         if code >= 0xE0:
             return code - 0x100
         if code < 0x90:
@@ -158,7 +160,7 @@ class _Reader:
                 return False
             case 0xC3:
                 return True
-            case 0xC4 | 0xC5 | 0xC6:
+            case 0xC5 | 0xC6:
                 return self.take(self.length(1 << (code - 0xC4), 0))
             case 0xCC | 0xCD | 0xCE | 0xCF:
                 return self.unsigned(1 << (code - 0xCC))
@@ -179,6 +181,13 @@ class _Reader:
         piece = self.data[self.position : end]
         self.position = end
         return piece
+
+    def byte(self) -> int:
+        position = self.position
+        if position >= len(self.data):
+            raise WireError("1 bytes promised, 0 there")
+        self.position = position + 1
+        return self.data[position]
 
     def length(self, width: int, smallest: int, narrowest: int = 1) -> int:
         count = int.from_bytes(self.take(width), "big")
