@@ -156,6 +156,8 @@ class ElectionMachine:
         if statement.signer not in self._eligible:
             return
         if self._desk.admit(statement) in (Admission.NEW, Admission.KNOWN):
+            if self._reveals.get(statement.signer) is statement:
+                return  # it opens its commitment: every SEEN brings it once more
             self._early_reveals.setdefault(statement.signer, statement)
             self._match_reveals()
 
@@ -352,7 +354,9 @@ class ElectionMachine:
         return Election(seats, missing, self.commitments.guilty, self.commitments.silent)
 
     def _attached(self, frames: list[SeenFrame]) -> list[Statement]:
-        return [self._desk.read(item) for frame in frames for item in frame.statements]
+        """Each once: nearly all frames list the same."""
+        listed = dict.fromkeys(item for frame in frames for item in frame.statements)
+        return [self._desk.read(item) for item in listed]
 
     def _decided(self, topic: Topic, decision: Decision) -> None:
         if topic is Topic.COMMITS:

@@ -143,7 +143,7 @@ class Setting:
         gone = int(self.dropout * self.peers)
         return liars_among(selected, self.peers - guilty, left, gone)
 
-    @property
+    @cached_property
     def max_attempts(self) -> int:
         """The plan's failure probability pays for so many flips (§1, §2)."""
         return 1 + self.liars + int(self.dropout * self.peers)

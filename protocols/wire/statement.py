@@ -283,7 +283,15 @@ class Statement:
         return pack([self.body, self.signature])
 
     def signed_by(self, crypto: Crypto, public: bytes) -> bool:
-        return crypto.verify(public, _DOMAIN + self.body, self.signature)
+        """A signature that was found valid under a key is not verified again under that key: one
+        vote comes alone, and again in every lock, decision and certificate that it is part of.
+        """
+        if self.__dict__.get("_valid") == (crypto, public):
+            return True
+        valid = crypto.verify(public, _DOMAIN + self.body, self.signature)
+        if valid:
+            self.__dict__["_valid"] = (crypto, public)
+        return valid
 
 
 def sign(crypto: Crypto, secret: bytes, group: bytes, slot: Slot, payload: Payload) -> Statement:
