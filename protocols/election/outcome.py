@@ -75,6 +75,7 @@ class Election:
         strictly_rising(outcome.silent, "silent")
         if {peer for peer, _, _ in outcome.seats} & set(outcome.missing):
             raise WireError("a peer both revealed and did not")
+        outcome.__dict__["_encoded"] = data  # one value, one encoding
         return outcome
 
     @cached_property

@@ -325,7 +325,9 @@ def decode_statement(data: bytes, group: bytes) -> Statement:
 @lru_cache(maxsize=4096)
 def _decode_small(data: bytes, group: bytes) -> Statement:
     """Votes and commitments come many times, in lists and certificates; they are immutable."""
-    return _decode(data, group)
+    statement = _decode(data, group)
+    statement.__dict__["wire"] = data  # one value, one encoding: nobody packs it again
+    return statement
 
 
 def _decode(data: bytes, group: bytes) -> Statement:
