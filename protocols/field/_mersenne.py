@@ -98,7 +98,7 @@ class MersenneKernel:
         left_bits, right_bits = LIMB_BITS[self._exponent]
         if blocks > 1:
             parts = self._reduce(parts)
-        canonical = blocks == 1 and 3 << EXACT_BITS <= int(self._p)
+        canonical = blocks == 1 and int(self._p) >= 3 << EXACT_BITS
         by_power: dict[int, Residues] = {}
         for i in range(parts.shape[-2] // rows if rows else 0):
             row = parts[..., i * rows : (i + 1) * rows, :]

@@ -41,12 +41,12 @@ class PrimeField:
                 f"p = {self.p} is not in the family: an odd prime below 65536, 2^31-1 or 2^61-1"
             )
 
-    @property
+    @cached_property
     def element_bytes(self) -> int:
         """Bytes of one element on the wire, little-endian: 1, 2, 4 or 8."""
         return 1 if self.p < 1 << 8 else 2 if self.p < 1 << 16 else 4 if self.p < 1 << 32 else 8
 
-    @property
+    @cached_property
     def dtype(self) -> np.dtype[np.unsignedinteger[npt.NBitBase]]:
         """The element's type on the wire, and in stored share arrays."""
         return np.dtype(f"<u{self.element_bytes}")

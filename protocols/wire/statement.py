@@ -265,11 +265,11 @@ class Statement:
     body: bytes
     signature: bytes
 
-    @property
+    @cached_property
     def signer(self) -> int:
         return self.slot.signer
 
-    @property
+    @cached_property
     def kind(self) -> Kind:
         return self.slot.kind
 
