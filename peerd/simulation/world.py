@@ -145,8 +145,8 @@ class World:
         self._agenda.happen(at, act)
 
     def finished(self) -> bool:
-        waiting = [n for n in self.nodes if n.honest and n.up]
-        return all(self.rounds - 1 in node.completed for node in waiting)
+        last = self.rounds - 1
+        return all(last in node.completed for node in self.nodes if node.honest and node.up)
 
     def boot(self, node: Node, sit_out: int = SIGNS) -> None:
         """Start, or restart after ``crash``, with what is on the node's disk; it signs nothing for
