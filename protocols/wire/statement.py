@@ -243,6 +243,14 @@ class Slot:
     view: int
     signer: int
 
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        """Kept: a statement's slot is looked up several times by each that it reaches."""
+        return hash((self.round, self.attempt, self.kind, self.subject, self.view, self.signer))
+
     def key(self) -> str:
         """The journal's key for what was signed in this slot."""
         return f"slot/{self.attempt}/{int(self.kind)}/{self.subject}/{self.view}/{self.signer}"
