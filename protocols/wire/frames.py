@@ -31,10 +31,10 @@ from protocols.wire.statement import MAX_ATTEMPT
 
 FRAME_VERSION = 1
 MAX_POOL = 1 << 20
-SMALL_FRAME = 16 << 10
+SMALL_FRAME = 8 << 10
 """Bytes of a frame that is worth remembering decoded."""
-REMEMBERED_FRAMES = 256
-"""Frames that are remembered decoded: with SMALL_FRAME this bounds their bytes."""
+REMEMBERED_FRAMES = 128
+"""Frames that are remembered decoded: a MiB of them."""
 
 _STATEMENT = Bytes(MAX_STATEMENT)
 _OUTCOME = Bytes(MAX_STATEMENT)
