@@ -29,6 +29,9 @@ MIN_INTEGER = -(1 << 63)
 
 _UNSIGNED = ((0xCC, 1), (0xCD, 2), (0xCE, 4), (0xCF, 8))
 _SIGNED = ((0xD0, 1), (0xD1, 2), (0xD2, 4), (0xD3, 8))
+# What most of a message is made of, encoded once for all.
+_SMALL_INTEGERS = [bytes((value,)) for value in range(0x80)]
+_SHORT_BYTES = [bytes((0xC4, size)) for size in range(0x100)]
 
 
 def pack(value: Value) -> bytes:
@@ -61,7 +64,8 @@ class _Writer:
         if depth > MAX_DEPTH:
             raise ValueError(f"a message nests at most {MAX_DEPTH} deep")
         if isinstance(value, bytes):
-            self.out.append(_length(len(value), None, 0, ((0xC4, 1), (0xC5, 2), (0xC6, 4))))
+            size = len(value)
+            self.out.append(_SHORT_BYTES[size] if size < 256 else _long_bytes(size))
             self.out.append(value)
         elif value is None:
             self.out.append(b"\xc0")
@@ -100,7 +104,7 @@ class _Writer:
 
 def _pack_integer(value: int) -> bytes:
     if 0 <= value < 0x80:
-        return bytes((value,))
+        return _SMALL_INTEGERS[value]
     if -32 <= value < 0:
         return bytes((value & 0xFF,))
     if value > 0:
@@ -112,6 +116,10 @@ def _pack_integer(value: int) -> bytes:
             if value >= -(1 << (8 * width - 1)):
                 return bytes((code,)) + value.to_bytes(width, "big", signed=True)
     raise ValueError(f"an integer on the wire has at most 64 bits: {value}")
+
+
+def _long_bytes(length: int) -> bytes:
+    return _length(length, None, 0, ((0xC5, 2), (0xC6, 4)))
 
 
 def _length(
