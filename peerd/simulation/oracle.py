@@ -37,6 +37,14 @@ def honest(world: World) -> list[Node]:
     return [node for node in world.nodes if node.honest]
 
 
+def certified_by(world: World, record: Completed) -> CertifiedRound:
+    """What a record's certificate says: verified once in a run, whoever holds it."""
+    known = world.certified
+    if record.certificate not in known:
+        known[record.certificate] = verify_certificate(world.setting, record.certificate)
+    return known[record.certificate]
+
+
 def check(
     world: World,
     *,
@@ -119,7 +127,7 @@ def _check_result(
 ) -> None:
     setting = world.setting
     record = next(n.completed[round_] for n in honest(world) if round_ in n.completed)
-    certified = verify_certificate(setting, record.certificate)
+    certified = certified_by(world, record)
     cohort = set(certified.cohort.peers)
     expected = {n.index for n in honest(world)} - set(away)
     if setting.clients is not None:  # the others were not drawn
@@ -157,7 +165,7 @@ def _locked_before(world: World, round_: int) -> set[int]:
     ledger = Ledger()
     for earlier in range(round_):
         record = next(n.completed[earlier] for n in honest(world) if earlier in n.completed)
-        certified = verify_certificate(world.setting, record.certificate)
+        certified = certified_by(world, record)
         ledger = ledger.after(earlier, certified.election)
     return set(range(world.setting.peers)) - ledger.eligible(world.setting.peers, round_)
 
@@ -183,13 +191,13 @@ def check_records(world: World, watch: Watch) -> None:
 
 
 def _check_record(world: World, watch: Watch, node: Node, record: Completed) -> None:
-    certified = verify_certificate(world.setting, record.certificate)
+    certified = certified_by(world, record)
     keys = frozenset(certified.election.keys)
     committed = watch.committed.get((certified.round, certified.attempt), keys)
     demand(keys == committed, "coin", f"elected by {keys} of {committed} that committed")
     _check_size(world, certified)
     earlier = [node.completed[r] for r in range(record.round) if r in node.completed]
-    for before in (verify_certificate(world.setting, item.certificate) for item in earlier):
+    for before in (certified_by(world, item) for item in earlier):
         guilty = {peer for peer, _ in before.election.guilty}
         demand(not guilty & keys, "guilty", f"proven guilty, and takes part: {guilty & keys}")
         if before.round == certified.round - 1:

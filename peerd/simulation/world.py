@@ -22,6 +22,7 @@ from protocols.aggregation.clear_sum import opened_part
 from protocols.aggregation.contract import Reference, Referenced
 from protocols.hashing import Xof
 from protocols.round.attempt import Parts
+from protocols.round.certificate import CertifiedRound
 from protocols.round.effects import (
     Aborted,
     Blame,
@@ -53,7 +54,8 @@ class World:
     ``drop`` loses a message, ``delay`` sets its delay, ``before`` is called ahead of each effect,
     ``handing`` ahead of each recipient of a message, ``after`` when a peer has completed a round.
     ``write`` may raise DiskFailed. ``faults`` counts what befell the swarm, by name.
-    ``history`` keeps everything that every peer did; its lines only if ``traced``.
+    ``history`` keeps everything that every peer did; its lines only if ``traced``. ``certified``
+    is the oracle's: the certificates that it has verified.
     Links are not in order: what holds here holds on a transport that keeps order, too.
     """
 
@@ -78,6 +80,7 @@ class World:
         self.inputs: dict[tuple[int, int], npt.NDArray[np.int64]] = {}
         self.faults: Counter[str] = Counter()
         self.outcomes: Counter[str] = Counter()
+        self.certified: dict[bytes, CertifiedRound] = {}
         self.history = History(traced)
         self.drop: Callable[[int, int, bytes], bool] = lambda sender, to, data: False
         self.delay: Callable[[int, int, bytes], int | None] = lambda sender, to, data: None
@@ -144,8 +147,8 @@ class World:
         self._agenda.happen(at, act)
 
     def finished(self) -> bool:
-        waiting = [n for n in self.nodes if n.honest and n.up]
-        return all(self.rounds - 1 in node.completed for node in waiting)
+        last = self.rounds - 1
+        return all(last in node.completed for node in self.nodes if node.honest and node.up)
 
     def boot(self, node: Node, sit_out: int = SIGNS) -> None:
         """Start, or restart after ``crash``, with what is on the node's disk; it signs nothing for

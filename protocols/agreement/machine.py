@@ -327,7 +327,7 @@ class Agreement:
         view = self.view
         for value, votes in self._tally(Kind.FIRST_VOTE, view):
             if value in self._outcomes and rules.is_quorum(len(votes), self._electorate.quorum):
-                self._take_lock(Lock(view, self._outcomes[value], votes))
+                self._take_lock(Lock(view, self._outcomes[value], _wires(votes)))
         lock = self._locks.of(view)
         voted = self._desk.me in self._votes.get((Kind.SECOND_VOTE, view), {})
         if lock is None or not rules.may_second_vote(view, self.view, voted):
@@ -350,12 +350,12 @@ class Agreement:
         self._outcomes[outcome_hash(self.topic, lock.outcome)] = lock.outcome
         self._locks.take(lock)
 
-    def _tally(self, kind: Kind, view: int) -> list[tuple[bytes, tuple[bytes, ...]]]:
+    def _tally(self, kind: Kind, view: int) -> list[tuple[bytes, list[Statement]]]:
         """The outcomes that were voted for in a view, with their votes."""
         by_value: dict[bytes, list[Statement]] = {}
         for statement in self._votes.get((kind, view), {}).values():
             by_value.setdefault(statement.payload.outcome, []).append(statement)
-        return [(value, tuple(v.wire for v in votes)) for value, votes in by_value.items()]
+        return list(by_value.items())
 
     def _try_decide(self) -> None:
         if self.decision is not None:
@@ -365,7 +365,7 @@ class Agreement:
             for value, votes in self._tally(Kind.SECOND_VOTE, view):
                 enough = rules.is_quorum(len(votes), self._electorate.quorum)
                 if enough and value in self._outcomes:
-                    self._decide(Decision(self._outcomes[value], votes))
+                    self._decide(Decision(self._outcomes[value], _wires(votes)))
                     return
 
     def _decide(self, decision: Decision) -> None:
@@ -379,3 +379,7 @@ class Agreement:
         return check_quorum(
             desk.setting.crypto, desk.setting.group, self._electorate, kind, where, votes, value
         )
+
+
+def _wires(votes: Sequence[Statement]) -> tuple[bytes, ...]:
+    return tuple(vote.wire for vote in votes)

@@ -43,12 +43,13 @@ def check_quorum(
     if not statements:
         raise WireError("a quorum of no votes")
     view = statements[0].slot.view
+    expected = *where[:2], kind, where[2], view
     members: Collection[int] = frozenset(electorate.members)
     signers: set[int] = set()
     for vote in statements:
         slot = vote.slot
-        expected = Slot(where[0], where[1], kind, where[2], view, slot.signer)
-        if slot != expected or vote.payload.outcome != value:
+        named = slot.round, slot.attempt, slot.kind, slot.subject, slot.view
+        if named != expected or vote.payload.outcome != value:
             raise WireError("a vote for something else")
         if slot.signer not in members or slot.signer in signers:
             raise WireError(f"peer {slot.signer} has no vote here, or voted twice")

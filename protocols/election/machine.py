@@ -165,6 +165,8 @@ class ElectionMachine:
         if statement.signer not in self._eligible:
             return
         if self._desk.admit(statement) in (Admission.NEW, Admission.KNOWN):
+            if self._reveals.get(statement.signer) is statement:
+                return  # it opens its commitment: every SEEN brings it once more
             self._early_reveals.setdefault(statement.signer, statement)
             self._match_reveals()
 

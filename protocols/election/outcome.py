@@ -75,6 +75,7 @@ class Election:
         strictly_rising(outcome.silent, "silent")
         if {peer for peer, _, _ in outcome.seats} & set(outcome.missing):
             raise WireError("a peer both revealed and did not")
+        outcome.__dict__["_encoded"] = data  # one value, one encoding
         return outcome
 
     @cached_property
@@ -89,7 +90,11 @@ class Election:
     def hash_in(self, group: bytes, round_: int, attempt: int) -> bytes:
         """Names the election wherever it is bound: its statement, never its signatures."""
         place = round_.to_bytes(8, "little"), attempt.to_bytes(8, "little")
-        return digest("peerd/election", group, *place, self.encode())
+        return digest("peerd/election", group, *place, self._encoded)
+
+    @cached_property
+    def _encoded(self) -> bytes:
+        return self.encode()
 
 
 def rising(peers: Iterable[int]) -> tuple[int, ...]:

@@ -75,31 +75,40 @@ class MersenneKernel:
         rows, columns = a.shape[-2], b.shape[-1]
         total: Residues | None = None
         for start in range(0, a.shape[-1], block * MAX_PENDING):
-            pending = None
+            pending, blocks = None, 0
             for first in range(start, min(start + block * MAX_PENDING, a.shape[-1]), block):
                 left = _limbs(a[..., first : first + block], left_bits, self._exponent, -2)
                 right = _limbs(b[..., first : first + block, :], right_bits, self._exponent, -1)
                 exact = np.matmul(left, right).astype(np.uint64)
                 pending = exact if pending is None else pending + exact
+                blocks += 1
             if pending is not None:
-                part = self._recompose(self._reduce(pending), rows, columns)
+                part = self._recompose(pending, rows, columns, blocks)
                 total = part if total is None else self._reduce(total + part)
         if total is None:
             shape = (*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), rows, columns)
             return np.zeros(shape, np.uint64)
         return total
 
-    def _recompose(self, parts: Residues, rows: int, columns: int) -> Residues:
-        """The sum of all limbs' products, each times its power of two."""
+    def _recompose(self, parts: Residues, rows: int, columns: int, blocks: int) -> Residues:
+        """The sum of all limbs' products, each times its power of two.
+
+        ``parts`` are sums of so many ``blocks``, each below 2^53. Up to 3 of them have one power.
+        """
         left_bits, right_bits = LIMB_BITS[self._exponent]
-        total = np.zeros((*parts.shape[:-2], rows, columns), np.uint64)
+        if blocks > 1:
+            parts = self._reduce(parts)
+        canonical = blocks == 1 and int(self._p) >= 3 << EXACT_BITS
+        by_power: dict[int, Residues] = {}
         for i in range(parts.shape[-2] // rows if rows else 0):
             row = parts[..., i * rows : (i + 1) * rows, :]
-            inner = np.zeros_like(total)
             for j in range(parts.shape[-1] // columns if columns else 0):
                 piece = row[..., j * columns : (j + 1) * columns]
-                inner += self._shift(piece, i * left_bits + j * right_bits)
-            total += self._reduce(inner)  # of at most 3 pieces below 2^61
+                power = i * left_bits + j * right_bits
+                by_power[power] = by_power[power] + piece if power in by_power else piece
+        total = np.zeros((*parts.shape[:-2], rows, columns), np.uint64)
+        for power, piece in by_power.items():  # at most 5, each below 2^61
+            total += self._shift(piece if canonical else self._reduce(piece), power)
         return self._reduce(total)
 
     def signed_matmul(self, signs: Signs, b: Elements) -> Residues:

@@ -12,6 +12,8 @@ import numpy.typing as npt
 from protocols.field.kernel import Elements, Residues, Signs
 
 MAX_TERMS = 1 << 21
+FEW = 1 << 10
+"""So many integers are divided as such: two passes instead of eight, each of which has its cost."""
 
 
 class SmallKernel:
@@ -24,6 +26,10 @@ class SmallKernel:
 
     def _residues(self, exact: npt.NDArray[np.float64]) -> Residues:
         """Integers in [0, 2^53) held as float64, modulo p. Overwrites ``exact``."""
+        if exact.size <= FEW:
+            few: Residues = exact.astype(np.uint64)
+            few %= np.uint64(self._p)
+            return few
         p = float(self._p)
         quotient = exact * (1.0 / p)
         np.floor(quotient, out=quotient)

@@ -19,6 +19,8 @@ from protocols.field._small import SmallKernel
 from protocols.field.kernel import Elements, Kernel, Residues, Signs
 from protocols.hashing import Xof
 
+FEW_INVERSES = 128
+"""So many elements are inverted one by one: 2 log p vectorised products would take longer."""
 MERSENNE_EXPONENTS = {(1 << 31) - 1: 31, (1 << 61) - 1: 61}
 
 
@@ -39,12 +41,12 @@ class PrimeField:
                 f"p = {self.p} is not in the family: an odd prime below 65536, 2^31-1 or 2^61-1"
             )
 
-    @property
+    @cached_property
     def element_bytes(self) -> int:
         """Bytes of one element on the wire, little-endian: 1, 2, 4 or 8."""
         return 1 if self.p < 1 << 8 else 2 if self.p < 1 << 16 else 4 if self.p < 1 << 32 else 8
 
-    @property
+    @cached_property
     def dtype(self) -> np.dtype[np.unsignedinteger[npt.NBitBase]]:
         """The element's type on the wire, and in stored share arrays."""
         return np.dtype(f"<u{self.element_bytes}")
@@ -116,9 +118,12 @@ class PrimeField:
         return self.kernel.quadratic(c0 % self.p, c1 % self.p, c2 % self.p, x)
 
     def inverse(self, a: Elements) -> Residues:
-        """Elementwise inverse, x^(p-2). Raises ZeroDivisionError if an element is 0."""
+        """Elementwise inverse; of many x^(p-2). Raises ZeroDivisionError if an element is 0."""
         if not np.all(a):
             raise ZeroDivisionError("0 has no inverse in the field")
+        if a.size <= FEW_INVERSES:
+            one_by_one = [pow(element, -1, self.p) for element in a.ravel().tolist()]
+            return np.array(one_by_one, np.uint64).reshape(a.shape)
         square: Residues = a.astype(np.uint64)
         result: Residues = np.ones_like(square)
         exponent = self.p - 2

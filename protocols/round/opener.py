@@ -90,6 +90,7 @@ class Opener:
         self._words: dict[int, Words] = {}
         self._results: dict[int, Statement] = {}
         self._accused: set[int] = set()
+        self._right: set[int] = set()
         self._overdue = False
         self._hopeless = False
         self._over = False
@@ -234,6 +235,7 @@ class Opener:
     def _adopt(self, opened: Opened) -> None:
         assert self.cohort is not None
         self.polynomials = opened.polynomials
+        self._right.clear()
         setting = self.desk.setting
         weight = sum(setting.weights_of(self.cohort.peers))
         self.model = setting.aggregator.apply(self._base, opened.values, weight, self.desk.round)
@@ -309,7 +311,7 @@ class Opener:
         if self.outcome is None or self.polynomials is None:
             return
         for peer, word in sorted(self._words.items()):
-            if peer != self.desk.me and peer not in self._accused:
+            if peer != self.desk.me and peer not in self._accused | self._right:
                 self._compare(peer, word)
         for peer, statement in sorted(self._results.items()):
             if peer not in self._accused and contradicts(statement.payload, self.outcome.result):
@@ -326,6 +328,7 @@ class Opener:
         expected = shape.field.matmul(polynomials, powers)[:, 0]
         wrong = np.flatnonzero(expected != word)
         if not wrong.size:
+            self._right.add(peer)
             return
         self._accused.add(peer)
         index = int(wrong[0])

@@ -52,6 +52,7 @@ class Pool:
         self._accuse = accuse
         self._disclosures: dict[bytes, Statement] = {}
         self._complaints: dict[bytes, Statement] = {}
+        self._found: tuple[tuple[int, int], Findings] | None = None
 
     # -- taking statements in ------------------------------------------------------------------
 
@@ -186,8 +187,12 @@ class Pool:
         return announced <= complaints
 
     def findings(self) -> Findings:
-        convicted = self.convicted(self.statements)
-        return gather(self._panel, self.statements.values(), convicted)
+        """What all this shows. Nothing ever leaves the pool: until it grows nothing changes."""
+        size = len(self.statements), len(self.guilty)
+        if self._found is None or self._found[0] != size:
+            convicted = self.convicted(self.statements)
+            self._found = size, gather(self._panel, self.statements.values(), convicted)
+        return self._found[1]
 
     # -- what a proposal shows -----------------------------------------------------------------
 

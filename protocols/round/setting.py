@@ -150,7 +150,7 @@ class Setting:
         """
         return liars_among(selected, pool, self.liars, self.max_attempts)
 
-    @property
+    @cached_property
     def max_attempts(self) -> int:
         """The plan's failure probability pays for so many flips (§1, §2)."""
         return 1 + self.liars + int(self.dropout * self.peers)

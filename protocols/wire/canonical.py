@@ -29,6 +29,9 @@ MIN_INTEGER = -(1 << 63)
 
 _UNSIGNED = ((0xCC, 1), (0xCD, 2), (0xCE, 4), (0xCF, 8))
 _SIGNED = ((0xD0, 1), (0xD1, 2), (0xD2, 4), (0xD3, 8))
+# What most of a message is made of, encoded once for all.
+_SMALL_INTEGERS = [bytes((value,)) for value in range(0x80)]
+_SHORT_BYTES = [bytes((0xC4, size)) for size in range(0x100)]
 
 
 def pack(value: Value) -> bytes:
@@ -60,7 +63,11 @@ class _Writer:
     def write(self, value: Value, depth: int) -> None:
         if depth > MAX_DEPTH:
             raise ValueError(f"a message nests at most {MAX_DEPTH} deep")
-        if value is None:
+        if isinstance(value, bytes):
+            size = len(value)
+            self.out.append(_SHORT_BYTES[size] if size < 256 else _long_bytes(size))
+            self.out.append(value)
+        elif value is None:
             self.out.append(b"\xc0")
         elif value is True:
             self.out.append(b"\xc3")
@@ -68,9 +75,6 @@ class _Writer:
             self.out.append(b"\xc2")
         elif isinstance(value, int):
             self.out.append(_pack_integer(value))
-        elif isinstance(value, bytes):
-            self.out.append(_length(len(value), None, 0, ((0xC4, 1), (0xC5, 2), (0xC6, 4))))
-            self.out.append(value)
         elif isinstance(value, str):
             encoded = value.encode()
             self.out.append(_length(len(encoded), 0xA0, 31, ((0xD9, 1), (0xDA, 2), (0xDB, 4))))
@@ -100,7 +104,7 @@ class _Writer:
 
 def _pack_integer(value: int) -> bytes:
     if 0 <= value < 0x80:
-        return bytes((value,))
+        return _SMALL_INTEGERS[value]
     if -32 <= value < 0:
         return bytes((value & 0xFF,))
     if value > 0:
@@ -112,6 +116,10 @@ def _pack_integer(value: int) -> bytes:
             if value >= -(1 << (8 * width - 1)):
                 return bytes((code,)) + value.to_bytes(width, "big", signed=True)
     raise ValueError(f"an integer on the wire has at most 64 bits: {value}")
+
+
+def _long_bytes(length: int) -> bytes:
+    return _length(length, None, 0, ((0xC5, 2), (0xC6, 4)))
 
 
 def _length(
@@ -137,9 +145,11 @@ class _Reader:
     def value(self, depth: int) -> Value:
         if depth > MAX_DEPTH:
             raise WireError(f"nested more than {MAX_DEPTH} deep")
-        code = self.take(1)[0]
+        code = self.byte()
         if code < 0x80:
             return code
+        if code == 0xC4:  # most values of most messages
+            return self.take(self.byte())
         if code >= 0xE0:
             return code - 0x100
         if code < 0x90:
@@ -158,7 +168,7 @@ class _Reader:
                 return False
             case 0xC3:
                 return True
-            case 0xC4 | 0xC5 | 0xC6:
+            case 0xC5 | 0xC6:
                 return self.take(self.length(1 << (code - 0xC4), 0))
             case 0xCC | 0xCD | 0xCE | 0xCF:
                 return self.unsigned(1 << (code - 0xCC))
@@ -179,6 +189,13 @@ class _Reader:
         piece = self.data[self.position : end]
         self.position = end
         return piece
+
+    def byte(self) -> int:
+        position = self.position
+        if position >= len(self.data):
+            raise WireError("1 bytes promised, 0 there")
+        self.position = position + 1
+        return self.data[position]
 
     def length(self, width: int, smallest: int, narrowest: int = 1) -> int:
         count = int.from_bytes(self.take(width), "big")

@@ -7,7 +7,7 @@ field's name.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from typing import Any, Protocol, TypeVar
@@ -64,7 +64,7 @@ class ListOf:
             raise WireError(f"{name}: a list was expected")
         if len(value) > self.most:
             raise WireError(f"{name}: {len(value)} items where at most {self.most} fit")
-        items = tuple(self.item.check(item, f"{name}[{i}]") for i, item in enumerate(value))
+        items = _all_checked([self.item] * len(value), value, name)
         if self.rising:
             strictly_rising((i[0] if isinstance(i, tuple) else i for i in items), name)
         return items
@@ -77,10 +77,20 @@ class Tuple:
     def check(self, value: Value, name: str) -> tuple[Any, ...]:
         if not isinstance(value, list) or len(value) != len(self.items):
             raise WireError(f"{name}: a list of {len(self.items)} was expected")
-        return tuple(
-            shape.check(item, f"{name}[{i}]")
-            for i, (shape, item) in enumerate(zip(self.items, value, strict=True))
-        )
+        return _all_checked(self.items, value, name)
+
+
+def _all_checked(shapes: Sequence[Shape], values: list[Value], name: str) -> tuple[Any, ...]:
+    """Each value by its shape. An item gets a name of its own only once it is refused."""
+    checked: list[Any] = []
+    try:
+        for shape, value in zip(shapes, values, strict=True):
+            checked.append(shape.check(value, name))
+    except WireError:
+        index = len(checked)
+        shapes[index].check(values[index], f"{name}[{index}]")
+        raise
+    return tuple(checked)
 
 
 HASH = Bytes(32, exact=True)
@@ -107,14 +117,18 @@ T = TypeVar("T")
 
 
 @lru_cache(maxsize=128)
-def _shapes(kind: Any) -> tuple[tuple[str, Shape], ...]:
-    """A payload's fields and their shapes: looked up for every message that comes or goes."""
-    return tuple((item.name, item.metadata["shape"]) for item in fields(kind))
+def _shapes(kind: Any) -> tuple[tuple[str, str, Shape], ...]:
+    """A payload's fields, what errors call them, and their shapes: looked up for every message
+    that comes or goes.
+    """
+    return tuple(
+        (item.name, f"{kind.__name__}.{item.name}", item.metadata["shape"]) for item in fields(kind)
+    )
 
 
 def to_value(payload: Any) -> list[Value]:
     """A payload dataclass as the list of its fields."""
-    return [_plain(getattr(payload, name)) for name, _ in _shapes(type(payload))]  # type: ignore[arg-type]
+    return [_plain(getattr(payload, name)) for name, _, _ in _shapes(type(payload))]  # type: ignore[arg-type]
 
 
 def from_value(kind: type[T], value: Value) -> T:
@@ -122,18 +136,17 @@ def from_value(kind: type[T], value: Value) -> T:
     shapes = _shapes(kind)  # type: ignore[arg-type]
     if not isinstance(value, list) or len(value) != len(shapes):
         raise WireError(f"{kind.__name__}: a list of {len(shapes)} fields was expected")
-    checked = {
-        name: shape.check(part, f"{kind.__name__}.{name}")
-        for (name, shape), part in zip(shapes, value, strict=True)
-    }
-    return kind(**checked)
+    return kind(
+        *[shape.check(part, name) for (_, name, shape), part in zip(shapes, value, strict=True)]
+    )
 
 
 def _plain(value: Any) -> Value:
+    """Tuples as lists, all the way down; ``pack`` refuses what is no value."""
     if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
-    assert value is None or isinstance(value, bool | int | str | bytes), type(value)
-    return value
+        return [_plain(item) if isinstance(item, tuple | list) else item for item in value]
+    plain: Value = value
+    return plain
 
 
 def strictly_rising(items: Iterable[Any], name: str) -> None:

@@ -243,6 +243,14 @@ class Slot:
     view: int
     signer: int
 
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        """Kept: a statement's slot is looked up several times by each that it reaches."""
+        return hash((self.round, self.attempt, self.kind, self.subject, self.view, self.signer))
+
     def key(self) -> str:
         """The journal's key for what was signed in this slot."""
         return f"slot/{self.attempt}/{int(self.kind)}/{self.subject}/{self.view}/{self.signer}"
@@ -265,11 +273,11 @@ class Statement:
     body: bytes
     signature: bytes
 
-    @property
+    @cached_property
     def signer(self) -> int:
         return self.slot.signer
 
-    @property
+    @cached_property
     def kind(self) -> Kind:
         return self.slot.kind
 
@@ -283,7 +291,15 @@ class Statement:
         return pack([self.body, self.signature])
 
     def signed_by(self, crypto: Crypto, public: bytes) -> bool:
-        return crypto.verify(public, _DOMAIN + self.body, self.signature)
+        """A signature that was found valid under a key is not verified again under that key: one
+        vote comes alone, and again in every lock, decision and certificate that it is part of.
+        """
+        if self.__dict__.get("_valid") == (crypto, public):
+            return True
+        valid = crypto.verify(public, _DOMAIN + self.body, self.signature)
+        if valid:
+            self.__dict__["_valid"] = (crypto, public)
+        return valid
 
 
 def sign(crypto: Crypto, secret: bytes, group: bytes, slot: Slot, payload: Payload) -> Statement:
@@ -317,7 +333,9 @@ def decode_statement(data: bytes, group: bytes) -> Statement:
 @lru_cache(maxsize=4096)
 def _decode_small(data: bytes, group: bytes) -> Statement:
     """Votes and commitments come many times, in lists and certificates; they are immutable."""
-    return _decode(data, group)
+    statement = _decode(data, group)
+    statement.__dict__["wire"] = data  # one value, one encoding: nobody packs it again
+    return statement
 
 
 def _decode(data: bytes, group: bytes) -> Statement:

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from protocols.errors import WireError
 from protocols.field import FAMILY, P16, P31, P61, PrimeField, field_for
+from protocols.field._small import FEW
+from protocols.field.prime import FEW_INVERSES
 from protocols.hashing import Xof
 
 TINY = PrimeField(7)
@@ -40,19 +42,20 @@ class TestAgainstIntegers:
 
     @pytest.mark.parametrize("coefficients", [(0, 1, -1), (3, 0, 0), (-1, -1, -1), (0, 5, 2)])
     def test_quadratic(self, field: PrimeField, coefficients: tuple[int, int, int]) -> None:
-        x = draw(field, 300)
         c0, c1, c2 = coefficients
-        expected = (c0 + c1 * exact(x) + c2 * exact(x) ** 2) % field.p
-        assert (field.quadratic(c0, c1, c2, x) == expected).all()
+        for count in (300, FEW + 300):
+            x = draw(field, count)
+            expected = (c0 + c1 * exact(x) + c2 * exact(x) ** 2) % field.p
+            assert (field.quadratic(c0, c1, c2, x) == expected).all()
 
     @pytest.mark.parametrize("inner", [1, 2, 65, 1500, 4200])
     def test_matrix_product(self, field: PrimeField, inner: int) -> None:
         a, b = draw(field, 3, inner), draw(field, inner, 2, seed=b"b")
         assert (field.matmul(a, b) == exact(a) @ exact(b) % field.p).all()
 
-    def test_the_largest_matrix_product(self, field: PrimeField) -> None:
-        """Every element p - 1: the sum that exactness has to hold."""
-        inner = 4200
+    @pytest.mark.parametrize("inner", [2048, 4200])
+    def test_the_largest_matrix_product(self, field: PrimeField, inner: int) -> None:
+        """Every element p - 1: the sum that exactness has to hold, in one block and in several."""
         a = np.full((2, inner), field.p - 1, np.uint64)
         assert (field.matmul(a, a.T.copy()) == inner % field.p).all()
 
@@ -72,8 +75,11 @@ class TestAgainstIntegers:
         assert field.product(a[:0]).tolist() == [1, 1, 1]
 
     def test_inverse(self, field: PrimeField) -> None:
-        a = np.maximum(draw(field, 60), 1).astype(np.uint64)
-        assert (field.mul(a, field.inverse(a)) == 1).all()
+        for count in (0, 1, FEW_INVERSES, FEW_INVERSES + 1):
+            a = np.maximum(draw(field, count), 1).astype(np.uint64)
+            assert (field.mul(a, field.inverse(a)) == 1).all()
+        matrix = np.maximum(draw(field, 5, 7), 1).astype(np.uint64)
+        assert (field.mul(matrix, field.inverse(matrix)) == 1).all()
         with pytest.raises(ZeroDivisionError):
             field.inverse(np.zeros(1, np.uint64))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -84,6 +85,12 @@ def test_processes_add_up_to_what_one_finds() -> None:
     plan = Plan(4, 1, frozenset({"lie", "silent"}))
     one, two = (campaign(plan, range(24), jobs).document() for jobs in (1, 2))
     assert {**one, "cpu_seconds": 0} == {**two, "cpu_seconds": 0}
+
+
+def test_a_campaign_leaves_python_s_collector_as_it_was() -> None:
+    before = gc.get_threshold()
+    run_seeds(Plan(4, 1, frozenset()), range(1))
+    assert (gc.get_threshold(), gc.get_freeze_count()) == (before, 0)
 
 
 PROGRAM = """
