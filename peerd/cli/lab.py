@@ -73,7 +73,16 @@ def _run(args: argparse.Namespace) -> int:
     directory = Directory(args.out or Path("lab-out") / args.experiment.stem)
     # As Ctrl-C does: the cells' processes end with this one.
     signal.signal(signal.SIGTERM, _interrupt)
-    ran = run(experiment, directory, args.jobs, _tell)
+    try:
+        ran = run(experiment, directory, args.jobs, _tell)
+    except KeyboardInterrupt:
+        finished = sum(map(directory.has, experiment.cells))
+        print(
+            f"peerd: interrupted; {finished} of {len(experiment.cells)} cells are finished, and the"
+            " same command goes on from there",
+            file=sys.stderr,
+        )
+        raise
     print(
         f"{len(experiment.cells)} cells, {ran} of them run now: "
         f"{directory.path / 'results.csv'}; peerd lab report {directory.path}"
