@@ -100,6 +100,8 @@ def test_what_is_finished_is_tabulated_when_a_cell_fails(tmp_path: Path) -> None
         "class Rootless(Digits):\n"
         "    def root(self):\n"
         "        return None\n"
+        "    def unknown_options(self, known, local):\n"
+        "        super().unknown_options(known - {'partition'}, local)\n"  # as the docs' own task
     )
     directory = Directory(tmp_path / "out")
     with pytest.MonkeyPatch.context() as patch:
@@ -108,6 +110,12 @@ def test_what_is_finished_is_tabulated_when_a_cell_fails(tmp_path: Path) -> None
         with pytest.raises(TaskError, match=r"fltrust · none .*: the task has no public root data"):
             run(read_experiment(path), directory, 1)
     assert [row["rule"] for row in rows(directory, "results.csv")] == ["rsa"]
+
+
+def test_a_wrong_option_of_the_task_is_named_with_its_key(tmp_path: Path) -> None:
+    text = EXPERIMENT.replace("hidden = 4", "hiden = 4")
+    with pytest.raises(TaskError, match=r"task \(digits\) or --data: unknown task option 'hiden'"):
+        run(read_experiment(_written(tmp_path, text)), Directory(tmp_path / "out"), 1)
 
 
 def test_the_page_stands_alone_and_shows_every_number(finished: Directory, tmp_path: Path) -> None:
