@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from peerd.cli.lab_privacy import add_privacy
+from peerd.cli.places import check_file, make_directory
 from peerd.errors import ConfigError
 
 MAX_JOBS = 64
@@ -71,6 +72,7 @@ def _run(args: argparse.Namespace) -> int:
             print(f"{cell.identifier}  {cell.title}")
         return 0
     directory = Directory(args.out or Path("lab-out") / args.experiment.stem)
+    make_directory("--out", directory.path)
     # As Ctrl-C does: the cells' processes end with this one.
     signal.signal(signal.SIGTERM, _interrupt)
     try:
@@ -99,6 +101,7 @@ def _report(args: argparse.Namespace) -> int:
     from peerd.lab.results import Directory
 
     path = args.out or args.directory / "report.html"
+    check_file("--out", args.out)
     write_report(Directory(args.directory), path)
     print(path)
     return 0

@@ -10,6 +10,7 @@ from typing import Any
 from peerd.errors import ConfigError
 
 MAX_OPTION_FILE_BYTES = 1 << 20
+EXAMPLES = {"--constant": "theta=12", "--local": "images=train.gz", "--task-option": "model=cnn"}
 
 
 def pairs(option: str, texts: Iterable[str]) -> dict[str, Any]:
@@ -20,7 +21,7 @@ def pairs(option: str, texts: Iterable[str]) -> dict[str, Any]:
 def _pair(option: str, text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not equals or not name:
-        raise ConfigError(f"{option} {text}: not NAME=VALUE", "for example model=cnn")
+        raise ConfigError(f"{option} {text}: not NAME=VALUE", f"for example {EXAMPLES[option]}")
     if value.startswith("@"):
         return name, _json_file(option, Path(value[1:]))
     return name, int(value) if value.isascii() and value.isdigit() else value

@@ -44,3 +44,13 @@ def check_new_directory(option: str, path: Path | None) -> None:
         raise ConfigError(
             f"{option} {path}: can't make the directory: {error.strerror}", "name another place"
         ) from None
+
+
+def make_directory(option: str, path: Path) -> None:
+    """The directory at ``path``, which may be there. ConfigError."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"{option} {path}: can't make the directory: {error.strerror}", "name another place"
+        ) from None

@@ -101,6 +101,11 @@ def task_request(args: argparse.Namespace) -> TaskRequest:
         from peerd.tasks.schema import derive_schema
 
         options["schema"] = derive_schema(args.data, args.label)
+    if TASKS.get(args.task, args.task) == TASKS["table"] and "schema" not in options:
+        raise ConfigError(
+            "--task table: the group's schema is missing",
+            "--data FILE --label COLUMN takes it from a file",
+        )
     aggregator, constants = rule_request(args)
     return TaskRequest(
         task=args.task,

@@ -10,7 +10,7 @@ import pytest
 from peerd.cli import demo, swarm
 from peerd.cli.main import main
 from peerd.cli.places import check_file, check_new_directory
-from peerd.errors import ConfigError
+from peerd.errors import ConfigError, GroupError
 
 
 def test_what_can_be_written_leaves_no_trace(tmp_path: Path) -> None:
@@ -34,6 +34,14 @@ def test_what_can_be_written_leaves_no_trace(tmp_path: Path) -> None:
         (["swarm", "--plot", "/proc/p.png"], "--plot /proc/p.png: can't write in /proc: "),
         (["demo", "--out", "file"], "file exists already"),
         (["simulate", "--seeds", "0:1", "--json", "gone/r.json"], "there is no directory "),
+        (
+            ["lab", "run", "e.toml", "--out", "/proc/out"],
+            "--out /proc/out: can't make the directory",
+        ),
+        (
+            ["lab", "report", ".", "--out", "gone/p.html"],
+            "--out gone/p.html: there is no directory",
+        ),
         (["lab", "privacy", "--json", "gone/r.json"], "there is no directory "),
     ],
 )
@@ -51,8 +59,26 @@ def test_what_can_not_be_written_is_said_before_anything_runs(
     monkeypatch.setattr(swarm, "run", run)
     monkeypatch.setattr(demo, "run", run)
     monkeypatch.setattr("peerd.simulation.campaign.campaign", run)
+    monkeypatch.setattr("peerd.lab.campaign.run", run)
+    monkeypatch.setattr("peerd.lab.report.write_report", run)
     monkeypatch.setattr("peerd.lab.privacy.report.measure", run)
     Path("file").touch()
+    Path("e.toml").write_text(
+        'task.name = "digits"\npeers = 4\nrounds = 1\nattacks = ["none"]\nrules = ["rsa"]\n'
+    )
     assert main(words) == ConfigError.exit_code
     said = capsys.readouterr().err
     assert what in said and said.count("\n") == 1
+
+
+def test_a_transcript_that_is_not_there_proves_nothing_wrong(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """9 says that somebody's claim is false; a slip of the hand is 2, and 4 where no genesis is."""
+    transcript, genesis = tmp_path / "round.bin", tmp_path / "genesis.json"
+    words = ["audit", str(transcript), "--genesis", str(genesis)]
+    assert main(words) == ConfigError.exit_code
+    assert f"there is no file {transcript}" in capsys.readouterr().err
+    transcript.write_bytes(b"any")
+    assert main(words) == GroupError.exit_code
+    assert f"can't read the genesis {genesis}" in capsys.readouterr().err
