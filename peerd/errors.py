@@ -8,12 +8,12 @@ code  class                    meaning
 ====  =======================  ==========================================================
 0                              done
 1     PeerdError               any other failure
-2     ConfigError              usage, configuration
+2     ConfigError              usage, configuration; what a command's options ask for can't be
 3     IdentityError            key file, identity
-4     GroupError               genesis document, roster, signatures
+4     GroupError               a genesis document that was read: form, roster, signatures, plan
 5     StorageError             data directory, database, lock, journal, disk
 6     NetworkError             port, address, connection
-7     TaskError                task, training data
+7     TaskError                task, training data, code of the user's own
 8     NotRunningError          no daemon answers at the status socket
 9     VerificationError        an audit failed: a transcript, certificate or evidence is wrong
 ====  =======================  ==========================================================
@@ -39,7 +39,10 @@ class PeerdError(Exception):
 
 
 class ConfigError(PeerdError):
-    """A wrong argument, or a wrong key or value in the configuration."""
+    """A wrong argument, or a wrong key or value in the configuration.
+
+    A group that can't be founded as asked is one too: GroupError is for documents.
+    """
 
     exit_code = 2
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import peerd
 from peerd.cli.output import print_json, progress, size
+from peerd.cli.rule_arguments import add_rule_arguments, rule_request
 from peerd.errors import ConfigError
 from protocols.plan import PlanError, rational
 
@@ -23,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "input is 16 dealings and copies of them; an opening has as many liars as the plan bears."
     )
     parser.add_argument("role", choices=ROLES)
-    parser.add_argument("--aggregator", default="rsa", help="default: rsa")
+    add_rule_arguments(parser)
     parser.add_argument("--peers", type=int, default=1000, help="default: 1000")
     parser.add_argument("--params", type=int, default=100_000, help="default: 100000")
     parser.add_argument("--adversary", default="0.1", metavar="BETA", help="default: 0.1")
@@ -40,8 +41,9 @@ def main(args: argparse.Namespace) -> int:
         return _again_on_one_thread(args)
     from peerd.bench.measure import run
 
+    name, constants = rule_request(args)
     with progress(f"measuring one {args.role}"):
-        measured = run(args.role, args.aggregator, args.peers, args.params, adversary)
+        measured = run(args.role, name, args.peers, args.params, adversary, constants)
     if args.json:
         print_json(measured)
     else:
@@ -53,6 +55,7 @@ def _again_on_one_thread(args: argparse.Namespace) -> int:
     """BLAS reads its number of threads when numpy is first imported, which is behind us here."""
     command = [sys.executable, "-m", "peerd.cli.main", "bench", args.role]
     command += ["--aggregator", args.aggregator, "--peers", str(args.peers)]
+    command += [word for constant in args.constant for word in ("--constant", constant)]
     command += ["--params", str(args.params), "--adversary", args.adversary]
     command += ["--json"] if args.json else []
     # this very peerd: ``-m`` alone would take a directory that is called peerd where one stands

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from collections.abc import Mapping
 from dataclasses import asdict
 from fractions import Fraction
 from typing import Protocol
@@ -27,9 +28,16 @@ class Work(Protocol):
 
 
 def run(
-    role: str, aggregator: str, peers: int, params: int, adversary: Fraction
+    role: str,
+    aggregator: str,
+    peers: int,
+    params: int,
+    adversary: Fraction,
+    constants: Mapping[str, int | str] | None = None,
 ) -> dict[str, object]:
-    """One role's work for one round, docs/schemas/bench.json. Raises ConfigError.
+    """One role's work for one round, docs/schemas/bench.json.
+
+    Raises ConfigError, TaskError.
 
     Times are of one pass after a warm one: a daemon keeps the plan's matrices between rounds.
     ``first_cpu_seconds`` is what the warm-up took, matrices and all. Memory is measured by
@@ -38,7 +46,7 @@ def run(
     """
     if role not in ROLES:
         raise ConfigError(f"there is no role {role!r}; there is {', '.join(ROLES)}")
-    scene = Scene.create(aggregator, peers, params, adversary)
+    scene = Scene.create(aggregator, peers, params, adversary, constants)
     work = _prepare(role, scene)
     first, timed = Meter(), Meter()
     work.run(first)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -10,9 +11,9 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 
+from peerd.cli.rule_arguments import typed_rule
 from peerd.crypto import Sodium
 from peerd.errors import ConfigError
-from protocols.aggregation import aggregator
 from protocols.aggregation.contract import AggregationError, Aggregator, Reference, Referenced
 from protocols.field import field_for
 from protocols.hashing import digest
@@ -37,14 +38,28 @@ class Scene:
     plan: CommitteePlan
 
     @classmethod
-    def create(cls, name: str, peers: int, params: int, adversary: Fraction) -> Scene:
-        """Raises ConfigError for a size that can't be measured."""
+    def create(
+        cls,
+        name: str,
+        peers: int,
+        params: int,
+        adversary: Fraction,
+        constants: Mapping[str, int | str] | None = None,
+    ) -> Scene:
+        """Raises ConfigError, which names the option, for what can't be measured; TaskError where
+        the code of a rule of one's own fails."""
         if not 1 <= params <= LARGEST_MODEL:
             raise ConfigError(f"--params {params}: from 1 to {LARGEST_MODEL}")
+        rule = typed_rule(name, constants or {})
         try:
-            return cls(peers, params, aggregator(name, {}), plan_group(peers, adversary))
-        except (PlanError, AggregationError) as error:
-            raise ConfigError(str(error)) from None
+            scene = cls(peers, params, rule, plan_group(peers, adversary))
+        except PlanError as error:
+            raise ConfigError(f"--peers, --adversary: {error}") from None
+        try:
+            _ = scene.shape
+        except AggregationError as error:
+            raise ConfigError(f"--aggregator, --params: {error}") from None
+        return scene
 
     @cached_property
     def shape(self) -> DealingShape:

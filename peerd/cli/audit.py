@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from peerd.cli.output import print_json, progress
-from peerd.errors import VerificationError
+from peerd.errors import ConfigError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,12 +19,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Print what was verified. VerificationError when anything is not as it is claimed."""
+    """Print what was verified. VerificationError when anything is not as it is claimed,
+    ConfigError or GroupError when a file isn't there."""
     from peerd.runner.audit import audit
 
-    for path in (args.transcript, args.genesis):
-        if not path.is_file():
-            raise VerificationError(f"there is no file {path}", "name a transcript and a genesis")
+    if not args.transcript.is_file():  # nobody's claim: a transcript that is wrong is code 9
+        raise ConfigError(
+            f"there is no file {args.transcript}", "'peerd rounds N --transcript FILE' writes one"
+        )
     with progress("verifying"):
         findings = audit(args.transcript, args.genesis)
     if args.json:

@@ -6,6 +6,7 @@ import argparse
 import time
 from pathlib import Path
 
+from peerd.cli.places import check_new_directory
 from peerd.cli.swarm import add_common_arguments, parse_options, report, run, write_document
 
 DEFAULT_OUT = Path("demo-out")
@@ -28,6 +29,7 @@ def main(args: argparse.Namespace) -> int:
     """Run, then tell."""
     options = parse_options(args)
     directory = args.out / time.strftime("%Y%m%d-%H%M%S")
+    check_new_directory("--out", directory)
     outcome = run(options, keep=directory, compare=True)
     write_document(outcome, directory / "result.json")
     from peerd.swarm.plot import plot

@@ -11,11 +11,11 @@ from typing import Any
 
 import trio
 
+from peerd.cli.rule_arguments import typed, typed_rule
 from peerd.group import DEADLINES, Genesis, new_genesis
-from peerd.group.rule import rule_of
 from peerd.learning import Partition, Trainer, Training
 from peerd.runner.resume import setting_of
-from protocols.aggregation import model_hash
+from protocols.aggregation import Aggregator, model_hash
 
 START_SECONDS = 120.0  # for the worker to import torch and build the task
 
@@ -60,10 +60,21 @@ class Founding:
 async def found(request: Founding) -> Genesis:
     """The unsigned genesis. Starts a training worker to compute the first model.
 
-    Raises GroupError (no plan, a bad field), TaskError (the task can't be built).
+    Raises ConfigError (no plan, a bad field), TaskError (the task can't be built).
     """
-    rule = rule_of(request.aggregator, request.constants or {})
-    genesis = new_genesis(
+    rule = typed_rule(request.aggregator, request.constants or {})
+    with typed():
+        genesis = _draft(request, rule)
+    parameters, first_model = await _first_model(request, genesis, rooted=rule.uses_reference)
+    complete = replace(genesis, parameters=parameters, first_model=first_model)
+    with typed():
+        setting_of(complete)  # says now, not at the first run, why a group of this size can't run
+    return complete
+
+
+def _draft(request: Founding, rule: Aggregator) -> Genesis:
+    """The genesis but for its first model. GroupError."""
+    return new_genesis(
         name=request.name,
         task=request.task,
         task_options=dict(request.task_options or {}),
@@ -80,10 +91,6 @@ async def found(request: Founding) -> Genesis:
         model_seed=request.model_seed,
         weights=request.weights,
     )
-    parameters, first_model = await _first_model(request, genesis, rooted=rule.uses_reference)
-    complete = replace(genesis, parameters=parameters, first_model=first_model)
-    setting_of(complete)  # says now, and not at the first run, why a group of this size can't run
-    return complete
 
 
 async def _first_model(request: Founding, genesis: Genesis, *, rooted: bool) -> tuple[int, bytes]:

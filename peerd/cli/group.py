@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from peerd.cli.output import print_json, progress, quiet_logs
+from peerd.cli.places import check_file
 from peerd.cli.task_arguments import add_task_arguments, task_request
 from peerd.errors import ConfigError, IdentityError
 
@@ -64,7 +64,7 @@ def _add_new(parser: argparse.ArgumentParser) -> None:
         required=True,
         metavar="PEER[=WEIGHT]|FILE",
         help="peer ids or public keys (hex), or files with one a line; a weight (number of "
-        "samples) is for a weighted aggregator, which cuts it to its constant cap",
+        "samples) is for a weighted aggregator, and then each member states one",
     )
     add_task_arguments(parser, None)
     parser.add_argument(
@@ -118,12 +118,15 @@ def _new(args: argparse.Namespace) -> Genesis:
 
     from peerd.cli.founding import Founding, found
     from peerd.cli.init import partition
+    from peerd.cli.weights import check_weights
     from peerd.group import save
+    from peerd.identity import peer_id_of
     from peerd.learning.settings import Partition
     from protocols.plan import PlanError, rational
 
     if args.out.exists():
         raise ConfigError(f"{args.out} exists already", "name a new file with --out")
+    check_file("--out", args.out)
     quiet_logs()
     request = task_request(args)
     try:
@@ -131,6 +134,12 @@ def _new(args: argparse.Namespace) -> Genesis:
     except PlanError as error:
         raise ConfigError(f"--adversary, --dropout: {error}") from None
     stated = members(args.members)
+    check_weights(
+        "--members",
+        request.aggregator,
+        request.rule(),
+        {peer_id_of(public): weight for public, weight in stated.items()},
+    )
     founding = Founding(
         name=args.name,
         task=request.task_class,
@@ -146,7 +155,7 @@ def _new(args: argparse.Namespace) -> Genesis:
         model_seed=args.model_seed,
         local_options=request.local,
         partition=Partition(*partition(args.partition)),
-        weights=capped(stated, request.aggregator, request.constants),
+        weights={public: weight for public, weight in stated.items() if weight is not None},
     )
     with progress("computing the first model"):
         genesis = trio.run(found, founding)
@@ -158,6 +167,7 @@ def _sign(args: argparse.Namespace) -> Genesis:
     from peerd.group import load, save, sign
     from peerd.identity import Identity
 
+    check_file("--out", args.out)
     genesis = sign(load(args.genesis), Identity.load(args.key))
     save(genesis, args.out or args.genesis)
     return genesis
@@ -166,35 +176,20 @@ def _sign(args: argparse.Namespace) -> Genesis:
 def _merge(args: argparse.Namespace) -> Genesis:
     from peerd.group import load, merge, save
 
+    check_file("--out", args.out)
     first, *others = [load(path) for path in args.genesis]
     genesis = merge(first, others)
     save(genesis, args.out)
     return genesis
 
 
-def capped(
-    stated: Mapping[bytes, int], aggregator: str, constants: Mapping[str, int | str]
-) -> dict[bytes, int]:
-    """What each member weighs: what it states, but no more than a weighted aggregator allows."""
-    from peerd.group.rule import rule_of
-    from protocols.aggregation import largest_weight
-
-    most = largest_weight(rule_of(aggregator, constants))
-    if most == 1 and any(weight != 1 for weight in stated.values()):
-        raise ConfigError(
-            f"--members: {aggregator} gives every member the weight 1",
-            "leave the weights out, or take --aggregator weighted-mean",
-        )
-    return {public: min(weight, most) for public, weight in stated.items()}
-
-
-def members(words: list[str]) -> dict[bytes, int]:
-    """Public keys with their weights (1 unless stated).
+def members(words: list[str]) -> dict[bytes, int | None]:
+    """Public keys with their weights (None: not stated).
 
     From peer ids, hex keys, and files that hold one a line ("#" comments), each alone or with
     "=WEIGHT".
     """
-    found: list[tuple[bytes, int]] = []
+    found: list[tuple[bytes, int | None]] = []
     for word in words:
         path = Path(word)
         if path.is_file():
@@ -208,11 +203,11 @@ def members(words: list[str]) -> dict[bytes, int]:
     return dict(found)
 
 
-def _weighed(word: str, where: str) -> tuple[bytes, int]:
+def _weighed(word: str, where: str) -> tuple[bytes, int | None]:
     peer, equals, weight = word.partition("=")
     public = _member(peer.strip(), where)
     if not equals:
-        return public, 1
+        return public, None
     number = weight.strip()
     if not number.isascii() or not number.isdigit() or not 0 < int(number[:20]) < 1 << 53:
         raise ConfigError(f"{where}{word}: the weight must be a positive whole number")
@@ -303,6 +298,8 @@ def _print_terms(genesis: Genesis, found: dict[str, object]) -> None:
         weight = f" weight {genesis.weight_of(index)}" if genesis.weights else ""
         state = "missing" if public in missing else "signed"
         print(f"member {peer_id_of(public)} {state}{weight}")
+    if not genesis.weights:
+        print("weights all 1")
     for name in TERMS:
         value = "all" if found[name] is None else found[name]
         shown = (

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from peerd.cli.lab_privacy import add_privacy
+from peerd.cli.places import check_file, make_directory
 from peerd.errors import ConfigError
 
 MAX_JOBS = 64
@@ -71,9 +72,19 @@ def _run(args: argparse.Namespace) -> int:
             print(f"{cell.identifier}  {cell.title}")
         return 0
     directory = Directory(args.out or Path("lab-out") / args.experiment.stem)
+    make_directory("--out", directory.path)
     # As Ctrl-C does: the cells' processes end with this one.
     signal.signal(signal.SIGTERM, _interrupt)
-    ran = run(experiment, directory, args.jobs, _tell)
+    try:
+        ran = run(experiment, directory, args.jobs, _tell)
+    except KeyboardInterrupt:
+        finished = sum(map(directory.has, experiment.cells))
+        print(
+            f"peerd: interrupted; {finished} of {len(experiment.cells)} cells are finished, and the"
+            " same command goes on from there",
+            file=sys.stderr,
+        )
+        raise
     print(
         f"{len(experiment.cells)} cells, {ran} of them run now: "
         f"{directory.path / 'results.csv'}; peerd lab report {directory.path}"
@@ -90,6 +101,7 @@ def _report(args: argparse.Namespace) -> int:
     from peerd.lab.results import Directory
 
     path = args.out or args.directory / "report.html"
+    check_file("--out", args.out)
     write_report(Directory(args.directory), path)
     print(path)
     return 0

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from peerd.cli.output import table
+from peerd.cli.places import check_file
 from peerd.errors import ConfigError
 
 MAX_SEED = 1 << 31
@@ -37,6 +38,7 @@ def main(args: argparse.Namespace) -> int:
     """Measure, print the tables; 1 where the results contradict what the documents say."""
     if not 0 <= args.seed < MAX_SEED:
         raise ConfigError(f"--seed is {args.seed}; it can be 0 to {MAX_SEED - 1}")
+    check_file("--json", args.json)
     from peerd.lab.privacy.report import QUICK, Size, broken, measure
 
     document = measure(args.seed, QUICK if args.quick else Size(), _tell)

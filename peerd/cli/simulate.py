@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from peerd.cli.places import check_file
 from peerd.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def main(args: argparse.Namespace) -> int:
         raise ConfigError(f"--jobs is {args.jobs}; it must be at least 1")
     if args.peers is not None and not 4 <= args.peers <= MAX_PEERS:
         raise ConfigError(f"--peers is {args.peers}; it can be 4 to {MAX_PEERS}")
+    check_file("--json", args.json)
     plan = Plan(args.peers, args.rounds, _faults(args.faults), args.beyond)
     try:
         plan.scenario(seeds[0])

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from peerd.cli.output import colour, print_json, quiet_logs, size
+from peerd.cli.places import check_file, check_new_directory
 from peerd.cli.task_arguments import add_task_arguments, task_request
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--weights",
         metavar="W,W,…",
-        help="what each peer weighs, for a weighted aggregator",
+        help="what each peer weighs, for a weighted aggregator (default: all weigh 1)",
     )
     parser.add_argument(
         "--no-baselines", action="store_true", help="don't train the two curves to compare with"
@@ -74,7 +75,9 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Run it; 1 when a promise was broken (a line each on standard error)."""
     options = parse_options(args)
-    check_writable(args.json, args.plot)
+    check_file("--json", args.json)
+    check_file("--plot", args.plot)
+    check_new_directory("--keep", args.keep)
     to_stdout = args.json == Path("-")
     outcome = run(options, keep=args.keep, compare=not args.no_baselines, quiet_stdout=to_stdout)
     if to_stdout:
@@ -89,13 +92,13 @@ def main(args: argparse.Namespace) -> int:
 
 
 def parse_options(args: argparse.Namespace) -> SwarmOptions:
-    """The checked request. ConfigError, GroupError."""
-    from peerd.group.rule import rule_of
+    """The checked request. ConfigError, TaskError."""
+    from peerd.cli.weights import check_weights
     from peerd.swarm.options import swarm_options
 
     work = task_request(args)
-    rule_of(work.aggregator, work.constants)  # a wrong one is refused before any key is made
-    return swarm_options(
+    rule = work.rule()  # a wrong one is refused before any key is made
+    options = swarm_options(
         peers=args.peers,
         rounds=args.rounds,
         work=work,
@@ -108,6 +111,10 @@ def parse_options(args: argparse.Namespace) -> SwarmOptions:
         clients=args.clients,
         weights=args.weights,
     )
+    if options.weights:
+        stated = {f"peer {index}": weight for index, weight in enumerate(options.weights)}
+        check_weights("--weights", work.aggregator, rule, stated)
+    return options
 
 
 def run(
@@ -125,15 +132,6 @@ def run(
     work = partial(conduct, options, screen, keep=keep, compare=compare)
     outcome: Outcome = trio.run(interruptible, work)
     return outcome
-
-
-def check_writable(*paths: Path | None) -> None:
-    """Fail before the swarm runs, not after it. ConfigError."""
-    from peerd.errors import ConfigError
-
-    for path in paths:
-        if path is not None and path != Path("-") and not path.absolute().parent.is_dir():
-            raise ConfigError(f"{path}: there is no directory {path.absolute().parent}", "make it")
 
 
 def write_document(outcome: Outcome, path: Path) -> None:

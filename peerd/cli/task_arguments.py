@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import json
-import tomllib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from peerd.cli.pairs import pairs
+from peerd.cli.rule_arguments import add_rule_arguments, rule_request, typed_rule
 from peerd.errors import ConfigError
 
+if TYPE_CHECKING:
+    from protocols.aggregation import Aggregator
+
 TASKS = {"digits": "peerd.tasks.digits:Digits", "table": "peerd.tasks.table:Table"}
-MAX_OPTION_FILE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,10 @@ class TaskRequest:
         """The task as the genesis names it: ``package.module:Class``."""
         return TASKS.get(self.task, self.task)
 
+    def rule(self) -> Aggregator:
+        """The aggregator. ConfigError, TaskError: see ``typed_rule``."""
+        return typed_rule(self.aggregator, self.constants)
+
 
 def add_task_arguments(parser: argparse.ArgumentParser, task: str | None) -> None:
     """``--task`` (default ``task``; None: required), ``--aggregator`` and their options."""
@@ -41,22 +46,13 @@ def add_task_arguments(parser: argparse.ArgumentParser, task: str | None) -> Non
         metavar="TASK",
         help=f"{', '.join(TASKS)}, or your own: package.module:Class",
     )
-    parser.add_argument(
-        "--aggregator",
-        default="rsa",
-        metavar="NAME",
-        help="default: rsa; a name, your own package.module:factory, or a file such as "
-        "configs/aggregators/fltrust.toml",
-    )
+    add_rule_arguments(parser)
     parser.add_argument(
         "--task-option",
         action="append",
         default=[],
         metavar="NAME=VALUE",
         help="such as model=cnn; NAME=@FILE reads JSON from a file",
-    )
-    parser.add_argument(
-        "--constant", action="append", default=[], metavar="NAME=VALUE", help="of the aggregator"
     )
     add_local_arguments(parser)
     parser.add_argument(
@@ -78,7 +74,7 @@ def add_local_arguments(parser: argparse.ArgumentParser) -> None:
 
 def local_options(args: argparse.Namespace) -> dict[str, Any]:
     """What ``add_local_arguments`` took; files by their absolute paths. ConfigError."""
-    given = _pairs("--local", args.local)
+    given = pairs("--local", args.local)
     if args.data is not None:
         if not args.data.is_file():
             raise ConfigError(f"--data {args.data}: there is no such file")
@@ -98,75 +94,23 @@ def task_request(args: argparse.Namespace) -> TaskRequest:
             f"--task {args.task}: no such task", f"use {', '.join(TASKS)} or package.module:Class"
         )
     local = local_options(args)
-    options = _pairs("--task-option", args.task_option)
+    options = pairs("--task-option", args.task_option)
     if args.label is not None:
         if args.data is None:
             raise ConfigError("--label needs --data", "name the CSV file with that column")
         from peerd.tasks.schema import derive_schema
 
         options["schema"] = derive_schema(args.data, args.label)
-    aggregator, defaults = _aggregator(args.aggregator)
-    constants = defaults | _pairs("--constant", args.constant)
+    if TASKS.get(args.task, args.task) == TASKS["table"] and "schema" not in options:
+        raise ConfigError(
+            "--task table: the group's schema is missing",
+            "--data FILE --label COLUMN takes it from a file",
+        )
+    aggregator, constants = rule_request(args)
     return TaskRequest(
         task=args.task,
         aggregator=aggregator,
         options=options,
-        constants={
-            name: value if isinstance(value, int) else str(value)
-            for name, value in constants.items()
-        },
+        constants=constants,
         local=local,
     )
-
-
-def _aggregator(word: str) -> tuple[str, dict[str, Any]]:
-    """Name and constants, from a file if ``word`` is one."""
-    if not word.endswith(".toml"):
-        return word, {}
-    path = Path(word)
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_OPTION_FILE_BYTES)
-        document = tomllib.loads(data.decode())
-    except OSError as error:
-        raise ConfigError(f"--aggregator: can't read {path}: {error.strerror}") from None
-    except ValueError as error:
-        raise ConfigError(f"--aggregator: {path} is no TOML: {error}") from None
-    name, constants = document.pop("aggregator", None), document.pop("constants", {})
-    if not isinstance(name, str) or not isinstance(constants, dict) or document:
-        raise ConfigError(
-            f'--aggregator: {path} must hold aggregator = "…" and a table [constants], no more'
-        )
-    for key, value in constants.items():
-        if not isinstance(value, int | str) or isinstance(value, bool):
-            raise ConfigError(
-                f"--aggregator: {path}: {key} must be a whole number or text",
-                'write a fraction as text, such as "1/100"',
-            )
-    return name, constants
-
-
-def _pairs(option: str, texts: Iterable[str]) -> dict[str, Any]:
-    return dict(_pair(option, text) for text in texts)
-
-
-def _pair(option: str, text: str) -> tuple[str, Any]:
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        raise ConfigError(f"{option} {text}: not NAME=VALUE", "for example model=cnn")
-    if value.startswith("@"):
-        return name, _json_file(option, Path(value[1:]))
-    return name, int(value) if value.isascii() and value.isdigit() else value
-
-
-def _json_file(option: str, path: Path) -> Any:
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_OPTION_FILE_BYTES + 1)
-        if len(data) > MAX_OPTION_FILE_BYTES:
-            raise ConfigError(f"{option}: {path} has more than {MAX_OPTION_FILE_BYTES} bytes")
-        return json.loads(data)
-    except OSError as error:
-        raise ConfigError(f"{option}: can't read {path}: {error.strerror}") from None
-    except ValueError:
-        raise ConfigError(f"{option}: {path} is not JSON") from None

@@ -6,12 +6,12 @@ import os
 import sys
 from collections.abc import Mapping
 
-from peerd.errors import GroupError
+from peerd.errors import GroupError, TaskError
 from protocols.aggregation import AggregationError, Aggregator, aggregator
 
 
 def rule_of(name: str, constants: Mapping[str, int | str]) -> Aggregator:
-    """The rule. GroupError for a name or constants that make none.
+    """The rule. GroupError for a name or constants that make none; TaskError: its code failed.
 
     ``package.module:factory`` is looked for in the current directory, too, after what is installed:
     as for a task of one's own, the daemon is started beside the file.
@@ -23,3 +23,10 @@ def rule_of(name: str, constants: Mapping[str, int | str]) -> Aggregator:
         return aggregator(name, constants)
     except AggregationError as error:
         raise GroupError(str(error)) from None
+    except Exception as error:
+        if ":" not in name:
+            raise
+        raise TaskError(
+            f"aggregator {name}: {type(error).__name__}: {error}",
+            "its code failed: 'peerd --debug …' shows the traceback",
+        ) from error

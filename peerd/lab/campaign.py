@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import platform
+import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from importlib.metadata import version
 from itertools import islice
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -17,6 +22,8 @@ from peerd.lab.cell import Cell
 from peerd.lab.experiment import Experiment
 from peerd.lab.results import Directory
 from protocols.errors import ProtocolError
+
+MEMORY_OR_KILLED = "memory may be short; run it again: it goes on with what is not finished"
 
 Progress = Callable[[int, int, Cell, dict[str, Any]], None]
 """Called with finished cells, all cells, the cell that finished, and its result."""
@@ -73,6 +80,7 @@ def _played(cells: Sequence[Cell], jobs: int) -> Iterator[tuple[Cell, dict[str, 
     # another left in torch's global state.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["peerd.lab.play"])
+    _start_server()
     waiting = iter(cells)
     running: dict[Any, tuple[BaseProcess, Cell]] = {}
     try:
@@ -80,7 +88,7 @@ def _played(cells: Sequence[Cell], jobs: int) -> Iterator[tuple[Cell, dict[str, 
             for cell in islice(waiting, jobs - len(running)):
                 answer, question = context.Pipe(duplex=False)
                 started = context.Process(target=_work, args=(question, cell), daemon=True)
-                started.start()
+                _start(started)
                 question.close()
                 running[answer] = started, cell
             if not running:
@@ -95,12 +103,40 @@ def _played(cells: Sequence[Cell], jobs: int) -> Iterator[tuple[Cell, dict[str, 
             left.join()
 
 
+def _start_server() -> None:
+    """The server of the cells' processes, which Ctrl-C does not reach: a terminal sends it to all,
+    and whoever is importing torch would answer with a traceback. This process ends the others."""
+    resource_tracker.ensure_running()  # by itself, as it unblocks the signal at its end
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        forkserver.ensure_running()  # and its children inherit the mask
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _start(process: BaseProcess) -> None:
+    try:
+        process.start()
+    except (EOFError, ConnectionError):
+        raise TaskError("the server of the cells' processes ended", MEMORY_OR_KILLED) from None
+
+
 def _work(question: Connection, cell: Cell) -> None:
     """In the cell's process: its result, or the line that says why there is none."""
-    try:
-        question.send(("done", play_cell(cell)))
-    except (PeerdError, ProtocolError) as error:
-        question.send(("failed", str(error)))
+    threading.Thread(target=_end_with_the_run, daemon=True).start()
+    with suppress(BrokenPipeError):  # the run was killed
+        try:
+            question.send(("done", play_cell(cell)))
+        except (PeerdError, ProtocolError) as error:
+            question.send(("failed", str(error)))
+
+
+def _end_with_the_run() -> None:
+    """Nobody wants the result when the run is gone (kill -9): a cell may have hours to go."""
+    run = multiprocessing.parent_process()
+    assert run is not None
+    run.join()
+    os._exit(1)
 
 
 def _result(answer: Any, process: BaseProcess, cell: Cell) -> dict[str, Any]:
@@ -108,10 +144,7 @@ def _result(answer: Any, process: BaseProcess, cell: Cell) -> dict[str, Any]:
         how, what = answer.recv()
     except EOFError:
         process.join()
-        raise TaskError(
-            f"{cell.title}: its process ended with status {process.exitcode}",
-            "its traceback is above, if it left one; else memory may have been short",
-        ) from None
+        raise TaskError(f"{cell.title}: its process {_ending(process.exitcode)}") from None
     finally:
         answer.close()
     process.join()
@@ -119,3 +152,9 @@ def _result(answer: Any, process: BaseProcess, cell: Cell) -> dict[str, Any]:
         raise TaskError(f"{cell.title}: {what}")
     document: dict[str, Any] = what
     return document
+
+
+def _ending(code: int | None) -> str:
+    if code is not None and code < 0:
+        return f"was killed by signal {-code}; {MEMORY_OR_KILLED}"
+    return f"ended with status {code}; its traceback is above"

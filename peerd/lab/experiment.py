@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from peerd.errors import ConfigError, TaskError
 from peerd.lab.attacks import AttackSpec, attack_spec
@@ -15,6 +15,8 @@ from peerd.lab.attacks.catalogue import NONE
 from peerd.lab.cell import CLEAR, LIFTED, Cell, Descent, RuleSpec
 from peerd.lab.rules import checked_rule, least_peers
 from peerd.lab.sharing import committee_plan
+from peerd.learning.loading import SHIPPED
+from peerd.learning.settings import Option
 from peerd.tasks.partition import checked_partition
 
 MAX_CONFIG_BYTES = 1 << 20
@@ -22,6 +24,8 @@ MAX_CELLS = 20_000
 MAX_PEERS = 1_000
 MAX_ROUNDS = 100_000
 MAX_SEED = (1 << 31) - 1
+OWN = "your own: package.module:Class"
+Value = TypeVar("Value")
 _KEYS = frozenset(
     {"title", "note", "task", "peers", "liars", "rounds", "seeds", "partitions", "attacks"}
     | {"rules", "training", "secured", "evaluate_every"}
@@ -39,7 +43,10 @@ class Experiment:
 
 
 def read_experiment(path: Path, local: Mapping[str, str] | None = None) -> Experiment:
-    """The grid in a TOML file; ``local`` adds task files (--data). Raises ConfigError."""
+    """The grid in a TOML file; ``local`` adds task files (--data).
+
+    Raises ConfigError; TaskError where the code of a rule of one's own fails.
+    """
     try:
         data = path.read_bytes()
         if len(data) > MAX_CONFIG_BYTES:
@@ -51,8 +58,8 @@ def read_experiment(path: Path, local: Mapping[str, str] | None = None) -> Exper
         raise ConfigError(f"{path} is not TOML: {error}") from error
     try:
         return _Reader(document, path.stem, dict(local or {})).experiment()
-    except (ConfigError, TaskError) as error:
-        raise ConfigError(f"{path}: {error}") from None
+    except (ConfigError, TaskError) as error:  # TaskError: the code of a rule of one's own failed
+        raise type(error)(f"{path}: {error.message}", error.hint) from error
 
 
 class _Reader:
@@ -79,6 +86,10 @@ class _Reader:
         name = task.get("name")
         if not isinstance(name, str) or not name:
             raise ConfigError("task.name is missing", 'such as task.name = "digits"')
+        if name not in SHIPPED and ":" not in name:
+            raise ConfigError(
+                f"task.name = {name!r} is no task", f"there are {', '.join(SHIPPED)}, or {OWN}"
+            )
         rounds = self._integer("rounds", 1, MAX_ROUNDS)
         blank = Cell(
             task=name,
@@ -99,9 +110,9 @@ class _Reader:
         # Seeds outermost: an interrupted run has whole tables of the first seeds.
         grid = product(
             [_bounded("seeds", each, 0, MAX_SEED) for each in self._list("seeds", [1])],
-            [checked_partition(name, each) for each in partitions],
+            [_keyed("partitions", _partition, name, each) for each in partitions],
             [self._liars(each, blank.peers) for each in self._list("liars", [0])],
-            [self._attack(each) for each in self._list("attacks", [])],
+            [_keyed("attacks", self._attack, each) for each in self._list("attacks", [])],
             self._rules(),
         )
         return [self._cell(blank, *values) for values in grid]
@@ -126,7 +137,7 @@ class _Reader:
         return replace(fixed, rule=rule, secured=secured, descent=descent)
 
     def _rules(self) -> list[RuleSpec]:
-        rules = [self._rule(each) for each in self._list("rules", [])]
+        rules = [_keyed("rules", self._rule, each) for each in self._list("rules", [])]
         labels = [rule.label for rule in rules]
         if twice := [label for label in labels if labels.count(label) > 1]:
             raise ConfigError(f"two rules are labelled {twice[0]!r}", "give one a label")
@@ -210,6 +221,22 @@ class _Reader:
                 f"{where} has no key {unknown[0]!r}", f"known: {', '.join(sorted(known))}"
             )
         return dict(value)
+
+
+def _keyed(key: str, read: Callable[..., Value], *values: Any) -> Value:
+    """``read(*values)``, whose error names the key."""
+    try:
+        return read(*values)
+    except (ConfigError, TaskError) as error:
+        message = error.message if error.message.startswith(key) else f"{key}: {error.message}"
+        raise type(error)(message, error.hint) from error
+
+
+def _partition(task: str, kind: Option) -> str:
+    try:
+        return checked_partition(task, kind)
+    except TaskError as error:
+        raise ConfigError(error.message, error.hint) from None
 
 
 def _bounded(key: str, value: object, low: int, high: int) -> int:

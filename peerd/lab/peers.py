@@ -11,7 +11,7 @@ from peerd.lab.cell import Cell
 from peerd.lab.poison import poisoned
 from peerd.learning.client import Client
 from peerd.learning.loading import load_task
-from peerd.learning.settings import Partition, derived_seed, peer_seed
+from peerd.learning.settings import Option, Partition, derived_seed, peer_seed
 from protocols.aggregation import LocalRule
 from protocols.aggregation.clear import Vector
 from protocols.aggregation.contract import Model
@@ -22,7 +22,7 @@ class Peers:
     """The clients of a cell and what each keeps between rounds; the last ``liars`` lie."""
 
     def __init__(self, cell: Cell) -> None:
-        task = load_task(cell.task, {**cell.options, "partition": cell.partition}, cell.local)
+        task = load_task(cell.task, _options(cell), cell.local)
         self.clients = [
             Client(task, Partition(index, cell.peers), peer_seed(cell.seed, index), cell.seed)
             for index in range(cell.peers)
@@ -61,3 +61,11 @@ class Peers:
         view = View(round, changes[: self.honest], changes[self.honest :], previous, random)
         lies = self._attack(view)
         return [*learnt[: self.honest], *(said(model, lie) for lie in lies)]
+
+
+def _options(cell: Cell) -> dict[str, Option]:
+    """The task's, with the cell's partition. A task of one's own need not know the word: iid is
+    what each does unasked."""
+    if cell.partition == "iid" and "partition" not in cell.options:
+        return dict(cell.options)
+    return {**cell.options, "partition": cell.partition}

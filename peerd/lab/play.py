@@ -82,7 +82,7 @@ class _Run:
         self.rule = lab_rule(cell.rule, cell.descent)
         self.result = Result(cell.describe())
         with self.result.phase("load"):
-            self.peers = Peers(cell)
+            self.peers = _peers(cell)
         self.model = self.peers.first_model
         self.result.parameters = self.model.size
         self.previous: Vector | None = None
@@ -133,3 +133,11 @@ class _Run:
             if self.cell.attack.data == TRIGGER:
                 hit = trigger_success(client, self.model)
         self.result.evaluations.append(Evaluation(number, found["accuracy"], found["loss"], hit))
+
+
+def _peers(cell: Cell) -> Peers:
+    """Everybody with its data. TaskError, which says where a wrong option was written."""
+    try:
+        return Peers(cell)
+    except TaskError as error:
+        raise TaskError(f"task ({cell.task}) or --data: {error.message}", error.hint) from error

@@ -60,7 +60,10 @@ class Directory:
 
     def experiment(self) -> dict[str, Any]:
         """What ``prepare`` wrote. Raises StorageError where there is nothing."""
-        return self._read(self.path / EXPERIMENT)
+        path = self.path / EXPERIMENT
+        if not path.is_file():
+            raise StorageError(f"there is no {path}", "name a directory that 'peerd lab run' wrote")
+        return self._read(path)
 
     def finished(self) -> list[dict[str, Any]]:
         """The finished cells of the experiment, in its order."""

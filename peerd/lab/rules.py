@@ -10,9 +10,10 @@ from typing import Protocol, TypeAlias, cast
 
 import numpy as np
 
-from peerd.errors import ConfigError, TaskError
+from peerd.errors import ConfigError, GroupError, TaskError
+from peerd.group.rule import rule_of
 from peerd.lab.cell import CLEAR, Descent, RuleSpec
-from protocols.aggregation import AGGREGATORS, AggregationError, Aggregator, LocalRule, aggregator
+from protocols.aggregation import AGGREGATORS, Aggregator, LocalRule, aggregator
 from protocols.aggregation import clear as rules
 from protocols.aggregation.clear import Changes, Vector
 from protocols.aggregation.clear_sum import aggregate
@@ -201,7 +202,8 @@ CLEAR_RULES: dict[str, ClearRule] = {
 
 
 def checked_rule(form: str, name: str, given: Constants, label: str) -> RuleSpec:
-    """The specification with complete constants. Raises ConfigError."""
+    """The specification with complete constants. Raises ConfigError; TaskError: a rule's own code
+    failed."""
     if form == CLEAR and name not in CLEAR_RULES:
         known = ", ".join(sorted(CLEAR_RULES))
         raise ConfigError(f"there is no rule {name!r} in the clear", f"there are {known}")
@@ -210,9 +212,9 @@ def checked_rule(form: str, name: str, given: Constants, label: str) -> RuleSpec
             raise ConfigError(f"rule {label}: {name} in the clear has no constants")
         return RuleSpec(name, form, label)
     try:
-        return RuleSpec(name, form, label, aggregator(name, given).constants())
-    except AggregationError as error:
-        raise ConfigError(f"rule {label}: {error}") from None
+        return RuleSpec(name, form, label, rule_of(name, given).constants())
+    except GroupError as error:
+        raise ConfigError(f"rule {label}: {error.message}") from None
 
 
 def least_peers(spec: RuleSpec, liars: int) -> int:

@@ -50,7 +50,7 @@ async def conduct(
     try:
         screen.heading(f"making {options.peers} peers, a group and its first model")
         layout = await lay_out(options, directory)
-        screen.heading(_introduction(options))
+        screen.heading(introduction(options))
         run = await run_swarm(options, layout, screen)
         transcripts = await trio.to_thread.run_sync(collect_transcripts, layout, options)
         audited, wrong = await trio.to_thread.run_sync(audit_all, layout, run, transcripts)
@@ -158,10 +158,16 @@ def _put_away(directory: Path, keep: Path | None, *, keep_anyway: bool) -> Path 
     return None
 
 
-def _introduction(options: SwarmOptions) -> str:
+def introduction(options: SwarmOptions) -> str:
+    """The line before the daemons start."""
     plan = options.plan
+    alike = (
+        "; all peers weigh 1 (--weights)"
+        if options.work.rule().weighted and not options.weights
+        else ""
+    )
     return (
         f"starting {options.peers} daemons, {options.liars} of them liars ({options.attack}); "
         f"committee {plan.committee}, threshold {plan.threshold}, packing {plan.packing}, "
-        f"{plan.absent} may be absent"
+        f"{plan.absent} may be absent{alike}"
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from peerd.cli.task_arguments import TaskRequest
-from peerd.errors import ConfigError, GroupError
+from peerd.errors import ConfigError
 from peerd.lab.attacks import ATTACKS as LEARNING_LIES
 from peerd.status.routes import MAX_ROUNDS_LISTED
 from protocols.plan import SMALLEST_GROUP, CommitteePlan, PlanError, plan_group, plan_swarm
@@ -119,7 +119,7 @@ def swarm_options(
     clients: int | None = None,
     weights: str | None = None,
 ) -> SwarmOptions:
-    """Check a request from the command line. ConfigError, or GroupError for sizes without plan."""
+    """Check a request from the command line. ConfigError, for sizes without a plan too."""
     if 0 <= peers < SMALLEST_GROUP:
         raise ConfigError(
             f"--peers {peers}: a group has at least {SMALLEST_GROUP}",
@@ -148,7 +148,7 @@ def swarm_options(
     try:
         options.check_plan()
     except PlanError as error:
-        raise GroupError(f"--peers {peers} --liars {liars}: {error}") from None
+        raise ConfigError(f"--peers {peers} --liars {liars}: {error}") from None
     return options
 
 

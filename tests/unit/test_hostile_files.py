@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from peerd.cli.task_arguments import _json_file
+from peerd.cli.pairs import _json_file
 from peerd.config import Config
 from peerd.discovery.address_book import AddressBook
 from peerd.errors import PeerdError

@@ -85,8 +85,9 @@ def test_what_a_dealer_sends_is_what_members_get() -> None:
     ("role", "rule", "peers", "params", "message"),
     [
         ("clerk", "rsa", 10, 5, "no role 'clerk'"),
-        ("member", "median", 10, 5, "no aggregator 'median'"),
-        ("member", "rsa", 2, 5, "4 to 5000 peers"),
+        ("member", "median", 10, 5, "--aggregator: there is no aggregator 'median'"),
+        ("member", "rsa", 2, 5, "--peers, --adversary: a group has 4 to 5000 peers"),
+        ("member", "centered-clipping-l2", 10, 40_000_000, "--aggregator, --params: theta = 16"),
         ("member", "rsa", 10, 0, "--params 0"),
         ("member", "rsa", 10, 10**9, "--params"),
     ],
@@ -115,6 +116,12 @@ def test_the_command_prints_one_document(tmp_path: Path) -> None:
         timeout=60,
     )
     assert json.loads(done.stdout).keys() == KEYS
+    (tmp_path / "rule.toml").write_text('aggregator = "centered-clipping"\n')
+    rule = ["--aggregator", "rule.toml", "--constant", "theta=4", "--params", "40", "--json"]
+    done = subprocess.run(
+        [*command, *rule], capture_output=True, cwd=tmp_path, text=True, check=True, timeout=60
+    )
+    assert json.loads(done.stdout)["aggregator"] == "centered-clipping"
     failed = subprocess.run(
         [*command, "--adversary", "much"], capture_output=True, text=True, check=False, timeout=60
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
 import signal
 import subprocess
@@ -99,6 +100,8 @@ def test_what_is_finished_is_tabulated_when_a_cell_fails(tmp_path: Path) -> None
         "class Rootless(Digits):\n"
         "    def root(self):\n"
         "        return None\n"
+        "    def unknown_options(self, known, local):\n"
+        "        super().unknown_options(known - {'partition'}, local)\n"  # as the docs' own task
     )
     directory = Directory(tmp_path / "out")
     with pytest.MonkeyPatch.context() as patch:
@@ -107,6 +110,12 @@ def test_what_is_finished_is_tabulated_when_a_cell_fails(tmp_path: Path) -> None
         with pytest.raises(TaskError, match=r"fltrust · none .*: the task has no public root data"):
             run(read_experiment(path), directory, 1)
     assert [row["rule"] for row in rows(directory, "results.csv")] == ["rsa"]
+
+
+def test_a_wrong_option_of_the_task_is_named_with_its_key(tmp_path: Path) -> None:
+    text = EXPERIMENT.replace("hidden = 4", "hiden = 4")
+    with pytest.raises(TaskError, match=r"task \(digits\) or --data: unknown task option 'hiden'"):
+        run(read_experiment(_written(tmp_path, text)), Directory(tmp_path / "out"), 1)
 
 
 def test_the_page_stands_alone_and_shows_every_number(finished: Directory, tmp_path: Path) -> None:
@@ -192,6 +201,70 @@ def test_a_run_that_is_stopped_leaves_its_tables_and_no_process(tmp_path: Path) 
         _until(lambda: not _group(process.pid))
     assert (out / "results.csv").read_text().count("\n") == 1
     assert len(list((out / "cells").glob("*.json"))) == 8
+
+
+@pytest.mark.parametrize("processes", [3, 4], ids=["torch is loading", "a cell is played"])
+def test_ctrl_c_says_one_line_and_leaves_no_process(tmp_path: Path, processes: int) -> None:
+    """A terminal sends SIGINT to all of them; whoever loads torch would print a traceback."""
+    with _started(tmp_path) as run_:
+        _until(lambda: len(_group(run_.pid)) >= processes)
+        os.killpg(run_.pid, signal.SIGINT)
+        _, said = run_.communicate(timeout=60)
+        assert run_.returncode == 130
+        _until(lambda: not _group(run_.pid))
+    assert said.decode() == (
+        "peerd: interrupted; 0 of 1 cells are finished, and the same command goes on from there\n"
+    )
+
+
+def test_a_cell_that_is_killed_is_one_line(tmp_path: Path) -> None:
+    with _started(tmp_path) as run_:
+        _until(lambda: len(_group(run_.pid)) >= 4)
+        os.kill(max(_group(run_.pid)), signal.SIGKILL)  # the youngest: the cell
+        _, said = run_.communicate(timeout=60)
+        assert run_.returncode == TaskError.exit_code
+        _until(lambda: not _group(run_.pid))
+    assert said.count(b"\n") == 1
+    assert "seed 1: its process was killed by signal 9; memory may be short" in said.decode()
+
+
+def test_a_server_of_cells_that_is_killed_is_one_line(tmp_path: Path) -> None:
+    with _started(tmp_path) as run_:
+        _until(lambda: len(_group(run_.pid)) >= 3)
+        os.kill(max(_group(run_.pid)), signal.SIGKILL)
+        _, said = run_.communicate(timeout=60)
+        assert run_.returncode == TaskError.exit_code
+    assert said.count(b"\n") == 1
+    assert "the server of the cells' processes ended" in said.decode()
+
+
+def test_a_run_that_is_killed_takes_its_cells_with_it(tmp_path: Path) -> None:
+    """The cell would take an hour, and then find nobody to tell."""
+    with _started(tmp_path) as run_:
+        _until(lambda: len(_group(run_.pid)) >= 4)
+        run_.kill()
+        _, said = run_.communicate(timeout=60)  # at its end nobody holds the pipe
+        _until(lambda: not _group(run_.pid))
+    assert said == b""
+
+
+def _started(folder: Path) -> subprocess.Popen[bytes]:
+    """A run, in a group of its own, of one cell that takes an hour."""
+    text = EXPERIMENT.replace("secured = 1", "").replace("rounds = 2", "rounds = 90000")
+    text = text.replace('["none", "backdoor"]', '["none"]').replace("[1, 2]", "[1]")
+    text = text.replace('["rsa", { clear = "median" }]', '["rsa"]')
+    # A shell that started the tests with "&" has them ignore SIGINT, and their children too.
+    program = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"
+        "from peerd.cli.main import main; sys.exit(main())"
+    )
+    words = ["lab", "run", str(_written(folder, text)), "--out", str(folder / "out")]
+    return subprocess.Popen(
+        [sys.executable, "-c", program, *words],
+        start_new_session=True,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
 
 
 def _group(leader: int) -> list[int]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from peerd.errors import ConfigError
+from peerd.errors import ConfigError, TaskError
 from peerd.lab.cell import CLEAR, LIFTED
 from peerd.lab.experiment import Experiment, read_experiment
 
@@ -93,22 +93,23 @@ def test_the_experiments_that_ship_are_readable(path: Path) -> None:
         ("liars = [0, 2]", "liars = []", "liars is empty"),
         ("rounds = 4", "rounds = 4\nevaluate_every = 5", "evaluate_every = 5"),
         ("seeds = [1, 2]", "seeds = [-1]", "seeds = -1"),
-        ('"dirichlet:0.5"', '"dirichlet:x"', "digits: partition 'dirichlet:x'"),
-        ('"alie"', '"aly"', "there is no attack 'aly'"),
-        ("epsilon = 3", "tau = 3", "ipm has no parameter 'tau'"),
+        ('"dirichlet:0.5"', '"dirichlet:x"', "partitions: digits: partition 'dirichlet:x'"),
+        ('"alie"', '"aly"', "attacks: there is no attack 'aly'"),
+        ("epsilon = 3", "tau = 3", "attacks: attack ipm has no parameter 'tau'"),
         ("epsilon = 3", 'epsilon = "3"', "must be a number"),
         ('"alie"', "7", "attacks must be a table"),
         ("rate = 0.5", "rate = -1", "training.rate = -1"),
         ("rate = 0.5", "rat = 1", "training has no key 'rat'"),
         ("rate = 0.5", 'rate = "fast"', "training.rate = 'fast'"),
-        ('name = "rsa"', 'name = "rsb"', "there is no aggregator 'rsb'"),
+        ('name = "rsa"', 'name = "rsb"', "rules: rule rsb: there is no aggregator 'rsb'"),
         ('eta = "1"', 'eta = "x"', "rule rsa: constant eta"),
         ('eta = "1"', "zeta = 1", "rsa has no constant 'zeta'"),
-        ('clear = "median"', 'clear = "medium"', "no rule 'medium' in the clear"),
+        ('clear = "median"', 'clear = "medium"', "rules: there is no rule 'medium' in the clear"),
         ('clear = "median"', 'clear = "median"\nconstants = { a = 1 }', "has no constants"),
         ('clear = "median"', 'clear = "rsa"\nlabel = "rsa"', "two rules are labelled 'rsa'"),
         ('clear = "median"', 'label = "x"', 'a rule has a name = "…"'),
         ('task.name = "digits"', "task.options = {}", "task.name is missing"),
+        ('task.name = "digits"', 'task.name = "digit"', "task.name = 'digit' is no task; there"),
         ("rounds = 4", "rounds = 4\nsecured = 5", "secured = 5"),
         ("liars = [0, 2]", "liars = [3]\nsecured = true", "no committee of 8 peers stands 3"),
     ],
@@ -127,6 +128,19 @@ def test_a_rule_that_does_not_exist_for_so_many_liars_is_refused(tmp_path: Path)
     text = GOOD.replace("liars = [0, 2]", "liars = [3]").replace('"median"', '"krum"')
     with pytest.raises(ConfigError, match="krum, clear needs 9 peers for 3 liars; there are 8"):
         read(tmp_path, text)
+
+
+def test_a_rule_whose_own_code_fails_is_no_mistake_of_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "lab_failing.py").write_text("def Rule(given):\n    return given['none']\n")
+    with pytest.raises(TaskError, match=r"e\.toml: rules: aggregator lab_failing:Rule: KeyError"):
+        read(
+            tmp_path,
+            GOOD.replace('name = "rsa"\nconstants', 'name = "lab_failing:Rule"\nconstants'),
+        )
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

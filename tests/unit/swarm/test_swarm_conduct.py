@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from test_swarm_result import PEERS, blame, options, swarm
 
+from peerd.cli.task_arguments import TaskRequest
 from peerd.errors import PeerdError, StorageError, VerificationError
 from peerd.runner import audit as audit_module
 from peerd.swarm import conduct as conduct_module
-from peerd.swarm.conduct import audit_all, conduct, first_failure
+from peerd.swarm.conduct import audit_all, conduct, first_failure, introduction
 from peerd.swarm.layout import Layout
 from peerd.swarm.orchestrate import Run
 from peerd.swarm.screen import Screen
@@ -93,3 +95,12 @@ def test_a_transcript_that_is_missing_or_fails(monkeypatch: pytest.MonkeyPatch) 
     assert wrong == ["round 1: no honest peer kept its transcript"]
     _, wrong = audited(monkeypatch, VerificationError("forged"), {0: Path("/x"), 1: Path("/x")})
     assert "round 0: the audit failed: forged" in wrong
+
+
+def test_a_swarm_that_was_given_no_weights_says_so() -> None:
+    def said(aggregator: str, weights: tuple[int, ...] = ()) -> str:
+        work = TaskRequest("digits", aggregator, {}, {}, {})
+        return introduction(replace(options(), work=work, weights=weights))
+
+    assert said("weighted-mean").endswith("; all peers weigh 1 (--weights)")
+    assert "weigh" not in said("weighted-mean", (2,) * options().peers) + said("rsa")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from peerd.cli.task_arguments import TaskRequest
-from peerd.errors import ConfigError, GroupError
+from peerd.errors import ConfigError
 from peerd.swarm.kills import EARLIEST, LATEST, Kills, moment
 from peerd.swarm.options import Kill, SwarmOptions, swarm_options
 from protocols.plan import plan_group
@@ -89,7 +89,7 @@ def test_a_bad_request_is_refused(changes: dict[str, Any], what: str) -> None:
 
 
 def test_sizes_without_a_plan_are_refused_with_sizes_that_would_do() -> None:
-    with pytest.raises(GroupError, match=r"--peers 8 --liars 3.*would do"):
+    with pytest.raises(ConfigError, match=r"--peers 8 --liars 3.*would do"):
         options(liars=3)
 
 
@@ -100,7 +100,7 @@ def test_a_drawn_committee_is_what_every_member_derives_from_the_genesis() -> No
     assert (int(checked.dropout * 8), checked.genesis_absent) == (1, 0)
     assert plan == plan_group(8, checked.adversary, checked.dropout, absent=0)
     assert options(gone=None).plan.committee == 8
-    with pytest.raises(GroupError, match=r"--peers 8 --liars 2: the election needs"):
+    with pytest.raises(ConfigError, match=r"--peers 8 --liars 2: the election needs"):
         options(gone=1, absent=0)
 
 
@@ -123,7 +123,7 @@ def test_a_kill_happens_once_in_the_middle_of_its_round() -> None:
 
 def test_drawn_clients_need_a_plan() -> None:
     assert options(clients=7, peers=8, liars=2).clients == 7
-    with pytest.raises(GroupError, match="7 dealers would do"):
+    with pytest.raises(ConfigError, match="7 dealers would do"):
         options(clients=3, peers=8, liars=2)
     with pytest.raises(ConfigError, match="--clients 9: must be in"):
         options(clients=9, peers=8, liars=2)

@@ -1,0 +1,40 @@
+"""``NAME=VALUE`` on a command line; ``NAME=@FILE`` reads JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from peerd.errors import ConfigError
+
+MAX_OPTION_FILE_BYTES = 1 << 20
+EXAMPLES = {"--constant": "theta=12", "--local": "images=train.gz", "--task-option": "model=cnn"}
+
+
+def pairs(option: str, texts: Iterable[str]) -> dict[str, Any]:
+    """What ``option`` was given, by name; what looks like a whole number is one. ConfigError."""
+    return dict(_pair(option, text) for text in texts)
+
+
+def _pair(option: str, text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise ConfigError(f"{option} {text}: not NAME=VALUE", f"for example {EXAMPLES[option]}")
+    if value.startswith("@"):
+        return name, _json_file(option, Path(value[1:]))
+    return name, int(value) if value.isascii() and value.isdigit() else value
+
+
+def _json_file(option: str, path: Path) -> Any:
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_OPTION_FILE_BYTES + 1)
+        if len(data) > MAX_OPTION_FILE_BYTES:
+            raise ConfigError(f"{option}: {path} has more than {MAX_OPTION_FILE_BYTES} bytes")
+        return json.loads(data)
+    except OSError as error:
+        raise ConfigError(f"{option}: can't read {path}: {error.strerror}") from None
+    except ValueError:
+        raise ConfigError(f"{option}: {path} is not JSON") from None

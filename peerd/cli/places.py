@@ -1,0 +1,56 @@
+"""Where a command is to write, tried before its work and not after it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from peerd.errors import ConfigError
+
+
+def check_file(option: str, path: Path | None) -> None:
+    """ConfigError unless a file can be written at ``path``. None and "-" (standard output) can."""
+    if path is None or path == Path("-"):
+        return
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise ConfigError(f"{option} {path}: there is no directory {folder}", "make it")
+    if path.is_dir():
+        raise ConfigError(f"{option} {path}: this is a directory", "name a file")
+    if path.exists() and not os.access(path, os.W_OK):
+        raise ConfigError(f"{option} {path}: you may not write to it", "name another file")
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ConfigError(
+            f"{option} {path}: can't write in {folder}: {error.strerror}", "name another place"
+        ) from None
+
+
+def check_new_directory(option: str, path: Path | None) -> None:
+    """ConfigError unless a directory can be made at ``path``; leaves those above it made."""
+    if path is None:
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.mkdir()
+        path.rmdir()
+    except FileExistsError:
+        taken = next(each for each in (path, *path.parents) if each.exists())
+        raise ConfigError(f"{option} {path}: {taken} exists already", "name a new one") from None
+    except OSError as error:
+        raise ConfigError(
+            f"{option} {path}: can't make the directory: {error.strerror}", "name another place"
+        ) from None
+
+
+def make_directory(option: str, path: Path) -> None:
+    """The directory at ``path``, which may be there. ConfigError."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"{option} {path}: can't make the directory: {error.strerror}", "name another place"
+        ) from None
