@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="attack this rule's dealings, and nothing else; may be repeated; default: all rules,"
         " and what else is measured",
     )
-    parser.add_argument("--quick", action="store_true", help="a few of everything, half a minute")
+    parser.add_argument("--quick", action="store_true", help="a few of everything, a minute or two")
     parser.set_defaults(run_lab=main)
 
 
