@@ -30,7 +30,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers here")
     parser.add_argument("--seed", type=int, default=0, help="default: 0")
-    parser.add_argument("--quick", action="store_true", help="a few of everything, half a minute")
+    parser.add_argument(
+        "--aggregator",
+        action="append",
+        metavar="NAME",
+        help="attack this rule's dealings, and nothing else; may be repeated; default: all rules,"
+        " and what else is measured",
+    )
+    parser.add_argument("--quick", action="store_true", help="a few of everything, a minute or two")
     parser.set_defaults(run_lab=main)
 
 
@@ -39,9 +46,15 @@ def main(args: argparse.Namespace) -> int:
     if not 0 <= args.seed < MAX_SEED:
         raise ConfigError(f"--seed is {args.seed}; it can be 0 to {MAX_SEED - 1}")
     check_file("--json", args.json)
+    from peerd.lab.privacy.dealt import DEALT
     from peerd.lab.privacy.report import QUICK, Size, broken, measure
 
-    document = measure(args.seed, QUICK if args.quick else Size(), _tell)
+    rules = list(dict.fromkeys(args.aggregator or DEALT))
+    if unknown := [name for name in rules if name not in DEALT]:
+        raise ConfigError(
+            f"--aggregator {unknown[0]} is not attacked", f"known: {', '.join(DEALT)}"
+        )
+    document = measure(args.seed, QUICK if args.quick else Size(), _tell, rules)
     if args.json is not None:
         text = json.dumps(document, indent=2, allow_nan=False) + "\n"
         args.json.write_text(text, encoding="utf-8")
@@ -53,13 +66,18 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _tables(document: dict[str, Any]) -> list[str]:
-    return [
+    found = [
         _inversion(document["gradient_inversion"]),
         table(
-            ["a guess among ten", "leak", "games", "named"],
-            [[r["rule"], r["leak"], r["games"], _share(r["named"])]
+            ["a guess among ten", "seats", "leak", "games", "named"],
+            [[r["rule"], r["seats"], r["leak"], r["games"], _share(r["named"])]
              for r in document["confirmation"]],
         ),
+    ]  # fmt: skip
+    if "membership" not in document:
+        return found
+    return [
+        *found,
         table(
             ["membership", "attack", "auc", "tpr at 1 % fpr"],
             [[r["course"], name, _share(r[key]["auc"]), _share(r[key]["tpr_at_1_percent_fpr"])]
@@ -84,13 +102,12 @@ def _inversion(rows: list[dict[str, Any]]) -> str:
 
 def _outsider(found: dict[str, Any]) -> str:
     lines = []
-    for name in ("sound", "planted"):
-        seen = found[name]
+    for seen in (group[name] for group in found["groups"] for name in ("sound", "planted")):
         accuracy = [f"{seen['accuracy'][who]:.3f}" for who in ("first model", "outsider", "group")]
         confirmed = f"{seen['models_confirmed']}/{seen['rounds']}"
         like = _share(seen["likeness_of_the_sum"])
-        lines.append([seen["leak"], like, confirmed, *accuracy])
-    header = ["outsider: leak", "likeness of the sum", "models confirmed"]
+        lines.append([seen["rule"], seen["leak"], like, confirmed, *accuracy])
+    header = ["outsider: rule", "leak", "likeness of the sum", "models confirmed"]
     return table([*header, "accuracy: first", "outsider", "group"], lines)
 
 

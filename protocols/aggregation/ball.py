@@ -49,14 +49,11 @@ class Ball:
     @classmethod
     def from_constants(cls, values: Constants) -> Ball:
         """From the constants tau, theta, proof. Raises AggregationError."""
-        ball = cls(
-            radius=read.rational(values, "tau", MAX_RADIUS),
+        return cls(
+            radius=read.positive(values, "tau", MAX_RADIUS),
             theta=read.integer(values, "theta", MIN_THETA, MAX_THETA),
             proof=read.choice(values, "proof", binary.PROOFS),
         )
-        if not ball.radius:
-            raise AggregationError("constant tau must be positive, or nothing is learnt")
-        return ball
 
     def constants(self) -> dict[str, int | str]:
         return {"tau": str(self.radius), "theta": self.theta, "proof": self.proof}

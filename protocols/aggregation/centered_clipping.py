@@ -65,15 +65,12 @@ class CenteredClipping:
     def from_constants(cls, given: Constants) -> CenteredClipping:
         """Reads and checks the genesis constants. Raises AggregationError."""
         values = read.complete(cls.name, given, DEFAULTS)
-        rule = cls(
-            radius=read.rational(values, "tau", MAX_RADIUS),
+        return cls(
+            radius=read.positive(values, "tau", MAX_RADIUS),
             theta=read.integer(values, "theta", MIN_THETA, MAX_THETA),
             momentum=read.momentum(values),
             schedule=Schedule.from_constants(values),
         )
-        if not rule.radius:
-            raise AggregationError("constant tau must be positive, or nothing is learnt")
-        return rule
 
     def constants(self) -> dict[str, int | str]:
         """The genesis form; fractions in lowest terms."""
@@ -106,14 +103,7 @@ class CenteredClipping:
 
     def local_rule(self, round: int) -> LocalRule:
         """Equation 5, and x_i = w − η m_i."""
-        return LocalRule(
-            steps=self.schedule.steps,
-            batch=self.schedule.batch,
-            rate=self.schedule.rate(round),
-            penalty=0.0,
-            keeps_local_model=False,
-            momentum=float(self.momentum),
-        )
+        return self.schedule.descent(round, self.momentum)
 
     def encode(self, model: Model, update: Update, reference: Reference | None = None) -> Encoded:
         """Clips, scales, rounds by coins; bit planes (θ·d,), the lowest plane first."""

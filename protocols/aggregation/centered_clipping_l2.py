@@ -79,14 +79,7 @@ class CenteredClippingL2:
 
     def local_rule(self, round: int) -> LocalRule:
         """Equation 5, and x_i = w − η m_i."""
-        return LocalRule(
-            steps=self.schedule.steps,
-            batch=self.schedule.batch,
-            rate=self.schedule.rate(round),
-            penalty=0.0,
-            keeps_local_model=False,
-            momentum=float(self.momentum),
-        )
+        return self.schedule.descent(round, self.momentum)
 
     def encode(self, model: Model, update: Update, reference: Reference | None = None) -> Encoded:
         """Equation 3, in integers."""

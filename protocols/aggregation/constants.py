@@ -49,6 +49,14 @@ def rational(constants: Constants, key: str, high: Fraction) -> Fraction:
     return fraction
 
 
+def positive(constants: Constants, key: str, high: Fraction) -> Fraction:
+    """The same in (0, high]: a rate or a bound that may not be 0."""
+    fraction = rational(constants, key, high)
+    if not fraction:
+        raise AggregationError(f"constant {key} must be positive, or nothing is learnt")
+    return fraction
+
+
 def choice(constants: Constants, key: str, allowed: tuple[str, ...]) -> str:
     """The constant as one of ``allowed``."""
     value = constants[key]

@@ -78,15 +78,12 @@ class FLTrust:
     def from_constants(cls, given: Constants) -> FLTrust:
         """Reads and checks the genesis constants. Raises AggregationError."""
         values = read.complete(cls.name, given, DEFAULTS)
-        rule = cls(
-            step=read.rational(values, "alpha", MAX_RATE),
+        return cls(
+            step=read.positive(values, "alpha", MAX_RATE),
             theta=read.integer(values, "theta", MIN_THETA, MAX_THETA),
             proof=read.choice(values, "proof", binary.PROOFS),
             schedule=Schedule.from_constants(values),
         )
-        if not rule.step:
-            raise AggregationError("constant alpha must be positive, or nothing is learnt")
-        return rule
 
     def constants(self) -> dict[str, int | str]:
         """The genesis form; fractions in lowest terms."""
@@ -133,13 +130,7 @@ class FLTrust:
 
     def local_rule(self, round: int) -> LocalRule:
         """Plain descent from the common model; at the peers and on the root data alike."""
-        return LocalRule(
-            steps=self.schedule.steps,
-            batch=self.schedule.batch,
-            rate=self.schedule.rate(round),
-            penalty=0.0,
-            keeps_local_model=False,
-        )
+        return self.schedule.descent(round)
 
     def reference(self, step: Update) -> Reference:
         """G_0 (d,) from x_0 − w: S·ĝ_0 cut toward zero, 0 when the root data changes nothing."""

@@ -56,12 +56,10 @@ class Rsa:
         """Reads and checks the genesis constants. Raises AggregationError."""
         values = read.complete("rsa", given, DEFAULTS)
         rule = cls(
-            penalty=read.rational(values, "lambda", MAX_RATE),
+            penalty=read.positive(values, "lambda", MAX_RATE),
             regulariser=read.rational(values, "mu", MAX_RATE),
             schedule=Schedule.from_constants(values),
         )
-        if not rule.penalty:
-            raise AggregationError("constant lambda must be positive, or nothing is learnt")
         if rule.schedule.first_rate * rule.regulariser > 1:
             raise AggregationError("eta · mu must not exceed 1, or the regulariser diverges")
         return rule

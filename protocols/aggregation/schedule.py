@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from protocols.aggregation import constants as read
-from protocols.aggregation.contract import AggregationError, Constants
+from protocols.aggregation.contract import Constants, LocalRule
 
 MAX_LOCAL_STEPS = 10_000
 MAX_BATCH = 65_536
@@ -26,15 +26,12 @@ class Schedule:
     @classmethod
     def from_constants(cls, values: Constants) -> Schedule:
         """From the constants eta, decay, local_steps, batch. Raises AggregationError."""
-        schedule = cls(
-            first_rate=read.rational(values, "eta", MAX_RATE),
+        return cls(
+            first_rate=read.positive(values, "eta", MAX_RATE),
             decay=read.choice(values, "decay", ("sqrt", "none")),
             steps=read.integer(values, "local_steps", 1, MAX_LOCAL_STEPS),
             batch=read.integer(values, "batch", 1, MAX_BATCH),
         )
-        if not schedule.first_rate:
-            raise AggregationError("constant eta must be positive, or nothing is learnt")
-        return schedule
 
     def constants(self) -> dict[str, int | str]:
         """The genesis form; fractions in lowest terms."""
@@ -44,6 +41,17 @@ class Schedule:
             "local_steps": self.steps,
             "batch": self.batch,
         }
+
+    def descent(self, round: int, momentum: Fraction = Fraction(0)) -> LocalRule:
+        """F^C of the rules whose clients start at the common model and add no penalty."""
+        return LocalRule(
+            steps=self.steps,
+            batch=self.batch,
+            rate=self.rate(round),
+            penalty=0.0,
+            keeps_local_model=False,
+            momentum=float(momentum),
+        )
 
     def rate(self, round: int) -> float:
         """η_k. Division of integers and square root are correctly rounded everywhere."""

@@ -85,13 +85,7 @@ class WeightedMean:
 
     def local_rule(self, round: int) -> LocalRule:
         """Plain descent from the common model."""
-        return LocalRule(
-            steps=self.schedule.steps,
-            batch=self.schedule.batch,
-            rate=self.schedule.rate(round),
-            penalty=0.0,
-            keeps_local_model=False,
-        )
+        return self.schedule.descent(round)
 
     def encode(self, model: Model, update: Update, reference: Reference | None = None) -> Encoded:
         """x − w clipped to the ball, in integers. Members apply the weight to the shares."""

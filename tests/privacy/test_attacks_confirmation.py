@@ -11,19 +11,25 @@ from peerd.lab.privacy import confirmation
 from peerd.lab.privacy.confirmation import complete, game, look, trace
 from peerd.lab.privacy.likeness import Estimate
 from peerd.lab.privacy.view import Leak, shape_of
+from protocols.aggregation import aggregator
 from protocols.plan import CommitteePlan
 from protocols.proof import BIT, FREE, DealingShape, Relation, Segment, SlotConstraint, split
 from tests.mutation.planting import planted
 
 PLAN = CommitteePlan(committee=16, threshold=3, packing=4, absent=0)
 RNG = np.random.default_rng(1)
+BALL = aggregator("centered-clipping-l2", {"tau": "1/2", "theta": 12})
+MODEL = np.zeros(70, np.float32)
 SHAPES = {
     "bits": shape_of(PLAN, Relation((Segment("v", 70, BIT),)), 16),
     "numbers": shape_of(PLAN, Relation((Segment("v", 70, FREE),)), 16 << 16),
+    # a summed constraint, a hidden segment, and projections under a second root
+    "ball": shape_of(PLAN, BALL.relation(70), BALL.largest_sum(70, 16)),
 }
 CANDIDATES = {
     "bits": [RNG.integers(0, 2, 70).astype(np.uint64) for _ in range(10)],
     "numbers": [RNG.integers(0, 1 << 16, 70).astype(np.uint64) for _ in range(10)],
+    "ball": [BALL.encode(MODEL, RNG.normal(0, 0.05, 70).astype(np.float32)) for _ in range(10)],
 }
 
 
@@ -34,7 +40,8 @@ def played(kind: str, seats: int = 3, leak: Leak = Leak.NONE, games: int = 150) 
 @pytest.mark.parametrize("kind", SHAPES)
 def test_a_sound_dealing_is_named_by_chance(kind: str) -> None:
     """0.1 within 4 standard errors."""
-    assert abs(played(kind).mean - 0.1) < 4 * np.sqrt(0.09 / 150)
+    games = 50 if kind == "ball" else 150
+    assert abs(played(kind, games=games).mean - 0.1) < 4 * np.sqrt(0.09 / games)
 
 
 @pytest.mark.parametrize("kind", SHAPES)
@@ -43,6 +50,19 @@ def test_a_sound_dealing_is_named_by_chance(kind: str) -> None:
 )
 def test_each_leak_names_the_dealt_one(kind: str, seats: int, leak: Leak) -> None:
     assert played(kind, seats, leak, games=20).mean == 1
+
+
+def test_a_sum_without_its_mask_names_the_dealt_one() -> None:
+    """Y alone: D and Z keep theirs."""
+    assert played("ball", 3, Leak.NO_SUM_MASKS, games=20).mean == 1
+
+
+@pytest.mark.parametrize("kind", SHAPES)
+def test_an_outsider_names_the_dealt_one_without_masks_only(kind: str) -> None:
+    games = 50 if kind == "ball" else 150
+    assert abs(played(kind, 0, games=games).mean - 0.1) < 4 * np.sqrt(0.09 / games)
+    assert played(kind, 0, Leak.NO_MASKS, games=20).mean == 1
+    assert played(kind, 0, Leak.NO_SALTS, games=40).mean < 0.5
 
 
 def test_masks_with_a_bias_are_noticed() -> None:
@@ -64,9 +84,10 @@ def test_masks_with_a_bias_are_noticed() -> None:
     assert found.mean > 0.9
 
 
-def test_the_dealt_candidate_completes_to_the_dealing() -> None:
+@pytest.mark.parametrize("kind", SHAPES)
+def test_the_dealt_candidate_completes_to_the_dealing(kind: str) -> None:
     """What the attack rebuilds is what the dealer made: else it could never succeed."""
-    shape, values = SHAPES["bits"], CANDIDATES["bits"][0]
+    shape, values = SHAPES[kind], CANDIDATES[kind][0]
     outlook = look(shape, range(3), values, 5, Leak.NONE)
     place = (5).to_bytes(8, "little"), (0).to_bytes(8, "little")
     context = confirmation.dealing_of(shape, values, 5, 0)[0]
@@ -74,8 +95,10 @@ def test_the_dealt_candidate_completes_to_the_dealing() -> None:
     from protocols.hashing import digest
 
     made = split(shape, values, digest("peerd/lab/privacy/secret", *place), context)
-    rebuilt, _ = complete(outlook, values)
-    assert np.array_equal(rebuilt, made.vectors)
+    assert np.array_equal(complete(outlook, values).vectors, made.vectors)
+    other = complete(outlook, CANDIDATES[kind][1]).vectors
+    assert other is not None
+    assert not np.array_equal(other, made.vectors)
 
 
 def test_a_wrong_candidate_leaves_no_trace_of_a_sound_dealing() -> None:

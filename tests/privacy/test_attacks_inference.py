@@ -134,8 +134,22 @@ def test_shares_of_nothing_possible_change_nothing() -> None:
     assert np.isin(told, (0.5,)).mean() > 0.9
 
 
-def test_what_the_attacks_do_not_understand_is_refused() -> None:
-    total = SummedConstraint(linear=(Linear("v", 1),))
-    relation = Relation((Segment("v", 30, BIT),), summed=(total,))
-    with pytest.raises(ValueError, match="one root"):
-        shape_of(PLAN, relation, 1000)
+def test_segments_lie_in_polynomials_of_their_own() -> None:
+    """Two segments of bits with padding, and a hidden one between: only what is opened is told."""
+    total = SummedConstraint(linear=(Linear("hidden", 1),), constant=1)
+    segments = (
+        Segment("one", 9, BIT),
+        Segment("hidden", 2, BIT, opened=False),
+        Segment("two", 6, BIT),
+    )
+    shape = shape_of(PLAN, Relation(segments, summed=(total,)), 16)
+    bits = np.random.default_rng(9).integers(0, 2, (2, 15))
+    values = [np.concatenate([row[:9], [0, 1], row[9:]]) for row in bits]
+    closed = watch(shape, values, (0, 5, 9), seed=1, opened=False)
+    assert np.array_equal(posterior(closed), np.full(15, 0.5))
+    opened = watch(shape, values, (0, 5, 9), seed=1, opened=True)
+    assert np.array_equal(prior(opened), bits.mean(axis=0))
+    everything = watch(shape, values, range(7), seed=1, opened=False)
+    assert np.array_equal(interpolated(everything), bits[0])
+    assert np.array_equal(posterior(everything), bits[0])
+    assert np.array_equal(interpolated(everything, 1), bits[1])

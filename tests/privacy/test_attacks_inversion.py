@@ -5,7 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from peerd.lab.privacy.gradients import PLAN, Setting, measure, plain, secured
+from peerd.lab.privacy.dealt import DEALT, Tells
+from peerd.lab.privacy.gradients import (
+    PEERS,
+    PLAN,
+    Setting,
+    estimate,
+    measure,
+    plain,
+    secured,
+    view_of,
+)
 from peerd.lab.privacy.inversion import Inversion, analytic, label_of
 from peerd.lab.privacy.likeness import (
     Estimate,
@@ -18,11 +28,16 @@ from peerd.lab.privacy.likeness import (
     tpr_at,
 )
 from peerd.lab.privacy.victims import Victims, quantised, restored
+from peerd.lab.privacy.view import dealing_of
+from protocols.aggregation.clear_sum import opened_part
+from protocols.proof import Verdict, check
 
 VICTIMS = Victims(hidden=16)
 COUNT = 16
 ROWS = VICTIMS.draw(COUNT, 3)
 Row = dict[str, dict[str, float]]
+TRUSTED = ROWS[[bool(DEALT["fltrust"].values(VICTIMS, [int(row)]).any()) for row in ROWS[:, 0]]]
+"""Cohorts whose first peer does not disagree with FLTrust's root: such a peer deals zeros."""
 
 
 def attack(row: dict[str, object], name: str) -> Row:
@@ -32,13 +47,14 @@ def attack(row: dict[str, object], name: str) -> Row:
     return found
 
 
-def test_a_plain_gradient_gives_image_and_label() -> None:
-    row = plain(VICTIMS, "gradient", ROWS)
+@pytest.mark.parametrize("rule", [name for name in DEALT if name != "rsa"])
+def test_a_plain_update_gives_image_and_label(rule: str) -> None:
+    row = plain(VICTIMS, rule, ROWS)
     for method in ("analytic", "idlg"):
         found = attack(row, method)
         assert found["identified"]["mean"] > 0.95
         assert found["likeness"]["mean"] > 0.9
-        assert found["ssim"]["mean"] > 0.9
+    assert attack(row, "analytic")["ssim"]["mean"] > 0.9
     assert row["label"] == proportion(COUNT, COUNT).document()
 
 
@@ -49,25 +65,81 @@ def test_plain_bits_give_the_label_and_something_like_the_image() -> None:
     assert row["label"] == proportion(COUNT, COUNT).document()
 
 
-@pytest.mark.parametrize("rule", ["rsa", "gradient"])
+@pytest.mark.parametrize("rule", DEALT)
 def test_t_seats_give_neither(rule: str) -> None:
     row = secured(VICTIMS, Setting(rule, 1, PLAN.threshold, opened=False), ROWS, "closed")
     assert row["at_chance"] is True
     assert row["rests_on"] == "noise"
 
 
-def test_one_seat_too_many_gives_bits() -> None:
+@pytest.mark.parametrize("rule", [name for name in DEALT if DEALT[name].bits])
+def test_one_seat_too_many_gives_bits(rule: str) -> None:
     """The control of the test above: the same code with a leak in it."""
-    row = secured(VICTIMS, Setting("rsa", 1, PLAN.threshold + 1, opened=False), ROWS, "leak")
+    row = secured(VICTIMS, Setting(rule, 1, PLAN.threshold + 1, opened=False), ROWS, "leak")
     assert row["at_chance"] is False
     assert row["rests_on"] == "shares"
     assert attack(row, "analytic")["identified"]["mean"] > 0.9
 
 
-def test_t_plus_k_seats_give_gradients() -> None:
+@pytest.mark.parametrize("rule", [name for name in DEALT if not DEALT[name].bits])
+def test_t_plus_k_seats_give_numbers_and_one_fewer_gives_none(rule: str) -> None:
     seats = PLAN.threshold + PLAN.packing
-    row = secured(VICTIMS, Setting("gradient", 1, seats, opened=False), ROWS, "leak")
+    assert len(TRUSTED) > COUNT / 2
+    row = secured(VICTIMS, Setting(rule, 1, seats, opened=False), TRUSTED, "leak")
+    assert row["rests_on"] == "shares"
     assert attack(row, "analytic")["identified"]["mean"] > 0.95
+    view = view_of(VICTIMS, Setting(rule, 1, seats - 1, opened=False), TRUSTED[0], 0)
+    assert estimate(view, DEALT[rule])[1] == "noise"
+
+
+@pytest.mark.parametrize("rule", DEALT)
+def test_a_sum_is_read_as_the_mean_of_what_went_in(rule: str) -> None:
+    """What the colluding dealers put in is taken out again, hidden segments and all."""
+    dealt = DEALT[rule]
+    view = view_of(VICTIMS, Setting(rule, 2, PLAN.threshold, opened=True), ROWS[0], 3)
+    target, rests_on = estimate(view, dealt)
+    assert rests_on == "sum"
+    relation = dealt.shape(VICTIMS, PLAN, PEERS).relation
+    went_in = [opened_part(relation, dealt.values(VICTIMS, [int(row)])) for row in ROWS[0, :2]]
+    expected = dealt.target(np.mean(went_in, axis=0))
+    assert expected.any()
+    assert np.allclose(target, expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("rule", DEALT)
+def test_what_is_attacked_is_what_a_committee_accepts(rule: str) -> None:
+    """Else the attacks would be on something that is never sent."""
+    dealt = DEALT[rule]
+    shape = dealt.shape(VICTIMS, PLAN, PEERS)
+    rng = np.random.default_rng(8)
+    for values in (dealt.values(VICTIMS, [5]), dealt.noise(VICTIMS, rng)):
+        assert shape.relation.violations(shape.field.p, values) == []
+        context, dealing = dealing_of(shape, values, 1, 0)
+        for seat in range(PLAN.committee):
+            package = dealing.packages[seat]
+            verdict = check(shape, seat, context, dealing.root, dealing.proof, package)
+            assert verdict is Verdict.VALID
+
+
+def test_dealt_values_are_read_as_the_gradient_that_their_rule_keeps() -> None:
+    """Against the rules' own definitions, with a step of 0.1 times the gradient."""
+    victim = [int(TRUSTED[0, 0])]
+    gradient = VICTIMS.gradient(victim).astype(np.float64)
+    length = np.linalg.norm(gradient)
+    found = {}
+    for rule, dealt in DEALT.items():
+        relation = dealt.shape(VICTIMS, PLAN, PEERS).relation
+        opened = opened_part(relation, dealt.values(VICTIMS, victim))
+        found[rule] = dealt.target(opened.astype(np.float64))
+    assert np.array_equal(found["rsa"][gradient != 0], np.sign(gradient)[gradient != 0])
+    box, ball = np.clip(gradient, -0.2, 0.2), gradient * min(1, 5 / length)
+    assert np.allclose(found["centered-clipping"], box, rtol=0, atol=0.4 / 255)
+    assert np.allclose(found["centered-clipping-l2"], ball, rtol=0, atol=5 / 2**14)
+    own = found["fltrust"]
+    assert float(own @ gradient) / (length * np.linalg.norm(own)) > 0.99
+    assert np.linalg.norm(own) < 1
+    for rule in ("rsa", "centered-clipping", "centered-clipping-l2"):
+        assert np.array_equal(found[rule], DEALT[rule].update(VICTIMS, victim))
 
 
 def test_a_sum_of_two_is_weak_and_a_sum_of_three_is_weaker() -> None:
@@ -105,8 +177,8 @@ def test_many_blind_guesses_are_no_better_than_one() -> None:
 def test_the_same_seed_finds_the_same() -> None:
     short = Victims(hidden=16, steps=20)
     targets = np.stack([short.gradient([row]) for row in (3, 4)]).astype(np.float64)
-    one, two = (Inversion(False, seed=5).dlg(short, targets) for _ in range(2))
-    other = Inversion(False, seed=6).dlg(short, targets)
+    one, two = (Inversion(Tells.NUMBERS, seed=5).dlg(short, targets) for _ in range(2))
+    other = Inversion(Tells.NUMBERS, seed=6).dlg(short, targets)
     assert np.array_equal(one, two)
     assert not np.array_equal(one, other)
 

@@ -110,16 +110,24 @@ def test_the_transcript_holds_the_kinds_that_the_table_says() -> None:
     assert FIELDS[Kind.RESULT]["model"] is Bears.HASH_OF_MODEL
 
 
-def test_an_outsider_reads_nothing_from_headers() -> None:
-    found = follow(Group(3, peers=30, hidden=1), 12)
+GROUPS = {
+    "rsa": Group(3, peers=30, hidden=1),
+    "centered-clipping": Group(3, "centered-clipping", peers=53),
+}
+
+
+@pytest.mark.parametrize("rule", GROUPS)
+def test_an_outsider_reads_nothing_from_headers(rule: str) -> None:
+    found = follow(GROUPS[rule], 12 if rule == "rsa" else 3)
     assert found["models_confirmed"] == 0
     assert found["slots_solved"] == 0
     assert found["beyond_chance"] is False
 
 
-def test_without_masks_it_reads_everything() -> None:
+@pytest.mark.parametrize("rule", GROUPS)
+def test_without_masks_it_reads_everything(rule: str) -> None:
     """The control: one planted leak, and the outsider has the group's models, certified by hash."""
-    found = follow(Group(3, peers=30, hidden=1), 3, Leak.NO_MASKS)
+    found = follow(GROUPS[rule], 3, Leak.NO_MASKS)
     assert found["models_confirmed"] == 3
     assert found["slots_solved"] == 1
     assert found["accuracy"]["outsider"] == found["accuracy"]["group"]  # type: ignore[index]

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from peerd.cli.dispatch import dispatch
-from peerd.lab.privacy.membership import ALONE, SWARM
-from peerd.lab.privacy.report import Size, broken, measure
+from peerd.lab.privacy.membership import ALONE, SWARM, infer
+from peerd.lab.privacy.report import Size, broken, measure, outsider
 
 TINY = Size(
-    *(6, 10, 2, 20, 2, 6, 5, 2, 8, (2,), 2, 4),
+    *(6, 10, 2, 12, 2, 6, 5, 2, 8, (2,), 2, 4),
     hidden=16,
     steps=40,
     courses=(replace(SWARM, rounds=4, pool=300), replace(ALONE, rounds=40)),
@@ -33,8 +33,23 @@ def test_the_document_is_json_and_nothing_is_contradicted(document: dict[str, An
 
 
 def test_the_same_seed_measures_the_same(document: dict[str, Any]) -> None:
-    again = measure(1, TINY, lambda line: None)
-    assert {**again, "seconds": 0} == {**document, "seconds": 0}
+    def tell(line: str) -> None: ...
+
+    assert outsider(1, TINY, tell) == document["outsider"]
+    assert [infer(course, TINY.models, 1, tell) for course in TINY.courses] == document[
+        "membership"
+    ]
+
+
+@pytest.mark.parametrize("rule", ["rsa", "centered-clipping-l2"])
+def test_one_rule_alone_gives_its_rows_of_the_whole_document(
+    document: dict[str, Any], rule: str
+) -> None:
+    alone = measure(1, TINY, lambda line: None, [rule])
+    for part in ("gradient_inversion", "confirmation"):
+        assert alone[part] == [row for row in document[part] if row["rule"] == rule]
+    assert {"membership", "outsider"}.isdisjoint(alone)
+    assert broken(alone) == []
 
 
 def spoil_closed(rows: list[dict[str, Any]]) -> None:
@@ -59,16 +74,20 @@ def spoil_guess(rows: list[dict[str, Any]]) -> None:
     next(row for row in rows if row["leak"] == "none")["named"]["mean"] = 0.6
 
 
+def spoil_outside(rows: list[dict[str, Any]]) -> None:
+    next(row for row in rows if row["seats"] == 0)["named"]["mean"] = 0.7
+
+
 def spoil_leak(rows: list[dict[str, Any]]) -> None:
     next(row for row in rows if row["leak"] == "leaves without salt")["named"]["mean"] = 0.5
 
 
 def spoil_outsider(found: dict[str, Any]) -> None:
-    found["sound"]["models_confirmed"] = 1
+    found["groups"][0]["sound"]["models_confirmed"] = 1
 
 
 def spoil_outsider_control(found: dict[str, Any]) -> None:
-    found["planted"]["models_confirmed"] = 0
+    found["groups"][1]["planted"]["models_confirmed"] = 0
 
 
 @pytest.mark.parametrize(
@@ -78,6 +97,7 @@ def spoil_outsider_control(found: dict[str, Any]) -> None:
         ("gradient_inversion", spoil_plain, "the control fails"),
         ("gradient_inversion", spoil_planted, "the control fails"),
         ("gradient_inversion", spoil_opened, "the shares say more than the sum"),
+        ("confirmation", spoil_outside, "0 seats, none: not at chance"),
         ("confirmation", spoil_guess, "not at chance"),
         ("confirmation", spoil_leak, "the control fails"),
         ("outsider", spoil_outsider, "confirmed a model"),
@@ -105,7 +125,7 @@ def test_the_command_writes_the_numbers_and_fails_on_a_contradiction(
     path = tmp_path / "privacy.json"
     for measured, code in ((document, 0), (spoilt, 1)):
         monkeypatch.setattr(
-            "peerd.lab.privacy.report.measure", lambda seed, size, tell, m=measured: m
+            "peerd.lab.privacy.report.measure", lambda seed, size, tell, rules, m=measured: m
         )
         assert dispatch(["lab", "privacy", "--json", str(path)]) == code
         assert json.loads(path.read_text()) == measured
@@ -113,3 +133,5 @@ def test_the_command_writes_the_numbers_and_fails_on_a_contradiction(
     assert "masks of zero" in out
     assert "contradicted: gradient inversion, rsa, before the opening: not at chance" in err
     assert dispatch(["lab", "privacy", "--seed", "-1"]) == 2
+    assert dispatch(["lab", "privacy", "--aggregator", "krum"]) == 2
+    assert "--aggregator krum is not attacked" in capsys.readouterr().err

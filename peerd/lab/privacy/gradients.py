@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
 
+from peerd.lab.privacy.dealt import DEALT, Dealt, Tells
 from peerd.lab.privacy.inference import interpolated, posterior, prior, residues
 from peerd.lab.privacy.inversion import Inversion, analytic, label_of, to_scale
 from peerd.lab.privacy.likeness import (
@@ -21,21 +22,16 @@ from peerd.lab.privacy.likeness import (
     psnr,
     ssim,
 )
-from peerd.lab.privacy.victims import BITS, Victims, quantised, restored
-from peerd.lab.privacy.view import View, shape_of, watch
-from protocols.aggregation import aggregator
-from protocols.field import Elements
-from protocols.plan import CommitteePlan, plan_group
-from protocols.proof import FREE, DealingShape, Relation, Segment
+from peerd.lab.privacy.victims import Victims
+from peerd.lab.privacy.view import View, watch
+from protocols.plan import plan_group
 
 Floats = npt.NDArray[np.float64]
-Rows = npt.NDArray[np.int64]
-RULES = ("rsa", "gradient")
+Cohorts = npt.NDArray[np.int64]
 PEERS, LIARS = 16, 3
 PLAN = plan_group(PEERS, Fraction(LIARS, PEERS))
 UNRELATED = 200
 MAX_DUMMIES = 80
-BOUND = 1.0
 CLASS_CHANCE = 0.1
 ROUNDING = 1e-9
 """Floats that count patterns differ by less when the shares say nothing."""
@@ -71,72 +67,46 @@ class Measured:
         return {**document, "at_chance": self.identified_at_chance}
 
 
-def shape_for(rule: str, length: int, plan: CommitteePlan = PLAN) -> DealingShape:
-    """The shape of a dealing of d bits, or of d gradients in fixed point."""
-    if rule == "rsa":
-        rsa = aggregator("rsa", {})
-        return shape_of(plan, rsa.relation(length), rsa.largest_sum(length, PEERS))
-    free = Relation((Segment("gradient", length, FREE),))
-    return shape_of(plan, free, PEERS << BITS)
-
-
-def values_of(victims: Victims, rule: str, rows: Sequence[int]) -> Elements:
-    """What a peer with these training rows deals."""
-    if rule == "rsa":
-        return victims.bits(rows).astype(np.uint64)
-    return quantised(victims.gradient(rows), BOUND).astype(np.uint64)
-
-
-def plain_target(victims: Victims, rule: str, rows: Sequence[int]) -> Floats:
-    """The update in the clear, as an inversion takes it: gradients, or their signs."""
-    if rule == "rsa":
-        return victims.bits(rows).astype(np.float64) * 2 - 1
-    return victims.gradient(rows).astype(np.float64)
-
-
-def estimate(view: View, rule: str) -> tuple[Floats, str]:
+def estimate(view: View, dealt: Dealt) -> tuple[Floats, str]:
     """The best guess at the first honest dealer's update (d,), and what it rests on."""
     solved = interpolated(view)
-    if rule == "rsa":
+    if solved is not None:
+        return dealt.target(solved.astype(np.float64)), "shares"
+    if dealt.bits:
         after = posterior(view)
         if (after != 0.5).any():
             moved = not np.allclose(after, prior(view), rtol=0, atol=ROUNDING)
-            return 2 * after - 1, "shares" if moved else "sum"
-    elif solved is not None:
-        return restored(solved.astype(np.float64), BOUND), "shares"
+            return dealt.target(after), "shares" if moved else "sum"
     elif view.opened is not None:
-        return restored(prior(view), BOUND), "sum"
-    return residues(view), "noise"
+        return dealt.target(prior(view)), "sum"
+    low, high = dealt.span
+    return dealt.target(low + (high - low) / 2 * (residues(view) + 1)), "noise"
 
 
-def view_of(victims: Victims, setting: Setting, cohort: Rows, turn: int) -> View:
+def view_of(victims: Victims, setting: Setting, cohort: Cohorts, turn: int) -> View:
     """The round in which the cohort's peers deal; seats are the adversary's at random."""
+    dealt = DEALT[setting.rule]
     rows = cohort.reshape(-1)[: setting.honest * setting.samples].reshape(setting.honest, -1)
-    honest = [values_of(victims, setting.rule, row.tolist()) for row in rows]
+    honest = [dealt.values(victims, row.tolist()) for row in rows]
     rng = np.random.default_rng([victims.seed, 3, turn])
-    own = [_noise(setting.rule, len(honest[0]), rng) for _ in range(LIARS if setting.opened else 0)]
-    shape = shape_for(setting.rule, len(honest[0]))
+    own = [dealt.noise(victims, rng) for _ in range(LIARS if setting.opened else 0)]
+    shape = dealt.shape(victims, PLAN, PEERS)
     seats = rng.choice(shape.plan.committee, setting.seats, replace=False).tolist()
     return watch(shape, honest, seats, seed=turn, opened=setting.opened, colluding=own)
 
 
-def _noise(rule: str, length: int, rng: np.random.Generator) -> Elements:
-    """A colluding dealer's values: they only have to be known and well formed."""
-    return rng.integers(0, 2 if rule == "rsa" else 1 << BITS, length).astype(np.uint64)
-
-
-def plain(victims: Victims, rule: str, cohorts: Rows, samples: int = 1) -> dict[str, object]:
+def plain(victims: Victims, rule: str, cohorts: Cohorts, samples: int = 1) -> dict[str, object]:
     """The control: the same attacks on the victim's update in the clear."""
     rows = cohorts[:, :samples]
-    targets = np.stack([plain_target(victims, rule, row.tolist()) for row in rows])
+    targets = np.stack([DEALT[rule].update(victims, row.tolist()) for row in rows])
     title = {"rule": rule, "case": "plain update", "honest": 1, "samples": samples}
     return {**title, **_attacked(victims, rule, targets, cohorts, samples, samples)}
 
 
-def secured(victims: Victims, setting: Setting, cohorts: Rows, case: str) -> dict[str, object]:
+def secured(victims: Victims, setting: Setting, cohorts: Cohorts, case: str) -> dict[str, object]:
     """The attacks on what liars in ``setting.seats`` seats know of each cohort's first peer."""
     found = [
-        estimate(view_of(victims, setting, cohort, turn), setting.rule)
+        estimate(view_of(victims, setting, cohort, turn), DEALT[setting.rule])
         for turn, cohort in enumerate(cohorts)
     ]
     targets = np.stack([target for target, _ in found])
@@ -150,10 +120,10 @@ def secured(victims: Victims, setting: Setting, cohorts: Rows, case: str) -> dic
 
 
 def _attacked(
-    victims: Victims, rule: str, targets: Floats, cohorts: Rows, samples: int, dummies: int
+    victims: Victims, rule: str, targets: Floats, cohorts: Cohorts, samples: int, dummies: int
 ) -> dict[str, object]:
-    signs = rule == "rsa"
-    one, many = Inversion(signs), Inversion(signs, dummies)
+    tells = DEALT[rule].tells
+    one, many = Inversion(tells), Inversion(tells, dummies)
     attacks: dict[str, Callable[[], Floats]] = {
         "analytic": lambda: analytic(victims, targets),
         "dlg": lambda: many.dlg(victims, targets),
@@ -162,7 +132,7 @@ def _attacked(
         attacks["idlg"] = lambda: one.idlg(victims, targets)
     truths = victims.images[cohorts[:, :samples]]
     measured = [
-        measure(victims, name, attack(), truths, cohorts, rescale=signs)
+        measure(victims, name, attack(), truths, cohorts, rescale=tells is Tells.SIGNS)
         for name, attack in attacks.items()
     ]
     labels = label_of(targets)
@@ -182,7 +152,7 @@ def measure(
     method: str,
     guesses: Floats,
     truths: Floats,
-    cohorts: Rows,
+    cohorts: Cohorts,
     *,
     rescale: bool,
 ) -> Measured:

@@ -14,31 +14,44 @@ import numpy.typing as npt
 from peerd.lab.privacy.view import Seen, View
 from protocols.field import Residues
 from protocols.field.polynomial import lagrange
+from protocols.proof import DealingShape
 
 Floats = npt.NDArray[np.float64]
 MAX_PATTERN_BITS = 14
 
 
+def places(shape: DealingShape) -> npt.NDArray[np.int64]:
+    """Where each opened value lies among the slots of all opened polynomials, in a row: (o,)."""
+    count = shape.opened_polynomials * shape.plan.packing
+    numbered = np.arange(count, dtype=np.uint64).reshape(-1, shape.plan.packing)
+    return shape.layout.opened_values(numbered).astype(np.int64)
+
+
 def prior(view: View) -> Floats:
-    """P(bit = 1) of any one honest dealer (|v|,) from the opened sum alone: dealers are alike."""
+    """The opened values (o,) of any one honest dealer, from the sum alone: dealers are alike.
+
+    Of bits, P(bit = 1); 1/2 before the opening.
+    """
     if view.opened is None:
-        return np.full(view.shape.length, 0.5)
+        return np.full(view.shape.relation.opened_length, 0.5)
     chance: Floats = view.opened / view.honest
     return chance
 
 
 def posterior(view: View, dealer: int = 0) -> Floats:
-    """P(bit = 1 | sum, shares) of one honest dealer, (|v|,). Exact, by enumeration of patterns.
+    """P(bit = 1 | sum, shares) of one honest dealer's opened bits, (o,), where all that is opened
+    is bits. Exact, by enumeration of patterns.
 
     With at most t seats every pattern fits equally many polynomials, and the prior stays.
     """
     shape = view.shape
-    packing = shape.plan.packing
+    packing, count = shape.plan.packing, shape.opened_polynomials
     if packing > MAX_PATTERN_BITS:
         raise ValueError(f"2^{packing} patterns are too many to count")
-    before = _slots(view, prior(view))
+    before = np.zeros((count, packing))
+    before.ravel()[places(shape)] = prior(view)
     patterns = (np.arange(1 << packing)[:, None] >> np.arange(packing)) & 1
-    weight = np.ones((len(patterns), shape.polynomials))
+    weight = np.ones((len(patterns), count))
     for slot in range(packing):
         bit = patterns[:, slot : slot + 1]
         weight *= np.where(bit == 1, before[:, slot], 1 - before[:, slot])
@@ -47,23 +60,17 @@ def posterior(view: View, dealer: int = 0) -> Floats:
     # No pattern fits where sum and shares contradict each other: then nothing is learnt there.
     counted = weight.T @ patterns / np.maximum(total, 1e-300)[:, None]
     after = np.where(total[:, None] > 0, counted, before)
-    flat: Floats = after.ravel()[: shape.length]
+    flat: Floats = after.ravel()[places(shape)]
     return flat
 
 
-def _slots(view: View, values: Floats) -> Floats:
-    shape = view.shape
-    padded = np.zeros(shape.polynomials * shape.plan.packing)
-    padded[: shape.length] = values
-    return padded.reshape(shape.polynomials, shape.plan.packing)
-
-
 def _consistent(view: View, seen: Seen, patterns: Residues) -> npt.NDArray[np.bool_]:
-    """(patterns, L): whether slots and the first t shares give the shares held beyond t."""
+    """(patterns, polynomials): whether slots and the first t shares give those held beyond t."""
     sharing, threshold = view.shape.sharing, view.shape.plan.threshold
     points = sharing.seats[list(view.seats)]
-    known, beyond = seen.shares[:threshold], seen.shares[threshold:]
-    fits = np.ones((len(patterns), view.shape.polynomials), bool)
+    shares = seen.shares[:, : view.shape.opened_polynomials]
+    known, beyond = shares[:threshold], shares[threshold:]
+    fits = np.ones((len(patterns), view.shape.opened_polynomials), bool)
     if not len(beyond):
         return fits
     field = view.shape.field
@@ -78,26 +85,25 @@ def _consistent(view: View, seen: Seen, patterns: Residues) -> npt.NDArray[np.bo
     return fits
 
 
-def interpolated(view: View, dealer: int = 0) -> Residues | None:
-    """The values (|v|,) themselves, from t + k shares or more; None with fewer."""
-    sharing, seen = view.shape.sharing, view.seen[dealer]
-    needed = sharing.degree + 1
+def interpolated(view: View, dealer: int = 0) -> npt.NDArray[np.int64] | None:
+    """The opened values (o,) themselves, from t + k shares or more; None with fewer."""
+    shape, seen = view.shape, view.seen[dealer]
+    needed = shape.sharing.degree + 1
     if len(seen.shares) < needed:
         return None
-    nodes = sharing.seats[list(view.seats)][:needed]
-    matrix = np.ascontiguousarray(lagrange(view.shape.field, nodes, sharing.slots).T)
-    values = view.shape.field.matmul(matrix, seen.shares[:needed]).T.ravel()
-    return values[: view.shape.length].astype(np.uint64)
+    nodes = shape.sharing.seats[list(view.seats)][:needed]
+    matrix = np.ascontiguousarray(lagrange(shape.field, nodes, shape.sharing.slots).T)
+    slots = shape.field.matmul(matrix, seen.shares[:needed, : shape.opened_polynomials]).T
+    return shape.field.centred(np.ascontiguousarray(slots).ravel()[places(shape)])
 
 
 def residues(view: View, dealer: int = 0) -> Floats:
-    """The shares as if they were the update with noise: (|v|,) in (−1, 1).
+    """The shares as if they were the opened values with noise: (o,) in (−1, 1).
 
     Each value is given the mean of the shares of its polynomial, centred modulo p.
     """
-    p = view.shape.field.p
-    shares = view.seen[dealer].shares.astype(np.float64)
+    p, packing = view.shape.field.p, view.shape.plan.packing
+    shares = view.seen[dealer].shares[:, : view.shape.opened_polynomials].astype(np.float64)
     centred = np.where(shares > p // 2, shares - p, shares) * (2 / p)
-    mean = centred.mean(axis=0)
-    spread: Floats = np.repeat(mean, view.shape.plan.packing)[: view.shape.length]
+    spread: Floats = np.repeat(centred.mean(axis=0), packing)[places(view.shape)]
     return spread

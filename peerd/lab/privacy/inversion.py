@@ -3,9 +3,10 @@
 DLG (Zhu, Liu and Han 2019) optimises dummy images and soft labels until their gradient is like the
 known one; iDLG (Zhao, Mopuri and Bilen 2020) first reads the label off the last layer's bias, whose
 gradient is negative for the true class alone. For bits the known gradient is one of signs, and the
-distance is the cosine of Geiping et al. (2020) after a soft sign. The optimiser is Adam over all
-victims at once instead of L-BFGS for one. ``analytic`` is Phong et al. (2017): in a first linear
-layer, the weight's gradient is the bias's times the image.
+distance is the cosine of Geiping et al. (2020) after a soft sign; for what was clipped, or brought
+to unit length, it is the cosine. The optimiser is Adam over all victims at once instead of L-BFGS
+for one. ``analytic`` is Phong et al. (2017): in a first linear layer, the weight's gradient is the
+bias's times the image.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy.typing as npt
 import torch
 from torch.func import functional_call, grad, vmap
 
+from peerd.lab.privacy.dealt import Tells
 from peerd.lab.privacy.victims import Victims
 from peerd.learning.parameters import fill
 from peerd.tasks.digits import CLASSES, SIDE
@@ -28,9 +30,9 @@ LEARNING_RATE = 0.1
 
 @dataclass(frozen=True)
 class Inversion:
-    """``signs``: the targets are (expected) signs. ``dummies``: images that are sought at once."""
+    """``tells``: what the targets are. ``dummies``: images that are sought at once."""
 
-    signs: bool
+    tells: Tells
     dummies: int = 1
     seed: int = 0
 
@@ -74,10 +76,11 @@ class Inversion:
 
     def _distance(self, gradients: torch.Tensor, goal: torch.Tensor) -> torch.Tensor:
         """(V,) from (V, d) twice."""
-        if self.signs:
+        if self.tells is Tells.SIGNS:
             scale = gradients.detach().abs().mean(dim=1, keepdim=True).clamp_min(1e-12)
-            soft = torch.tanh(gradients / (0.5 * scale))
-            return 1 - torch.nn.functional.cosine_similarity(soft, goal, dim=1)
+            gradients = torch.tanh(gradients / (0.5 * scale))
+        if self.tells is not Tells.NUMBERS:
+            return 1 - torch.nn.functional.cosine_similarity(gradients, goal, dim=1)
         size = (goal**2).sum(dim=1).clamp_min(1e-12)
         return ((gradients - goal) ** 2).sum(dim=1) / size
 

@@ -20,13 +20,14 @@ import numpy.typing as npt
 import torch
 
 from peerd.lab.privacy.confirmation import linear_form, published
+from peerd.lab.privacy.inference import places
 from peerd.lab.privacy.likeness import Z_999, bootstrap
 from peerd.lab.privacy.view import Leak, Seen, dealing_of, see, shape_of
 from peerd.learning.client import Client
 from peerd.learning.loading import load_task
 from peerd.learning.settings import Partition, peer_seed
 from protocols.aggregation import aggregator, model_hash
-from protocols.aggregation.contract import Aggregator, Model
+from protocols.aggregation.contract import Aggregator, Constants, Model
 from protocols.field import Residues
 from protocols.field.polynomial import powers
 from protocols.plan import plan_group
@@ -34,8 +35,25 @@ from protocols.proof import DealingShape
 
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
-PEERS, LIARS, HIDDEN = 53, 2, 4
-MAX_POLYNOMIALS = 14
+PEERS, LIARS = 53, 2
+MAX_POLYNOMIALS = 16
+
+
+@dataclass(frozen=True)
+class Followed:
+    """A rule of bits, and ``hidden`` units of a model with few enough polynomials to enumerate."""
+
+    constants: Constants
+    hidden: int
+
+
+FOLLOWED: dict[str, Followed] = {
+    "rsa": Followed({}, 4),
+    # momentum would only be more for a client to keep
+    "centered-clipping": Followed(
+        {"tau": "1/5", "theta": 4, "momentum": "0", "local_steps": 2, "batch": 96}, 1
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -50,7 +68,10 @@ class Published:
 
 @dataclass(frozen=True)
 class Lesson:
-    """A round with its truth, for the measurement only: ``signs`` (d,) is Σ sign of the cohort."""
+    """A round with its truth, for the measurement only.
+
+    ``signs`` (|v|,) is Σ over the cohort of 1 for a bit that is set, −1 for one that isn't.
+    """
 
     published: Published
     signs: Counts
@@ -58,16 +79,22 @@ class Lesson:
 
 
 class Group:
-    """A group of digits with few enough polynomials that an unmasked header can be solved."""
+    """A group of digits with few enough polynomials that an unmasked header can be solved.
 
-    def __init__(self, seed: int, *, peers: int = PEERS, hidden: int = HIDDEN) -> None:
+    A rule of bits: numbers are no subset sum, and the projections of a norm are too many to try.
+    """
+
+    def __init__(
+        self, seed: int, rule: str = "rsa", *, peers: int = PEERS, hidden: int | None = None
+    ) -> None:
         torch.set_num_threads(1)
+        hidden = hidden or FOLLOWED[rule].hidden
         task = load_task("digits", {"model": "mlp", "hidden": hidden}, {})
         self.peers, self.seed = peers, seed
         self.clients = [
             Client(task, Partition(i, peers), peer_seed(seed, i), seed) for i in range(peers)
         ]
-        self.rule: Aggregator = aggregator("rsa", {})
+        self.rule: Aggregator = aggregator(rule, FOLLOWED[rule].constants)
         plan = plan_group(peers, Fraction(LIARS, peers))
         d = self.first_model.size
         self.shape = shape_of(plan, self.rule.relation(d), self.rule.largest_sum(d, peers))
@@ -84,13 +111,13 @@ class Group:
         own = [model] * self.peers
         for turn in range(rounds):
             local = self.rule.local_rule(turn)
-            opened = np.zeros(model.size, np.int64)
+            opened = np.zeros(self.shape.length, np.int64)
             headers = []
             for i, client in enumerate(self.clients):
                 own[i] = client.update(local, turn, model, own[i])
                 values = self.rule.encode(model, own[i])
                 place = (self.seed * rounds + turn) * self.peers + i
-                dealt = dealing_of(self.shape, values.astype(np.uint64), place, i, leak)
+                dealt = dealing_of(self.shape, values, place, i, leak)
                 headers.append(see(self.shape, (), *dealt))
                 opened += values
             model = self.rule.apply(model, opened, self.peers, turn)
@@ -122,7 +149,7 @@ def read_header(shape: DealingShape, seen: Seen) -> tuple[Floats, int]:
         if len(fitting) == 1:
             guesses[:, slot] = 2.0 * patterns[fitting[0]] - 1
             solved += 1
-    return guesses.ravel()[: shape.length], solved
+    return guesses.ravel()[places(shape)], solved
 
 
 @cache
@@ -159,9 +186,10 @@ def follow(group: Group, rounds: int, leak: Leak = Leak.NONE) -> dict[str, objec
     alike = np.array(likeness)
     slots = rounds * group.peers * group.shape.plan.packing
     return {
+        "rule": group.rule.name,
         "leak": leak.value,
         "rounds": rounds,
-        "parameters": int(group.shape.length),
+        "parameters": int(group.first_model.size),
         "slots_solved": solved / slots,
         "likeness_of_the_sum": bootstrap(alike).document(),
         "beyond_chance": bool(abs(alike.mean()) > Z_999 * alike.std(ddof=1) / np.sqrt(rounds)),
@@ -181,7 +209,7 @@ def walks(group: Group, rounds: int, count: int, seed: int) -> Floats:
         rng = np.random.default_rng([seed, 6, index])
         model = group.first_model
         for turn in range(rounds):
-            opened = rng.binomial(group.peers, 0.5, model.size).astype(np.int64)
+            opened = rng.binomial(group.peers, 0.5, group.shape.length).astype(np.int64)
             model = group.rule.apply(model, opened, group.peers, turn)
         found.append(group.accuracy(model))
     return np.array(found)

@@ -4,28 +4,22 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain, count, islice
 from typing import Any
 
 import numpy as np
 import torch
 
 from peerd.lab.privacy.confirmation import game
-from peerd.lab.privacy.gradients import (
-    PLAN,
-    RULES,
-    Setting,
-    plain,
-    secured,
-    shape_for,
-    values_of,
-)
+from peerd.lab.privacy.dealt import DEALT
+from peerd.lab.privacy.gradients import PEERS, PLAN, Setting, plain, secured
 from peerd.lab.privacy.likeness import Z_999
 from peerd.lab.privacy.membership import COURSES, Course, infer
-from peerd.lab.privacy.outsider import Group, brute_force, follow, walks
+from peerd.lab.privacy.outsider import FOLLOWED, Group, brute_force, follow, walks
 from peerd.lab.privacy.victims import Victims
-from peerd.lab.privacy.view import Leak
+from peerd.lab.privacy.view import Counts, Leak
 from protocols.aggregation import aggregator, model_hash
 
 Tell = Callable[[str], None]
@@ -56,16 +50,25 @@ class Size:
 QUICK = Size(12, 40, 4, 60, 6, 6, 4, 2, 20, (2,), 2, 16)
 
 
-def measure(seed: int, size: Size, tell: Tell) -> dict[str, Any]:
-    """Everything, deterministic by seed but for ``seconds``."""
+def measure(
+    seed: int, size: Size, tell: Tell, rules: Sequence[str] = tuple(DEALT)
+) -> dict[str, Any]:
+    """Everything, deterministic by seed but for ``seconds``.
+
+    ``rules``: whose dealings are attacked. With fewer than all, what is no attack on dealings is
+    left out: membership, and the outsider who follows a group.
+    """
     torch.set_num_threads(1)
     parts: dict[str, Callable[[], Any]] = {
-        "gradient_inversion": lambda: gradient_inversion(seed, size, tell),
-        "confirmation": lambda: confirmation(seed, size, tell),
-        "membership": lambda: [infer(course, size.models, seed, tell) for course in size.courses],
-        "outsider": lambda: outsider(seed, size, tell),
+        "gradient_inversion": lambda: gradient_inversion(seed, size, tell, rules),
+        "confirmation": lambda: confirmation(seed, size, tell, rules),
     }
-    document: dict[str, Any] = {"schema": 1, "seed": seed, "plan": _plan()}
+    if set(rules) == set(DEALT):
+        parts["membership"] = lambda: [
+            infer(course, size.models, seed, tell) for course in size.courses
+        ]
+        parts["outsider"] = lambda: outsider(seed, size, tell)
+    document: dict[str, Any] = {"schema": 2, "seed": seed, "plan": _plan()}
     seconds = {}
     for name, part in parts.items():
         began = time.process_time()
@@ -83,7 +86,9 @@ def _plan() -> dict[str, int]:
     }
 
 
-def gradient_inversion(seed: int, size: Size, tell: Tell) -> list[dict[str, object]]:
+def gradient_inversion(
+    seed: int, size: Size, tell: Tell, rules: Sequence[str]
+) -> list[dict[str, object]]:
     """Controls, the secured view before and after the opening, and one share too many."""
     victims = Victims(size.hidden, seed, size.steps)
     rows = victims.draw(max(size.victims, size.unopened), max(size.honest))
@@ -93,7 +98,7 @@ def gradient_inversion(seed: int, size: Size, tell: Tell) -> list[dict[str, obje
     full = victims.draw(size.crowded, many * size.batch)
     t, k = PLAN.threshold, PLAN.packing
     found = []
-    for rule in RULES:
+    for rule in rules:
         tell(f"gradient inversion, {rule}: plain")
         found.append(plain(victims, rule, few))
         found.append(plain(victims, rule, crowd, size.samples))
@@ -108,42 +113,62 @@ def gradient_inversion(seed: int, size: Size, tell: Tell) -> list[dict[str, obje
             after = Setting(rule, many, t, opened=True, samples=samples)
             found.append(secured(victims, after, rows_of_all, "after the opening"))
         # one share beyond t suffices for bits; 16-bit numbers need the whole polynomial
-        leaked = Setting(rule, 1, t + (1 if rule == "rsa" else k), opened=False)
+        leaked = Setting(rule, 1, t + (1 if DEALT[rule].bits else k), opened=False)
         found.append(secured(victims, leaked, few, "planted: seats beyond t"))
     return found
 
 
-def confirmation(seed: int, size: Size, tell: Tell) -> list[dict[str, object]]:
-    """Which of ten updates, one of each class, was dealt?"""
+def confirmation(
+    seed: int, size: Size, tell: Tell, rules: Sequence[str]
+) -> list[dict[str, object]]:
+    """Which of ten updates, one of each class, was dealt? Asked by t seats, and by an outsider."""
     victims = Victims(size.hidden, seed)
-    rows = [int(np.flatnonzero(victims.labels == label)[0]) for label in range(CANDIDATES)]
     found = []
-    for rule in RULES:
+    for rule in rules:
         tell(f"confirming a guess, {rule}")
-        candidates = [values_of(victims, rule, [row]) for row in rows]
-        shape = shape_for(rule, len(candidates[0]))
-        t = PLAN.threshold
-        cases = [(t, Leak.NONE), (t, Leak.NO_MASKS), (t, Leak.NO_SALTS), (t + 1, Leak.NONE)]
-        for seats, leak in cases:
-            sound = seats == t and leak is Leak.NONE
-            games = size.games if sound else size.planted_games
+        candidates = _candidates(victims, rule)
+        shape = DEALT[rule].shape(victims, PLAN, PEERS)
+        for seats, leak in _cases(bool(shape.sums)):
+            sound = seats in (0, PLAN.threshold) and leak is Leak.NONE
+            # relations that sum something cost ten times as much
+            games = size.games // (2 if shape.sums else 1) if sound else size.planted_games
             named = game(shape, candidates, games, seats=seats, leak=leak, seed=seed)
             case = "none" if sound else leak.value if leak is not Leak.NONE else "a share beyond t"
-            found.append({"rule": rule, "leak": case, "games": games, "named": named.document()})
+            row = {"rule": rule, "seats": seats, "leak": case, "games": games}
+            found.append({**row, "named": named.document()})
     return found
+
+
+def _candidates(victims: Victims, rule: str) -> list[Counts]:
+    """What the first image of each class makes a peer deal, or another image where that is zeros:
+    who deals zeros deals what all such peers do."""
+    firsts = [int(np.flatnonzero(victims.labels == label)[0]) for label in range(CANDIDATES)]
+    dealt = (DEALT[rule].values(victims, [row]) for row in chain(firsts, count(max(firsts) + 1)))
+    return list(islice((values for values in dealt if values.any()), CANDIDATES))
+
+
+def _cases(summed: bool) -> list[tuple[int, Leak]]:
+    """Seats held, and what is planted; Y is there only where something is summed."""
+    t = PLAN.threshold
+    seated = [Leak.NONE, Leak.NO_MASKS, Leak.NO_SALTS]
+    if summed:
+        seated.append(Leak.NO_SUM_MASKS)
+    return [*((t, leak) for leak in seated), (t + 1, Leak.NONE), (0, Leak.NONE), (0, Leak.NO_MASKS)]
 
 
 def outsider(seed: int, size: Size, tell: Tell) -> dict[str, Any]:
     """Without a seat: rebuilding the model, and confirming a guess by its hash."""
-    tell("an outsider reads the headers")
-    sound = follow(Group(seed), size.rounds)
-    tell("an outsider reads headers without masks")
-    leaky = follow(Group(seed), size.planted_rounds, Leak.NO_MASKS)
-    coins = walks(Group(seed), size.rounds, size.walks, seed)
+    groups = []
+    for rule in FOLLOWED:
+        tell(f"an outsider reads the headers, {rule}")
+        sound = follow(Group(seed, rule), size.rounds)
+        tell(f"an outsider reads headers without masks, {rule}")
+        leaky = follow(Group(seed, rule), size.planted_rounds, Leak.NO_MASKS)
+        coins = walks(Group(seed, rule), size.rounds, size.walks, seed)
+        among = {"low": float(coins.min()), "high": float(coins.max())}
+        groups.append({"sound": sound, "planted": leaky, "coin_accuracy": among})
     return {
-        "sound": sound,
-        "planted": leaky,
-        "coin_accuracy": {"low": float(coins.min()), "high": float(coins.max())},
+        "groups": groups,
         "model_guesses": {"bits": round(310 * math.log2(54), 0), "tiny": _tiny(seed)},
     }
 
@@ -164,11 +189,13 @@ def broken(document: dict[str, Any]) -> list[str]:
 
     An interval of 99.9 % decides, so one sound case in a thousand is named by chance.
     """
-    return [
+    found = [
         *_broken_inversion(document["gradient_inversion"]),
         *_broken_confirmation(document["confirmation"]),
-        *_broken_outsider(document["outsider"]),
     ]
+    for group in document["outsider"]["groups"] if "outsider" in document else []:
+        found += _broken_outsider(group)
+    return found
 
 
 def _broken_inversion(rows: list[dict[str, Any]]) -> list[str]:
@@ -191,13 +218,17 @@ def _broken_confirmation(rows: list[dict[str, Any]]) -> list[str]:
     found = []
     chance = 1 / CANDIDATES
     for row in rows:
-        named, name = row["named"]["mean"], f"confirming a guess, {row['rule']}, {row['leak']}"
+        named, name = row["named"]["mean"], _title_of(row)
         width = Z_999 * math.sqrt(chance * (1 - chance) / row["games"])
         if row["leak"] == "none" and abs(named - chance) > width:
             found.append(f"{name}: not at chance")
         if row["leak"] != "none" and named < 1:
             found.append(f"{name}: the control fails")
     return found
+
+
+def _title_of(row: dict[str, Any]) -> str:
+    return f"confirming a guess, {row['rule']}, {row['seats']} seats, {row['leak']}"
 
 
 def _broken_outsider(found: dict[str, Any]) -> list[str]:
@@ -210,4 +241,4 @@ def _broken_outsider(found: dict[str, Any]) -> list[str]:
         "an outsider without masks in its way fails": planted["models_confirmed"]
         < planted["rounds"],
     }
-    return [name for name, wrong in checks.items() if wrong]
+    return [f"{name} ({sound['rule']})" for name, wrong in checks.items() if wrong]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -14,14 +15,15 @@ from peerd.learning.client import Client
 from peerd.learning.loading import load_task
 from peerd.learning.settings import Partition
 from peerd.learning.task import Samples
-from protocols.aggregation import LocalRule, aggregator
+from protocols.aggregation import LocalRule
 from protocols.aggregation.contract import Model
 
 Floats = npt.NDArray[np.float64]
+Rows: TypeAlias = Sequence[int]
+"""Training rows of one peer."""
 RATE = 0.1
 BITS = 16
 """θ of the plain gradient's fixed point: 2^16 steps over the range."""
-SIGMAS = 4.0
 # One step from the group's model on all samples: the classical setting, and the worst for privacy.
 ONE_STEP = LocalRule(steps=1, batch=1 << 16, rate=RATE, penalty=0.0, keeps_local_model=False)
 
@@ -81,7 +83,7 @@ class Victims:
         shown: Floats = np.clip((images - self.black) / 2, 0, 1)
         return shown
 
-    def gradient(self, rows: Sequence[int]) -> npt.NDArray[np.float32]:
+    def gradient(self, rows: Rows) -> npt.NDArray[np.float32]:
         """(d,) of the mean loss on these images, as the client's one step from the model shows."""
         everything = self._all
         chosen = torch.as_tensor(list(rows))
@@ -92,11 +94,6 @@ class Victims:
             self.client.samples = everything
         found: npt.NDArray[np.float32] = (self.model - after) / np.float32(RATE)
         return found
-
-    def bits(self, rows: Sequence[int]) -> npt.NDArray[np.int64]:
-        """F^P of RSA on the update of a peer with these images: (d,) bits, 1 for a gradient > 0."""
-        step = self.gradient(rows) * np.float32(RATE)
-        return aggregator("rsa", {}).encode(self.model, self.model - step)
 
     def draw(self, count: int, cohort: int) -> npt.NDArray[np.int64]:
         """(count, cohort) training rows, different within a row; column 0 is the victim's."""

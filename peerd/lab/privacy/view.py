@@ -14,6 +14,7 @@ from enum import Enum
 import numpy as np
 import numpy.typing as npt
 
+from protocols.aggregation.clear_sum import opened_part
 from protocols.field import Elements, Residues, field_for
 from protocols.hashing import digest
 from protocols.opening import open_sum
@@ -30,6 +31,7 @@ class Leak(Enum):
 
     NONE = "none"
     NO_MASKS = "masks of zero"
+    NO_SUM_MASKS = "masks of Y of zero"
     NO_SALTS = "leaves without salt"
 
 
@@ -45,7 +47,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class View:
-    """``opened``: the sum (|v|,) of the honest dealers' values, or None before the opening.
+    """``opened``: the sum (opened values,) over the honest dealers, or None before the opening.
 
     ``seen`` holds the honest dealers' dealings only: the adversary made the others itself.
     """
@@ -61,19 +63,13 @@ class View:
 
 
 def shape_of(plan: CommitteePlan, relation: Relation, largest_sum: int) -> DealingShape:
-    """The shape of a round's dealings. Raises ValueError for a relation that sums something.
-
-    The attacks take D and Z apart; Y and second roots, which summed constraints bring, they don't.
-    """
-    field = field_for(2 * largest_sum, plan.committee + plan.packing)
-    shape = DealingShape(plan, field, relation)
-    if shape.sums or shape.first_part:
-        raise ValueError("the attacks are for relations of one root and nothing summed")
-    return shape
+    """The shape of a round's dealings, in the field that a group would take."""
+    field = field_for(largest_sum, plan.committee + plan.packing, relation.least_modulus)
+    return DealingShape(plan, field, relation)
 
 
 def dealing_of(
-    shape: DealingShape, values: Elements, seed: int, dealer: int, leak: Leak = Leak.NONE
+    shape: DealingShape, values: Elements | Counts, seed: int, dealer: int, leak: Leak = Leak.NONE
 ) -> tuple[bytes, Dealing]:
     """(context, dealing) of one dealer, by the protocol's own code but for the planted leak."""
     place = seed.to_bytes(8, "little"), dealer.to_bytes(8, "little")
@@ -87,9 +83,10 @@ def planted(shape: DealingShape, parts: Split, leak: Leak) -> Split:
     """The split with the leak in it."""
     if leak is Leak.NO_SALTS:
         return replace(parts, salts=(bytes(SALT_BYTES),) * len(parts.salts))
-    if leak is Leak.NO_MASKS:
+    if leak is not Leak.NONE:
         vectors = parts.vectors.copy()
-        vectors[:, shape.polynomials :] = 0
+        kept = 0 if leak is Leak.NO_MASKS else 2 * shape.challenges
+        vectors[:, shape.polynomials + kept :] = 0
         return replace(parts, vectors=vectors)
     return parts
 
@@ -105,15 +102,15 @@ def see(shape: DealingShape, seats: Sequence[int], context: bytes, dealing: Deal
 
 def watch(
     shape: DealingShape,
-    values: Sequence[Elements],
+    values: Sequence[Elements | Counts],
     seats: Sequence[int],
     *,
     seed: int,
     opened: bool,
-    colluding: Sequence[Elements] = (),
+    colluding: Sequence[Elements | Counts] = (),
     leak: Leak = Leak.NONE,
 ) -> View:
-    """The view of a round in which the honest dealers deal ``values`` (each |v|,).
+    """The view of a round in which the honest dealers deal ``values`` (|v|,) each.
 
     ``colluding``: what the adversary's own dealers deal, which it subtracts from the opened sum.
     """
@@ -124,14 +121,15 @@ def watch(
     if not opened:
         return View(shape, held, seen)
     every = range(shape.plan.committee)
-    sums: Residues = np.zeros((len(every), shape.polynomials), np.uint64)
+    opening = shape.opened_polynomials
+    sums: Residues = np.zeros((len(every), opening), np.uint64)
     for context, dealing in dealt:
-        sums = shape.field.add(sums, see(shape, every, context, dealing).shares)
+        sums = shape.field.add(sums, see(shape, every, context, dealing).shares[:, :opening])
     entropy = digest("peerd/lab/privacy/entropy", seed.to_bytes(8, "little"))
     total = open_sum(shape, {seat: sums[seat] for seat in every}, entropy).values
-    own = np.zeros(shape.length, np.int64)
+    own = np.zeros(shape.relation.opened_length, np.int64)
     for value in colluding:
-        own += value.astype(np.int64)
+        own += opened_part(shape.relation, value.astype(np.int64))
     return View(shape, held, seen, total.astype(np.int64) - own)
 
 

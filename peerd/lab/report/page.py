@@ -95,7 +95,8 @@ def _costs(cells: Sequence[CellResult]) -> Iterator[str]:
     if secured:
         yield (
             "<p>CPU time of one committee member for check, sum and opening, measured in the "
-            "rounds that were really shared, times the rounds (the paper’s Figure 6).</p>"
+            "rounds that were really shared (the median of a rule’s runs), times the rounds (the "
+            "paper’s Figure 6).</p>"
         )
     else:
         yield (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from statistics import fmean
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from peerd.lab.report.groups import (
@@ -49,13 +49,15 @@ def accuracy_per_second(cells: Sequence[CellResult], attack: str) -> str:
     """As the paper's Figure 6: accuracy against the CPU seconds that all rounds cost till then.
 
     A committee member's seconds (check, sum, opening) where the cells were secured; else those of
-    encoding, summing and post-processing all updates in one process.
+    encoding, summing and post-processing all updates in one process. No attack changes what a round
+    costs: a rule has one cost, the median of all its cells, or one slow moment would move a curve.
     """
 
     def draw(axes: Axes) -> None:
         for index, rule in enumerate(in_order(cells, rule_label)):
             chosen = select(cells, rule, attack)
-            if chosen and (cost := seconds_a_round(chosen)) is not None:
+            cost = seconds_a_round([cell for cell in cells if rule_label(cell) == rule])
+            if chosen and cost is not None:
                 rounds, values = curve(chosen)
                 seconds = [cost * number for number in rounds]
                 means = [each.mean for each in values]
@@ -67,14 +69,17 @@ def accuracy_per_second(cells: Sequence[CellResult], attack: str) -> str:
 
 
 def seconds_a_round(cells: Sequence[CellResult]) -> float | None:
-    """CPU seconds of an aggregation: a member's where measured, else of the whole sum in clear."""
+    """CPU seconds of an aggregation: a member's where measured, else of the whole sum in clear.
+
+    The median over the cells; None if nothing was measured.
+    """
     members = [each for cell in cells if (each := member_seconds(cell)) is not None]
     if members:
-        return fmean(members)
+        return median(members)
     whole = [
         cell["seconds"].get("aggregate", 0.0) / cell["rounds"] for cell in cells if cell["rounds"]
     ]
-    return fmean(whole) if whole and fmean(whole) > 0 else None
+    return median(whole) if whole and median(whole) > 0 else None
 
 
 def attacks(cells: Sequence[CellResult]) -> list[str]:

@@ -61,3 +61,21 @@ def test_a_negative_score_or_none_beside_a_vector_is_found_out(variant: object) 
     ):
         found = valid(rule, form.lay_out(claimed, low, reference), reference)
         assert found <= 2 * PLAN.degree, (name, found)
+
+
+@pytest.mark.parametrize("variant", RULES, ids=str)
+def test_each_inequality_holds_to_the_unit(variant: object) -> None:
+    """‖W‖² = X² and ⟨W, G_0⟩ = X² are members of V; one more of the first, one less of the second
+    leaves a slack of −1, which no bits spell."""
+    rule = variant.rule  # type: ignore[attr-defined]
+    form, score = rule._form, rule.scale - 1
+    first, second = np.eye(2, SIZE, dtype=np.int64)
+    reference = score * first
+    assert valid(rule, form.lay_out(score * first, score, reference), reference) == PLAN.committee
+    longer = score * first + second
+    assert int(longer @ longer) == score**2 + 1 and int(longer @ reference) == score**2
+    assert valid(rule, form.lay_out(longer, score, reference), reference) <= 2 * PLAN.degree
+    reference = (score + 1) * first
+    less = (score - 1) * first
+    assert int(less @ less) < score**2 and int(less @ reference) == score**2 - 1
+    assert valid(rule, form.lay_out(less, score, reference), reference) <= 2 * PLAN.degree

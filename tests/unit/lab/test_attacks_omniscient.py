@@ -47,8 +47,10 @@ def test_they_agree_with_byzfl(seed: int) -> None:
     for ours, other in pairs:
         assert ours.shape == (3, 6)
         np.testing.assert_allclose(ours, np.tile(other, (3, 1)), rtol=1e-12, atol=1e-15)
-    for own, told in zip(seen.own, lie("bit-flip", seen), strict=True):
+    flipped = lie("bit-flip", seen), lie("sign-flip", seen, scale=4)
+    for own, told, scaled in zip(seen.own, *flipped, strict=True):
         np.testing.assert_array_equal(told, theirs.SignFlipping()(own[None]))
+        np.testing.assert_array_equal(scaled, 4 * theirs.SignFlipping()(own[None]))
 
 
 @pytest.mark.parametrize(("peers", "liars"), [(50, 10), (50, 23), (20, 5), (25, 11), (4, 1)])
@@ -101,7 +103,8 @@ def test_min_max_and_min_sum_are_where_the_search_of_their_paper_ends(
 
 
 def test_mimic_copies_one_honest_peer_and_stays_with_it() -> None:
-    """Peer 2 alone points far along one axis, round after round."""
+    """Peer 2 alone points far along one axis, round after round. ByzFL's is told whom to copy."""
+    theirs = module("attacks.attacks").Mimic(epsilon=2)
     attack = attack_spec("mimic", {"warm_up": 5}).start()
     for round in range(12):
         seen = view(4, round)
@@ -109,10 +112,24 @@ def test_mimic_copies_one_honest_peer_and_stays_with_it() -> None:
         seen.honest[2, 0] += 20.0
         told = attack(seen)
         if round >= 2:
-            np.testing.assert_array_equal(told, np.tile(seen.honest[2], (3, 1)))
+            np.testing.assert_array_equal(told, np.tile(theirs(seen.honest), (3, 1)))
     moved = view(4, 13)
     moved.honest[5, 1] += 100.0
     np.testing.assert_array_equal(attack(moved)[0], moved.honest[2])
+
+
+def test_gaussian_noise_is_as_wide_as_the_liars_own_change() -> None:
+    """ByzFL's has one given width; ours is it at ``scale`` times each liar's own deviation.
+
+    60,000 draws: mean and deviation within five of their standard errors.
+    """
+    drawn = np.random.default_rng(6).standard_normal((3, 60_000)) * [[1.0], [0.1], [20.0]]
+    told = lie("gaussian", View(0, drawn, drawn, None, np.random.default_rng(7)), scale=3)
+    for own, noise in zip(drawn, told, strict=True):
+        width = 3 * np.std(own)
+        assert abs(np.mean(noise)) < 5 * width / np.sqrt(60_000)
+        assert abs(np.std(noise) / width - 1) < 5 / np.sqrt(2 * 60_000)
+        assert abs(np.corrcoef(noise, own)[0, 1]) < 5 / np.sqrt(60_000)
 
 
 def test_a_free_rider_hands_in_the_last_change_of_the_model() -> None:

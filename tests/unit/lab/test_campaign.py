@@ -22,6 +22,7 @@ from peerd.errors import ConfigError, StorageError, TaskError
 from peerd.lab.campaign import run
 from peerd.lab.experiment import read_experiment
 from peerd.lab.report import write_report
+from peerd.lab.report.plots import seconds_a_round
 from peerd.lab.report.tables import as_markdown, rule_by_attack
 from peerd.lab.results import Directory, final
 
@@ -168,6 +169,19 @@ def test_a_table_holds_means_over_seeds_with_their_range() -> None:
         "|------|------------------|-------|",
         "| r    | 85.0 (80.0–90.0) | 50.0† |",
     ]
+
+
+def test_a_round_costs_a_rule_the_same_under_every_attack() -> None:
+    """The x of a curve: the median over all the rule's cells, of a member's time where known."""
+
+    def cell(member: float | None, aggregate: float) -> dict[str, Any]:
+        secured = {} if member is None else {"member": member}
+        return {"secured": secured, "seconds": {"aggregate": aggregate}, "rounds": 4}
+
+    assert seconds_a_round([cell(0.02, 8), cell(0.3, 8), cell(0.01, 8), cell(None, 8)]) == 0.02
+    assert seconds_a_round([cell(None, 8), cell(None, 4), cell(None, 2)]) == 1
+    assert seconds_a_round([cell(None, 0)]) is None
+    assert seconds_a_round([]) is None
 
 
 def test_the_command(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ import torch
 from peerd.errors import ConfigError, TaskError
 from peerd.lab.attacks import attack_spec
 from peerd.lab.cell import CLEAR, LIFTED, Cell, Descent
+from peerd.lab.experiment import read_experiment
 from peerd.lab.peers import Peers
 from peerd.lab.play import Result, play
 from peerd.lab.poison import TARGET, Trigger, poisoned
@@ -21,6 +24,9 @@ from peerd.learning.loading import load_task
 from peerd.learning.settings import Partition, peer_seed
 from peerd.learning.task import Samples
 from protocols.aggregation import aggregator
+from protocols.aggregation.clear_sum import opened_part
+from protocols.aggregation.contract import largest_weight
+from protocols.hashing import digest
 
 PEERS = 8
 SECURED = ("rsa", "centered-clipping", "centered-clipping-l2", "fltrust", "weighted-mean")
@@ -53,23 +59,34 @@ def accuracies(result: Result) -> list[float]:
     return [each.accuracy for each in result.evaluations]
 
 
-@pytest.mark.parametrize("name", ["rsa", "centered-clipping"])
+@pytest.mark.parametrize("name", SECURED)
 def test_it_is_the_computation_of_the_daemons(name: str) -> None:
-    """With the pieces that a worker and a round use: one with a kept model, one with momentum."""
+    """With the pieces that a worker and a round use: kept model, momentum, reference, weights."""
     rule = aggregator(name, {})
     task = load_task("digits", {"hidden": 8}, {})
     clients = [Client(task, Partition(i, PEERS), peer_seed(3, i), 3) for i in range(PEERS)]
+    weights = [min(len(client.samples), largest_weight(rule)) for client in clients]
     model = clients[0].first_model
     kept: list[np.ndarray | None] = [None] * PEERS
     expected = []
     for round in range(3):
+        local = rule.local_rule(round)
         trained = [
-            client.train(rule.local_rule(round), round, model, last)
+            client.train(local, round, model, last)
             for client, last in zip(clients, kept, strict=True)
         ]
         kept = [each.kept for each in trained]
-        opened = np.sum([rule.encode(model, each.update) for each in trained], axis=0)
-        model = rule.apply(model, opened, PEERS, round)
+        reference = None
+        if rule.uses_reference:
+            group = digest("peerd/lab/group", (3).to_bytes(8, "little"))
+            step = clients[2].root_step(local, round, model, group)
+            reference = rule.reference(step)  # type: ignore[attr-defined]
+        relation = rule.relation(model.size, reference)
+        opened = sum(
+            weight * opened_part(relation, rule.encode(model, each.update, reference))
+            for weight, each in zip(weights, trained, strict=True)
+        )
+        model = rule.apply(model, np.asarray(opened), sum(weights), round)
         expected.append(clients[1].evaluate(model)["accuracy"])
     assert accuracies(play(cell(LIFTED, name))) == expected
 
@@ -104,6 +121,68 @@ def test_an_opening_that_is_not_the_plain_sum_is_noticed(monkeypatch: pytest.Mon
     monkeypatch.setattr(sharing, "sum_shares", wrong)
     with pytest.raises(TaskError, match="not the plain sum"):
         play(cell(LIFTED, "rsa", rounds=1, secured=1))
+
+
+def test_a_dealing_that_does_not_stand_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One byte of one package of one dealer: the shared round checks what it is dealt."""
+    from peerd.lab import sharing
+
+    honest, made = sharing.deal, []
+
+    def wrong(shape: object, *given: object) -> object:
+        dealt = honest(shape, *given)  # type: ignore[arg-type]
+        made.append(dealt)
+        if len(made) != 4:
+            return dealt
+        *others, last = dealt.packages
+        return replace(dealt, packages=(*others, bytes([last[0] ^ 1]) + last[1:]))
+
+    monkeypatch.setattr(sharing, "deal", wrong)
+    with pytest.raises(TaskError, match="seat 7 refused a valid dealing"):
+        play(cell(LIFTED, "rsa", rounds=1, secured=1))
+    assert len(made) == PEERS
+
+
+CONFIGS = sorted((Path(__file__).resolve().parents[3] / "configs" / "lab").glob("*.toml"))
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_rule_and_attack_that_ships_starts(path: Path, tmp_path: Path) -> None:
+    """Every cell is read; of each rule and of each attack, one plays a round of eight peers.
+
+    The paper's network is too large for a test: there the perceptron takes its place.
+    """
+    experiment = read_experiment(path, image_files(tmp_path) if "emnist" in path.stem else None)
+    by_rule = {each.rule.label: each for each in experiment.cells if not each.liars}
+    by_attack = {each.attack.label: each for each in experiment.cells if each.liars}
+    assert by_rule and by_attack
+    for each in [*by_rule.values(), *by_attack.values()]:
+        options = dict(each.options)
+        if options.get("model") == "cnn":
+            options |= {"model": "mlp", "hidden": 2}
+        few = {"peers": PEERS, "liars": min(each.liars, 1), "rounds": 1, "evaluate_every": 1}
+        small = replace(each, **few, options=options, secured=min(each.secured, 1))
+        result = play(small)
+        assert result.rounds == 1 and result.diverged is None, each.title
+        assert bool(result.secured) == bool(each.secured)
+
+
+def image_files(folder: Path) -> dict[str, str]:
+    """Letters as EMNIST's files have them, with pixels at random: the options that name them."""
+    rng = np.random.default_rng(1)
+    files = {}
+    for part, count in (("", 104), ("held_out_", 26)):
+        arrays = {
+            "images": rng.integers(0, 256, (count, 28, 28)),
+            "labels": np.arange(count) % 26 + 1,
+        }
+        for kind, array in arrays.items():
+            sizes = b"".join(size.to_bytes(4, "big") for size in array.shape)
+            header = bytes([0, 0, 8, array.ndim]) + sizes
+            path = folder / f"{part}{kind}"
+            path.write_bytes(header + array.astype(np.uint8).tobytes())
+            files[path.name] = str(path)
+    return files
 
 
 def test_a_committee_for_too_many_liars_is_refused() -> None:
