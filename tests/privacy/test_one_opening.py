@@ -11,6 +11,7 @@ import gc
 import random
 from collections import defaultdict
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -18,6 +19,7 @@ from peerd.simulation.adversaries import ALL
 from peerd.simulation.node import Node
 from peerd.simulation.oracle import check_safety
 from peerd.simulation.world import World
+from protocols.agreement.locks import Locks
 from protocols.election.machine import Draw
 from protocols.round.cohort import GIVEN_UP
 from protocols.round.effects import Effect, Send
@@ -106,11 +108,12 @@ def test_members_that_gave_up_in_spite_of_a_lock_would() -> None:
     """The control: with this bug the same schedules open two cohorts from one model."""
     nothing = GIVEN_UP.encode()
     leader = "protocols.agreement.rules:gives_up"
-    locks = "protocols.agreement.machine:Agreement._lock_below"
+    blind = [f"protocols.agreement.machine:Agreement.{name}" for name in ("_lead", "_announce")]
     voter = "protocols.agreement.rules:accepts"
     with (
         planted(leader, lambda sound: lambda patience_over, lock: patience_over),
-        planted(locks, lambda sound: lambda self, view: _unless_impatient(sound, self, view)),
+        planted(blind[0], _blind_once_impatient),
+        planted(blind[1], _blind_once_impatient),
         planted(
             voter,
             lambda sound: (
@@ -124,8 +127,16 @@ def test_members_that_gave_up_in_spite_of_a_lock_would() -> None:
     assert any(len(cohorts) > 1 for opened in found for cohorts in opened.values())
 
 
-def _unless_impatient(sound: Any, agreement: Any, view: int) -> Any:
-    return None if agreement._patience_over else sound(agreement, view)
+def _blind_once_impatient(sound: Any) -> Any:
+    """Who has lost patience sees no lock when it leads, or says where it stands."""
+
+    def act(agreement: Any, *rest: Any) -> Any:
+        if not agreement._patience_over:
+            return sound(agreement, *rest)
+        with patch.object(Locks, "below", lambda self, view: None):
+            return sound(agreement, *rest)
+
+    return act
 
 
 def test_what_was_erased_is_nowhere_in_a_peer() -> None:
