@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from peerd.cli.output import print_json
+from peerd.cli.places import make_directory
 from peerd.cli.task_arguments import add_local_arguments, local_options
 from peerd.errors import ConfigError
 
@@ -49,7 +50,7 @@ def main(args: argparse.Namespace) -> int:
             options=local_options(args),
         ),
     )
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_directory("DIR", directory, 0o700)
     _write_checked(config, text)
     try:
         identity = Identity.create(directory / KEY)

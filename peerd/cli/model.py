@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from peerd.cli.daemon import add_daemon_arguments, load_config
 from peerd.cli.output import print_json, progress
+from peerd.cli.places import check_file
 from peerd.errors import ConfigError, NotRunningError, StorageError, VerificationError
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def main(args: argparse.Namespace) -> int:
     out: Path = args.out
     if out.suffix != ".npz":
         raise ConfigError(f"--out {out}: must end in .npz")
+    check_file("--out", out)
     with progress("reading the model"):
         record, model = _read(args)
     number, certified = record["round"], record.get("model_hash")

@@ -46,10 +46,10 @@ def check_new_directory(option: str, path: Path | None) -> None:
         ) from None
 
 
-def make_directory(option: str, path: Path) -> None:
+def make_directory(option: str, path: Path, mode: int = 0o777) -> None:
     """The directory at ``path``, which may be there. ConfigError."""
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode, parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(
             f"{option} {path}: can't make the directory: {error.strerror}", "name another place"

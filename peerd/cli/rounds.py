@@ -8,6 +8,7 @@ from pathlib import Path
 
 from peerd.cli.daemon import add_daemon_arguments, ask, socket_path
 from peerd.cli.output import colour, print_json, short, size, table
+from peerd.cli.places import check_file
 from peerd.errors import ConfigError
 
 HEADER = ("round", "outcome", "accuracy", "model", "blamed", "absent", "seconds", "bytes")
@@ -52,6 +53,7 @@ def _write_transcript(args: argparse.Namespace) -> int:
 
     if args.number is None:
         raise ConfigError("--transcript needs the round's number", "such as: peerd rounds 3 …")
+    check_file("--transcript", args.transcript)
     target = f"/v1/rounds/{args.number}/transcript"
     args.transcript.write_bytes(trio.run(get_bytes, socket_path(args), target))
     print(f"transcript of round {args.number}: {args.transcript}")

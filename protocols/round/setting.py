@@ -26,6 +26,13 @@ MAX_ELECTORATE = 500
 evidence in half a frame."""
 
 
+def largest_dealing(peers: int) -> int:
+    """Bytes of a header with a package that such a roster can carry: two statements that hold them
+    fit one piece of evidence, beside the election's certificate.
+    """
+    return MAX_STATEMENT - 8192 - 1024 * peers
+
+
 @dataclass(frozen=True, slots=True)
 class Deadlines:
     """Milliseconds. Each is at least Δ, the time in which honest online peers hear each other."""
@@ -88,11 +95,11 @@ class Setting:
             raise ProtocolError(
                 f"a roster of {n}: the election's proposals fit a frame up to {MAX_ELECTORATE}"
             )
-        largest = self.shape.header_bytes + self.shape.package_bytes(self.plan.committee - 1)
-        if largest > MAX_STATEMENT - 4096:
+        largest, most = self._dealing_bytes, largest_dealing(n)
+        if largest > most:
             raise ProtocolError(
                 f"a dealing of {self.parameters} parameters takes {largest} bytes a member, more"
-                f" than fit a complaint ({MAX_STATEMENT}); a larger group packs more tightly"
+                f" than fit a complaint ({most}); a larger group packs more tightly"
             )
 
         if self.aggregator.uses_reference and 8 * self.parameters + 1 > MAX_REFERENCE:
@@ -140,8 +147,12 @@ class Setting:
         Evidence against a liar is carried by everybody's SEEN, so that its statements must not be
         as large as it likes.
         """
-        dealing = self.shape.header_bytes + self.shape.package_bytes(self.plan.committee - 1)
-        return dealing + 4096 + 256 * self.peers
+        return self._dealing_bytes + 4096 + 256 * self.peers
+
+    @property
+    def _dealing_bytes(self) -> int:
+        """A header, and a package that holds a vector."""
+        return self.shape.header_bytes + self.shape.package_bytes(self.plan.committee - 1)
 
     def liars_among(self, selected: int, pool: int) -> int:
         """b_s: how many of the ``selected`` dealers may lie, drawn from a ``pool`` that revealed

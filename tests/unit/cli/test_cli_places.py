@@ -43,6 +43,10 @@ def test_what_can_be_written_leaves_no_trace(tmp_path: Path) -> None:
             "--out gone/p.html: there is no directory",
         ),
         (["lab", "privacy", "--json", "gone/r.json"], "there is no directory "),
+        (["init", "/proc/peer"], "DIR /proc/peer: can't make the directory: "),
+        (["init", "file"], "DIR file: can't make the directory: "),
+        (["rounds", "3", "--transcript", "gone/t"], "--transcript gone/t: there is no directory "),
+        (["model", "export", "--out", "gone/m.npz"], "--out gone/m.npz: there is no directory "),
     ],
 )
 def test_what_can_not_be_written_is_said_before_anything_runs(
