@@ -12,9 +12,9 @@ from peerd.simulation.violation import demand
 from peerd.simulation.world import World
 from protocols.election.outcome import Commitments
 from protocols.round.contents import slot_of
-from protocols.round.effects import Aborted, Blame, Completed, Effect, Send
+from protocols.round.effects import Abort, Aborted, Blame, Completed, Effect, Send
 from protocols.wire.frames import DealingFrame, DecisionFrame, decode_frame
-from protocols.wire.statement import Kind, Slot, Statement, Topic, decode_statement
+from protocols.wire.statement import MAX_ATTEMPT, Kind, Slot, Statement, Topic, decode_statement
 
 
 def overrun(world: World) -> bool:
@@ -53,8 +53,15 @@ class Watch:
         self.world.before, self.world.after = listening, completing
 
     def part_in(self, round_: int) -> frozenset[int]:
-        """Who committed in any attempt at a round."""
-        return frozenset().union(*(who for at, who in self.committed.items() if at[0] == round_))
+        """Who committed to a round while lock-outs counted in it: up to the first attempt that too
+        few took part in.
+        """
+        ended = self.ended.items()
+        short = [at for at, why in ended if at[0] == round_ and why == Abort.QUORUM]
+        last = min(short, default=(round_, MAX_ATTEMPT))
+        return frozenset().union(
+            *(who for at, who in self.committed.items() if at[0] == round_ and at <= last)
+        )
 
     def _look(self, node: Node, effect: Effect) -> None:
         match effect:

@@ -89,6 +89,7 @@ class Attempts:
         self._accuse = accuse
         self._parts = parts
         self._silent: tuple[int, ...] = ()
+        self._lifted = False
         self._void: list[ElectionCertificate] = []
         self._said: dict[int, list[Statement]] = {}
         self._base = Base(setting, model_hash(position.model))
@@ -111,6 +112,7 @@ class Attempts:
     def begin_round(self) -> None:
         """Behind the attempts that an earlier life of this peer saw end."""
         self._silent = ()
+        self._lifted = False
         self._void = []
         self._said = {}
         self.closed = []
@@ -170,6 +172,7 @@ class Attempts:
             ended = Ended.decode(record)
             self.closed += ended.frames
             self._silent = ended.silent
+            self._lifted = self._lifted or ended.reason is Abort.QUORUM
             if ended.flip:
                 self._void.append(ended.void(self.position.round, number))
             self._effects.append(Erase(self.position.round, attempt_secrets(number)))
@@ -179,7 +182,7 @@ class Attempts:
         self._waits_to_retry = False
         position = self.position
         start = Start(
-            position.ledger,
+            position.ledger.lifted() if self._lifted else position.ledger,
             self._silent,
             position.model,
             self._base,
@@ -224,6 +227,8 @@ class Attempts:
         self._effects.append(Aborted(self.position.round, number, reason))
         if reason is not Abort.FLIP:
             self._silent = ()  # with those that failed to reveal there may be enough
+        if reason is Abort.QUORUM:
+            self._lifted = True  # or with those that are locked out
         frames = tuple(self.current.closing_frames())
         self.closed += frames
         desk.persist(ended_key(number), Ended(reason, self._silent, frames).encode())

@@ -43,6 +43,10 @@ class Ledger:
             if peer not in self.guilty and not self.locked_out(peer, round_)
         )
 
+    def lifted(self) -> Ledger:
+        """Without lock-outs: for attempts behind one that too few took part in (§2)."""
+        return Ledger(self.guilty, {}, self.present)
+
     def after(self, round_: int, election: Election) -> Ledger:
         """The ledger once ``round_`` is certified with this election."""
         lockouts = {

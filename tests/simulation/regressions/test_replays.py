@@ -102,6 +102,27 @@ SEVEN = Group(7, 2, CommitteePlan(7, 2, 1, 0))
             "lie 1 OtherBaseDeliverer; disk 3 26 2000",
             id="the same, with a guilty member and one that restarted late",
         ),
+        pytest.param(
+            1004280,
+            FIVE,
+            "lie 0 WrongResult; late 1 613 45613 3000",
+            id="one guilty and an honest one locked out: too few for any attempt of that round",
+        ),
+        pytest.param(
+            1004849,
+            FIVE,
+            "lie 2 WrongResult; crash 1 25 0 9000",
+            id="the same, locked out because it restarted in a flip",
+        ),
+        *(
+            pytest.param(
+                1004849,
+                FIVE,
+                f"lie 2 WrongResult; crash 1 25 0 9000; power 0,1,3,4 {when} 300",
+                id=f"the same, and all restart behind the attempt that was too small, at {when}",
+            )
+            for when in (10_000, 14_000, 18_000, 22_000)
+        ),
     ],
 )
 def test_it_holds_now(seed: int, group: Group | None, operations: str) -> None:

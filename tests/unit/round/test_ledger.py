@@ -44,3 +44,10 @@ def test_the_eligible_are_neither_guilty_nor_locked_out() -> None:
     assert ledger.eligible(4, 6) == {1, 3}
     assert ledger.eligible(4, 7) == {0, 1, 3}
     assert ledger.present == {1, 2, 3}
+
+
+def test_lifted_lock_outs_bring_back_the_silent_and_not_the_guilty() -> None:
+    ledger = Ledger().after(5, election(silent=(0,), guilty=(2,)))
+    assert ledger.lifted().eligible(4, 6) == {0, 1, 3}
+    assert ledger.lifted().present == ledger.present
+    assert ledger.eligible(4, 6) == {1, 3}, "for an attempt, not for good"
