@@ -99,7 +99,9 @@ class Pool:
         if statement.kind is Kind.HEADER:
             return statement.signer in panel.selected
         if statement.kind in (Kind.ATTESTATION, Kind.ANSWER, Kind.DISCLOSURE):
-            panel.errand_of(statement.slot.subject)
+            _, asker = panel.errand_of(statement.slot.subject)
+            relays = statement.kind is Kind.ATTESTATION
+            return statement.signer in panel.relays(asker) if relays else statement.signer == asker
         if statement.kind is Kind.COMPLAINT and statement.slot.subject not in panel.selected:
             raise WireError(f"peer {statement.slot.subject} is not a selected dealer")
         return statement.signer in panel.seats
