@@ -36,12 +36,14 @@ class Records:
         store.put_certificate(round_, effect.certificate)
 
     def adopted(self, chain: Sequence[CertifiedRound], model: Any) -> None:
-        """Rounds that were missed: their certificates, and the last one's model."""
+        """Rounds that were missed: the last one's model, then all their certificates at once. A
+        crash in between must not leave a head whose model nobody has asked for.
+        """
         last = chain[-1].round
         self._store.put_model(last, model)
         self._store.witness(last)
+        self._store.put_certificates({c.round: c.certificate.encode() for c in chain})
         for certified in chain:
-            self._store.put_certificate(certified.round, certified.certificate.encode())
             self._store.put_round(certified.round, self.missed(certified))
 
     def blame(self, effect: Blame) -> dict[str, Any]:

@@ -118,13 +118,22 @@ class Store:
 
         Two valid records of one certificate may differ in the signatures they hold.
         """
-        bounded("certificate", record)
+        return self.put_certificates({round: record}) == 1
+
+    def put_certificates(self, records: Mapping[int, bytes]) -> int:
+        """All of them or, when it raises, none: the model that is kept is the last round's alone.
+        How many were stored, as in ``put_certificate``.
+        """
+        for record in records.values():
+            bounded("certificate", record)
+        sealed = [(r, value, seal("certificate", r, "", value)) for r, value in records.items()]
         with self._database.transaction() as connection:
-            stored = connection.execute(
-                "INSERT OR IGNORE INTO certificate VALUES (?, ?, ?)",
-                (round, record, seal("certificate", round, "", record)),
-            ).rowcount
-        return bool(stored)
+            return sum(
+                connection.execute(
+                    "INSERT OR IGNORE INTO certificate VALUES (?, ?, ?)", row
+                ).rowcount
+                for row in sealed
+            )
 
     def certificate(self, round: int) -> bytes | None:
         """The record, or None. Raises CorruptError."""

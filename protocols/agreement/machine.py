@@ -130,9 +130,21 @@ class Agreement:
             raise WireError("a proposal whose outcome is not the one that it names")
         if self._desk.admit(statement) not in (Admission.NEW, Admission.KNOWN):
             return  # a leader's second proposal in a view: evidence, and no second outcome to keep
-        self._outcomes[value] = frame.outcome
-        self._proposals.setdefault(view, (statement, frame))
+        if self._is_newest(view):
+            self._outcomes[value] = frame.outcome
+            self._proposals.setdefault(view, (statement, frame))
         self._step()
+
+    def _is_newest(self, view: int) -> bool:
+        """Of each leader the last proposal is kept: each may fill a frame, nothing is judged before
+        its view, and an honest leader has left the views that it led before.
+        """
+        leader = self._leader(view)
+        led = [known for known in self._proposals if self._leader(known) == leader]
+        for known in led:
+            if known < view:
+                del self._proposals[known]
+        return all(known <= view for known in led)
 
     def on_vote(self, statement: Statement) -> None:
         if not self._current(statement):

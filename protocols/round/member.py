@@ -353,7 +353,11 @@ class Member(Recipient):
         return decide(self.panel, findings).encode() == outcome
 
     def on_offered(self, statement: Statement) -> None:
-        """What a proposal carries counts as heard, and is judged, before the proposal is."""
+        """What a proposal carries counts as heard, and is judged, before the proposal is. WireError
+        for a statement about nobody: asked first, because what this member has no room for is not
+        looked at again, and the proposal's other checks rely on it.
+        """
+        self.evidence.belongs(statement)
         if statement.kind is Kind.DELIVERY:
             self.evidence.deliveries[statement.hash] = statement
         if self.desk.admit(statement) in (Admission.NEW, Admission.KNOWN):

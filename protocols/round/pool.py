@@ -99,7 +99,11 @@ class Pool:
         if statement.kind is Kind.HEADER:
             return statement.signer in panel.selected
         if statement.kind in (Kind.ATTESTATION, Kind.ANSWER, Kind.DISCLOSURE):
-            panel.errand_of(statement.slot.subject)
+            _, asker = panel.errand_of(statement.slot.subject)
+            relays = statement.kind is Kind.ATTESTATION
+            return statement.signer in panel.relays(asker) if relays else statement.signer == asker
+        if statement.kind is Kind.COMPLAINT and statement.slot.subject not in panel.selected:
+            raise WireError(f"peer {statement.slot.subject} is not a selected dealer")
         return statement.signer in panel.seats
 
     # -- what convicts -------------------------------------------------------------------------
@@ -203,33 +207,47 @@ class Pool:
         """
         small = {k: s for k, s in self.statements.items() if s.kind not in PROOF_KINDS}
         left = self.culprits(self.statements) - self.culprits(small)
-        shown = dict(small)
+        shown, liars, slots = dict(small), two_faced(small.values()), self._by_slot()
         for key in sorted(self.statements.keys() - small.keys()):
             if not left:
                 break
-            proof = self._proof(key)
-            if not self.culprits({**small, **proof}).isdisjoint(left):
+            proof = self._proof(key, slots)
+            if not self._culprits(proof, liars).isdisjoint(left):
                 shown |= proof
                 left -= self.culprits(shown)
         return shown
 
-    def _proof(self, key: bytes) -> dict[bytes, Statement]:
+    def _by_slot(self) -> dict[Slot, list[bytes]]:
+        """The hashes in each slot. Made once for each use: a liar doubles thousands of slots, and
+        whoever looked through all of them for each would have no time for anything else.
+        """
+        slots: dict[Slot, list[bytes]] = {}
+        for key, statement in self.statements.items():
+            slots.setdefault(statement.slot, []).append(key)
+        return slots
+
+    def _proof(self, key: bytes, slots: Mapping[Slot, list[bytes]]) -> dict[bytes, Statement]:
         """A statement with what it needs to prove something: delivery, or the other in its slot."""
         statement = self.statements[key]
-        parts = {k: s for k, s in self.statements.items() if s.slot == statement.slot}
+        parts = {k: self.statements[k] for k in slots[statement.slot]}
         if statement.kind is Kind.DISCLOSURE:
             delivery = statement.payload.delivery
-            parts |= {k: s for k, s in self.statements.items() if k == delivery}
+            parts |= {delivery: self.statements[delivery]} if delivery in self.statements else {}
         return parts
 
     def culprits(self, offered: Mapping[bytes, Statement]) -> set[int]:
         """Whom these statements prove guilty: by themselves, or by being two in a slot."""
+        return self._culprits(offered, two_faced(offered.values()))
+
+    def _culprits(self, offered: Mapping[bytes, Statement], liars: Collection[int]) -> set[int]:
         doubled = doubled_slots(offered.values())
-        return self.convicted(offered) | {slot.signer for slot in doubled}
+        return self._convicted(offered, liars) | {slot.signer for slot in doubled}
 
     def convicted(self, offered: Mapping[bytes, Statement]) -> set[int]:
         """Whom these statements prove guilty by themselves."""
-        liars = two_faced(offered.values())
+        return self._convicted(offered, two_faced(offered.values()))
+
+    def _convicted(self, offered: Mapping[bytes, Statement], liars: Collection[int]) -> set[int]:
         return {
             self.guilty[key]
             for key, statement in offered.items()
@@ -257,11 +275,10 @@ class Pool:
     def _proofs(self) -> dict[bytes, set[int]]:
         """What proves whom: complaints, disclosures, and the deliveries that these disclose."""
         proofs = {key: {culprit} for key, culprit in self.guilty.items()}
-        for slot in doubled_slots(self.statements.values()):
-            if slot.kind in PROOF_KINDS:
-                for key, statement in self.statements.items():
-                    if statement.slot == slot:
-                        proofs.setdefault(key, set()).add(slot.signer)
+        for slot, keys in self._by_slot().items():
+            if len(keys) > 1 and slot.kind in PROOF_KINDS:
+                for key in keys:
+                    proofs.setdefault(key, set()).add(slot.signer)
         for key, culprit in self.guilty.items():
             said = self.statements.get(key)
             if said is not None and said.kind is Kind.DISCLOSURE:

@@ -19,6 +19,7 @@ from protocols.round.attempts import Attempts
 from protocols.round.base import Values
 from protocols.round.certificate import (
     CertifiedRound,
+    signatures_needed,
     verify_certificate,
 )
 from protocols.round.company import Company
@@ -47,7 +48,7 @@ from protocols.wire.frames import (
     decode_frame,
     encode_frame,
 )
-from protocols.wire.statement import Statement
+from protocols.wire.statement import Kind, Statement
 
 
 class Session:
@@ -79,6 +80,7 @@ class Session:
         self._sit_out = sit_out
         self._effects: list[Effect] = []
         self._next_round = False
+        self._results: set[int] = set()
         self.recall = Recall(setting, me)
         self.company = Company(self._effects)
         self.docket = Docket(me, self.judge)
@@ -141,6 +143,7 @@ class Session:
         self._ask_what_was_signed()
         if self.attempt is not None:
             self.attempt.set_present(self.company.present)
+        if self.attempt is not None or self._sits_out:
             self.company.greet(joined, self.place)
         return self._drain()
 
@@ -268,6 +271,10 @@ class Session:
             self._attempts.abandon()
             self._say_sitting_out()
 
+    @property
+    def _sits_out(self) -> bool:
+        return self.position.round <= self._sit_out and not self.recall.waits
+
     def _say_sitting_out(self) -> None:
         self._effects.append(Phase(self.position.round, 0, "sitting out"))
 
@@ -276,7 +283,7 @@ class Session:
     def _begin_round(self) -> None:
         if self.finished or self.recall.waits:
             return
-        if self.position.round <= self._sit_out:
+        if self._sits_out:
             self._say_sitting_out()
             return
         self.company.begin_round()
@@ -303,6 +310,7 @@ class Session:
         ledger = self.position.ledger.after(certified.round, certified.election)
         self._attempts.position = Position(certified.round + 1, model, certified.hash, ledger)
         self.docket.settle(ledger)
+        self._results.clear()
         self._next_round = True
 
     # -- frames --------------------------------------------------------------------------------
@@ -329,12 +337,21 @@ class Session:
         elif place[0] > mine[0] + 1:
             self.company.catch_up(place[0] - 1, sender)
         elif place > mine or (attempt is None and place == mine):
-            if self.company.wait_for(sender, data, place) and place[0] > mine[0]:
+            waits = self.company.wait_for(sender, data, place)
+            if (waits and place[0] > mine[0]) or self._is_over(sender, frame):
                 delay = max(1, self.setting.deadlines.result // 4)
                 self.company.suspect_behind(mine[0], delay)
             self._attempts.retry_with_others()
         else:
             self._on_old_frame(sender, frame, len(data), place)
+
+    def _is_over(self, sender: int, frame: Frame) -> bool:
+        """Whether RESULTs say that the round which this peer sits out is certified: behind the
+        group's last one nobody is ever seen in a later one.
+        """
+        if self._sits_out and slot_of(frame, self.setting.group).kind is Kind.RESULT:
+            self._results.add(sender)
+        return len(self._results) >= signatures_needed(self.setting)
 
     def _greet(self) -> None:
         self.company.greet(self.company.present - {self.me}, self.place)

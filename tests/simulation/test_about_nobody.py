@@ -1,0 +1,105 @@
+"""Statements about peers that deal to nobody: refused, whoever shows them, and never remembered."""
+
+from __future__ import annotations
+
+import pytest
+
+from peerd.simulation.adversaries import parts
+from peerd.simulation.adversaries.forging import forge
+from peerd.simulation.adversaries.members import Liar
+from peerd.simulation.world import World
+from protocols.round.member import Member
+from protocols.wire.frames import StatementFrame
+from protocols.wire.statement import Complaint, Delivery, Kind, Statement
+from tests.simulation.oracle import Watch, check
+from tests.simulation.swarm import FOUR, NINE, swarm
+
+NOBODY = 200
+
+
+class Flooder(Liar):
+    """Says so much that nobody has room for more of it; then a delivery of nobody's dealing."""
+
+    about_nobody: Statement
+
+    def after_report(self) -> None:
+        desk, seats = self.desk, self.panel.seats
+        box = bytes(desk.setting.largest_statement - 400)
+        for seat in seats:
+            own = self.panel.errand(desk.me, seat)
+            for kind, payload, subject in (
+                (Kind.DELIVERY, Delivery(bytes(32), box), own),
+                (Kind.COMPLAINT, Complaint(b"", box), seat),
+            ):
+                flood = StatementFrame(forge(desk, kind, payload, subject).wire)
+                desk.send(seats, flood, again=False)
+        nobody_s = NOBODY * len(seats)
+        Flooder.about_nobody = forge(desk, Kind.DELIVERY, Delivery(bytes(32), b""), nobody_s)
+
+    def _propose(self) -> tuple[bytes, tuple[bytes, ...]] | None:
+        return None
+
+
+class Accomplice(Member):
+    """Shows that delivery in its proposal."""
+
+    def _propose(self) -> tuple[bytes, tuple[bytes, ...]] | None:
+        proposal = super()._propose()
+        assert proposal is not None
+        return proposal[0], (Flooder.about_nobody.wire, *proposal[1])
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_proposal_with_a_delivery_of_nobody_s_is_refused(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where its signer had said too much for it to be looked at, judging it raised an error at
+    every later event of this view; at a timer's that ended each honest daemon.
+    """
+    monkeypatch.setattr("protocols.round.desk.SMALL_STATEMENTS_BYTES", 0)
+    first, second = leaders(seed)
+    lies = {first: parts("Floods", member=Flooder), second: parts("Shows", member=Accomplice)}
+    world = swarm(NINE, 2, seed=seed, lies=lies, traced=False)
+    Watch(world)
+    world.run(until=300_000)
+    check(world, guilty=())
+    assert all(0 in node.completed for node in world.nodes if node.honest)
+
+
+def leaders(seed: int) -> tuple[int, int]:
+    """Who lead views 0 and 1 of the cohort: a function of the seed, whoever lies later."""
+    world = swarm(NINE, 2, seed=seed, traced=False)
+    world.run()
+    session = world.nodes[0].session
+    assert session is not None and session.previous_attempt is not None
+    assert session.previous_attempt.panel is not None
+    one, other, *_ = session.previous_attempt.panel.seats
+    return one, other
+
+
+class Complainer(Liar):
+    """Two complaints about each of many peers that there are not."""
+
+    def after_report(self) -> None:
+        for nobody in range(NOBODY, NOBODY + 50):
+            for package in (b"", b"other"):
+                said = forge(self.desk, Kind.COMPLAINT, Complaint(b"", package), nobody)
+                self.desk.send(self.panel.seats, StatementFrame(said.wire), again=False)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_complaints_about_nobody_fill_no_pool(seed: int) -> None:
+    world = swarm(FOUR, 1, seed=seed, lies={3: parts("Fills", member=Complainer)}, traced=False)
+    Watch(world)
+    world.run(until=300_000)
+    check(world, guilty=())
+    for node in world.nodes[:3]:
+        assert len(pool(world, node.index)) == 4  # reports
+        assert sum("is not a selected dealer" in drop.reason for drop in node.dropped) >= 100
+
+
+def pool(world: World, peer: int) -> list[Statement]:
+    session = world.nodes[peer].session
+    assert session is not None and session.previous_attempt is not None
+    assert session.previous_attempt.member is not None
+    return list(session.previous_attempt.member.pool.values())

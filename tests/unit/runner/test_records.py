@@ -1,0 +1,61 @@
+"""A crash while missed rounds are taken over: the store can be opened, and stands at one end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from peerd.runner.records import Records
+from peerd.runner.resume import position_of
+from peerd.simulation.swarm import FOUR, first_model, swarm
+from peerd.simulation.world import World
+from peerd.storage import Store
+from protocols.round.certificate import verify_certificate
+
+ROUNDS = 4
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    made = swarm(FOUR, 1, rounds=ROUNDS)
+    made.run()
+    return made
+
+
+class PowerCut(Exception):
+    pass
+
+
+def adopt(world: World, path: Path, writes: int) -> bool:
+    """Whether it is done before the power is cut, after so many transactions."""
+    done = [world.nodes[0].completed[round_] for round_ in range(ROUNDS)]
+    chain = [verify_certificate(world.setting, record.certificate) for record in done]
+    with Store.open(path) as store:
+        transaction, left = store._database.transaction, [writes]
+
+        def counted() -> object:
+            if not left[0]:
+                raise PowerCut
+            left[0] -= 1
+            return transaction()
+
+        store._database.transaction = counted  # type: ignore[method-assign, assignment]
+        try:
+            Records(store, world.setting.roster).adopted(chain, done[-1].model)
+        except PowerCut:
+            return False
+    return True
+
+
+def test_a_crash_in_between_leaves_a_store_to_start_from(world: World, tmp_path: Path) -> None:
+    reached = []
+    for writes in range(100):
+        path = tmp_path / str(writes)
+        whole = adopt(world, path, writes)
+        with Store.open(path) as store:
+            reached.append(position_of(world.setting, store, first_model(1, 7)).round)
+        if whole:
+            break
+    assert set(reached) == {0, ROUNDS}
+    assert reached == sorted(reached)
