@@ -173,6 +173,7 @@ class _Daemon:
             self.store.journal(standing.position.round),
             rounds=self.config.rounds,
             sit_out=standing.sit_out,
+            suspect=standing.suspect,
             parts=LIES.get(attack, Parts) if attack else Parts,
         )
         driver = Driver(

@@ -19,7 +19,7 @@ from peerd.storage import Store
 from protocols.round.certificate import CertifiedRound
 from protocols.round.position import Position, check_chain
 from protocols.round.setting import Setting
-from protocols.round.standing import SIGNS, after, sits_out_until
+from protocols.round.standing import SIGNS, after, restored_until, suspected_until
 
 log = structlog.get_logger(__name__)
 
@@ -29,10 +29,13 @@ AGAIN_SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where the session starts, and the last round for which it must not sign; -1 for none."""
+    """Where the session starts; the last round for which it must not sign, and the last one for
+    which a quorum must first say that it knows of nothing; -1 for none.
+    """
 
     position: Position
     sit_out: int
+    suspect: int
 
 
 class Survey:
@@ -60,12 +63,14 @@ class Survey:
                 if further is None:
                     break
                 position = further
-        sit_out = sits_out_until(start, position.round, remembers, restored=restored)
-        if sit_out != SIGNS:
+        sit_out = restored_until(position.round) if restored else SIGNS
+        suspect = suspected_until(start, position.round, remembers)
+        if restored:
+            log.warning("this store was restored: sitting out", until=sit_out)
+        elif suspect != SIGNS:
             missed = position.round - start
-            why = "this store was restored" if restored else "this store is behind"
-            log.warning(f"{why}: sitting out", rounds=missed, until=sit_out)
-        return Standing(position, sit_out)
+            log.warning("this store is behind", rounds=missed, round=position.round)
+        return Standing(position, sit_out, suspect)
 
     async def _heads(self, connected: Sequence[bytes]) -> dict[bytes, int]:
         heads: dict[bytes, int] = {}

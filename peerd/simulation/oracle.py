@@ -84,7 +84,7 @@ def sits_out(node: Node) -> bool:
     last round of all it hears no more.
     """
     session = node.session
-    return session is not None and session.position.round <= session._sit_out
+    return session is not None and session._sits_out
 
 
 def check_safety(

@@ -12,7 +12,7 @@ from protocols.round.effects import Completed, Effect
 from protocols.round.position import Position, check_chain
 from protocols.round.session import Session
 from protocols.round.setting import Setting
-from protocols.round.standing import after, sits_out_until
+from protocols.round.standing import after, suspected_until
 
 if TYPE_CHECKING:
     from peerd.simulation.world import World
@@ -58,7 +58,7 @@ def _adopt(setting: Setting, session: Session, node: Node, peer: Node) -> list[E
 
 def survey(world: World, node: Node, position: Position) -> tuple[Position, int]:
     """Where the group stands, by what those that are connected can prove, the furthest first; and
-    the last round for which this peer must not sign. Its disk is brought there.
+    the last one in which it may have signed what it forgot. Its disk is brought there.
     """
     start, remembers = position.round, bool(node.journal.get(position.round))
     others = [peer for peer in world.nodes if peer is not node and peer.up and not peer.silent]
@@ -70,7 +70,7 @@ def survey(world: World, node: Node, position: Position) -> tuple[Position, int]
             for record in records:
                 node.completed[record.round] = record
                 node.journal.pop(record.round, None)
-    return position, sits_out_until(start, position.round, remembers)
+    return position, suspected_until(start, position.round, remembers)
 
 
 def chain_from(

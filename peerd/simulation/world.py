@@ -150,16 +150,16 @@ class World:
         last = self.rounds - 1
         return all(last in node.completed for node in self.nodes if node.honest and node.up)
 
-    def boot(self, node: Node, sit_out: int = SIGNS) -> None:
-        """Start, or restart after ``crash``, with what is on the node's disk; it signs nothing for
-        rounds up to ``sit_out``.
+    def boot(self, node: Node, suspect: int = SIGNS, *, sit_out: int = SIGNS) -> None:
+        """Start, or restart after ``crash``, with what is on the node's disk; ``suspect`` and
+        ``sit_out`` are the session's.
         """
         if node.up and node.session is not None:
             return
-        self._load(node, sit_out)
+        self._load(node, suspect, sit_out)
         self._start(node)
 
-    def _load(self, node: Node, sit_out: int = SIGNS) -> None:
+    def _load(self, node: Node, suspect: int = SIGNS, sit_out: int = SIGNS) -> None:
         node.up = True
         node.lives += 1
         position = node.position or first_position(self.setting, self.model)
@@ -171,6 +171,7 @@ class World:
             lambda round_, key: self._secret(node, round_, key),
             dict(node.journal.get(position.round, {})),
             rounds=self.rounds,
+            suspect=suspect,
             sit_out=sit_out,
             parts=node.parts,
         )

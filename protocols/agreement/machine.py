@@ -331,8 +331,17 @@ class Agreement:
         return rules.approves(
             frame.outcome == self._resort,
             self._patience_over,
-            lambda: self._judge(frame.outcome, frame.inputs),
+            lambda: self._judges(frame),
         )
+
+    def _judges(self, frame: ProposalFrame) -> bool:
+        """What can't be judged is refused: it is judged again at each timer, where nobody listens
+        to errors.
+        """
+        try:
+            return self._judge(frame.outcome, frame.inputs)
+        except WireError:
+            return False
 
     def _vote_second(self) -> None:
         """For what is locked in this view, by votes that came here or by those that others show."""

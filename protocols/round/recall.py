@@ -43,6 +43,16 @@ class Recall:
         self._asked.update(new)
         return new
 
+    def forget_absent(self, present: Iterable[int]) -> None:
+        """A question to one that is gone may be lost: it is asked again when it is back."""
+        self._asked &= self.answered | set(present)
+
+    def knows_nothing(self) -> bool:
+        """Whether a quorum, with this peer, has answered; what they showed is ``hear``'s to say. At
+        most b of them lie, and what an earlier life signed reached the honest that were there.
+        """
+        return len(self.answered) >= self._setting.roster_quorum - 1
+
     def settle(self, present: Iterable[int]) -> bool:
         """Nothing more is waited for once everybody who is present has answered: True, once."""
         return not (self._asked & set(present)) - self.answered and self.give_up()

@@ -37,6 +37,7 @@ from protocols.round.opener import Outcome
 from protocols.round.position import Position, check_chain
 from protocols.round.recall import Recall, recalled
 from protocols.round.setting import Setting
+from protocols.round.standing import SIGNS
 from protocols.secret import Secret
 from protocols.wire.frames import (
     CertificateFrame,
@@ -55,9 +56,10 @@ class Session:
     """``secrets(round, key)`` gives 32 fresh bytes, journaled under that key before they are used;
     the same again after a restart. ``journal`` is the current round's, as an earlier life left it.
     After ``rounds`` rounds no further one begins; the session goes on helping those behind.
-    Nothing is signed for rounds up to ``sit_out``: a peer whose store may be an old backup does
-    not know what it has signed there (fault 47). Before anything is signed at all, the others are
-    asked what they hold that this peer has signed (protocols/round/recall.py).
+    Nothing is signed for rounds up to ``sit_out``: a peer whose store is an old backup does not
+    know what it has signed there (fault 47). Before anything is signed at all, the others are asked
+    what they hold that this peer has signed (protocols/round/recall.py). For rounds up to
+    ``suspect`` a quorum of them must have answered, and nothing may be lacking.
     """
 
     def __init__(
@@ -70,7 +72,8 @@ class Session:
         journal: MutableMapping[str, bytes] | None = None,
         *,
         rounds: int | None = None,
-        sit_out: int = -1,
+        sit_out: int = SIGNS,
+        suspect: int = SIGNS,
         parts: type[Parts] = Parts,
     ) -> None:
         self.setting = setting
@@ -78,6 +81,7 @@ class Session:
         self.judge = Judge(setting)
         self._rounds = rounds
         self._sit_out = sit_out
+        self._suspect = suspect
         self._effects: list[Effect] = []
         self._next_round = False
         self._results: set[int] = set()
@@ -140,6 +144,7 @@ class Session:
         """Who is connected has changed."""
         joined = frozenset(present) - self.company.present
         self.company.present = frozenset(present)
+        self.recall.forget_absent(self.company.present)
         self._ask_what_was_signed()
         if self.attempt is not None:
             self.attempt.set_present(self.company.present)
@@ -240,6 +245,8 @@ class Session:
     def _settle_recall(self) -> None:
         if self.recall.settle(self.company.present):
             self._begin_first_round()
+        elif self.attempt is None and not self._sits_out:
+            self._begin_round()  # the answer that was wanting has come after the deadline
 
     def _begin_first_round(self) -> None:
         self._begin_round()
@@ -273,7 +280,13 @@ class Session:
 
     @property
     def _sits_out(self) -> bool:
-        return self.position.round <= self._sit_out and not self.recall.waits
+        held_back = self.position.round <= self._sit_out or self._is_suspect
+        return held_back and not self.recall.waits
+
+    @property
+    def _is_suspect(self) -> bool:
+        """Whether the store looks old, and too few have yet said that they know of nothing."""
+        return self.position.round <= self._suspect and not self.recall.knows_nothing()
 
     def _say_sitting_out(self) -> None:
         self._effects.append(Phase(self.position.round, 0, "sitting out"))

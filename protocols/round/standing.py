@@ -1,12 +1,12 @@
-"""Where a peer stands when it starts again, and what it must not sign (fault 47).
+"""Where a peer stands when it starts again, and what it may have signed before (fault 47).
 
 A crash leaves a peer at most one round behind what it has signed for; a store that is further
 behind may be an old backup, and then its journal does not know what was signed in the round that is
-in progress now: the peer sits that one out. So does one that is behind with no journal, as after
-its data directory was removed: a crash never empties the journal of a round in progress.
+in progress now. Nor does one that is behind with no journal, as after its data directory was
+removed: a crash never empties the journal of a round in progress. Such a peer signs nothing in that
+round until a quorum has said that it knows of nothing (``protocols.round.recall``).
 
-A more recent backup looks like a crash. Then the others tell (``protocols.round.recall``), or the
-operator does.
+A more recent backup looks like a crash. There the others' word is all there is, or the operator's.
 """
 
 from __future__ import annotations
@@ -22,22 +22,26 @@ from protocols.round.position import Position
 CRASH_LAG = 1
 """Rounds by which a crash can leave a peer behind what it has signed for."""
 SIGNS = -1
-"""What ``sits_out_until`` gives where nothing needs to be sat out."""
+"""Instead of a round, where nothing needs to be sat out."""
 
 
-def sits_out_until(start: int, reached: int, remembers: bool, *, restored: bool = False) -> int:
-    """The last round for which this peer must not sign, or ``SIGNS``.
+def suspected_until(start: int, reached: int, remembers: bool) -> int:
+    """The last round in which this peer may have signed what its store does not know, or ``SIGNS``.
 
     The store stood ahead of round ``start``, the group proved that it is at round ``reached``;
-    ``remembers``: the store has a journal of round ``start``. Who says that it was ``restored``
-    sits out one round more: those that answered may themselves be about to end theirs.
+    ``remembers``: the store has a journal of round ``start``.
     """
-    if restored:
-        return reached + CRASH_LAG
     missed = reached - start
     if missed > CRASH_LAG or (missed and not remembers):
         return reached
     return SIGNS
+
+
+def restored_until(reached: int) -> int:
+    """The same where the operator says that the store was put back: one round more, since those
+    that answered may themselves be about to end theirs.
+    """
+    return reached + CRASH_LAG
 
 
 def after(

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import pytest
 
+from peerd.simulation.node import Node
 from peerd.simulation.operations import Restore, parse
 from peerd.simulation.oracle import check, check_records, sits_out
+from peerd.simulation.records import survey
 from peerd.simulation.swarm import FOUR, NINE, swarm
 from peerd.simulation.watch import Watch
 from peerd.simulation.world import World
 from protocols.plan import CommitteePlan
+from protocols.round.attempt import Parts
+from protocols.round.effects import Completed, Effect, Persist
+from protocols.round.position import first_position
 from protocols.round.session import Session
-from protocols.round.standing import CRASH_LAG, SIGNS, sits_out_until
+from protocols.round.standing import CRASH_LAG, SIGNS, restored_until, suspected_until
+from protocols.wire.frames import RecalledFrame, decode_frame
 
 ROUNDS = 10
 VICTIM = 2
@@ -34,7 +40,7 @@ def test_a_backup_of_rounds_ago(plan: CommitteePlan, liars: int, number: int) ->
     assert world.faults["restore"] == 1 and not world.faults["exposed"]
     node = world.nodes[VICTIM]
     assert node.honest and node.lives == 2 and node.session is not None
-    assert node.session._sit_out > CRASH_LAG, "further behind than after a crash"
+    assert node.session._suspect > CRASH_LAG, "further behind than after a crash"
     check(world, guilty=(), away=(VICTIM,))
     assert not any(blame.peer == VICTIM for other in world.nodes for blame in other.blamed)
     assert sits_out(node) or sorted(node.completed) == list(range(ROUNDS))
@@ -91,11 +97,67 @@ def test_without_asking_it_is_proven_to_have_signed_twice(monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("missed", range(6))
 @pytest.mark.parametrize("remembers", [True, False])
-def test_who_sits_out(missed: int, remembers: bool) -> None:
-    last = sits_out_until(3, 3 + missed, remembers)
+def test_which_store_is_suspect(missed: int, remembers: bool) -> None:
+    last = suspected_until(3, 3 + missed, remembers)
     crash = missed <= CRASH_LAG and (remembers or not missed)
     assert last == (SIGNS if crash else 3 + missed)
-    assert sits_out_until(3, 3 + missed, remembers, restored=True) == 4 + missed
+    assert restored_until(3 + missed) == 4 + missed
+
+
+@pytest.mark.parametrize(("plan", "liars", "down"), [(FOUR, 1, (0,)), (NINE, 2, (0, 1))])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_who_was_away_for_rounds_is_not_kept_out_for_good(
+    plan: CommitteePlan, liars: int, down: tuple[int, ...], seed: int
+) -> None:
+    """No backup: honest peers miss rounds, come back, and then the liars are silent for good. The
+    others know of nothing that these signed, so they take part, and no round hangs.
+    """
+    last = range(plan.committee - liars, plan.committee)
+    lies = dict.fromkeys(last, Parts)
+    world = swarm(plan, liars, seed=seed, rounds=6, lies=lies, traced=False, parameters=3)
+    suspected: list[int] = []
+
+    def back(node: Node, record: Completed) -> None:
+        if record.round == 2 and not suspected:
+            for peer in (world.nodes[each] for each in down):
+                position = peer.position or first_position(world.setting, world.model)
+                peer.position, suspect = survey(world, peer, position)
+                suspected.append(suspect)
+                world.happen(world.now + 10, lambda peer=peer, last=suspect: world.boot(peer, last))  # type: ignore[misc]
+            for each in last:
+                world.happen(world.now + 10, lambda each=each: world.crash(world.nodes[each]))  # type: ignore[misc]
+
+    world.after = back
+    for each in down:
+        world.happen(1, lambda each=each: world.crash(world.nodes[each]))  # type: ignore[misc]
+    Watch(world)
+    world.run(until=600_000)
+    assert len(suspected) == len(down) and min(suspected) > SIGNS
+    check(world, guilty=(), away=down)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_suspect_store_waits_for_a_quorum_s_word(seed: int) -> None:
+    """Of three others one answers in time: too few to know, so it sits out until a second does."""
+    world = swarm(FOUR, 1, seed=seed, rounds=3, traced=False, parameters=3)
+    node, began = world.nodes[VICTIM], [0]
+    late = world.setting.deadlines.recall + 1_000
+
+    def delay(sender: int, to: int, data: bytes) -> int | None:
+        slow = to == VICTIM and sender != 0 and isinstance(decode_frame(data), RecalledFrame)
+        return late if slow else None
+
+    def look(at: Node, effect: Effect) -> None:
+        before(at, effect)
+        if at is node and isinstance(effect, Persist) and not began[0]:
+            began[0] = world.now
+
+    world.delay, before, world.before = delay, world.before, look
+    load = world._load
+    world._load = lambda each, *rest: load(each, 0 if each is node else SIGNS)  # type: ignore[method-assign]
+    world.run(until=300_000)
+    assert late < began[0] < late + 500, "not at its deadline, and not with the next round"
+    check(world, guilty=(), away=(VICTIM,))
 
 
 def test_an_operation_reads_back() -> None:

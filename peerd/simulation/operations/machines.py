@@ -163,9 +163,9 @@ class Restore(Mishap):
             return
         backup.put_back(node)
         position = node.position or first_position(world.setting, world.model)
-        node.position, sit_out = survey(world, node, position)
+        node.position, suspect = survey(world, node, position)
         holders |= {other.index for other in world.nodes if other.honest and _tells(other, node)}
-        world.boot(node, sit_out)
+        world.boot(node, suspect)
 
     def _expose(self, world: World, node: Node, holders: set[int]) -> None:
         """Excused only if nobody who knew better was heard."""

@@ -118,24 +118,25 @@ def scene(world: World, tmp_path: Path) -> Iterator[Scene]:
 def test_with_nobody_further_the_store_stands(scene: Scene) -> None:
     standing, _, _ = scene.stand(4, journal=True)
     assert scene.at(standing, 4)
-    assert standing.sit_out == -1
+    assert standing.sit_out == standing.suspect == -1
 
 
 def test_a_crash_leaves_one_round_to_catch_up_and_none_to_sit_out(scene: Scene) -> None:
     standing, store, _ = scene.stand(3, journal=True)
     assert scene.at(standing, 4)
-    assert standing.sit_out == -1
+    assert standing.sit_out == standing.suspect == -1
     assert store.head() == 3
     assert store.journal_rounds() == [], "what was signed in a certified round is erased"
 
 
 @pytest.mark.parametrize(("rounds", "journal"), [(3, False), (2, True), (1, True), (0, False)])
-def test_a_store_that_may_have_forgotten_sits_the_next_round_out(
+def test_a_store_that_may_have_forgotten_is_suspect_in_the_next_round(
     scene: Scene, rounds: int, journal: bool
 ) -> None:
     standing, store, _ = scene.stand(rounds, journal=journal)
     assert scene.at(standing, 4)
-    assert standing.sit_out == 4
+    assert standing.sit_out == -1
+    assert standing.suspect == 4
     assert store.head() == 3
     assert store.witnessed() == 3
 
@@ -154,7 +155,7 @@ def test_a_head_without_certificates_is_hot_air(scene: Scene) -> None:
     liar = scene.peers[0]
     standing, _, _ = scene.stand(4, journal=True, lies={(liar, HEAD): b"\xce" + boast})
     assert scene.at(standing, 4)
-    assert standing.sit_out == -1
+    assert standing.sit_out == standing.suspect == -1
 
 
 def test_a_liar_s_rubbish_costs_a_question_and_an_honest_peer_is_asked(scene: Scene) -> None:
