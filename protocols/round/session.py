@@ -84,6 +84,7 @@ class Session:
         self._suspect = suspect
         self._effects: list[Effect] = []
         self._next_round = False
+        self._held_back = False
         self._results: set[int] = set()
         self.recall = Recall(setting, me)
         self.company = Company(self._effects)
@@ -245,7 +246,7 @@ class Session:
     def _settle_recall(self) -> None:
         if self.recall.settle(self.company.present):
             self._begin_first_round()
-        elif self.attempt is None and not self._sits_out:
+        elif self._held_back and not self._sits_out:
             self._begin_round()  # the answer that was wanting has come after the deadline
 
     def _begin_first_round(self) -> None:
@@ -296,7 +297,8 @@ class Session:
     def _begin_round(self) -> None:
         if self.finished or self.recall.waits:
             return
-        if self._sits_out:
+        self._held_back = self._sits_out
+        if self._held_back:
             self._say_sitting_out()
             return
         self.company.begin_round()
