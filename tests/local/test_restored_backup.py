@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 import trio
 
+from peerd.storage import Store
 from peerd.swarm.layout import Place, lay_out
 from tests.network.group import Group, running, tolerance, verdict, witnesses
 from tests.network.scenarios import FLIPPED
@@ -29,14 +30,29 @@ PAUSE = 2.0  # seconds from the kill to the start on the old copy
 pytestmark = pytest.mark.swarm
 
 
-def _copy(group: Group, peer: int) -> Path:
+def _copy(group: Group, peer: int, name: str) -> Path:
     """The data directory as it is now; the process stands still meanwhile."""
     data = group.layout.places[peer].data
-    copy = data.with_name("copy")
+    copy = data.with_name(name)
     shutil.rmtree(copy, ignore_errors=True)
     with group.frozen(peer):
         shutil.copytree(data, copy, ignore=shutil.ignore_patterns("run"))  # sockets
     return copy
+
+
+def _signed(copy: Path, round_: int) -> set[str]:
+    with Store.open(copy) as store:
+        return {key for key in store.journal(round_) if key.startswith("slot/")}
+
+
+async def _signs_more(group: Group, peer: int, round_: int, copy: Path) -> None:
+    """Until the peer has signed something in the round that the copy lacks."""
+    known = _signed(copy, round_)
+    while True:
+        was = group.standing[peer]
+        await group.until("it goes on", lambda was=was: group.standing[peer] != was)
+        if _signed(_copy(group, peer, "now"), round_) - known:
+            return
 
 
 async def _put_back(group: Group, peer: int, copy: Path) -> None:
@@ -56,10 +72,9 @@ async def restored(group: Group, peer: int, phase: str) -> None:
     with ExitStack() as still:
         for other in STILL:
             still.enter_context(group.frozen(other))
-        copy = _copy(group, peer)
-        was = group.standing[peer]
-        await group.until("it goes on", lambda: group.standing[peer] != was)
-        group.say(f"a copy of {was} is put back in {group.standing[peer]}")
+        copy = _copy(group, peer, "copy")
+        await _signs_more(group, peer, round_, copy)
+        group.say(f"a copy of round {round_} is put back in {group.standing[peer]}")
         await _put_back(group, peer, copy)
         await group.until("it sits out", lambda: group.standing[peer] == (round_, SITTING_OUT))
         group.say(f"peer {peer}: {group.standing[peer]}")
