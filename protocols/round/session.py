@@ -28,6 +28,7 @@ from protocols.round.docket import Docket
 from protocols.round.effects import (
     Dropped,
     Effect,
+    Persist,
     Phase,
     Send,
     Timer,
@@ -37,7 +38,7 @@ from protocols.round.opener import Outcome
 from protocols.round.position import Position, check_chain
 from protocols.round.recall import Recall, recalled
 from protocols.round.setting import Setting
-from protocols.round.standing import SIGNS
+from protocols.round.standing import SIGNS, sat_out, sat_out_key
 from protocols.secret import Secret
 from protocols.wire.frames import (
     CertificateFrame,
@@ -80,7 +81,8 @@ class Session:
         self.me = me
         self.judge = Judge(setting)
         self._rounds = rounds
-        self._sit_out = sit_out
+        journal = {} if journal is None else journal
+        self._sit_out = max(sit_out, sat_out(journal))
         self._suspect = suspect
         self._effects: list[Effect] = []
         self._next_round = False
@@ -95,7 +97,7 @@ class Session:
             identity,
             position,
             secrets,
-            {} if journal is None else journal,
+            journal,
             self._effects,
             self.judge,
             self.docket,
@@ -290,7 +292,13 @@ class Session:
         return self.position.round <= self._suspect and not self.recall.knows_nothing()
 
     def _say_sitting_out(self) -> None:
-        self._effects.append(Phase(self.position.round, 0, "sitting out"))
+        """Journaled where it is known, and not only suspected: who remembers what was signed may be
+        silent when this peer starts once more.
+        """
+        round_ = self.position.round
+        if round_ <= self._sit_out:
+            self._effects.append(Persist(round_, sat_out_key(self._sit_out), b""))
+        self._effects.append(Phase(round_, 0, "sitting out"))
 
     # -- rounds --------------------------------------------------------------------------------
 

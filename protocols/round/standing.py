@@ -11,7 +11,7 @@ A more recent backup looks like a crash. There the others' word is all there is,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,19 @@ CRASH_LAG = 1
 """Rounds by which a crash can leave a peer behind what it has signed for."""
 SIGNS = -1
 """Instead of a round, where nothing needs to be sat out."""
+
+_SAT_OUT = "sat-out/"
+
+
+def sat_out_key(last: int) -> str:
+    """The journal's key that says: sign nothing for rounds up to ``last``."""
+    return f"{_SAT_OUT}{last}"
+
+
+def sat_out(journal: Iterable[str]) -> int:
+    """The last round that an earlier life knew it must sit out, or ``SIGNS``."""
+    known = (key.removeprefix(_SAT_OUT) for key in journal if key.startswith(_SAT_OUT))
+    return max(map(int, known), default=SIGNS)
 
 
 def suspected_until(start: int, reached: int, remembers: bool) -> int:

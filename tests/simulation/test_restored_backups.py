@@ -16,7 +16,14 @@ from protocols.round.attempt import Parts
 from protocols.round.effects import Completed, Effect, Persist
 from protocols.round.position import first_position
 from protocols.round.session import Session
-from protocols.round.standing import CRASH_LAG, SIGNS, restored_until, suspected_until
+from protocols.round.standing import (
+    CRASH_LAG,
+    SIGNS,
+    restored_until,
+    sat_out,
+    sat_out_key,
+    suspected_until,
+)
 from protocols.wire.frames import RecalledFrame, decode_frame
 
 ROUNDS = 10
@@ -102,6 +109,26 @@ def test_which_store_is_suspect(missed: int, remembers: bool) -> None:
     crash = missed <= CRASH_LAG and (remembers or not missed)
     assert last == (SIGNS if crash else 3 + missed)
     assert restored_until(3 + missed) == 4 + missed
+
+
+def test_that_a_round_is_sat_out_is_journaled_until_it_is_over() -> None:
+    assert sat_out({}) == sat_out(["slot/0/1/0/0/2", "secret/0"]) == SIGNS
+    assert sat_out([sat_out_key(3), "secret/0", sat_out_key(12)]) == 12
+    world = swarm(FOUR, 1, seed=1, rounds=3, traced=False, parameters=3)
+    node, kept = world.nodes[VICTIM], list[int]()
+    node.journal[0] = {sat_out_key(0): b""}
+
+    def look(at: Node, effect: Effect) -> None:
+        before(at, effect)
+        if at is node and isinstance(effect, Persist):
+            kept.append(effect.round)
+
+    before, world.before = world.before, look
+    world.run(until=300_000)
+    check(world, guilty=(), away=(VICTIM,))
+    assert VICTIM not in world.nodes[0].completed[0].dealers
+    assert set(kept[1:]) == {1, 2}, "in round 0 nothing but that it is sat out"
+    assert 0 not in node.journal
 
 
 @pytest.mark.parametrize(("plan", "liars", "down"), [(FOUR, 1, (0,)), (NINE, 2, (0, 1))])

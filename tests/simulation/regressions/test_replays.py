@@ -114,6 +114,12 @@ SEVEN = Group(7, 2, CommitteePlan(7, 2, 1, 0))
             "lie 2 WrongResult; crash 1 25 0 9000",
             id="the same, locked out because it restarted in a flip",
         ),
+        pytest.param(
+            1015503,
+            None,
+            "cut 1 3130 12130 2; restore 1 7 300 40; power 1 3472 9000",
+            id="one that sat out on a backup, and had forgotten that when it started once more",
+        ),
         *(
             pytest.param(
                 1004849,
