@@ -22,7 +22,7 @@ from protocols.aggregation.clear_sum import opened_part
 from protocols.aggregation.contract import Reference, Referenced
 from protocols.hashing import Xof
 from protocols.round.attempt import Parts
-from protocols.round.certificate import CertifiedRound
+from protocols.round.certificate import CertifiedRound, verify_certificate
 from protocols.round.effects import (
     Aborted,
     Blame,
@@ -42,7 +42,7 @@ from protocols.round.effects import (
 from protocols.round.position import Position, first_position
 from protocols.round.session import Session
 from protocols.round.setting import Setting
-from protocols.round.standing import SIGNS
+from protocols.round.standing import SIGNS, after
 from protocols.secret import Secret
 
 Update = Callable[[int, int, npt.NDArray[np.float32]], npt.NDArray[np.float32]]
@@ -326,9 +326,13 @@ class World:
         return cast(Referenced, self.setting.aggregator).reference(step)
 
     def _complete(self, node: Node, effect: Completed) -> None:
+        """What is on the disk stands behind this round, and no further: the session may be ahead
+        of its effects.
+        """
         node.completed[effect.round] = effect
-        assert node.session is not None
-        node.position = node.session.position
+        before = node.position or first_position(self.setting, self.model)
+        chain = [verify_certificate(self.setting, effect.certificate)]
+        node.position = after(before, chain, effect.model)
         self.after(node, effect)
 
 

@@ -181,8 +181,15 @@ class ElectionMachine:
                 continue
             if self._opens(peer, committed[peer], statement):
                 self._reveals.setdefault(peer, statement)
-            elif peer in self._commits:
+            elif self._holds(peer, committed[peer]):
                 self._accuse(peer, statement)
+
+    def _holds(self, peer: int, commitment: bytes) -> bool:
+        """Whether the COMMIT that is here is the certified one: of a liar that signed two, the
+        reveal may open the other, and proves nothing against this one.
+        """
+        commit = self._commits.get(peer)
+        return commit is not None and commit.payload.commitment == commitment
 
     def _opens(self, peer: int, commitment: bytes, reveal: Statement) -> bool:
         desk = self._desk

@@ -115,6 +115,18 @@ SEVEN = Group(7, 2, CommitteePlan(7, 2, 1, 0))
             id="the same, locked out because it restarted in a flip",
         ),
         pytest.param(
+            1049439,
+            None,
+            "fickle 5 50; lie 5 equivocate; freeze 3 320 45320",
+            id="of two commitments the other was certified: the reveal proves nothing by this one",
+        ),
+        pytest.param(
+            1044526,
+            None,
+            "power 2 4366 40; freeze 2 656 45656; crash 2 98 2 300",
+            id="two rounds in one event, and a crash between them: the disk was ahead of itself",
+        ),
+        pytest.param(
             1015503,
             None,
             "cut 1 3130 12130 2; restore 1 7 300 40; power 1 3472 9000",
