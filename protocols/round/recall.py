@@ -47,7 +47,7 @@ class Recall:
         """A question to one that is gone may be lost: it is asked again when it is back."""
         self._asked &= self.answered | set(present)
 
-    def knows_nothing(self) -> bool:
+    def quorum_answered(self) -> bool:
         """Whether a quorum, with this peer, has answered; what they showed is ``hear``'s to say. At
         most b of them lie, and what an earlier life signed reached the honest that were there.
         """

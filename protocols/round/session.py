@@ -289,7 +289,7 @@ class Session:
     @property
     def _is_suspect(self) -> bool:
         """Whether the store looks old, and too few have yet said that they know of nothing."""
-        return self.position.round <= self._suspect and not self.recall.knows_nothing()
+        return self.position.round <= self._suspect and not self.recall.quorum_answered()
 
     def _say_sitting_out(self) -> None:
         """Journaled where it is known, and not only suspected: who remembers what was signed may be
