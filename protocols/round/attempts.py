@@ -92,6 +92,7 @@ class Attempts:
         self._lifted = False
         self._void: list[ElectionCertificate] = []
         self._said: dict[int, list[Statement]] = {}
+        self._said_last_round: dict[int, list[Statement]] = {}
         self._base = Base(setting, model_hash(position.model))
         self._training = False
         self._retry_later: int | None = None
@@ -114,7 +115,7 @@ class Attempts:
         self._silent = ()
         self._lifted = False
         self._void = []
-        self._said = {}
+        self._said, self._said_last_round = {}, self._said
         self.closed = []
         self._base = Base(self.setting, model_hash(self.position.model))
         self.values = self._remembered_update()
@@ -288,8 +289,8 @@ class Attempts:
                 self._said[peer] = said
 
     def said_by(self, peer: int) -> list[Statement]:
-        """What this peer holds that ``peer`` signed, in this round and at the end of the last."""
-        held = list(self._said.get(peer, ()))
+        """What this peer holds that ``peer`` signed, in this round and the last."""
+        held = [*self._said_last_round.get(peer, ()), *self._said.get(peer, ())]
         for attempt in (self.previous, self.current):
             held += attempt.said_by(peer) if attempt is not None else []
         return held
@@ -298,6 +299,7 @@ class Attempts:
         """Sign nothing more in this round: the journal may lack what was signed in it."""
         self._retry_later, self._waits_to_retry, self.pending = None, False, None
         if self.current is not None:
+            self._remember_said(self.current)
             self.current.abandon()
             self.current = None
 

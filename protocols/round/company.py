@@ -29,7 +29,7 @@ class Company:
         self._suspected = -1
         self._places: dict[int, tuple[int, int]] = {}
 
-    def begin_round(self) -> None:
+    def next_round(self) -> None:
         self._hellos = {}
 
     # -- where this peer stands ----------------------------------------------------------------

@@ -22,9 +22,6 @@ class Docket:
         self._evidence: dict[bytes, tuple[bytes, Finding]] = {}
         self._worthless: dict[int, int] = {}
 
-    def begin_round(self) -> None:
-        self._worthless = {}
-
     def hear(self, sender: int, data: bytes, ledger: Ledger) -> Blame | None:
         """Evidence that ``sender`` passed on. Raises WireError where it proves nothing."""
         if self._worthless.get(sender, 0) >= MAX_WORTHLESS:
@@ -52,8 +49,9 @@ class Docket:
         self._evidence[evidence_hash(data)] = (data, finding)
         return Blame(finding.round, finding.culprit, finding.reason, data)
 
-    def settle(self, ledger: Ledger) -> None:
-        """Forget what certified rounds have named."""
+    def next_round(self, ledger: Ledger) -> None:
+        """Forget what certified rounds have named, and who sent rubbish."""
+        self._worthless = {}
         self._evidence = {
             key: (data, finding)
             for key, (data, finding) in self._evidence.items()

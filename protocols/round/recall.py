@@ -19,7 +19,7 @@ from protocols.wire.frames import MAX_RECALLED, RecalledFrame
 from protocols.wire.statement import Kind, Slot, Statement, decode_statement
 
 MAX_RECALLED_BYTES = 4 << 20
-"""What is told to one that asks: the smallest statements first, any one of which would do."""
+"""What is told to one that asks: of the latest attempts first, the smallest statements first."""
 
 
 class Recall:
@@ -119,10 +119,16 @@ def recalled(statements: Iterable[Statement], round_: int) -> RecalledFrame:
     """The answer to one that asks what it signed in ``round_`` and later, within the bounds."""
     chosen: list[bytes] = []
     room = MAX_RECALLED_BYTES
-    wires = {s.wire for s in statements if s.slot.round >= round_}
-    for wire in sorted(wires, key=lambda wire: (len(wire), wire)):
-        room -= len(wire)
+    told = {s.wire: s for s in statements if s.slot.round >= round_}
+    for statement in sorted(told.values(), key=_latest_first):
+        room -= len(statement.wire)
         if room < 0 or len(chosen) == MAX_RECALLED:
             break
-        chosen.append(wire)
+        chosen.append(statement.wire)
     return RecalledFrame(tuple(chosen))
+
+
+def _latest_first(statement: Statement) -> tuple[int, int, int, bytes]:
+    """By attempt, as an old store lacks what was signed last; any one statement of one would do."""
+    slot, wire = statement.slot, statement.wire
+    return -slot.round, -slot.attempt, len(wire), wire

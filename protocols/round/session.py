@@ -309,8 +309,6 @@ class Session:
         if self._held_back:
             self._say_sitting_out()
             return
-        self.company.begin_round()
-        self.docket.begin_round()
         self._attempts.begin_round()
 
     def _complete(self, outcome: Outcome) -> None:
@@ -332,7 +330,8 @@ class Session:
     def _step_to(self, certified: CertifiedRound, model: npt.NDArray[np.float32]) -> None:
         ledger = self.position.ledger.after(certified.round, certified.election)
         self._attempts.position = Position(certified.round + 1, model, certified.hash, ledger)
-        self.docket.settle(ledger)
+        self.docket.next_round(ledger)
+        self.company.next_round()
         self._results.clear()
         self._next_round = True
 

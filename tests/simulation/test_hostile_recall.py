@@ -16,9 +16,10 @@ from protocols.round.attempt import Parts
 from protocols.round.company import MAX_HELLOS
 from protocols.round.effects import Effect, Persist
 from protocols.round.recall import recalled
+from protocols.round.session import Session
 from protocols.wire.frames import RecalledFrame, RecallFrame, decode_frame, encode_frame
 from protocols.wire.statement import Commit, Kind, Slot, sign
-from tests.simulation.swarm import FOUR, swarm
+from tests.simulation.swarm import FOUR, NINE, swarm
 
 LIAR, VICTIM = 3, 1
 Answer = Callable[[World, int], bytes]
@@ -148,5 +149,36 @@ def test_who_asks_again_and_again_is_answered_so_often_and_no_more() -> None:
         world.happen(time, ask)
     world.run(until=300_000)
     assert set(answers) == {0, 1, 2}
-    assert max(answers.values()) <= 2 * MAX_HELLOS, "a round's share, and one before it began"
+    assert max(answers.values()) <= MAX_HELLOS
     check(world, guilty=())
+
+
+def test_who_sits_a_round_out_answers_in_it_whoever_asked_too_often_in_the_one_before() -> None:
+    world = swarm(NINE, 2, seed=5, rounds=3, traced=False)
+    node, answers = world.nodes[0], Counter[int]()
+
+    def sit_out() -> None:
+        assert node.session is not None
+        node.session._sit_out_until(1)
+
+    def ask() -> None:
+        if node.session is not None and node.session.phase() == "between rounds":
+            round_ = node.session.position.round
+            world.drop = lambda sender, to, data: count(round_, sender, data)
+            world.at(node, 0, ask_as_the_liar)
+
+    def ask_as_the_liar(session: Session) -> list[Effect]:
+        return session.on_message(LIAR, encode_frame(RecallFrame(session.position.round)))
+
+    def count(round_: int, sender: int, data: bytes) -> bool:
+        if sender == node.index and isinstance(decode_frame(data), RecalledFrame):
+            answers[round_] += 1
+        return False
+
+    world.happen(1000, sit_out)
+    for time in range(1001, 120_000, 100):
+        world.happen(time, ask)
+    world.run(until=300_000)
+    assert 0 < answers[0] <= MAX_HELLOS
+    assert answers[1] == MAX_HELLOS
+    check(world, guilty=(), away=(node.index,))

@@ -123,6 +123,27 @@ def test_only_who_was_asked_is_heard_and_once() -> None:
     assert recall.hear(2, commit, ROUND, {}) == ROUND
 
 
+def test_who_went_away_with_the_question_is_asked_again_and_who_answered_is_not() -> None:
+    recall = Recall(SETTING, ME)
+    recall.ask([1, 2, 3])
+    recall.hear(1, RecalledFrame(()), ROUND, {})
+    recall.forget_absent([3])
+    assert recall.settle([1]), "nobody is waited for who is gone"
+    assert recall.ask([1, 2, 3]) == [2]
+    assert recall.hear(1, RecalledFrame((mine(Kind.COMMIT, COMMIT).wire,)), ROUND, {}) == SIGNS
+    assert recall.hear(2, RecalledFrame((mine(Kind.COMMIT, COMMIT).wire,)), ROUND, {}) == ROUND
+
+
+def test_a_quorum_is_counted_with_the_asker() -> None:
+    assert SETTING.roster_quorum == 3
+    recall = Recall(SETTING, ME)
+    recall.ask([1, 2, 3])
+    recall.hear(1, RecalledFrame(()), ROUND, {})
+    assert not recall.quorum_answered()
+    recall.hear(2, RecalledFrame(()), ROUND, {})
+    assert recall.quorum_answered()
+
+
 def test_signing_waits_for_everybody_who_is_present_or_for_the_deadline() -> None:
     recall = Recall(SETTING, ME)
     recall.ask([1, 2, 3])
@@ -147,14 +168,15 @@ def test_an_answer_holds_each_statement_once_of_the_rounds_asked_for() -> None:
     assert set(frame.statements) == {commit.wire, next_.wire}
 
 
-def test_an_answer_is_bounded_and_the_smallest_come_first() -> None:
+def test_an_answer_is_bounded_and_the_latest_attempts_come_first() -> None:
     many = [
         by(SECRETS[ME], Kind.FIRST_VOTE, Ballot(b"o" * 32), attempt=number)
         for number in range(MAX_RECALLED + 5)
     ]
-    assert len(recalled(many, ROUND).statements) == MAX_RECALLED
+    told = recalled(many, ROUND).statements
+    assert told == tuple(statement.wire for statement in many[: -MAX_RECALLED - 1 : -1])
     small = mine(Kind.COMMIT, COMMIT)
     large = Statement(
         small.group, small.slot, small.payload, bytes(MAX_RECALLED_BYTES), small.signature
     )
-    assert recalled([large, small], ROUND).statements == (small.wire,)
+    assert recalled([large, small], ROUND).statements == (small.wire,), "the smallest of them"
