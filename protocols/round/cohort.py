@@ -114,15 +114,16 @@ class Findings:
     attestations: dict[tuple[int, int], dict[int, bytes]] = field(default_factory=dict)
     answers: dict[tuple[int, int], bytes] = field(default_factory=dict)
     guilty: set[int] = field(default_factory=set)
+    _words: dict[int, dict[int, tuple[int, bytes]]] = field(default_factory=dict)
+
+    def take_report(self, report: Statement) -> None:
+        self.reports[report.signer] = report
+        for about, word, data in report.payload.words:
+            self._words.setdefault(about, {})[report.signer] = (word, data)
 
     def words(self, dealer: int) -> Mapping[int, tuple[int, bytes]]:
         """Member → (word, hash or key) about this dealer."""
-        found: dict[int, tuple[int, bytes]] = {}
-        for member, report in self.reports.items():
-            for about, word, data in report.payload.words:
-                if about == dealer:
-                    found[member] = (word, data)
-        return found
+        return self._words.get(dealer, {})
 
 
 def gather(panel: Panel, statements: Iterable[Statement], guilty: Iterable[int]) -> Findings:
@@ -159,7 +160,7 @@ def _sort_in(panel: Panel, findings: Findings, statement: Statement) -> None:
     if signer not in panel.seats:
         return
     if statement.kind is Kind.REPORT:
-        findings.reports[signer] = statement
+        findings.take_report(statement)
     elif statement.kind is Kind.ATTESTATION:
         errand = panel.errand_of(statement.slot.subject)
         if signer in panel.relays(errand[1]):

@@ -26,8 +26,10 @@ class Comparison:
         """Tell the others what this member holds, once for each set: some still compare."""
         if due:
             self._will_announce = False
+        if self._will_announce:
+            return
         mine = frozenset(self._pool)
-        if mine == self._announced or self._will_announce:
+        if mine == self._announced:
             return
         if self._announced is not None and not due:
             # Many changes, one announcement: each costs its size times the committee's.
@@ -68,8 +70,11 @@ class Comparison:
 
     def equal(self, peers: Iterable[int]) -> bool:
         """Whether each of these holds what this member holds."""
+        theirs = [self._theirs.get(peer) for peer in peers if peer != self._desk.me]
+        if any(hashes is None or len(hashes) != len(self._pool) for hashes in theirs):
+            return False  # told by the sizes: it is asked at every arrival
         mine = frozenset(self._pool)
-        return all(self._theirs.get(peer) == mine for peer in peers if peer != self._desk.me)
+        return all(hashes == mine for hashes in theirs)
 
     def _say(self, peers: Iterable[int], mine: frozenset[bytes]) -> None:
         frame = HaveFrame(self._desk.round, self._desk.attempt, tuple(sorted(mine)))

@@ -18,7 +18,6 @@ from protocols.round.cohort import (
     Cohort,
     Findings,
     Panel,
-    awaited_errands,
     decide,
     gather,
     open_errands,
@@ -186,8 +185,8 @@ class Member(Recipient):
         self._heard(report)
         self._compare_headers(report)
         self._tell_dealers(report)
-        self._retry_deliveries()
         self.evidence.judge_disclosures()
+        self._retry_deliveries()
 
     def _tell_dealers(self, report: Statement) -> None:
         """A dealer without a seat must learn who asks for its dealing; no seat compares with it."""
@@ -252,7 +251,7 @@ class Member(Recipient):
         return frozenset(peers) if cut_off else frozenset(peers) & self._present
 
     def _errands(self) -> list[tuple[int, int]]:
-        return awaited_errands(self.panel, self.findings())
+        return self.evidence.awaited()
 
     def _others_report(self) -> bool:
         """More than t have reported, so an honest one has: it had every dealing, or its deadline
@@ -321,9 +320,6 @@ class Member(Recipient):
         self.agreement.begin()
 
     # -- the decision --------------------------------------------------------------------------
-
-    def findings(self) -> Findings:
-        return self.evidence.findings()
 
     def _propose(self) -> Proposal | None:
         shown = self.evidence.proposed()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from protocols.errors import WireError
 from protocols.round.base import Base
 from protocols.round.certificate import ElectionCertificate
-from protocols.round.cohort import Findings, Panel, gather, two_faced
+from protocols.round.cohort import Panel, awaited_errands, gather, two_faced
 from protocols.round.evidence import Evidence, Fault, Judge
 from protocols.wire.statement import Check, Kind, Slot, Statement
 
@@ -32,7 +32,11 @@ PROOF_KINDS = frozenset({Kind.HEADER, Kind.COMPLAINT, Kind.DISCLOSURE, Kind.DELI
 
 
 class Pool:
-    """``statements`` by hash. ``accuse`` is called with what a statement proves."""
+    """``statements`` by hash. ``accuse`` is called with what a statement proves.
+
+    Liars may fill it with attestations and with doubled slots, thousands in a large group. What is
+    asked at every arrival is therefore kept up to date, and nothing looks through all of it then.
+    """
 
     def __init__(
         self,
@@ -52,7 +56,10 @@ class Pool:
         self._accuse = accuse
         self._disclosures: dict[bytes, Statement] = {}
         self._complaints: dict[bytes, Statement] = {}
-        self._found: tuple[tuple[int, int], Findings] | None = None
+        self._of_kind: dict[Kind, list[Statement]] = {kind: [] for kind in POOL_KINDS}
+        self._said: dict[Slot, bytes] = {}
+        self._doublers: set[int] = set()
+        self._awaited: tuple[tuple[int, ...], list[tuple[int, int]]] = (), []
 
     # -- taking statements in ------------------------------------------------------------------
 
@@ -69,8 +76,16 @@ class Pool:
             return self.judge_disclosures()
         if kind is Kind.COMPLAINT and not self.convicts_by_itself(statement):
             return False
-        self.statements[statement.hash] = statement
+        self._keep(statement)
         return True
+
+    def _keep(self, statement: Statement) -> None:
+        if statement.hash in self.statements:
+            return
+        self.statements[statement.hash] = statement
+        self._of_kind[statement.kind].append(statement)
+        if self._said.setdefault(statement.slot, statement.body) != statement.body:
+            self._doublers.add(statement.signer)
 
     def judge_again(self) -> bool:
         """The round's reference is here: what waited for it is judged. True if any entered."""
@@ -81,7 +96,7 @@ class Pool:
     def take_conflict(self, first: Statement, second: Statement) -> None:
         """Two statements in one slot: evidence against their signer, in the pool as such."""
         for statement in (first, second):
-            self.statements[statement.hash] = statement
+            self._keep(statement)
             if statement.kind is Kind.COMPLAINT:
                 self.convicts_by_itself(statement)
             elif statement.kind is Kind.DISCLOSURE:
@@ -152,18 +167,19 @@ class Pool:
             del self._disclosures[key]
             items = (asked.wire, delivery.wire, statement.wire, *self._base.items())
             if self._convicts(Evidence(Fault.DISCLOSURE, self._certificate, items), key):
-                self.statements[delivery.hash] = delivery
-                self.statements[key] = statement
+                self._keep(delivery)
+                self._keep(statement)
                 news = True
         return news
 
     # -- what it shows -------------------------------------------------------------------------
 
     def reports(self) -> list[Statement]:
-        return [s for s in self.statements.values() if s.kind is Kind.REPORT]
+        return list(self._of_kind[Kind.REPORT])
 
     def report_of(self, member: int) -> Statement | None:
-        return next((report for report in self.reports() if report.signer == member), None)
+        reports = self._of_kind[Kind.REPORT]
+        return next((report for report in reports if report.signer == member), None)
 
     def asks(self, member: int, dealer: int) -> bool:
         """Whether this member reported that it lacks this dealer's dealing."""
@@ -185,18 +201,21 @@ class Pool:
             for dealer, word, _ in report.payload.words
             if word == Check.COMPLAINT
         }
-        complaints = {
-            (s.signer, s.slot.subject) for s in self.statements.values() if s.kind is Kind.COMPLAINT
-        }
+        complaints = {(s.signer, s.slot.subject) for s in self._of_kind[Kind.COMPLAINT]}
         return announced <= complaints
 
-    def findings(self) -> Findings:
-        """What all this shows. Nothing ever leaves the pool: until it grows nothing changes."""
-        size = len(self.statements), len(self.guilty)
-        if self._found is None or self._found[0] != size:
-            convicted = self.convicted(self.statements)
-            self._found = size, gather(self._panel, self.statements.values(), convicted)
-        return self._found[1]
+    def awaited(self) -> list[tuple[int, int]]:
+        """(dealer, asker) whose asker may still have something to say. Asks, answers and guilt make
+        them; nothing ever leaves the pool, so until one of these is new nothing changes.
+        """
+        telling = [*self._of_kind[Kind.REPORT], *self._of_kind[Kind.ANSWER]]
+        proofs = len(self._of_kind[Kind.COMPLAINT]), len(self._of_kind[Kind.DISCLOSURE])
+        size = len(telling), len(self.guilty), len(self._doublers), *proofs
+        if self._awaited[0] != size:
+            guilty = self._doublers | self._convicted(self.statements, two_faced(self.reports()))
+            found = gather(self._panel, telling, guilty)
+            self._awaited = size, awaited_errands(self._panel, found)
+        return self._awaited[1]
 
     # -- what a proposal shows -----------------------------------------------------------------
 
@@ -249,9 +268,9 @@ class Pool:
 
     def _convicted(self, offered: Mapping[bytes, Statement], liars: Collection[int]) -> set[int]:
         return {
-            self.guilty[key]
-            for key, statement in offered.items()
-            if key in self.guilty and not _disclosed_by(self._panel, statement, liars)
+            culprit
+            for key, culprit in self.guilty.items()
+            if key in offered and not _disclosed_by(self._panel, offered[key], liars)
         }
 
     def lacking(self, held: Collection[bytes], offered: Mapping[bytes, Statement]) -> set[bytes]:

@@ -200,9 +200,12 @@ class Recipient:
 
     def _on_delivery(self, statement: Statement) -> None:
         """Open it, where it is for this member; carry it on, where this member relays it."""
-        dealer, asker = self.panel.errand_of(statement.slot.subject)
         self.evidence.deliveries[statement.hash] = statement
         self.evidence.judge_disclosures()
+        self._carry_on(statement)
+
+    def _carry_on(self, statement: Statement) -> None:
+        dealer, asker = self.panel.errand_of(statement.slot.subject)
         asked = self.evidence.report_of(asker)
         if asked is None or statement.payload.report != asked.hash:
             return
@@ -214,7 +217,7 @@ class Recipient:
     def _retry_deliveries(self) -> None:
         """A delivery may come before the report with the ask that it answers."""
         for statement in list(self.evidence.deliveries.values()):
-            self._on_delivery(statement)
+            self._carry_on(statement)
 
     def relay(self, asker: int, delivery: Statement) -> None:
         """Forward first, then attest (§3)."""

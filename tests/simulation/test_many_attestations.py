@@ -1,0 +1,79 @@
+"""Liars that fill every pool with what they may sign there: thousands of words in a large group."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from peerd.simulation.adversaries.forging import forge, parts
+from peerd.simulation.adversaries.members import FalseAsker
+from peerd.simulation.oracle import check
+from peerd.simulation.swarm import NINE, swarm
+from protocols.round.pool import Pool
+from protocols.wire.frames import StatementFrame
+from protocols.wire.statement import Answer, Attestation, Kind, Payload, Statement
+
+WORDS = b"a" * 32, b"b" * 32
+
+
+class Flooder(FalseAsker):
+    """Asks for every dealing, attests every errand that it relays twice, and answers its own."""
+
+    def after_report(self) -> None:
+        for dealer in self.panel.selected:
+            for asker in self.panel.seats:
+                errand = self.panel.errand(dealer, asker)
+                for word in WORDS:
+                    if self.desk.me in self.panel.relays(asker):
+                        self.say(Kind.ATTESTATION, Attestation(word), errand)
+                    if self.desk.me == asker:
+                        self.say(Kind.ANSWER, Answer(word), errand)
+
+    def say(self, kind: Kind, payload: Payload, errand: int) -> None:
+        statement = forge(self.desk, kind, payload, errand)
+        self.desk.send(self.panel.seats, StatementFrame(statement.wire))
+
+
+class Watched(dict[bytes, Statement]):
+    """``looks``: how often somebody has looked through all of it."""
+
+    looks = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        self.looks += 1
+        return super().__iter__()
+
+    def values(self):  # type: ignore[no-untyped-def]
+        self.looks += 1
+        return super().values()
+
+    def items(self):  # type: ignore[no-untyped-def]
+        self.looks += 1
+        return super().items()
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_pool_is_not_looked_through_at_every_arrival(
+    monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """Or a member's work grows with the square of what liars say: with 24 peers it took minutes."""
+    begin = Pool.__init__
+
+    def watched(pool: Pool, *given: object) -> None:
+        begin(pool, *given)  # type: ignore[arg-type]
+        pool.statements = Watched()
+
+    monkeypatch.setattr(Pool, "__init__", watched)
+    lies = dict.fromkeys((7, 8), parts("Flooder", member=Flooder))
+    world = swarm(NINE, 2, lies=lies, seed=seed)
+    world.run(until=300_000)
+    check(world, guilty=(7, 8))
+    for node in world.nodes[:7]:
+        assert node.session is not None and node.session.previous_attempt is not None
+        member = node.session.previous_attempt.member
+        assert member is not None and isinstance(member.pool, Watched)
+        held = Counter(statement.kind for statement in member.pool.values())
+        assert held[Kind.ATTESTATION] > 300
+        assert member.pool.looks < len(member.pool) / 2
