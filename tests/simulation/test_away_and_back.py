@@ -40,10 +40,10 @@ def away_during_the_check(world: World) -> list[str]:
         before(node, effect)
         frame = decode_frame(effect.frame) if isinstance(effect, Send) else None
         victim = world.nodes[VICTIM]
-        if node is victim and isinstance(effect, Persist) and node.lives == 1:
-            if effect.key.split("/")[2:3] == [str(int(Kind.REPORT))]:
-                said.append("died")
-                world.crash(node)
+        signed = effect.key.split("/") if isinstance(effect, Persist) else []
+        if node is victim and node.lives == 1 and signed[2:3] == [str(int(Kind.REPORT))]:
+            said.append("died")
+            world.crash(node)
         if node is not victim and isinstance(frame, SumFrame) and not victim.up:
             said.append("back")
             world.happen(world.now + 1, lambda: world.boot(victim))
