@@ -75,9 +75,10 @@ def test_a_disk_that_fails_at_every_write_beside_a_liar(lie: str, peer: int) -> 
     assert len(every(lie, "disk", lambda number: f"disk {peer} {number} 300")) > 20
 
 
-@pytest.mark.parametrize("peer", range(3))
+@pytest.mark.parametrize("peer", range(4))
 @pytest.mark.parametrize("lie", LIES)
 def test_every_message_lost_beside_a_liar(lie: str, peer: int) -> None:
+    """By its sender; the liar is peer 3."""
     assert len(every(lie, "lose", lambda number: f"lose {peer} {number}")) > 60
 
 
