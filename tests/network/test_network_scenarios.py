@@ -14,7 +14,7 @@ from tests.network.namespaces import Network, NetworkFailure, ip, sweep, unavail
 from tests.network.scenarios import SCENARIOS
 from tests.network.story import play
 
-ALWAYS = ("halves", "one-away", "moved")
+ALWAYS = ("halves", "one-away", "moved", "slow-reader")
 EVERYTHING = "PEERD_NETWORK_TESTS"
 
 pytestmark = pytest.mark.swarm

@@ -1,11 +1,15 @@
 """Two worlds with the same sum: what t members and everybody see tells them not apart.
 
-The view of a round: of every dealing the shares and masks of one seat (t = 1), D and Z / V, and
-after it the sums S_j of all seats, which give the opened polynomials. Over p = 5 all randomness of
-two dealers is counted; over the field of the daemon, samples of real dealings are compared.
+The view of a round: of every dealing the shares and masks of t seats, D and Z / V and the root,
+which its header shows to all, and after it the sums S_j of all seats, which give the opened
+polynomials. Over p = 5, with t = 1, all randomness of two dealers is counted (a root is a hash over
+salts, and left to test_guesses.py); over the field of the daemon, samples of real dealings are
+compared, with t = 1 and t = 2.
 """
 
 from __future__ import annotations
+
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -19,6 +23,7 @@ from protocols.proof.challenge import Challenges, forms
 from protocols.proof.dealing import prove_forms, split
 
 TINY = DealingShape(CommitteePlan(3, 1, 1, 0), PrimeField(5), one_segment(1, BIT))
+Parts = list[np.ndarray]
 COINS = [(1, 1, 1, 1), (3, 2, 1, 4)]
 
 
@@ -64,7 +69,8 @@ def views(
     return np.sort(codes.ravel())
 
 
-@pytest.mark.parametrize(("seat", "coins"), [(0, COINS[0]), (2, COINS[1])])
+@pytest.mark.parametrize("seat", range(3))
+@pytest.mark.parametrize("coins", COINS, ids=str)
 def test_a_round_of_two_dealers_tells_only_its_sum(
     seat: int, coins: tuple[int, int, int, int]
 ) -> None:
@@ -79,67 +85,89 @@ def test_without_one_mask_it_tells_more() -> None:
 
 # -- the daemon's field, by samples ------------------------------------------------------------
 
-REAL = DealingShape(CommitteePlan(4, 1, 1, 0), P16, one_segment(2, BIT))
+FIELD = P16
+SHAPES = {
+    1: DealingShape(CommitteePlan(4, 1, 1, 0), FIELD, one_segment(2, BIT)),
+    2: DealingShape(CommitteePlan(8, 2, 1, 0), FIELD, one_segment(2, BIT)),
+}
+HELD = {1: (1,), 2: (1, 6)}
+"""The seats of the t members: one whose vector comes from a seed, and one whose does not."""
 SAMPLES, BINS = 400, 16
-CRITICAL = 70.0
-"""χ² with 15 degrees of freedom exceeds this with probability below 10^-8: with about 100 tests,
-a sound code fails with less than 10^-6. A coordinate that is constant in one world and uniform in
-the other gives χ² of about 380 and more, so that the power against a lost mask is 1 - 10^-9.
+CRITICAL = 75.0
+"""χ² with 15 degrees of freedom exceeds this with probability below 10^-9: over some 7,000
+statistics a sound code fails with less than 10^-5. A coordinate that is constant in one world and
+uniform in the other gives about 700, one that keeps to half of the field in one world about 270:
+of both this misses fewer than one in 10^9.
 """
 
 
 def chi_square(one: np.ndarray, two: np.ndarray) -> float:
     """Two samples of field elements, in equal bins of the field."""
-    edges = np.linspace(0, REAL.field.p, BINS + 1)
+    edges = np.linspace(0, FIELD.p, BINS + 1)
     a, b = (np.histogram(sample, edges)[0].astype(float) for sample in (one, two))
     total = a + b
     kept = total > 0
     return float((((a - b) ** 2)[kept] / total[kept]).sum())
 
 
-def samples(inputs: tuple[list[int], list[int]], seed: int, broken: bool = False) -> np.ndarray:
-    """Views of seat 1 (rows), over many rounds of two dealers: shares, masks, D, Z / V, sums."""
+def view(of: DealingShape, values: list[int], secret: bytes, context: bytes) -> tuple[Parts, Parts]:
+    """What t members and everybody see of one dealing, and all shares."""
+    parts = split(of, np.array(values, np.uint32), secret, context)
+    dealing = seal(of, context, parts)
+    held = HELD[of.plan.threshold]
+    seen = [parts.vectors[seat, : of.polynomials + 2] for seat in held]
+    proof = of.field.decode(dealing.proof, of.proof_elements)
+    seen += [proof[:6], proof[-4:], np.frombuffer(dealing.root, "<u2") % FIELD.p]
+    return seen, list(parts.vectors[:, : of.polynomials])
+
+
+def samples(
+    of: DealingShape, inputs: tuple[list[int], list[int]], seed: int, broken: bool = False
+) -> np.ndarray:
+    """Views (rows), over many rounds of two dealers: shares, masks, D, Z / V, roots, and sums."""
     rows = []
     for number in range(SAMPLES):
         shares, seen = [], []
         for dealer, values in enumerate(inputs):
             place = bytes((seed, dealer)) + number.to_bytes(4, "little")
-            secret, context = (
-                digest("world", b"" if broken else place),
-                digest("context", place[:2]),
-            )
-            chosen = np.array(values, np.uint32)
-            parts = split(REAL, chosen, secret, context)
-            vectors, proof = parts.vectors, seal(REAL, context, parts).proof
-            seen.append(vectors[1, : REAL.polynomials + 2])
-            seen.append(REAL.field.decode(proof, REAL.proof_elements)[:6])
-            seen.append(REAL.field.decode(proof, REAL.proof_elements)[-4:])
-            shares.append(vectors[:, : REAL.polynomials])
-        for seat in range(4):
-            seen.append(sum_shares(REAL, np.stack([s[seat] for s in shares])))
+            secret = digest("world", b"" if broken else place)
+            known, vectors = view(of, values, secret, digest("context", place[:2]))
+            seen += known
+            shares.append(vectors)
+        for seat in range(of.plan.committee):
+            seen.append(sum_shares(of, np.stack([each[seat] for each in shares])))
         rows.append(np.concatenate([part.astype(np.int64) for part in seen]))
     return np.stack(rows)
 
 
 def largest(one: np.ndarray, two: np.ndarray) -> float:
-    """Over single coordinates, and over sums and differences of neighbours (p wraps)."""
-    p = REAL.field.p
-    pairs = [(one[:, i], two[:, i]) for i in range(one.shape[1])]
-    for sign in (1, -1):
-        for i in range(one.shape[1] - 1):
-            pairs.append(
-                tuple((w[:, i] + sign * w[:, i + 1]) % p for w in (one, two))  # type: ignore[arg-type]
-            )
-    return max(chi_square(*pair) for pair in pairs)
+    """Over single coordinates, and over sums and differences of all pairs of them (p wraps)."""
+    found = [chi_square(one[:, i], two[:, i]) for i in range(one.shape[1])]
+    for i, j in combinations(range(one.shape[1]), 2):
+        for sign in (1, -1):
+            pair = [(world[:, i] + sign * world[:, j]) % FIELD.p for world in (one, two)]
+            found.append(chi_square(*pair))
+    return max(found)
 
 
-def test_samples_of_the_daemons_field_do_not_differ() -> None:
-    one, two = samples(([0, 1], [1, 1]), 1), samples(([1, 1], [0, 1]), 2)
+@pytest.mark.parametrize("threshold", SHAPES)
+def test_samples_of_the_daemons_field_do_not_differ(threshold: int) -> None:
+    of = SHAPES[threshold]
+    one, two = samples(of, ([0, 1], [1, 1]), 1), samples(of, ([1, 1], [0, 1]), 2)
     assert largest(one, two) < CRITICAL
 
 
-def test_samples_of_that_size_show_a_lost_mask() -> None:
+@pytest.mark.parametrize("threshold", SHAPES)
+def test_samples_of_that_size_show_a_lost_mask(threshold: int) -> None:
     """The control: masks that are the same in every round."""
-    one = samples(([0, 1], [1, 1]), 1, broken=True)
-    two = samples(([1, 1], [0, 1]), 2, broken=True)
+    of = SHAPES[threshold]
+    one = samples(of, ([0, 1], [1, 1]), 1, broken=True)
+    two = samples(of, ([1, 1], [0, 1]), 2, broken=True)
     assert largest(one, two) > CRITICAL
+
+
+def test_samples_of_that_size_show_half_a_mask() -> None:
+    """The control of the stated power: one coordinate that keeps to half of the field."""
+    one, two = samples(SHAPES[1], ([0, 1], [1, 1]), 1), samples(SHAPES[1], ([0, 1], [1, 1]), 2)
+    two[:, 0] //= 2
+    assert largest(one, two) > 2 * CRITICAL

@@ -46,6 +46,8 @@ ABSENT = {
     "AskOmitter",
 }
 """Whoever does this is left out of the cohort, and not blamed."""
+CAUGHT_DEALING = {*DEALERS, "ComplaintOmitter", "OpeningOmitter"} & BLAMED - {"TwoHeaders"}
+"""What is proven of these is known in the round: their dealing is not even in its sum."""
 INPUT_UNKNOWN = {"TwoHeaders", "OtherHeaderDeliverer", "OtherBaseDeliverer"}
 END = 600_000
 """Virtual milliseconds within which every run here ends."""
@@ -60,8 +62,8 @@ END = 600_000
 def test_an_adversary_up_to_the_bound(
     plan: CommitteePlan, liars: int, who: tuple[int, ...], name: str
 ) -> None:
-    # Late words are compared too: a second round gives them the time to arrive.
-    rounds = 2 if name in OPENERS or name == "DoubleVoter" else 1
+    # Late words are compared too: another round gives them the time to arrive.
+    rounds = 3 if name in {*OPENERS, "DoubleVoter"} else 2 if name in BLAMED else 1
     world = swarm(plan, liars, rounds=rounds, seed=7, lies=dict.fromkeys(who, ALL[name]))
     Watch(world)
     world.run(until=END)
@@ -72,8 +74,11 @@ def test_an_adversary_up_to_the_bound(
         named = {blame.peer for blame in node.blamed}
         if name in BLAMED:
             assert named == set(who), named
+            assert not set(who) & set(node.completed[rounds - 1].dealers), "it deals no more"
         else:
             assert not named
+        if name in CAUGHT_DEALING:
+            assert not set(who) & set(node.completed[0].dealers)
         if name in ABSENT:
             assert not set(who) & set(node.completed[0].dealers)
             assert set(who) <= set(node.completed[0].absent)

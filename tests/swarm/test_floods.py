@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-FLOODS = ("half-open", "lengths", "frames", "unread", "status")
+FLOODS = ("half-open", "streams", "requests", "lengths", "frames", "unread", "status")
 LIMIT = 400  # seconds; only a hang takes so long
 MOST_GROWTH = 64 << 20
 """Bytes beside what a daemon has: frames in flight, of at most four megabytes each, and slack. An

@@ -56,6 +56,10 @@ def test_a_violation_is_shrunk_reported_and_replayed(
     assert list(json_schema.errors(SCHEMA, found.document())) == []
     arguments = replay.partition(" --replay ")[0].split()[1:]
     capsys.readouterr()
+    path = tmp_path / "report.json"
+    assert main([*arguments, "--json", str(path)]) == 1
+    assert json.loads(path.read_text())["violations"] == found.document()["violations"]
+    assert f"\n  {replay}\n" in capsys.readouterr().out, "the command that shows it is printed"
     assert main([*arguments, "--replay", text]) == 1
     told = capsys.readouterr().out
     assert "broken: " in told and "COMMIT COMMITS" not in told and "COMMIT of peer" in told

@@ -8,6 +8,7 @@ import shutil
 import socket
 import stat
 import subprocess
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager
@@ -189,6 +190,43 @@ async def test_another_user_is_refused(path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(server_module, "allowed_uid", lambda uid: uid != os.geteuid())
     async with serving(path):
         assert await raw(path, HEAD + b"\r\n") == b""
+
+
+STRANGER = 65534
+ASK = """
+import os, socket, sys
+line = socket.socket(socket.AF_UNIX)
+os.setgroups([])
+os.setgid(int(sys.argv[2]))
+os.setuid(int(sys.argv[2]))
+line.settimeout(5)
+line.connect(sys.argv[1])
+try:
+    line.sendall(b"GET /v1/status HTTP/1.1\\r\\nhost: x\\r\\n\\r\\n")
+    print(line.recv(4096))
+except (BrokenPipeError, ConnectionResetError):
+    print(b"")
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="acting as another user needs root")
+@pytest.mark.trio
+async def test_another_user_of_this_machine_is_refused_by_the_kernels_word(path: Path) -> None:
+    """First by the directory's mode; and where that is opened, by the credentials of the peer."""
+
+    async def ask(user: int) -> subprocess.CompletedProcess[bytes]:
+        command = [sys.executable, "-c", ASK, os.fspath(path), str(user)]
+        return await trio.run_process(
+            command, capture_stdout=True, capture_stderr=True, check=False
+        )
+
+    async with serving(path):
+        shut_out = await ask(STRANGER)
+        assert b"PermissionError" in shut_out.stderr
+        for place, mode in ((path.parent.parent, 0o755), (path.parent, 0o755), (path, 0o666)):
+            place.chmod(mode)
+        assert (await ask(STRANGER)).stdout == b"b''\n"
+        assert b"HTTP/1.1 200" in (await ask(os.geteuid())).stdout
 
 
 @pytest.mark.trio
