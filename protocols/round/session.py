@@ -86,6 +86,7 @@ class Session:
         self._suspect = suspect
         self._effects: list[Effect] = []
         self._next_round = False
+        self._is_behind = False
         self._held_back = False
         self._results: set[int] = set()
         self.recall = Recall(setting, me)
@@ -234,9 +235,8 @@ class Session:
         for certified in chain:
             self.company.remember(certified.round, certified.certificate.encode())
             self._step_to(certified, model)
-        effects = self._drain()
-        self._greet()
-        return effects + self._drain()
+        self._is_behind = True
+        return self._drain()
 
     # -- what was signed in an earlier life ----------------------------------------------------
 
@@ -375,6 +375,14 @@ class Session:
             self._results.add(sender)
         return len(self._results) >= signatures_needed(self.setting)
 
+    def _greet_those_ahead(self) -> None:
+        """Others had begun this round while their frames did not reach this peer: a hello brings
+        them again. The one that it said on the new connection was from the round before.
+        """
+        if self._is_behind:
+            self._is_behind = False
+            self._greet()
+
     def _greet(self) -> None:
         self.company.greet(self.company.present - {self.me}, self.place)
 
@@ -398,6 +406,7 @@ class Session:
         if frame.round < self.position.round:
             self.company.help(sender, frame.round, self.place, again=True)
         elif frame.round > self.position.round:
+            self._is_behind = True
             self.company.catch_up(frame.round - 1, sender)
         elif self.attempt is not None:
             for closing in self._attempts.closed:
@@ -440,6 +449,7 @@ class Session:
             elif self._next_round:
                 self._next_round = False
                 self._begin_round()
+                self._greet_those_ahead()
             elif not self._attempts.retry():
                 break
         effects, self._effects[:] = list(self._effects), []

@@ -127,6 +127,12 @@ SEVEN = Group(7, 2, CommitteePlan(7, 2, 1, 0))
             id="two rounds in one event, and a crash between them: the disk was ahead of itself",
         ),
         pytest.param(
+            2027726,
+            None,
+            "cut 6 2729 4729 2",
+            id="it completed a round behind a cut, and nobody sent it again what the next had said",
+        ),
+        pytest.param(
             1015503,
             None,
             "cut 1 3130 12130 2; restore 1 7 300 40; power 1 3472 9000",
