@@ -26,6 +26,7 @@ from peerd.simulation.operations import (
     Power,
     Repeat,
     Restore,
+    Ring,
     Rush,
     Silent,
     Slow,
@@ -102,7 +103,7 @@ def operations_of(
 ) -> list[Operation]:
     """What goes wrong under this seed. ``beyond``: more liars than the plan covers."""
     dice = Dice(random.Random(f"operations/{seed}"), group, rounds, faults)
-    return dice.traitors(beyond) + dice.mishaps()
+    return dice.traitors(beyond) + dice.ring(random.Random(f"ring/{seed}")) + dice.mishaps()
 
 
 class Dice:
@@ -133,6 +134,16 @@ class Dice:
             for way in {rng.choices(ways, weights)[0]: None, rng.choices(ways, weights)[0]: None}:
                 found += self._betray(peer, way)
         return found
+
+    def ring(self, rng: random.Random) -> list[Operation]:
+        """In every other run two liars or more know each other. Of as many as bring a wrong sum to
+        a quorum with delta honest ones nothing is promised: so many are more than t.
+        """
+        plan = self._group.plan
+        count = min(len(self._traitors), plan.quorum - plan.degree - 1)
+        if "ring" not in self._faults or count < 2 or rng.random() < 0.5:
+            return []
+        return [Ring(tuple(sorted(rng.sample(self._traitors, count))))]
 
     def _betray(self, peer: int, way: str) -> list[Operation]:
         rng, size = self._rng, self._group.peers

@@ -60,7 +60,7 @@ def open_sum(shape: DealingShape, words: Mapping[int, Elements], entropy: bytes)
     """Opens the sum from words (L,) by seat.
 
     ``entropy``: at least 16 private random bytes, drawn after the words were received. Raises
-    Undecodable, which blames nobody, unless delta + t + 1 words agree within decoding radius.
+    Undecodable, which blames nobody, unless m - t - e words agree within decoding radius.
     """
     if len(entropy) < MIN_ENTROPY_BYTES:
         raise ValueError(f"{len(entropy)} bytes of entropy; it takes {MIN_ENTROPY_BYTES}")
@@ -88,7 +88,10 @@ def _sorted_seats(shape: DealingShape, words: Mapping[int, Elements]) -> npt.NDA
 
 
 def _require_agreement(shape: DealingShape, agreeing: int) -> None:
-    needed = shape.sharing.degree + shape.plan.threshold + 1
+    """As many as are honest and online, and no fewer: delta + t + 1 would outvote t liars, but more
+    of them, who put their words on one wrong polynomial, could have that opened.
+    """
+    needed = max(shape.plan.quorum, shape.sharing.degree + shape.plan.threshold + 1)
     if agreeing < needed:
         raise Undecodable(f"only {agreeing} words can agree; opening takes {needed}")
 

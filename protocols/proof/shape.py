@@ -27,7 +27,7 @@ SOUNDNESS_BITS = 128
 
 
 class Plan(Protocol):
-    """The part of protocols.plan.CommitteePlan that dealing needs."""
+    """The part of protocols.plan.CommitteePlan that dealing and opening need."""
 
     @property
     def committee(self) -> int: ...
@@ -37,6 +37,8 @@ class Plan(Protocol):
     def packing(self) -> int: ...
     @property
     def absent(self) -> int: ...
+    @property
+    def quorum(self) -> int: ...
 
 
 def challenge_count(p: int) -> int:

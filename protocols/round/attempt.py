@@ -178,9 +178,8 @@ class Attempt:
     def set_present(self, present: Iterable[int]) -> None:
         self._present = frozenset(present)
         self.election.set_present(self._present)
-        if self.member is not None and self.opener is not None:
+        if self.member is not None:
             self.member.set_present(self._present)
-            self.opener.set_present(self._present)
         self.report_phase()
 
     def on_update(self, values: Values) -> None:
@@ -215,7 +214,6 @@ class Attempt:
                     self.member.on_have_due()
             case ("open",):
                 if self.opener is not None:
-                    self.opener.on_deadline()
                     self.desk.timer("stop", delay=self.setting.deadlines.result)
             case ("stop",):
                 if self.opener is not None:
@@ -370,7 +368,6 @@ class Attempt:
             desk, certificate, panel, start.base, start.dealing_secret, local=self._local
         )
         self.member.set_present(self._present)
-        self.opener.set_present(self._present)
         self.member.start()
         if self._values is not None:
             self.dealer.on_update(self._values)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -91,10 +91,8 @@ class Opener:
         self._results: dict[int, Statement] = {}
         self._accused: set[int] = set()
         self._right: set[int] = set()
-        self._overdue = False
         self._hopeless = False
         self._over = False
-        self._present = frozenset(desk.everyone())
 
     # -- the sum -------------------------------------------------------------------------------
 
@@ -106,10 +104,6 @@ class Opener:
             self._take_words(seat_peer, statement, data)
         self._try_open()
         self._try_certify()
-
-    def set_present(self, present: Iterable[int]) -> None:
-        self._present = frozenset(present) | {self.desk.me}
-        self._try_open()
 
     def send_sum(self, dealings: Mapping[int, Held]) -> bool:
         """S_j, if every dealing in D passed this member's own check; else silence (§6)."""
@@ -187,36 +181,28 @@ class Opener:
     def on_last_deadline(self) -> None:
         """Nor did anybody who was asked since send a certificate: what is not here won't come."""
         self._hopeless = True
-        self.on_deadline()
+        self._try_open()
         opened = self.polynomials is not None or self.desk.me not in self.panel.seats
         if opened and self.outcome is None:
             self._stop(Stop.UNCERTIFIED)
 
-    def on_deadline(self) -> None:
-        """Whoever is silent now counts as absent."""
-        self._overdue = True
-        self._try_open()
-
     # -- the opening ---------------------------------------------------------------------------
 
     def _try_open(self) -> None:
-        """Decode once t lies can't hide, or once no more words are to be expected."""
-        plan = self.panel.plan
+        """Decode as soon as enough words agree: with lies among them it takes more to come."""
         if self.polynomials is not None or self.cohort is None or not self.cohort.dealers:
             return
         if self._over or self.desk.me not in self.panel.seats:
             return
-        keyed = [peer for peer in self.panel.seats if peer in self._certificate.election.keys]
-        enough = len(self._words) >= plan.degree + 2 * plan.threshold + 1
-        no_more = self._overdue or self._present & set(keyed) <= set(self._words)
-        if not enough and not (no_more and len(self._words) > plan.degree + plan.threshold):
+        if len(self._words) < self.panel.plan.quorum:
             if self._hopeless:
                 self._stop(Stop.QUORUM)
             return
+        keyed = {peer for peer in self.panel.seats if peer in self._certificate.election.keys}
         try:
             self._open()
         except Undecodable:
-            if self._hopeless or set(keyed) <= set(self._words):
+            if self._hopeless or keyed <= set(self._words):
                 self._stop(Stop.UNDECODABLE)
 
     def _open(self) -> None:

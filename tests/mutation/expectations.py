@@ -209,7 +209,9 @@ def contexts(seed: int) -> None:
 
 
 def openings(seed: int) -> None:
-    """t liars who know the honest words can't complete them to a sum of their own."""
+    """t + 1 liars who know the honest words can't complete them to a sum of their own: with two
+    honest ones they are five, and six must agree.
+    """
     setting = setting_of(EIGHT, 2, seed=seed, parameters=3)
     shape, plan = setting.shape, setting.plan
     rng = np.random.default_rng(seed)
@@ -217,20 +219,20 @@ def openings(seed: int) -> None:
     points = shape.sharing.seat_powers[:terms]
     honest = rng.integers(0, p, (shape.polynomials, terms)).astype(np.uint64)
     words = shape.field.matmul(honest, points)
-    # Two honest words and t wrong ones lie on a polynomial of the right degree: four in all.
     lie = rng.integers(1, p, (shape.polynomials, 1)).astype(np.uint64)
     roots = shape.sharing.seats[:2].astype(object)
     vanishing = [(roots[0] * roots[1]) % p, (-(roots[0] + roots[1])) % p, 1]
     bent = (honest + lie * np.array([int(c) for c in vanishing], np.uint64)) % p
     wrong = shape.field.matmul(bent, points)
-    for used in ((0, 1, 2, 3), (0, 1, 2, 3, 4)):
-        offered = {s: (wrong if s in (2, 3) else words)[:, s].astype(np.uint16) for s in used}
+    for used in range(5, 9):
+        liars = (2, 3, 4)
+        offered = {s: (wrong if s in liars else words)[:, s].astype(np.uint16) for s in range(used)}
         try:
             opened = open_sum(shape, offered, bytes(32))
         except Undecodable:
             continue
         right = bool((opened.polynomials == honest).all())
-        demand(right, "opening", f"{len(used)} words, two of them wrong, opened a wrong sum")
+        demand(right, "opening", f"{used} words, three of them wrong, opened a wrong sum")
     offered = {s: words[:, s].astype(np.uint16) for s in range(plan.committee)}
     offered[6] = wrong[:, 6].astype(np.uint16)
     opened = open_sum(shape, offered, bytes(32))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 
 from peerd.simulation.adversaries.forging import Words, forge
+from protocols.field.polynomial import vanishing
 from protocols.hashing import digest
 from protocols.opening import encode_words, word_root
 from protocols.round.opener import Opener
@@ -42,6 +45,26 @@ class TwoSums(Opener):
     def sum_rows(self, rows: Words) -> Words:
         self._said = super().sum_rows(rows)
         return self._said
+
+
+def ring_of(who: Collection[int]) -> type[Opener]:
+    """14, 15: openers that know each other. Their sums lie, all together and with as many honest
+    ones as can be, on a polynomial of the right degree that is not the sum's: the word that is
+    nearest to a right one.
+    """
+
+    class RingOpener(Opener):
+        def sum_rows(self, rows: Words) -> Words:
+            setting, panel = self.desk.setting, self.panel
+            field, points = setting.field, setting.shape.sharing.seats
+            others = [seat for seat, peer in enumerate(panel.seats) if peer not in who]
+            agreeing = points[others[: setting.plan.degree]]
+            off = vanishing(field, agreeing, points)[panel.seats.index(self.desk.me)]
+            words = super().sum_rows(rows).copy()
+            words[0] = (int(words[0]) + int(off)) % field.p
+            return words
+
+    return RingOpener
 
 
 class WrongResult(Opener):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import fields
 
-from peerd.simulation.operations.liars import LIARS, Choosy, Fickle, Lie, Rush, Silent
+from peerd.simulation.operations.liars import LIARS, Choosy, Fickle, Lie, Ring, Rush, Silent
 from peerd.simulation.operations.machines import Crash, Disk, Freeze, Pace, Power, Restore
 from peerd.simulation.operations.network import Cut, Drop, Late, Lose, Repeat, Slow, Twice
 from peerd.simulation.operations.operation import Operation, OperationError
@@ -19,13 +19,13 @@ KINDS: dict[str, type[Operation]] = {
     kind.name: kind
     for kind in (
         Lie, Silent, Rush, Choosy, Fickle, Slow, Late, Repeat, Twice, Lose, Drop, Cut, Crash, Disk,
-        Power, Freeze, Pace, Restore,
+        Power, Freeze, Pace, Restore, Ring,
     )
 }  # fmt: skip
 __all__ = [
     "KINDS", "LIARS", "Choosy", "Crash", "Cut", "Disk", "Drop", "Fickle", "Freeze", "Late", "Lie",
-    "Lose", "Operation", "OperationError", "Pace", "Power", "Repeat", "Restore", "Rush", "Silent",
-    "Slow", "Twice", "parse", "render",
+    "Lose", "Operation", "OperationError", "Pace", "Power", "Repeat", "Restore", "Ring", "Rush",
+    "Silent", "Slow", "Twice", "parse", "render",
 ]  # fmt: skip
 
 

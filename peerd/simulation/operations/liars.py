@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from peerd.lab.lies import LIES
 from peerd.simulation.adversaries import ALL
-from peerd.simulation.operations.operation import Betrayal
+from peerd.simulation.adversaries.openers import ring_of
+from peerd.simulation.operations.operation import Betrayal, Operation
 from peerd.simulation.world import World
 from protocols.round.attempt import Parts
 
@@ -31,6 +32,27 @@ class Lie(Betrayal):
         node.parts = type("Liar", (node.parts,), kept)
         node.lying = True
         world.faults[f"lie {self.kind}"] += 1
+
+
+@dataclass(frozen=True)
+class Ring(Operation):
+    """These know each other: their sums lie on one wrong polynomial, and are heard first."""
+
+    name = "ring"
+    peers: tuple[int, ...]
+
+    @property
+    def traitors(self) -> frozenset[int]:
+        return frozenset(self.peers)
+
+    def install(self, world: World) -> None:
+        opener = ring_of(self.peers)
+        for peer in self.peers:
+            node = world.nodes[peer]
+            node.honest, node.lying = False, True
+            node.parts = type("Liar", (node.parts,), {"opener": opener})
+        world.faults[self.name] += 1
+        self.delays(world, lambda sender, to: 1 if sender in self.peers else None)
 
 
 @dataclass(frozen=True)

@@ -107,7 +107,7 @@ class TestOpening:
     def test_too_few_words(self, plan: CommitteePlan, field: PrimeField) -> None:
         of = shape(plan, field)
         words, expected = members(of)
-        needed = of.sharing.degree + plan.threshold + 1
+        needed = plan.quorum
         few = dict(list(words.items())[: needed - 1])
         with pytest.raises(Undecodable, match=f"{needed - 1} words") as raised:
             open_sum(of, few, ENTROPY)
