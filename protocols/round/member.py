@@ -140,8 +140,13 @@ class Member(Recipient):
         words = tuple(self.word_on(dealer) for dealer in self.panel.selected)
         statement = self.desk.sign(Kind.REPORT, Report(words))
         self.tell(statement, (*self.panel.seats, *self.panel.selected))
+        # An earlier life may have died between its report and its complaints, and the dealer has
+        # sent another dealing since: whoever complains of a valid one lies.
+        invalid = {dealer for dealer, word, _ in words if word == Check.COMPLAINT}
         for dealer, word, _ in statement.payload.words:
-            if word == Check.COMPLAINT and dealer in self.dealings:
+            if word != Check.COMPLAINT or dealer not in self.dealings:
+                continue
+            if dealer in invalid or self.desk.has_signed(Kind.COMPLAINT, dealer):
                 self._complain(dealer)
 
     def _complain(self, dealer: int) -> None:

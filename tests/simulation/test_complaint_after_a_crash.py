@@ -1,0 +1,69 @@
+"""A member dies between report and complaint, and the dealer then sends it a valid dealing."""
+
+import pytest
+
+from peerd.simulation.adversaries.forging import Words, forge
+from peerd.simulation.node import Node
+from peerd.simulation.oracle import check
+from peerd.simulation.watch import Watch
+from protocols.hashing import digest
+from protocols.proof import Dealing, seal, split
+from protocols.round.attempt import Parts
+from protocols.round.dealer import Dealer
+from protocols.round.effects import Effect, Persist
+from protocols.wire.frames import DealingFrame, encode_frame
+from protocols.wire.statement import Header, Kind
+
+from .swarm import FOUR, swarm
+
+VICTIM = 2
+COMPLAINT = f"slot/0/{int(Kind.COMPLAINT)}/0/"
+
+
+class Turncoat(Dealer):
+    """Deals a wrong share to one, and a valid dealing of another header when that one is back."""
+
+    def split(self, values: Words) -> Dealing:
+        parts = split(self.shape, values, self.secret.reveal(), self.context())
+        row = parts.vectors[self.panel.seats.index(VICTIM) - self.panel.plan.threshold]
+        row[0] = (int(row[0]) + 1) % self.desk.setting.field.p
+        other = split(self.shape, values, digest("lab/second"), self.context())
+        self._second = seal(self.shape, self.context(), other)
+        return seal(self.shape, self.context(), parts)
+
+    def deliver(self, seat: int, peer: int) -> None:
+        if peer != VICTIM:
+            super().deliver(seat, peer)
+            return
+        assert self.header is not None
+        frame = DealingFrame(self.header.wire, self.package(seat))
+        self.desk.send((peer,), frame, again=False)
+        second = Header(self._base_model, self._second.root, self._second.proof)
+        header = forge(self.desk, Kind.HEADER, second)
+        later = DealingFrame(header.wire, self._second.packages[seat])
+        self.desk._sent.append(((peer,), encode_frame(later)))
+
+
+class Lies(Parts):
+    dealer = Turncoat
+
+
+@pytest.mark.parametrize("seed", [4, 7, 10])
+def test_nobody_complains_of_a_share_that_is_valid_by_now(seed: int) -> None:
+    world = swarm(FOUR, 1, lies={0: Lies}, seed=seed, rounds=2)
+    crashes: list[int] = []
+
+    def dies(node: Node, effect: Effect) -> None:
+        if node.index != VICTIM or crashes or not isinstance(effect, Persist):
+            return
+        if effect.key.startswith(COMPLAINT):
+            crashes.append(world.now)
+            world.crash(node)
+            world.happen(world.now + 40, lambda: world.boot(node))
+
+    world.before = dies
+    Watch(world)
+    world.run(until=300_000)
+    assert crashes, "its report is out, its complaint is not"
+    check(world, away=(VICTIM,))
+    assert all(0 in {blame.peer for blame in node.blamed} for node in world.nodes if node.honest)
