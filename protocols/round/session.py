@@ -256,7 +256,12 @@ class Session:
         self._greet()
 
     def _on_recall(self, sender: int, frame: RecallFrame) -> None:
+        """Where the round that is asked about is over, its certificate goes ahead of the answer:
+        what was signed there is forgotten here, and whoever asks must not sign anew.
+        """
         if self.company.may_ask(sender):
+            if frame.round < self.position.round:
+                self.company.help(sender, frame.round, self.place, again=True)
             said = self.what_was_said_by(sender)
             self.company.send(sender, recalled(said, frame.round))
 
@@ -414,9 +419,13 @@ class Session:
             self.attempt.desk.resend(sender)
 
     def _on_certificate(self, sender: int, data: bytes) -> None:
-        """A peer takes a result from anyone if the certificate verifies (§6)."""
+        """A peer takes a result from anyone if the certificate verifies (§6). One that still asks
+        what it has signed begins no round that is over: of those nobody may know any more.
+        """
         certified = verify_certificate(self.setting, data)
         if certified.round >= self.position.round:
+            if self.recall.waits:
+                self._sit_out = max(self._sit_out, certified.round)
             self.company.catch_up(certified.round, sender)
 
     # -- liars ---------------------------------------------------------------------------------
