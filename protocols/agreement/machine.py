@@ -131,8 +131,8 @@ class Agreement:
         if self._desk.admit(statement) not in (Admission.NEW, Admission.KNOWN):
             return  # a leader's second proposal in a view: evidence, and no second outcome to keep
         if self._is_newest(view):
-            self._outcomes[value] = frame.outcome
             self._proposals.setdefault(view, (statement, frame))
+            self._keep_outcome(view)
         self._step()
 
     def _is_newest(self, view: int) -> bool:
@@ -145,6 +145,22 @@ class Agreement:
             if known < view:
                 del self._proposals[known]
         return all(known <= view for known in led)
+
+    def _keep_outcome(self, view: int) -> None:
+        """Of this view's proposal, for good, once the view has begun. Until then it waits with it,
+        and goes with it: each may fill a statement, and a leader has many views ahead.
+        """
+        if view <= self.view and view in self._proposals:
+            statement, frame = self._proposals[view]
+            self._outcomes[statement.payload.outcome] = frame.outcome
+
+    def _outcome(self, value: bytes) -> bytes | None:
+        """The outcome of this hash, if it is here."""
+        waiting = (
+            frame for said, frame in self._proposals.values() if said.payload.outcome == value
+        )
+        known = self._outcomes.get(value)
+        return known if known is not None else next((f.outcome for f in waiting), None)
 
     def on_vote(self, statement: Statement) -> None:
         if not self._current(statement):
@@ -193,6 +209,7 @@ class Agreement:
 
     def _enter(self, view: int) -> None:
         self.view = view
+        self._keep_outcome(view)
         self._may_lead = view == 0
         if view > 0:
             self._announce(view)
@@ -347,8 +364,9 @@ class Agreement:
         """For what is locked in this view, by votes that came here or by those that others show."""
         view = self.view
         for value, votes in self._tally(Kind.FIRST_VOTE, view):
-            if value in self._outcomes and rules.is_quorum(len(votes), self._electorate.quorum):
-                self._take_lock(Lock(view, self._outcomes[value], _wires(votes)))
+            outcome = self._outcome(value)
+            if outcome is not None and rules.is_quorum(len(votes), self._electorate.quorum):
+                self._take_lock(Lock(view, outcome, _wires(votes)))
         lock = self._locks.of(view)
         voted = self._desk.me in self._votes.get((Kind.SECOND_VOTE, view), {})
         if lock is None or not rules.may_second_vote(view, self.view, voted):
@@ -384,9 +402,9 @@ class Agreement:
         views = [view for kind, view in self._votes if kind is Kind.SECOND_VOTE]
         for view in views:
             for value, votes in self._tally(Kind.SECOND_VOTE, view):
-                enough = rules.is_quorum(len(votes), self._electorate.quorum)
-                if enough and value in self._outcomes:
-                    self._decide(Decision(self._outcomes[value], _wires(votes)))
+                outcome = self._outcome(value)
+                if outcome is not None and rules.is_quorum(len(votes), self._electorate.quorum):
+                    self._decide(Decision(outcome, _wires(votes)))
                     return
 
     def _decide(self, decision: Decision) -> None:
