@@ -170,7 +170,7 @@ class Agreement:
             self._step()
 
     def on_new_view(self, statement: Statement, frame: NewViewFrame) -> None:
-        if self.decision is not None or statement.signer not in self._electorate.members:
+        if statement.signer not in self._electorate.members or self._is_late(statement):
             return
         if self._current(statement):
             self._check_new_view(statement, frame)
@@ -202,10 +202,18 @@ class Agreement:
     def _current(self, statement: Statement) -> bool:
         """Whether a message may still matter: bounded views, by a member."""
         return (
-            self.decision is None
-            and statement.signer in self._electorate.members
+            statement.signer in self._electorate.members
+            and not self._is_late(statement)
             and statement.slot.view <= max(self.view, 0) + MAX_VIEWS_AHEAD
         )
+
+    def _is_late(self, statement: Statement) -> bool:
+        """Behind the decision a member's words are remembered, and no more: it may ask for them if
+        its store is old (§6).
+        """
+        if self.decision is not None:
+            self._desk.admit(statement)
+        return self.decision is not None
 
     def _enter(self, view: int) -> None:
         self.view = view
