@@ -278,12 +278,14 @@ class Driver:
     # -- catching up ---------------------------------------------------------------------------
 
     async def _fetch(self, effect: FetchPolynomials) -> None:
-        peers = [self._setting.roster[peer] for peer in effect.peers]
-        while self._session.position.round == effect.round:
-            data = await self._library.polynomials(peers, effect.round)
-            if data:
-                await self._step(partial(_polynomials, effect.round, data))
-                return
+        """From one signer after another: what a liar gives is not the certified sum."""
+        while self._session.lacks_polynomials(effect.round):
+            for peer in effect.peers:
+                data = await self._library.polynomials(self._setting.roster[peer], effect.round)
+                if data:
+                    await self._step(partial(_polynomials, effect.round, data))
+                if not self._session.lacks_polynomials(effect.round):
+                    return
             await trio.sleep(FETCH_PAUSE)
 
     async def _catch_up(self, effect: CatchUp) -> None:

@@ -6,8 +6,6 @@ does not have them. Nothing in an answer is trusted: the asker checks it against
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import structlog
 import trio
 
@@ -102,14 +100,10 @@ class Library:
             found.append(certified)
         return found
 
-    async def polynomials(self, peers: Sequence[bytes], round_: int) -> bytes:
-        """The opened polynomials from the first of ``peers`` that has them."""
+    async def polynomials(self, peer: bytes, round_: int) -> bytes:
+        """What ``peer`` says are the opened polynomials; empty when it has none."""
         limit = self._setting.shape.polynomials * 8 * (self._setting.plan.degree + 1) + 1024
-        for peer in peers:
-            data = await self.ask(peer, POLYNOMIALS, round_, limit)
-            if data:
-                return data
-        return b""
+        return await self.ask(peer, POLYNOMIALS, round_, limit)
 
 
 def polynomials_key(round_: int) -> str:

@@ -131,6 +131,12 @@ class Session:
     def finished(self) -> bool:
         return self._rounds is not None and self.position.round >= self._rounds
 
+    def lacks_polynomials(self, round_: int) -> bool:
+        """Whether this round is certified here, and its opened sum is still to come."""
+        attempts = self._attempts
+        waits = attempts.pending is not None and not attempts.has_model
+        return waits and round_ == self.position.round
+
     # -- events; each returns the effects, in order ---------------------------------------------
 
     def start(self, present: Iterable[int]) -> list[Effect]:
