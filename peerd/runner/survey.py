@@ -87,11 +87,16 @@ class Survey:
         return heads
 
     async def _further(self, peer: bytes, position: Position, head: int) -> Position | None:
+        """An older model than the last may be all that ``peer`` has, and it says so at once: one
+        that lets this peer wait for each would keep it out for hours.
+        """
         chain = await self._library.chain(peer, position.round, head)
-        size = 4 * self._setting.parameters
+        size, begun = 4 * self._setting.parameters, trio.current_time()
         for count in range(len(chain), 0, -1):
             data = await self._library.ask(peer, MODEL, chain[count - 1].round, size)
             if len(data) != size:
+                if trio.current_time() - begun > SURVEY_SECONDS:
+                    break
                 continue
             model = np.frombuffer(data, dtype="<f4").astype(np.float32)
             return await trio.to_thread.run_sync(self._adopt, position, chain[:count], model)

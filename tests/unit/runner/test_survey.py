@@ -11,7 +11,7 @@ import pytest
 import trio
 import trio.testing
 
-from peerd.runner.library import CERTIFICATE, HEAD, MODEL, Library
+from peerd.runner.library import CERTIFICATE, HEAD, MODEL, REQUEST_SECONDS, Library
 from peerd.runner.records import Records
 from peerd.runner.resume import position_of
 from peerd.runner.survey import SURVEY_SECONDS, Standing, Survey
@@ -50,9 +50,12 @@ class Shelf(Library):
         )
         self.others = others
         self.lies: dict[tuple[bytes, str], bytes | None] = {}
+        self.stalls: frozenset[tuple[bytes, str]] = frozenset()
 
     async def ask(self, peer: bytes, what: str, round_: int, limit: int) -> bytes:
-        await trio.lowlevel.checkpoint()
+        await trio.sleep(REQUEST_SECONDS if (peer, what) in self.stalls else 0)
+        if (peer, what) in self.stalls:
+            return b""
         lie = self.lies.get((peer, what))
         data = self.others[peer]._find(what, round_) if lie is None else lie
         return data if len(data) <= limit else b""
@@ -79,6 +82,7 @@ class Scene:
         *,
         journal: bool,
         lies: dict[tuple[bytes, str], bytes] | None = None,
+        stalls: frozenset[tuple[bytes, str]] = frozenset(),
         restored: bool = False,
     ) -> tuple[Standing, Store, float]:
         store = filled(self.world, self.path / "own", rounds, journal=journal)
@@ -86,6 +90,7 @@ class Scene:
         setting = self.world.setting
         shelf = Shelf(self.world, store, self.others)
         shelf.lies |= lies or {}
+        shelf.stalls = stalls
         survey = Survey(setting, store, shelf, Records(store, setting.roster))
         position = position_of(setting, store, first_model(1, setting.parameters))
 
@@ -190,6 +195,17 @@ def test_whoever_does_not_answer_is_not_waited_for_long(scene: Scene) -> None:
     standing, _, seconds = scene.stand(2, journal=True, lies=mute)
     assert scene.at(standing, 2)
     assert SURVEY_SECONDS <= seconds < SURVEY_SECONDS + 1.0
+
+
+def test_who_shows_certificates_and_no_model_is_waited_for_once(scene: Scene) -> None:
+    """However many rounds this peer is behind: each has a model that could be asked for."""
+    liar = scene.peers[0]
+    boast = {(liar, HEAD): bytes((4,))}  # a round more than it has: it is asked first
+    standing, _, seconds = scene.stand(
+        0, journal=False, lies=boast, stalls=frozenset({(liar, MODEL)})
+    )
+    assert scene.at(standing, 4)
+    assert REQUEST_SECONDS <= seconds < REQUEST_SECONDS + 1.0
 
 
 def _forget(path: Path) -> None:
