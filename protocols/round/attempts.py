@@ -41,7 +41,7 @@ from protocols.round.setting import Setting
 from protocols.round.transcript import Transcript
 from protocols.secret import Secret
 from protocols.wire.frames import Frame
-from protocols.wire.statement import Statement
+from protocols.wire.statement import MAX_ATTEMPT, Statement
 
 MAX_RETRY_DELAY = 8
 """Attempts without a quorum follow each other at up to so many times the result's deadline."""
@@ -244,8 +244,12 @@ class Attempts:
             self._retry_later = number + 1
 
     def _may_begin(self, number: int) -> bool:
-        """The plan's bound on a bad committee pays for no further draw (§1, §2)."""
-        return number < self.setting.max_attempts or self.setting.roster_sits
+        """The plan's bound on a bad committee pays for no further draw (§1, §2). Where the roster
+        sits a round may wait for members as long as attempts have numbers.
+        """
+        if self.setting.roster_sits:
+            return number <= MAX_ATTEMPT
+        return number < self.setting.max_attempts
 
     def _wait_to_retry(self, number: int) -> None:
         """Those that were missing need time to come back: attempts that end at once would leave

@@ -26,7 +26,7 @@ class Stop(StrEnum):
     UNDECIDED = "undecided"  # no cohort was agreed on: fewer than a quorum can vote, or will
     UNCERTIFIED = "uncertified"  # the sum is open here, and too few members signed one result
     UNDECODABLE = "undecodable"  # more sums are wrong than the plan allows for
-    ATTEMPTS = "attempts"  # the plan's bound on a bad committee pays for no further draw
+    ATTEMPTS = "attempts"  # the plan pays for no further draw, or attempts have no more numbers
 
 
 @dataclass(frozen=True, slots=True)
