@@ -291,6 +291,8 @@ class Session:
         if self._attempts.current is not None:
             self._attempts.abandon()
             self._say_sitting_out()
+        else:  # at once: others are still awaited, and this life may end before they answer
+            self._journal_sitting_out()
 
     @property
     def _sits_out(self) -> bool:
@@ -306,10 +308,13 @@ class Session:
         """Journaled where it is known, and not only suspected: who remembers what was signed may be
         silent when this peer starts once more.
         """
+        self._journal_sitting_out()
+        self._effects.append(Phase(self.position.round, 0, "sitting out"))
+
+    def _journal_sitting_out(self) -> None:
         round_ = self.position.round
         if round_ <= self._sit_out:
             self._effects.append(Persist(round_, sat_out_key(self._sit_out), b""))
-        self._effects.append(Phase(round_, 0, "sitting out"))
 
     # -- rounds --------------------------------------------------------------------------------
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import pytest
 
+from peerd.simulation.swarm import FOUR, first_model, setting_of
 from peerd.simulation.world import swarm_secrets
 from protocols.errors import WireError
+from protocols.round.effects import Persist
+from protocols.round.position import first_position
 from protocols.round.recall import MAX_RECALLED_BYTES, Recall, recalled
-from protocols.round.standing import SIGNS
+from protocols.round.session import Session
+from protocols.round.standing import SIGNS, sat_out_key
 from protocols.secret import Secret
-from protocols.wire.frames import MAX_RECALLED, RecalledFrame
+from protocols.wire.frames import MAX_RECALLED, RecalledFrame, encode_frame
 from protocols.wire.statement import Ballot, Commit, Kind, Payload, Report, Reveal, Slot, Statement
 from protocols.wire.statement import sign as sign_statement
-from tests.simulation.swarm import FOUR, setting_of
 
 SETTING = setting_of(FOUR, 1)
 SECRETS, _ = swarm_secrets(SETTING.crypto, 4, 1)
@@ -180,3 +183,16 @@ def test_an_answer_is_bounded_and_the_latest_attempts_come_first() -> None:
         small.group, small.slot, small.payload, bytes(MAX_RECALLED_BYTES), small.signature
     )
     assert recalled([large, small], ROUND).statements == (small.wire,), "the smallest of them"
+
+
+def test_what_one_shows_is_journaled_while_others_are_awaited() -> None:
+    """This life may end before they answer, and who knew may be away when the next one asks."""
+    position = first_position(SETTING, first_model(1, SETTING.parameters))
+    session = Session(SETTING, ME, SECRETS[ME], position, lambda round_, key: Secret(bytes(32)))
+    session.start(range(SETTING.peers))
+    shown = RecalledFrame((mine(Kind.COMMIT, COMMIT, round_=0).wire,))
+    effects = session.on_message(OTHER, encode_frame(shown))
+    assert session.recall.waits, "two have not answered yet"
+    assert [effect for effect in effects if isinstance(effect, Persist)] == [
+        Persist(0, sat_out_key(0), b"")
+    ]
