@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from protocols.hashing import digest
-from protocols.proof import Dealing, DealingShape, deal
+from protocols.proof import Dealing, DealingShape, ProjectionOverflow, deal
 from protocols.round.base import Base, Values
 from protocols.round.certificate import ElectionCertificate
 from protocols.round.cohort import Panel
@@ -52,7 +52,10 @@ class Dealer:
         if self._done or self._dealing is not None or self.desk.me not in self.panel.selected:
             return
         self._base_model = self._base_model or self._base.hash
-        self._dealing = self.split(values)
+        try:
+            self._dealing = self.split(values)
+        except ProjectionOverflow:
+            return  # by chance below 2^-42 (§3): this peer deals nothing, in this attempt
         payload = Header(self._base_model, self._dealing.root, self._dealing.proof)
         self.header = self.desk.sign(Kind.HEADER, payload)
         if self.header.payload != payload:
