@@ -19,7 +19,14 @@ from peerd.storage import Store
 from protocols.round.certificate import CertifiedRound
 from protocols.round.position import Position, check_chain
 from protocols.round.setting import Setting
-from protocols.round.standing import SIGNS, after, restored_until, suspected_until
+from protocols.round.standing import (
+    SIGNS,
+    after,
+    restored_until,
+    sat_out,
+    sat_out_key,
+    suspected_until,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -110,6 +117,10 @@ class Survey:
             log.warning("can't catch up with this", reason=reason)
             return None
         self._records.adopted(chain, model)
+        further = after(position, chain, model)
+        last = sat_out(self._store.journal(position.round))
+        if last >= further.round:
+            self._store.journal_put(further.round, sat_out_key(last), b"")
         for certified in chain:
             self._store.journal_erase(certified.round)
-        return after(position, chain, model)
+        return further

@@ -12,7 +12,7 @@ from protocols.round.effects import Completed, Effect
 from protocols.round.position import Position, check_chain
 from protocols.round.session import Session
 from protocols.round.setting import Setting
-from protocols.round.standing import after, suspected_until
+from protocols.round.standing import after, sat_out, sat_out_key, suspected_until
 
 if TYPE_CHECKING:
     from peerd.simulation.world import World
@@ -66,7 +66,10 @@ def survey(world: World, node: Node, position: Position) -> tuple[Position, int]
     for peer in sorted(others, key=lambda peer: -max(peer.completed, default=-1)):
         chain, records = chain_from(world.setting, peer, position.round)
         if chain and not check_chain(position, chain, records[-1].model):
+            last = sat_out(node.journal.get(position.round, {}))
             position = after(position, chain, records[-1].model)
+            if last >= position.round:
+                node.journal.setdefault(position.round, {})[sat_out_key(last)] = b""
             for record in records:
                 node.completed[record.round] = record
                 node.journal.pop(record.round, None)

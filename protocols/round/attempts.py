@@ -50,7 +50,7 @@ MAX_RETRY_DELAY = 8
 class Attempts:
     """``secrets``, ``journal`` and ``parts`` are the session's. ``begun`` is called when an attempt
     takes frames, ``accuse`` with proof against a liar. ``pending`` is the certified outcome whose
-    model is still to come.
+    model is still to come. ``closed``: by attempt, the decisions that ended it.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Attempts:
         self.current: Attempt | None = None
         self.previous: Attempt | None = None
         self.values: Values | None = None
-        self.closed: list[Frame] = []
+        self.closed: list[tuple[Frame, ...]] = []
         self.pending: Outcome | None = None
         self._identity = identity
         self._secrets = secrets
@@ -171,7 +171,7 @@ class Attempts:
         while (record := self._journal.get(ended_key(number + 1))) is not None:
             number += 1
             ended = Ended.decode(record)
-            self.closed += ended.frames
+            self.closed.append(ended.frames)
             self._silent = ended.silent
             self._lifted = self._lifted or ended.reason is Abort.QUORUM
             if ended.flip:
@@ -181,6 +181,8 @@ class Attempts:
 
     def _begin(self, number: int) -> None:
         self._waits_to_retry = False
+        if self.current is not None:
+            self._remember_said(self.current)
         position = self.position
         start = Start(
             position.ledger.lifted() if self._lifted else position.ledger,
@@ -231,11 +233,10 @@ class Attempts:
         if reason is Abort.QUORUM:
             self._lifted = True  # or with those that are locked out
         frames = tuple(self.current.closing_frames())
-        self.closed += frames
+        self.closed.append(frames)
         desk.persist(ended_key(number), Ended(reason, self._silent, frames).encode())
         desk.erase(*attempt_secrets(number))
         self.current.forget()
-        self._remember_said(self.current)
         if not self._may_begin(number + 1):
             self._effects.append(Stopped(self.position.round, Stop.ATTEMPTS))
         elif reason is Abort.QUORUM:

@@ -11,7 +11,8 @@ from protocols.wire.frames import CertificateFrame, Frame, HelloFrame, encode_fr
 MAX_AHEAD_FRAMES = 512
 """Frames of one sender that wait for this peer to reach their round or attempt."""
 MAX_HELLOS = 16
-"""How often one peer is sent this round's frames again: each time costs what the round did."""
+"""How often one peer is sent this round's frames again, in the time of its result's deadline: each
+time costs what the round did."""
 CERTIFICATES_KEPT = 8
 """Rounds whose certificates are at hand for those behind; older ones are asked for (CatchUp)."""
 
@@ -26,6 +27,7 @@ class Company:
         self._effects = effects
         self._helped: dict[int, int] = {}
         self._hellos: dict[int, int] = {}
+        self._put_off: dict[tuple[int, type[Frame]], Frame] = {}
         self._suspected = -1
         self._places: dict[int, tuple[int, int]] = {}
 
@@ -65,10 +67,25 @@ class Company:
 
     # -- those behind --------------------------------------------------------------------------
 
-    def may_ask(self, peer: int) -> bool:
-        """Whether a hello is answered: every answer is larger, and waits in this peer's memory."""
+    def may_ask(self, peer: int, frame: Frame, place: tuple[int, int], delay: int) -> bool:
+        """Whether this is answered now: every answer is larger, and waits in this peer's memory.
+
+        What is too much is put off, the last of its kind: a link that fails again and again in a
+        long round would else leave two honest peers without each other's words.
+        """
         self._hellos[peer] = self._hellos.get(peer, 0) + 1
-        return self._hellos[peer] <= MAX_HELLOS
+        if self._hellos[peer] <= MAX_HELLOS:
+            return True
+        if not self._put_off:
+            self._effects.append(Timer((place[0], 0, "hellos"), delay))
+        self._put_off[peer, type(frame)] = frame
+        return False
+
+    def take_put_off(self) -> list[tuple[int, Frame]]:
+        """What was too much a while ago; it counts anew."""
+        put_off, self._put_off = self._put_off, {}
+        self._hellos = {}
+        return [(peer, frame) for (peer, _), frame in put_off.items()]
 
     def help(self, peer: int, round_: int, place: tuple[int, int], *, again: bool = False) -> None:
         """A peer that is behind gets the certificate of the round in which it stands, once."""

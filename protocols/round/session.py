@@ -7,6 +7,7 @@ Pure: a message and the time in, effects out. One Session drives one peer for it
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, MutableMapping, Sequence
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -38,7 +39,7 @@ from protocols.round.opener import Outcome
 from protocols.round.position import Position, check_chain
 from protocols.round.recall import Recall, recalled
 from protocols.round.setting import Setting
-from protocols.round.standing import SIGNS, sat_out, sat_out_key
+from protocols.round.standing import SIGNS, sat_out, sat_out_key, suspected_until
 from protocols.secret import Secret
 from protocols.wire.frames import (
     CertificateFrame,
@@ -147,6 +148,7 @@ class Session:
         round_, delay = self.position.round, self.setting.deadlines.recall
         self._effects.append(Timer((round_, 0, "recall"), delay))
         self._effects.append(Phase(round_, 0, "asking what was signed before"))
+        self._journal_sitting_out()
         self._ask_what_was_signed()
         return self._drain()
 
@@ -188,6 +190,10 @@ class Session:
             if round_ == self.position.round:
                 self._greet()
             return self._drain()
+        if rest == ["hellos"]:
+            for sender, frame in self.company.take_put_off():
+                self._on_frame(sender, frame, b"")
+            return self._drain()
         if rest == ["retry"]:
             if round_ == self.position.round:
                 self._attempts.on_retry(int(attempt))
@@ -224,21 +230,25 @@ class Session:
         return self._drain()
 
     def adopt(
-        self, chain: Sequence[CertifiedRound], model: npt.NDArray[np.float32]
+        self, missed: Sequence[CertifiedRound], model: npt.NDArray[np.float32]
     ) -> list[Effect]:
         """Catch up: verified certificates from this round on, and the last one's model.
 
         Raises ProtocolError, and changes nothing, if they don't follow from where this peer
         stands or certify another model.
         """
-        chain = [item for item in chain if item.round >= self.position.round]
-        if not chain:
+        missed = [item for item in missed if item.round >= self.position.round]
+        if not missed:
             return self._drain()
-        reason = check_chain(self.position, chain, model)
+        reason = check_chain(self.position, missed, model)
         if reason:
             raise ProtocolError(reason)
+        if self.recall.waits:  # nothing is signed yet, and the store is older than it seemed
+            start, remembers = self.position.round, bool(self._attempts.journal)
+            last = suspected_until(start, missed[-1].round + 1, remembers)
+            self._suspect = max(self._suspect, last)
         self._attempts.leave()
-        for certified in chain:
+        for certified in missed:
             self.company.remember(certified.round, certified.certificate.encode())
             self._step_to(certified, model)
         self._is_behind = True
@@ -265,7 +275,7 @@ class Session:
         """Where the round that is asked about is over, its certificate goes ahead of the answer:
         what was signed there is forgotten here, and whoever asks must not sign anew.
         """
-        if self.company.may_ask(sender):
+        if self._may_ask(sender, frame):
             if frame.round < self.position.round:
                 self.company.help(sender, frame.round, self.place, again=True)
             said = self.what_was_said_by(sender)
@@ -417,7 +427,7 @@ class Session:
                 self._effects.append(Dropped(sender, str(error)))
 
     def _on_hello(self, sender: int, frame: HelloFrame) -> None:
-        if not self.company.may_ask(sender):
+        if not self._may_ask(sender, frame):
             return
         if frame.round < self.position.round:
             self.company.help(sender, frame.round, self.place, again=True)
@@ -425,9 +435,13 @@ class Session:
             self._is_behind = True
             self.company.catch_up(frame.round - 1, sender)
         elif self.attempt is not None:
-            for closing in self._attempts.closed:
+            for closing in chain.from_iterable(self._attempts.closed[frame.attempt :]):
                 self.company.send(sender, closing)
             self.attempt.desk.resend(sender)
+
+    def _may_ask(self, sender: int, frame: HelloFrame | RecallFrame) -> bool:
+        delay = self.setting.deadlines.result
+        return self.company.may_ask(sender, frame, self.place, delay)
 
     def _on_certificate(self, sender: int, data: bytes) -> None:
         """A peer takes a result from anyone if the certificate verifies (§6). One that still asks

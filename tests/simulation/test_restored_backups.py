@@ -13,6 +13,7 @@ from peerd.simulation.watch import Watch
 from peerd.simulation.world import World
 from protocols.plan import CommitteePlan
 from protocols.round.attempt import Parts
+from protocols.round.certificate import verify_certificate
 from protocols.round.effects import Completed, Effect, Persist
 from protocols.round.position import first_position
 from protocols.round.session import Session
@@ -24,6 +25,7 @@ from protocols.round.standing import (
     sat_out_key,
     suspected_until,
 )
+from protocols.secret import Secret
 from protocols.wire.frames import RecalledFrame, decode_frame
 
 ROUNDS = 10
@@ -111,23 +113,49 @@ def test_which_store_is_suspect(missed: int, remembers: bool) -> None:
     assert restored_until(3 + missed) == 4 + missed
 
 
+@pytest.mark.parametrize("missed", [1, 2, 3])
+@pytest.mark.parametrize("remembers", [True, False])
+def test_a_store_that_turns_out_older_before_it_signs_is_suspect(
+    missed: int, remembers: bool
+) -> None:
+    """Whoever was asked where the group stands said too little, or it went on since."""
+    world = swarm(FOUR, 1, seed=1, rounds=3, traced=False, parameters=3)
+    world.run()
+    node, setting = world.nodes[VICTIM], world.setting
+    session = Session(
+        setting,
+        VICTIM,
+        node.secret,
+        first_position(setting, world.model),
+        lambda round_, key: Secret(bytes(32)),
+        {"secret/0": b"s"} if remembers else {},
+    )
+    session.start(range(setting.peers))
+    records = [node.completed[round_] for round_ in range(missed)]
+    chain = [verify_certificate(setting, record.certificate) for record in records]
+    session.adopt(chain, records[-1].model)
+    assert session._suspect == suspected_until(0, missed, remembers)
+    assert (session._suspect == SIGNS) == (missed == 1 and remembers)
+
+
 def test_that_a_round_is_sat_out_is_journaled_until_it_is_over() -> None:
     assert sat_out({}) == sat_out(["slot/0/1/0/0/2", "secret/0"]) == SIGNS
     assert sat_out([sat_out_key(3), "secret/0", sat_out_key(12)]) == 12
     world = swarm(FOUR, 1, seed=1, rounds=3, traced=False, parameters=3)
-    node, kept = world.nodes[VICTIM], list[int]()
+    node, kept = world.nodes[VICTIM], list[tuple[int, str]]()
     node.journal[0] = {sat_out_key(0): b""}
 
     def look(at: Node, effect: Effect) -> None:
         before(at, effect)
         if at is node and isinstance(effect, Persist):
-            kept.append(effect.round)
+            kept.append((effect.round, effect.key))
 
     before, world.before = world.before, look
     world.run(until=300_000)
     check(world, guilty=(), away=(VICTIM,))
     assert VICTIM not in world.nodes[0].completed[0].dealers
-    assert set(kept[1:]) == {1, 2}, "in round 0 nothing but that it is sat out"
+    assert {key for round_, key in kept if round_ == 0} == {sat_out_key(0)}
+    assert {round_ for round_, _ in kept} == {0, 1, 2}
     assert 0 not in node.journal
 
 

@@ -9,6 +9,7 @@ from peerd.simulation.node import Node
 from peerd.simulation.world import World
 from protocols.errors import WireError
 from protocols.round.company import Company
+from protocols.round.contents import slot_of
 from protocols.round.effects import Abort, Effect, Persist, Send
 from protocols.round.ended import Ended, ended_key
 from protocols.wire.canonical import pack
@@ -118,6 +119,25 @@ def test_a_peer_that_restarts_goes_on_behind_what_it_saw_end() -> None:
     assert min(said) == 1
     assert all(sorted(node.completed) == [0] for node in world.nodes if node.honest)
     assert {a.attempt for a in world.nodes[0].aborted} == {0}
+
+
+def test_a_hello_is_answered_with_the_ends_of_attempts_that_its_sender_has_not_seen() -> None:
+    world, shown = spoiled(), dict[int, set[int]]()
+
+    def ask(node: Node) -> None:
+        assert node.session is not None
+        assert node.session.place == (0, 1)
+        for attempt in (0, 1):
+            hello = encode_frame(HelloFrame(0, attempt))
+            sent = [e for e in node.session.on_message(3, hello) if isinstance(e, Send)]
+            frames = [decode_frame(effect.frame) for effect in sent]
+            decisions = [frame for frame in frames if isinstance(frame, DecisionFrame)]
+            slots = [slot_of(decision, world.setting.group) for decision in decisions]
+            shown[attempt] = {slot.attempt for slot in slots}
+
+    at_second_commit(world, ask)
+    world.run()
+    assert shown == {0: {0}, 1: set()}
 
 
 def test_others_that_are_further_are_counted_once_each() -> None:

@@ -18,6 +18,7 @@ from peerd.runner.survey import SURVEY_SECONDS, Standing, Survey
 from peerd.simulation.swarm import FOUR, first_model, swarm
 from peerd.simulation.world import World
 from peerd.storage import Store
+from protocols.round.standing import SIGNS, sat_out, sat_out_key
 
 ROUNDS = 5
 
@@ -84,8 +85,11 @@ class Scene:
         lies: dict[tuple[bytes, str], bytes] | None = None,
         stalls: frozenset[tuple[bytes, str]] = frozenset(),
         restored: bool = False,
+        sits_out: int = SIGNS,
     ) -> tuple[Standing, Store, float]:
         store = filled(self.world, self.path / "own", rounds, journal=journal)
+        if sits_out != SIGNS:
+            store.journal_put(rounds, sat_out_key(sits_out), b"")
         self.stores.append(store)
         setting = self.world.setting
         shelf = Shelf(self.world, store, self.others)
@@ -153,6 +157,17 @@ def test_an_operator_s_word_that_it_was_restored_sits_two_rounds_out(
     standing, _, _ = scene.stand(rounds, journal=True, restored=True)
     assert scene.at(standing, 4)
     assert standing.sit_out == 5
+
+
+@pytest.mark.parametrize("last", [2, 3, 4, 9])
+def test_what_is_to_be_sat_out_is_known_in_the_round_that_it_catches_up_to(
+    scene: Scene, last: int
+) -> None:
+    """The journal of the round in which it was written is erased with that round."""
+    standing, store, _ = scene.stand(2, journal=True, sits_out=last)
+    assert scene.at(standing, 4)
+    assert sat_out(store.journal(4)) == (last if last >= 4 else SIGNS)
+    assert store.journal_rounds() == ([4] if last >= 4 else [])
 
 
 def test_a_head_without_certificates_is_hot_air(scene: Scene) -> None:
