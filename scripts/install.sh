@@ -65,5 +65,9 @@ echo "install: packages into $venv (the first time takes a few minutes)" >&2
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
     --constraint constraints.txt --no-deps byzfl \
     || echo "install: no byzfl: the tests that compare with it will be skipped" >&2
+# The fuzzers' guide. Where no wheel fits this machine it would have to be compiled, with a clang.
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
+    --constraint constraints.txt --only-binary atheris 'atheris>=3,<4' \
+    || echo "install: no atheris: the tests fuzz without it, by random changes only" >&2
 "$venv/bin/peerd" --version > /dev/null || fail "$venv/bin/peerd does not start"
 touch "$venv/.installed"

@@ -31,6 +31,10 @@ from protocols.round.evidence import Judge
 from protocols.round.session import Session
 from protocols.wire.canonical import unpack
 
+needs_atheris = pytest.mark.skipif(
+    importlib.util.find_spec("atheris") is None,
+    reason="no atheris here: pip install '.[fuzz]', where a wheel fits this machine",
+)
 ROOT = Path(__file__).resolve().parents[2]
 BUDGET = 600
 """Executions of a target of cost 1."""
@@ -171,9 +175,23 @@ def script() -> Any:
     return module
 
 
+@needs_atheris
+@pytest.mark.parametrize("name", ["frame", "statement", "certificate", "evidence", "session"])
+def test_a_short_run_guided_by_coverage_finds_nothing(name: str, tmp_path: Path) -> None:
+    """Longer ones are run by hand (docs/attacks.md says how many executions there were)."""
+    result = tmp_path / "result.json"
+    command = [sys.executable, str(ROOT / "scripts" / "fuzz.py"), "--target", name]
+    ask = [*command, "--executions", "1500", "--json", str(result), "--corpus", str(tmp_path)]
+    done = subprocess.run(ask, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    target = json.loads(result.read_text())["targets"][name]
+    assert target["executions"] >= 1500
+    assert target["found"] == []
+    assert target["peak_mb"] < 2048
+
+
+@needs_atheris
 def test_the_campaign_counts_and_goes_on_from_its_file(tmp_path: Path) -> None:
-    if importlib.util.find_spec("atheris") is None:
-        pytest.skip("atheris is not installed: pip install '.[fuzz]'")
     result = tmp_path / "result.json"
     command = [sys.executable, str(ROOT / "scripts" / "fuzz.py"), "--target", "canonical"]
     for wanted in ("1500", "2000"):
