@@ -253,7 +253,7 @@ def cohort(seed: int) -> None:
                 (dealer, int(Check.ASK if ask else Check.OK), header) for dealer in range(4)
             )
             slot = Slot(0, 0, Kind.REPORT, 0, 0, member)
-            found.reports[member] = Statement(b"", slot, Report(words), bytes([member]), b"")
+            found.take_report(Statement(b"", slot, Report(words), bytes([member]), b""))
             for dealer in range(4):
                 for relay in range(attested or 0):
                     place = found.attestations.setdefault((dealer, member), {})
