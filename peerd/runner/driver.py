@@ -23,6 +23,7 @@ from peerd.runner.meter import Meter
 from peerd.runner.records import Records
 from peerd.status.board import StatusBoard
 from peerd.storage import Store
+from peerd.storage.store import MODELS_KEPT
 from peerd.transport.transport import Transport
 from protocols.aggregation import model_hash
 from protocols.aggregation.contract import Reference, Referenced
@@ -306,7 +307,7 @@ class Driver:
         if not chain:
             return
         size = 4 * self._setting.parameters
-        for count in range(len(chain), 0, -1):
+        for count in range(len(chain), max(0, len(chain) - MODELS_KEPT), -1):
             data = await self._library.ask(peer, "model", chain[count - 1].round, size)
             if len(data) == size:
                 model = np.frombuffer(data, dtype="<f4").astype(np.float32)

@@ -52,11 +52,14 @@ class Shelf(Library):
         self.others = others
         self.lies: dict[tuple[bytes, str], bytes | None] = {}
         self.stalls: frozenset[tuple[bytes, str]] = frozenset()
+        self.drips: frozenset[tuple[bytes, str]] = frozenset()
 
     async def ask(self, peer: bytes, what: str, round_: int, limit: int) -> bytes:
         await trio.sleep(REQUEST_SECONDS if (peer, what) in self.stalls else 0)
         if (peer, what) in self.stalls:
             return b""
+        if (peer, what) in self.drips:
+            await trio.sleep(REQUEST_SECONDS - 1)
         lie = self.lies.get((peer, what))
         data = self.others[peer]._find(what, round_) if lie is None else lie
         return data if len(data) <= limit else b""
@@ -84,6 +87,7 @@ class Scene:
         journal: bool,
         lies: dict[tuple[bytes, str], bytes] | None = None,
         stalls: frozenset[tuple[bytes, str]] = frozenset(),
+        drips: frozenset[tuple[bytes, str]] = frozenset(),
         restored: bool = False,
         sits_out: int = SIGNS,
     ) -> tuple[Standing, Store, float]:
@@ -94,7 +98,7 @@ class Scene:
         setting = self.world.setting
         shelf = Shelf(self.world, store, self.others)
         shelf.lies |= lies or {}
-        shelf.stalls = stalls
+        shelf.stalls, shelf.drips = stalls, drips
         survey = Survey(setting, store, shelf, Records(store, setting.roster))
         position = position_of(setting, store, first_model(1, setting.parameters))
 
@@ -221,6 +225,60 @@ def test_who_shows_certificates_and_no_model_is_waited_for_once(scene: Scene) ->
     )
     assert scene.at(standing, 4)
     assert REQUEST_SECONDS <= seconds < REQUEST_SECONDS + 1.0
+
+
+def test_who_is_shown_certificates_and_no_model_signs_in_none_of_those_rounds(
+    scene: Scene,
+) -> None:
+    """What was signed there nobody remembers but liars: of whoever signs anew in a round that is
+    over they hold two statements in one slot.
+    """
+    gone = {(peer, MODEL): b"" for peer in scene.peers}
+    standing, _, _ = scene.stand(0, journal=False, lies=gone)
+    assert scene.at(standing, 0)
+    assert standing.sit_out == 3
+    assert standing.suspect == 4
+
+
+def test_certificates_drop_by_drop_are_waited_for_no_longer_than_others_take(
+    world: World, tmp_path: Path
+) -> None:
+    scene = Scene(world, tmp_path, [3, 3, 3])
+    liar = scene.peers[0]
+    standing, _, seconds = scene.stand(
+        0,
+        journal=False,
+        lies={(liar, HEAD): bytes((4,))},  # a round more than it has: it is asked first
+        drips=frozenset({(liar, CERTIFICATE), (liar, MODEL)}),
+    )
+    assert scene.at(standing, 4)
+    assert seconds < 3 * REQUEST_SECONDS
+
+
+def test_a_chain_goes_on_to_where_its_giver_has_got_to_meanwhile(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hundreds of rounds: of those in between nobody has a model any more."""
+    heads = iter([400, 410, 410])
+
+    class Long(Library):
+        async def ask(self, peer: bytes, what: str, round_: int, limit: int) -> bytes:
+            return round_.to_bytes(8, "little")
+
+        async def head(self, peer: bytes) -> int | None:
+            return next(heads)
+
+    monkeypatch.setattr(
+        "peerd.runner.library.verify_certificate",
+        lambda setting, data: SimpleNamespace(round=int.from_bytes(data, "little")),
+    )
+    transport = SimpleNamespace(handle_requests=lambda handler: None)
+    library = Long(scene.world.setting, scene.stores[0], transport)
+
+    async def chain() -> list[int]:
+        return [item.round for item in await library.chain(b"peer", 3, 390)]
+
+    assert trio.run(chain) == list(range(3, 411))
 
 
 def _forget(path: Path) -> None:
