@@ -23,6 +23,10 @@ log = structlog.get_logger(__name__)
 CERTIFICATE, MODEL, POLYNOMIALS = "certificate", "model", "polynomials"
 HEAD = "head"
 REQUEST_SECONDS = 20.0
+ANSWERING_THREADS = 4
+"""Threads that look answers up. Of those in which all else runs, the round's own steps among it, a
+few liars that ask for models without a pause would leave none.
+"""
 OPENED_KEPT = 16
 MAX_CHAIN = 1 << 16
 """Certificates that are taken in one go, up to a round whose model somebody still has: of those in
@@ -38,11 +42,12 @@ class Library:
         self._setting = setting
         self._store = store
         self._transport = transport
+        self._threads = trio.CapacityLimiter(ANSWERING_THREADS)
         transport.handle_requests(self._answer)
 
     async def _answer(self, peer: bytes, payload: bytes) -> bytes:
         what, round_ = self._parse(payload)
-        return await trio.to_thread.run_sync(self._find, what, round_)
+        return await trio.to_thread.run_sync(self._find, what, round_, limiter=self._threads)
 
     def _parse(self, payload: bytes) -> tuple[str, int]:
         value = unpack(payload)
