@@ -46,6 +46,7 @@ from protocols.round.effects import (
 )
 from protocols.round.session import Session
 from protocols.round.setting import Setting
+from protocols.round.standing import SIGNS, sat_out
 
 log = structlog.get_logger(__name__)
 
@@ -323,6 +324,9 @@ class Driver:
             except ProtocolError as error:
                 log.warning("can't catch up with this", reason=str(error))
                 return []
+            for effect in effects:  # first: a crash in between must not leave a head without it
+                if isinstance(effect, Persist) and sat_out([effect.key]) != SIGNS:
+                    self._store.journal_put(effect.round, effect.key, effect.value)
             self._records.adopted(chain, model)
             return effects
 

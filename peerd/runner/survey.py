@@ -131,11 +131,11 @@ class Survey:
         if reason:
             log.warning("can't catch up with this", reason=reason)
             return None
-        self._records.adopted(chain, model)
         further = after(position, chain, model)
         last = sat_out(self._store.journal(position.round))
-        if last >= further.round:
+        if last >= further.round:  # first: a crash in between must not leave a head without it
             self._store.journal_put(further.round, sat_out_key(last), b"")
+        self._records.adopted(chain, model)
         for certified in chain:
             self._store.journal_erase(certified.round)
         return further

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
 import trio
 import trio.testing
 
+from peerd.runner.driver import Driver
 from peerd.runner.library import CERTIFICATE, HEAD, MODEL, REQUEST_SECONDS, Library
 from peerd.runner.records import Records
-from peerd.runner.resume import position_of
+from peerd.runner.resume import journaled_secret, position_of
 from peerd.runner.survey import SURVEY_SECONDS, Standing, Survey
 from peerd.simulation.swarm import FOUR, first_model, swarm
 from peerd.simulation.world import World
 from peerd.storage import Store
+from protocols.round.certificate import verify_certificate
+from protocols.round.session import Session
 from protocols.round.standing import SIGNS, sat_out, sat_out_key
 
 ROUNDS = 5
@@ -172,6 +177,59 @@ def test_what_is_to_be_sat_out_is_known_in_the_round_that_it_catches_up_to(
     assert scene.at(standing, 4)
     assert sat_out(store.journal(4)) == (last if last >= 4 else SIGNS)
     assert store.journal_rounds() == ([4] if last >= 4 else [])
+
+
+class Crash(BaseException):
+    """The process ends here."""
+
+
+def test_what_is_to_be_sat_out_outlives_a_crash_in_catching_up(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As soon as the store's head is the later one, only the later round's journal is read."""
+    store_adopted = Records.adopted
+
+    def adopted(records: Records, *given: Any) -> None:
+        store_adopted(records, *given)
+        raise Crash
+
+    monkeypatch.setattr(Records, "adopted", adopted)
+    with pytest.raises(Crash):
+        scene.stand(2, journal=True, sits_out=4)
+    store = scene.stores[-1]
+    assert store.head() == 3
+    assert sat_out(store.journal(4)) == 4
+
+
+def test_and_one_in_catching_up_later(
+    scene: Scene, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The session itself persists it, and the driver what the session says."""
+    store = filled(world, tmp_path / "late", 2, journal=True)
+    scene.stores.append(store)
+    position = position_of(world.setting, store, first_model(1, world.setting.parameters))
+    identity = world.nodes[0].session._attempts._identity  # type: ignore[union-attr]
+    session = Session(
+        world.setting, 0, identity, position, partial(journaled_secret, store), {}, sit_out=4
+    )
+
+    class Ends:
+        def adopted(self, chain: Any, model: Any) -> None:
+            Records(store, world.setting.roster).adopted(chain, model)
+            raise Crash
+
+    nothing = cast(Any, SimpleNamespace(links=tuple))
+    driver = Driver(
+        world.setting, session, store, nothing, nothing, nothing, nothing, cast(Any, Ends())
+    )
+    done = [world.nodes[1].completed[round_] for round_ in (2, 3)]
+    chain = [verify_certificate(world.setting, item.certificate) for item in done]
+    session.start({0, 1, 2, 3})
+    session.on_timer((2, 0, "recall"))
+    with pytest.raises(Crash):
+        trio.run(driver._adopt, chain, done[-1].model)
+    assert store.head() == 3
+    assert sat_out(store.journal(4)) == 4
 
 
 def test_a_head_without_certificates_is_hot_air(scene: Scene) -> None:
