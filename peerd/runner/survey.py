@@ -23,6 +23,7 @@ from protocols.round.setting import Setting
 from protocols.round.standing import (
     SIGNS,
     after,
+    remembers,
     restored_until,
     sat_out,
     sat_out_key,
@@ -63,7 +64,7 @@ class Survey:
         ``restored``: the operator says that the store is a backup.
         """
         start, known = position.round, SIGNS
-        remembers = bool(self._store.journal(start))
+        remembered = remembers(self._store.journal(start))
         heads = await self._heads(connected)
         for peer, head in sorted(heads.items(), key=lambda item: -item[1]):
             position, shown = await self._follow(peer, position, head)
@@ -72,7 +73,7 @@ class Survey:
         sit_out = restored_until(reached) if restored else SIGNS
         if position.round < reached:  # certified, and by a model that nobody gives
             sit_out = max(sit_out, known)
-        suspect = suspected_until(start, reached, remembers)
+        suspect = suspected_until(start, reached, remembered)
         if restored:
             log.warning("this store was restored: sitting out", until=sit_out)
         elif suspect != SIGNS:

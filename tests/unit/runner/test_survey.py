@@ -179,6 +179,13 @@ def test_what_is_to_be_sat_out_is_known_in_the_round_that_it_catches_up_to(
     assert store.journal_rounds() == ([4] if last >= 4 else [])
 
 
+def test_a_journal_that_only_says_what_to_sit_out_remembers_nothing(scene: Scene) -> None:
+    """It was written because something had been forgotten."""
+    standing, _, _ = scene.stand(3, journal=False, sits_out=3)
+    assert scene.at(standing, 4)
+    assert standing.suspect == 4
+
+
 class Crash(BaseException):
     """The process ends here."""
 
