@@ -23,6 +23,7 @@ from peerd.runner.meter import Meter
 from peerd.runner.records import Records
 from peerd.status.board import StatusBoard
 from peerd.storage import Store
+from peerd.storage.store import MODELS_KEPT
 from peerd.transport.transport import Transport
 from protocols.aggregation import model_hash
 from protocols.aggregation.contract import Reference, Referenced
@@ -45,6 +46,7 @@ from protocols.round.effects import (
 )
 from protocols.round.session import Session
 from protocols.round.setting import Setting
+from protocols.round.standing import SIGNS, sat_out
 
 log = structlog.get_logger(__name__)
 
@@ -306,7 +308,7 @@ class Driver:
         if not chain:
             return
         size = 4 * self._setting.parameters
-        for count in range(len(chain), 0, -1):
+        for count in range(len(chain), max(0, len(chain) - MODELS_KEPT), -1):
             data = await self._library.ask(peer, "model", chain[count - 1].round, size)
             if len(data) == size:
                 model = np.frombuffer(data, dtype="<f4").astype(np.float32)
@@ -322,6 +324,9 @@ class Driver:
             except ProtocolError as error:
                 log.warning("can't catch up with this", reason=str(error))
                 return []
+            for effect in effects:  # first: a crash in between must not leave a head without it
+                if isinstance(effect, Persist) and sat_out([effect.key]) != SIGNS:
+                    self._store.journal_put(effect.round, effect.key, effect.value)
             self._records.adopted(chain, model)
             return effects
 

@@ -23,9 +23,16 @@ log = structlog.get_logger(__name__)
 CERTIFICATE, MODEL, POLYNOMIALS = "certificate", "model", "polynomials"
 HEAD = "head"
 REQUEST_SECONDS = 20.0
+ANSWERING_THREADS = 4
+"""Threads that look answers up. Of those in which all else runs, the round's own steps among it, a
+few liars that ask for models without a pause would leave none.
+"""
 OPENED_KEPT = 16
-MAX_CHAIN = 256
-"""Certificates that are taken in one go; a peer that is further behind goes on from there."""
+MAX_CHAIN = 1 << 16
+"""Certificates that are taken in one go, up to a round whose model somebody still has: of those in
+between nobody has it any more."""
+SLOWEST_ROUND = 1.0
+"""Seconds for a round that was missed, from one peer: whoever is slower is not asked further."""
 
 
 class Library:
@@ -35,11 +42,12 @@ class Library:
         self._setting = setting
         self._store = store
         self._transport = transport
+        self._threads = trio.CapacityLimiter(ANSWERING_THREADS)
         transport.handle_requests(self._answer)
 
     async def _answer(self, peer: bytes, payload: bytes) -> bytes:
         what, round_ = self._parse(payload)
-        return await trio.to_thread.run_sync(self._find, what, round_)
+        return await trio.to_thread.run_sync(self._find, what, round_, limiter=self._threads)
 
     def _parse(self, payload: bytes) -> tuple[str, int]:
         value = unpack(payload)
@@ -84,26 +92,48 @@ class Library:
             return None
 
     async def chain(self, peer: bytes, first: int, last: int) -> list[CertifiedRound]:
-        """Verified certificates from ``first`` on, as many as ``peer`` gives in order."""
+        """Verified certificates from ``first`` on, as many as ``peer`` gives in order, and in time:
+        up to ``last``, and on to where it has got to meanwhile.
+        """
         found: list[CertifiedRound] = []
-        for round_ in range(first, min(last, first + MAX_CHAIN - 1) + 1):
+        begun = trio.current_time()
+        while await self._extend(found, begun, peer, first, last):
+            head = await self.head(peer)
+            if head is None or head <= last:
+                break
+            last = head
+        return found
+
+    async def _extend(
+        self, found: list[CertifiedRound], begun: float, peer: bytes, first: int, last: int
+    ) -> bool:
+        """Appends what ``peer`` gives up to ``last``; whether that is all of it."""
+        for round_ in range(first + len(found), min(last, first + MAX_CHAIN - 1) + 1):
+            if too_slow(begun, len(found)):
+                log.warning("certificates come too slowly", round=round_)
+                return False
             data = await self.ask(peer, CERTIFICATE, round_, MAX_STATEMENT)
             if not data:
-                break
+                return False
             try:
                 certified = await trio.to_thread.run_sync(verify_certificate, self._setting, data)
             except ProtocolError as error:
                 log.warning("a certificate that does not verify", round=round_, reason=str(error))
-                break
+                return False
             if certified.round != round_:
-                break
+                return False
             found.append(certified)
-        return found
+        return first + len(found) > last
 
     async def polynomials(self, peer: bytes, round_: int) -> bytes:
         """What ``peer`` says are the opened polynomials; empty when it has none."""
         limit = self._setting.shape.polynomials * 8 * (self._setting.plan.degree + 1) + 1024
         return await self.ask(peer, POLYNOMIALS, round_, limit)
+
+
+def too_slow(begun: float, rounds: int) -> bool:
+    """Whether one who has led on by so many rounds since ``begun`` would keep this peer out."""
+    return trio.current_time() - begun > REQUEST_SECONDS + SLOWEST_ROUND * rounds
 
 
 def polynomials_key(round_: int) -> str:

@@ -13,15 +13,17 @@ import numpy as np
 import structlog
 import trio
 
-from peerd.runner.library import MODEL, Library
+from peerd.runner.library import MODEL, Library, too_slow
 from peerd.runner.records import Records
 from peerd.storage import Store
+from peerd.storage.store import MODELS_KEPT
 from protocols.round.certificate import CertifiedRound
 from protocols.round.position import Position, check_chain
 from protocols.round.setting import Setting
 from protocols.round.standing import (
     SIGNS,
     after,
+    remembers,
     restored_until,
     sat_out,
     sat_out_key,
@@ -61,22 +63,21 @@ class Survey:
 
         ``restored``: the operator says that the store is a backup.
         """
-        start = position.round
-        remembers = bool(self._store.journal(start))
+        start, known = position.round, SIGNS
+        remembered = remembers(self._store.journal(start))
         heads = await self._heads(connected)
         for peer, head in sorted(heads.items(), key=lambda item: -item[1]):
-            while position.round <= head:
-                further = await self._further(peer, position, head)
-                if further is None:
-                    break
-                position = further
-        sit_out = restored_until(position.round) if restored else SIGNS
-        suspect = suspected_until(start, position.round, remembers)
+            position, shown = await self._follow(peer, position, head)
+            known = max(known, shown)
+        reached = max(position.round, known + 1)
+        sit_out = restored_until(reached) if restored else SIGNS
+        if position.round < reached:  # certified, and by a model that nobody gives
+            sit_out = max(sit_out, known)
+        suspect = suspected_until(start, reached, remembered)
         if restored:
             log.warning("this store was restored: sitting out", until=sit_out)
         elif suspect != SIGNS:
-            missed = position.round - start
-            log.warning("this store is behind", rounds=missed, round=position.round)
+            log.warning("this store is behind", rounds=reached - start, round=position.round)
         return Standing(position, sit_out, suspect)
 
     async def _heads(self, connected: Sequence[bytes]) -> dict[bytes, int]:
@@ -93,13 +94,28 @@ class Survey:
                     nursery.start_soon(ask, peer)
         return heads
 
-    async def _further(self, peer: bytes, position: Position, head: int) -> Position | None:
+    async def _follow(self, peer: bytes, position: Position, head: int) -> tuple[Position, int]:
+        """As far as ``peer`` leads in time, and the last round that it shows to be certified: what
+        was signed in one that is over is forgotten, whether or not anybody gives its model.
+        """
+        start, shown, begun = position.round, SIGNS, trio.current_time()
+        while position.round <= head and not too_slow(begun, position.round - start):
+            chain = await self._library.chain(peer, position.round, head)
+            shown = max(shown, chain[-1].round) if chain else shown
+            further = await self._further(peer, position, chain)
+            if further is None:
+                break
+            position = further
+        return position, shown
+
+    async def _further(
+        self, peer: bytes, position: Position, chain: list[CertifiedRound]
+    ) -> Position | None:
         """An older model than the last may be all that ``peer`` has, and it says so at once: one
         that lets this peer wait for each would keep it out for hours.
         """
-        chain = await self._library.chain(peer, position.round, head)
         size, begun = 4 * self._setting.parameters, trio.current_time()
-        for count in range(len(chain), 0, -1):
+        for count in range(len(chain), max(0, len(chain) - MODELS_KEPT), -1):
             data = await self._library.ask(peer, MODEL, chain[count - 1].round, size)
             if len(data) != size:
                 if trio.current_time() - begun > SURVEY_SECONDS:
@@ -116,11 +132,11 @@ class Survey:
         if reason:
             log.warning("can't catch up with this", reason=reason)
             return None
-        self._records.adopted(chain, model)
         further = after(position, chain, model)
         last = sat_out(self._store.journal(position.round))
-        if last >= further.round:
+        if last >= further.round:  # first: a crash in between must not leave a head without it
             self._store.journal_put(further.round, sat_out_key(last), b"")
+        self._records.adopted(chain, model)
         for certified in chain:
             self._store.journal_erase(certified.round)
         return further

@@ -12,7 +12,7 @@ from protocols.round.effects import Completed, Effect
 from protocols.round.position import Position, check_chain
 from protocols.round.session import Session
 from protocols.round.setting import Setting
-from protocols.round.standing import after, sat_out, sat_out_key, suspected_until
+from protocols.round.standing import after, remembers, sat_out, sat_out_key, suspected_until
 
 if TYPE_CHECKING:
     from peerd.simulation.world import World
@@ -60,7 +60,7 @@ def survey(world: World, node: Node, position: Position) -> tuple[Position, int]
     """Where the group stands, by what those that are connected can prove, the furthest first; and
     the last one in which it may have signed what it forgot. Its disk is brought there.
     """
-    start, remembers = position.round, bool(node.journal.get(position.round))
+    start, remembered = position.round, remembers(node.journal.get(position.round, {}))
     others = [peer for peer in world.nodes if peer is not node and peer.up and not peer.silent]
     others = [peer for peer in others if world.linked(node, peer)]
     for peer in sorted(others, key=lambda peer: -max(peer.completed, default=-1)):
@@ -73,7 +73,7 @@ def survey(world: World, node: Node, position: Position) -> tuple[Position, int]
             for record in records:
                 node.completed[record.round] = record
                 node.journal.pop(record.round, None)
-    return position, suspected_until(start, position.round, remembers)
+    return position, suspected_until(start, position.round, remembered)
 
 
 def chain_from(

@@ -10,7 +10,7 @@ from peerd.storage.database import Database
 from peerd.storage.seal import opened, seal
 
 MAX_JOURNAL_VALUE = 1 << 28  # bytes
-MAX_JOURNAL_ENTRIES = 1 << 16  # per round
+MAX_JOURNAL_ENTRIES = 1 << 18  # per round; the largest group's member attests for n (t + e) asks
 
 
 class Journal:

@@ -138,7 +138,7 @@ def gather(panel: Panel, statements: Iterable[Statement], guilty: Iterable[int])
             findings.guilty.add(statement.signer)
     for slot, statement in by_slot.items():
         if slot not in conflicting:
-            _sort_in(panel, findings, statement)
+            sort_in(panel, findings, statement)
     return findings
 
 
@@ -155,7 +155,8 @@ def two_faced(statements: Iterable[Statement]) -> set[int]:
     }
 
 
-def _sort_in(panel: Panel, findings: Findings, statement: Statement) -> None:
+def sort_in(panel: Panel, findings: Findings, statement: Statement) -> None:
+    """One statement, whose slot no other one voids."""
     signer = statement.signer
     if signer not in panel.seats:
         return
@@ -218,19 +219,26 @@ def open_errands(panel: Panel, findings: Findings) -> list[tuple[int, int]]:
     return [errand for errand, delivered in _unanswered(panel, findings) if not delivered]
 
 
-def awaited_errands(panel: Panel, findings: Findings) -> list[tuple[int, int]]:
+def awaited_errands(
+    panel: Panel, findings: Findings, dealers: Iterable[int] | None = None
+) -> list[tuple[int, int]]:
     """(dealer, asker) of the ASKs whose asker may still have something to say: a delivery that is
-    attested is not opened yet, and its asker may hold proof against the dealer.
+    attested is not opened yet, and its asker may hold proof against the dealer. ``dealers``: of
+    these only; by default of all.
     """
     return [
-        errand for errand, _ in _unanswered(panel, findings) if errand[1] not in findings.guilty
+        errand
+        for errand, _ in _unanswered(panel, findings, dealers)
+        if errand[1] not in findings.guilty
     ]
 
 
-def _unanswered(panel: Panel, findings: Findings) -> Iterable[tuple[tuple[int, int], bool]]:
+def _unanswered(
+    panel: Panel, findings: Findings, dealers: Iterable[int] | None = None
+) -> Iterable[tuple[tuple[int, int], bool]]:
     """Errands without an answer that names the header under which the dealing would stand, each
     with whether its delivery is attested."""
-    for dealer in panel.selected:
+    for dealer in panel.selected if dealers is None else dealers:
         words = findings.words(dealer)
         askers = [member for member, (word, _) in words.items() if word == Check.ASK]
         if dealer in findings.guilty or not 0 < len(askers) <= panel.most_askers:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import islice
 
 from protocols.round.desk import Desk
 from protocols.wire.frames import HaveFrame, StatementFrame
@@ -17,7 +18,10 @@ class Comparison:
         self._pool = pool
         self._members = tuple(members)
         self._theirs: dict[int, frozenset[bytes]] = {}
-        self._asked_at: dict[int, frozenset[bytes]] = {}
+        self._asked_at: dict[int, int] = {}
+        self._order: list[bytes] = []
+        self._owed: dict[int, set[bytes]] = {}
+        self._looked: dict[int, int] = {}
         self._passed: set[tuple[int, bytes]] = set()
         self._announced: frozenset[bytes] | None = None
         self._will_announce = False
@@ -40,9 +44,21 @@ class Comparison:
         self._say(self._members, mine)
 
     def hear(self, sender: int, hashes: Iterable[bytes]) -> None:
-        """What ``sender`` holds: it is sent what it lacks."""
-        self._theirs[sender] = frozenset(hashes)
-        self.pass_on(sender, frozenset(self._pool) - self._theirs[sender])
+        """What ``sender`` holds: it is sent what it lacks.
+
+        A small frame must not cost a look through all of the pool, which liars may have filled: of
+        what this peer was sent nothing is looked at again, and there is never more of the rest than
+        it said that it holds.
+        """
+        theirs = self._theirs[sender] = frozenset(hashes)
+        if len(self._order) < len(self._pool):  # nothing leaves it: what is new is at its end
+            self._order.extend(islice(self._pool, len(self._order), None))
+        owed = self._owed.setdefault(sender, set())
+        owed.update(self._order[self._looked.get(sender, 0) :])
+        self._looked[sender] = len(self._order)
+        missing = owed - theirs
+        owed -= missing
+        self.pass_on(sender, missing)
 
     def ask(self, peer: int) -> None:
         """Ask one that is a stage further for the reports that it holds, by saying which are here.
@@ -51,10 +67,10 @@ class Comparison:
         sends those on while these wait for a dealing's deadline: too few reports reach them to
         hurry. Left so far apart the two would never be in one view of the agreement.
         """
-        mine = frozenset(self._pool)
-        if not self._theirs[peer] <= mine and self._asked_at.get(peer) != mine:
-            self._asked_at[peer] = mine
-            self._say((peer,), mine)
+        size = len(self._pool)  # of one size it is the same
+        if self._asked_at.get(peer) != size and not self._pool.keys() >= self._theirs[peer]:
+            self._asked_at[peer] = size
+            self._say((peer,), self._pool)
 
     def pass_on(self, peer: int, missing: Iterable[bytes]) -> None:
         """Once to each: who claims to lack everything, again and again, gains nothing by it."""
@@ -76,6 +92,6 @@ class Comparison:
         mine = frozenset(self._pool)
         return all(hashes == mine for hashes in theirs)
 
-    def _say(self, peers: Iterable[int], mine: frozenset[bytes]) -> None:
+    def _say(self, peers: Iterable[int], mine: Iterable[bytes]) -> None:
         frame = HaveFrame(self._desk.round, self._desk.attempt, tuple(sorted(mine)))
         self._desk.send(peers, frame, again=False)

@@ -58,6 +58,7 @@ class Member(Recipient):
         self._heard = heard
         self._held_at_deadline: frozenset[bytes] = frozenset()
         self._tried: set[tuple[int, int]] = set()
+        self._looked_at: list[tuple[int, int]] | None = None
         self._relay_stages = 0
         self._hurried = False
         self._present = frozenset(desk.everyone())
@@ -239,7 +240,7 @@ class Member(Recipient):
             self._compare_stage()
         if self.stage is Seat.COMPARING and self._all_agree_on_evidence():
             self._relay_stage(SeatEvent.REPORTS_COMPARED)
-        if self.stage is Seat.ECHOING and set(self._errands()) - self._tried:
+        if self.stage is Seat.ECHOING and self._asked_late():
             self._relay_stage(SeatEvent.ASKED_LATE)
         if self.stage is Seat.RELAYING and not self._errands():
             self._echo_stage()
@@ -258,14 +259,20 @@ class Member(Recipient):
     def _errands(self) -> list[tuple[int, int]]:
         return self.evidence.awaited()
 
+    def _asked_late(self) -> bool:
+        """Whether an ask came to light that had no relay stage; looked at when any is new."""
+        errands = self._errands()
+        if errands is self._looked_at:
+            return False
+        self._looked_at = errands
+        return not self._tried.issuperset(errands)
+
     def _others_report(self) -> bool:
         """More than t have reported, so an honest one has: it had every dealing, or its deadline
         has passed. Whoever still waits asks now. Else a dealer could keep its shares from honest
         members and have them decided without their word, and (A) counts on every one of them.
         """
-        return (
-            len({report.signer for report in self.evidence.reports()}) > self.panel.plan.threshold
-        )
+        return len(self.evidence.reporters) > self.panel.plan.threshold
 
     def _compare_stage(self) -> None:
         """A report that only some members got would leave its asks unanswered, and its dealers

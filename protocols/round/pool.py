@@ -11,7 +11,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from protocols.errors import WireError
 from protocols.round.base import Base
 from protocols.round.certificate import ElectionCertificate
-from protocols.round.cohort import Panel, awaited_errands, gather, two_faced
+from protocols.round.cohort import Panel, two_faced
+from protocols.round.errands import Errands
 from protocols.round.evidence import Evidence, Fault, Judge
 from protocols.wire.statement import Check, Kind, Slot, Statement
 
@@ -59,7 +60,11 @@ class Pool:
         self._of_kind: dict[Kind, list[Statement]] = {kind: [] for kind in POOL_KINDS}
         self._said: dict[Slot, bytes] = {}
         self._doublers: set[int] = set()
-        self._awaited: tuple[tuple[int, ...], list[tuple[int, int]]] = (), []
+        self._errands = Errands(panel)
+        self._sizes: tuple[int, ...] = ()
+        self.reporters: set[int] = set()
+        self._complained: set[tuple[int, int]] = set()
+        self._wanting: set[tuple[int, int]] = set()
 
     # -- taking statements in ------------------------------------------------------------------
 
@@ -86,6 +91,21 @@ class Pool:
         self._of_kind[statement.kind].append(statement)
         if self._said.setdefault(statement.slot, statement.body) != statement.body:
             self._doublers.add(statement.signer)
+        self._note(statement)
+
+    def _note(self, statement: Statement) -> None:
+        """Who reported, which complaint is announced and still wanting, who answered."""
+        signer = statement.signer
+        if statement.kind is Kind.REPORT:
+            self.reporters.add(signer)
+            words = statement.payload.words
+            said = {(signer, dealer) for dealer, word, _ in words if word == Check.COMPLAINT}
+            self._wanting |= said - self._complained
+        elif statement.kind is Kind.COMPLAINT:
+            self._complained.add((signer, statement.slot.subject))
+            self._wanting.discard((signer, statement.slot.subject))
+        elif statement.kind is Kind.ANSWER:
+            self._errands.answer(statement)
 
     def judge_again(self) -> bool:
         """The round's reference is here: what waited for it is judged. True if any entered."""
@@ -159,10 +179,11 @@ class Pool:
         if self._base.awaits_reference:
             return news
         for key, statement in list(self._disclosures.items()):
-            _, asker = self._panel.errand_of(statement.slot.subject)
-            asked = self.statements.get(statement.payload.report)
             delivery = self.deliveries.get(statement.payload.delivery)
-            if asked is None or delivery is None or statement.signer != asker:
+            asked = self.statements.get(statement.payload.report)
+            if asked is None or delivery is None:
+                continue
+            if statement.signer != self._panel.errand_of(statement.slot.subject)[1]:
                 continue
             del self._disclosures[key]
             items = (asked.wire, delivery.wire, statement.wire, *self._base.items())
@@ -192,30 +213,20 @@ class Pool:
         """Every report of these, with the complaints that reports announce: they come as statements
         of their own, and a leader that proposes before one of them is here is refused for it.
         """
-        reports = self.reports()
-        if not set(members) <= {report.signer for report in reports}:
-            return False
-        announced = {
-            (report.signer, dealer)
-            for report in reports
-            for dealer, word, _ in report.payload.words
-            if word == Check.COMPLAINT
-        }
-        complaints = {(s.signer, s.slot.subject) for s in self._of_kind[Kind.COMPLAINT]}
-        return announced <= complaints
+        return self.reporters.issuperset(members) and not self._wanting
 
     def awaited(self) -> list[tuple[int, int]]:
         """(dealer, asker) whose asker may still have something to say. Asks, answers and guilt make
-        them; nothing ever leaves the pool, so until one of these is new nothing changes.
+        them; nothing ever leaves the pool, so until one of these is new nothing changes, and this
+        is the same list.
         """
-        telling = [*self._of_kind[Kind.REPORT], *self._of_kind[Kind.ANSWER]]
-        proofs = len(self._of_kind[Kind.COMPLAINT]), len(self._of_kind[Kind.DISCLOSURE])
-        size = len(telling), len(self.guilty), len(self._doublers), *proofs
-        if self._awaited[0] != size:
+        kinds = (Kind.REPORT, Kind.COMPLAINT, Kind.DISCLOSURE)
+        sizes = len(self.guilty), len(self._doublers), *(len(self._of_kind[k]) for k in kinds)
+        if self._sizes != sizes:
+            self._sizes = sizes
             guilty = self._doublers | self._convicted(self.statements, two_faced(self.reports()))
-            found = gather(self._panel, telling, guilty)
-            self._awaited = size, awaited_errands(self._panel, found)
-        return self._awaited[1]
+            self._errands.begin(self._of_kind[Kind.REPORT], guilty)
+        return self._errands.awaited()
 
     # -- what a proposal shows -----------------------------------------------------------------
 

@@ -39,7 +39,7 @@ from protocols.round.opener import Outcome
 from protocols.round.position import Position, check_chain
 from protocols.round.recall import Recall, recalled
 from protocols.round.setting import Setting
-from protocols.round.standing import SIGNS, sat_out, sat_out_key, suspected_until
+from protocols.round.standing import SIGNS, remembers, sat_out, sat_out_key, suspected_until
 from protocols.secret import Secret
 from protocols.wire.frames import (
     CertificateFrame,
@@ -244,8 +244,8 @@ class Session:
         if reason:
             raise ProtocolError(reason)
         if self.recall.waits:  # nothing is signed yet, and the store is older than it seemed
-            start, remembers = self.position.round, bool(self._attempts.journal)
-            last = suspected_until(start, missed[-1].round + 1, remembers)
+            start, remembered = self.position.round, remembers(self._attempts.journal)
+            last = suspected_until(start, missed[-1].round + 1, remembered)
             self._suspect = max(self._suspect, last)
         self._attempts.leave()
         for certified in missed:

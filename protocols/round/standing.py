@@ -38,14 +38,19 @@ def sat_out(journal: Iterable[str]) -> int:
     return max(map(int, known), default=SIGNS)
 
 
-def suspected_until(start: int, reached: int, remembers: bool) -> int:
+def remembers(journal: Iterable[str]) -> bool:
+    """Whether a journal knows what was signed: what is to be sat out says that it does not."""
+    return any(not key.startswith(_SAT_OUT) for key in journal)
+
+
+def suspected_until(start: int, reached: int, remembered: bool) -> int:
     """The last round in which this peer may have signed what its store does not know, or ``SIGNS``.
 
     The store stood ahead of round ``start``, the group proved that it is at round ``reached``;
-    ``remembers``: the store has a journal of round ``start``.
+    ``remembered``: the store has a journal of round ``start``.
     """
     missed = reached - start
-    if missed > CRASH_LAG or (missed and not remembers):
+    if missed > CRASH_LAG or (missed and not remembered):
         return reached
     return SIGNS
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from peerd.simulation.adversaries import ALL
 from protocols.errors import WireError
-from protocols.round.cohort import Findings, Panel, _sort_in
+from protocols.round.cohort import Findings, Panel, sort_in
 from protocols.round.desk import Admission
 from protocols.wire.statement import Kind, Slot, Statement, decode_statement
 from tests.mutation import attacks, expectations, liars
@@ -103,7 +103,7 @@ def _voids_repeats(sound: Any) -> Any:
             by_slot.setdefault(statement.slot, []).append(statement)
         for said in by_slot.values():
             if len(said) == 1:
-                _sort_in(panel, findings, said[0])
+                sort_in(panel, findings, said[0])
         return findings
 
     return gather

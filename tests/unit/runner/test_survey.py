@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
 import trio
 import trio.testing
 
+from peerd.runner.driver import Driver
 from peerd.runner.library import CERTIFICATE, HEAD, MODEL, REQUEST_SECONDS, Library
 from peerd.runner.records import Records
-from peerd.runner.resume import position_of
+from peerd.runner.resume import journaled_secret, position_of
 from peerd.runner.survey import SURVEY_SECONDS, Standing, Survey
 from peerd.simulation.swarm import FOUR, first_model, swarm
 from peerd.simulation.world import World
 from peerd.storage import Store
+from protocols.round.certificate import verify_certificate
+from protocols.round.session import Session
 from protocols.round.standing import SIGNS, sat_out, sat_out_key
 
 ROUNDS = 5
@@ -52,11 +57,14 @@ class Shelf(Library):
         self.others = others
         self.lies: dict[tuple[bytes, str], bytes | None] = {}
         self.stalls: frozenset[tuple[bytes, str]] = frozenset()
+        self.drips: frozenset[tuple[bytes, str]] = frozenset()
 
     async def ask(self, peer: bytes, what: str, round_: int, limit: int) -> bytes:
         await trio.sleep(REQUEST_SECONDS if (peer, what) in self.stalls else 0)
         if (peer, what) in self.stalls:
             return b""
+        if (peer, what) in self.drips:
+            await trio.sleep(REQUEST_SECONDS - 1)
         lie = self.lies.get((peer, what))
         data = self.others[peer]._find(what, round_) if lie is None else lie
         return data if len(data) <= limit else b""
@@ -84,6 +92,7 @@ class Scene:
         journal: bool,
         lies: dict[tuple[bytes, str], bytes] | None = None,
         stalls: frozenset[tuple[bytes, str]] = frozenset(),
+        drips: frozenset[tuple[bytes, str]] = frozenset(),
         restored: bool = False,
         sits_out: int = SIGNS,
     ) -> tuple[Standing, Store, float]:
@@ -94,7 +103,7 @@ class Scene:
         setting = self.world.setting
         shelf = Shelf(self.world, store, self.others)
         shelf.lies |= lies or {}
-        shelf.stalls = stalls
+        shelf.stalls, shelf.drips = stalls, drips
         survey = Survey(setting, store, shelf, Records(store, setting.roster))
         position = position_of(setting, store, first_model(1, setting.parameters))
 
@@ -170,6 +179,66 @@ def test_what_is_to_be_sat_out_is_known_in_the_round_that_it_catches_up_to(
     assert store.journal_rounds() == ([4] if last >= 4 else [])
 
 
+def test_a_journal_that_only_says_what_to_sit_out_remembers_nothing(scene: Scene) -> None:
+    """It was written because something had been forgotten."""
+    standing, _, _ = scene.stand(3, journal=False, sits_out=3)
+    assert scene.at(standing, 4)
+    assert standing.suspect == 4
+
+
+class Crash(BaseException):
+    """The process ends here."""
+
+
+def test_what_is_to_be_sat_out_outlives_a_crash_in_catching_up(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As soon as the store's head is the later one, only the later round's journal is read."""
+    store_adopted = Records.adopted
+
+    def adopted(records: Records, *given: Any) -> None:
+        store_adopted(records, *given)
+        raise Crash
+
+    monkeypatch.setattr(Records, "adopted", adopted)
+    with pytest.raises(Crash):
+        scene.stand(2, journal=True, sits_out=4)
+    store = scene.stores[-1]
+    assert store.head() == 3
+    assert sat_out(store.journal(4)) == 4
+
+
+def test_and_one_in_catching_up_later(
+    scene: Scene, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The session itself persists it, and the driver what the session says."""
+    store = filled(world, tmp_path / "late", 2, journal=True)
+    scene.stores.append(store)
+    position = position_of(world.setting, store, first_model(1, world.setting.parameters))
+    identity = world.nodes[0].session._attempts._identity  # type: ignore[union-attr]
+    session = Session(
+        world.setting, 0, identity, position, partial(journaled_secret, store), {}, sit_out=4
+    )
+
+    class Ends:
+        def adopted(self, chain: Any, model: Any) -> None:
+            Records(store, world.setting.roster).adopted(chain, model)
+            raise Crash
+
+    nothing = cast(Any, SimpleNamespace(links=tuple))
+    driver = Driver(
+        world.setting, session, store, nothing, nothing, nothing, nothing, cast(Any, Ends())
+    )
+    done = [world.nodes[1].completed[round_] for round_ in (2, 3)]
+    chain = [verify_certificate(world.setting, item.certificate) for item in done]
+    session.start({0, 1, 2, 3})
+    session.on_timer((2, 0, "recall"))
+    with pytest.raises(Crash):
+        trio.run(driver._adopt, chain, done[-1].model)
+    assert store.head() == 3
+    assert sat_out(store.journal(4)) == 4
+
+
 def test_a_head_without_certificates_is_hot_air(scene: Scene) -> None:
     boast = (10**6).to_bytes(4, "big")
     liar = scene.peers[0]
@@ -221,6 +290,60 @@ def test_who_shows_certificates_and_no_model_is_waited_for_once(scene: Scene) ->
     )
     assert scene.at(standing, 4)
     assert REQUEST_SECONDS <= seconds < REQUEST_SECONDS + 1.0
+
+
+def test_who_is_shown_certificates_and_no_model_signs_in_none_of_those_rounds(
+    scene: Scene,
+) -> None:
+    """What was signed there nobody remembers but liars: of whoever signs anew in a round that is
+    over they hold two statements in one slot.
+    """
+    gone = {(peer, MODEL): b"" for peer in scene.peers}
+    standing, _, _ = scene.stand(0, journal=False, lies=gone)
+    assert scene.at(standing, 0)
+    assert standing.sit_out == 3
+    assert standing.suspect == 4
+
+
+def test_certificates_drop_by_drop_are_waited_for_no_longer_than_others_take(
+    world: World, tmp_path: Path
+) -> None:
+    scene = Scene(world, tmp_path, [3, 3, 3])
+    liar = scene.peers[0]
+    standing, _, seconds = scene.stand(
+        0,
+        journal=False,
+        lies={(liar, HEAD): bytes((4,))},  # a round more than it has: it is asked first
+        drips=frozenset({(liar, CERTIFICATE), (liar, MODEL)}),
+    )
+    assert scene.at(standing, 4)
+    assert seconds < 3 * REQUEST_SECONDS
+
+
+def test_a_chain_goes_on_to_where_its_giver_has_got_to_meanwhile(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hundreds of rounds: of those in between nobody has a model any more."""
+    heads = iter([400, 410, 410])
+
+    class Long(Library):
+        async def ask(self, peer: bytes, what: str, round_: int, limit: int) -> bytes:
+            return round_.to_bytes(8, "little")
+
+        async def head(self, peer: bytes) -> int | None:
+            return next(heads)
+
+    monkeypatch.setattr(
+        "peerd.runner.library.verify_certificate",
+        lambda setting, data: SimpleNamespace(round=int.from_bytes(data, "little")),
+    )
+    transport = SimpleNamespace(handle_requests=lambda handler: None)
+    library = Long(scene.world.setting, scene.stores[0], transport)
+
+    async def chain() -> list[int]:
+        return [item.round for item in await library.chain(b"peer", 3, 390)]
+
+    assert trio.run(chain) == list(range(3, 411))
 
 
 def _forget(path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from peerd.errors import JournalConflict, StorageError
 from peerd.storage import Blame, Store, archive, journal, store
+from protocols.round.setting import MAX_ELECTORATE
 
 
 @pytest.fixture
@@ -119,6 +120,13 @@ class TestJournal:
         assert opened.journal(1) == {"b": b"2"}
         opened.journal_erase(1, ["b"])
         assert opened.journal_rounds() == []
+
+    def test_the_largest_group_s_attestations_fit(self) -> None:
+        """t + e may ask each dealer, and (C) holds 3t + 2e + 1 to the committee. 150 liars of 500
+        that ask for all dealings had each honest relay sign 75000: its daemon ended.
+        """
+        seats = MAX_ELECTORATE
+        assert 2 * MAX_ELECTORATE * (seats - 1) // 2 < journal.MAX_JOURNAL_ENTRIES
 
     def test_bounds(self, opened: Store, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(journal, "MAX_JOURNAL_VALUE", 8)
