@@ -224,6 +224,38 @@ def test_a_data_directory_of_another_key_is_refused(
     assert "another group or another key" in capsys.readouterr().err
 
 
+def test_what_show_cuts_off_it_says_where_to_read(
+    tmp_path: Path, members: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = tmp_path / "rows.csv"
+    names = [f"column{i}" for i in range(40)]
+    rows.write_text(",".join([*names, "outcome"]) + "\n")
+    with rows.open("a") as file:
+        file.writelines(",".join([str(i)] * 40 + [str(i % 2)]) + "\n" for i in range(40))
+    table = ("--task", "table", "--data", str(rows), "--label", "outcome")
+    succeed(capsys, *new(members, *table))
+    genesis = str(tmp_path / "genesis.json")
+    assert main(["group", "show", genesis]) == 0
+    printed = capsys.readouterr().out
+    assert "column39" not in printed and "… (the document has all of it)" in printed
+    assert "column39" in Path(genesis).read_text()
+
+
+def test_an_audit_names_the_genesis_that_it_went_by(
+    members: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An auditor with another group's genesis in hand: the transcript need not be wrong."""
+    genesis = str(members.parent / "genesis.json")
+    succeed(capsys, *new(members))
+    for index in range(PEERS):
+        signer = str(members.parent / f"peer{index}" / "peer.key")
+        succeed(capsys, "group", "sign", genesis, "--key", signer)
+    transcript = members.parent / "round.bin"
+    transcript.write_bytes(b"")
+    said = fail(capsys, 9, "audit", str(transcript), "--genesis", genesis)
+    assert f"does not prove what it claims to the group of {genesis}" in said
+
+
 def test_the_doctor_reads_every_certificate(
     members: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
