@@ -77,7 +77,7 @@ class LabConfig:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """All paths are absolute. ``rounds``: stop after so many; None to go on."""
+    """All paths are absolute. ``rounds``: take part in so many, then only answer; None to go on."""
 
     file: Path
     data: Path
@@ -283,7 +283,7 @@ listen = {_quoted(listen)}
 # announce = ["/ip4/192.0.2.1/tcp/4001"]  # where the others reach it, if not at ``listen``
 bootstrap = [{addresses}]        # peers to ask first: "/ip4/192.0.2.1/tcp/4001/p2p/12D3…"
 # status = "data/run/status.sock"
-{f"rounds = {rounds}" if rounds else "# rounds = 100"}  # stop after so many rounds
+{f"rounds = {rounds}" if rounds else "# rounds = 100"}  # take part in so many, then only answer
 
 [task]
 {f"data = {_quoted(str(task.data))}" if task.data else '# data = "rows.csv"'}  # training data

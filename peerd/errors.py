@@ -10,7 +10,7 @@ code  class                    meaning
 1     PeerdError               any other failure
 2     ConfigError              usage, configuration; what a command's options ask for can't be
 3     IdentityError            key file, identity
-4     GroupError               a genesis document that was read: form, roster, signatures, plan
+4     GroupError               a genesis document: missing, form, roster, signatures, plan
 5     StorageError             data directory, database, lock, journal, disk
 6     NetworkError             port, address, connection
 7     TaskError                task, training data, code of the user's own

@@ -21,6 +21,7 @@ from peerd.errors import PeerdError
 
 if TYPE_CHECKING:
     from peerd.config import Config
+    from peerd.storage import Store
 
 Level = Literal["ok", "warning", "error"]
 
@@ -138,7 +139,7 @@ def _genesis(config: Config) -> str:
 
 
 def _store(config: Config) -> str:
-    """Opens what is there, as the daemon does at its start; makes nothing."""
+    """Opens and reads what is there, as the daemon does at its start; makes nothing."""
     from peerd.storage import Store
 
     if _daemon_answers(config):
@@ -146,7 +147,27 @@ def _store(config: Config) -> str:
     if not config.data.exists() or not any(config.data.glob("peerd.sqlite3*")):
         return f"{config.data} has no rounds yet"
     with Store.open(config.data) as store:
-        return f"{config.data}, last certified round {store.head()}"
+        _check_owner(config, store)
+        head = store.head()
+        for round_ in range(head + 1):
+            store.certificate(round_)
+    if head < 0:
+        return f"{config.data} has no rounds yet"
+    return f"{config.data}, last certified round {head}"
+
+
+def _check_owner(config: Config, store: Store) -> None:
+    """Nothing where key or genesis can't be read: they have lines of their own."""
+    from peerd.errors import GroupError, IdentityError
+    from peerd.group import load
+    from peerd.identity import Identity
+    from peerd.runner.resume import check_owner
+
+    try:
+        group, public = load(config.genesis).group_id, Identity.load(config.key).public
+    except (GroupError, IdentityError):
+        return
+    check_owner(store, group, public)
 
 
 def _task(config: Config) -> str:

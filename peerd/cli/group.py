@@ -310,4 +310,5 @@ def _print_terms(genesis: Genesis, found: dict[str, object]) -> None:
         print(f"{name} {shown}{' (ms)' if name == 'deadlines' else ''}")
     for name, option in sorted(genesis.task_options.items()):
         text = json.dumps(option)
-        print(f"task option {name} {text[:MAX_SHOWN]}{'…' if len(text) > MAX_SHOWN else ''}")
+        rest = "… (the document has all of it)" if len(text) > MAX_SHOWN else ""
+        print(f"task option {name} {text[:MAX_SHOWN]}{rest}")

@@ -79,13 +79,18 @@ def partition(text: str) -> tuple[int, int]:
 
 
 def _write_checked(path: Path, text: str) -> None:
-    """A configuration that the daemon would refuse is not left behind."""
+    """A configuration that the daemon would refuse, or half of one, is not left behind."""
     from peerd.config import Config
 
-    with path.open("x") as file:
-        file.write(text)
     try:
+        with path.open("x") as file:
+            file.write(text)
         Config.load(path)
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        raise ConfigError(
+            f"DIR {path.parent}: can't write {path.name}: {error.strerror}", "name another place"
+        ) from None
     except BaseException:
         path.unlink()
         raise

@@ -13,8 +13,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--restored",
         action="store_true",
-        help="the data directory comes from a backup: sign nothing in the rounds in progress, since"
-        " this peer may have signed there already",
+        help="the data directory comes from a backup, or was lost: sign nothing in the rounds in"
+        " progress, since this peer may have signed there already",
     )
 
 

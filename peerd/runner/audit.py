@@ -30,7 +30,8 @@ def audit(transcript: Path, genesis: Path) -> dict[str, Any]:
         found = audit_round(setting, data)
     except ProtocolError as error:
         raise VerificationError(
-            f"{transcript}: {error}", "this transcript does not prove what it claims"
+            f"{transcript}: {error}",
+            f"this transcript does not prove what it claims to the group of {genesis}",
         ) from None
     names = [peer_id_of(public) for public in group.roster]
     certified = found.certified

@@ -25,7 +25,7 @@ from peerd.runner.driver import Driver
 from peerd.runner.gathering import gather
 from peerd.runner.library import Library
 from peerd.runner.records import Records
-from peerd.runner.resume import journaled_secret, position_of, setting_of
+from peerd.runner.resume import claim, journaled_secret, position_of, setting_of
 from peerd.runner.survey import Survey
 from peerd.status.board import StatusBoard
 from peerd.status.routes import Views
@@ -52,6 +52,7 @@ def run(config: Config, *, restored: bool = False) -> int:
     genesis.verify()
     genesis.index(identity.public)
     with Store.open(config.data) as store:
+        claim(store, genesis.group_id, identity.public)
         try:
             trio.run(_Daemon(config, identity, genesis, store, restored).run)
         except BaseExceptionGroup as group:

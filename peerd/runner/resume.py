@@ -8,11 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from peerd.crypto import Sodium
-from peerd.errors import CorruptError, GroupError
+from peerd.errors import CorruptError, GroupError, StorageError
 from peerd.group import Genesis
 from peerd.group.rule import rule_of
 from peerd.identity import peer_id_of
 from peerd.storage import Store
+from peerd.storage.durable import START_EMPTY
 from protocols.aggregation import AggregationError, largest_weight, model_hash
 from protocols.errors import ProtocolError, WireError
 from protocols.plan import liars_of
@@ -74,7 +75,7 @@ def position_of(setting: Setting, store: Store, first: Model) -> Position:
         if record is None:
             raise CorruptError(
                 f"the certificate of round {round_} is missing from the store",
-                "restore a backup, or remove the data directory to catch up from the others",
+                START_EMPTY,
             )
         certificate = _decoded(record, round_)
         statement = decode_statement(certificate.results[0], setting.group)
@@ -86,9 +87,44 @@ def position_of(setting: Setting, store: Store, first: Model) -> Position:
     if model is None or model_hash(model) != wanted:
         raise CorruptError(
             f"the model after round {head} is missing or damaged",
-            "remove the data directory to catch up from the others; the key file stays",
+            START_EMPTY,
         )
     return Position(head + 1, model, previous, ledger)
+
+
+def check_owner(store: Store, group: bytes, public: bytes) -> None:
+    """StorageError where the store is another key's, or another group's; changes nothing.
+
+    The journal guards the signatures of one key in one group. Under another key it guards nothing,
+    and that key, which has its own journal elsewhere, would sign slots a second time.
+    """
+    owner = store.owner()
+    foreign = _of_another_group(store, group) if owner is None else owner != group + public
+    if foreign:
+        raise StorageError(
+            f"the data directory {store.directory} is of another group or another key",
+            "name the one that belongs to 'key' and 'genesis' as 'data', or a new one",
+        )
+
+
+def claim(store: Store, group: bytes, public: bytes) -> None:
+    """The store is this key's in this group from now on. StorageError as ``check_owner``."""
+    check_owner(store, group, public)
+    if store.owner() is None:
+        store.set_owner(group + public)
+
+
+def _of_another_group(store: Store, group: bytes) -> bool:
+    """By its last certificate: what an older peerd made names no owner."""
+    head = store.head()
+    record = store.certificate(head)
+    if record is None:
+        return False
+    try:
+        decode_statement(_decoded(record, head).results[0], group)
+    except WireError:
+        return True
+    return False
 
 
 def _first(setting: Setting, model: Model) -> Position:
@@ -105,7 +141,9 @@ def _decoded(record: bytes, round_: int) -> Certificate:
     try:
         return Certificate.decode(record)
     except WireError as error:
-        raise CorruptError(f"the certificate of round {round_} is damaged: {error}") from None
+        raise CorruptError(
+            f"the certificate of round {round_} is damaged: {error}", START_EMPTY
+        ) from None
 
 
 def journaled_secret(store: Store, round_: int, key: str) -> Secret:

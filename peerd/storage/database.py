@@ -16,15 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from peerd.errors import CorruptError, PeerdError, SchemaError, StorageError
-from peerd.storage.durable import TEMPORARY_SUFFIX, sync_directory
+from peerd.storage.durable import START_EMPTY, TEMPORARY_SUFFIX, sync_directory
 from peerd.storage.wal import check_log
 
 SCHEMA_VERSION = 1
 _APPLICATION_ID = 0x70656572  # "peer"
-_RESTORE = (
-    "move the data directory away, keep it, and start with an empty one while the others run;"
-    " nothing has been deleted"
-)
 # Result codes after which the file and SQLite's cache may disagree (fault 45: never retry a
 # failed fsync).
 _FATAL = frozenset({sqlite3.SQLITE_IOERR})
@@ -113,7 +109,7 @@ class Database:
             self._connection.close()
 
     def damaged(self, what: str) -> CorruptError:
-        return CorruptError(f"{what} in {self.path} is damaged", _RESTORE)
+        return CorruptError(f"{what} in {self.path} is damaged", START_EMPTY)
 
     def _check_files(self) -> None:
         """A database that was lost must not be mistaken for one that never was."""
@@ -121,10 +117,10 @@ class Database:
             left = [self._log, self.path.parent / "blobs"]
             for other in left:
                 if other.exists():
-                    raise CorruptError(f"{self.path} is missing beside {other.name}", _RESTORE)
+                    raise CorruptError(f"{self.path} is missing beside {other.name}", START_EMPTY)
             self._create()
         elif self.path.stat().st_size == 0:
-            raise CorruptError(f"{self.path} is empty", _RESTORE)
+            raise CorruptError(f"{self.path} is empty", START_EMPTY)
 
     def _create(self) -> None:
         """Under another name first, so that a crash in here leaves no half database."""
@@ -162,7 +158,7 @@ class Database:
     def _examine(self) -> None:
         application = self._pragma("application_id")
         if application != _APPLICATION_ID:
-            raise CorruptError(f"{self.path} is not a database of peerd", _RESTORE)
+            raise CorruptError(f"{self.path} is not a database of peerd", START_EMPTY)
         found = self._pragma("user_version")
         if found != SCHEMA_VERSION:
             raise SchemaError(
@@ -173,7 +169,7 @@ class Database:
     def _examine_pages(self) -> None:
         findings = self._pragma("integrity_check(1)")
         if findings != "ok":
-            raise CorruptError(f"{self.path} is damaged ({findings})", _RESTORE)
+            raise CorruptError(f"{self.path} is damaged ({findings})", START_EMPTY)
 
     def _pragma(self, name: str) -> Any:
         return self._connection.execute(f"PRAGMA {name}").fetchone()[0]
@@ -194,7 +190,7 @@ class Database:
     def _translate(self, error: sqlite3.Error) -> StorageError:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-            return CorruptError(f"{self.path} is damaged ({error})", _RESTORE)
+            return CorruptError(f"{self.path} is damaged ({error})", START_EMPTY)
         if code == sqlite3.SQLITE_FULL:
             return StorageError(f"no space left for {self.path}", "free some, then start again")
         self._broken = self._broken or code in _FATAL

@@ -10,6 +10,11 @@ from peerd.errors import StorageError
 
 DIRECTORY_MODE = 0o700
 TEMPORARY_SUFFIX = ".partial"
+# Without ``--restored`` a peer that forgot what it signed could be proven to have signed twice.
+START_EMPTY = (
+    "move the data directory away, keep it, and start with an empty one by"
+    " 'peerd run --restored' while the others run; nothing has been deleted"
+)
 
 
 def prepare_directory(directory: Path) -> None:

@@ -30,6 +30,7 @@ ROUNDS_KEPT = 10_000
 BLAMES_PER_PEER = 16
 
 _WITNESSED = "witnessed"
+_OWNER = "owner"
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +269,14 @@ class Store:
         """The highest round ever witnessed; -1 when none was."""
         value = self.meta(_WITNESSED)
         return -1 if value is None else int.from_bytes(value, "little")
+
+    def owner(self) -> bytes | None:
+        """Group and key that this store is of; None in a new one, and in an older peerd's."""
+        return self.meta(_OWNER)
+
+    def set_owner(self, owner: bytes) -> None:
+        """What it holds was signed under ``owner``, and guards no other key's signatures."""
+        self.set_meta(_OWNER, owner)
 
     def _check(self) -> None:
         """What must never be wrong or lost unnoticed is read once before the daemon starts."""

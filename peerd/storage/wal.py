@@ -18,6 +18,7 @@ from pathlib import Path
 from sys import byteorder
 
 from peerd.errors import CorruptError
+from peerd.storage.durable import START_EMPTY
 
 _HEADER = struct.Struct(">8I")  # magic, version, page size, checkpoint, salt × 2, checksum × 2
 _FRAME = struct.Struct(">6I")  # page, database size after a commit or 0, salt × 2, checksum × 2
@@ -87,6 +88,5 @@ def _checksum(data: bytes, order: str, start: tuple[int, int]) -> tuple[int, int
 def _damaged(path: Path) -> CorruptError:
     return CorruptError(
         f"the database log {path} is damaged",
-        "move the data directory away, keep it, and start with an empty one while the others run;"
-        " nothing has been deleted",
+        START_EMPTY,
     )

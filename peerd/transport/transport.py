@@ -93,7 +93,8 @@ class Transport:
                 log.info("listening", addresses=list(self.listen_addresses()))
                 await self._run_peers(task_status)
         raise TransportError(
-            f"can't listen on {self._listen}", "is the port taken, or the address not ours?"
+            f"can't listen on {self._listen}",
+            "is the port taken, or the address not ours? 'peerd doctor' says which",
         )
 
     async def _run_peers(self, task_status: Any) -> None:

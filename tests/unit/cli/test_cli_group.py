@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import sqlite3
 import stat
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from test_cli_daemon import schema_errors
 from peerd.cli import founding
 from peerd.cli.main import main
 from peerd.config import Config
+from peerd.storage import Store
 
 PEERS = 4
 
@@ -198,6 +201,99 @@ def test_the_doctor(members: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "chmod 600" in levels["key"]["message"]
     assert "chmod 700" in levels["status socket"]["message"]
     assert levels["python"]["level"] == "ok"
+
+
+def test_a_data_directory_of_another_key_is_refused(
+    members: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By the daemon ahead of its first word, and by the doctor before it."""
+    place = members.parent / "peer0"
+    config = ("--config", str(place / "peerd.toml"))
+    succeed(capsys, *new(members, "--out", str(place / "genesis.json")))
+    for index in range(PEERS):
+        signer = str(members.parent / f"peer{index}" / "peer.key")
+        succeed(capsys, "group", "sign", str(place / "genesis.json"), "--key", signer)
+    (place / "data").mkdir(mode=0o700)
+    with Store.open(place / "data") as store:
+        store.put_certificate(0, b"of a peerd that wrote down no owner")
+        store.set_owner(b"another")
+    assert main(["doctor", *config, "--json"]) == 1
+    found = {each["check"]: each for each in json.loads(capsys.readouterr().out)["checks"]}
+    assert "another group or another key" in found["data directory"]["message"]
+    assert main(["run", *config]) == 5
+    assert "another group or another key" in capsys.readouterr().err
+
+
+def test_what_show_cuts_off_it_says_where_to_read(
+    tmp_path: Path, members: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = tmp_path / "rows.csv"
+    names = [f"column{i}" for i in range(40)]
+    rows.write_text(",".join([*names, "outcome"]) + "\n")
+    with rows.open("a") as file:
+        file.writelines(",".join([str(i)] * 40 + [str(i % 2)]) + "\n" for i in range(40))
+    table = ("--task", "table", "--data", str(rows), "--label", "outcome")
+    succeed(capsys, *new(members, *table))
+    genesis = str(tmp_path / "genesis.json")
+    assert main(["group", "show", genesis]) == 0
+    printed = capsys.readouterr().out
+    assert "column39" not in printed and "… (the document has all of it)" in printed
+    assert "column39" in Path(genesis).read_text()
+
+
+def test_an_audit_names_the_genesis_that_it_went_by(
+    members: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An auditor with another group's genesis in hand: the transcript need not be wrong."""
+    genesis = str(members.parent / "genesis.json")
+    succeed(capsys, *new(members))
+    for index in range(PEERS):
+        signer = str(members.parent / f"peer{index}" / "peer.key")
+        succeed(capsys, "group", "sign", genesis, "--key", signer)
+    transcript = members.parent / "round.bin"
+    transcript.write_bytes(b"")
+    said = fail(capsys, 9, "audit", str(transcript), "--genesis", genesis)
+    assert f"does not prove what it claims to the group of {genesis}" in said
+
+
+def test_the_doctor_reads_every_certificate(
+    members: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = members.parent / "peer0"
+    (place / "data").mkdir(mode=0o700)
+    with Store.open(place / "data") as store:
+        for round_ in range(3):
+            store.put_certificate(round_, b"certificate")
+    doctor = ["doctor", "--config", str(place / "peerd.toml"), "--json"]
+    main(doctor)
+    assert "last certified round 2" in _said(capsys, "data directory")
+    with sqlite3.connect(place / "data" / "peerd.sqlite3") as database:
+        database.execute("UPDATE certificate SET value = x'00' WHERE round = 1")
+    database.close()
+    assert main(doctor) == 1
+    assert "of round 1 in" in (said := _said(capsys, "data directory"))
+    assert "peerd run --restored" in said
+
+
+def _said(capsys: pytest.CaptureFixture[str], check: str) -> str:
+    found = json.loads(capsys.readouterr().out)["checks"]
+    return next(each["message"] for each in found if each["check"] == check)
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device")])
+def test_a_full_disk_is_no_fault_of_peerd(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    error: OSError,
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(Path, "open", full)
+    said = fail(capsys, 2, "init", str(tmp_path / "peer"))
+    assert "can't write peerd.toml: No space left on device; name another place" in said
+    assert list((tmp_path / "peer").iterdir()) == []
 
 
 def test_the_doctor_reads_the_data_and_the_database(

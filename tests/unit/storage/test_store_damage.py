@@ -54,6 +54,7 @@ def test_a_truncated_database_is_refused_and_kept(directory: Path, part: float) 
     with pytest.raises(CorruptError, match="move the data directory away") as caught:
         Store.open(directory)
     assert str(path) in str(caught.value)
+    assert "peerd run --restored" in str(caught.value)
     assert snapshot(directory) == before
 
 
