@@ -18,6 +18,7 @@ import trio
 
 from peerd.lab.attacks import ATTACKS, forge
 from peerd.learning import Trainer
+from peerd.runner.drops import Drops
 from peerd.runner.library import Library
 from peerd.runner.meter import Meter
 from peerd.runner.records import Records
@@ -87,6 +88,7 @@ class Driver:
         self._library = library
         self._index = {public: index for index, public in enumerate(setting.roster)}
         self._meter = Meter(self._traffic)
+        self._drops = Drops()
         self._turn = trio.Lock()
         self._nursery: trio.Nursery | None = None
         self._catching_up: set[int] = set()
@@ -228,7 +230,7 @@ class Driver:
                 self._board.update(state="stopped", reason=reason)
                 self._board.publish("stopped", round=round_, reason=reason)
             case Dropped(peer, reason):
-                log.info("frame dropped", peer=self._records.name(peer), reason=reason)
+                self._drops.note(self._records.name(peer), reason)
             case Persist() | Erase():
                 pass  # carried out in the thread, before everything else
 
@@ -260,6 +262,7 @@ class Driver:
 
     def _finish_round(self, effect: Completed) -> None:
         assert self._nursery is not None
+        self._drops.next_round()
         summary = self._records.summary(effect, self._meter.finish())
         self._store.put_round(effect.round, summary)
         self._show_head(effect.round, effect.model_hash)
