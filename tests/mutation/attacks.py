@@ -8,9 +8,11 @@ from functools import cache
 
 from peerd.lab.lies import LIES
 from peerd.simulation.adversaries import ALL
+from peerd.simulation.dice import group_of
 from peerd.simulation.node import Node
-from peerd.simulation.operations import Restore
+from peerd.simulation.operations import Restore, parse
 from peerd.simulation.oracle import demand
+from peerd.simulation.scenario import Scenario, run
 from peerd.simulation.world import World
 from protocols.plan import CommitteePlan
 from protocols.round.attempt import Parts
@@ -130,6 +132,16 @@ def behind_then_restarted(kind: Kind) -> Attack:
         world.before, world.delay = before, delay
         judge(world, guilty=(), away=(victim, other), audited=False)
         demand(node.lives > 1, "vacuous", "nobody died")
+
+    return attack
+
+
+def replayed(number: int, operations: str) -> Attack:
+    """A run of the campaign that once broke a rule, whatever the seed here."""
+
+    def attack(seed: int) -> None:
+        found = run(Scenario(number, group_of(number), 2, tuple(parse(operations))))
+        demand(not found.rule, found.rule, found.what)
 
     return attack
 

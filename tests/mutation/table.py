@@ -7,6 +7,7 @@ from tests.mutation.bugs import (
     agreement,
     cohort,
     elections,
+    hellos,
     openings,
     proofs,
     restores,
@@ -25,4 +26,5 @@ BUGS: list[Bug] = [
     *openings.BUGS,
     *secrets.BUGS,
     *restores.BUGS,
+    *hellos.BUGS,
 ]

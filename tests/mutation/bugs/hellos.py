@@ -1,0 +1,17 @@
+"""Planted bugs: what a peer that was cut off is told when it is back."""
+
+from __future__ import annotations
+
+from tests.mutation.attacks import replayed
+from tests.mutation.bug import Bugs, always
+
+BUGS = Bugs()
+
+BUGS.plant(
+    "who completes a round behind a cut says no hello in the next",
+    "protocols.round.session:Session._greet_those_ahead",
+    always(None),
+    replayed(2027726, "cut 6 2729 4729 2"),
+    "termination",
+    seeds=1,
+)
