@@ -87,7 +87,7 @@ class Session:
         self._suspect = suspect
         self._effects: list[Effect] = []
         self._next_round = False
-        self._is_behind = False
+        self._greet_again: set[int] = set()
         self._held_back = False
         self._results: set[int] = set()
         self.recall = Recall(setting, me)
@@ -161,7 +161,7 @@ class Session:
         if self.attempt is not None:
             self.attempt.set_present(self.company.present)
         if self.attempt is not None or self._sits_out:
-            self.company.greet(joined, self.place)
+            self._greet(joined)
         return self._drain()
 
     def on_update(
@@ -188,7 +188,7 @@ class Session:
             return self._drain()
         if rest == ["behind"]:
             if round_ == self.position.round:
-                self._greet()
+                self._greet(self.company.present)
             return self._drain()
         if rest == ["hellos"]:
             for sender, frame in self.company.take_put_off():
@@ -205,7 +205,8 @@ class Session:
             ):
                 machine.on_timer(tuple(rest))
                 if rest == ["open"] and machine is self.attempt and machine.awaits_certificate:
-                    self._greet()  # others may have it, from results that never came here
+                    # others may have it, from results that never came here
+                    self._greet(self.company.present)
                 break
         return self._drain()
 
@@ -251,7 +252,7 @@ class Session:
         for certified in missed:
             self.company.remember(certified.round, certified.certificate.encode())
             self._step_to(certified, model)
-        self._is_behind = True
+        self._greet_again |= self.company.present
         return self._drain()
 
     # -- what was signed in an earlier life ----------------------------------------------------
@@ -269,7 +270,7 @@ class Session:
 
     def _begin_first_round(self) -> None:
         self._begin_round()
-        self._greet()
+        self._greet(self.company.present)
 
     def _on_recall(self, sender: int, frame: RecallFrame) -> None:
         """Where the round that is asked about is over, its certificate goes ahead of the answer:
@@ -401,16 +402,18 @@ class Session:
             self._results.add(sender)
         return len(self._results) >= signatures_needed(self.setting)
 
-    def _greet_those_ahead(self) -> None:
-        """Others had begun this round while their frames did not reach this peer: a hello brings
-        them again. The one that it said on the new connection was from the round before.
+    def _greet(self, peers: Iterable[int]) -> None:
+        """Say hello from here, and once more from the next round: what they have said there may be
+        lost as well, and their answer to this one only ends this round.
         """
-        if self._is_behind:
-            self._is_behind = False
-            self._greet()
+        others = set(peers) - {self.me}
+        self.company.greet(others, self.place)
+        self._greet_again |= others
 
-    def _greet(self) -> None:
-        self.company.greet(self.company.present - {self.me}, self.place)
+    def _greet_once_more(self) -> None:
+        again = (self._greet_again & self.company.present) - {self.me}
+        self._greet_again = set()
+        self.company.greet(again, self.place)
 
     def _on_old_frame(self, sender: int, frame: Frame, size: int, place: tuple[int, int]) -> None:
         previous = self.previous_attempt
@@ -432,7 +435,7 @@ class Session:
         if frame.round < self.position.round:
             self.company.help(sender, frame.round, self.place, again=True)
         elif frame.round > self.position.round:
-            self._is_behind = True
+            self._greet_again.add(sender)
             self.company.catch_up(frame.round - 1, sender)
         elif self.attempt is not None:
             for closing in chain.from_iterable(self._attempts.closed[frame.attempt :]):
@@ -483,7 +486,7 @@ class Session:
             elif self._next_round:
                 self._next_round = False
                 self._begin_round()
-                self._greet_those_ahead()
+                self._greet_once_more()
             elif not self._attempts.retry():
                 break
         effects, self._effects[:] = list(self._effects), []

@@ -127,6 +127,12 @@ SEVEN = Group(7, 2, CommitteePlan(7, 2, 1, 0))
             id="two rounds in one event, and a crash between them: the disk was ahead of itself",
         ),
         pytest.param(
+            4035090,
+            None,
+            "freeze 1 1757 10757; cut 1 3126 12126 2",
+            id="the same, and the others had finished, who say hello to nobody",
+        ),
+        pytest.param(
             2027726,
             None,
             "cut 6 2729 4729 2",
