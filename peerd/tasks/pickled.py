@@ -10,6 +10,7 @@ them only a uint8 array comes about. Everything else is refused.
 from __future__ import annotations
 
 import pickletools
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
@@ -67,7 +68,9 @@ def read_pickle(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise TaskError(f"can't read {path}: {error.strerror}") from error
     try:
-        found = _Machine().run(data)
+        with warnings.catch_warnings():  # of escapes in a string, which are no error
+            warnings.simplefilter("ignore", DeprecationWarning)
+            found = _Machine().run(data)
     except Refused as error:
         raise TaskError(f"{path} is no pickle of a data set: {error}") from None
     # pickletools raises these for what ends early or breaks an instruction's form.

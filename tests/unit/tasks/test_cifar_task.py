@@ -189,3 +189,10 @@ def test_files_and_options_that_do_not_fit_are_refused(folder: Path) -> None:
         written(folder, data, "test_batch")
         with pytest.raises(TaskError, match=says):
             Cifar({}, local).held_out()
+
+
+def test_an_odd_escape_in_a_string_is_an_error_of_the_file_and_no_warning(tmp_path: Path) -> None:
+    path = tmp_path / "batch"
+    path.write_bytes(b"S'\\u'\n.")
+    with pytest.raises(TaskError, match="pickle of a data set"):
+        read_pickle(path)
