@@ -47,7 +47,7 @@ def test_t_sums_that_lie_on_one_wrong_polynomial(
 def test_and_an_honest_member_dies_ahead_of_its_own(seed: int) -> None:
     """Within t + e: the sum is right, the liars are named, and the dead one is not."""
     who, victim = (0, 5), 3
-    world = swarm(NINE, 2, seed=seed, lies=ring(who))
+    world = swarm(NINE, 2, seed=seed, rounds=2, lies=ring(who))  # late words are compared, too
     heard_first(world, who)
 
     def before(node: Node, effect: Effect) -> None:
@@ -59,7 +59,8 @@ def test_and_an_honest_member_dies_ahead_of_its_own(seed: int) -> None:
     Watch(world)
     world.run(until=END)
     assert not world.nodes[victim].up
-    check(world, guilty=who)
+    check(world, guilty=who, away=(victim,))
+    assert victim in world.nodes[1].completed[0].dealers
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -11,7 +11,7 @@ from peerd.simulation.campaign import Plan
 from peerd.simulation.dice import FAULTS
 from peerd.simulation.node import Node
 from peerd.simulation.scenario import run, world_of
-from protocols.round.effects import Effect, Persist, Send
+from protocols.round.effects import Effect, FetchPolynomials, Persist, Send
 from protocols.wire.frames import StatementFrame, decode_frame
 from protocols.wire.statement import decode_statement
 
@@ -52,6 +52,8 @@ def told(seed: int, real: bool) -> Told:
                     quoted[0] |= said.kind.name in QUOTING
             case Persist(round_, key, value):
                 what = f"persist {round_} {key} {len(value)}"
+            case FetchPolynomials(round_, _, peers):  # dealt under an election that has signatures
+                what = f"fetch {round_} {peers}"
             case _:
                 what = repr(effect)
         lines.append(f"{world.now} {node.index} {what}")
