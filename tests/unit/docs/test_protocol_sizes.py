@@ -26,6 +26,7 @@ from protocols.wire.frames import (
     FRAMES,
     DealingFrame,
     Frame,
+    HelloFrame,
     NewViewFrame,
     ProposalFrame,
     SeenFrame,
@@ -162,8 +163,8 @@ def a_reveal(sender: int, to: int, said: Statement | None, frame: Frame) -> bool
 
 
 def a_round(sender: int, to: int, said: Statement | None, frame: Frame) -> bool:
-    """Peer 1 hears nothing of round 0, and then sees that the others have gone on."""
-    return to == 1 and said is not None and said.slot.round == 0
+    """Peer 1 hears nothing of round 0, nor a hello, and then sees that the others have gone on."""
+    return to == 1 and (isinstance(frame, HelloFrame) or (said is not None and not said.slot.round))
 
 
 class BadAnswerDealer(Dealer):
