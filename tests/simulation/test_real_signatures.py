@@ -11,7 +11,7 @@ from peerd.simulation.campaign import Plan
 from peerd.simulation.dice import FAULTS
 from peerd.simulation.node import Node
 from peerd.simulation.scenario import run, world_of
-from protocols.round.effects import Effect, FetchPolynomials, Persist, Send
+from protocols.round.effects import Blame, Effect, FetchPolynomials, Persist, Send
 from protocols.wire.frames import StatementFrame, decode_frame
 from protocols.wire.statement import decode_statement
 
@@ -40,7 +40,7 @@ class Told:
 @cache
 def told(seed: int, real: bool) -> Told:
     scenario = replace(Plan(None, 2, FAULTS).scenario(seed), real=real)
-    world, lines, quoted = world_of(scenario), [], [False]
+    world, lines, quoted, blamed = world_of(scenario), [], [False], [False]
 
     def note(node: Node, effect: Effect) -> None:
         match effect:
@@ -52,8 +52,11 @@ def told(seed: int, real: bool) -> Told:
                     quoted[0] |= said.kind.name in QUOTING
             case Persist(round_, key, value):
                 what = f"persist {round_} {key} {len(value)}"
-            case FetchPolynomials(round_, _, peers):  # dealt under an election that has signatures
-                what = f"fetch {round_} {peers}"
+            case Blame():
+                blamed[0], what = True, repr(effect)
+            case FetchPolynomials(round_, root, peers):
+                # An election names evidence by its hash, and so what is dealt under it differs.
+                what = f"fetch {round_} {'' if blamed[0] else root.hex()} {peers}"
             case _:
                 what = repr(effect)
         lines.append(f"{world.now} {node.index} {what}")
