@@ -35,10 +35,10 @@ from multiaddr import Multiaddr  # noqa: E402
 
 from peerd.cli.task_arguments import TaskRequest  # noqa: E402
 from peerd.errors import PeerdError  # noqa: E402
+from peerd.laboratory.swarm.layout import Layout, Place, lay_out  # noqa: E402
+from peerd.laboratory.swarm.options import swarm_options  # noqa: E402
+from peerd.laboratory.swarm.process import Daemon, resident_bytes  # noqa: E402
 from peerd.status.client import get  # noqa: E402
-from peerd.swarm.layout import Layout, Place, lay_out  # noqa: E402
-from peerd.swarm.options import swarm_options  # noqa: E402
-from peerd.swarm.process import Daemon, resident_bytes  # noqa: E402
 from peerd.transport.frame_wire import HEADER, HELLO, SEQUENCE  # noqa: E402
 from peerd.transport.limits import DEFAULT_LIMITS  # noqa: E402
 from peerd.transport.names import libp2p_id  # noqa: E402

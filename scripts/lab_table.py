@@ -12,9 +12,15 @@ from pathlib import Path
 from statistics import fmean
 
 from peerd.cli.main import main as peerd
-from peerd.lab.report.groups import CellResult, attack_label, is_clear, rule_label, select
-from peerd.lab.report.tables import as_markdown, rule_by_attack
-from peerd.lab.results import Directory, final
+from peerd.laboratory.experiments.report.groups import (
+    CellResult,
+    attack_label,
+    is_clear,
+    rule_label,
+    select,
+)
+from peerd.laboratory.experiments.report.tables import as_markdown, rule_by_attack
+from peerd.laboratory.experiments.results import Directory, final
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = ROOT / "configs" / "lab" / "table.toml"

@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from peerd.crypto import Sodium
-from protocols.election.outcome import Commitments, Election
 from protocols.hashing import digest
-from protocols.round.certificate import ElectionCertificate
-from protocols.round.cohort import Cohort
+from protocols.record.certificate import ElectionCertificate
+from protocols.record.cohort import Cohort
+from protocols.record.election import Commitments, Election
 from protocols.wire.canonical import Value, pack, unpack
 from protocols.wire.frames import FRAME_VERSION, FRAMES
 from protocols.wire.schema import Bytes, Integer, ListOf, Shape, Tuple

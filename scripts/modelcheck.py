@@ -15,8 +15,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from peerd.simulation.modelcheck.explore import Explorer
-from peerd.simulation.modelcheck.member import Setting
+from peerd.laboratory.simulation.modelcheck.explore import Explorer
+from peerd.laboratory.simulation.modelcheck.member import Setting
 
 
 def arguments() -> argparse.Namespace:

@@ -1,4 +1,4 @@
-"""Write the ``states`` block of docs/protocol.md from protocols/round/states.py.
+"""Write the ``states`` block of docs/protocol.md from protocols/record/states.py.
 
 python scripts/protocol_states.py            write it
 python scripts/protocol_states.py --check    fail if it is not what this would write
@@ -13,7 +13,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TypeVar
 
-from protocols.round.states import FLIP, SEAT, STAGE
+from protocols.record.states import FLIP, SEAT, STAGE
 
 DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "protocol.md"
 State = TypeVar("State", bound=Enum)

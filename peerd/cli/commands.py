@@ -40,7 +40,7 @@ COMMANDS = (
     Command("peers", "peerd.cli.peers", "list the group's peers and their links"),
     Command("model", "peerd.cli.model", "export a certified model"),
     Command("plan", "peerd.cli.plan", "size a committee"),
-    Command("bench", "peerd.bench.cli", "measure a role's work for one round"),
+    Command("bench", "peerd.laboratory.bench.cli", "measure a role's work for one round"),
     Command("swarm", "peerd.cli.swarm", "run a whole group on this machine, liars included"),
     Command("demo", "peerd.cli.demo", "a swarm with defaults, and the story of what happened"),
     Command("simulate", "peerd.cli.simulate", "whole groups in virtual time, faults by seed"),

@@ -32,8 +32,8 @@ def main(args: argparse.Namespace) -> int:
     check_new_directory("--out", directory)
     outcome = run(options, keep=directory, compare=True)
     write_document(outcome, directory / "result.json")
-    from peerd.swarm.plot import plot
-    from peerd.swarm.story import tell
+    from peerd.laboratory.swarm.plot import plot
+    from peerd.laboratory.swarm.story import tell
 
     plot(outcome.document, directory / "accuracy.png")
     code = report(options, outcome)

@@ -60,9 +60,9 @@ def _add_report(commands: Any) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from peerd.lab.campaign import run
-    from peerd.lab.experiment import read_experiment
-    from peerd.lab.results import Directory
+    from peerd.laboratory.experiments.campaign import run
+    from peerd.laboratory.experiments.experiment import read_experiment
+    from peerd.laboratory.experiments.results import Directory
 
     if not 1 <= args.jobs <= MAX_JOBS:
         raise ConfigError(f"--jobs is {args.jobs}; it can be 1 to {MAX_JOBS}")
@@ -97,8 +97,8 @@ def _interrupt(number: int, frame: object) -> None:
 
 
 def _report(args: argparse.Namespace) -> int:
-    from peerd.lab.report import write_report
-    from peerd.lab.results import Directory
+    from peerd.laboratory.experiments.report import write_report
+    from peerd.laboratory.experiments.results import Directory
 
     path = args.out or args.directory / "report.html"
     check_file("--out", args.out)

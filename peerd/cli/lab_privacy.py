@@ -46,8 +46,8 @@ def main(args: argparse.Namespace) -> int:
     if not 0 <= args.seed < MAX_SEED:
         raise ConfigError(f"--seed is {args.seed}; it can be 0 to {MAX_SEED - 1}")
     check_file("--json", args.json)
-    from peerd.lab.privacy.dealt import DEALT
-    from peerd.lab.privacy.report import QUICK, Size, broken, measure
+    from peerd.laboratory.experiments.privacy.dealt import DEALT
+    from peerd.laboratory.experiments.privacy.report import QUICK, Size, broken, measure
 
     rules = list(dict.fromkeys(args.aggregator or DEALT))
     if unknown := [name for name in rules if name not in DEALT]:

@@ -12,7 +12,7 @@ from peerd.cli.places import check_file
 from peerd.errors import ConfigError
 
 if TYPE_CHECKING:
-    from peerd.simulation.campaign import Plan, Report
+    from peerd.laboratory.simulation.campaign import Plan, Report
 
 MAX_ROUNDS = 50
 MAX_PEERS = 100
@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Run and report. 1 where a rule was broken; ConfigError for what can't be run."""
-    from peerd.simulation.campaign import Plan, campaign
+    from peerd.laboratory.simulation.campaign import Plan, campaign
     from protocols.plan import PlanError
 
     seeds = _seeds(args.seeds)
@@ -73,7 +73,7 @@ def _seeds(text: str) -> range:
 
 
 def _faults(text: str) -> frozenset[str]:
-    from peerd.simulation.dice import FAULTS
+    from peerd.laboratory.simulation.dice import FAULTS
 
     if text in ("all", "none"):
         return FAULTS if text == "all" else frozenset()
@@ -87,9 +87,9 @@ def _faults(text: str) -> frozenset[str]:
 def _replay(plan: Plan, seed: int, text: str) -> int:
     from dataclasses import replace
 
-    from peerd.simulation.operations import OperationError, parse
-    from peerd.simulation.scenario import run, world_of
-    from peerd.simulation.story import Story
+    from peerd.laboratory.simulation.operations import OperationError, parse
+    from peerd.laboratory.simulation.scenario import run, world_of
+    from peerd.laboratory.simulation.story import Story
 
     try:
         scenario = replace(plan.scenario(seed), operations=tuple(parse(text)))

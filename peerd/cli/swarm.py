@@ -14,8 +14,8 @@ from peerd.cli.places import check_file, check_new_directory
 from peerd.cli.task_arguments import add_task_arguments, task_request
 
 if TYPE_CHECKING:
-    from peerd.swarm.conduct import Outcome
-    from peerd.swarm.options import SwarmOptions
+    from peerd.laboratory.swarm.conduct import Outcome
+    from peerd.laboratory.swarm.options import SwarmOptions
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -85,7 +85,7 @@ def main(args: argparse.Namespace) -> int:
     elif args.json is not None:
         write_document(outcome, args.json)
     if args.plot is not None:
-        from peerd.swarm.plot import plot
+        from peerd.laboratory.swarm.plot import plot
 
         plot(outcome.document, args.plot)
     return report(options, outcome, quiet=to_stdout)
@@ -94,7 +94,7 @@ def main(args: argparse.Namespace) -> int:
 def parse_options(args: argparse.Namespace) -> SwarmOptions:
     """The checked request. ConfigError, TaskError."""
     from peerd.cli.weights import check_weights
-    from peerd.swarm.options import swarm_options
+    from peerd.laboratory.swarm.options import swarm_options
 
     work = task_request(args)
     rule = work.rule()  # a wrong one is refused before any key is made
@@ -123,9 +123,9 @@ def run(
     """Run the swarm with a live table. KeyboardInterrupt once everything is stopped."""
     import trio
 
-    from peerd.swarm.conduct import conduct
-    from peerd.swarm.screen import Screen
-    from peerd.swarm.signals import interruptible
+    from peerd.laboratory.swarm.conduct import conduct
+    from peerd.laboratory.swarm.screen import Screen
+    from peerd.laboratory.swarm.signals import interruptible
 
     quiet_logs()
     screen = Screen(sys.stderr if quiet_stdout else sys.stdout)

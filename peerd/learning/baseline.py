@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from peerd.errors import TaskError
-from peerd.lab.attacks import DEFAULT_SCALE, forge
+from peerd.laboratory.experiments.attacks import DEFAULT_SCALE, forge
 from peerd.learning.client import Client
 from peerd.learning.loading import load_task
 from peerd.learning.settings import Options, Partition, peer_seed

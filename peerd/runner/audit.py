@@ -10,7 +10,7 @@ from peerd.group import load
 from peerd.identity import peer_id_of
 from peerd.runner.resume import setting_of
 from protocols.errors import ProtocolError
-from protocols.round.audit import audit_round
+from protocols.record.audit import audit_round
 
 MAX_TRANSCRIPT_BYTES = 1 << 30
 

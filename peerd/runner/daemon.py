@@ -17,7 +17,7 @@ from peerd.discovery.discovery import Discovery
 from peerd.errors import NetworkError, PeerdError
 from peerd.group import Genesis, load
 from peerd.identity import Identity, peer_id_of
-from peerd.lab.lies import LIES, SILENT
+from peerd.laboratory.adversaries.lies import LIES, SILENT
 from peerd.learning import Trainer
 from peerd.learning.settings import Partition, Training
 from peerd.logging import configure
@@ -33,8 +33,8 @@ from peerd.status.server import serve_status
 from peerd.storage import Store
 from peerd.transport.errors import TransportError
 from peerd.transport.transport import Transport
-from protocols.round.attempt import Parts
-from protocols.round.session import Session
+from protocols.session.attempt import Parts
+from protocols.session.session import Session
 
 log = structlog.get_logger(__name__)
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import structlog
 import trio
 
-from peerd.lab.attacks import ATTACKS, forge
+from peerd.laboratory.experiments.attacks import ATTACKS, forge
 from peerd.learning import Trainer
 from peerd.runner.drops import Drops
 from peerd.runner.library import Library
@@ -29,7 +29,7 @@ from peerd.transport.transport import Transport
 from protocols.aggregation import model_hash
 from protocols.aggregation.contract import Reference, Referenced
 from protocols.errors import ProtocolError
-from protocols.round.effects import (
+from protocols.record.effects import (
     Aborted,
     Blame,
     CatchUp,
@@ -45,9 +45,9 @@ from protocols.round.effects import (
     Timer,
     Train,
 )
-from protocols.round.session import Session
-from protocols.round.setting import Setting
-from protocols.round.standing import SIGNS, sat_out
+from protocols.record.setting import Setting
+from protocols.session.session import Session
+from protocols.session.standing import SIGNS, sat_out
 
 log = structlog.get_logger(__name__)
 

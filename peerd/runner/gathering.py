@@ -14,7 +14,7 @@ import structlog
 import trio
 
 from peerd.status.board import StatusBoard
-from protocols.round.setting import Setting
+from protocols.record.setting import Setting
 
 log = structlog.get_logger(__name__)
 

@@ -13,8 +13,8 @@ from peerd.storage import Store
 from peerd.transport.errors import TransportError
 from peerd.transport.transport import Transport
 from protocols.errors import ProtocolError, WireError
-from protocols.round.certificate import CertifiedRound, verify_certificate
-from protocols.round.setting import Setting
+from protocols.record.certificate import CertifiedRound, verify_certificate
+from protocols.record.setting import Setting
 from protocols.wire.canonical import pack, unpack
 from protocols.wire.schema import MAX_ROUND, MAX_STATEMENT, Integer
 

@@ -9,10 +9,10 @@ from typing import Any
 from peerd.identity import peer_id_of
 from peerd.runner.library import polynomials_key, polynomials_record
 from peerd.storage import Store
-from protocols.round.certificate import CertifiedRound
-from protocols.round.effects import Blame, Completed
-from protocols.round.evidence import evidence_hash
-from protocols.round.transcript import Transcript
+from protocols.record.certificate import CertifiedRound
+from protocols.record.effects import Blame, Completed
+from protocols.record.evidence import evidence_hash
+from protocols.record.transcript import Transcript
 
 
 class Records:

@@ -17,10 +17,10 @@ from peerd.storage.durable import START_EMPTY
 from protocols.aggregation import AggregationError, largest_weight, model_hash
 from protocols.errors import ProtocolError, WireError
 from protocols.plan import liars_of
-from protocols.round.certificate import Certificate, result_hash
-from protocols.round.ledger import Ledger
-from protocols.round.position import Position, first_position
-from protocols.round.setting import Deadlines, Setting
+from protocols.record.certificate import Certificate, result_hash
+from protocols.record.ledger import Ledger
+from protocols.record.position import Position, first_position
+from protocols.record.setting import Deadlines, Setting
 from protocols.secret import Secret
 from protocols.wire.statement import decode_statement
 

@@ -1,7 +1,7 @@
 """Before anything is signed: does the group stand further than this store? (faults 42, 47)
 
 A daemon that was away, or whose data directory is an old backup, first learns what has been
-certified. Whether it signs then is for ``protocols.round.standing`` to say.
+certified. Whether it signs then is for ``protocols.session.standing`` to say.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from peerd.runner.library import MODEL, Library, too_slow
 from peerd.runner.records import Records
 from peerd.storage import Store
 from peerd.storage.store import MODELS_KEPT
-from protocols.round.certificate import CertifiedRound
-from protocols.round.position import Position, check_chain
-from protocols.round.setting import Setting
-from protocols.round.standing import (
+from protocols.record.certificate import CertifiedRound
+from protocols.record.position import Position, check_chain
+from protocols.record.setting import Setting
+from protocols.session.standing import (
     SIGNS,
     after,
     remembers,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from protocols.agreement import rules
-from protocols.agreement.votes import Electorate
-from protocols.round.desk import Desk
+from protocols.record.desk import Desk
+from protocols.record.votes import Electorate
 from protocols.wire.statement import Topic
 
 MAX_PATIENCE = 8

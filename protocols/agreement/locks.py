@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from protocols.agreement import rules
-from protocols.round.desk import Desk
+from protocols.record.desk import Desk
 from protocols.wire.canonical import pack, unpack
 from protocols.wire.schema import MAX_PEERS, MAX_STATEMENT, Bytes, Integer, ListOf, Tuple
 from protocols.wire.statement import MAX_VIEW, Topic

@@ -21,9 +21,9 @@ from dataclasses import dataclass
 from protocols.agreement import rules
 from protocols.agreement.clock import Clock
 from protocols.agreement.locks import Lock, Locks
-from protocols.agreement.votes import Electorate, check_quorum, outcome_hash
 from protocols.errors import WireError
-from protocols.round.desk import Admission, Desk
+from protocols.record.desk import Admission, Desk
+from protocols.record.votes import Electorate, check_quorum, outcome_hash
 from protocols.wire.frames import DecisionFrame, NewViewFrame, ProposalFrame, StatementFrame
 from protocols.wire.statement import (
     MAX_VIEW,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from protocols.errors import WireError
-from protocols.round.evidence import evidence_hash
+from protocols.record.evidence import evidence_hash
 from protocols.wire.frames import (
     EvidenceFrame,
     SeenFrame,

@@ -20,14 +20,14 @@ from protocols.election.inputs import (
     shown,
     unnamed,
 )
-from protocols.election.outcome import Commitments, Election
 from protocols.errors import WireError
 from protocols.hashing import digest
-from protocols.round.certificate import ElectionCertificate, roster_electorate
-from protocols.round.desk import Admission, Desk
-from protocols.round.evidence import Evidence, Fault, Judge, evidence_hash
-from protocols.round.ledger import Ledger
-from protocols.round.states import FLIP, Flip, FlipEvent, Machine
+from protocols.record.certificate import ElectionCertificate, roster_electorate
+from protocols.record.desk import Admission, Desk
+from protocols.record.election import Commitments, Election
+from protocols.record.evidence import Evidence, Fault, Judge, evidence_hash
+from protocols.record.ledger import Ledger
+from protocols.record.states import FLIP, Flip, FlipEvent, Machine
 from protocols.secret import Secret
 from protocols.wire.frames import SeenFrame, StatementFrame, decode_frame, encode_frame
 from protocols.wire.statement import Commit, Kind, Reveal, Seen, Statement, Topic

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from peerd.simulation.modelcheck.explore import Explorer
-from peerd.simulation.modelcheck.member import Setting
-from peerd.simulation.modelcheck.mutations import DEADLOCKS, MUTATIONS
+from peerd.laboratory.simulation.modelcheck.explore import Explorer
+from peerd.laboratory.simulation.modelcheck.member import Setting
+from peerd.laboratory.simulation.modelcheck.mutations import DEADLOCKS, MUTATIONS
 
 SAFE = {
     "one liar, two views, two cohorts or none": (Setting((2,), 3), 2354),

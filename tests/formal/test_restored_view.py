@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from peerd.simulation.world import swarm_secrets
+from peerd.laboratory.simulation.world import swarm_secrets
 from protocols.agreement import rules
 from protocols.agreement.locks import Locks
 from protocols.agreement.machine import Agreement, Decision
-from protocols.agreement.votes import Electorate, outcome_hash
-from protocols.round.desk import Desk
+from protocols.record.desk import Desk
+from protocols.record.votes import Electorate, outcome_hash
 from protocols.wire.frames import ProposalFrame
 from protocols.wire.statement import Ballot, Kind, Slot, Statement, Topic, sign
 from tests.simulation.swarm import FOUR, setting_of

@@ -22,7 +22,6 @@ from peerd.discovery.records import BadRecord, check_time, read_record, sign_rec
 from peerd.errors import GroupError
 from peerd.group import DEADLINES, Genesis, document, new_genesis, sign
 from peerd.identity import Identity
-from protocols.election.outcome import Commitments, Election
 from protocols.errors import WireError
 from protocols.hashing import digest
 from protocols.opening import (
@@ -33,11 +32,12 @@ from protocols.opening import (
     verify_word,
 )
 from protocols.proof import Verdict, check, check_proof
-from protocols.round.audit import audit_round
-from protocols.round.certificate import Certificate, ElectionCertificate, verify_certificate
-from protocols.round.cohort import Cohort
-from protocols.round.evidence import Judge
-from protocols.round.transcript import Transcript
+from protocols.record.audit import audit_round
+from protocols.record.certificate import Certificate, ElectionCertificate, verify_certificate
+from protocols.record.cohort import Cohort
+from protocols.record.election import Commitments, Election
+from protocols.record.evidence import Judge
+from protocols.record.transcript import Transcript
 from protocols.wire.canonical import pack, unpack
 from protocols.wire.frames import DealingFrame, SumFrame, decode_frame, encode_frame
 from protocols.wire.schema import from_value, to_value

@@ -14,9 +14,10 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from peerd.simulation.crypto import Pretend
-from peerd.simulation.world import World, swarm_secrets
+from peerd.laboratory.simulation.crypto import Pretend
+from peerd.laboratory.simulation.world import World, swarm_secrets
 from protocols.aggregation import aggregator, model_hash
+from protocols.committee.dealer import Dealer
 from protocols.election.machine import Draw
 from protocols.opening import (
     decode_words,
@@ -26,12 +27,11 @@ from protocols.opening import (
 )
 from protocols.opening.polynomials import decode_polynomials, polynomial_bytes
 from protocols.plan import CommitteePlan
-from protocols.round.attempt import Parts
-from protocols.round.certificate import Certificate, ElectionCertificate
-from protocols.round.dealer import Dealer
-from protocols.round.evidence import Evidence, Fault, wrong_sum_items
-from protocols.round.setting import Deadlines, Setting
+from protocols.record.certificate import Certificate, ElectionCertificate
+from protocols.record.evidence import Evidence, Fault, wrong_sum_items
+from protocols.record.setting import Deadlines, Setting
 from protocols.secret import Secret
+from protocols.session.attempt import Parts
 from protocols.wire.frames import DealingFrame, SumFrame, decode_frame
 from protocols.wire.statement import (
     Commit,

@@ -12,9 +12,9 @@ from functools import cache
 from fuzz_scene import HOSTILE, PEERS, distinct, scene, world
 from fuzz_trees import Script, expand, lie, trees_of
 
-from peerd.simulation.world import Node, World
-from protocols.round.effects import Effect
-from protocols.round.session import Session
+from peerd.laboratory.simulation.world import Node, World
+from protocols.record.effects import Effect
+from protocols.session.session import Session
 from protocols.wire.canonical import unpack
 
 STAGES = (1, 120, 200, 400, 540, 620, 700, 900, 1030, 1150, 1210, 1300, 1450, 1570, 1700, 1841)

@@ -13,9 +13,9 @@ from typing import Any
 
 from fuzz_scene import CRYPTO, HOSTILE, scene, setting
 
-from protocols.agreement.votes import outcome_hash
 from protocols.errors import WireError
 from protocols.opening import decode_words, word_root
+from protocols.record.votes import outcome_hash
 from protocols.wire.canonical import pack, unpack
 from protocols.wire.schema import MAX_PEERS, MAX_ROUND
 from protocols.wire.statement import _DOMAIN, ELECTION_KINDS, Topic, decode_statement

@@ -27,8 +27,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from protocols.errors import ProtocolError
-from protocols.round.evidence import Judge
-from protocols.round.session import Session
+from protocols.record.evidence import Judge
+from protocols.session.session import Session
 from protocols.wire.canonical import unpack
 
 needs_atheris = pytest.mark.skipif(

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from peerd.swarm.layout import Layout, Place
-from peerd.swarm.process import daemon_command
+from peerd.laboratory.swarm.layout import Layout, Place
+from peerd.laboratory.swarm.process import daemon_command
 from tests.local.failing_fsync import SECCOMP
 
 DISK_BYTES = 64 << 20

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from peerd.swarm.layout import lay_out
+from peerd.laboratory.swarm.layout import lay_out
 from tests.local.disks import (
     break_fsync,
     command,

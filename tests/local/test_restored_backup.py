@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 import trio
 
+from peerd.laboratory.swarm.layout import Place, lay_out
 from peerd.storage import Store
-from peerd.swarm.layout import Place, lay_out
 from tests.network.group import Group, running, tolerance, verdict, witnesses
 from tests.network.scenarios import FLIPPED
 

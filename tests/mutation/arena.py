@@ -9,14 +9,14 @@ from __future__ import annotations
 import contextlib
 import random
 
-from peerd.simulation.oracle import demand
-from peerd.simulation.world import swarm_secrets
+from peerd.laboratory.simulation.oracle import demand
+from peerd.laboratory.simulation.world import swarm_secrets
 from protocols.agreement.machine import Agreement, Decision
-from protocols.agreement.votes import outcome_hash
 from protocols.errors import WireError
-from protocols.round.certificate import roster_electorate
-from protocols.round.desk import Desk
-from protocols.round.effects import Effect, Persist, Send
+from protocols.record.certificate import roster_electorate
+from protocols.record.desk import Desk
+from protocols.record.effects import Effect, Persist, Send
+from protocols.record.votes import outcome_hash
 from protocols.secret import Secret
 from protocols.wire.frames import (
     DecisionFrame,

@@ -6,18 +6,18 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cache
 
-from peerd.lab.lies import LIES
-from peerd.simulation.adversaries import ALL
-from peerd.simulation.dice import group_of
-from peerd.simulation.node import Node
-from peerd.simulation.operations import Restore, parse
-from peerd.simulation.oracle import demand
-from peerd.simulation.scenario import Scenario, run
-from peerd.simulation.world import World
+from peerd.laboratory.adversaries import ALL
+from peerd.laboratory.adversaries.lies import LIES
+from peerd.laboratory.simulation.dice import group_of
+from peerd.laboratory.simulation.node import Node
+from peerd.laboratory.simulation.operations import Restore, parse
+from peerd.laboratory.simulation.oracle import demand
+from peerd.laboratory.simulation.scenario import Scenario, run
+from peerd.laboratory.simulation.world import World
 from protocols.plan import CommitteePlan
-from protocols.round.attempt import Parts
-from protocols.round.certificate import seats_of, verify_certificate
-from protocols.round.effects import Effect, Send
+from protocols.record.certificate import seats_of, verify_certificate
+from protocols.record.effects import Effect, Send
+from protocols.session.attempt import Parts
 from protocols.wire.frames import StatementFrame, decode_frame
 from protocols.wire.statement import Kind, decode_statement
 from tests.mutation.rules import judge

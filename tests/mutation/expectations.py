@@ -11,25 +11,25 @@ from functools import cache
 
 import numpy as np
 
-from peerd.simulation.adversaries import ALL
-from peerd.simulation.adversaries.forging import parts
-from peerd.simulation.oracle import demand
-from peerd.simulation.world import World
-from protocols.election.outcome import Election
+from peerd.laboratory.adversaries import ALL
+from peerd.laboratory.adversaries.forging import parts
+from peerd.laboratory.simulation.oracle import demand
+from peerd.laboratory.simulation.world import World
 from protocols.errors import ProtocolError
 from protocols.hashing import digest
 from protocols.opening import Undecodable, open_sum
 from protocols.proof import Verdict, check, deal
-from protocols.round.certificate import (
+from protocols.record.certificate import (
     Certificate,
     panel_of,
     verify_certificate,
 )
-from protocols.round.cohort import Findings, Panel, decide
-from protocols.round.evidence import Evidence, Fault, Judge
-from protocols.round.position import first_position
-from protocols.round.session import Session
+from protocols.record.cohort import Findings, Panel, decide
+from protocols.record.election import Election
+from protocols.record.evidence import Evidence, Fault, Judge
+from protocols.record.position import first_position
 from protocols.secret import Secret
+from protocols.session.session import Session
 from protocols.wire.canonical import unpack
 from protocols.wire.statement import (
     Ballot,
@@ -99,7 +99,7 @@ def _first(world: World) -> bytes:
 
 def seats(seed: int) -> None:
     """An outsider with a round key (it revealed, and has no seat) signs no result."""
-    from protocols.round import certificate as module
+    from protocols.record import certificate as module
 
     world = rounds(seed)
     certificate = Certificate.decode(world.nodes[0].completed[1].certificate)

@@ -1,23 +1,23 @@
-"""Adversaries that only a planted bug rewards, beside those of peerd.simulation.adversaries."""
+"""Adversaries that only a planted bug rewards, beside those of peerd.laboratory.adversaries."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from peerd.simulation.adversaries.dealers import HighDegree, Withholder
-from peerd.simulation.adversaries.forging import Words, forge, parts
-from peerd.simulation.adversaries.members import FalseAsker, IdleRelay, Liar
-from peerd.simulation.adversaries.openers import SilentOpener
+from peerd.laboratory.adversaries.dealers import HighDegree, Withholder
+from peerd.laboratory.adversaries.forging import Words, forge, parts
+from peerd.laboratory.adversaries.members import FalseAsker, IdleRelay, Liar
+from peerd.laboratory.adversaries.openers import SilentOpener
 from protocols.agreement.machine import Proposal
+from protocols.committee.dealer import Dealer
+from protocols.committee.member import Member
 from protocols.election.inputs import encode_inputs, listed_by
 from protocols.election.machine import ElectionMachine
 from protocols.hashing import digest
 from protocols.proof import Dealing, Split, seal, split
 from protocols.proof.challenge import draw, forms
-from protocols.round.cohort import decide, gather
-from protocols.round.dealer import Dealer
-from protocols.round.evidence import Evidence, Fault
-from protocols.round.member import Member
+from protocols.record.cohort import decide, gather
+from protocols.record.evidence import Evidence, Fault
 from protocols.wire.frames import EvidenceFrame, ProposalFrame, StatementFrame
 from protocols.wire.statement import (
     Ballot,
@@ -188,7 +188,7 @@ class TwoOutcomes(Member):
         return None
 
     def _named(self, outcome: bytes) -> bytes:
-        from protocols.agreement.votes import outcome_hash
+        from protocols.record.votes import outcome_hash
         from protocols.wire.statement import Topic
 
         return outcome_hash(Topic.COHORT, outcome)

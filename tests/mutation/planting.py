@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
-from protocols.election import shuffle
+from protocols.record import shuffle
 from protocols.sharing import packed_sharing
 from protocols.wire import frames, statement
 

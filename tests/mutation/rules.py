@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from peerd.simulation.oracle import check, check_bounds, check_erased, check_reasons, check_records
-from peerd.simulation.oracle import honest as honest_peers
-from peerd.simulation.watch import Watch
-from peerd.simulation.world import World
+from peerd.laboratory.simulation.oracle import (
+    check,
+    check_bounds,
+    check_erased,
+    check_reasons,
+    check_records,
+)
+from peerd.laboratory.simulation.oracle import honest as honest_peers
+from peerd.laboratory.simulation.watch import Watch
+from peerd.laboratory.simulation.world import World
 
 END = 600_000
 MAX_EVENTS = 40_000

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import contextlib
 
-from peerd.simulation.oracle import demand
-from protocols.agreement.votes import outcome_hash
+from peerd.laboratory.simulation.oracle import demand
 from protocols.errors import WireError
+from protocols.record.votes import outcome_hash
 from protocols.wire.frames import (
     DecisionFrame,
     Frame,

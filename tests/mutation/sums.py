@@ -11,7 +11,7 @@ from functools import cache
 
 import numpy as np
 
-from peerd.simulation.oracle import demand
+from peerd.laboratory.simulation.oracle import demand
 from protocols.field import P61, Elements
 from protocols.hashing import digest
 from protocols.proof import (

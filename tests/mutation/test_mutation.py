@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from peerd.simulation.oracle import Violation
+from peerd.laboratory.simulation.oracle import Violation
 from protocols.errors import ProtocolError
 from tests.mutation.attacks import Attack
 from tests.mutation.bug import Bug

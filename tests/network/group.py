@@ -12,20 +12,20 @@ from fractions import Fraction
 import trio
 
 from peerd.cli.task_arguments import TaskRequest
+from peerd.laboratory.swarm.conduct import audit_all, collect_transcripts
+from peerd.laboratory.swarm.layout import Layout
+from peerd.laboratory.swarm.options import MAX_ROUNDS, SwarmOptions
+from peerd.laboratory.swarm.orchestrate import Run
+from peerd.laboratory.swarm.process import Command, Daemon, DaemonDied, daemon_command
+from peerd.laboratory.swarm.result import COMPLETED, Witness, check, witness
 from peerd.runner.resume import setting_of
 from peerd.status.board import JsonObject
 from peerd.status.client import get
 from peerd.storage import Store
-from peerd.swarm.conduct import audit_all, collect_transcripts
-from peerd.swarm.layout import Layout
-from peerd.swarm.options import MAX_ROUNDS, SwarmOptions
-from peerd.swarm.orchestrate import Run
-from peerd.swarm.process import Command, Daemon, DaemonDied, daemon_command
-from peerd.swarm.result import COMPLETED, Witness, check, witness
 from protocols.errors import ProtocolError
 from protocols.plan import CommitteePlan, plan_swarm
-from protocols.round.certificate import verify_certificate
-from protocols.round.setting import Setting
+from protocols.record.certificate import verify_certificate
+from protocols.record.setting import Setting
 from tests.network.namespaces import Network
 
 PEERS, LIARS, ABSENT = 9, 2, 1

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from peerd.swarm.layout import lay_out
+from peerd.laboratory.swarm.layout import lay_out
 from tests.network.group import (
     PEERS,
     Group,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from peerd.simulation.swarm import FOUR, swarm
-from protocols.round.setting import Setting
+from peerd.laboratory.simulation.swarm import FOUR, swarm
+from protocols.record.setting import Setting
 from tests.network.group import compare
 
 

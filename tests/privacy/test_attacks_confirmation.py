@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from peerd.lab.privacy import confirmation
-from peerd.lab.privacy.confirmation import complete, game, look, trace
-from peerd.lab.privacy.likeness import Estimate
-from peerd.lab.privacy.view import Leak, shape_of
+from peerd.laboratory.experiments.privacy import confirmation
+from peerd.laboratory.experiments.privacy.confirmation import complete, game, look, trace
+from peerd.laboratory.experiments.privacy.likeness import Estimate
+from peerd.laboratory.experiments.privacy.view import Leak, shape_of
 from protocols.aggregation import aggregator
 from protocols.plan import CommitteePlan
 from protocols.proof import BIT, FREE, DealingShape, Relation, Segment, SlotConstraint, split
@@ -79,7 +79,7 @@ def test_masks_with_a_bias_are_noticed() -> None:
         vectors[PLAN.threshold :, window] = sharing.share(wanted, free)
         return replace(parts, vectors=vectors.astype(shape.field.dtype))  # type: ignore[type-var]
 
-    with planted("peerd.lab.privacy.view:planted", lambda sound: small):
+    with planted("peerd.laboratory.experiments.privacy.view:planted", lambda sound: small):
         found = played("bits", games=60)
     assert found.mean > 0.9
 

@@ -7,8 +7,8 @@ from itertools import combinations, product
 import numpy as np
 import pytest
 
-from peerd.lab.privacy.inference import interpolated, posterior, prior, residues
-from peerd.lab.privacy.view import Leak, View, dealing_of, see, shape_of, watch
+from peerd.laboratory.experiments.privacy.inference import interpolated, posterior, prior, residues
+from peerd.laboratory.experiments.privacy.view import Leak, View, dealing_of, see, shape_of, watch
 from protocols.field.polynomial import lagrange
 from protocols.plan import CommitteePlan
 from protocols.proof import (

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from peerd.lab.privacy.dealt import DEALT, Tells
-from peerd.lab.privacy.gradients import (
+from peerd.laboratory.experiments.privacy.dealt import DEALT, Tells
+from peerd.laboratory.experiments.privacy.gradients import (
     PEERS,
     PLAN,
     Setting,
@@ -16,8 +16,8 @@ from peerd.lab.privacy.gradients import (
     secured,
     view_of,
 )
-from peerd.lab.privacy.inversion import Inversion, analytic, label_of
-from peerd.lab.privacy.likeness import (
+from peerd.laboratory.experiments.privacy.inversion import Inversion, analytic, label_of
+from peerd.laboratory.experiments.privacy.likeness import (
     Estimate,
     auc,
     bootstrap,
@@ -27,8 +27,8 @@ from peerd.lab.privacy.likeness import (
     ssim,
     tpr_at,
 )
-from peerd.lab.privacy.victims import Victims, quantised, restored
-from peerd.lab.privacy.view import dealing_of
+from peerd.laboratory.experiments.privacy.victims import Victims, quantised, restored
+from peerd.laboratory.experiments.privacy.view import dealing_of
 from protocols.aggregation.clear_sum import opened_part
 from protocols.proof import Verdict, check
 

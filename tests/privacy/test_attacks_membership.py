@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from peerd.lab.privacy.membership import ALONE, SWARM, School, draw_members, infer, judged, lira
+from peerd.laboratory.experiments.privacy.membership import (
+    ALONE,
+    SWARM,
+    School,
+    draw_members,
+    infer,
+    judged,
+    lira,
+)
 from peerd.learning.task import Samples
 
 MEMORISED = replace(ALONE, pool=80, share=0.5, rounds=300, hidden=128)

@@ -10,14 +10,20 @@ import numpy as np
 import pytest
 
 from peerd.discovery.records import AddressRecord
-from peerd.lab.privacy.outsider import Group, brute_force, confirm, follow, read_header
-from peerd.lab.privacy.public import FIELDS, PUBLISHED, RECORD, Bears
-from peerd.lab.privacy.view import Leak, dealing_of, see
-from peerd.simulation.node import Node
-from peerd.simulation.world import World
+from peerd.laboratory.experiments.privacy.outsider import (
+    Group,
+    brute_force,
+    confirm,
+    follow,
+    read_header,
+)
+from peerd.laboratory.experiments.privacy.public import FIELDS, PUBLISHED, RECORD, Bears
+from peerd.laboratory.experiments.privacy.view import Leak, dealing_of, see
+from peerd.laboratory.simulation.node import Node
+from peerd.laboratory.simulation.world import World
 from protocols.aggregation import aggregator, model_hash
-from protocols.round.effects import Effect, Send
-from protocols.round.transcript import Transcript
+from protocols.record.effects import Effect, Send
+from protocols.record.transcript import Transcript
 from protocols.wire.frames import DealingFrame, SumFrame, decode_frame
 from protocols.wire.statement import PAYLOADS, Kind, decode_statement
 from tests.simulation.swarm import FOUR, swarm

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from peerd.cli.dispatch import dispatch
-from peerd.lab.privacy.membership import ALONE, SWARM, infer
-from peerd.lab.privacy.report import Size, broken, measure, outsider
+from peerd.laboratory.experiments.privacy.membership import ALONE, SWARM, infer
+from peerd.laboratory.experiments.privacy.report import Size, broken, measure, outsider
 
 TINY = Size(
     *(6, 10, 2, 12, 2, 6, 5, 2, 8, (2,), 2, 4),
@@ -125,7 +125,8 @@ def test_the_command_writes_the_numbers_and_fails_on_a_contradiction(
     path = tmp_path / "privacy.json"
     for measured, code in ((document, 0), (spoilt, 1)):
         monkeypatch.setattr(
-            "peerd.lab.privacy.report.measure", lambda seed, size, tell, rules, m=measured: m
+            "peerd.laboratory.experiments.privacy.report.measure",
+            lambda seed, size, tell, rules, m=measured: m,
         )
         assert dispatch(["lab", "privacy", "--json", str(path)]) == code
         assert json.loads(path.read_text()) == measured

@@ -15,14 +15,14 @@ from unittest.mock import patch
 
 import pytest
 
-from peerd.simulation.adversaries import ALL
-from peerd.simulation.node import Node
-from peerd.simulation.oracle import check_safety
-from peerd.simulation.world import World
+from peerd.laboratory.adversaries import ALL
+from peerd.laboratory.simulation.node import Node
+from peerd.laboratory.simulation.oracle import check_safety
+from peerd.laboratory.simulation.world import World
 from protocols.agreement.locks import Locks
 from protocols.election.machine import Draw
-from protocols.round.cohort import GIVEN_UP
-from protocols.round.effects import Effect, Send
+from protocols.record.cohort import GIVEN_UP
+from protocols.record.effects import Effect, Send
 from protocols.wire.frames import SumFrame, decode_frame
 from protocols.wire.statement import Kind, decode_statement
 from tests.mutation.planting import planted

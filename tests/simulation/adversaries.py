@@ -1,5 +1,5 @@
 """The adversaries live in the package: ``peerd simulate`` plays them too."""
 
-from peerd.simulation.adversaries import ALL, DEALERS, ELECTORS, MEMBERS, OPENERS, parts
+from peerd.laboratory.adversaries import ALL, DEALERS, ELECTORS, MEMBERS, OPENERS, parts
 
 __all__ = ["ALL", "DEALERS", "ELECTORS", "MEMBERS", "OPENERS", "parts"]

@@ -1,5 +1,14 @@
 """The swarms live in the package: ``peerd simulate`` runs them too."""
 
-from peerd.simulation.swarm import EIGHT, FOUR, NINE, SEATED, TEN, Lies, setting_of, swarm
+from peerd.laboratory.simulation.swarm import (
+    EIGHT,
+    FOUR,
+    NINE,
+    SEATED,
+    TEN,
+    Lies,
+    setting_of,
+    swarm,
+)
 
 __all__ = ["EIGHT", "FOUR", "NINE", "SEATED", "TEN", "Lies", "setting_of", "swarm"]

@@ -9,15 +9,15 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from peerd.simulation.node import Node
-from peerd.simulation.operations import LIARS
-from peerd.simulation.oracle import check, check_reasons, honest
-from peerd.simulation.swarm import EIGHT, FOUR, first_model, swarm
-from peerd.simulation.violation import Violation
-from peerd.simulation.watch import Watch
-from peerd.simulation.world import World
+from peerd.laboratory.simulation.node import Node
+from peerd.laboratory.simulation.operations import LIARS
+from peerd.laboratory.simulation.oracle import check, check_reasons, honest
+from peerd.laboratory.simulation.swarm import EIGHT, FOUR, first_model, swarm
+from peerd.laboratory.simulation.violation import Violation
+from peerd.laboratory.simulation.watch import Watch
+from peerd.laboratory.simulation.world import World
 from protocols.plan import CommitteePlan
-from protocols.round.effects import Abort, Effect, Persist, Phase, Stop
+from protocols.record.effects import Abort, Effect, Persist, Phase, Stop
 
 END = 200_000
 

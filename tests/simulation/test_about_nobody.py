@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from peerd.simulation.adversaries import parts
-from peerd.simulation.adversaries.forging import forge
-from peerd.simulation.adversaries.members import Liar
-from peerd.simulation.world import World
-from protocols.round.member import Member
+from peerd.laboratory.adversaries import parts
+from peerd.laboratory.adversaries.forging import forge
+from peerd.laboratory.adversaries.members import Liar
+from peerd.laboratory.simulation.world import World
+from protocols.committee.member import Member
 from protocols.wire.frames import StatementFrame
 from protocols.wire.statement import Complaint, Delivery, Kind, Statement
 from tests.simulation.oracle import Watch, check
@@ -56,7 +56,7 @@ def test_a_proposal_with_a_delivery_of_nobody_s_is_refused(
     """Where its signer had said too much for it to be looked at, judging it raised an error at
     every later event of this view; at a timer's that ended each honest daemon.
     """
-    monkeypatch.setattr("protocols.round.desk.SMALL_STATEMENTS_BYTES", 0)
+    monkeypatch.setattr("protocols.record.desk.SMALL_STATEMENTS_BYTES", 0)
     first, second = leaders(seed)
     lies = {first: parts("Floods", member=Flooder), second: parts("Shows", member=Accomplice)}
     world = swarm(NINE, 2, seed=seed, lies=lies, traced=False)

@@ -6,9 +6,9 @@ import random
 
 import pytest
 
-from peerd.lab.lies import LIES
+from peerd.laboratory.adversaries.lies import LIES
 from protocols.plan import CommitteePlan
-from protocols.round.attempt import Parts
+from protocols.session.attempt import Parts
 from tests.simulation.adversaries import ALL, DEALERS, ELECTORS, MEMBERS, OPENERS, parts
 from tests.simulation.oracle import Watch, check
 from tests.simulation.swarm import EIGHT, FOUR, NINE, SEATED, TEN, swarm

@@ -7,12 +7,12 @@ from fractions import Fraction
 
 import pytest
 
-from peerd.simulation.oracle import check_safety
-from peerd.simulation.swarm import first_model, setting_of
-from peerd.simulation.world import World, swarm_secrets
+from peerd.laboratory.simulation.oracle import check_safety
+from peerd.laboratory.simulation.swarm import first_model, setting_of
+from peerd.laboratory.simulation.world import World, swarm_secrets
 from protocols.plan import CommitteePlan
-from protocols.round import attempts
-from protocols.round.effects import Abort, Stop
+from protocols.record.effects import Abort, Stop
+from protocols.session import attempts
 from protocols.wire import statement
 from protocols.wire.schema import Integer
 

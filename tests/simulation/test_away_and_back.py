@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from peerd.simulation.node import Node
-from peerd.simulation.operations import Freeze, Pace
-from peerd.simulation.world import World
+from peerd.laboratory.simulation.node import Node
+from peerd.laboratory.simulation.operations import Freeze, Pace
+from peerd.laboratory.simulation.world import World
 from protocols.plan import CommitteePlan
-from protocols.round.effects import Effect, Persist, Send
+from protocols.record.effects import Effect, Persist, Send
 from protocols.wire.frames import DealingFrame, SumFrame, decode_frame
 from protocols.wire.statement import Kind, decode_statement
 from tests.simulation.adversaries import ELECTORS

@@ -7,10 +7,10 @@ from itertools import count
 
 import pytest
 
-from peerd.simulation.campaign import Plan, run_seeds
-from peerd.simulation.dice import FAULTS, GROUPS
-from peerd.simulation.operations import parse
-from peerd.simulation.scenario import Scenario, Verdict, run
+from peerd.laboratory.simulation.campaign import Plan, run_seeds
+from peerd.laboratory.simulation.dice import FAULTS, GROUPS
+from peerd.laboratory.simulation.operations import parse
+from peerd.laboratory.simulation.scenario import Scenario, Verdict, run
 
 SEEDS_A_TEST = 50
 WITHIN = range(0, 1800, SEEDS_A_TEST)

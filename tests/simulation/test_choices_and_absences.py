@@ -8,13 +8,13 @@ from itertools import product
 
 import pytest
 
-from peerd.simulation.node import Node
-from peerd.simulation.swarm import first_model, setting_of
-from peerd.simulation.world import World, swarm_secrets
+from peerd.laboratory.simulation.node import Node
+from peerd.laboratory.simulation.swarm import first_model, setting_of
+from peerd.laboratory.simulation.world import World, swarm_secrets
 from protocols.plan import CommitteePlan, minimum_cohort, plan_group
-from protocols.round.attempt import Parts
-from protocols.round.certificate import Certificate, verify_certificate
-from protocols.round.effects import Effect, Send
+from protocols.record.certificate import Certificate, verify_certificate
+from protocols.record.effects import Effect, Send
+from protocols.session.attempt import Parts
 from protocols.wire.canonical import pack, unpack
 from protocols.wire.frames import FRAME_VERSION, StatementFrame, decode_frame
 from protocols.wire.statement import Check, Kind, Statement, decode_statement

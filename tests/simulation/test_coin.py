@@ -8,15 +8,15 @@ from functools import cache
 
 import pytest
 
-from peerd.simulation.adversaries import ELECTORS
-from peerd.simulation.operations import Rush
-from peerd.simulation.world import World
+from peerd.laboratory.adversaries import ELECTORS
+from peerd.laboratory.simulation.operations import Rush
+from peerd.laboratory.simulation.world import World
 from protocols.election.machine import Draw
-from protocols.election.outcome import Election
 from protocols.hashing import digest
 from protocols.plan import CommitteePlan
-from protocols.round.certificate import seats_of, verify_certificate
-from protocols.round.setting import Setting
+from protocols.record.certificate import seats_of, verify_certificate
+from protocols.record.election import Election
+from protocols.record.setting import Setting
 from protocols.secret import Secret
 from tests.simulation.oracle import Watch, check
 from tests.simulation.swarm import setting_of, swarm

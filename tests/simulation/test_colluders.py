@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from peerd.simulation.adversaries.forging import parts
-from peerd.simulation.adversaries.openers import ring_of
-from peerd.simulation.node import Node
-from peerd.simulation.world import World
+from peerd.laboratory.adversaries.forging import parts
+from peerd.laboratory.adversaries.openers import ring_of
+from peerd.laboratory.simulation.node import Node
+from peerd.laboratory.simulation.world import World
 from protocols.plan import CommitteePlan
-from protocols.round.attempt import Parts
-from protocols.round.effects import Effect, Send, Stop
+from protocols.record.effects import Effect, Send, Stop
+from protocols.session.attempt import Parts
 from protocols.wire.frames import SumFrame, decode_frame
 from tests.simulation.oracle import Watch, check
 from tests.simulation.swarm import EIGHT, FOUR, NINE, TEN, swarm

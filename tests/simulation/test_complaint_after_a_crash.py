@@ -2,15 +2,15 @@
 
 import pytest
 
-from peerd.simulation.adversaries.forging import Words, forge
-from peerd.simulation.node import Node
-from peerd.simulation.oracle import check
-from peerd.simulation.watch import Watch
+from peerd.laboratory.adversaries.forging import Words, forge
+from peerd.laboratory.simulation.node import Node
+from peerd.laboratory.simulation.oracle import check
+from peerd.laboratory.simulation.watch import Watch
+from protocols.committee.dealer import Dealer
 from protocols.hashing import digest
 from protocols.proof import Dealing, seal, split
-from protocols.round.attempt import Parts
-from protocols.round.dealer import Dealer
-from protocols.round.effects import Effect, Persist
+from protocols.record.effects import Effect, Persist
+from protocols.session.attempt import Parts
 from protocols.wire.frames import DealingFrame, encode_frame
 from protocols.wire.statement import Header, Kind
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from peerd.simulation.node import Node
+from peerd.laboratory.simulation.node import Node
 from protocols.plan import CommitteePlan
-from protocols.round.effects import Effect, Send, Stop
+from protocols.record.effects import Effect, Send, Stop
 from protocols.wire.frames import SumFrame, decode_frame
 from tests.simulation.oracle import Watch, check
 from tests.simulation.swarm import EIGHT, NINE, swarm

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from peerd.simulation.adversaries import ALL
-from peerd.simulation.oracle import check, check_round, check_safety
+from peerd.laboratory.adversaries import ALL
+from peerd.laboratory.simulation.oracle import check, check_round, check_safety
 from protocols.errors import ProtocolError
-from protocols.round.audit import audit_round
+from protocols.record.audit import audit_round
 from tests.simulation.swarm import EIGHT, SEATED, setting_of, swarm
 
 

@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from peerd.lab.lies import LIES
-from peerd.simulation.adversaries import ALL
-from peerd.simulation.node import Node
-from peerd.simulation.world import World
-from protocols.agreement.votes import outcome_hash
+from peerd.laboratory.adversaries import ALL
+from peerd.laboratory.adversaries.lies import LIES
+from peerd.laboratory.simulation.node import Node
+from peerd.laboratory.simulation.world import World
 from protocols.election.machine import Draw
-from protocols.round.attempt import Parts
-from protocols.round.effects import Effect, Send
+from protocols.record.effects import Effect, Send
+from protocols.record.votes import outcome_hash
 from protocols.secret import Secret
+from protocols.session.attempt import Parts
 from protocols.wire.frames import (
     DealingFrame,
     ProposalFrame,

@@ -6,16 +6,16 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from peerd.simulation.adversaries import ALL
-from peerd.simulation.adversaries.forging import parts
-from peerd.simulation.oracle import check_safety
-from peerd.simulation.world import Node, World
+from peerd.laboratory.adversaries import ALL
+from peerd.laboratory.adversaries.forging import parts
+from peerd.laboratory.simulation.oracle import check_safety
+from peerd.laboratory.simulation.world import Node, World
 from protocols.agreement.machine import Proposal
 from protocols.election.machine import ElectionMachine
-from protocols.round.attempt import Parts
-from protocols.round.certificate import verify_certificate
-from protocols.round.effects import Effect, Send
-from protocols.round.evidence import evidence_hash
+from protocols.record.certificate import verify_certificate
+from protocols.record.effects import Effect, Send
+from protocols.record.evidence import evidence_hash
+from protocols.session.attempt import Parts
 from protocols.wire.frames import EvidenceFrame, ProposalFrame, StatementFrame, decode_frame
 from protocols.wire.statement import Kind, Statement, Topic, decode_statement
 from tests.mutation.expectations import election_leader

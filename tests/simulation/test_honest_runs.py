@@ -57,7 +57,7 @@ def test_real_signatures_move_the_machines_as_pretended_ones_do() -> None:
 
 
 def test_with_every_seed_the_seats_are_drawn_anew() -> None:
-    from protocols.round.certificate import seats_of, verify_certificate
+    from protocols.record.certificate import seats_of, verify_certificate
 
     orders = set()
     for seed in range(8):

@@ -10,8 +10,8 @@ import random
 
 import pytest
 
-from peerd.lab.lies import LIES
-from peerd.simulation.crypto import Pretend
+from peerd.laboratory.adversaries.lies import LIES
+from peerd.laboratory.simulation.crypto import Pretend
 from protocols.errors import WireError
 from protocols.wire.canonical import Value, pack, unpack
 from tests.simulation.swarm import FOUR, swarm

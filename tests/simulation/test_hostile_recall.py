@@ -7,16 +7,16 @@ from collections.abc import Callable
 
 import pytest
 
-from peerd.simulation.node import Node
-from peerd.simulation.operations import Restore
-from peerd.simulation.oracle import check
-from peerd.simulation.watch import Watch
-from peerd.simulation.world import World
-from protocols.round.attempt import Parts
-from protocols.round.company import MAX_HELLOS
-from protocols.round.effects import Effect, Persist
-from protocols.round.recall import recalled
-from protocols.round.session import Session
+from peerd.laboratory.simulation.node import Node
+from peerd.laboratory.simulation.operations import Restore
+from peerd.laboratory.simulation.oracle import check
+from peerd.laboratory.simulation.watch import Watch
+from peerd.laboratory.simulation.world import World
+from protocols.record.effects import Effect, Persist
+from protocols.session.attempt import Parts
+from protocols.session.company import MAX_HELLOS
+from protocols.session.recall import recalled
+from protocols.session.session import Session
 from protocols.wire.frames import RecalledFrame, RecallFrame, decode_frame, encode_frame
 from protocols.wire.statement import Commit, Kind, Slot, sign
 from tests.simulation.swarm import FOUR, NINE, swarm

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from peerd.simulation.adversaries.forging import forge, parts
-from peerd.simulation.adversaries.members import FalseAsker
-from peerd.simulation.oracle import check
-from peerd.simulation.swarm import NINE, swarm
-from protocols.round.pool import Pool
+from peerd.laboratory.adversaries.forging import forge, parts
+from peerd.laboratory.adversaries.members import FalseAsker
+from peerd.laboratory.simulation.oracle import check
+from peerd.laboratory.simulation.swarm import NINE, swarm
+from protocols.committee.pool import Pool
 from protocols.wire.frames import StatementFrame
 from protocols.wire.statement import Answer, Attestation, Kind, Payload, Statement
 

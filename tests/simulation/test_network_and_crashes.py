@@ -6,9 +6,9 @@ import random
 
 import pytest
 
-from peerd.simulation.node import Node
-from peerd.simulation.world import World
-from protocols.round.effects import Effect
+from peerd.laboratory.simulation.node import Node
+from peerd.laboratory.simulation.world import World
+from protocols.record.effects import Effect
 from tests.simulation.oracle import Watch, check, check_safety
 from tests.simulation.swarm import FOUR, NINE, swarm
 

@@ -10,13 +10,13 @@ from functools import cache
 
 import pytest
 
-from peerd.simulation.adversaries import LEADERS
-from peerd.simulation.node import Node
-from peerd.simulation.world import World
-from protocols.agreement.votes import outcome_hash
-from protocols.round.certificate import seats_of, verify_certificate
-from protocols.round.cohort import Cohort
-from protocols.round.effects import Effect, Send
+from peerd.laboratory.adversaries import LEADERS
+from peerd.laboratory.simulation.node import Node
+from peerd.laboratory.simulation.world import World
+from protocols.record.certificate import seats_of, verify_certificate
+from protocols.record.cohort import Cohort
+from protocols.record.effects import Effect, Send
+from protocols.record.votes import outcome_hash
 from protocols.wire.frames import ProposalFrame, decode_frame
 from protocols.wire.statement import Kind, Slot, Topic, decode_statement
 from tests.mutation.planting import planted
@@ -108,7 +108,7 @@ def test_the_omission_would_change_the_cohort(name: str) -> None:
 def test_members_that_do_not_compare_would_leave_an_honest_dealer_out() -> None:
     """The control of the rule itself: the planted bug is what the omission is made for."""
     with planted(
-        "protocols.round.member:Member._missing", lambda sound: lambda self, offered: set()
+        "protocols.committee.member:Member._missing", lambda sound: lambda self, offered: set()
     ):
         world, _, proposals, leader = play("OkOmitter", 0)
     record = next(node.completed[0] for node in world.nodes if node.honest)

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from peerd.simulation.swarm import EIGHT, swarm
+from peerd.laboratory.simulation.swarm import EIGHT, swarm
+from protocols.committee.opener import Opener
 from protocols.opening import Opened
-from protocols.round.attempt import Parts
-from protocols.round.certificate import verify_certificate
-from protocols.round.evidence import contradicts
-from protocols.round.opener import Opener
+from protocols.record.certificate import verify_certificate
+from protocols.record.evidence import contradicts
+from protocols.session.attempt import Parts
 
 
 class OtherFloats(Opener):

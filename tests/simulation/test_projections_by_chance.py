@@ -1,10 +1,10 @@
 """A dealing whose projections don't fit by chance: its dealer is absent, and its daemon goes on."""
 
-from peerd.simulation.adversaries import parts
-from peerd.simulation.adversaries.forging import Words
-from peerd.simulation.oracle import check_safety
+from peerd.laboratory.adversaries import parts
+from peerd.laboratory.adversaries.forging import Words
+from peerd.laboratory.simulation.oracle import check_safety
+from protocols.committee.dealer import Dealer
 from protocols.proof import Dealing, ProjectionOverflow
-from protocols.round.dealer import Dealer
 
 from .swarm import FOUR, swarm
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from peerd.simulation.adversaries import parts
-from peerd.simulation.adversaries.forging import forge
+from peerd.laboratory.adversaries import parts
+from peerd.laboratory.adversaries.forging import forge
 from protocols.agreement.machine import MAX_VIEWS_AHEAD
-from protocols.agreement.votes import outcome_hash
 from protocols.election.machine import ElectionMachine
 from protocols.plan import CommitteePlan
+from protocols.record.votes import outcome_hash
 from protocols.wire.frames import ProposalFrame
 from protocols.wire.statement import Ballot, Kind, Topic
 from tests.simulation.oracle import Watch, check

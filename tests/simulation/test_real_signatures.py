@@ -7,11 +7,11 @@ from functools import cache
 
 import pytest
 
-from peerd.simulation.campaign import Plan
-from peerd.simulation.dice import FAULTS
-from peerd.simulation.node import Node
-from peerd.simulation.scenario import run, world_of
-from protocols.round.effects import Blame, Effect, FetchPolynomials, Persist, Send
+from peerd.laboratory.simulation.campaign import Plan
+from peerd.laboratory.simulation.dice import FAULTS
+from peerd.laboratory.simulation.node import Node
+from peerd.laboratory.simulation.scenario import run, world_of
+from protocols.record.effects import Blame, Effect, FetchPolynomials, Persist, Send
 from protocols.wire.frames import StatementFrame, decode_frame
 from protocols.wire.statement import decode_statement
 

@@ -6,10 +6,10 @@ the others said is old by then, and so is the round in which the daemon would be
 
 import pytest
 
-from peerd.simulation.node import Backup, Node
-from peerd.simulation.oracle import check
-from peerd.simulation.watch import Watch
-from protocols.round.effects import Completed, Effect, Persist
+from peerd.laboratory.simulation.node import Backup, Node
+from peerd.laboratory.simulation.oracle import check
+from peerd.laboratory.simulation.watch import Watch
+from protocols.record.effects import Completed, Effect, Persist
 from protocols.wire.statement import Kind
 
 from .swarm import FOUR, NINE, swarm

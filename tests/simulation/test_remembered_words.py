@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from peerd.simulation.node import Node
-from peerd.simulation.oracle import check
-from peerd.simulation.swarm import NINE, swarm
-from peerd.simulation.watch import Watch
-from peerd.simulation.world import World
-from protocols.round.effects import Aborted, Effect
+from peerd.laboratory.simulation.node import Node
+from peerd.laboratory.simulation.oracle import check
+from peerd.laboratory.simulation.swarm import NINE, swarm
+from peerd.laboratory.simulation.watch import Watch
+from peerd.laboratory.simulation.world import World
+from protocols.record.effects import Aborted, Effect
 from tests.simulation.adversaries import ELECTORS
 
 LIAR, VICTIM, WITNESS = 8, 2, 0

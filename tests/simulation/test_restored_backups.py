@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from peerd.simulation.node import Node
-from peerd.simulation.operations import Restore, parse
-from peerd.simulation.oracle import check, check_records, sits_out
-from peerd.simulation.records import survey
-from peerd.simulation.swarm import FOUR, NINE, swarm
-from peerd.simulation.watch import Watch
-from peerd.simulation.world import World
+from peerd.laboratory.simulation.node import Node
+from peerd.laboratory.simulation.operations import Restore, parse
+from peerd.laboratory.simulation.oracle import check, check_records, sits_out
+from peerd.laboratory.simulation.records import survey
+from peerd.laboratory.simulation.swarm import FOUR, NINE, swarm
+from peerd.laboratory.simulation.watch import Watch
+from peerd.laboratory.simulation.world import World
 from protocols.plan import CommitteePlan
-from protocols.round.attempt import Parts
-from protocols.round.certificate import verify_certificate
-from protocols.round.effects import Completed, Effect, Persist
-from protocols.round.position import first_position
-from protocols.round.session import Session
-from protocols.round.standing import (
+from protocols.record.certificate import verify_certificate
+from protocols.record.effects import Completed, Effect, Persist
+from protocols.record.position import first_position
+from protocols.secret import Secret
+from protocols.session.attempt import Parts
+from protocols.session.session import Session
+from protocols.session.standing import (
     CRASH_LAG,
     SIGNS,
     restored_until,
@@ -25,7 +26,6 @@ from protocols.round.standing import (
     sat_out_key,
     suspected_until,
 )
-from protocols.secret import Secret
 from protocols.wire.frames import RecalledFrame, decode_frame
 
 ROUNDS = 10

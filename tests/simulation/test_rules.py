@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from peerd.simulation.adversaries import ALL
-from peerd.simulation.oracle import check, check_round, check_safety
+from peerd.laboratory.adversaries import ALL
+from peerd.laboratory.simulation.oracle import check, check_round, check_safety
 from protocols.aggregation import AGGREGATORS, aggregator
 from protocols.aggregation.clear_sum import opened_part
 from protocols.field import P61
 from protocols.opening import decode_polynomials, values_of
-from protocols.round.audit import audit_round
-from protocols.round.effects import Persist
-from protocols.round.evidence import Evidence, Fault, Judge
+from protocols.record.audit import audit_round
+from protocols.record.effects import Persist
+from protocols.record.evidence import Evidence, Fault, Judge
 from tests.simulation.swarm import EIGHT, FOUR, NINE, TEN, setting_of, swarm
 
 RULES = sorted(AGGREGATORS)

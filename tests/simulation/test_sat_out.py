@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from peerd.simulation.world import World
+from peerd.laboratory.simulation.world import World
 from protocols.plan import CommitteePlan
 from tests.simulation.oracle import Watch, check
 from tests.simulation.swarm import FOUR, NINE, swarm

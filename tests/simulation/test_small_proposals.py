@@ -7,16 +7,16 @@ from functools import cache
 
 import pytest
 
-from peerd.simulation.adversaries.dealers import HighDegree, TwoHeaders
-from peerd.simulation.adversaries.forging import parts
-from peerd.simulation.adversaries.members import Liar, TwoReports
-from peerd.simulation.oracle import check_safety
-from peerd.simulation.world import Node, World
+from peerd.laboratory.adversaries.dealers import HighDegree, TwoHeaders
+from peerd.laboratory.adversaries.forging import parts
+from peerd.laboratory.adversaries.members import Liar, TwoReports
+from peerd.laboratory.simulation.oracle import check_safety
+from peerd.laboratory.simulation.world import Node, World
 from protocols.agreement.machine import Proposal
-from protocols.round.certificate import seats_of, verify_certificate
-from protocols.round.cohort import Cohort, Exclusion, Findings, decide, gather
-from protocols.round.effects import Effect, Send
-from protocols.round.member import Member
+from protocols.committee.member import Member
+from protocols.record.certificate import seats_of, verify_certificate
+from protocols.record.cohort import Cohort, Exclusion, Findings, decide, gather
+from protocols.record.effects import Effect, Send
 from protocols.wire.frames import ProposalFrame, decode_frame
 from protocols.wire.statement import Check, Kind, Topic, decode_statement
 from tests.simulation.swarm import EIGHT, swarm

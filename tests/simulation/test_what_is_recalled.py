@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from protocols.plan import CommitteePlan
-from protocols.round.contents import statement_in
-from protocols.round.effects import Effect
-from protocols.round.session import Session
+from protocols.record.contents import statement_in
+from protocols.record.effects import Effect
+from protocols.session.session import Session
 from protocols.wire.frames import decode_frame
 from protocols.wire.statement import Kind, Statement, decode_statement
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from protocols.round.attempt import Parts
-from protocols.round.dealer import Dealer
+from protocols.committee.dealer import Dealer
+from protocols.session.attempt import Parts
 from protocols.wire.frames import StatementFrame, decode_frame
 from protocols.wire.statement import Kind, Statement, decode_statement
 

@@ -9,12 +9,12 @@ import pytest
 import trio
 
 from peerd.cli.task_arguments import TaskRequest
+from peerd.laboratory.swarm.layout import Layout, Place, lay_out
+from peerd.laboratory.swarm.options import swarm_options
 from peerd.runner.gathering import NO_INDEPENDENT_VIEW, QUIET_SECONDS
 from peerd.runner.library import HEAD
 from peerd.status.client import get
 from peerd.storage import Store
-from peerd.swarm.layout import Layout, Place, lay_out
-from peerd.swarm.options import swarm_options
 from peerd.transport.transport import Transport
 from protocols.wire.canonical import pack, unpack
 from tests.network.group import running

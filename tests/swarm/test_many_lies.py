@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from peerd.laboratory.swarm.options import ABSENT, PROVEN
 from peerd.runner.audit import audit
-from peerd.swarm.options import ABSENT, PROVEN
 
 LIMIT = 900  # seconds; only a hang takes so long
 ROUNDS = 3

@@ -31,7 +31,7 @@ from peerd.storage import Store
 from peerd.tasks.idx import read_idx
 from peerd.tasks.rows import open_rows
 from protocols.errors import ProtocolError
-from protocols.round.certificate import Certificate
+from protocols.record.certificate import Certificate
 from protocols.wire.frames import decode_frame
 from protocols.wire.statement import decode_statement
 

@@ -19,7 +19,7 @@ EFFECTS = frozenset(
     | {"multiprocessing", "urllib", "http", "uuid", "logging", "ctypes", "pickle", "glob"}
 )
 """Modules of the standard library with a clock, entropy, files or sockets in them."""
-WITH_TORCH = ("peerd/learning", "peerd/tasks", "peerd/lab")
+WITH_TORCH = ("peerd/learning", "peerd/tasks", "peerd/laboratory/experiments")
 CALLS = frozenset({"open", "print", "input", "exec", "eval", "__import__", "breakpoint"})
 
 
@@ -97,9 +97,15 @@ def modules_after(statement: str) -> list[str]:
         ("import peerd.cli.dispatch as m; m.build_parser(None)", {"torch", "libp2p", "trio"}),
         ("import peerd.runner.daemon", {"torch", "sklearn", "matplotlib"}),
         ("import peerd.runner.audit", {"torch", "sklearn", "matplotlib"}),
-        ("import peerd.simulation.world", {"torch", "libp2p", "trio", "sklearn"}),
-        ("import peerd.lab.attacks, peerd.lab.lies", {"torch", "libp2p", "trio", "matplotlib"}),
-        ("import peerd.lab.campaign, peerd.lab.report", {"torch", "libp2p", "matplotlib"}),
+        ("import peerd.laboratory.simulation.world", {"torch", "libp2p", "trio", "sklearn"}),
+        (
+            "import peerd.laboratory.experiments.attacks, peerd.laboratory.adversaries.lies",
+            {"torch", "libp2p", "trio", "matplotlib"},
+        ),
+        (
+            "import peerd.laboratory.experiments.campaign, peerd.laboratory.experiments.report",
+            {"torch", "libp2p", "matplotlib"},
+        ),
     ],
 )
 def test_what_is_dear_to_load_is_not_loaded(statement: str, absent: set[str]) -> None:
@@ -110,4 +116,8 @@ def test_what_is_dear_to_load_is_not_loaded(statement: str, absent: set[str]) ->
 def test_the_worker_is_the_one_that_loads_torch() -> None:
     """Else the rule above would hold because torch is not used at all."""
     users = [path for path in sources("peerd") if "torch" in {top(m) for m, _ in imported(path)}]
-    assert {path.relative_to(ROOT).parts[1] for path in users} == {"learning", "tasks", "lab"}
+    assert {path.relative_to(ROOT).parts[1] for path in users} == {
+        "learning",
+        "tasks",
+        "laboratory",
+    }

@@ -21,7 +21,7 @@ REPORTED = behind_then_restarted(Kind.REPORT)
 
 
 RULES = "protocols.agreement.rules:"
-VOTES = "protocols.agreement.votes:check_quorum"
+VOTES = "protocols.record.votes:check_quorum"
 
 
 def _fewer(sound: Any) -> Any:
@@ -142,14 +142,14 @@ plant(
 )
 plant(
     "a vote is signed anew after a restart",
-    "protocols.round.desk:Desk.sign",
+    "protocols.record.desk:Desk.sign",
     lambda sound: lambda self, *args, **more: _without_journal(sound, self, *args, **more),
     schedules,
     "signed-twice",
 )
 plant(
     "statements are signed anew after a restart",
-    "protocols.round.desk:Desk.sign",
+    "protocols.record.desk:Desk.sign",
     lambda sound: lambda self, *args, **more: _without_journal(sound, self, *args, **more),
     REPORTED,
     "signed-twice journal",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from peerd.simulation.adversaries import ALL
+from peerd.laboratory.adversaries import ALL
 from protocols.errors import WireError
-from protocols.round.cohort import Findings, Panel, sort_in
-from protocols.round.desk import Admission
+from protocols.record.cohort import Findings, Panel, sort_in
+from protocols.record.desk import Admission
 from protocols.wire.statement import Kind, Slot, Statement, decode_statement
 from tests.mutation import attacks, expectations, liars
 from tests.mutation.attacks import (
@@ -29,17 +29,17 @@ TWO_REPORTS = alone("TwoReports")
 FALSE_COMPLAINT = alone("FalseComplainer")
 
 
-COHORT = "protocols.round.cohort:"
+COHORT = "protocols.record.cohort:"
 plant(
     "a complaint is judged under any dealer's header",
-    "protocols.round.evidence:_Case.header",
+    "protocols.record.evidence:_Case.header",
     lambda sound: lambda self, data, dealer: self.statement(data, Kind.HEADER),
     BORROWED,
     "framed",
 )
 plant(
     "a delivery is opened with any key",
-    "protocols.round.evidence:_disclosure",
+    "protocols.record.evidence:_disclosure",
     lambda sound: _any_key(sound),
     WRONG_KEY,
     "framed",
@@ -75,7 +75,7 @@ plant(
 
 def _any_key(sound: Any) -> Any:
     def disclosure(case: Any) -> Any:
-        from protocols.round.evidence import Finding
+        from protocols.record.evidence import Finding
 
         try:
             return sound(case)
@@ -111,7 +111,7 @@ def _voids_repeats(sound: Any) -> Any:
 
 plant(
     "a proposal may leave out what members hold",
-    "protocols.round.member:Member._missing",
+    "protocols.committee.member:Member._missing",
     always(set()),
     OMITTING,
     "left-out",
@@ -119,21 +119,21 @@ plant(
 )
 plant(
     "two statements in a slot are no conflict",
-    "protocols.round.desk:Desk.admit",
+    "protocols.record.desk:Desk.admit",
     lambda sound: lambda self, s: Admission.KNOWN if s.slot in self._slots else sound(self, s),
     TWO_REPORTS,
     "blame",
 )
 plant(
     "a report's complaint is not followed by its proof",
-    "protocols.round.member:Member._complain",
+    "protocols.committee.member:Member._complain",
     always(None),
     HIGH_DEGREE,
     "blame",
 )
 plant(
     "complaints about valid shares pass",
-    "protocols.round.evidence:_complaint",
+    "protocols.record.evidence:_complaint",
     lambda sound: lambda case: _only(sound(case), "dealt shares"),
     FALSE_COMPLAINT,
     "blame",

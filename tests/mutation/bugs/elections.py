@@ -7,7 +7,7 @@ from itertools import count
 from typing import Any
 
 from protocols.hashing import digest
-from protocols.round.effects import Blame
+from protocols.record.effects import Blame
 from protocols.secret import Secret
 from protocols.wire.statement import Kind
 from tests.mutation import attacks, expectations
@@ -25,7 +25,7 @@ RESTART_IN_FLIP = restarting((Kind.COMMIT,))
 
 
 ELECTION = "protocols.election.machine:"
-LEDGER = "protocols.round.ledger:Ledger."
+LEDGER = "protocols.record.ledger:Ledger."
 
 
 @bug(
@@ -53,7 +53,7 @@ plant(
 )
 plant(
     "a commitment does not bind its peer",
-    "protocols.round.setting:Setting.commitment",
+    "protocols.record.setting:Setting.commitment",
     lambda sound: lambda self, r, a, peer, nonce: sound(self, r, a, 0, nonce),
     COPIED,
     "blame",
@@ -93,7 +93,7 @@ plant(
 
 @bug(
     "who does not reveal is blamed",
-    "protocols.round.attempts:Attempts._on_void",
+    "protocols.session.attempts:Attempts._on_void",
     attacks.overruled,
     "blame",
 )
@@ -115,7 +115,7 @@ plant(
 )
 plant(
     "an earlier conviction takes a peer off b",
-    "protocols.round.setting:Setting.liars_among",
+    "protocols.record.setting:Setting.liars_among",
     lambda sound: lambda self, selected, pool: max(0, self.liars - (self.peers - pool)),
     expectations.panels,
     "cohort-size",

@@ -18,7 +18,7 @@ WRONG_RESULT = alone("WrongResult", rounds=2)
 
 
 OPENING = "protocols.opening.opening:"
-CERTIFICATE = "protocols.round.certificate:"
+CERTIFICATE = "protocols.record.certificate:"
 
 
 def _agreeing(sound: Any) -> Any:
@@ -71,7 +71,7 @@ plant(
 )
 def _counts_signatures(sound: Any) -> Any:
     def common(setting: Any, certificate: Any, election: Any, statements: Any) -> Any:
-        from protocols.round import certificate as module
+        from protocols.record import certificate as module
 
         unique = list({s.signer: s for s in statements}.values())
         if len(statements) < module.signatures_needed(setting):
@@ -90,7 +90,7 @@ def _counts_signatures(sound: Any) -> Any:
 )
 def _anyone_signs(sound: Any) -> Any:
     def common(setting: Any, certificate: Any, election: Any, statements: Any) -> Any:
-        from protocols.round import certificate as module
+        from protocols.record import certificate as module
 
         seats = module.seats_of
         module.seats_of = lambda setting, election: tuple(election.keys)  # type: ignore[assignment]
@@ -112,7 +112,7 @@ plant(
 )
 plant(
     "the previous certificate is not compared",
-    "protocols.round.position:check_chain",
+    "protocols.record.position:check_chain",
     lambda sound: lambda position, chain, model: _but(sound, "follow", position, chain, model),
     expectations.chains,
     "accepted",
@@ -120,7 +120,7 @@ plant(
 )
 plant(
     "the model is not compared with its certificate",
-    "protocols.round.position:check_chain",
+    "protocols.record.position:check_chain",
     lambda sound: lambda position, chain, model: _but(sound, "names", position, chain, model),
     expectations.chains,
     "accepted",

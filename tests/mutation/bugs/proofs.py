@@ -104,7 +104,7 @@ plant(
 )
 plant(
     "a dealing's context leaves the attempt out",
-    "protocols.round.setting:Setting.dealing_context",
+    "protocols.record.setting:Setting.dealing_context",
     lambda sound: lambda self, r, a, e, b, d: sound(self, r, 0, e, b, d),
     expectations.contexts,
     "context",
@@ -112,7 +112,7 @@ plant(
 )
 plant(
     "a dealing's context leaves the dealer out",
-    "protocols.round.setting:Setting.dealing_context",
+    "protocols.record.setting:Setting.dealing_context",
     lambda sound: lambda self, r, a, e, b, d: sound(self, r, a, e, b, 0),
     expectations.contexts,
     "context",
@@ -120,7 +120,7 @@ plant(
 )
 plant(
     "dealings from another model are taken",
-    "protocols.round.member:Member.on_dealing",
+    "protocols.committee.member:Member.on_dealing",
     lambda sound: lambda self, sender, frame: _any_base(sound, self, sender, frame),
     WRONG_BASE,
     "framed",

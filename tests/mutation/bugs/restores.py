@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from protocols.round.standing import SIGNS
+from protocols.session.standing import SIGNS
 from tests.mutation.attacks import put_back
 from tests.mutation.bug import Bugs, always
 
 BUGS = Bugs()
 bug, plant = BUGS.bug, BUGS.plant
-RECALL = "protocols.round.recall:Recall."
+RECALL = "protocols.session.recall:Recall."
 
 
 @bug(

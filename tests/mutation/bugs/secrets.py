@@ -13,7 +13,7 @@ bug, plant = BUGS.bug, BUGS.plant
 
 plant(
     "the dealing's secret outlives the decision",
-    "protocols.round.attempt:Attempt._forget_dealing",
+    "protocols.session.attempt:Attempt._forget_dealing",
     always(None),
     attacks.honest,
     "erased",
@@ -23,7 +23,7 @@ plant(
 
 @bug(
     "only the journal's copy is erased",
-    "protocols.round.desk:Desk.erase",
+    "protocols.record.desk:Desk.erase",
     attacks.honest,
     "erased",
     seeds=1,
@@ -41,13 +41,13 @@ def _erases_copies(sound: Any) -> Any:
 
 @bug(
     "the journal outlives its round",
-    "protocols.round.attempts:Attempts.leave",
+    "protocols.session.attempts:Attempts.leave",
     attacks.honest,
     "erased",
     seeds=1,
 )
 def _keeps_journal(sound: Any) -> Any:
-    from protocols.round.effects import Erase
+    from protocols.record.effects import Erase
 
     def leave(self: Any) -> None:
         sound(self)
@@ -58,7 +58,7 @@ def _keeps_journal(sound: Any) -> Any:
 
 plant(
     "the one-round key outlives its round",
-    "protocols.round.desk:Desk.erase_round_secret",
+    "protocols.record.desk:Desk.erase_round_secret",
     always(None),
     attacks.honest,
     "erased",

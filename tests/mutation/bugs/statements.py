@@ -61,7 +61,7 @@ plant(
 )
 plant(
     "evidence may carry the same statement twice",
-    "protocols.round.evidence:_equivocation",
+    "protocols.record.evidence:_equivocation",
     lambda sound: lambda case: _same_twice(sound, case),
     SLANDER,
     "framed",
@@ -83,7 +83,7 @@ plant(
 
 
 def _same_twice(sound: Any, case: Any) -> Any:
-    from protocols.round.evidence import Finding
+    from protocols.record.evidence import Finding
 
     first, second = (case.statement(item) for item in case.items(2))
     if first.slot != second.slot:
@@ -93,25 +93,25 @@ def _same_twice(sound: Any, case: Any) -> Any:
 
 @bug(
     "a reveal convicts without being compared",
-    "protocols.round.evidence:_wrong_reveal",
+    "protocols.record.evidence:_wrong_reveal",
     expectations.worthless,
     "accepted",
     seeds=1,
 )
 def _any_reveal(sound: Any) -> Any:
-    from protocols.round.evidence import Finding
+    from protocols.record.evidence import Finding
 
     return lambda case: Finding(case.statement(case.items(2)[0]).signer, "planted", 0)
 
 
 @bug(
     "the certified result convicts its signer",
-    "protocols.round.evidence:_wrong_result",
+    "protocols.record.evidence:_wrong_result",
     expectations.worthless,
     "accepted",
     seeds=1,
 )
 def _any_result(sound: Any) -> Any:
-    from protocols.round.evidence import Finding
+    from protocols.record.evidence import Finding
 
     return lambda case: Finding(case.statement(case.items(2)[0]).signer, "planted", 0)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from peerd.simulation.dice import Group, group_of
-from peerd.simulation.operations import parse
-from peerd.simulation.scenario import Scenario, run
+from peerd.laboratory.simulation.dice import Group, group_of
+from peerd.laboratory.simulation.operations import parse
+from peerd.laboratory.simulation.scenario import Scenario, run
 from protocols.plan import CommitteePlan
 
 FOUR = Group(4, 1, CommitteePlan(4, 1, 1, 0))

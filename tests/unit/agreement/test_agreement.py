@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 import pytest
 
-from peerd.simulation.world import swarm_secrets
+from peerd.laboratory.simulation.world import swarm_secrets
 from protocols.agreement.machine import Agreement, Decision
-from protocols.agreement.votes import check_quorum, outcome_hash
 from protocols.errors import WireError
-from protocols.round.certificate import roster_electorate
-from protocols.round.desk import Desk
-from protocols.round.effects import Effect, Persist, Send
+from protocols.record.certificate import roster_electorate
+from protocols.record.desk import Desk
+from protocols.record.effects import Effect, Persist, Send
+from protocols.record.votes import check_quorum, outcome_hash
 from protocols.wire.frames import (
     DecisionFrame,
     NewViewFrame,

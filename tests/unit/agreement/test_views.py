@@ -6,7 +6,7 @@ import pytest
 
 from protocols.agreement import rules
 from protocols.agreement.machine import MAX_VIEWS_AHEAD
-from protocols.round.effects import Send, Timer
+from protocols.record.effects import Send, Timer
 from protocols.wire.frames import NewViewFrame
 from protocols.wire.statement import Kind, NewView, Slot, sign
 from tests.unit.agreement.test_agreement import (

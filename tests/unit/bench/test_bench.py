@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from peerd.bench.cli import ROLES
-from peerd.bench.dealer import DealerWork
-from peerd.bench.measure import ROLES as MEASURED
-from peerd.bench.measure import run
-from peerd.bench.member import MemberWork
-from peerd.bench.meter import Meter
-from peerd.bench.opening import OpenWork
-from peerd.bench.scene import Scene
 from peerd.errors import ConfigError
+from peerd.laboratory.bench.cli import ROLES
+from peerd.laboratory.bench.dealer import DealerWork
+from peerd.laboratory.bench.measure import ROLES as MEASURED
+from peerd.laboratory.bench.measure import run
+from peerd.laboratory.bench.member import MemberWork
+from peerd.laboratory.bench.meter import Meter
+from peerd.laboratory.bench.opening import OpenWork
+from peerd.laboratory.bench.scene import Scene
 from protocols.aggregation import AGGREGATORS
 
 KEYS = {"role", "aggregator", "peers", "params", "plan", "cpu_seconds", "wall_seconds"} | {

@@ -62,10 +62,10 @@ def test_what_can_not_be_written_is_said_before_anything_runs(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(swarm, "run", run)
     monkeypatch.setattr(demo, "run", run)
-    monkeypatch.setattr("peerd.simulation.campaign.campaign", run)
-    monkeypatch.setattr("peerd.lab.campaign.run", run)
-    monkeypatch.setattr("peerd.lab.report.write_report", run)
-    monkeypatch.setattr("peerd.lab.privacy.report.measure", run)
+    monkeypatch.setattr("peerd.laboratory.simulation.campaign.campaign", run)
+    monkeypatch.setattr("peerd.laboratory.experiments.campaign.run", run)
+    monkeypatch.setattr("peerd.laboratory.experiments.report.write_report", run)
+    monkeypatch.setattr("peerd.laboratory.experiments.privacy.report.measure", run)
     Path("file").touch()
     Path("e.toml").write_text(
         'task.name = "digits"\npeers = 4\nrounds = 1\nattacks = ["none"]\nrules = ["rsa"]\n'

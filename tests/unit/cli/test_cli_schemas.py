@@ -12,8 +12,8 @@ import pytest
 from test_cli_daemon import PEER, SCHEMAS, record
 
 from peerd.cli.task_arguments import TaskRequest
-from peerd.swarm.options import SwarmOptions
-from peerd.swarm.result import document, witness
+from peerd.laboratory.swarm.options import SwarmOptions
+from peerd.laboratory.swarm.result import document, witness
 
 NAMES = sorted(path.stem for path in SCHEMAS.glob("*.json"))
 
@@ -80,7 +80,7 @@ def test_a_wrong_result_is_found(path: tuple[Any, ...], value: object, what: str
 
 
 def test_the_plot_is_a_png(tmp_path: Path) -> None:
-    from peerd.swarm.plot import plot
+    from peerd.laboratory.swarm.plot import plot
 
     plot(swarm_document(), tmp_path / "plot.png")
     assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")

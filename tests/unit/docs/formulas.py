@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from protocols.election.outcome import Commitments, Election
 from protocols.errors import WireError
-from protocols.round.certificate import Certificate, ElectionCertificate
-from protocols.round.cohort import Cohort
-from protocols.round.evidence import Evidence
-from protocols.round.setting import Setting
+from protocols.record.certificate import Certificate, ElectionCertificate
+from protocols.record.cohort import Cohort
+from protocols.record.election import Commitments, Election
+from protocols.record.evidence import Evidence
+from protocols.record.setting import Setting
 from protocols.wire.frames import (
     CertificateFrame,
     DealingFrame,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from peerd.simulation.operations import KINDS, LIARS
+from peerd.laboratory.simulation.operations import KINDS, LIARS
 from tests.mutation.table import BUGS
 from tests.swarm.test_floods import FLOODS
 

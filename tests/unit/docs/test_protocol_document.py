@@ -57,7 +57,7 @@ def test_every_kind_and_every_frame_is_in_the_tables() -> None:
     assert kinds == [kind.name for kind in Kind]
     frames = re.findall(r"^\| (\w+Frame) \| (\d+) \|", DOCUMENT, re.MULTILINE)
     assert frames == [(frame.__name__, str(code)) for code, frame in FRAMES.items()]
-    faults = importlib.import_module("protocols.round.evidence").Fault
+    faults = importlib.import_module("protocols.record.evidence").Fault
     named = re.findall(r"^\| ([A-Z_]+) \| (?!id|round)", DOCUMENT, re.MULTILINE)
     assert named == [fault.name for fault in faults]
 

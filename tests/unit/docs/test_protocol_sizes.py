@@ -12,16 +12,16 @@ import pytest
 from formulas import Sizes, formulas
 
 from peerd.crypto import Sodium
-from peerd.lab.lies import BadShareDealer, WrongOpeningOpener
-from peerd.simulation.crypto import Pretend
-from peerd.simulation.world import World, swarm_secrets
+from peerd.laboratory.adversaries.lies import BadShareDealer, WrongOpeningOpener
+from peerd.laboratory.simulation.crypto import Pretend
+from peerd.laboratory.simulation.world import World, swarm_secrets
 from protocols.aggregation import aggregator, model_hash
+from protocols.committee.dealer import Dealer
 from protocols.hashing import digest
 from protocols.plan import CommitteePlan, require_sound
-from protocols.round.attempt import Parts
-from protocols.round.base import Base
-from protocols.round.dealer import Dealer
-from protocols.round.setting import Deadlines, Setting
+from protocols.record.base import Base
+from protocols.record.setting import Deadlines, Setting
+from protocols.session.attempt import Parts
 from protocols.wire.frames import (
     FRAMES,
     DealingFrame,

@@ -6,10 +6,10 @@ from collections import Counter
 
 import pytest
 
-from protocols.election.outcome import Commitments, Election
-from protocols.election.shuffle import coin, shuffled
 from protocols.errors import WireError
 from protocols.hashing import digest
+from protocols.record.election import Commitments, Election
+from protocols.record.shuffle import coin, shuffled
 
 HASH = b"h" * 32
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peerd.simulation.crypto import Pretend
-from peerd.simulation.swarm import EIGHT, setting_of
+from peerd.laboratory.simulation.crypto import Pretend
+from peerd.laboratory.simulation.swarm import EIGHT, setting_of
 from protocols.election import inputs as inputs_module
 from protocols.election.inputs import (
     MAX_SHOWN_EVIDENCE,
@@ -23,8 +23,8 @@ from protocols.election.inputs import (
     unnamed,
 )
 from protocols.errors import WireError
-from protocols.round.evidence import evidence_hash
-from protocols.round.setting import MAX_ELECTORATE
+from protocols.record.evidence import evidence_hash
+from protocols.record.setting import MAX_ELECTORATE
 from protocols.wire.frames import EvidenceFrame, HelloFrame, SeenFrame, StatementFrame, encode_frame
 from protocols.wire.schema import MAX_BULK, MAX_EVIDENCE
 from protocols.wire.statement import (

@@ -12,9 +12,9 @@ from math import comb, sqrt
 
 import pytest
 
-from protocols.election.shuffle import coin, shuffled
 from protocols.hashing import digest
 from protocols.plan import hypergeometric_tail
+from protocols.record.shuffle import coin, shuffled
 
 PEERS, LIARS, SEATS, THRESHOLD = 24, 4, 10, 2
 COINS = 4000

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from peerd.errors import TaskError
-from peerd.lab.attacks import ATTACKS, forge
+from peerd.laboratory.experiments.attacks import ATTACKS, forge
 from protocols.aggregation import aggregator
 
 RSA = aggregator("rsa", {})

@@ -11,8 +11,14 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from peerd.errors import ConfigError
-from peerd.lab.attacks import CATALOGUE, View, attack_spec
-from peerd.lab.attacks.omniscient import DIRECTIONS, alie_z, min_max, min_sum, perturbation
+from peerd.laboratory.experiments.attacks import CATALOGUE, View, attack_spec
+from peerd.laboratory.experiments.attacks.omniscient import (
+    DIRECTIONS,
+    alie_z,
+    min_max,
+    min_sum,
+    perturbation,
+)
 
 Array = NDArray[np.float64]
 SEEDS = range(10)

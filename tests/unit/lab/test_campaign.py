@@ -19,12 +19,12 @@ import pytest
 
 from peerd.cli.main import main
 from peerd.errors import ConfigError, StorageError, TaskError
-from peerd.lab.campaign import run
-from peerd.lab.experiment import read_experiment
-from peerd.lab.report import write_report
-from peerd.lab.report.plots import seconds_a_round
-from peerd.lab.report.tables import as_markdown, rule_by_attack
-from peerd.lab.results import Directory, final
+from peerd.laboratory.experiments.campaign import run
+from peerd.laboratory.experiments.experiment import read_experiment
+from peerd.laboratory.experiments.report import write_report
+from peerd.laboratory.experiments.report.plots import seconds_a_round
+from peerd.laboratory.experiments.report.tables import as_markdown, rule_by_attack
+from peerd.laboratory.experiments.results import Directory, final
 
 EXPERIMENT = """
 title = "Test <of> the laboratory"

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from peerd.errors import ConfigError, TaskError
-from peerd.lab.cell import CLEAR, LIFTED
-from peerd.lab.experiment import Experiment, read_experiment
+from peerd.laboratory.experiments.cell import CLEAR, LIFTED
+from peerd.laboratory.experiments.experiment import Experiment, read_experiment
 
 ROOT = Path(__file__).resolve().parents[3]
 GOOD = """

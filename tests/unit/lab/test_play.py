@@ -11,14 +11,14 @@ import pytest
 import torch
 
 from peerd.errors import ConfigError, TaskError
-from peerd.lab.attacks import attack_spec
-from peerd.lab.cell import CLEAR, LIFTED, Cell, Descent
-from peerd.lab.experiment import read_experiment
-from peerd.lab.peers import Peers
-from peerd.lab.play import Result, play
-from peerd.lab.poison import TARGET, Trigger, poisoned
-from peerd.lab.rules import checked_rule
-from peerd.lab.sharing import SharedRounds, committee_plan
+from peerd.laboratory.experiments.attacks import attack_spec
+from peerd.laboratory.experiments.cell import CLEAR, LIFTED, Cell, Descent
+from peerd.laboratory.experiments.experiment import read_experiment
+from peerd.laboratory.experiments.peers import Peers
+from peerd.laboratory.experiments.play import Result, play
+from peerd.laboratory.experiments.poison import TARGET, Trigger, poisoned
+from peerd.laboratory.experiments.rules import checked_rule
+from peerd.laboratory.experiments.sharing import SharedRounds, committee_plan
 from peerd.learning.client import Client
 from peerd.learning.loading import load_task
 from peerd.learning.settings import Partition, peer_seed
@@ -111,7 +111,7 @@ def test_real_shares_change_nothing(name: str) -> None:
 
 
 def test_an_opening_that_is_not_the_plain_sum_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    from peerd.lab import sharing
+    from peerd.laboratory.experiments import sharing
 
     honest = sharing.sum_shares
 
@@ -125,7 +125,7 @@ def test_an_opening_that_is_not_the_plain_sum_is_noticed(monkeypatch: pytest.Mon
 
 def test_a_dealing_that_does_not_stand_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """One byte of one package of one dealer: the shared round checks what it is dealt."""
-    from peerd.lab import sharing
+    from peerd.laboratory.experiments import sharing
 
     honest, made = sharing.deal, []
 

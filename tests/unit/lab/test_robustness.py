@@ -6,10 +6,10 @@ from functools import cache
 
 import pytest
 
-from peerd.lab.attacks import attack_spec
-from peerd.lab.cell import CLEAR, LIFTED, Cell, Descent
-from peerd.lab.play import play
-from peerd.lab.rules import checked_rule
+from peerd.laboratory.experiments.attacks import attack_spec
+from peerd.laboratory.experiments.cell import CLEAR, LIFTED, Cell, Descent
+from peerd.laboratory.experiments.play import play
+from peerd.laboratory.experiments.rules import checked_rule
 
 POISONED = (
     ("sign-flip", {}),

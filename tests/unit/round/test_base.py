@@ -7,8 +7,8 @@ import pytest
 
 from protocols.aggregation import aggregator
 from protocols.errors import ProtocolError, WireError
-from protocols.round.base import Base, decode_reference, encode_reference, named_base
-from protocols.round.setting import MAX_REFERENCE
+from protocols.record.base import Base, decode_reference, encode_reference, named_base
+from protocols.record.setting import MAX_REFERENCE
 from protocols.wire.canonical import pack
 from tests.simulation.swarm import FOUR, setting_of
 

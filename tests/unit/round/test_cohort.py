@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from peerd.simulation.crypto import Pretend
+from peerd.laboratory.simulation.crypto import Pretend
 from protocols.errors import WireError
 from protocols.plan import CommitteePlan
-from protocols.round.cohort import (
+from protocols.record.cohort import (
     Cohort,
     Exclusion,
     Panel,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from protocols.round.company import MAX_HELLOS, Company
-from protocols.round.effects import Effect, Timer
+from protocols.record.effects import Effect, Timer
+from protocols.session.company import MAX_HELLOS, Company
 from protocols.wire.frames import HelloFrame, RecallFrame
 
 DELAY = 700

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from protocols.round.comparison import Comparison
+from protocols.committee.comparison import Comparison
 from protocols.wire.frames import Frame, StatementFrame
 
 PEER = 1

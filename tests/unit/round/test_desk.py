@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from peerd.simulation.world import swarm_secrets
+from peerd.laboratory.simulation.world import swarm_secrets
 from protocols.errors import WireError
-from protocols.round.desk import MAX_STATEMENTS_PER_SIGNER, Admission, Desk
-from protocols.round.effects import Effect, Persist
+from protocols.record.desk import MAX_STATEMENTS_PER_SIGNER, Admission, Desk
+from protocols.record.effects import Effect, Persist
 from protocols.wire.statement import (
     Commit,
     Delivery,

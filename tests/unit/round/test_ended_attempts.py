@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from peerd.simulation.adversaries import ALL
-from peerd.simulation.node import Node
-from peerd.simulation.world import World
+from peerd.laboratory.adversaries import ALL
+from peerd.laboratory.simulation.node import Node
+from peerd.laboratory.simulation.world import World
 from protocols.errors import WireError
-from protocols.round.company import Company
-from protocols.round.contents import slot_of
-from protocols.round.effects import Abort, Effect, Persist, Send
-from protocols.round.ended import Ended, ended_key
+from protocols.record.contents import slot_of
+from protocols.record.effects import Abort, Effect, Persist, Send
+from protocols.session.company import Company
+from protocols.session.ended import Ended, ended_key
 from protocols.wire.canonical import pack
 from protocols.wire.frames import DecisionFrame, HelloFrame, decode_frame, encode_frame
 from protocols.wire.statement import Kind, decode_statement

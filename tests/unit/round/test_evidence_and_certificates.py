@@ -9,13 +9,13 @@ from functools import cache
 
 import pytest
 
-from peerd.lab.lies import LIES
-from peerd.simulation.world import World
+from peerd.laboratory.adversaries.lies import LIES
+from peerd.laboratory.simulation.world import World
 from protocols.errors import WireError
-from protocols.round.audit import audit_round
-from protocols.round.certificate import Certificate, signatures_needed, verify_certificate
-from protocols.round.evidence import Evidence, Fault, Judge
-from protocols.round.transcript import Transcript
+from protocols.record.audit import audit_round
+from protocols.record.certificate import Certificate, signatures_needed, verify_certificate
+from protocols.record.evidence import Evidence, Fault, Judge
+from protocols.record.transcript import Transcript
 from protocols.wire.canonical import pack, unpack
 from tests.simulation.adversaries import ALL
 from tests.simulation.swarm import EIGHT, FOUR, setting_of, swarm

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from protocols.errors import ProtocolError
-from protocols.round.setting import MAX_ELECTORATE, largest_dealing
+from protocols.record.setting import MAX_ELECTORATE, largest_dealing
 from protocols.wire.schema import MAX_EVIDENCE, MAX_STATEMENT
 from tests.simulation.swarm import FOUR, setting_of
 

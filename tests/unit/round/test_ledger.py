@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from protocols.election.outcome import Election
-from protocols.round.ledger import LONGEST_LOCKOUT, Ledger
+from protocols.record.election import Election
+from protocols.record.ledger import LONGEST_LOCKOUT, Ledger
 
 
 def election(*, silent: tuple[int, ...] = (), guilty: tuple[int, ...] = ()) -> Election:

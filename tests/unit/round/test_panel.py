@@ -11,11 +11,11 @@ from functools import cache
 
 import pytest
 
-from peerd.simulation.swarm import EIGHT, FOUR, setting_of
-from protocols.election.outcome import Election
+from peerd.laboratory.simulation.swarm import EIGHT, FOUR, setting_of
 from protocols.plan import hypergeometric_tail, plan_group
-from protocols.round.certificate import panel_of
-from protocols.round.setting import Setting
+from protocols.record.certificate import panel_of
+from protocols.record.election import Election
+from protocols.record.setting import Setting
 
 
 def flip(revealed: int, guilty: tuple[int, ...] = ()) -> Election:

@@ -9,12 +9,12 @@ from typing import Any, cast
 
 import pytest
 
-from peerd.simulation.crypto import Pretend
+from peerd.laboratory.simulation.crypto import Pretend
+from protocols.committee.pool import Pool
 from protocols.errors import WireError
 from protocols.plan import CommitteePlan
-from protocols.round.cohort import Panel, awaited_errands, gather
-from protocols.round.evidence import Evidence, Finding
-from protocols.round.pool import Pool
+from protocols.record.cohort import Panel, awaited_errands, gather
+from protocols.record.evidence import Evidence, Finding
 from protocols.wire.statement import (
     Answer,
     Attestation,

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from peerd.simulation.swarm import FOUR, first_model, setting_of
-from peerd.simulation.world import swarm_secrets
+from peerd.laboratory.simulation.swarm import FOUR, first_model, setting_of
+from peerd.laboratory.simulation.world import swarm_secrets
 from protocols.errors import WireError
-from protocols.round.effects import Persist
-from protocols.round.position import first_position
-from protocols.round.recall import MAX_RECALLED_BYTES, Recall, recalled
-from protocols.round.session import Session
-from protocols.round.standing import SIGNS, sat_out_key
+from protocols.record.effects import Persist
+from protocols.record.position import first_position
 from protocols.secret import Secret
+from protocols.session.recall import MAX_RECALLED_BYTES, Recall, recalled
+from protocols.session.session import Session
+from protocols.session.standing import SIGNS, sat_out_key
 from protocols.wire.frames import MAX_RECALLED, RecalledFrame, encode_frame
 from protocols.wire.statement import Ballot, Commit, Kind, Payload, Report, Reveal, Slot, Statement
 from protocols.wire.statement import sign as sign_statement

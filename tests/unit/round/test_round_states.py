@@ -1,4 +1,4 @@
-"""Every pair of state and event, for each machine of the round (protocols.round.states)."""
+"""Every pair of state and event, for each machine of the round (protocols.record.states)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import Enum
 
 import pytest
 
-from protocols.round.states import (
+from protocols.record.states import (
     FLIP,
     SEAT,
     STAGE,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from peerd.simulation.node import Node
-from protocols.round.effects import Effect, Stop, Stopped, Timer
+from peerd.laboratory.simulation.node import Node
+from protocols.record.effects import Effect, Stop, Stopped, Timer
 from protocols.wire.frames import StatementFrame, SumFrame, decode_frame
 from protocols.wire.statement import Kind, decode_statement
 from tests.simulation.swarm import FOUR, swarm

@@ -13,7 +13,7 @@ import trio
 import trio.testing
 
 from peerd.runner.driver import Driver
-from protocols.round.effects import Timer
+from protocols.record.effects import Timer
 
 ROOT = Path(__file__).resolve().parents[3]
 WALL = {"time.time", "time.time_ns", "datetime.now", "datetime.utcnow", "datetime.today"}

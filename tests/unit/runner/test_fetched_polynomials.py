@@ -9,12 +9,12 @@ import pytest
 import trio
 import trio.testing
 
+from peerd.laboratory.simulation.swarm import SEATED, swarm
+from peerd.laboratory.simulation.world import World
 from peerd.runner.driver import Driver
 from peerd.runner.library import Library
-from peerd.simulation.swarm import SEATED, swarm
-from peerd.simulation.world import World
-from protocols.round.effects import Effect, FetchPolynomials
-from protocols.round.session import Session
+from protocols.record.effects import Effect, FetchPolynomials
+from protocols.session.session import Session
 
 LIES = {
     "nothing": b"",

@@ -6,6 +6,7 @@ import pytest
 import trio
 import trio.testing
 
+from peerd.laboratory.simulation.swarm import FOUR, NINE, setting_of
 from peerd.runner.gathering import (
     GATHER_SECONDS,
     NO_INDEPENDENT_VIEW,
@@ -14,7 +15,6 @@ from peerd.runner.gathering import (
     gather,
     lacking,
 )
-from peerd.simulation.swarm import FOUR, NINE, setting_of
 from peerd.status.board import StatusBoard
 
 GROUP = setting_of(NINE, 2)  # b = 2, e = 1: a quorum is six

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from peerd.errors import StorageError
+from peerd.laboratory.simulation.swarm import FOUR, swarm
 from peerd.runner.resume import check_owner, claim
-from peerd.simulation.swarm import FOUR, swarm
 from peerd.storage import Store
 
 GROUP, OTHER_GROUP = b"g" * 32, b"h" * 32

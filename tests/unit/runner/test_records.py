@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from peerd.laboratory.simulation.swarm import FOUR, first_model, swarm
+from peerd.laboratory.simulation.world import World
 from peerd.runner.records import Records
 from peerd.runner.resume import position_of
-from peerd.simulation.swarm import FOUR, first_model, swarm
-from peerd.simulation.world import World
 from peerd.storage import Store
-from protocols.round.certificate import verify_certificate
+from protocols.record.certificate import verify_certificate
 
 ROUNDS = 4
 

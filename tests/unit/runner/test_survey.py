@@ -13,17 +13,17 @@ import pytest
 import trio
 import trio.testing
 
+from peerd.laboratory.simulation.swarm import FOUR, first_model, swarm
+from peerd.laboratory.simulation.world import World
 from peerd.runner.driver import Driver
 from peerd.runner.library import CERTIFICATE, HEAD, MODEL, REQUEST_SECONDS, Library
 from peerd.runner.records import Records
 from peerd.runner.resume import journaled_secret, position_of
 from peerd.runner.survey import SURVEY_SECONDS, Standing, Survey
-from peerd.simulation.swarm import FOUR, first_model, swarm
-from peerd.simulation.world import World
 from peerd.storage import Store
-from protocols.round.certificate import verify_certificate
-from protocols.round.session import Session
-from protocols.round.standing import SIGNS, sat_out, sat_out_key
+from protocols.record.certificate import verify_certificate
+from protocols.session.session import Session
+from protocols.session.standing import SIGNS, sat_out, sat_out_key
 
 ROUNDS = 5
 

@@ -11,17 +11,17 @@ import structlog.testing
 import trio
 
 from peerd.identity import Identity
+from peerd.laboratory.simulation.swarm import FOUR, first_model, setting_of
 from peerd.runner.driver import Driver
 from peerd.runner.library import Library
 from peerd.runner.records import Records
-from peerd.simulation.swarm import FOUR, first_model, setting_of
 from peerd.status.board import StatusBoard
 from peerd.storage import Store
 from peerd.transport import Transport
 from peerd.transport.limits import DEFAULT_LIMITS
-from protocols.round.effects import Effect, Persist, Send
-from protocols.round.position import Position, first_position
-from protocols.round.setting import Setting
+from protocols.record.effects import Effect, Persist, Send
+from protocols.record.position import Position, first_position
+from protocols.record.setting import Setting
 
 LARGEST = 1000
 LIMITS = replace(DEFAULT_LIMITS, max_frame=LARGEST)

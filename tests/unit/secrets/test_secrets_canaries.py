@@ -41,15 +41,15 @@ from peerd.status.routes import Answer, Bytes, Views, route
 from peerd.storage import Store
 from peerd.transport import Transport
 from protocols.aggregation import aggregator, model_hash
+from protocols.committee import dealer as dealing
 from protocols.election.machine import Draw
 from protocols.hashing import digest
 from protocols.plan import CommitteePlan
 from protocols.proof import Dealing
-from protocols.round import dealer as dealing
-from protocols.round.position import first_position
-from protocols.round.session import Session
-from protocols.round.setting import Deadlines, Setting
+from protocols.record.position import first_position
+from protocols.record.setting import Deadlines, Setting
 from protocols.secret import Secret
+from protocols.session.session import Session
 from protocols.wire.frames import DealingFrame, StatementFrame, decode_frame
 from protocols.wire.statement import Kind, decode_statement
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from peerd.simulation.dice import FAULTS, GROUPS, group_of, operations_of
-from peerd.simulation.operations import OperationError, parse, render
-from peerd.simulation.scenario import Scenario, world_of
+from peerd.laboratory.simulation.dice import FAULTS, GROUPS, group_of, operations_of
+from peerd.laboratory.simulation.operations import OperationError, parse, render
+from peerd.laboratory.simulation.scenario import Scenario, world_of
 
 SEEDS = range(300)
 

@@ -7,7 +7,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peerd.simulation.shrink import MAX_RUNS, shrink
+from peerd.laboratory.simulation.shrink import MAX_RUNS, shrink
 
 
 @given(st.sets(st.integers(0, 40), max_size=4), st.integers(1, 41))

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from peerd.cli.main import main
-from peerd.simulation.campaign import Plan, campaign, run_seeds
-from peerd.simulation.dice import FAULTS
-from peerd.simulation.world import World
+from peerd.laboratory.simulation.campaign import Plan, campaign, run_seeds
+from peerd.laboratory.simulation.dice import FAULTS
+from peerd.laboratory.simulation.world import World
 
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "tests/unit/cli"))
@@ -37,7 +37,7 @@ def test_a_violation_is_shrunk_reported_and_replayed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     """The oracle is told that a liar is honest: its blame is then a framing."""
-    from peerd.simulation import operations
+    from peerd.laboratory.simulation import operations
 
     install = operations.Lie.install
 
@@ -98,10 +98,10 @@ def test_a_campaign_leaves_python_s_collector_as_it_was() -> None:
 
 
 PROGRAM = """
-from peerd.simulation.campaign import Plan
-from peerd.simulation.dice import FAULTS
-from peerd.simulation.world import World
-from peerd.simulation.scenario import run
+from peerd.laboratory.simulation.campaign import Plan
+from peerd.laboratory.simulation.dice import FAULTS
+from peerd.laboratory.simulation.world import World
+from peerd.laboratory.simulation.scenario import run
 for seed in range(900, 912):
     print(run(Plan(None, 2, FAULTS).scenario(seed)).digest)
 """

@@ -11,7 +11,7 @@ import pytest
 
 from peerd.errors import JournalConflict, StorageError
 from peerd.storage import Blame, Store, archive, journal, store
-from protocols.round.setting import MAX_ELECTORATE
+from protocols.record.setting import MAX_ELECTORATE
 
 
 @pytest.fixture

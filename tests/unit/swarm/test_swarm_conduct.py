@@ -12,12 +12,12 @@ from test_swarm_result import PEERS, blame, options, swarm
 
 from peerd.cli.task_arguments import TaskRequest
 from peerd.errors import PeerdError, StorageError, VerificationError
+from peerd.laboratory.swarm import conduct as conduct_module
+from peerd.laboratory.swarm.conduct import audit_all, conduct, first_failure, introduction
+from peerd.laboratory.swarm.layout import Layout
+from peerd.laboratory.swarm.orchestrate import Run
+from peerd.laboratory.swarm.screen import Screen
 from peerd.runner import audit as audit_module
-from peerd.swarm import conduct as conduct_module
-from peerd.swarm.conduct import audit_all, conduct, first_failure, introduction
-from peerd.swarm.layout import Layout
-from peerd.swarm.orchestrate import Run
-from peerd.swarm.screen import Screen
 
 
 def failing(error: BaseException) -> Any:

@@ -8,8 +8,8 @@ import pytest
 
 from peerd.cli.task_arguments import TaskRequest
 from peerd.errors import ConfigError
-from peerd.swarm.kills import EARLIEST, LATEST, Kills, moment
-from peerd.swarm.options import Kill, SwarmOptions, swarm_options
+from peerd.laboratory.swarm.kills import EARLIEST, LATEST, Kills, moment
+from peerd.laboratory.swarm.options import Kill, SwarmOptions, swarm_options
 from protocols.plan import plan_group
 
 WORK = TaskRequest("digits", "rsa", {}, {}, {})

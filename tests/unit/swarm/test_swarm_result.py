@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from peerd.cli.task_arguments import TaskRequest
-from peerd.swarm.options import SwarmOptions
-from peerd.swarm.result import Record, Witness, check, document, witness
-from peerd.swarm.story import tell
+from peerd.laboratory.swarm.options import SwarmOptions
+from peerd.laboratory.swarm.result import Record, Witness, check, document, witness
+from peerd.laboratory.swarm.story import tell
 
 PEERS = [f"12D3KooW{letter * 44}" for letter in "ABCDEFGH"]
 MODELS = [letter * 64 for letter in "0123"]

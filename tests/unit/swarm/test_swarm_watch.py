@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 
-from peerd.swarm.screen import Screen, render
-from peerd.swarm.watch import Watch
+from peerd.laboratory.swarm.screen import Screen, render
+from peerd.laboratory.swarm.watch import Watch
 
 PEERS = [("12D3KooWAAAA0000aaaaaaaa", None), ("12D3KooWBBBB0000bbbbbbbb", None)]
 LIAR = ("12D3KooWCCCC0000cccccccc", "bad-share")

@@ -1,0 +1,127 @@
+"""Adversaries: the honest machines, each lying at a named point. Numbers are rows of the faults
+that docs/attacks.md lists.
+
+Every class replaces one part. Whom it picks on is an offset from its own index, so that several
+liars pick on different peers. The tables name all of them, in the order in which seeds draw them.
+"""
+
+from __future__ import annotations
+
+from peerd.laboratory.adversaries.dealers import (
+    BadProofPolynomials,
+    HighDegree,
+    MassWithholder,
+    Mute,
+    ShortPackages,
+    ShortProof,
+    StubbornWithholder,
+    TwoHeaders,
+    Withholder,
+    WrongBase,
+)
+from peerd.laboratory.adversaries.deliverers import (
+    GarbageDeliverer,
+    OtherBaseDeliverer,
+    OtherHeaderDeliverer,
+    TwoFacedDeliverer,
+    UnopenableDeliverer,
+)
+from peerd.laboratory.adversaries.electors import (
+    CommitCopier,
+    HalfRevealer,
+    PickyRevealer,
+    SilentRevealer,
+    WrongRevealer,
+)
+from peerd.laboratory.adversaries.forging import parts
+from peerd.laboratory.adversaries.leaders import (
+    CensoringLeader,
+    DoubleVoter,
+    RubbishLeader,
+    SilentLeader,
+)
+from peerd.laboratory.adversaries.lies import BadShareDealer
+from peerd.laboratory.adversaries.members import (
+    BogusAnswerer,
+    DenyingRelay,
+    FalseAsker,
+    FalseComplainer,
+    FalseDiscloser,
+    ForeignComplainer,
+    Hoarder,
+    IdleRelay,
+    ManyReports,
+    SelectiveReporter,
+    TwoReports,
+    WeakKeyAsker,
+)
+from peerd.laboratory.adversaries.omissions import (
+    AskOmitter,
+    AttestationOmitter,
+    ComplaintOmitter,
+    HeaderOmitter,
+    OkOmitter,
+    OpeningOmitter,
+)
+from peerd.laboratory.adversaries.openers import SelectiveOpener, SilentOpener, TwoSums, WrongResult
+
+DEALERS = {
+    kind.__name__: parts(kind.__name__, dealer=kind)
+    for kind in (
+        Withholder,
+        StubbornWithholder,
+        MassWithholder,
+        GarbageDeliverer,
+        UnopenableDeliverer,
+        TwoFacedDeliverer,
+        OtherHeaderDeliverer,
+        OtherBaseDeliverer,
+        TwoHeaders,
+        HighDegree,
+        BadProofPolynomials,
+        ShortProof,
+        ShortPackages,
+        WrongBase,
+        Mute,
+    )
+}
+MEMBERS = {
+    kind.__name__: parts(kind.__name__, member=kind)
+    for kind in (
+        FalseComplainer,
+        ForeignComplainer,
+        FalseAsker,
+        FalseDiscloser,
+        BogusAnswerer,
+        WeakKeyAsker,
+        IdleRelay,
+        DenyingRelay,
+        SelectiveReporter,
+        TwoReports,
+        ManyReports,
+        Hoarder,
+        RubbishLeader,
+        CensoringLeader,
+        SilentLeader,
+        DoubleVoter,
+    )
+}
+LEADERS = {
+    **{
+        kind.__name__: parts(kind.__name__, member=kind)
+        for kind in (AttestationOmitter, OkOmitter, HeaderOmitter)
+    },
+    "ComplaintOmitter": parts("ComplaintOmitter", dealer=BadShareDealer, member=ComplaintOmitter),
+    "AskOmitter": parts("AskOmitter", dealer=StubbornWithholder, member=AskOmitter),
+    "OpeningOmitter": parts("OpeningOmitter", dealer=GarbageDeliverer, member=OpeningOmitter),
+}
+"""Leaders that leave something out, with the dealing for which they do it."""
+ELECTORS = {
+    kind.__name__: parts(kind.__name__, election=kind)
+    for kind in (SilentRevealer, WrongRevealer, HalfRevealer, CommitCopier, PickyRevealer)
+}
+OPENERS = {
+    kind.__name__: parts(kind.__name__, opener=kind)
+    for kind in (SilentOpener, SelectiveOpener, TwoSums, WrongResult)
+}
+ALL = {**DEALERS, **MEMBERS, **LEADERS, **ELECTORS, **OPENERS}

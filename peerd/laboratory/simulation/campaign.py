@@ -1,0 +1,153 @@
+"""Many seeds, judged: what was injected, what came of it, and how to replay what went wrong."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from typing import Any
+
+from peerd.laboratory.simulation.dice import group_of, operations_of
+from peerd.laboratory.simulation.operations import Operation, render
+from peerd.laboratory.simulation.scenario import Scenario, Verdict, run
+from peerd.laboratory.simulation.shrink import shrink
+
+REAL_EVERY = 50
+"""One seed in so many runs with real signatures."""
+SEEDS_A_JOB = 20
+"""Seeds that a process is given at a time."""
+COLLECT_EVERY = 200_000
+"""New objects between two looks for cycles: a run makes some ten thousand that are in one."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a campaign does with each seed. ``peers`` None: groups of several sizes."""
+
+    peers: int | None
+    rounds: int
+    faults: frozenset[str]
+    beyond: bool = False
+
+    def scenario(self, seed: int) -> Scenario:
+        group = group_of(seed, self.peers)
+        operations = operations_of(seed, group, self.rounds, self.faults, beyond=self.beyond)
+        real = seed % REAL_EVERY == REAL_EVERY - 1
+        return Scenario(seed, group, self.rounds, tuple(operations), real)
+
+    def replay(self, seed: int, operations: Iterable[Operation]) -> str:
+        """The command that runs these operations on this seed's group."""
+        peers = "" if self.peers is None else f" --peers {self.peers}"
+        return (
+            f"peerd simulate --seeds {seed}:{seed + 1}{peers} --rounds {self.rounds}"
+            f' --replay "{render(operations)}"'
+        )
+
+
+@dataclass
+class Report:
+    """``violations``: seed, rule, what was seen, and the command that shows it."""
+
+    seeds: int = 0
+    rounds: int = 0
+    violations: list[dict[str, int | str]] = field(default_factory=list)
+    faults: Counter[str] = field(default_factory=Counter)
+    outcomes: Counter[str] = field(default_factory=Counter)
+    cpu_seconds: float = 0.0
+
+    def add(self, other: Report) -> None:
+        self.seeds += other.seeds
+        self.rounds += other.rounds
+        self.violations += other.violations
+        self.faults.update(other.faults)
+        self.outcomes.update(other.outcomes)
+        self.cpu_seconds += other.cpu_seconds
+
+    def document(self) -> dict[str, Any]:
+        """As docs/schemas/simulate.json describes it; names in alphabetical order."""
+        return {
+            "seeds": self.seeds,
+            "rounds": self.rounds,
+            "violations": [
+                {key: found[key] for key in ("seed", "rule", "replay")} for found in self.violations
+            ],
+            "faults": {name: count for name, count in sorted(self.faults.items()) if count},
+            "outcomes": {name: count for name, count in sorted(self.outcomes.items()) if count},
+            "cpu_seconds": round(self.cpu_seconds, 3),
+        }
+
+
+def run_seeds(plan: Plan, seeds: Collection[int]) -> Report:
+    """One after another, in this process."""
+    report = Report()
+    started = time.process_time()
+    with _few_collections():
+        for seed in seeds:
+            _add_run(report, plan, plan.scenario(seed))
+    report.cpu_seconds = time.process_time() - started
+    return report
+
+
+@contextmanager
+def _few_collections() -> Iterator[None]:
+    """Python looks for cycles after every 700 new objects, among all that there are: as often as
+    that it takes a tenth of a campaign's time, and nearly everything goes without it.
+    """
+    before = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(COLLECT_EVERY)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
+
+
+def _add_run(report: Report, plan: Plan, scenario: Scenario) -> None:
+    verdict = run(scenario)
+    report.seeds += 1
+    report.rounds += verdict.rounds
+    report.faults.update(verdict.faults)
+    report.outcomes.update(verdict.outcomes)
+    if verdict.rule:
+        report.violations.append(_violation(plan, scenario, verdict))
+
+
+def campaign(
+    plan: Plan, seeds: range, jobs: int, told: Callable[[Report], None] = lambda report: None
+) -> Report:
+    """All seeds, in ``jobs`` processes; ``told`` hears the sum so far after each part."""
+    total = Report()
+    for report in _reports(plan, seeds, jobs):
+        total.add(report)
+        told(total)
+    return total
+
+
+def _reports(plan: Plan, seeds: range, jobs: int) -> Iterator[Report]:
+    parts = [seeds[start : start + SEEDS_A_JOB] for start in range(0, len(seeds), SEEDS_A_JOB)]
+    if jobs == 1:
+        yield from (run_seeds(plan, part) for part in parts)
+        return
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(run_seeds, [plan] * len(parts), parts)
+
+
+def _violation(plan: Plan, scenario: Scenario, verdict: Verdict) -> dict[str, int | str]:
+    shortest = shorten(scenario, verdict.rule)
+    return {
+        "seed": scenario.seed,
+        "rule": verdict.rule,
+        "what": verdict.what[:500],
+        "replay": plan.replay(scenario.seed, shortest),
+    }
+
+
+def shorten(scenario: Scenario, rule: str) -> list[Operation]:
+    """The shortest list of operations under which this seed's group still breaks the rule."""
+    return shrink(scenario.operations, lambda kept: run(scenario.without(kept)).rule == rule)

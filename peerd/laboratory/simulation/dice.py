@@ -1,0 +1,274 @@
+"""From a seed to a group and a list of operations: which faults happen, to whom and when."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from peerd.laboratory.adversaries import DEALERS, ELECTORS, MEMBERS, OPENERS
+from peerd.laboratory.adversaries.lies import LIES
+from peerd.laboratory.simulation.operations import (
+    KINDS,
+    Choosy,
+    Crash,
+    Cut,
+    Disk,
+    Drop,
+    Fickle,
+    Freeze,
+    Late,
+    Lie,
+    Lose,
+    Operation,
+    Pace,
+    Power,
+    Repeat,
+    Restore,
+    Ring,
+    Rush,
+    Silent,
+    Slow,
+    Twice,
+)
+from protocols.plan import CommitteePlan, plan_group
+
+WITHIN_DELTA = 800
+"""Milliseconds that any message may take under the deadlines of a simulated group."""
+EFFECTS = 110
+"""About how many effects a peer of a small group has in a round."""
+ROUND = 2500
+"""About how many virtual milliseconds a round without faults takes."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """n peers of which b may lie, and their plan; how many the coin draws to deal; their rule."""
+
+    peers: int
+    liars: int
+    plan: CommitteePlan
+    clients: int | None = None
+    rule: str = "rsa"
+
+    def covers(self, traitors: Collection[int], victims: Collection[int]) -> bool:
+        """Whether the plan promises rounds that complete: silent peers may be honest ones."""
+        lost = set(traitors) | set(victims)
+        return len(traitors) <= self.liars and len(lost) <= self.liars + self.plan.absent
+
+
+GROUPS = (
+    (8, Group(4, 1, CommitteePlan(4, 1, 1, 0))),
+    (3, Group(5, 1, CommitteePlan(5, 1, 1, 0))),
+    (3, Group(6, 1, CommitteePlan(6, 1, 1, 1))),
+    (2, Group(7, 2, CommitteePlan(7, 2, 1, 0))),
+    (2, Group(6, 1, CommitteePlan(4, 1, 1, 0))),
+    (2, Group(7, 1, CommitteePlan(5, 1, 1, 0))),
+)
+"""Small groups with their weights; in the last two the coin picks who sits."""
+
+
+RULES = {
+    "rsa": 90,
+    "centered-clipping": 4,
+    "centered-clipping-l2": 2,
+    "fltrust": 2,
+    "weighted-mean": 2,
+}
+"""The rules with their weights: those with proofs of sums cost many times what RSA does."""
+
+
+def group_of(seed: int, peers: int | None = None) -> Group:
+    """The group of a seed; with ``peers``, one of that size. Raises PlanError for no plan."""
+    group = _sized(seed, peers)
+    rng = random.Random(f"rule/{seed}")
+    rule = rng.choices(list(RULES), list(RULES.values()))[0]
+    drawn = group.plan.committee < group.peers and rng.random() < 0.5
+    return replace(group, rule=rule, clients=group.peers - 1 if drawn else None)
+
+
+def _sized(seed: int, peers: int | None) -> Group:
+    known = [(weight, group) for weight, group in GROUPS if peers in (None, group.peers)]
+    if not known:
+        assert peers is not None
+        plan = plan_group(peers, Fraction(1, 10), Fraction(0))
+        return Group(peers, max(1, peers // 10), plan)
+    weights = [weight for weight, _ in known]
+    return random.Random(f"group/{seed}").choices([group for _, group in known], weights)[0]
+
+
+def operations_of(
+    seed: int, group: Group, rounds: int, faults: Collection[str], *, beyond: bool = False
+) -> list[Operation]:
+    """What goes wrong under this seed. ``beyond``: more liars than the plan covers."""
+    dice = Dice(random.Random(f"operations/{seed}"), group, rounds, faults)
+    return dice.traitors(beyond) + dice.ring(random.Random(f"ring/{seed}")) + dice.mishaps()
+
+
+class Dice:
+    def __init__(
+        self, rng: random.Random, group: Group, rounds: int, faults: Collection[str]
+    ) -> None:
+        self._rng = rng
+        self._group = group
+        self._span = ROUND * rounds
+        self._faults = faults
+        self._traitors: list[int] = []
+        self._victims: list[int] = []
+
+    def traitors(self, beyond: bool) -> list[Operation]:
+        """Peers that are not honest, each in one way or in several at once."""
+        rng, group = self._rng, self._group
+        ways = [way for way in ("lie", "silent", "rush", "choosy", "fickle") if way in self._faults]
+        if not ways:
+            return []
+        if beyond:
+            count = rng.randint(group.liars + 1, max(group.liars + 1, group.peers - 2))
+        else:
+            count = rng.choice([0, *range(1, group.liars + 1), group.liars, group.liars])
+        self._traitors = sorted(rng.sample(range(group.peers), count))
+        weights = [12 if way == "lie" else 2 for way in ways]
+        found: list[Operation] = []
+        for peer in self._traitors:
+            for way in {rng.choices(ways, weights)[0]: None, rng.choices(ways, weights)[0]: None}:
+                found += self._betray(peer, way)
+        return found
+
+    def ring(self, rng: random.Random) -> list[Operation]:
+        """In every other run two liars or more know each other. Of as many as bring a wrong sum to
+        a quorum with delta honest ones nothing is promised: so many are more than t.
+        """
+        plan = self._group.plan
+        count = min(len(self._traitors), plan.quorum - plan.degree - 1)
+        if "ring" not in self._faults or count < 2 or rng.random() < 0.5:
+            return []
+        return [Ring(tuple(sorted(rng.sample(self._traitors, count))))]
+
+    def _betray(self, peer: int, way: str) -> list[Operation]:
+        rng, size = self._rng, self._group.peers
+        if way == "lie":
+            return [Lie(peer, name) for name in self._lies()]
+        if way == "silent":
+            return [Silent(peer)]
+        if way == "rush":
+            return [Rush(peer, rng.choice([300, WITHIN_DELTA, 3900]))]
+        if way == "fickle":
+            return [Fickle(peer, rng.choice([10, 50, 90]))]
+        others = [other for other in range(size) if other != peer]
+        return [Choosy(peer, tuple(sorted(rng.sample(others, rng.randint(1, size - 1)))))]
+
+    def _lies(self) -> list[str]:
+        """One lie, or one in each of several roles."""
+        rng = self._rng
+        families = [list(DEALERS), list(MEMBERS), list(OPENERS), list(ELECTORS)]
+        if rng.random() < 0.4:
+            return [rng.choice([*LIES, *(name for family in families for name in family)])]
+        kept = [family for family in families[:3] if rng.random() < 0.7]
+        kept += [families[3]] if rng.random() < 0.25 else []
+        return [rng.choice(family) for family in kept]
+
+    # -- what befalls the honest ---------------------------------------------------------------
+
+    def mishaps(self) -> list[Operation]:
+        """Up to four, on peers that the plan can do without, or (every third seed) on any."""
+        rng, group = self._rng, self._group
+        honest = [peer for peer in range(group.peers) if peer not in self._traitors]
+        spare = max(0, group.liars + group.plan.absent - len(self._traitors))
+        self._victims = honest if rng.random() < 0.35 else rng.sample(honest, min(spare, 2))
+        chosen = [name for name in MISHAPS if name in self._faults]
+        if not chosen:
+            return []
+        drawn = [self._mishap(rng.choice(chosen)) for _ in range(rng.choice([0, 1, 1, 2, 2, 3, 4]))]
+        return [operation for operation in drawn if operation is not None]
+
+    def _mishap(self, name: str) -> Operation | None:
+        if not self._victims and name not in ("slow", "repeat", "twice"):
+            return None
+        return MISHAPS[name](self)
+
+    def _victim(self) -> int:
+        return self._rng.choice(self._victims)
+
+    def _side(self) -> tuple[int, ...]:
+        most = min(len(self._victims), max(1, self._group.peers // 2))
+        return tuple(sorted(self._rng.sample(self._victims, self._rng.randint(1, most))))
+
+    def _begin(self) -> int:
+        return self._rng.randrange(self._span)
+
+    def _window(self) -> tuple[int, int]:
+        begin = self._begin()
+        return begin, begin + self._rng.choice([150, 600, 2000, 9000, 45_000])
+
+    def _back(self) -> int:
+        return self._rng.choice([1, 40, 300, 2000, 9000, 60_000])
+
+    def _number(self) -> int:
+        return self._rng.randint(1, EFFECTS * self._span // ROUND)
+
+    def slow(self) -> Operation:
+        return Slow(*self._window(), self._rng.choice([300, WITHIN_DELTA]))
+
+    def late(self) -> Operation:
+        return Late(self._victim(), *self._window(), self._rng.choice([3000, 6000, 45_000]))
+
+    def repeat(self) -> Operation:
+        later = self._rng.choice([50, 1000, 12_000])
+        return Repeat(*self._window(), self._rng.choice([5, 30]), later)
+
+    def twice(self) -> Operation:
+        number = self._number() * self._group.peers
+        return Twice(number, self._rng.choice([1, 400, 12_000]))
+
+    def lose(self) -> Operation:
+        return Lose(self._victim(), self._number())
+
+    def drop(self) -> Operation:
+        return Drop(self._victim(), *self._window(), self._rng.choice([10, 50, 100]))
+
+    def cut(self) -> Operation:
+        return Cut(self._side(), *self._window(), self._rng.choice([1, 2, 2]))
+
+    def crash(self) -> Operation:
+        turn = self._rng.choice([0, 0, 1, 2])
+        return Crash(self._victim(), self._number(), turn, self._back())
+
+    def die(self) -> Operation:
+        return Crash(self._victim(), self._number(), 0, 0)
+
+    def disk(self) -> Operation:
+        return Disk(self._victim(), self._rng.randint(1, 40), self._back())
+
+    def power(self) -> Operation:
+        return Power(self._side(), self._begin(), self._back())
+
+    def freeze(self) -> Operation:
+        return Freeze(self._victim(), *self._window())
+
+    def pace(self) -> Operation:
+        return Pace(self._victim(), self._rng.choice([30, 80, 130, 300]))
+
+    def restore(self) -> Operation:
+        later = self._rng.choice([300, 2000, 6000, 20_000])
+        return Restore(self._victim(), self._number(), later, self._back())
+
+
+MISHAPS: dict[str, Callable[[Dice], Operation]] = {
+    "slow": Dice.slow,
+    "late": Dice.late,
+    "repeat": Dice.repeat,
+    "twice": Dice.twice,
+    "lose": Dice.lose,
+    "drop": Dice.drop,
+    "cut": Dice.cut,
+    "crash": Dice.crash,
+    "die": Dice.die,
+    "disk": Dice.disk,
+    "power": Dice.power,
+    "freeze": Dice.freeze,
+    "pace": Dice.pace,
+    "restore": Dice.restore,
+}
+FAULTS = frozenset({*KINDS, *MISHAPS})
+"""What ``--faults`` takes; ``die`` is a crash for good."""

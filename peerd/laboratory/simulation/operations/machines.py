@@ -1,0 +1,183 @@
+"""Crashes, disks and clocks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from peerd.laboratory.simulation.node import Backup, DiskFailed, Node
+from peerd.laboratory.simulation.operations.operation import Mishap, Mishaps
+from peerd.laboratory.simulation.records import survey
+from peerd.laboratory.simulation.world import World
+from protocols.record.effects import Effect, Persist
+from protocols.record.position import first_position
+
+
+@dataclass(frozen=True)
+class Crash(Mishap):
+    """Dies at its effect with this number (for a message: after so many recipients), and is
+    started again; ``back`` 0: never.
+    """
+
+    name = "crash"
+    number: int
+    turn: int
+    back: int
+
+    def install(self, world: World) -> None:
+        before, handing, count = world.before, world.handing, [0]
+
+        def at_effect(node: Node, effect: Effect) -> None:
+            before(node, effect)
+            count[0] += node.index == self.peer
+            if node.index == self.peer and count[0] == self.number and not self.turn:
+                self.kills(world, node, self.back)
+
+        def at_recipient(node: Node, turn: int) -> None:
+            handing(node, turn)
+            if node.index == self.peer and count[0] == self.number and turn == self.turn:
+                self.kills(world, node, self.back)
+
+        world.before = at_effect
+        if self.turn:
+            world.handing = at_recipient
+
+
+@dataclass(frozen=True)
+class Disk(Mishap):
+    """The write with this number fails, and all after it until the restart."""
+
+    name = "disk"
+    number: int
+    back: int
+
+    def install(self, world: World) -> None:
+        write, count = world.write, [0]
+
+        def failing(node: Node, key: str) -> None:
+            write(node, key)
+            count[0] += node.index == self.peer
+            if node.index == self.peer and count[0] == self.number:
+                world.faults[self.name] += 1
+                world.happen(world.now + self.back, lambda: world.boot(node))
+                raise DiskFailed(key)
+
+        world.write = failing
+
+
+@dataclass(frozen=True)
+class Power(Mishaps):
+    """These peers go down at once, and come back one after another."""
+
+    name = "power"
+    begin: int
+    back: int
+
+    @property
+    def end(self) -> int:
+        return self.begin + self.back + len(self.side)
+
+    def install(self, world: World) -> None:
+        def fail() -> None:
+            for turn, peer in enumerate(self.side):
+                self.kills(world, world.nodes[peer], self.back + turn)
+
+        world.happen(self.begin, fail)
+
+
+@dataclass(frozen=True)
+class Freeze(Mishap):
+    """The process stands still; its connections stay, and what comes waits."""
+
+    name = "freeze"
+    begin: int
+    until: int
+
+    @property
+    def end(self) -> int:
+        return self.until
+
+    def install(self, world: World) -> None:
+        def stand() -> None:
+            world.nodes[self.peer].frozen = self.until
+
+        self.happens(world, self.begin, stand)
+
+
+@dataclass(frozen=True)
+class Pace(Mishap):
+    """The peer's clock runs at another speed: its deadlines take so many percent of the time."""
+
+    name = "pace"
+    percent: int
+
+    def install(self, world: World) -> None:
+        world.faults[self.name] += 1
+        world.nodes[self.peer].pace = self.percent
+
+
+@dataclass(frozen=True)
+class Restore(Mishap):
+    """A backup of its store is made ahead of its effect with this number; so much later the peer
+    goes down, and comes up with the backup as its store. It asks where the group stands first.
+
+    What it signed since is told by whoever holds it, and the peer then sits out. Where no honest
+    peer that has answered holds any of it, and the peer does sign a slot anew, it is ``exposed``:
+    what happens to it then is promised to nobody (protocols/session/recall.py).
+    """
+
+    name = "restore"
+    number: int
+    later: int
+    back: int
+
+    def install(self, world: World) -> None:
+        before, count = world.before, [0]
+        signed: dict[tuple[int, str], bytes] = {}
+        holders: set[int] = set()
+
+        def at_effect(node: Node, effect: Effect) -> None:
+            before(node, effect)
+            if node.index != self.peer or not node.up:
+                return
+            count[0] += 1
+            if count[0] == self.number:
+                backup = Backup.of(node)
+                world.happen(world.now + self.later, lambda: self._lose(world, node))
+                world.happen(
+                    world.now + self.later + self.back,
+                    lambda: self._restore(world, node, backup, holders),
+                )
+            if isinstance(effect, Persist) and effect.key.startswith("slot/"):
+                slot = effect.round, effect.key
+                if signed.setdefault(slot, effect.value) != effect.value:
+                    self._expose(world, node, holders)
+
+        world.before = at_effect
+
+    def _lose(self, world: World, node: Node) -> None:
+        world.faults[self.name] += 1
+        world.crash(node)
+
+    def _restore(self, world: World, node: Node, backup: Backup, holders: set[int]) -> None:
+        if node.session is not None:
+            return
+        backup.put_back(node)
+        position = node.position or first_position(world.setting, world.model)
+        node.position, suspect = survey(world, node, position)
+        holders |= {other.index for other in world.nodes if other.honest and _tells(other, node)}
+        world.boot(node, suspect)
+
+    def _expose(self, world: World, node: Node, holders: set[int]) -> None:
+        """Excused only if nobody who knew better was heard."""
+        if node.honest and node.session and not holders & node.session.recall.answered:
+            world.faults["exposed"] += 1
+            node.honest, node.lying = False, True
+
+
+def _tells(other: Node, node: Node) -> bool:
+    """Whether ``other`` holds something signed by ``node`` that its store lacks."""
+    if other.session is None or node.position is None:
+        return False
+    known = set(node.journal.get(node.position.round, {}).values())
+    said = other.session.what_was_said_by(node.index)
+    return any(s.slot.round >= node.position.round and s.wire not in known for s in said)

@@ -1,0 +1,257 @@
+"""The one oracle: what must hold in every run, whatever the adversary does (docs/protocol.md §0).
+
+Agreement; no honest peer blamed; the result is the plain sum of the cohort's inputs, every honest
+online dealer's among them; nothing signed twice differently; an end, with a reason of an
+enumeration; and no honest frame refused by an honest peer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from peerd.laboratory.simulation.node import Node
+from peerd.laboratory.simulation.violation import Violation, demand
+from peerd.laboratory.simulation.watch import Watch
+from peerd.laboratory.simulation.world import World
+from protocols.opening import decode_polynomials, values_of
+from protocols.plan import minimum_cohort
+from protocols.proof import BIT
+from protocols.record.audit import audit_round
+from protocols.record.certificate import CertifiedRound, verify_certificate
+from protocols.record.desk import MAX_STATEMENTS_PER_SIGNER
+from protocols.record.effects import Abort, Completed, Stop
+from protocols.record.ledger import Ledger
+from protocols.session.attempt import MAX_EARLY_FRAMES
+from protocols.session.company import MAX_AHEAD_FRAMES
+from protocols.session.docket import MAX_EVIDENCE_OF_ONE
+from protocols.session.waiting import MAX_WAITING_BYTES
+
+__all__ = ["Violation", "Watch", "demand"]
+MAX_QUEUE = 100_000
+"""Messages under way and timers in a whole swarm: more is a storm."""
+
+
+def honest(world: World) -> list[Node]:
+    return [node for node in world.nodes if node.honest]
+
+
+def certified_by(world: World, record: Completed) -> CertifiedRound:
+    """What a record's certificate says: verified once in a run, whoever holds it."""
+    known = world.certified
+    if record.certificate not in known:
+        known[record.certificate] = verify_certificate(world.setting, record.certificate)
+    return known[record.certificate]
+
+
+def check(
+    world: World,
+    *,
+    guilty: Iterable[int] | None = None,
+    away: Iterable[int] = (),
+    unknown_inputs: Iterable[int] = (),
+    completes: bool = True,
+    audited: bool = True,
+) -> None:
+    """``guilty``: exactly these are blamed, by every honest peer that is up (None: any liars).
+    ``away`` may miss a cohort (they crash, or are cut off); of ``unknown_inputs`` nobody knows
+    what they dealt.
+    """
+    check_safety(world, away=away, unknown_inputs=unknown_inputs)
+    if completes:
+        check_completion(world)
+    if guilty is not None:
+        for node in honest(world):
+            named = {blame.peer for blame in node.blamed}
+            if node.up and node.lives == 1:
+                demand(named == set(guilty), "blame", (node.index, named, node.blamed))
+    if audited:
+        check_audits(world)
+
+
+def check_completion(world: World) -> None:
+    """Every honest peer that is up has completed every round, but for one that it sits out."""
+    for node in honest(world):
+        if node.up and not sits_out(node):
+            done = sorted(node.completed)
+            every = list(range(world.rounds))
+            demand(done == every, "termination", (node.index, done, node.aborted, node.stopped))
+
+
+def sits_out(node: Node) -> bool:
+    """Whether this peer's store may be an old backup, so that it takes no part in its round. Of the
+    last round of all it hears no more.
+    """
+    session = node.session
+    return session is not None and session._sits_out
+
+
+def check_safety(
+    world: World, *, away: Iterable[int] = (), unknown_inputs: Iterable[int] = ()
+) -> None:
+    check_peers(world)
+    for round_ in range(world.rounds):
+        check_round(world, round_, away=away, unknown_inputs=unknown_inputs)
+
+
+def check_peers(world: World) -> None:
+    """What holds of each honest peer at any time: whom it blames, and why it aborts."""
+    liars = {node.index for node in world.nodes if node.lying}
+    for node in honest(world):
+        framed = [blame for blame in node.blamed if blame.peer not in liars]
+        demand(not framed, "framed", f"peer {node.index} blames the honest: {framed}")
+        aborts = {item.reason for item in node.aborted}
+        demand(aborts <= set(Abort), "reason", aborts)
+        stops = {item.reason for item in node.stopped}
+        demand(stops <= set(Stop), "reason", stops)
+        refused = [item for item in node.dropped if item.peer not in liars]
+        demand(not refused, "refused", f"peer {node.index} refused the honest: {refused[:3]}")
+
+
+def check_round(
+    world: World, round_: int, *, away: Iterable[int] = (), unknown_inputs: Iterable[int] = ()
+) -> None:
+    """Agreement on one round, and its result."""
+    records = [n.completed[round_] for n in honest(world) if round_ in n.completed]
+    models = {record.model_hash for record in records}
+    demand(len(models) <= 1, "agreement", f"two models of {round_}")
+    cohorts = {record.dealers for record in records}
+    demand(len(cohorts) <= 1, "agreement", f"two cohorts of {round_}")
+    if records:
+        _check_result(world, round_, away, unknown_inputs)
+
+
+def _check_result(
+    world: World, round_: int, away: Iterable[int], unknown_inputs: Iterable[int]
+) -> None:
+    setting = world.setting
+    record = next(n.completed[round_] for n in honest(world) if round_ in n.completed)
+    certified = certified_by(world, record)
+    cohort = set(certified.cohort.peers)
+    expected = {n.index for n in honest(world)} - set(away)
+    if setting.clients is not None:  # the others were not drawn
+        expected &= cohort | {peer for peer, _ in certified.cohort.excluded}
+    if not expected <= cohort:
+        expected -= {peer for flip in _void(world, round_) for peer in flip}
+        expected &= set(certified.election.keys) | (expected - _locked_before(world, round_))
+        missing = expected - cohort
+        demand(not missing, "left-out", f"honest dealers left out of {round_}: {missing}")
+    shape = setting.shape
+    opened = values_of(shape, decode_polynomials(shape, record.polynomials))
+    unknown = cohort & set(unknown_inputs)
+    heard = sorted(cohort - unknown)
+    weights = setting.weights_of(heard)
+    known = [w * world.inputs[round_, peer] for w, peer in zip(weights, heard, strict=True)]
+    rest = opened - np.sum(known, axis=0)
+    # Whatever a dealer that nobody knows dealt, its proof bounds; of bits also from below.
+    most = setting.aggregator.largest_sum(setting.parameters, sum(setting.weights_of(unknown)))
+    bits = all(s.constraint == BIT for s in setting.relation.segments if s.opened)
+    least = 0 if bits or not unknown else -most
+    right = bool(np.all((rest >= least) & (rest <= (most if unknown else 0))))
+    demand(right, "result", f"round {round_} opened another sum than the inputs'")
+
+
+def _void(world: World, round_: int) -> list[tuple[int, ...]]:
+    """Whom the void flips of a round locked out, by its transcript."""
+    for node in honest(world):
+        if round_ in node.completed:
+            return [audit_round(world.setting, node.completed[round_].transcript).voided_by]
+    return []
+
+
+def _locked_before(world: World, round_: int) -> set[int]:
+    """Peers that the ledger before a round keeps from dealing."""
+    ledger = Ledger()
+    for earlier in range(round_):
+        record = next(n.completed[earlier] for n in honest(world) if earlier in n.completed)
+        certified = certified_by(world, record)
+        ledger = ledger.after(earlier, certified.election)
+    return set(range(world.setting.peers)) - ledger.eligible(world.setting.peers, round_)
+
+
+def check_reasons(world: World, watch: Watch, *, away: Iterable[int] = ()) -> None:
+    """Where the plan covers what befell the group nobody is ever too few: a flip that somebody
+    spoiled may be thrown once more, and nothing else ends an attempt, or the group. A peer that was
+    ``away`` may think that the others were.
+    """
+    away = frozenset(away)
+    others = {at: why for at, why in watch.ended.items() if why != Abort.FLIP}
+    demand(not others, "abort", f"attempts that ended although the plan covers this: {others}")
+    for node in honest(world):
+        found = {item.reason for item in node.stopped}
+        demand(not found or node.index in away, "abort", f"peer {node.index} stopped: {found}")
+
+
+def check_records(world: World, watch: Watch) -> None:
+    """Who took part in each round, by every honest peer's certificates."""
+    for node in honest(world):
+        for record in node.completed.values():
+            _check_record(world, watch, node, record)
+
+
+def _check_record(world: World, watch: Watch, node: Node, record: Completed) -> None:
+    certified = certified_by(world, record)
+    keys = frozenset(certified.election.keys)
+    committed = watch.committed.get((certified.round, certified.attempt), keys)
+    demand(keys == committed, "coin", f"elected by {keys} of {committed} that committed")
+    _check_size(world, certified)
+    earlier = [node.completed[r] for r in range(record.round) if r in node.completed]
+    for before in (certified_by(world, item) for item in earlier):
+        guilty = {peer for peer, _ in before.election.guilty}
+        demand(not guilty & keys, "guilty", f"proven guilty, and takes part: {guilty & keys}")
+        if before.round == certified.round - 1:
+            silent = set(before.election.silent) & watch.part_in(certified.round)
+            demand(not silent, "lock-out", f"locked out, and takes part: {silent}")
+
+
+def _check_size(world: World, certified: CertifiedRound) -> None:
+    """§5: never the sum of so few that a liar could subtract its way to one update."""
+    setting, guilty = world.setting, {peer for peer, _ in certified.election.guilty}
+    able = len(set(certified.election.keys) - guilty)
+    selected = able if setting.clients is None else min(able, setting.clients)
+    bound = minimum_cohort(selected, setting.liars_among(selected, able))
+    size = len(certified.cohort.dealers)
+    demand(size >= min(bound, selected), "cohort-size", f"{size} dealers of at least {bound}")
+    most = setting.peers if setting.clients is None else setting.clients
+    demand(size <= most, "cohort-size", f"{size} dealers of at most {most}")
+
+
+def check_audits(world: World) -> None:
+    """A third party accepts every transcript, and finds whom honest peers blamed in the end."""
+    liars = {node.index for node in world.nodes if node.lying}
+    for node in honest(world):
+        for record in node.completed.values():
+            audit = audit_round(world.setting, record.transcript)
+            found = {finding.culprit for finding in audit.findings}
+            demand(found <= liars, "audit", f"an auditor blames the honest: {found - liars}")
+            same = audit.certified.result.model == record.model_hash
+            demand(same, "audit", "an auditor finds another model")
+
+
+def check_bounds(world: World, node: Node) -> None:
+    """What others can make a peer keep stays within the bounds that its code names."""
+    session = node.session
+    if session is None:
+        return
+    for waiting in session.company.ahead._items.values():
+        demand(len(waiting) <= MAX_AHEAD_FRAMES, "bounds", "frames ahead")
+        demand(sum(map(len, waiting)) <= MAX_WAITING_BYTES, "bounds", "bytes ahead")
+    demand(len(session.company.certificates) <= 10, "bounds", "certificates")
+    most_blames = MAX_EVIDENCE_OF_ONE * world.setting.peers
+    demand(len(session.docket.blamed) <= most_blames, "bounds", "blames")
+    for attempt in (session.attempt, session.previous_attempt):
+        if attempt is not None:
+            early = max(map(len, attempt._early._items.values()), default=0)
+            demand(early <= MAX_EARLY_FRAMES, "bounds", "early frames")
+            most = MAX_STATEMENTS_PER_SIGNER + 4 * world.setting.peers
+            counts = attempt.desk._counts.values()
+            demand(max(counts, default=0) <= most, "bounds", "statements of one signer")
+    demand(world.waiting <= MAX_QUEUE, "bounds", "a storm of messages")
+
+
+def check_erased(node: Node) -> None:
+    """Of rounds that are certified, a peer that was never interrupted keeps no secret (§6)."""
+    if node.session is not None and node.lives == 1:
+        stale = [round_ for round_ in node.journal if round_ < node.session.position.round]
+        demand(not stale, "erased", f"peer {node.index} keeps the journal of rounds {stale}")

@@ -1,0 +1,251 @@
+"""One run: a seed, its group and operations; run to its end and judged by the oracle."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from peerd.laboratory.simulation.dice import Group
+from peerd.laboratory.simulation.node import Node
+from peerd.laboratory.simulation.operations import (
+    Crash,
+    Lose,
+    Operation,
+    OperationError,
+    Pace,
+    Restore,
+)
+from peerd.laboratory.simulation.oracle import (
+    Violation,
+    check_audits,
+    check_bounds,
+    check_completion,
+    check_erased,
+    check_peers,
+    check_reasons,
+    check_records,
+    check_round,
+    demand,
+    honest,
+)
+from peerd.laboratory.simulation.swarm import swarm
+from peerd.laboratory.simulation.watch import Watch, overrun
+from peerd.laboratory.simulation.world import World
+from protocols.aggregation import aggregator
+from protocols.agreement.clock import MAX_PATIENCE
+from protocols.committee.member import PATIENCE
+from protocols.record.certificate import Certificate
+from protocols.record.effects import Completed
+from protocols.record.setting import Setting
+from protocols.wire.statement import decode_statement
+
+PARAMETERS = 3
+"""Of the model that a simulated group trains: what it computes is not what is looked at."""
+COARSE: dict[str, dict[str, int | str]] = {"centered-clipping": {"theta": 4}}
+"""Few bits a coordinate: rounds with many take long, and show nothing more."""
+SAFETY_ONLY = 150_000
+"""How long a run goes on that is not promised to end: attempts fail, and others follow."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """``real``: libsodium's signatures instead of hashes."""
+
+    seed: int
+    group: Group
+    rounds: int
+    operations: tuple[Operation, ...]
+    real: bool = False
+
+    @property
+    def traitors(self) -> frozenset[int]:
+        return frozenset().union(*(operation.traitors for operation in self.operations))
+
+    @property
+    def victims(self) -> frozenset[int]:
+        return frozenset().union(*(operation.victims for operation in self.operations))
+
+    @property
+    def covered(self) -> bool:
+        """Whether the plan promises that rounds complete, with everyone else's input."""
+        return self.group.covers(self.traitors, self.victims)
+
+    def without(self, operations: Sequence[Operation]) -> Scenario:
+        return replace(self, operations=tuple(operations))
+
+
+@dataclass
+class Verdict:
+    """What became of a run. ``rule`` is "" where no rule was broken."""
+
+    rule: str
+    what: str
+    rounds: int
+    digest: str
+    outcomes: Counter[str] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
+
+
+def world_of(scenario: Scenario, *, traced: bool = False) -> World:
+    """The swarm, its faults laid out. Raises OperationError for a peer that is not in it."""
+    group = scenario.group
+    strangers = (scenario.traitors | scenario.victims) - set(range(group.peers))
+    if strangers:
+        raise OperationError(f"there is no peer {min(strangers)} in a group of {group.peers}")
+    world = swarm(
+        group.plan,
+        group.liars,
+        peers=group.peers,
+        seed=scenario.seed,
+        rounds=scenario.rounds,
+        parameters=PARAMETERS,
+        rule=aggregator(group.rule, COARSE.get(group.rule, {})),
+        clients=group.clients,
+        real=scenario.real,
+        traced=traced,
+    )
+    for operation in scenario.operations:
+        operation.install(world)
+    return world
+
+
+def run(scenario: Scenario, world: World | None = None) -> Verdict:
+    """Run it to its end, the oracle beside it. Nothing that goes wrong in there is raised here."""
+    world = world or world_of(scenario)
+    rule = what = ""
+    try:
+        _play(scenario, world)
+    except Violation as violation:
+        rule, what = violation.rule, str(violation)
+    except Exception as error:  # whatever leaves a machine is a finding, not the campaign's end
+        rule, what = f"raised {type(error).__name__}", f"{type(error).__name__}: {error}"
+    begun = [node.session.position.round for node in honest(world) if node.session is not None]
+    rounds = min(world.rounds, max(begun, default=0) + 1)
+    return Verdict(
+        rule, what, rounds, world.history.digest, _outcomes(world), Counter(world.faults)
+    )
+
+
+def _play(scenario: Scenario, world: World) -> None:
+    referee = Referee(scenario, world)
+    world.run(until=referee.end)
+    referee.finish()
+
+
+class Referee:
+    """Judges after every round, and in the end; promises depend on what befell the group."""
+
+    def __init__(self, scenario: Scenario, world: World) -> None:
+        self.scenario = scenario
+        self.world = world
+        self._watch = Watch(world)
+        self.end = end_of(scenario, world.setting)
+        if overrun(world) or (self._lasting() and not scenario.covered):
+            self.end = min(self.end, SAFETY_ONLY + settled(scenario))
+        lying = frozenset(node.index for node in world.nodes if node.lying)
+        self._unknown = lying
+        after = world.after
+
+        def judging(node: Node, record: Completed) -> None:
+            after(node, record)
+            self.on_round(node, record)
+
+        world.after = judging
+        self._away = (
+            scenario.victims if scenario.covered else frozenset(range(scenario.group.peers))
+        )
+
+    def on_round(self, node: Node, record: Completed) -> None:
+        if not node.honest:
+            return
+        check_peers(self.world)
+        check_bounds(self.world, node)
+        if overrun(self.world) and self._signed_by_liars(record):
+            return
+        check_round(self.world, record.round, away=self._away, unknown_inputs=self._unknown)
+
+    def _signed_by_liars(self, record: Completed) -> bool:
+        """More than t of its signers are not honest: no plan promises anything then."""
+        certificate = Certificate.decode(record.certificate)
+        group = self.world.setting.group
+        signers = {decode_statement(wire, group).signer for wire in certificate.results}
+        liars = {peer for peer in signers if not self.world.nodes[peer].honest}
+        return len(liars) > self.scenario.group.plan.threshold
+
+    def finish(self) -> None:
+        world = self.world
+        check_peers(world)
+        for node in honest(world):
+            check_bounds(world, node)
+            check_erased(node)
+        if overrun(world):
+            return
+        for round_ in range(world.rounds):
+            check_round(world, round_, away=self._away, unknown_inputs=self._unknown)
+        check_audits(world)
+        check_records(world, self._watch)
+        if self.scenario.covered:
+            check_completion(world)
+            check_reasons(world, self._watch, away=self._away)
+        elif not self._lasting():
+            self._check_nobody_is_stuck()
+
+    def _lasting(self) -> bool:
+        """Whether something is lost for good: a peer, or a message that nobody misses."""
+        return any(
+            isinstance(item, Lose | Pace | Restore) or (isinstance(item, Crash) and not item.back)
+            for item in self.scenario.operations
+        )
+
+    def _check_nobody_is_stuck(self) -> None:
+        """More was lost for a time than the plan covers: rounds complete, or the group stops."""
+        if any(node.stopped for node in self.world.nodes):
+            return
+        for node in honest(self.world):
+            done = sorted(node.completed)
+            everything = done == list(range(self.world.rounds))
+            demand(everything, "stuck", (node.index, done, node.aborted))
+
+
+def settled(scenario: Scenario) -> int:
+    """When the last fault that has an end is over."""
+    return max((operation.end for operation in scenario.operations), default=0)
+
+
+def end_of(scenario: Scenario, setting: Setting) -> int:
+    """By when every round is over: the sum of the phase deadlines of as many attempts as there may
+    be, from when the last fault is over.
+    """
+    deadlines, group = setting.deadlines, scenario.group
+    bad = min(group.peers - 1, group.liars + group.plan.absent + len(scenario.victims))
+    views = sum(deadlines.agreement * min(view + 1, 8) for view in range(bad + 2))
+    stages = 1 + bad
+    attempt = (
+        2 * (deadlines.commit + views)
+        + deadlines.deal
+        + 2 * deadlines.check
+        + stages * (deadlines.relay + deadlines.check)
+        + PATIENCE * deadlines.agreement
+        + (bad + 2) * MAX_PATIENCE * deadlines.agreement
+        + deadlines.open
+        + deadlines.result
+    )
+    slowest = max([100, *(getattr(item, "percent", 0) for item in scenario.operations)])
+    attempts = setting.max_attempts + len(scenario.victims)
+    return settled(scenario) + 200_000 + scenario.rounds * attempts * attempt * slowest // 100
+
+
+def _outcomes(world: World) -> Counter[str]:
+    """How rounds and attempts ended, each counted once whoever saw it."""
+    found: set[tuple[str, int, int]] = set()
+    blamed: set[tuple[int, int]] = set()
+    for node in honest(world):
+        found |= {("completed", round_, 0) for round_ in node.completed}
+        found |= {(f"aborted {item.reason}", item.round, item.attempt) for item in node.aborted}
+        found |= {(f"stopped {item.reason}", item.round, 0) for item in node.stopped}
+        blamed |= {(item.round, item.peer) for item in node.blamed}
+    outcomes = Counter(name for name, _, _ in found)
+    outcomes["blamed"] = len(blamed)
+    outcomes.update(world.outcomes)
+    return outcomes

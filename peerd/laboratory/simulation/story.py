@@ -1,0 +1,80 @@
+"""A run as people read it: one line for everything that a peer does, messages taken apart."""
+
+from __future__ import annotations
+
+from peerd.laboratory.simulation.history import line_of
+from peerd.laboratory.simulation.node import Node
+from peerd.laboratory.simulation.world import World
+from protocols.errors import WireError
+from protocols.record.effects import Effect, Send, Timer
+from protocols.wire.frames import (
+    CertificateFrame,
+    DecisionFrame,
+    EvidenceFrame,
+    Frame,
+    HaveFrame,
+    HelloFrame,
+    RecalledFrame,
+    RecallFrame,
+    decode_frame,
+)
+from protocols.wire.statement import Statement, Topic, decode_statement
+
+AGREEMENTS = frozenset({"PROPOSAL", "FIRST_VOTE", "SECOND_VOTE", "NEW_VIEW", "SEEN"})
+
+
+class Story:
+    """Keeps what happens in a world, line by line; set up before the run."""
+
+    def __init__(self, world: World) -> None:
+        self.lines: list[str] = []
+        self._world = world
+        before = world.before
+
+        def telling(node: Node, effect: Effect) -> None:
+            if not isinstance(effect, Timer):
+                self.lines.append(self._line(node, effect))
+            before(node, effect)
+
+        world.before = telling
+
+    def _line(self, node: Node, effect: Effect) -> str:
+        what = self._message(effect) if isinstance(effect, Send) else line_of(effect)
+        mark = "" if node.honest else "*"
+        return f"{self._world.now:>8} ms  peer {node.index}{mark:1}  {what}"
+
+    def _message(self, effect: Send) -> str:
+        to = ",".join(map(str, effect.peers))
+        try:
+            return f"{self._frame(decode_frame(effect.frame))} to {to}"
+        except WireError as error:
+            return f"rubbish ({error}) to {to}"
+
+    def _frame(self, frame: Frame) -> str:
+        if isinstance(frame, HelloFrame):
+            return f"hello, at {frame.round}.{frame.attempt}"
+        if isinstance(frame, RecallFrame):
+            return f"asks what it signed from round {frame.round} on"
+        if isinstance(frame, RecalledFrame):
+            return f"knows {len(frame.statements)} statements of the one that asked"
+        if isinstance(frame, HaveFrame):
+            return f"holds {len(frame.hashes)} pieces of evidence"
+        if isinstance(frame, EvidenceFrame | CertificateFrame):
+            return type(frame).__name__.removesuffix("Frame").lower()
+        wire = getattr(frame, "statement", None) or getattr(frame, "header", None)
+        if isinstance(frame, DecisionFrame):
+            wire = frame.votes[0]
+        if wire is None:
+            return type(frame).__name__
+        statement = decode_statement(wire, self._world.setting.group)
+        said = _statement(statement)
+        return f"decision by {said}" if isinstance(frame, DecisionFrame) else said
+
+
+def _statement(statement: Statement) -> str:
+    slot = statement.slot
+    name = slot.kind.name
+    about = f" {Topic(slot.subject).name} view {slot.view}" if name in AGREEMENTS else ""
+    if name in ("COMPLAINT", "DELIVERY", "ATTESTATION", "ANSWER", "DISCLOSURE"):
+        about = f" on {slot.subject}"
+    return f"{name}{about} of peer {slot.signer} in {slot.round}.{slot.attempt}"

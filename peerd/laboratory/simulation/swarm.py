@@ -1,0 +1,109 @@
+"""Swarms to attack: settings, seeded updates, and a log of everything that was said."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+
+from peerd.crypto import Sodium
+from peerd.laboratory.simulation.crypto import Pretend
+from peerd.laboratory.simulation.world import World, swarm_secrets
+from protocols.aggregation import Aggregator, aggregator, model_hash
+from protocols.plan import CommitteePlan
+from protocols.record.setting import Deadlines, Setting
+from protocols.session.attempt import Parts
+
+FOUR = CommitteePlan(committee=4, threshold=1, packing=1, absent=0)
+EIGHT = CommitteePlan(committee=8, threshold=2, packing=1, absent=0)
+NINE = CommitteePlan(committee=9, threshold=2, packing=1, absent=1)
+TEN = CommitteePlan(committee=10, threshold=1, packing=3, absent=1)
+SEATED = CommitteePlan(committee=10, threshold=1, packing=4, absent=0)
+"""A committee that is smaller than its roster of 24."""
+
+Lies = Mapping[int, type[Parts]]
+
+
+def setting_of(
+    plan: CommitteePlan,
+    liars: int,
+    *,
+    peers: int | None = None,
+    seed: int = 1,
+    parameters: int = 7,
+    real: bool = False,
+    rule: Aggregator | None = None,
+    weights: tuple[int, ...] = (),
+    clients: int | None = None,
+) -> Setting:
+    """A group whose plan is given; ``real`` signatures are libsodium's; RSA unless it is said."""
+    crypto = Sodium() if real else Pretend()
+    _, roster = swarm_secrets(crypto, peers or plan.committee, seed)
+    return Setting(
+        b"g" * 32,
+        roster,
+        liars,
+        Fraction(0),
+        plan,
+        rule or aggregator("rsa", {}),
+        parameters,
+        model_hash(first_model(seed, parameters)),
+        Deadlines(),
+        crypto,
+        weights,
+        clients,
+    )
+
+
+def first_model(seed: int, parameters: int) -> npt.NDArray[np.float32]:
+    return np.random.default_rng(seed).standard_normal(parameters).astype(np.float32)
+
+
+def swarm(
+    plan: CommitteePlan,
+    liars: int,
+    *,
+    lies: Lies | None = None,
+    silent: frozenset[int] = frozenset(),
+    peers: int | None = None,
+    seed: int = 1,
+    rounds: int = 1,
+    parameters: int = 7,
+    real: bool = False,
+    slowest: int = 200,
+    traced: bool = True,
+    rule: Aggregator | None = None,
+    weights: tuple[int, ...] = (),
+    clients: int | None = None,
+) -> World:
+    setting = setting_of(
+        plan,
+        liars,
+        peers=peers,
+        seed=seed,
+        parameters=parameters,
+        real=real,
+        rule=rule,
+        weights=weights,
+        clients=clients,
+    )
+    secrets, _ = swarm_secrets(setting.crypto, setting.peers, seed)
+
+    def update(peer: int, round_: int, model: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        step = np.random.default_rng([seed, peer, round_]).standard_normal(model.shape)
+        return (model + step).astype(np.float32)
+
+    return World(
+        setting,
+        secrets,
+        first_model(seed, parameters),
+        update,
+        seed=seed,
+        rounds=rounds,
+        slowest=slowest,
+        liars=dict(lies or {}),
+        silent=silent,
+        traced=traced,
+    )

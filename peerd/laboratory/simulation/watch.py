@@ -1,0 +1,122 @@
+"""The oracle's ears: what honest peers say, sign and keep while a run goes on.
+
+Computed from what peers send and have on their disks, not from what their machines think.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from peerd.laboratory.simulation.node import Node
+from peerd.laboratory.simulation.violation import demand
+from peerd.laboratory.simulation.world import World
+from protocols.record.contents import slot_of
+from protocols.record.effects import Abort, Aborted, Blame, Completed, Effect, Send
+from protocols.record.election import Commitments
+from protocols.wire.frames import DealingFrame, DecisionFrame, decode_frame
+from protocols.wire.statement import MAX_ATTEMPT, Kind, Slot, Statement, Topic, decode_statement
+
+
+def overrun(world: World) -> bool:
+    """More peers than the plan covers lie, or may have signed twice since they were restored."""
+    return sum(not node.honest for node in world.nodes) > world.setting.liars
+
+
+@dataclass
+class Watch:
+    """``said``: everything that honest peers signed, by its slot, over all their lives.
+    ``opened``: for which cohort of a round, in which attempt, they gave sums: there is one opening
+    per round, ever. ``committed``: who was in the decided commitments of an attempt. ``ended``: why
+    an attempt ended without a result. Where a group is ``overrun`` the last two may differ.
+    """
+
+    world: World
+    said: dict[Slot, bytes] = field(default_factory=dict)
+    opened: dict[int, tuple[int, bytes]] = field(default_factory=dict)
+    committed: dict[tuple[int, int], frozenset[int]] = field(default_factory=dict)
+    ended: dict[tuple[int, int], str] = field(default_factory=dict)
+    frames: int = 0
+
+    def __post_init__(self) -> None:
+        before, after = self.world.before, self.world.after
+
+        def listening(node: Node, effect: Effect) -> None:
+            if node.honest:
+                self._look(node, effect)
+            before(node, effect)
+
+        def completing(node: Node, record: Completed) -> None:
+            after(node, record)
+            if node.honest:
+                check_forgotten(node)
+
+        self.world.before, self.world.after = listening, completing
+
+    def part_in(self, round_: int) -> frozenset[int]:
+        """Who committed to a round while lock-outs counted in it: up to the first attempt that too
+        few took part in.
+        """
+        ended = self.ended.items()
+        short = [at for at, why in ended if at[0] == round_ and why == Abort.QUORUM]
+        last = min(short, default=(round_, MAX_ATTEMPT))
+        return frozenset().union(
+            *(who for at, who in self.committed.items() if at[0] == round_ and at <= last)
+        )
+
+    def _look(self, node: Node, effect: Effect) -> None:
+        match effect:
+            case Send(_, frame):
+                self._hear(node, frame)
+            case Blame(_, peer, reason):
+                lying = self.world.nodes[peer].lying
+                demand(lying, "framed", f"peer {node.index} blames {peer}: {reason}")
+            case Aborted(round_, attempt, reason):
+                known = self.ended.setdefault((round_, attempt), reason)
+                what = f"attempt {round_}.{attempt} ended for {known}, and for {reason}"
+                demand(known == reason or overrun(self.world), "reason", what)
+            case _:
+                pass
+
+    def _hear(self, node: Node, data: bytes) -> None:
+        self.frames += 1
+        frame = decode_frame(data)
+        if isinstance(frame, DecisionFrame):
+            self._hear_decision(frame)
+            return
+        signed = frame.header if isinstance(frame, DealingFrame) else None
+        wire = signed if signed is not None else getattr(frame, "statement", None)
+        if wire is None:
+            return
+        statement = decode_statement(wire, self.world.setting.group)
+        if statement.signer == node.index:
+            before = self.said.setdefault(statement.slot, statement.body)
+            demand(before == statement.body, "signed-twice", (node.index, statement.slot))
+            if statement.kind is Kind.SUM:
+                self._hear_sum(node, statement)
+
+    def _hear_sum(self, node: Node, statement: Statement) -> None:
+        """§6: one cohort; and what could open this peer's update is gone before its sum is out."""
+        slot = statement.slot
+        now = slot.attempt, statement.payload.cohort
+        first = self.opened.setdefault(slot.round, now)
+        demand(first == now, "one-opening", f"sums for two cohorts of round {slot.round}")
+        kept = {"update", f"deal/{slot.attempt}"} & set(node.journal.get(slot.round, {}))
+        demand(not kept, "erased", f"peer {node.index} keeps {kept} past the decision")
+
+    def _hear_decision(self, frame: DecisionFrame) -> None:
+        slot = slot_of(frame, self.world.setting.group)
+        if slot.subject == Topic.COMMITS:
+            peers = frozenset(p for p, _, _ in Commitments.decode(frame.outcome).commits)
+            at = slot.round, slot.attempt
+            same = self.committed.setdefault(at, peers) == peers
+            demand(same or overrun(self.world), "coin", f"two sets of commitments of {at}")
+
+
+def check_forgotten(node: Node) -> None:
+    """A certified round's one-round key and shares are gone from memory too (§6)."""
+    attempt = None if node.session is None else node.session.previous_attempt
+    if attempt is None:
+        return
+    demand(attempt.desk._round_secret is None, "erased", "the one-round key outlives its round")
+    if attempt.dealer is not None:
+        demand(attempt.dealer._dealing is None, "erased", "a dealing outlives its round")

@@ -1,0 +1,102 @@
+"""Peers behind and ahead: hellos, certificates for the one, patience for the other (docs §6)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from protocols.record.effects import CatchUp, Effect, Send, Timer
+from protocols.session.waiting import Waiting
+from protocols.wire.frames import CertificateFrame, Frame, HelloFrame, encode_frame
+
+MAX_AHEAD_FRAMES = 512
+"""Frames of one sender that wait for this peer to reach their round or attempt."""
+MAX_HELLOS = 16
+"""How often one peer is sent this round's frames again, in the time of its result's deadline: each
+time costs what the round did."""
+CERTIFICATES_KEPT = 8
+"""Rounds whose certificates are at hand for those behind; older ones are asked for (CatchUp)."""
+
+
+class Company:
+    """``effects`` is where what is to be sent goes; ``present``: who is connected."""
+
+    def __init__(self, effects: list[Effect]) -> None:
+        self.ahead: Waiting[bytes] = Waiting(MAX_AHEAD_FRAMES)
+        self.certificates: dict[int, bytes] = {}
+        self.present: frozenset[int] = frozenset()
+        self._effects = effects
+        self._helped: dict[int, int] = {}
+        self._hellos: dict[int, int] = {}
+        self._put_off: dict[tuple[int, type[Frame]], Frame] = {}
+        self._suspected = -1
+        self._places: dict[int, tuple[int, int]] = {}
+
+    def next_round(self) -> None:
+        self._hellos = {}
+
+    # -- where this peer stands ----------------------------------------------------------------
+
+    def greet(self, peers: Iterable[int], place: tuple[int, int]) -> None:
+        """Say where this peer stands: whoever is further sends what it lacks."""
+        for peer in sorted(peers):
+            self.send(peer, HelloFrame(*place))
+
+    def send(self, peer: int, frame: Frame) -> None:
+        self._effects.append(Send((peer,), encode_frame(frame)))
+
+    def catch_up(self, round_: int, peer: int) -> None:
+        """``peer`` says that ``round_`` is certified."""
+        self._effects.append(CatchUp(round_, peer))
+
+    # -- those ahead ---------------------------------------------------------------------------
+
+    def wait_for(self, sender: int, data: bytes, place: tuple[int, int]) -> bool:
+        """Keep a frame of a later place; False where too much of its sender's waits already."""
+        self._places[sender] = max(place, self._places.get(sender, place))
+        return self.ahead.put(sender, data, len(data))
+
+    def beyond(self, place: tuple[int, int]) -> int:
+        """How many peers have spoken from a later place than this one."""
+        return sum(theirs > place for theirs in self._places.values())
+
+    def suspect_behind(self, round_: int, delay: int) -> None:
+        """Somebody is a round further: the certificate should be here soon, or be asked for."""
+        if self._suspected < round_:
+            self._suspected = round_
+            self._effects.append(Timer((round_, 0, "behind"), delay))
+
+    # -- those behind --------------------------------------------------------------------------
+
+    def may_ask(self, peer: int, frame: Frame, place: tuple[int, int], delay: int) -> bool:
+        """Whether this is answered now: every answer is larger, and waits in this peer's memory.
+
+        What is too much is put off, the last of its kind: a link that fails again and again in a
+        long round would else leave two honest peers without each other's words.
+        """
+        self._hellos[peer] = self._hellos.get(peer, 0) + 1
+        if self._hellos[peer] <= MAX_HELLOS:
+            return True
+        if not self._put_off:
+            self._effects.append(Timer((place[0], 0, "hellos"), delay))
+        self._put_off[peer, type(frame)] = frame
+        return False
+
+    def take_put_off(self) -> list[tuple[int, Frame]]:
+        """What was too much a while ago; it counts anew."""
+        put_off, self._put_off = self._put_off, {}
+        self._hellos = {}
+        return [(peer, frame) for (peer, _), frame in put_off.items()]
+
+    def help(self, peer: int, round_: int, place: tuple[int, int], *, again: bool = False) -> None:
+        """A peer that is behind gets the certificate of the round in which it stands, once."""
+        certificate = self.certificates.get(round_)
+        if not again and self._helped.get(peer, -1) >= round_:
+            return
+        self._helped[peer] = max(round_, self._helped.get(peer, -1))
+        frame = HelloFrame(*place) if certificate is None else CertificateFrame(certificate)
+        self.send(peer, frame)
+
+    def remember(self, round_: int, certificate: bytes) -> None:
+        self.certificates[round_] = certificate
+        for old in [r for r in self.certificates if r < round_ - CERTIFICATES_KEPT]:
+            del self.certificates[old]

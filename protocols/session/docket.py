@@ -1,0 +1,65 @@
+"""Evidence against liars, as one peer holds it: what is news, and what the next election names."""
+
+from __future__ import annotations
+
+from protocols.errors import WireError
+from protocols.record.effects import Blame
+from protocols.record.evidence import Finding, Judge, evidence_hash
+from protocols.record.ledger import Ledger
+
+MAX_WORTHLESS = 16
+"""Pieces of evidence of one sender, in a round, that prove nothing: after that none is judged."""
+MAX_EVIDENCE_OF_ONE = 4
+"""Rounds for which one peer is blamed, and pieces of evidence against it that are kept. A liar can
+sign proof against itself for every round there will ever be; the next commitment set needs one."""
+
+
+class Docket:
+    def __init__(self, me: int, judge: Judge) -> None:
+        self.blamed: set[tuple[int, int]] = set()
+        self._me = me
+        self._judge = judge
+        self._evidence: dict[bytes, tuple[bytes, Finding]] = {}
+        self._worthless: dict[int, int] = {}
+
+    def hear(self, sender: int, data: bytes, ledger: Ledger) -> Blame | None:
+        """Evidence that ``sender`` passed on. Raises WireError where it proves nothing."""
+        if self._worthless.get(sender, 0) >= MAX_WORTHLESS:
+            return None
+        try:
+            return self.take(data, ledger)
+        except WireError:
+            self._worthless[sender] = self._worthless.get(sender, 0) + 1
+            raise
+
+    def take(self, data: bytes, ledger: Ledger) -> Blame | None:
+        """The blame that this evidence lays, if it is news; the ledger's guilty are old news.
+
+        Raises WireError for evidence that proves nothing.
+        """
+        finding = self._judge.judge(data)
+        known = (finding.round, finding.culprit) in self.blamed
+        if known or finding.culprit == self._me:
+            return None
+        if sum(peer == finding.culprit for _, peer in self.blamed) >= MAX_EVIDENCE_OF_ONE:
+            return None
+        self.blamed.add((finding.round, finding.culprit))
+        if finding.culprit in ledger.guilty:
+            return None
+        self._evidence[evidence_hash(data)] = (data, finding)
+        return Blame(finding.round, finding.culprit, finding.reason, data)
+
+    def next_round(self, ledger: Ledger) -> None:
+        """Forget what certified rounds have named, and who sent rubbish."""
+        self._worthless = {}
+        self._evidence = {
+            key: (data, finding)
+            for key, (data, finding) in self._evidence.items()
+            if finding.culprit not in ledger.guilty
+        }
+
+    def pieces(self) -> tuple[bytes, ...]:
+        return tuple(data for data, _ in self._evidence.values())
+
+    def blamed_in(self, round_: int) -> set[int]:
+        return {peer for when, peer in self.blamed if when == round_}
