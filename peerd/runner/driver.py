@@ -7,6 +7,7 @@ effects, and the list is carried out from its start.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, cast
@@ -41,6 +42,7 @@ from protocols.record.effects import (
     Persist,
     Phase,
     Send,
+    Step,
     Stopped,
     Timer,
     Train,
@@ -56,7 +58,7 @@ MAX_BURST = 64
 FETCH_PAUSE = 0.5
 LOSS_GRACE = 3.0
 """Seconds for which a lost peer is still waited for."""
-Act = Callable[[Session], list[Effect]]
+Act = Callable[[Session], list[Step]]
 
 
 class Driver:
@@ -179,7 +181,7 @@ class Driver:
 
     def _act(self, act: Act) -> list[Effect]:
         """In a thread: the core, then everything that must be on disk before the rest."""
-        effects = act(self._session)
+        effects = list(itertools.chain.from_iterable(act(self._session)))
         pending: dict[int, dict[str, bytes]] = {}
         for effect in effects:
             if isinstance(effect, Persist):
@@ -319,19 +321,21 @@ class Driver:
                 return
 
     async def _adopt(self, chain: list[Any], model: npt.NDArray[np.float32]) -> None:
-        def adopt(session: Session) -> list[Effect]:
+        def adopt(session: Session) -> list[Step]:
             if session.position.round != chain[0].round:
                 return []
             try:
-                effects = session.adopt(chain, model)
+                steps = session.adopt(chain, model)
             except ProtocolError as error:
                 log.warning("can't catch up with this", reason=str(error))
                 return []
-            for effect in effects:  # first: a crash in between must not leave a head without it
+            for effect in itertools.chain.from_iterable(
+                steps
+            ):  # first: a crash in between must not leave a head without it
                 if isinstance(effect, Persist) and sat_out([effect.key]) != SIGNS:
                     self._store.journal_put(effect.round, effect.key, effect.value)
             self._records.adopted(chain, model)
-            return effects
+            return steps
 
         await self._step(adopt)
         last = chain[-1]
@@ -347,16 +351,16 @@ class Driver:
         return sum(link.bytes_in for link in links), sum(link.bytes_out for link in links)
 
 
-def _messages(frames: Iterable[tuple[int, bytes]], session: Session) -> list[Effect]:
-    effects: list[Effect] = []
+def _messages(frames: Iterable[tuple[int, bytes]], session: Session) -> list[Step]:
+    steps: list[Step] = []
     for sender, frame in frames:
-        effects += session.on_message(sender, frame)
-    return effects
+        steps += session.on_message(sender, frame)
+    return steps
 
 
-def _now_present(present: set[int], session: Session) -> list[Effect]:
+def _now_present(present: set[int], session: Session) -> list[Step]:
     return session.on_present(present)
 
 
-def _polynomials(round_: int, data: bytes, session: Session) -> list[Effect]:
+def _polynomials(round_: int, data: bytes, session: Session) -> list[Step]:
     return session.on_polynomials(round_, data)

@@ -1,10 +1,11 @@
-"""What the core asks for. The runner carries effects out in the order in which they stand."""
+"""What the core asks for: effects, one ``Step`` of them for each thing that happened."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -160,3 +161,76 @@ Effect: TypeAlias = (
     | CatchUp
     | Dropped
 )
+
+Notice: TypeAlias = Phase | Blame | Aborted | Stopped | Dropped
+"""What is only to be told, to the operator or the log."""
+Request: TypeAlias = Send | Train | FetchPolynomials | CatchUp
+"""What leaves the core: others, or the training, will answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one transition calls for. Whoever carries it out keeps the order of the fields.
+
+    ``persist`` is durable before anything else happens: what is sent was signed, and what was
+    signed is journaled (faults 21, 42). ``complete`` is durable before ``erase``: a crash in
+    between would leave a peer in a round whose journal is gone. ``erase`` comes before
+    ``request``: what must not be found on a stolen disk is gone before others learn that it may.
+    """
+
+    persist: tuple[Persist, ...] = ()
+    complete: tuple[Completed, ...] = ()
+    erase: tuple[Erase, ...] = ()
+    request: tuple[Request, ...] = ()
+    timers: tuple[Timer, ...] = ()
+    notices: tuple[Notice, ...] = ()
+
+    def __iter__(self) -> Iterator[Effect]:
+        yield from self.persist
+        yield from self.complete
+        yield from self.erase
+        yield from self.request
+        yield from self.timers
+        yield from self.notices
+
+    def __bool__(self) -> bool:
+        return any(True for _ in self)
+
+
+class Draft:
+    """A step while it is made: effects go in as they come up, each kind keeps its order."""
+
+    __slots__ = ("_fields",)
+
+    def __init__(self, effects: Iterable[Effect] = ()) -> None:
+        self._fields: tuple[list[Any], ...] = ([], [], [], [], [], [])
+        for effect in effects:
+            self.add(effect)
+
+    def add(self, effect: Effect) -> None:
+        self._fields[_FIELD[type(effect)]].append(effect)
+
+    def take(self) -> Step:
+        """All that went in since the last time."""
+        step = Step(*map(tuple, self._fields)) if any(self._fields) else NOTHING
+        for field_ in self._fields:
+            field_.clear()
+        return step
+
+
+NOTHING = Step()
+
+_FIELD: dict[type, int] = {
+    Persist: 0,
+    Completed: 1,
+    Erase: 2,
+    **dict.fromkeys((Send, Train, FetchPolynomials, CatchUp), 3),
+    Timer: 4,
+    **dict.fromkeys((Phase, Blame, Aborted, Stopped, Dropped), 5),
+}
+"""Where in a Step each kind of effect stands."""
+
+
+def step_of(effects: Iterable[Effect]) -> Step:
+    """These effects, each kind in the order in which it came."""
+    return Draft(effects).take()

@@ -29,7 +29,9 @@ from protocols.record.effects import (
     Persist,
     Phase,
     Send,
+    Step,
     Timer,
+    step_of,
 )
 from protocols.record.evidence import Evidence, Judge
 from protocols.record.position import Position, check_chain
@@ -140,7 +142,7 @@ class Session:
 
     # -- events; each returns the effects, in order ---------------------------------------------
 
-    def start(self, present: Iterable[int]) -> list[Effect]:
+    def start(self, present: Iterable[int]) -> list[Step]:
         """Begin the current round, with whoever is connected, once they say what this peer signed
         in an earlier life.
         """
@@ -152,7 +154,7 @@ class Session:
         self._ask_what_was_signed()
         return self._drain()
 
-    def on_present(self, present: Iterable[int]) -> list[Effect]:
+    def on_present(self, present: Iterable[int]) -> list[Step]:
         """Who is connected has changed."""
         joined = frozenset(present) - self.company.present
         self.company.present = frozenset(present)
@@ -169,7 +171,7 @@ class Session:
         round_: int,
         values: Values,
         reference: Reference | None = None,
-    ) -> list[Effect]:
+    ) -> list[Step]:
         """This peer's encoded update of the round, from training.
 
         ``values`` (|v|,) integers; ``reference`` (d,) of a rule that uses one. Raises
@@ -180,7 +182,7 @@ class Session:
             attempts.take_update(values, reference)
         return self._drain()
 
-    def on_timer(self, name: tuple[str | int, ...]) -> list[Effect]:
+    def on_timer(self, name: tuple[str | int, ...]) -> list[Step]:
         round_, attempt, *rest = name
         if rest == ["recall"]:
             if self.recall.give_up():
@@ -210,7 +212,7 @@ class Session:
                 break
         return self._drain()
 
-    def on_message(self, sender: int, data: bytes) -> list[Effect]:
+    def on_message(self, sender: int, data: bytes) -> list[Step]:
         """A frame from an authenticated roster peer. Whatever is wrong with it is dropped here."""
         try:
             self._on_frame(sender, decode_frame(data), data)
@@ -218,7 +220,7 @@ class Session:
             self._effects.append(Dropped(sender, str(error)))
         return self._drain()
 
-    def on_polynomials(self, round_: int, data: bytes) -> list[Effect]:
+    def on_polynomials(self, round_: int, data: bytes) -> list[Step]:
         """What FetchPolynomials asked for."""
         attempt, pending = self.attempt, self._attempts.pending
         if pending is not None and attempt is not None and round_ == self.position.round:
@@ -230,9 +232,7 @@ class Session:
                 self._effects.append(Dropped(self.me, str(error)))
         return self._drain()
 
-    def adopt(
-        self, missed: Sequence[CertifiedRound], model: npt.NDArray[np.float32]
-    ) -> list[Effect]:
+    def adopt(self, missed: Sequence[CertifiedRound], model: npt.NDArray[np.float32]) -> list[Step]:
         """Catch up: verified certificates from this round on, and the last one's model.
 
         Raises ProtocolError, and changes nothing, if they don't follow from where this peer
@@ -477,8 +477,12 @@ class Session:
 
     # -- effects -------------------------------------------------------------------------------
 
-    def _drain(self) -> list[Effect]:
-        """Transitions that an event called for happen here, outside the component that called."""
+    def _drain(self) -> list[Step]:
+        """Transitions that an event called for happen here, outside the component that called.
+
+        Each is a step of its own: what the next round says is journaled behind this one's end.
+        """
+        steps = [self._take()]
         for _ in range(4 * self.setting.max_attempts + 8):
             pending = self._attempts.pending
             if pending is not None and self._attempts.has_model:
@@ -489,8 +493,12 @@ class Session:
                 self._greet_once_more()
             elif not self._attempts.retry():
                 break
+            steps.append(self._take())
+        return [step for step in steps if step]
+
+    def _take(self) -> Step:
         effects, self._effects[:] = list(self._effects), []
-        return effects
+        return step_of(effects)
 
     def phase(self) -> str:
         return self.attempt.phase() if self.attempt is not None else "between rounds"

@@ -38,8 +38,8 @@ class Bench:
             self.sessions[stage], self.fed[stage] = session_at(STAGES[stage]), []
         self.fed[stage].append((sender, data))
         try:
-            effects = self.sessions[stage].on_message(sender, data)
-            assert len(effects) <= MAX_EFFECTS
+            steps = self.sessions[stage].on_message(sender, data)
+            assert sum(1 for step in steps for _ in step) <= MAX_EFFECTS
         except Exception as error:
             story = [(who, what.hex()) for who, what in self.fed.pop(stage)]
             del self.sessions[stage]

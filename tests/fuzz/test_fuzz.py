@@ -149,7 +149,7 @@ def test_lies_reach_the_machine_with_a_valid_signature() -> None:
         message = fuzz_sessions.lie(script, found)
         if message is None:
             continue
-        dropped = [e for e in session.on_message(HOSTILE, message) if hasattr(e, "reason")]
+        dropped = [e for step in session.on_message(HOSTILE, message) for e in step.notices]
         reasons += [effect.reason for effect in dropped]
         accepted += not dropped
     assert accepted > 20

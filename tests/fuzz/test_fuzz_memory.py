@@ -131,5 +131,6 @@ def test_a_flood_of_hellos_is_answered_a_bounded_number_of_times() -> None:
     assert session is not None and session.position.round == 1
     for asked in (0, 1, 2):
         hello = encode_frame(HelloFrame(asked, 0))
-        effects = [effect for _ in range(2000) for effect in session.on_message(HOSTILE, hello)]
+        steps = [step for _ in range(2000) for step in session.on_message(HOSTILE, hello)]
+        effects = [effect for step in steps for effect in step]
         assert len(effects) <= 64 * MAX_HELLOS

@@ -12,7 +12,7 @@ from peerd.laboratory.simulation.operations import Restore
 from peerd.laboratory.simulation.oracle import check
 from peerd.laboratory.simulation.watch import Watch
 from peerd.laboratory.simulation.world import World
-from protocols.record.effects import Effect, Persist
+from protocols.record.effects import Effect, Persist, Step
 from protocols.session.attempt import Parts
 from protocols.session.company import MAX_HELLOS
 from protocols.session.recall import recalled
@@ -162,7 +162,7 @@ def test_who_asks_too_often_is_answered_a_while_later_and_by_one_that_sits_a_rou
         assert node.session is not None
         node.session._sit_out_until(1)
 
-    def ask_as_the_liar(session: Session) -> list[Effect]:
+    def ask_as_the_liar(session: Session) -> list[Step]:
         return session.on_message(LIAR, encode_frame(RecallFrame(session.position.round)))
 
     def count(sender: int, to: int, data: bytes) -> bool:

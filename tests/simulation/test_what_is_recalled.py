@@ -6,7 +6,7 @@ import pytest
 
 from protocols.plan import CommitteePlan
 from protocols.record.contents import statement_in
-from protocols.record.effects import Effect
+from protocols.record.effects import Step
 from protocols.session.session import Session
 from protocols.wire.frames import decode_frame
 from protocols.wire.statement import Kind, Statement, decode_statement
@@ -27,7 +27,7 @@ def test_whatever_of_a_peer_came_it_is_told(
     take = Session.on_message
     told: set[Kind] = set()
 
-    def taking(session: Session, sender: int, data: bytes) -> list[Effect]:
+    def taking(session: Session, sender: int, data: bytes) -> list[Step]:
         said, before = by_its_sender(session, sender, data), session.place
         effects = take(session, sender, data)
         place = (said.slot.round, said.slot.attempt) if said is not None else (-1, -1)

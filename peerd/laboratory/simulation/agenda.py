@@ -6,10 +6,10 @@ import heapq
 from collections.abc import Callable
 
 from peerd.laboratory.simulation.node import Node
-from protocols.record.effects import Effect
+from protocols.record.effects import Step
 from protocols.session.session import Session
 
-Act = Callable[[Session], list[Effect]]
+Act = Callable[[Session], list[Step]]
 
 
 class Agenda:

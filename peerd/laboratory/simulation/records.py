@@ -8,7 +8,7 @@ from peerd.laboratory.simulation.agenda import Act
 from peerd.laboratory.simulation.node import Node
 from protocols.errors import ProtocolError, WireError
 from protocols.record.certificate import CertifiedRound, verify_certificate
-from protocols.record.effects import Completed, Effect
+from protocols.record.effects import Completed, Step
 from protocols.record.position import Position, check_chain
 from protocols.record.setting import Setting
 from protocols.session.session import Session
@@ -29,7 +29,7 @@ def fetch(world: World, node: Node, round_: int, peers: tuple[int, ...]) -> None
             world.at(node, ANSWER, _on_polynomials(round_, record.polynomials))
             return
 
-    def again(session: Session) -> list[Effect]:
+    def again(session: Session) -> list[Step]:
         if session.position.round == round_:
             fetch(world, node, round_, peers)
         return []
@@ -43,7 +43,7 @@ def catch_up(world: World, node: Node, peer: Node) -> None:
         world.at(node, CHAIN, lambda session: _adopt(world.setting, session, node, peer))
 
 
-def _adopt(setting: Setting, session: Session, node: Node, peer: Node) -> list[Effect]:
+def _adopt(setting: Setting, session: Session, node: Node, peer: Node) -> list[Step]:
     chain, records = chain_from(setting, peer, session.position.round)
     if not chain:
         return []

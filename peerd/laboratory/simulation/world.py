@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable
+from itertools import chain
 from typing import Any, cast
 
 import numpy as np
@@ -34,6 +35,7 @@ from protocols.record.effects import (
     Persist,
     Phase,
     Send,
+    Step,
     Stopped,
     Timer,
     Train,
@@ -255,10 +257,10 @@ class World:
 
     # -- effects -------------------------------------------------------------------------------
 
-    def _carry_out(self, node: Node, effects: list[Effect]) -> None:
+    def _carry_out(self, node: Node, steps: list[Step]) -> None:
         """In their order. ``before`` may crash the node: what it had left to do remains undone."""
         life = node.lives
-        for effect in effects:
+        for effect in chain.from_iterable(steps):
             self.before(node, effect)
             if not node.up or node.lives != life:
                 return

@@ -129,7 +129,7 @@ def test_a_hello_is_answered_with_the_ends_of_attempts_that_its_sender_has_not_s
         assert node.session.place == (0, 1)
         for attempt in (0, 1):
             hello = encode_frame(HelloFrame(0, attempt))
-            sent = [e for e in node.session.on_message(3, hello) if isinstance(e, Send)]
+            sent = [e for step in node.session.on_message(3, hello) for e in step.request]
             frames = [decode_frame(effect.frame) for effect in sent]
             decisions = [frame for frame in frames if isinstance(frame, DecisionFrame)]
             slots = [slot_of(decision, world.setting.group) for decision in decisions]

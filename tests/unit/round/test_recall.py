@@ -191,7 +191,8 @@ def test_what_one_shows_is_journaled_while_others_are_awaited() -> None:
     session = Session(SETTING, ME, SECRETS[ME], position, lambda round_, key: Secret(bytes(32)))
     session.start(range(SETTING.peers))
     shown = RecalledFrame((mine(Kind.COMMIT, COMMIT, round_=0).wire,))
-    effects = session.on_message(OTHER, encode_frame(shown))
+    steps = session.on_message(OTHER, encode_frame(shown))
+    effects = [effect for step in steps for effect in step]
     assert session.recall.waits, "two have not answered yet"
     assert [effect for effect in effects if isinstance(effect, Persist)] == [
         Persist(0, sat_out_key(0), b"")

@@ -19,13 +19,17 @@ from peerd.status.board import StatusBoard
 from peerd.storage import Store
 from peerd.transport import Transport
 from peerd.transport.limits import DEFAULT_LIMITS
-from protocols.record.effects import Effect, Persist, Send
+from protocols.record.effects import Persist, Send, Step, step_of
 from protocols.record.position import Position, first_position
 from protocols.record.setting import Setting
 
 LARGEST = 1000
 LIMITS = replace(DEFAULT_LIMITS, max_frame=LARGEST)
-SENT = [Persist(0, "what", b"is signed"), Send((1, 2), bytes(LARGEST)), Send((3,), b"a vote")]
+SENT: list[Persist | Send] = [
+    Persist(0, "what", b"is signed"),
+    Send((1, 2), bytes(LARGEST)),
+    Send((3,), b"a vote"),
+]
 
 
 class Says:
@@ -38,11 +42,11 @@ class Says:
         self.position: Position = first_position(setting, first_model(1, setting.parameters))
         self._too_large = too_large
 
-    def start(self, present: Iterable[int]) -> list[Effect]:
-        return [SENT[0], Send((1, 2), self._too_large), *SENT[1:]]
+    def start(self, present: Iterable[int]) -> list[Step]:
+        return [step_of([SENT[0], Send((1, 2), self._too_large), *SENT[1:]])]
 
-    def on_present(self, present: Iterable[int]) -> list[Effect]:
-        return [Send((1,), b"later")]
+    def on_present(self, present: Iterable[int]) -> list[Step]:
+        return [step_of([Send((1,), b"later")])]
 
 
 class Nobody:
