@@ -27,6 +27,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from protocols.errors import ProtocolError
+from protocols.record.effects import Dropped
 from protocols.record.evidence import Judge
 from protocols.session.session import Session
 from protocols.wire.canonical import unpack
@@ -149,7 +150,7 @@ def test_lies_reach_the_machine_with_a_valid_signature() -> None:
         message = fuzz_sessions.lie(script, found)
         if message is None:
             continue
-        dropped = [e for step in session.on_message(HOSTILE, message) for e in step.notices]
+        dropped = [e for step in session.on_message(HOSTILE, message) for e in step if isinstance(e, Dropped)]
         reasons += [effect.reason for effect in dropped]
         accepted += not dropped
     assert accepted > 20
