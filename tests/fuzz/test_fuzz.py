@@ -150,7 +150,8 @@ def test_lies_reach_the_machine_with_a_valid_signature() -> None:
         message = fuzz_sessions.lie(script, found)
         if message is None:
             continue
-        dropped = [e for step in session.on_message(HOSTILE, message) for e in step if isinstance(e, Dropped)]
+        steps = session.on_message(HOSTILE, message)
+        dropped = [e for step in steps for e in step if isinstance(e, Dropped)]
         reasons += [effect.reason for effect in dropped]
         accepted += not dropped
     assert accepted > 20
