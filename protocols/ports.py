@@ -1,4 +1,4 @@
-"""What the protocol needs from outside: signatures and sealed boxes, as pure functions.
+"""What the protocol needs from outside: signatures and sealed boxes, as pure functions, and memory.
 
 The daemon passes libsodium (``peerd.crypto``); a simulation may pass a faster stand-in for bulk
 runs. Ed25519 and a sealed box under a given ephemeral key are deterministic, so both stay pure.
@@ -6,7 +6,10 @@ runs. Ed25519 and a sealed box under a given ephemeral key are deterministic, so
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+T = TypeVar("T")
 
 PUBLIC_KEY_BYTES = 32
 SECRET_KEY_BYTES = 32
@@ -31,3 +34,21 @@ class Crypto(Protocol):
 
     def unseal(self, secret: bytes, sealed: bytes) -> bytes | None:
         """The message, or None if the box doesn't open under this secret."""
+
+
+class Memory(Protocol):
+    """What pure functions gave for bytes that come many times: one vote comes alone, and again in
+    every lock, decision and certificate that it is part of. Peers that share a process share it.
+    """
+
+    def recall(self, kind: str, key: bytes, compute: Callable[[], T]) -> T:
+        """What ``compute`` gives, perhaps from memory: the same for the same kind and key, always.
+        What it raises is raised, and not remembered.
+        """
+
+
+class Forgetful:
+    """A memory that keeps nothing."""
+
+    def recall(self, kind: str, key: bytes, compute: Callable[[], T]) -> T:
+        return compute()

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from protocols.agreement import rules
-from protocols.record.desk import Desk
-from protocols.record.votes import Electorate
-from protocols.wire.statement import Topic
+from protocols.agreement.terms import Terms
+from protocols.record.effects import Step
+from protocols.record.party import Party, Role
+from protocols.record.timers import LocksDue, ViewOver, ViewWaits
 
 MAX_PATIENCE = 8
 """The timeout of a view grows with its number up to this many times the deadline."""
 
 
-class Clock:
-    """Keeps the highest view that each member has announced: one number for each.
+class Clock(Role):
+    """Keeps the highest view that each member has announced: one number for each."""
 
-    Timers: "view" ends a view; "lead" ends its leader's wait for locks; "waiting" says a NEW_VIEW
-    again where no quorum is there yet.
-    """
-
-    def __init__(self, desk: Desk, topic: Topic, electorate: Electorate) -> None:
-        self._desk = desk
-        self._topic = int(topic)
-        self._electorate = electorate
+    def __init__(self, party: Party, terms: Terms) -> None:
+        super().__init__(party)
+        self._topic = int(terms.topic)
+        self._electorate = terms.electorate
         self._announced: dict[int, int] = {}
         self._running = -1
 
@@ -31,33 +28,42 @@ class Clock:
 
     def honest_view(self) -> int:
         """A view that an honest member has reached, as others announce; 0 where none shows."""
-        others = [view for peer, view in self._announced.items() if peer != self._desk.me]
+        others = [view for peer, view in self._announced.items() if peer != self.party.me]
         return rules.reached_by(others, self._electorate.liars + 1)
 
     def runs(self, view: int) -> bool:
         return self._running >= view
 
-    def enter(self, view: int) -> None:
-        self.run(view)
+    def enter(self, view: int) -> Step:
+        self._run(view)
         if not self.runs(view):
-            self.wait(view)
+            self._wait(view)
+        return self.done()
 
-    def run(self, view: int) -> None:
+    def run(self, view: int) -> Step:
         """Start this view's timers, once, if it may be timed: view 0 from this member's begin, a
         later one when a quorum has announced it or a later one.
         """
+        self._run(view)
+        return self.done()
+
+    def wait(self, view: int) -> Step:
+        self._wait(view)
+        return self.done()
+
+    def _run(self, view: int) -> None:
         quorum = rules.reached_by(self._announced.values(), self._electorate.quorum)
         if self.runs(view) or (view > 0 and quorum < view):
             return
         self._running = view
-        deadline = self._desk.setting.deadlines.agreement
-        self._desk.timer("view", self._topic, view, delay=self._timeout(view))
+        self.timer(ViewOver(self._topic, view), self._timeout(view))
         if view > 0:
+            deadline = self.party.setting.deadlines.agreement
             wait = max(1, deadline * min(view, MAX_PATIENCE) // 4)
-            self._desk.timer("lead", self._topic, view, delay=wait)
+            self.timer(LocksDue(self._topic, view), wait)
 
-    def wait(self, view: int) -> None:
-        self._desk.timer("waiting", self._topic, view, delay=self._timeout(view))
+    def _wait(self, view: int) -> None:
+        self.timer(ViewWaits(self._topic, view), self._timeout(view))
 
     def _timeout(self, view: int) -> int:
-        return self._desk.setting.deadlines.agreement * min(view + 1, MAX_PATIENCE)
+        return self.party.setting.deadlines.agreement * min(view + 1, MAX_PATIENCE)

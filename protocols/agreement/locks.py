@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from protocols.agreement import rules
-from protocols.record.desk import Desk
+from protocols.record.effects import Step
+from protocols.record.party import Party, Role
 from protocols.wire.canonical import pack, unpack
 from protocols.wire.schema import MAX_PEERS, MAX_STATEMENT, Bytes, Integer, ListOf, Tuple
 from protocols.wire.statement import MAX_VIEW, Topic
@@ -21,12 +22,12 @@ class Lock:
     votes: tuple[bytes, ...]
 
 
-class Locks:
+class Locks(Role):
     """Of one agreement, by view; those of an earlier life are read from the journal."""
 
-    def __init__(self, desk: Desk, topic: Topic) -> None:
-        self._desk = desk
-        self._prefix = f"lock/{desk.attempt}/{int(topic)}/"
+    def __init__(self, party: Party, topic: Topic) -> None:
+        super().__init__(party)
+        self._prefix = f"lock/{party.attempt}/{int(topic)}/"
         self._by_view = self._restored()
 
     def __iter__(self) -> Iterator[Lock]:
@@ -37,17 +38,18 @@ class Locks:
 
     def _restored(self) -> dict[int, Lock]:
         locks = {}
-        for record in self._desk.remembered_under(self._prefix):
+        for record in self.party.journal.under(self._prefix):
             view, outcome, votes = RECORD.check(unpack(record), "journaled lock")
             locks[view] = Lock(view, outcome, votes)
         return locks
 
-    def take(self, lock: Lock) -> None:
+    def take(self, lock: Lock) -> Step:
         """Remember a lock, on disk too: a member that forgets one is as bad as a liar."""
         if rules.keeps(self._by_view, lock):
             self._by_view[lock.view] = lock
             value = pack([lock.view, lock.outcome, list(lock.votes)])
-            self._desk.persist(f"{self._prefix}{lock.view}", value)
+            self.persist(f"{self._prefix}{lock.view}", value)
+        return self.done()
 
     def of(self, view: int) -> Lock | None:
         return self._by_view.get(view)

@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from itertools import islice
 
-from protocols.record.desk import Desk
+from protocols.record.effects import Step
+from protocols.record.party import Party, Role
+from protocols.record.timers import HaveDue
 from protocols.wire.frames import HaveFrame, StatementFrame
 from protocols.wire.statement import Statement
 
 
-class Comparison:
+class Comparison(Role):
     """``pool`` is this member's, by hash; ``members`` are those that compare with it."""
 
-    def __init__(self, desk: Desk, pool: Mapping[bytes, Statement], members: Iterable[int]) -> None:
-        self._desk = desk
+    def __init__(
+        self, party: Party, pool: Mapping[bytes, Statement], members: tuple[int, ...]
+    ) -> None:
+        super().__init__(party)
+        self.members = members
         self._pool = pool
-        self._members = tuple(members)
         self._theirs: dict[int, frozenset[bytes]] = {}
         self._asked_at: dict[int, int] = {}
         self._order: list[bytes] = []
@@ -26,8 +30,12 @@ class Comparison:
         self._announced: frozenset[bytes] | None = None
         self._will_announce = False
 
-    def announce(self, *, due: bool = False) -> None:
+    def announce(self, *, due: bool = False) -> Step:
         """Tell the others what this member holds, once for each set: some still compare."""
+        self._announce(due)
+        return self.done()
+
+    def _announce(self, due: bool) -> None:
         if due:
             self._will_announce = False
         if self._will_announce:
@@ -38,12 +46,12 @@ class Comparison:
         if self._announced is not None and not due:
             # Many changes, one announcement: each costs its size times the committee's.
             self._will_announce = True
-            self._desk.timer("have", delay=max(1, self._desk.setting.deadlines.check // 32))
+            self.timer(HaveDue(), max(1, self.party.setting.deadlines.check // 32))
             return
         self._announced = mine
-        self._say(self._members, mine)
+        self._say(self.members, mine)
 
-    def hear(self, sender: int, hashes: Iterable[bytes]) -> None:
+    def hear(self, sender: int, hashes: Iterable[bytes]) -> Step:
         """What ``sender`` holds: it is sent what it lacks.
 
         A small frame must not cost a look through all of the pool, which liars may have filled: of
@@ -58,9 +66,10 @@ class Comparison:
         self._looked[sender] = len(self._order)
         missing = owed - theirs
         owed -= missing
-        self.pass_on(sender, missing)
+        self._pass_on(sender, missing)
+        return self.done()
 
-    def ask(self, peer: int) -> None:
+    def ask(self, peer: int) -> Step:
         """Ask one that is a stage further for the reports that it holds, by saying which are here.
 
         A liar that gives its dealing and its report to t members or more, and not to the others,
@@ -71,27 +80,29 @@ class Comparison:
         if self._asked_at.get(peer) != size and not self._pool.keys() >= self._theirs[peer]:
             self._asked_at[peer] = size
             self._say((peer,), self._pool)
+        return self.done()
 
-    def pass_on(self, peer: int, missing: Iterable[bytes]) -> None:
+    def _pass_on(self, peer: int, missing: Iterable[bytes]) -> None:
         """Once to each: who claims to lack everything, again and again, gains nothing by it."""
         for key in sorted(missing):
             if (peer, key) not in self._passed:
                 self._passed.add((peer, key))
-                self._desk.send((peer,), StatementFrame(self._pool[key].wire))
+                self.send((peer,), StatementFrame(self._pool[key].wire))
 
-    def pass_to_all(self, missing: Iterable[bytes]) -> None:
-        for peer in self._members:
-            if peer != self._desk.me:
-                self.pass_on(peer, missing)
+    def pass_to_all(self, missing: Iterable[bytes]) -> Step:
+        for peer in self.members:
+            if peer != self.party.me:
+                self._pass_on(peer, missing)
+        return self.done()
 
     def equal(self, peers: Iterable[int]) -> bool:
         """Whether each of these holds what this member holds."""
-        theirs = [self._theirs.get(peer) for peer in peers if peer != self._desk.me]
+        theirs = [self._theirs.get(peer) for peer in peers if peer != self.party.me]
         if any(hashes is None or len(hashes) != len(self._pool) for hashes in theirs):
             return False  # told by the sizes: it is asked at every arrival
         mine = frozenset(self._pool)
         return all(hashes == mine for hashes in theirs)
 
     def _say(self, peers: Iterable[int], mine: Iterable[bytes]) -> None:
-        frame = HaveFrame(self._desk.round, self._desk.attempt, tuple(sorted(mine)))
-        self._desk.send(peers, frame, again=False)
+        frame = HaveFrame(*self.party.place, tuple(sorted(mine)))
+        self.send(peers, frame, again=False)

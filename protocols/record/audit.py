@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from protocols.errors import WireError
 from protocols.record.certificate import (
     CertifiedRound,
-    ElectionCertificate,
     committee_electorate,
+    elected,
     panel_of,
-    seats_of,
     verify_certificate,
+    verify_election,
 )
 from protocols.record.cohort import decide, gather, two_faced
-from protocols.record.evidence import Evidence, Fault, Finding, Judge
+from protocols.record.door import read_statement
+from protocols.record.evidence import Evidence, Fault, Finding, judge, judge_bytes
 from protocols.record.setting import Setting
 from protocols.record.transcript import Transcript
 from protocols.record.votes import check_quorum, outcome_hash
-from protocols.wire.statement import Kind, Statement, Topic, decode_statement
+from protocols.wire.statement import Kind, Statement, Topic
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,74 +40,72 @@ def audit_round(setting: Setting, data: bytes) -> Audit:
     """Verify a transcript. WireError says what does not hold; nothing else is believed."""
     transcript = Transcript.decode(data)
     certified = verify_certificate(setting, transcript.certificate)
-    election = certified.certificate.election
     _check_void_flips(setting, transcript, certified)
     if transcript.cohort_votes:
         check_quorum(
-            setting.crypto,
-            setting.group,
-            committee_electorate(setting, certified.election),
+            setting,
+            committee_electorate(setting, certified.elected),
             Kind.SECOND_VOTE,
             (certified.round, certified.attempt, Topic.COHORT),
             transcript.cohort_votes,
             outcome_hash(Topic.COHORT, certified.certificate.cohort),
         )
-    judge = Judge(setting)
-    findings = tuple(judge.judge(item) for item in transcript.evidence)
+    findings = tuple(judge_bytes(setting, item) for item in transcript.evidence)
+    voided = [elected(setting, flip).election.missing for flip in transcript.void]
     return Audit(
         certified,
-        seats_of(setting, certified.election),
-        tuple(p for flip in transcript.void for p in flip.election.missing),
+        certified.elected.seats,
+        tuple(peer for missing in voided for peer in missing),
         findings,
-        _cohort_follows(setting, transcript, certified, election, judge),
+        _cohort_follows(setting, transcript, certified),
     )
 
 
 def _check_void_flips(setting: Setting, transcript: Transcript, certified: CertifiedRound) -> None:
     for flip in transcript.void:
-        if flip.round != certified.round or not flip.verify(setting).missing:
+        if flip.round != certified.round or not verify_election(setting, flip).election.missing:
             raise WireError("a void flip of another round, or one that was not void")
 
 
-def _cohort_follows(
-    setting: Setting,
-    transcript: Transcript,
-    certified: CertifiedRound,
-    election: ElectionCertificate,
-    judge: Judge,
-) -> bool:
+def _cohort_follows(setting: Setting, transcript: Transcript, certified: CertifiedRound) -> bool:
     statements = [_read(setting, certified, item) for item in transcript.pool]
-    guilty: list[int] = []
-    liars = two_faced(statements)
-    by_hash = {statement.hash: statement for statement in statements}
-    for statement in statements:
-        if statement.kind is Kind.COMPLAINT:
-            items = statement.wire, *transcript.base
-            guilty += _culprits(judge, Evidence(Fault.COMPLAINT, election, items))
-        elif statement.kind is Kind.DISCLOSURE and statement.signer not in liars:
-            said = statement.payload
-            if said.report in by_hash and said.delivery in by_hash:
-                told = by_hash[said.report].wire, by_hash[said.delivery].wire, statement.wire
-                items = *told, *transcript.base
-                guilty += _culprits(judge, Evidence(Fault.DISCLOSURE, election, items))
-    panel = panel_of(setting, certified.election)
+    proofs = _proofs(transcript, certified, statements)
+    guilty = [culprit for proof in proofs for culprit in _culprits(setting, proof)]
+    panel = panel_of(setting, certified.elected)
     outcome = decide(panel, gather(panel, statements, guilty))
     return outcome.dealers == certified.cohort.dealers
 
 
-def _culprits(judge: Judge, evidence: Evidence) -> list[int]:
+def _proofs(
+    transcript: Transcript, certified: CertifiedRound, statements: list[Statement]
+) -> Iterator[Evidence]:
+    """What in the pool may convict by itself."""
+    election, liars = certified.elected.certificate, two_faced(statements)
+    by_hash = {statement.hash: statement for statement in statements}
+    for said in statements:
+        if said.kind is Kind.COMPLAINT:
+            yield Evidence(Fault.COMPLAINT, election, (said,), transcript.base)
+        elif said.kind is Kind.DISCLOSURE and said.signer not in liars:
+            report = by_hash.get(said.payload.report)
+            delivery = by_hash.get(said.payload.delivery)
+            if report is not None and delivery is not None:
+                told = report, delivery, said
+                yield Evidence(Fault.DISCLOSURE, election, told, transcript.base)
+
+
+def _culprits(setting: Setting, evidence: Evidence) -> list[int]:
     """Nobody, if it proves nothing: a liar's second statement in a slot is in the pool as such."""
     try:
-        return [judge.judge(evidence.encode()).culprit]
+        return [judge(setting, evidence).culprit]
     except WireError:
         return []
 
 
 def _read(setting: Setting, certified: CertifiedRound, data: bytes) -> Statement:
-    statement = decode_statement(data, setting.group)
+    statement = read_statement(setting, data)
     slot = statement.slot
-    key = certified.election.keys.get(slot.signer)
-    if (slot.round, slot.attempt) != (certified.round, certified.attempt) or key is None:
+    key = certified.elected.keys.get(slot.signer)
+    if slot.place != certified.elected.place or key is None:
         raise WireError("a statement of another round in the pool")
     if slot.by_identity or not statement.signed_by(setting.crypto, key):
         raise WireError(f"a statement in the pool that peer {slot.signer} did not sign")

@@ -6,13 +6,13 @@ those who sat signed. Both are checked with nothing but the group's setting.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from protocols.errors import WireError
 from protocols.hashing import digest
 from protocols.record.cohort import Cohort, Panel
+from protocols.record.door import read_statement
 from protocols.record.election import Election
 from protocols.record.setting import Setting
 from protocols.record.shuffle import coin, shuffled
@@ -37,13 +37,12 @@ from protocols.wire.statement import (
     Slot,
     Statement,
     Topic,
-    decode_statement,
 )
 
 GENESIS = "peerd/genesis-certificate"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ElectionCertificate:
     """The outcome of a flip with a quorum of the roster's second votes for it."""
 
@@ -52,32 +51,55 @@ class ElectionCertificate:
     outcome: bytes = wire(Bytes(MAX_STATEMENT))
     votes: tuple[bytes, ...] = wire(ListOf(Bytes(1024), MAX_PEERS))
 
-    @cached_property
-    def election(self) -> Election:
-        return Election.decode(self.outcome)
-
-    @cached_property
-    def hash_parts(self) -> tuple[int, int]:
+    @property
+    def place(self) -> tuple[int, int]:
         return self.round, self.attempt
 
-    def hash(self, setting: Setting) -> bytes:
-        return self.election.hash_in(setting.group, self.round, self.attempt)
 
-    def verify(self, setting: Setting) -> Election:
-        """WireError unless a quorum of the roster elected this."""
-        election = self.election
-        if max((*election.keys, *election.missing, 0)) >= setting.peers:
-            raise WireError("an election of peers that are not in the roster")
-        check_quorum(
-            setting.crypto,
-            setting.group,
-            roster_electorate(setting),
-            Kind.SECOND_VOTE,
-            (self.round, self.attempt, Topic.REVEALS),
-            self.votes,
-            outcome_hash(Topic.REVEALS, self.outcome),
-        )
-        return election
+@dataclass(frozen=True, slots=True)
+class Elected:
+    """What a flip came to: its certificate, read. ``hash`` names it wherever it is bound,
+    ``keys`` are the one-round keys of those that revealed; ``seats`` the committee, in order.
+    """
+
+    certificate: ElectionCertificate = field(repr=False)
+    election: Election
+    hash: bytes
+    keys: Mapping[int, bytes] = field(repr=False)
+    seats: tuple[int, ...]
+
+    @property
+    def place(self) -> tuple[int, int]:
+        return self.certificate.place
+
+
+def elected(setting: Setting, certificate: ElectionCertificate) -> Elected:
+    """Read, and not verified: WireError for an outcome that is none."""
+    election = Election.decode(certificate.outcome)
+    named = election.hash_in(setting.group, *certificate.place)
+    seats = () if election.missing else seats_of(setting, election)
+    return Elected(certificate, election, named, election.keys, seats)
+
+
+def verify_election(setting: Setting, certificate: ElectionCertificate) -> Elected:
+    """WireError unless a quorum of the roster elected this."""
+    key = digest("peerd/seen-election", pack(to_value(certificate)))
+    return setting.memory.recall("election", key, lambda: _verified(setting, certificate))
+
+
+def _verified(setting: Setting, certificate: ElectionCertificate) -> Elected:
+    found = elected(setting, certificate)
+    if max((*found.keys, *found.election.missing, 0)) >= setting.peers:
+        raise WireError("an election of peers that are not in the roster")
+    check_quorum(
+        setting,
+        roster_electorate(setting),
+        Kind.SECOND_VOTE,
+        (*certificate.place, Topic.REVEALS),
+        certificate.votes,
+        outcome_hash(Topic.REVEALS, certificate.outcome),
+    )
+    return found
 
 
 def roster_electorate(setting: Setting) -> Electorate:
@@ -89,22 +111,18 @@ def roster_electorate(setting: Setting) -> Electorate:
     return Electorate(tuple(range(setting.peers)), setting.roster_quorum, setting.liars, key_of)
 
 
-def committee_electorate(setting: Setting, election: Election) -> Electorate:
-    return Electorate(
-        seats_of(setting, election),
-        setting.plan.quorum,
-        setting.plan.threshold,
-        key_lookup(setting, election),
-    )
+def committee_electorate(setting: Setting, flip: Elected) -> Electorate:
+    key_of = key_lookup(setting, flip.keys)
+    return Electorate(flip.seats, setting.plan.quorum, setting.plan.threshold, key_of)
 
 
-def key_lookup(setting: Setting, election: Election) -> Callable[[Slot], bytes | None]:
+def key_lookup(setting: Setting, keys: Mapping[int, bytes]) -> Callable[[Slot], bytes | None]:
     """Under which key a slot of this round is signed: identity, or certified one-round key."""
 
     def key_of(slot: Slot) -> bytes | None:
         if slot.signer >= setting.peers:
             return None
-        return setting.roster[slot.signer] if slot.by_identity else election.keys.get(slot.signer)
+        return setting.roster[slot.signer] if slot.by_identity else keys.get(slot.signer)
 
     return key_of
 
@@ -120,19 +138,20 @@ def seats_of(setting: Setting, election: Election) -> tuple[int, ...]:
     return tuple(shuffled(tuple(pool), seed, "committee")[: setting.plan.committee])
 
 
-def panel_of(setting: Setting, election: Election) -> Panel:
+def panel_of(setting: Setting, flip: Elected) -> Panel:
     """Who sits, and who deals: of the peers that revealed and are not guilty all, or those that
     the coin draws. Whoever was excluded before this round revealed nothing; so the certificate
     alone says who may lie, and an auditor finds what the members found.
     """
-    able = tuple(sorted(set(election.keys) - {peer for peer, _ in election.guilty}))
-    drawn = shuffled(able, coin(election.nonces), "clients")[: setting.clients]
+    guilty = {peer for peer, _ in flip.election.guilty}
+    able = tuple(sorted(set(flip.keys) - guilty))
+    drawn = shuffled(able, coin(flip.election.nonces), "clients")[: setting.clients]
     selected = tuple(sorted(drawn))
     liars = setting.liars_among(len(selected), len(able))
-    return Panel(setting.plan, seats_of(setting, election), selected, liars)
+    return Panel(setting.plan, flip.seats, selected, liars)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Certificate:
     """A round's result, signed by t + e + 1 seated members with their one-round keys."""
 
@@ -160,12 +179,19 @@ class CertifiedRound:
 
     round: int
     attempt: int
-    election: Election
-    election_hash: bytes
+    elected: Elected
     cohort: Cohort
     result: Result
     hash: bytes
     certificate: Certificate
+
+    @property
+    def election(self) -> Election:
+        return self.elected.election
+
+    @property
+    def election_hash(self) -> bytes:
+        return self.elected.hash
 
 
 def result_hash(group: bytes, round_: int, attempt: int, result: Result) -> bytes:
@@ -186,43 +212,30 @@ def signatures_needed(setting: Setting) -> int:
 def verify_certificate(setting: Setting, data: bytes) -> CertifiedRound:
     """WireError unless ``data`` certifies a round of this group. Says nothing of the chain."""
     certificate = Certificate.decode(data)
-    election = certificate.election.verify(setting)
-    if election.missing:
+    flip = verify_election(setting, certificate.election)
+    if flip.election.missing:
         raise WireError("a certificate of a void flip")
-    statements = [decode_statement(item, setting.group) for item in certificate.results]
-    result = _common_result(setting, certificate, election, statements)
-    election_hash = certificate.election.hash(setting)
-    if result.election != election_hash:
+    statements = [read_statement(setting, item) for item in certificate.results]
+    result = _common_result(setting, flip, statements)
+    if result.election != flip.hash:
         raise WireError("a certificate of another election")
     if result.cohort != outcome_hash(Topic.COHORT, certificate.cohort):
         raise WireError("a certificate of another cohort")
     cohort = Cohort.decode(certificate.cohort)
     if result.dealers != len(cohort.dealers):
         raise WireError("a certificate that miscounts its dealers")
-    round_, attempt = certificate.election.round, certificate.election.attempt
-    return CertifiedRound(
-        round_,
-        attempt,
-        election,
-        election_hash,
-        cohort,
-        result,
-        result_hash(setting.group, round_, attempt, result),
-        certificate,
-    )
+    named = result_hash(setting.group, *flip.place, result)
+    return CertifiedRound(*flip.place, flip, cohort, result, named, certificate)
 
 
-def _common_result(
-    setting: Setting, certificate: Certificate, election: Election, statements: list[Statement]
-) -> Result:
+def _common_result(setting: Setting, flip: Elected, statements: list[Statement]) -> Result:
     """The one result that t + e + 1 seated members signed."""
-    seats = set(seats_of(setting, election))
-    key_of = key_lookup(setting, election)
+    seats, key_of = set(flip.seats), key_lookup(setting, flip.keys)
     signers = set()
     for statement in statements:
         slot = statement.slot
         place = (slot.round, slot.attempt, slot.kind)
-        if place != (*certificate.election.hash_parts, Kind.RESULT):
+        if place != (*flip.place, Kind.RESULT):
             raise WireError("a certificate with a statement of something else")
         if slot.signer not in seats or slot.signer in signers:
             raise WireError(f"peer {slot.signer} has no seat, or signed twice")

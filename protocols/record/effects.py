@@ -30,6 +30,12 @@ class Stop(StrEnum):
     ATTEMPTS = "attempts"  # the plan pays for no further draw, or attempts have no more numbers
 
 
+class Event:
+    """What a timer is for (protocols.record.timers)."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Persist:
     """Durable before any effect that follows. ``key`` belongs to the round's journal."""
@@ -57,9 +63,10 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Timer:
-    """Call ``on_timer(name)`` after ``delay`` milliseconds."""
+    """Call ``on_timer`` with it after ``delay`` milliseconds. ``place``: (round, attempt)."""
 
-    name: tuple[str | int, ...]
+    place: tuple[int, int]
+    event: Event
     delay: int
 
 
@@ -162,6 +169,13 @@ Effect: TypeAlias = (
     | Dropped
 )
 
+
+class Outcome:
+    """What came of an event, for the machine that called (protocols.record.outcomes)."""
+
+    __slots__ = ()
+
+
 Notice: TypeAlias = Phase | Blame | Aborted | Stopped | Dropped
 """What is only to be told, to the operator or the log."""
 Request: TypeAlias = Send | Train | FetchPolynomials | CatchUp
@@ -176,6 +190,8 @@ class Step:
     signed is journaled (faults 21, 42). ``complete`` is durable before ``erase``: a crash in
     between would leave a peer in a round whose journal is gone. ``erase`` comes before
     ``request``: what must not be found on a stolen disk is gone before others learn that it may.
+
+    ``outcomes`` are what came of it for the machine that called; none leaves the session.
     """
 
     persist: tuple[Persist, ...] = ()
@@ -184,6 +200,7 @@ class Step:
     request: tuple[Request, ...] = ()
     timers: tuple[Timer, ...] = ()
     notices: tuple[Notice, ...] = ()
+    outcomes: tuple[Outcome, ...] = ()
 
     def __iter__(self) -> Iterator[Effect]:
         yield from self.persist
@@ -194,7 +211,7 @@ class Step:
         yield from self.notices
 
     def __bool__(self) -> bool:
-        return any(True for _ in self)
+        return self is not NOTHING
 
 
 class Draft:
@@ -203,12 +220,19 @@ class Draft:
     __slots__ = ("_fields",)
 
     def __init__(self, effects: Iterable[Effect] = ()) -> None:
-        self._fields: tuple[list[Any], ...] = ([], [], [], [], [], [])
+        self._fields: tuple[list[Any], ...] = ([], [], [], [], [], [], [])
         for effect in effects:
             self.add(effect)
 
-    def add(self, effect: Effect) -> None:
-        self._fields[_FIELD[type(effect)]].append(effect)
+    def add(self, effect: Effect | Outcome) -> None:
+        self._fields[_FIELD.get(type(effect), _OUTCOMES)].append(effect)
+
+    def extend(self, step: Step) -> None:
+        """The effects of another step; its outcomes are for whoever called."""
+        if step is NOTHING:
+            return
+        for mine, field_ in zip(self._fields, _EFFECTS, strict=False):
+            mine += getattr(step, field_)
 
     def take(self) -> Step:
         """All that went in since the last time."""
@@ -228,7 +252,9 @@ _FIELD: dict[type, int] = {
     Timer: 4,
     **dict.fromkeys((Phase, Blame, Aborted, Stopped, Dropped), 5),
 }
-"""Where in a Step each kind of effect stands."""
+"""Where in a Step each kind of effect stands; behind them come outcomes."""
+_OUTCOMES = 6
+_EFFECTS = ("persist", "complete", "erase", "request", "timers", "notices")
 
 
 def step_of(effects: Iterable[Effect]) -> Step:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
 
 from protocols.errors import WireError
 from protocols.hashing import digest
@@ -50,7 +49,7 @@ class Commitments:
         return outcome
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Election:
     """The outcome of a flip: who revealed, under which keys, and who did not.
 
@@ -75,26 +74,21 @@ class Election:
         strictly_rising(outcome.silent, "silent")
         if {peer for peer, _, _ in outcome.seats} & set(outcome.missing):
             raise WireError("a peer both revealed and did not")
-        outcome.__dict__["_encoded"] = data  # one value, one encoding
         return outcome
 
-    @cached_property
+    @property
     def keys(self) -> dict[int, bytes]:
         """The one-round key of every peer that committed and revealed."""
         return {peer: key for peer, key, _ in self.seats}
 
-    @cached_property
+    @property
     def nonces(self) -> tuple[bytes, ...]:
         return tuple(nonce for _, _, nonce in self.seats)
 
     def hash_in(self, group: bytes, round_: int, attempt: int) -> bytes:
         """Names the election wherever it is bound: its statement, never its signatures."""
         place = round_.to_bytes(8, "little"), attempt.to_bytes(8, "little")
-        return digest("peerd/election", group, *place, self._encoded)
-
-    @cached_property
-    def _encoded(self) -> bytes:
-        return self.encode()
+        return digest("peerd/election", group, *place, self.encode())
 
 
 def rising(peers: Iterable[int]) -> tuple[int, ...]:

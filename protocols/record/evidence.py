@@ -7,7 +7,7 @@ gives the culprit, or raises WireError: worthless evidence proves nothing, of no
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Any
 
@@ -18,14 +18,15 @@ from protocols.proof import Verdict, check, check_proof
 from protocols.record.base import Base, named_base
 from protocols.record.certificate import (
     CertifiedRound,
+    Elected,
     ElectionCertificate,
     key_lookup,
-    seats_of,
     verify_certificate,
+    verify_election,
 )
-from protocols.record.desk import check_size
+from protocols.record.door import read_statement
 from protocols.record.setting import Setting
-from protocols.wire.canonical import pack, unpack
+from protocols.wire.canonical import Value, pack, unpack
 from protocols.wire.schema import (
     MAX_EVIDENCE,
     MAX_STATEMENT,
@@ -36,7 +37,7 @@ from protocols.wire.schema import (
     from_value,
     to_value,
 )
-from protocols.wire.statement import Check, Kind, Result, Slot, Statement, decode_statement
+from protocols.wire.statement import Check, Kind, Result, Statement
 
 
 class Fault(IntEnum):
@@ -60,124 +61,115 @@ class Finding:
     round: int
 
 
+STATEMENTS = {
+    Fault.EQUIVOCATION: 2,
+    Fault.WRONG_REVEAL: 2,
+    Fault.MALFORMED_PROOF: 1,
+    Fault.COMPLAINT: 1,
+    Fault.DISCLOSURE: 3,
+    Fault.WRONG_SUM: 1,
+    Fault.WRONG_RESULT: 1,
+}
+"""How many of a piece's items are statements: they come first."""
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
+    """``statements`` are what somebody signed; ``rest`` is what their verdict needs beside them: a
+    certificate, a coordinate with its paths, a reference.
+    """
+
     fault: Fault
-    election: ElectionCertificate | None
-    items: tuple[bytes, ...]
+    election: ElectionCertificate | None = field(repr=False)
+    statements: tuple[Statement, ...]
+    rest: tuple[bytes, ...] = field(default=(), repr=False)
 
     def encode(self) -> bytes:
         election = to_value(self.election) if self.election else None
-        return pack([int(self.fault), election, list(self.items)])
+        items: list[Value] = [*(said.wire for said in self.statements), *self.rest]
+        return pack([int(self.fault), election, [*items]])
 
-    @classmethod
-    def decode(cls, data: bytes) -> Evidence:
-        value = unpack(data)
-        if not isinstance(value, list) or len(value) != 3:
-            raise WireError("evidence has three fields")
-        fault = Integer(max(Fault), 1).check(value[0], "evidence.fault")
-        election = None if value[1] is None else from_value(ElectionCertificate, value[1])
-        items = ListOf(Bytes(MAX_EVIDENCE), 8).check(value[2], "evidence.items")
-        return cls(Fault(fault), election, items)
+
+def open_evidence(setting: Setting, data: bytes) -> Evidence:
+    """A piece that somebody shows, decoded. WireError for what is none; judges nothing."""
+    value = unpack(data)
+    if not isinstance(value, list) or len(value) != 3:
+        raise WireError("evidence has three fields")
+    fault = Fault(Integer(max(Fault), 1).check(value[0], "evidence.fault"))
+    election = None if value[1] is None else from_value(ElectionCertificate, value[1])
+    items = ListOf(Bytes(MAX_EVIDENCE), 8).check(value[2], "evidence.items")
+    count = STATEMENTS[fault]
+    if len(items) < count:
+        raise WireError(f"{fault.name} takes {count} statements")
+    statements = tuple(read_statement(setting, item) for item in items[:count])
+    return Evidence(fault, election, statements, items[count:])
 
 
 def evidence_hash(data: bytes) -> bytes:
     return digest("peerd/evidence", data)
 
 
-class Judge:
-    """Judges evidence within a group; remembers which elections it has verified."""
+def judge_bytes(setting: Setting, data: bytes) -> Finding:
+    """The culprit and why. Raises WireError for evidence that proves nothing."""
+    found = evidence_hash(data)
+    recall = setting.memory.recall
+    return recall("verdict", found, lambda: _judge(setting, open_evidence(setting, data)))
 
-    def __init__(self, setting: Setting) -> None:
-        self._setting = setting
-        self._elections: dict[bytes, ElectionCertificate] = {}
-        self._verdicts: dict[bytes, Finding] = {}
 
-    def judge(self, data: bytes) -> Finding:
-        """The culprit and why. Raises WireError for evidence that proves nothing."""
-        key = evidence_hash(data)
-        if key not in self._verdicts:
-            finding = self._judge(Evidence.decode(data))
-            if len(self._verdicts) >= 4 * self._setting.peers:
-                self._verdicts.clear()
-            self._verdicts[key] = finding
-        return self._verdicts[key]
+def judge(setting: Setting, evidence: Evidence) -> Finding:
+    """The same for a piece that was made here."""
+    key = evidence_hash(evidence.encode())
+    return setting.memory.recall("verdict", key, lambda: _judge(setting, evidence))
 
-    def _judge(self, evidence: Evidence) -> Finding:
-        key_of: Callable[[Slot], bytes | None]
-        if evidence.election is None:
-            key_of = self._identity_key
-        else:
-            self._verify_election(evidence.election)
-            key_of = key_lookup(self._setting, evidence.election.election)
-        case = _Case(self._setting, evidence, key_of)
-        return _JUDGES[evidence.fault](case)
 
-    def _identity_key(self, slot: Slot) -> bytes | None:
-        if not slot.by_identity or slot.signer >= self._setting.peers:
-            return None
-        return self._setting.roster[slot.signer]
-
-    def _verify_election(self, certificate: ElectionCertificate) -> None:
-        key = digest("peerd/seen-election", pack(to_value(certificate)))
-        if key not in self._elections:
-            certificate.verify(self._setting)
-            if len(self._elections) >= 64:
-                self._elections.clear()
-            self._elections[key] = certificate
+def _judge(setting: Setting, evidence: Evidence) -> Finding:
+    flip = verify_election(setting, evidence.election) if evidence.election else None
+    return _JUDGES[evidence.fault](_Case(setting, evidence, flip))
 
 
 @dataclass(frozen=True, slots=True)
 class _Case:
     setting: Setting
     evidence: Evidence
-    key_of: Callable[[Slot], bytes | None]
+    flip: Elected | None
 
-    def items(self, count: int) -> tuple[bytes, ...]:
-        if len(self.evidence.items) != count:
-            raise WireError(f"{self.evidence.fault.name} takes {count} items")
-        return self.evidence.items
+    def rest(self, count: int) -> tuple[bytes, ...]:
+        if len(self.evidence.rest) != count:
+            raise WireError(f"{self.evidence.fault.name} takes {count} items beside statements")
+        return self.evidence.rest
 
-    def items_and_base(self, count: int) -> tuple[bytes, ...]:
-        """The first ``count`` items; behind them there may be what ``base`` needs."""
-        most = count + (1 if self.setting.aggregator.uses_reference else 0)
-        if not count <= len(self.evidence.items) <= most:
-            raise WireError(f"{self.evidence.fault.name} takes {count} items")
-        return self.evidence.items[:count]
-
-    def base(self, header: Statement, count: int) -> Base:
+    def base(self, header: Statement) -> Base:
         """What the header's dealer says that it started from."""
-        return named_base(self.setting, header.payload.base_model, self.evidence.items[count:])
+        return named_base(self.setting, header.payload.base_model, self.evidence.rest)
 
-    def statement(self, data: bytes, kind: Kind | None = None) -> Statement:
+    def statement(self, index: int, kind: Kind | None = None) -> Statement:
         """A statement that its signer signed, of the election that the evidence carries."""
-        check_size(self.setting, data)
-        statement = decode_statement(data, self.setting.group)
+        return self.signed(self.evidence.statements[index], kind)
+
+    def signed(self, statement: Statement, kind: Kind | None = None) -> Statement:
         slot = statement.slot
         if kind is not None and slot.kind is not kind:
             raise WireError(f"{kind.name} was expected, not {slot.kind.name}")
-        if not slot.by_identity:
-            certificate = self.election()
-            if (slot.round, slot.attempt) != (certificate.round, certificate.attempt):
-                raise WireError("a statement of another election than the evidence's")
-        key = self.key_of(slot)
+        if not slot.by_identity and slot.place != self.election().place:
+            raise WireError("a statement of another election than the evidence's")
+        key = key_lookup(self.setting, self.flip.keys if self.flip else {})(slot)
         if key is None or not statement.signed_by(self.setting.crypto, key):
             raise WireError(f"{slot.kind.name}: not signed by peer {slot.signer}")
         return statement
 
-    def election(self) -> ElectionCertificate:
-        if self.evidence.election is None:
+    def election(self) -> Elected:
+        if self.flip is None:
             raise WireError("evidence about a committee without its election")
-        return self.evidence.election
+        return self.flip
 
     def seat(self, peer: int) -> int:
-        seats = seats_of(self.setting, self.election().election)
+        seats = self.election().seats
         if peer not in seats:
             raise WireError(f"peer {peer} has no seat")
         return seats.index(peer)
 
     def header(self, data: bytes, dealer: int) -> Statement:
-        statement = self.statement(data, Kind.HEADER)
+        statement = self.signed(read_statement(self.setting, data), Kind.HEADER)
         if statement.signer != dealer:
             raise WireError("a header of another dealer")
         return statement
@@ -185,7 +177,7 @@ class _Case:
 
 def judge_dealing(
     setting: Setting,
-    election: ElectionCertificate,
+    flip: Elected,
     header: Statement,
     seat: int,
     package: bytes,
@@ -198,9 +190,8 @@ def judge_dealing(
     if header.payload.base_model != base.hash:
         raise WireError("a dealing judged under another base than its header names")
     context = setting.dealing_context(
-        election.round,
-        election.attempt,
-        election.hash(setting),
+        *flip.place,
+        flip.hash,
         header.payload.base_model,
         header.signer,
     )
@@ -209,7 +200,8 @@ def judge_dealing(
 
 
 def _equivocation(case: _Case) -> Finding:
-    first, second = (case.statement(item) for item in case.items(2))
+    case.rest(0)
+    first, second = case.statement(0), case.statement(1)
     if first.slot != second.slot or first.body == second.body:
         raise WireError("two statements that don't contradict each other")
     reason = f"signed two different {first.kind.name} statements"
@@ -217,9 +209,9 @@ def _equivocation(case: _Case) -> Finding:
 
 
 def _wrong_reveal(case: _Case) -> Finding:
-    commit, reveal = case.items(2)
-    said = case.statement(commit, Kind.COMMIT)
-    shown = case.statement(reveal, Kind.REVEAL)
+    case.rest(0)
+    said = case.statement(0, Kind.COMMIT)
+    shown = case.statement(1, Kind.REVEAL)
     slot = said.slot
     place = (slot.round, slot.attempt, slot.signer)
     if place != (shown.slot.round, shown.slot.attempt, shown.signer):
@@ -231,8 +223,8 @@ def _wrong_reveal(case: _Case) -> Finding:
 
 
 def _malformed_proof(case: _Case) -> Finding:
-    (data,) = case.items(1)
-    header = case.statement(data, Kind.HEADER)
+    case.rest(0)
+    header = case.statement(0, Kind.HEADER)
     if check_proof(case.setting.shape, header.payload.proof):
         raise WireError("the header's proof is well formed")
     return Finding(header.signer, "published a malformed proof", header.slot.round)
@@ -240,12 +232,11 @@ def _malformed_proof(case: _Case) -> Finding:
 
 def _complaint(case: _Case) -> Finding:
     """Judged as a function of its own bytes alone (§3): dealer or complainer, or nobody."""
-    (data,) = case.items_and_base(1)
-    complaint = case.statement(data, Kind.COMPLAINT)
+    complaint = case.statement(0, Kind.COMPLAINT)
     dealer, round_ = complaint.slot.subject, complaint.slot.round
     header = case.header(complaint.payload.header, dealer)
     seat = case.seat(complaint.signer)
-    package, base = complaint.payload.package, case.base(header, 1)
+    package, base = complaint.payload.package, case.base(header)
     verdict = judge_dealing(case.setting, case.election(), header, seat, package, base)
     if verdict is Verdict.UNBOUND:
         raise WireError("a complaint whose package does not open the header's root")
@@ -256,10 +247,9 @@ def _complaint(case: _Case) -> Finding:
 
 def _disclosure(case: _Case) -> Finding:
     """An opened delivery: invalid content convicts the dealer, valid content the asker (§3)."""
-    asked, delivered, disclosed = case.items_and_base(3)
-    report = case.statement(asked, Kind.REPORT)
-    delivery = case.statement(delivered, Kind.DELIVERY)
-    disclosure = case.statement(disclosed, Kind.DISCLOSURE)
+    report = case.statement(0, Kind.REPORT)
+    delivery = case.statement(1, Kind.DELIVERY)
+    disclosure = case.statement(2, Kind.DISCLOSURE)
     asker, dealer, said = disclosure.signer, delivery.signer, disclosure.payload
     if report.signer != asker or said.report != report.hash:
         raise WireError("a disclosure of another ask")
@@ -280,7 +270,7 @@ _DELIVERED = Tuple((Bytes(MAX_STATEMENT), Bytes(MAX_STATEMENT)))
 
 
 def open_delivery(
-    setting: Setting, election: ElectionCertificate, delivery: Statement, secret: bytes
+    setting: Setting, flip: Elected, delivery: Statement, secret: bytes
 ) -> tuple[Statement, bytes] | None:
     """Header and package of a delivery that holds a header of its dealer's, else None."""
     plain = setting.crypto.unseal(secret, delivery.payload.box)
@@ -288,13 +278,12 @@ def open_delivery(
         return None
     try:
         header_bytes, package = _DELIVERED.check(unpack(plain), "delivery")
-        header = decode_statement(header_bytes, setting.group)
+        header = read_statement(setting, header_bytes)
     except WireError:
         return None
-    slot = header.slot
-    place = (election.round, election.attempt, Kind.HEADER, delivery.signer)
-    key = election.election.keys.get(delivery.signer)
-    if (slot.round, slot.attempt, slot.kind, slot.signer) != place or key is None:
+    slot, key = header.slot, flip.keys.get(delivery.signer)
+    named = (*slot.place, slot.kind, slot.signer)
+    if named != (*flip.place, Kind.HEADER, delivery.signer) or key is None:
         return None
     if not header.signed_by(setting.crypto, key):
         return None
@@ -307,7 +296,7 @@ def _delivery_is_valid(case: _Case, delivery: Statement, secret: bytes, seat: in
     if opened is None:
         return False
     header, package = opened
-    base = case.base(header, 3)
+    base = case.base(header)
     verdict = judge_dealing(case.setting, case.election(), header, seat, package, base)
     return verdict is Verdict.VALID
 
@@ -317,19 +306,21 @@ _COORDINATE = Tuple(
 )
 
 
-def wrong_sum_items(
-    sum_statement: Statement,
+def wrong_sum(
+    flip: Elected,
+    statement: Statement,
     certificate: bytes,
     coordinate: tuple[int, int, bytes, bytes, bytes],
-) -> tuple[bytes, ...]:
+) -> Evidence:
     """``coordinate`` is (index, word, its path, polynomial's coefficients, their path)."""
-    return sum_statement.wire, certificate, pack(list(coordinate))
+    rest = certificate, pack(list(coordinate))
+    return Evidence(Fault.WRONG_SUM, flip.certificate, (statement,), rest)
 
 
 def _wrong_sum(case: _Case) -> Finding:
     """One signed coordinate against the certified polynomials (§6)."""
-    data, certificate, coordinate = case.items(3)
-    said = case.statement(data, Kind.SUM)
+    certificate, coordinate = case.rest(2)
+    said = case.statement(0, Kind.SUM)
     certified = _certified(case, certificate)
     index, word, path, coefficients, polynomial_path = _COORDINATE.check(
         unpack(coordinate), "evidence.coordinate"
@@ -348,8 +339,8 @@ def _wrong_sum(case: _Case) -> Finding:
 
 
 def _wrong_result(case: _Case) -> Finding:
-    data, certificate = case.items(2)
-    said = case.statement(data, Kind.RESULT)
+    (certificate,) = case.rest(1)
+    said = case.statement(0, Kind.RESULT)
     certified = _certified(case, certificate)
     case.seat(said.signer)
     if not contradicts(said.payload, certified.result):
@@ -367,7 +358,7 @@ def contradicts(result: Result, certified: Result) -> bool:
 def _certified(case: _Case, data: bytes) -> CertifiedRound:
     certified = verify_certificate(case.setting, data)
     mine = case.election()
-    if (certified.round, certified.attempt) != (mine.round, mine.attempt):
+    if (certified.round, certified.attempt) != mine.place:
         raise WireError("a certificate of another round")
     return certified
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from fractions import Fraction
@@ -13,7 +14,7 @@ from protocols.errors import ProtocolError
 from protocols.field import PrimeField, field_for
 from protocols.hashing import digest
 from protocols.plan import CommitteePlan, liars_among
-from protocols.ports import Crypto
+from protocols.ports import Crypto, Forgetful, Memory
 from protocols.proof import DealingShape, Relation
 from protocols.wire.canonical import Value, pack
 from protocols.wire.schema import MAX_STATEMENT
@@ -63,7 +64,8 @@ class Setting:
     """A group. ``liars`` is b, ``roster_absent`` e_r, ``parameters`` d (docs §0, §1).
 
     ``weights``: one positive integer a peer, for a weighted rule; empty: all are 1. ``clients``:
-    s, the dealers that the coin draws in each attempt; None: everybody deals.
+    s, the dealers that the coin draws in each attempt; None: everybody deals. ``crypto`` and
+    ``memory`` are the ports.
     """
 
     group: bytes
@@ -78,6 +80,7 @@ class Setting:
     crypto: Crypto
     weights: tuple[int, ...] = ()
     clients: int | None = None
+    memory: Memory = dataclasses.field(default_factory=Forgetful, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         self._check_weights()

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from protocols.errors import WireError
 from protocols.hashing import digest
-from protocols.ports import Crypto
-from protocols.wire.statement import Kind, Slot, Statement, Topic, decode_statement
+from protocols.record.door import read_statement
+from protocols.record.setting import Setting
+from protocols.wire.statement import Kind, Slot, Statement, Topic
 
 
 def outcome_hash(topic: Topic, outcome: bytes) -> bytes:
@@ -27,8 +28,7 @@ class Electorate:
 
 
 def check_quorum(
-    crypto: Crypto,
-    group: bytes,
+    setting: Setting,
     electorate: Electorate,
     kind: Kind,
     where: tuple[int, int, Topic],
@@ -39,7 +39,7 @@ def check_quorum(
 
     ``where`` is (round, attempt, topic). Votes of one view only, each by another member.
     """
-    statements = [decode_statement(vote, group) for vote in votes]
+    statements = [read_statement(setting, vote) for vote in votes]
     if not statements:
         raise WireError("a quorum of no votes")
     view = statements[0].slot.view
@@ -53,14 +53,14 @@ def check_quorum(
             raise WireError("a vote for something else")
         if slot.signer not in members or slot.signer in signers:
             raise WireError(f"peer {slot.signer} has no vote here, or voted twice")
-        _check_signature(crypto, electorate, vote)
+        _check_signature(setting, electorate, vote)
         signers.add(slot.signer)
     if len(signers) < electorate.quorum:
         raise WireError(f"{len(signers)} votes where {electorate.quorum} make a quorum")
     return view
 
 
-def _check_signature(crypto: Crypto, electorate: Electorate, vote: Statement) -> None:
+def _check_signature(setting: Setting, electorate: Electorate, vote: Statement) -> None:
     key = electorate.key_of(vote.slot)
-    if key is None or not vote.signed_by(crypto, key):
+    if key is None or not vote.signed_by(setting.crypto, key):
         raise WireError(f"a vote that peer {vote.signer} did not sign")

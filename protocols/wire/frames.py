@@ -8,7 +8,6 @@ fields are bounded; statements inside are still bytes.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, TypeAlias
 
 from protocols.errors import WireError
@@ -33,10 +32,6 @@ FRAME_VERSION = 1
 MAX_POOL = 1 << 20
 MAX_RECALLED = 1024
 """Statements of its own that a peer which starts is shown."""
-SMALL_FRAME = 8 << 10
-"""Bytes of a frame that is worth remembering decoded."""
-REMEMBERED_FRAMES = 128
-"""Frames that are remembered decoded: a MiB of them."""
 
 _STATEMENT = Bytes(MAX_STATEMENT)
 _OUTCOME = Bytes(MAX_STATEMENT)
@@ -171,7 +166,7 @@ FRAMES: dict[int, type[Any]] = {
     13: RecalledFrame,
 }
 _CODES = {kind: code for code, kind in FRAMES.items()}
-_DEALING = bytes((0x93, FRAME_VERSION, _CODES[DealingFrame]))
+DEALING = bytes((0x93, FRAME_VERSION, _CODES[DealingFrame]))
 """How every dealing begins on the wire: a list of three, the version, the type."""
 
 
@@ -181,18 +176,6 @@ def encode_frame(frame: Frame) -> bytes:
 
 def decode_frame(data: bytes) -> Frame:
     """Raises WireError for whatever is not a frame of this version."""
-    # A dealing holds a share, of which nothing may be left once the cohort is decided (§6).
-    small = len(data) <= SMALL_FRAME and not data.startswith(_DEALING)
-    return _decode_small(data) if small else _decode(data)
-
-
-@lru_cache(maxsize=REMEMBERED_FRAMES)
-def _decode_small(data: bytes) -> Frame:
-    """SEENs come again in proposals, and all frames after a reconnection; they are immutable."""
-    return _decode(data)
-
-
-def _decode(data: bytes) -> Frame:
     value = unpack(data)
     if not isinstance(value, list) or len(value) != 3:
         raise WireError("a frame has three fields")

@@ -8,15 +8,14 @@ the dealer (and asker) that is spoken of.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
-from functools import cached_property, lru_cache
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from protocols.errors import WireError
 from protocols.hashing import digest
 from protocols.ports import Crypto
-from protocols.wire.canonical import Value, pack, unpack
+from protocols.wire.canonical import pack, unpack
 from protocols.wire.schema import (
     HASH,
     KEY,
@@ -40,8 +39,6 @@ VERSION = 1
 MAX_ATTEMPT = 8191
 MAX_VIEW = 65535
 MAX_SUBJECT = MAX_PEERS * MAX_SEATS
-SMALL = 1024
-"""Bytes of a statement that is worth remembering decoded."""
 _DOMAIN = b"peerd/statement/1\0"
 
 
@@ -234,8 +231,10 @@ _AGREEMENT_KINDS = frozenset({Kind.PROPOSAL, Kind.FIRST_VOTE, Kind.SECOND_VOTE, 
 _SIGNED = (Bytes(MAX_BULK), SIGNATURE)
 
 
-@dataclass(frozen=True)
-class Slot:
+class Slot(NamedTuple):
+    """What an honest peer fills once, ever. A tuple: it is looked up several times by each whom a
+    statement reaches."""
+
     round: int
     attempt: int
     kind: Kind
@@ -243,13 +242,10 @@ class Slot:
     view: int
     signer: int
 
-    def __hash__(self) -> int:
-        return self._hash
-
-    @cached_property
-    def _hash(self) -> int:
-        """Kept: a statement's slot is looked up several times by each that it reaches."""
-        return hash((self.round, self.attempt, self.kind, self.subject, self.view, self.signer))
+    @property
+    def place(self) -> tuple[int, int]:
+        """(round, attempt)."""
+        return self.round, self.attempt
 
     def key(self) -> str:
         """The journal's key for what was signed in this slot."""
@@ -263,49 +259,48 @@ class Slot:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Statement:
-    """A decoded statement. Nothing is known of its signature until ``signed_by`` says so."""
+    """A decoded statement. Nothing is known of its signature until ``signed_by`` says so.
 
-    group: bytes
+    ``wire`` are its bytes, ``body`` and ``signature`` the two parts of them; ``hash`` identifies
+    what was said, whatever the signature's bytes.
+    """
+
     slot: Slot
     payload: Any
-    body: bytes
-    signature: bytes
+    body: bytes = field(repr=False)
+    signature: bytes = field(repr=False)
+    wire: bytes = field(repr=False)
+    hash: bytes = field(repr=False)
 
-    @cached_property
+    @property
     def signer(self) -> int:
         return self.slot.signer
 
-    @cached_property
+    @property
     def kind(self) -> Kind:
         return self.slot.kind
 
-    @cached_property
-    def hash(self) -> bytes:
-        """Identifies what was said, whatever the signature's bytes."""
-        return digest("peerd/statement", self.body)
-
-    @cached_property
-    def wire(self) -> bytes:
-        return pack([self.body, self.signature])
-
     def signed_by(self, crypto: Crypto, public: bytes) -> bool:
-        """A signature that was found valid under a key is not verified again under that key: one
-        vote comes alone, and again in every lock, decision and certificate that it is part of.
-        """
-        if self.__dict__.get("_valid") == (crypto, public):
-            return True
-        valid = crypto.verify(public, _DOMAIN + self.body, self.signature)
-        if valid:
-            self.__dict__["_valid"] = (crypto, public)
-        return valid
+        return crypto.verify(public, _DOMAIN + self.body, self.signature)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Statement) and self.wire == other.wire
+
+    def __hash__(self) -> int:
+        return hash(self.wire)
+
+
+def statement_hash(body: bytes) -> bytes:
+    return digest("peerd/statement", body)
 
 
 def sign(crypto: Crypto, secret: bytes, group: bytes, slot: Slot, payload: Payload) -> Statement:
     """A statement by the owner of ``secret``. Callers journal it before they send it."""
     body = encode_body(group, slot, payload)
-    return Statement(group, slot, payload, body, crypto.sign(secret, _DOMAIN + body))
+    signature = crypto.sign(secret, _DOMAIN + body)
+    return Statement(slot, payload, body, signature, pack([body, signature]), statement_hash(body))
 
 
 def encode_body(group: bytes, slot: Slot, payload: Payload) -> bytes:
@@ -327,23 +322,12 @@ def encode_body(group: bytes, slot: Slot, payload: Payload) -> bytes:
 
 def decode_statement(data: bytes, group: bytes) -> Statement:
     """Statement of this group, every field in bounds. Raises WireError; checks no signature."""
-    return _decode_small(data, group) if len(data) <= SMALL else _decode(data, group)
-
-
-@lru_cache(maxsize=4096)
-def _decode_small(data: bytes, group: bytes) -> Statement:
-    """Votes and commitments come many times, in lists and certificates; they are immutable."""
-    statement = _decode(data, group)
-    statement.__dict__["wire"] = data  # one value, one encoding: nobody packs it again
-    return statement
-
-
-def _decode(data: bytes, group: bytes) -> Statement:
     value = unpack(data)
     if not isinstance(value, list) or len(value) != 2:
         raise WireError("a statement is a body and a signature")
     body, signature = (s.check(v, "statement") for s, v in zip(_SIGNED, value, strict=True))
-    return Statement(*_decode_body(body, group), body, signature)
+    slot, payload = _decode_body(body, group)
+    return Statement(slot, payload, body, signature, data, statement_hash(body))
 
 
 _HEAD = (
@@ -357,7 +341,7 @@ _HEAD = (
 _HEAD_NAMES = ("round", "attempt", "kind", "subject", "view", "signer")
 
 
-def _decode_body(body: bytes, group: bytes) -> tuple[bytes, Slot, Any]:
+def _decode_body(body: bytes, group: bytes) -> tuple[Slot, Any]:
     value = unpack(body)
     if not isinstance(value, list) or len(value) != 9:
         raise WireError("a statement's body has nine fields")
@@ -370,7 +354,7 @@ def _decode_body(body: bytes, group: bytes) -> tuple[bytes, Slot, Any]:
     round_, attempt, kind, subject, view, signer = numbers
     slot = Slot(round_, attempt, Kind(kind), subject, view, signer)
     _check_slot(slot)
-    return group, slot, from_value(PAYLOADS[slot.kind], payload)
+    return slot, from_value(PAYLOADS[slot.kind], payload)
 
 
 def _check_slot(slot: Slot) -> None:
@@ -387,7 +371,3 @@ def _check_slot(slot: Slot) -> None:
             raise WireError(f"subject: nobody signs what it saw of {slot.subject}")
     elif slot.kind not in takes_subject and slot.subject:
         raise WireError(f"subject: {slot.kind.name} has none")
-
-
-def value_of(statement: Statement) -> Value:
-    return [statement.body, statement.signature]

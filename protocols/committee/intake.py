@@ -1,0 +1,119 @@
+"""What a member does with each statement about dealings, its own ones too (docs/protocol.md §3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from protocols.committee.committee import Committee
+from protocols.committee.comparison import Comparison
+from protocols.committee.pool import POOL_KINDS, Pool
+from protocols.committee.receiver import Receiver
+from protocols.errors import WireError
+from protocols.record.effects import Outcome, Step
+from protocols.record.outcomes import Conflict, Reported, Said
+from protocols.record.party import Party, Role
+from protocols.secret import Secret
+from protocols.wire.frames import StatementFrame
+from protocols.wire.statement import Check, Kind, Statement
+
+
+class Intake(Role):
+    """``compares``: whether the others are told what changes in the pool."""
+
+    def __init__(self, party: Party, committee: Committee, secret: Secret) -> None:
+        super().__init__(party)
+        self.pool = Pool(party, committee)
+        self.receiver = Receiver(party, committee, secret, self.pool)
+        self.comparison = Comparison(party, self.pool.statements, committee.keyed)
+        self.compares = False
+        self._panel = committee.panel
+
+    def hear(self, statement: Statement) -> Step:
+        """A verified statement about dealings, from whoever sent it. WireError for one of another
+        kind, or about nobody.
+        """
+        if statement.kind not in POOL_KINDS:
+            raise WireError(f"{statement.kind.name} does not belong here")
+        if self.pool.belongs(statement):  # else not its signer's to say: not even remembered
+            counts = self.admit(statement).counts
+            if counts or self.pool.convicts_anew(statement):
+                self._take(statement)
+        return self._done()
+
+    def offered(self, statement: Statement) -> Step:
+        """What a proposal carries counts as heard, and is judged, before the proposal is. WireError
+        for a statement about nobody: asked first, because what this member has no room for is not
+        looked at again, and the proposal's other checks rely on it.
+        """
+        self.pool.belongs(statement)
+        if statement.kind is Kind.DELIVERY:
+            self.pool.deliveries[statement.hash] = statement
+        if self.admit(statement).counts:
+            self._take(statement)
+        elif statement.kind is Kind.COMPLAINT:
+            self.pool.convicts_by_itself(statement)
+        return self._done()
+
+    def own(self, statement: Statement) -> Step:
+        """What this member has just said."""
+        self._take(statement)
+        return self._done()
+
+    def follow(self, step: Step) -> Step:
+        """What this member's receiver calls for, its words taken in."""
+        self._follow(self.absorb(step))
+        return self._done()
+
+    def conflict(self, conflict: Conflict) -> Step:
+        """Two statements in one slot: evidence against their signer, in the pool as such."""
+        first, second = conflict.first, conflict.second
+        if first.kind in POOL_KINDS and self.pool.belongs(first):
+            self.pool.take_conflict(first, second)
+            self._announce()
+        return self._done()
+
+    def announce(self) -> Step:
+        self._announce()
+        return self._done()
+
+    def _announce(self) -> None:
+        if self.compares:
+            self.absorb(self.comparison.announce())
+
+    def _take(self, statement: Statement) -> None:
+        """Into the pool, if it is evidence."""
+        if statement.hash in self.pool.statements or not self.pool.belongs(statement):
+            return
+        if statement.kind is Kind.DELIVERY:
+            self._follow(self.absorb(self.receiver.on_delivery(statement)))
+        elif self.pool.take(statement):
+            if statement.kind is Kind.REPORT:
+                self._on_report(statement)
+        else:
+            return
+        self._announce()
+
+    def _on_report(self, report: Statement) -> None:
+        self.emit(Reported(report))
+        self._tell_dealers(report)
+        self.pool.judge_disclosures()
+        self._follow(self.absorb(self.receiver.on_report(report)))
+
+    def _tell_dealers(self, report: Statement) -> None:
+        """A dealer without a seat must learn who asks for its dealing; no seat compares with it."""
+        asked = (about for about, word, _ in report.payload.words if word == Check.ASK)
+        unseated = set(asked) & set(self._panel.selected) - set(self._panel.seats)
+        self.send(unseated, StatementFrame(report.wire), again=False)
+
+    def _follow(self, outcomes: Sequence[Outcome]) -> None:
+        for outcome in outcomes:
+            if isinstance(outcome, Said):
+                self._take(outcome.statement)
+            else:
+                self.emit(outcome)
+
+    def _done(self) -> Step:
+        """With what the pool has found to convict on the way."""
+        for outcome in self.absorb(self.pool.done()):
+            self.emit(outcome)
+        return self.done()

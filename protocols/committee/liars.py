@@ -1,0 +1,68 @@
+"""Who lied in an opening, each proven against the certificate (docs/protocol.md §6)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from protocols.committee.sums import Sum, Words
+from protocols.opening import polynomial_path, word_path
+from protocols.record.certificate import Elected
+from protocols.record.evidence import Evidence, Fault, contradicts, wrong_sum
+from protocols.record.outcomes import Certified
+from protocols.record.setting import Setting
+from protocols.wire.statement import Statement
+
+
+class Liars:
+    """Of one opening: whoever was found to lie is accused once, and who was right is not looked at
+    again.
+    """
+
+    def __init__(self, setting: Setting, flip: Elected) -> None:
+        self._setting = setting
+        self._flip = flip
+        self._accused: set[int] = set()
+        self._right: set[int] = set()
+
+    def in_sums(
+        self, certified: Certified, polynomials: Words, sums: Mapping[int, Sum]
+    ) -> Iterator[Evidence]:
+        """``polynomials`` (O, δ + 1) are the certified ones, ``sums`` others' over their cohort."""
+        for peer, said in sorted(sums.items()):
+            if peer in self._accused | self._right:
+                continue
+            evidence = self._compare(said, certified, polynomials)
+            if evidence is None:
+                self._right.add(peer)
+            else:
+                self._accused.add(peer)
+                yield evidence
+
+    def in_results(
+        self, certified: Certified, results: Mapping[int, Statement]
+    ) -> Iterator[Evidence]:
+        for peer, said in sorted(results.items()):
+            if peer not in self._accused and contradicts(said.payload, certified.result):
+                self._accused.add(peer)
+                proof, rest = Fault.WRONG_RESULT, (certified.certificate,)
+                yield Evidence(proof, self._flip.certificate, (said,), rest)
+
+    def _compare(self, said: Sum, certified: Certified, polynomials: Words) -> Evidence | None:
+        """What proves these words wrong: the first coordinate that lies on no certified one."""
+        shape, seat = self._setting.shape, self._flip.seats.index(said.statement.signer)
+        powers = shape.sharing.seat_powers[: shape.sharing.degree + 1, seat : seat + 1]
+        expected = shape.field.matmul(polynomials, powers)[:, 0]
+        wrong = np.flatnonzero(expected != said.words)
+        if not wrong.size:
+            return None
+        index = int(wrong[0])
+        coordinate = (
+            index,
+            int(said.words[index]),
+            word_path(shape, said.words, index),
+            shape.field.encode(polynomials[index]),
+            polynomial_path(shape, polynomials, index),
+        )
+        return wrong_sum(self._flip, said.statement, certified.certificate, coordinate)

@@ -1,0 +1,284 @@
+"""From the decided cohort to a certificate: sum, open, sign the result (docs/protocol.md §6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from protocols.aggregation import model_hash
+from protocols.committee.committee import Committee
+from protocols.committee.liars import Liars
+from protocols.committee.receiver import Held
+from protocols.committee.states import OPENING, OpeningEvent, Openness
+from protocols.committee.sums import Sum, Sums, Words
+from protocols.hashing import digest
+from protocols.opening import (
+    Opened,
+    Undecodable,
+    decode_polynomials,
+    decode_words,
+    encode_polynomials,
+    encode_words,
+    open_sum,
+    polynomial_root,
+    sum_shares,
+    values_of,
+    word_root,
+)
+from protocols.record.certificate import Certificate, signatures_needed
+from protocols.record.effects import FetchPolynomials, Step, Stop
+from protocols.record.outcomes import Accused, Certified, CohortDecided, Hopeless, RoundOver
+from protocols.record.party import Role
+from protocols.record.states import Machine
+from protocols.record.timers import SumsDue
+from protocols.secret import Secret
+from protocols.wire.frames import StatementFrame, SumFrame
+from protocols.wire.statement import Kind, Result, Statement
+from protocols.wire.statement import Sum as SumPayload
+
+
+@dataclass(frozen=True, slots=True)
+class Previous:
+    """What the round's result stands on: the certified model, and the certificate's hash."""
+
+    model: npt.NDArray[np.float32] = field(repr=False)
+    certificate: bytes
+
+
+class Opening(Role):
+    """Comes to ``Certified``, and to ``RoundOver`` once the model is here as well."""
+
+    def __init__(
+        self,
+        sums: Sums,
+        committee: Committee,
+        decided: CohortDecided,
+        previous: Previous,
+        secret: Secret,
+    ) -> None:
+        super().__init__(sums.party)
+        self._state = Machine(Openness.SUMMING, OPENING)
+        self._sums = sums
+        self._committee = committee
+        self._decided = decided
+        self._previous = previous
+        self._secret = secret
+        self._opened: tuple[Words, npt.NDArray[np.float32]] | None = None
+        self._certified: Certified | None = None
+        self._liars = Liars(sums.party.setting, committee.flip)
+        self._hopeless = False
+
+    @property
+    def state(self) -> Openness:
+        return self._state.state
+
+    @property
+    def dealers(self) -> tuple[int, ...]:
+        return self._decided.cohort.peers
+
+    @property
+    def votes(self) -> tuple[bytes, ...]:
+        """The second votes that decided the cohort."""
+        return self._decided.decision.votes
+
+    @property
+    def lacks_sum(self) -> bool:
+        """Whether the round is certified, and its opened sum is still to come."""
+        return self.state is Openness.CERTIFIED
+
+    @property
+    def summed(self) -> bool:
+        """Whether this member has said its sum: its shares are of no more use."""
+        return self.party.me in self._words
+
+    @property
+    def _words(self) -> dict[int, Words]:
+        return self._sums.over(self._decided.hash)
+
+    @property
+    def _seated(self) -> bool:
+        return self.party.me in self._committee.panel.seats
+
+    # -- events --------------------------------------------------------------------------------
+
+    def start(self, dealings: Mapping[int, Held]) -> Step:
+        self.timer(SumsDue(), self.party.setting.deadlines.open)
+        self._look()
+        self._send_sum(dealings)
+        return self.done()
+
+    def on_dealings(self, dealings: Mapping[int, Held]) -> Step:
+        """One that was lacking may be here now."""
+        self._send_sum(dealings)
+        return self.done()
+
+    def look(self) -> Step:
+        """A sum or a result has come."""
+        self._look()
+        return self.done()
+
+    def on_timer(self, event: SumsDue) -> Step:
+        """Behind the last one: nor did anybody who was asked since send a certificate."""
+        if not event.last:
+            self.timer(SumsDue(last=True), self.party.setting.deadlines.result)
+            return self.done()
+        self._hopeless = True
+        self._try_open()
+        opened = self._opened is not None or not self._seated
+        if opened and self._certified is None:
+            self.emit(Hopeless(Stop.UNCERTIFIED))
+        return self.done()
+
+    def on_polynomials(self, data: bytes) -> Step:
+        """The opened polynomials from anyone; others than the certified ones change nothing."""
+        if self._certified is not None and self.lacks_sum:
+            shape = self.party.setting.shape
+            polynomials = decode_polynomials(shape, data)
+            if polynomial_root(shape, polynomials) == self._certified.result.polynomials:
+                self._take(Opened(polynomials, values_of(shape, polynomials), ()))
+                self._accuse_liars()
+        return self.done()
+
+    def close(self) -> None:
+        """Open nothing any more: what projections are drawn from is erased."""
+        self._state.move(OpeningEvent.CLOSE)
+
+    # -- the sum -------------------------------------------------------------------------------
+
+    def _send_sum(self, dealings: Mapping[int, Held]) -> None:
+        """S_j, if every dealing in D passed this member's own check; else silence (§6)."""
+        party = self.party
+        if not self._seated or self.summed or not party.can_sign(Kind.SUM):
+            return
+        shape, key = party.setting.shape, f"sum/{party.attempt}"
+        earlier = party.journal.get(key)
+        words = self._sum(dealings) if earlier is None else decode_words(shape, earlier)
+        if words is None:
+            return
+        data = encode_words(shape, words)
+        self.persist(key, data)
+        payload = SumPayload(self._decided.hash, word_root(shape, words))
+        statement = self.sign(Kind.SUM, payload)
+        self.send(self._committee.panel.seats, SumFrame(statement.wire, data))
+        self._sums.sums[party.me] = Sum(statement, words)
+        self._try_open()
+
+    def _sum(self, dealings: Mapping[int, Held]) -> Words | None:
+        rows = []
+        for dealer, header in self._decided.cohort.dealers:
+            held = dealings.get(dealer)
+            if held is None or held.share is None or held.header.hash != header:
+                return None
+            rows.append(held.share)
+        setting = self.party.setting
+        return sum_shares(setting.shape, np.stack(rows), setting.weights_of(self.dealers))
+
+    # -- the opening ---------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        self._try_open()
+        self._try_certify()
+        self._accuse_liars()
+
+    def _try_open(self) -> None:
+        """Decode as soon as enough words agree: with lies among them it takes more to come."""
+        if not self._seated or not self._state.allows(OpeningEvent.OPEN):
+            return
+        words = self._words
+        if len(words) < self._committee.panel.plan.quorum:
+            if self._hopeless:
+                self.emit(Hopeless(Stop.QUORUM))
+            return
+        panel, shape = self._committee.panel, self.party.setting.shape
+        by_seat = {panel.seats.index(peer): word for peer, word in words.items()}
+        try:
+            opened = open_sum(shape, by_seat, self._entropy(words))
+        except Undecodable:
+            if self._hopeless or words.keys() >= set(self._committee.keyed):
+                self.emit(Hopeless(Stop.UNDECODABLE))
+            return
+        self._sign_result(*self._take(opened))
+
+    def _entropy(self, words: Mapping[int, Words]) -> bytes:
+        """Private, and drawn after the words came: they are part of what it is drawn from."""
+        said = [self._sums.sums[peer].statement.payload.root for peer in sorted(words)]
+        return digest("peerd/projections", self._secret.reveal(), *said)
+
+    def _take(self, opened: Opened) -> tuple[Words, npt.NDArray[np.float32]]:
+        setting = self.party.setting
+        weight = sum(setting.weights_of(self.dealers))
+        model = setting.aggregator.apply(
+            self._previous.model, opened.values, weight, self.party.round
+        )
+        self._opened = opened.polynomials, model
+        self._state.move(OpeningEvent.OPEN)
+        self._complete()
+        return self._opened
+
+    def _sign_result(self, polynomials: Words, model: npt.NDArray[np.float32]) -> None:
+        if not self.party.can_sign(Kind.RESULT):
+            return
+        payload = Result(
+            self._committee.flip.hash,
+            self._previous.certificate,
+            self._decided.hash,
+            len(self.dealers),
+            polynomial_root(self.party.setting.shape, polynomials),
+            model_hash(model),
+        )
+        statement = self.sign(Kind.RESULT, payload)
+        self.send(self.party.everyone(), StatementFrame(statement.wire))
+        self.absorb(self._sums.on_result(statement))
+        self._try_certify()
+        self._accuse_liars()
+
+    # -- the certificate -----------------------------------------------------------------------
+
+    def _try_certify(self) -> None:
+        """t + e + 1 signatures under one result of this cohort."""
+        if self._certified is not None:
+            return
+        by_payload: dict[Result, list[Statement]] = {}
+        for statement in self._sums.results.values():
+            by_payload.setdefault(statement.payload, []).append(statement)
+        wanted = self._decided.hash, self._previous.certificate
+        for payload, statements in by_payload.items():
+            enough = len(statements) >= signatures_needed(self.party.setting)
+            if enough and (payload.cohort, payload.previous) == wanted:
+                self._certify(payload, statements)
+                return
+
+    def _certify(self, payload: Result, statements: list[Statement]) -> None:
+        results = tuple(s.wire for s in sorted(statements, key=lambda s: s.signer))
+        election, outcome = self._committee.flip.certificate, self._decided.decision.outcome
+        record = Certificate(election, outcome, results).encode()
+        signers = tuple(s.signer for s in statements)
+        self._certified = Certified(record, payload, signers)
+        self._state.move(OpeningEvent.CERTIFY)
+        self.emit(self._certified)
+        if self.lacks_sum:
+            others = tuple(peer for peer in signers if peer != self.party.me)
+            self.emit(FetchPolynomials(self.party.round, payload.polynomials, others))
+        self._complete()
+
+    def _complete(self) -> None:
+        if self._certified is not None and self._opened is not None:
+            polynomials, model = self._opened
+            encoded = encode_polynomials(self.party.setting.shape, polynomials)
+            self.emit(RoundOver(self._certified, encoded, model))
+
+    # -- liars ---------------------------------------------------------------------------------
+
+    def _accuse_liars(self) -> None:
+        """Wrong words and wrong results, once it is certified which are right (§6)."""
+        certified, opened = self._certified, self._opened
+        if certified is None or opened is None:
+            return
+        others = {peer: self._sums.sums[peer] for peer in self._words if peer != self.party.me}
+        for evidence in self._liars.in_sums(certified, opened[0], others):
+            self.emit(Accused(evidence))
+        for evidence in self._liars.in_results(certified, self._sums.results):
+            self.emit(Accused(evidence))

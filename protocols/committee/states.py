@@ -1,0 +1,69 @@
+"""The states of a committee member, up to the decision on the cohort (docs/protocol.md §3, §5)."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Seat(Enum):
+    """Where a committee member stands up to the decision on the cohort (§3, §5)."""
+
+    DEALING = "waiting for dealings"
+    REPORTING = "collecting reports"
+    COMPARING = "comparing reports"
+    RELAYING = "delivering what was asked for"
+    ECHOING = "comparing evidence"
+    AGREEING = "agreeing on the cohort"
+    DECIDED = "cohort decided"
+
+
+class SeatEvent(Enum):
+    DEALT = "all dealings are in, or their deadline has passed"
+    REPORTED = "all reports are in, or their deadline has passed"
+    REPORTS_COMPARED = "all members hold the same reports, or the deadline has passed"
+    RELAYED = "every ask is resolved, or the relays' deadline has passed"
+    ASKED_LATE = "a report came to light with an ask that had no time to be answered"
+    COMPARED = "all members hold the same evidence, or the deadline has passed"
+    COHORT_DECIDED = "a quorum decided the cohort"
+
+
+SEAT: dict[tuple[Seat, SeatEvent], Seat] = {
+    (Seat.DEALING, SeatEvent.DEALT): Seat.REPORTING,
+    (Seat.REPORTING, SeatEvent.REPORTED): Seat.COMPARING,
+    (Seat.COMPARING, SeatEvent.REPORTS_COMPARED): Seat.RELAYING,
+    (Seat.RELAYING, SeatEvent.RELAYED): Seat.ECHOING,
+    (Seat.ECHOING, SeatEvent.ASKED_LATE): Seat.RELAYING,
+    (Seat.ECHOING, SeatEvent.COMPARED): Seat.AGREEING,
+    (Seat.DEALING, SeatEvent.COHORT_DECIDED): Seat.DECIDED,
+    (Seat.REPORTING, SeatEvent.COHORT_DECIDED): Seat.DECIDED,
+    (Seat.COMPARING, SeatEvent.COHORT_DECIDED): Seat.DECIDED,
+    (Seat.RELAYING, SeatEvent.COHORT_DECIDED): Seat.DECIDED,
+    (Seat.ECHOING, SeatEvent.COHORT_DECIDED): Seat.DECIDED,
+    (Seat.AGREEING, SeatEvent.COHORT_DECIDED): Seat.DECIDED,
+}
+
+
+class Openness(Enum):
+    """Where the opening of a decided cohort stands (§6)."""
+
+    SUMMING = "opening the sum"
+    OPENED = "the sum is open"
+    CERTIFIED = "certified; the sum is still to come"
+    COMPLETE = "certified, and the sum is open"
+    CLOSED = "closed: late words are compared"
+
+
+class OpeningEvent(Enum):
+    OPEN = "enough words agree, or somebody shows the certified polynomials"
+    CERTIFY = "t + e + 1 members signed one result"
+    CLOSE = "the round is over, here or by others"
+
+
+OPENING: dict[tuple[Openness, OpeningEvent], Openness] = {
+    (Openness.SUMMING, OpeningEvent.OPEN): Openness.OPENED,
+    (Openness.SUMMING, OpeningEvent.CERTIFY): Openness.CERTIFIED,
+    (Openness.OPENED, OpeningEvent.CERTIFY): Openness.COMPLETE,
+    (Openness.CERTIFIED, OpeningEvent.OPEN): Openness.COMPLETE,
+    **{(state, OpeningEvent.CLOSE): Openness.CLOSED for state in Openness},
+    (Openness.CLOSED, OpeningEvent.CERTIFY): Openness.CLOSED,
+}

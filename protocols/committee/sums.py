@@ -1,0 +1,63 @@
+"""Sums and results, as they come: some members open the cohort before others know it (docs §6)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from protocols.errors import WireError
+from protocols.opening import decode_words, word_root
+from protocols.record.cohort import Panel
+from protocols.record.effects import Step
+from protocols.record.party import Party, Role
+from protocols.wire.frames import SumFrame
+from protocols.wire.statement import Kind, Statement
+
+Words = npt.NDArray[np.unsignedinteger]
+"""Field elements: one member's sums (O,), shares (n, O), or polynomials (O, δ + 1)."""
+
+
+class Sum(NamedTuple):
+    """What a member says its share of the sum is: signed root, and the words under it."""
+
+    statement: Statement
+    words: Words
+
+
+class Sums(Role):
+    """By member: the first of each, which is the one that counts in its slot."""
+
+    def __init__(self, party: Party, panel: Panel) -> None:
+        super().__init__(party)
+        self.sums: dict[int, Sum] = {}
+        self.results: dict[int, Statement] = {}
+        self._panel = panel
+
+    def on_sum(self, statement: Statement, frame: SumFrame) -> Step:
+        """WireError for a sum from nobody's seat, or other words than those that were signed."""
+        if statement.kind is not Kind.SUM or statement.signer not in self._panel.seats:
+            raise WireError("a sum from a peer that has no seat")
+        if self.admit(statement).counts and statement.signer not in self.sums:
+            shape = self.party.setting.shape
+            words = decode_words(shape, frame.words)
+            if word_root(shape, words) != statement.payload.root:
+                raise WireError("a sum whose words are not the ones that were signed")
+            self.sums[statement.signer] = Sum(statement, words)
+        return self.done()
+
+    def on_result(self, statement: Statement) -> Step:
+        if statement.signer not in self._panel.seats:
+            raise WireError("a result from a peer that has no seat")
+        if self.admit(statement).counts:
+            self.results.setdefault(statement.signer, statement)
+        return self.done()
+
+    def over(self, cohort: bytes) -> dict[int, Words]:
+        """Everybody's words for this cohort."""
+        return {
+            peer: said.words
+            for peer, said in self.sums.items()
+            if said.statement.payload.cohort == cohort
+        }

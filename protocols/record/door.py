@@ -1,0 +1,107 @@
+"""The door: bytes from outside become a message here, once, and are bounded and named.
+
+Whatever comes behind works on the decoded statement; what waits for its time waits as bytes, and
+comes through the door again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from protocols.errors import WireError
+from protocols.record.setting import Setting
+from protocols.wire.frames import (
+    DEALING,
+    DealingFrame,
+    DecisionFrame,
+    Frame,
+    HaveFrame,
+    NewViewFrame,
+    ProposalFrame,
+    SeenFrame,
+    StatementFrame,
+    SumFrame,
+    decode_frame,
+)
+from protocols.wire.statement import Kind, Statement, decode_statement
+
+SMALL_STATEMENT = 1024
+"""Bytes of a statement that is worth remembering decoded."""
+SMALL_FRAME = 8 << 10
+"""Bytes of a frame that is worth remembering decoded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A frame from a peer, with the statement that it is there for.
+
+    ``place``: the (round, attempt) that it is about, None where it is about none. ``size``: its
+    bytes on the wire.
+    """
+
+    sender: int
+    frame: Frame = field(repr=False)
+    statement: Statement | None
+    place: tuple[int, int] | None
+    size: int
+
+
+def open_message(setting: Setting, sender: int, data: bytes) -> Message:
+    """Raises WireError for whatever is no message of this group."""
+    frame = open_frame(setting, data)
+    statement = _statement_of(setting, frame)
+    if isinstance(frame, HaveFrame):
+        place: tuple[int, int] | None = (frame.round, frame.attempt)
+    elif isinstance(frame, DecisionFrame):
+        place = _place_of_votes(setting, frame)
+    else:
+        place = statement.slot.place if statement is not None else None
+    return Message(sender, frame, statement, place, len(data))
+
+
+def open_frame(setting: Setting, data: bytes) -> Frame:
+    # A dealing holds a share, of which nothing may be left once the cohort is decided (§6).
+    if len(data) > SMALL_FRAME or data.startswith(DEALING):
+        return decode_frame(data)
+    return setting.memory.recall("frame", data, lambda: decode_frame(data))
+
+
+def read_statement(setting: Setting, data: bytes) -> Statement:
+    """A statement of this group, no larger than it needs to be. Its signature is not looked at.
+
+    Raises WireError for anything else.
+    """
+    if len(data) > setting.largest_statement:
+        raise WireError(
+            f"a statement of {len(data)} bytes; {setting.largest_statement} hold any of this group"
+        )
+    if len(data) > SMALL_STATEMENT:
+        return decode_statement(data, setting.group)
+    read = setting.memory.recall
+    return read("statement", data, lambda: decode_statement(data, setting.group))
+
+
+def signed_in(setting: Setting, frames: Iterable[bytes], peer: int) -> list[Statement]:
+    """The statements by ``peer`` that these frames are there for; their signatures unread."""
+    messages = (open_message(setting, peer, data) for data in frames)
+    said = (message.statement for message in messages)
+    return [statement for statement in said if statement is not None and statement.signer == peer]
+
+
+def _statement_of(setting: Setting, frame: Frame) -> Statement | None:
+    if isinstance(frame, DealingFrame):
+        return read_statement(setting, frame.header)
+    if isinstance(frame, SumFrame | StatementFrame | SeenFrame | ProposalFrame | NewViewFrame):
+        return read_statement(setting, frame.statement)
+    return None
+
+
+def _place_of_votes(setting: Setting, frame: DecisionFrame) -> tuple[int, int]:
+    """A decision is about what its votes are about."""
+    if not frame.votes:
+        raise WireError("a decision without votes")
+    slot = read_statement(setting, frame.votes[0]).slot
+    if slot.kind is not Kind.SECOND_VOTE:
+        raise WireError(f"a decision by {slot.kind.name} statements")
+    return slot.place

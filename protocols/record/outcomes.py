@@ -1,0 +1,114 @@
+"""What comes of an event, for the machine that called: values, one type each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from protocols.record.certificate import Elected
+from protocols.record.cohort import Cohort
+from protocols.record.effects import Abort, Outcome, Stop
+from protocols.record.evidence import Evidence
+from protocols.wire.frames import Frame
+from protocols.wire.statement import Result, Statement, Topic
+
+
+@dataclass(frozen=True, slots=True)
+class Decision(Outcome):
+    """A quorum of second votes for an outcome. Only ``outcome`` is ever hashed or bound."""
+
+    topic: Topic
+    outcome: bytes = field(repr=False)
+    votes: tuple[bytes, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict(Outcome):
+    """Two statements in one slot: their signer lies."""
+
+    first: Statement
+    second: Statement
+
+
+@dataclass(frozen=True, slots=True)
+class Accused(Outcome):
+    """What this peer can prove."""
+
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Flipped(Outcome):
+    """The roster agrees on who revealed."""
+
+    flip: Elected
+
+
+@dataclass(frozen=True, slots=True)
+class CohortDecided(Outcome):
+    """``hash`` is what sums and results name."""
+
+    decision: Decision
+    cohort: Cohort
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Told(Outcome):
+    """This peer's own word, which its own member hears like anybody's."""
+
+    frame: Frame = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Said(Outcome):
+    """A statement about dealings that this member has signed."""
+
+    statement: Statement
+
+
+@dataclass(frozen=True, slots=True)
+class Reported(Outcome):
+    """A report that this member takes for its signer's: dealers answer what it asks."""
+
+    report: Statement
+
+
+@dataclass(frozen=True, slots=True)
+class Certified(Outcome):
+    """t + e + 1 members signed one result."""
+
+    certificate: bytes = field(repr=False)
+    result: Result
+    signers: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RoundOver(Outcome):
+    """The certified sum is open here. ``model``: what this machine computes from it."""
+
+    certified: Certified
+    polynomials: bytes = field(repr=False)
+    model: npt.NDArray[np.float32] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Hopeless(Outcome):
+    """The group can't go on by itself."""
+
+    reason: Stop
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn(Outcome):
+    """The coin has this peer deal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended(Outcome):
+    """The attempt ends without a result; ``flip`` where somebody voided it by silence."""
+
+    reason: Abort
+    flip: Elected

@@ -1,0 +1,131 @@
+"""A peer as a party to one attempt, and the roles that it plays there.
+
+Each role (elector, dealer, member …) is a machine of its own: an event goes in, a ``Step`` comes
+out. What the roles have in common is here: the keys that sign, the journal that guards them, and
+what others said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from protocols.errors import ProtocolError
+from protocols.record.door import read_statement
+from protocols.record.effects import Draft, Effect, Event, Outcome, Send, Step, Timer
+from protocols.record.inbox import Admission, Inbox
+from protocols.record.journal import Journal
+from protocols.record.outcomes import Conflict
+from protocols.record.setting import Setting
+from protocols.secret import Secret
+from protocols.wire.frames import Frame, encode_frame
+from protocols.wire.statement import Kind, Payload, Slot, Statement, sign
+
+
+class Party:
+    """``me`` in attempt ``place`` of the journal's round. ``sent``: what went out, for a peer that
+    says hello later.
+    """
+
+    def __init__(
+        self, setting: Setting, me: int, identity: Secret, attempt: int, journal: Journal
+    ) -> None:
+        self.setting = setting
+        self.me = me
+        self.round = journal.round
+        self.attempt = attempt
+        self.journal = journal
+        self.inbox = Inbox(setting, self.place)
+        self.sent: list[tuple[tuple[int, ...], bytes]] = []
+        self._identity = identity
+        self._round_secret: Secret | None = None
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """(round, attempt)."""
+        return self.round, self.attempt
+
+    def everyone(self) -> range:
+        return range(self.setting.peers)
+
+    def take_round_keys(self, keys: dict[int, bytes], mine: Secret | None) -> None:
+        self.inbox.take_round_keys(keys)
+        self._round_secret = mine
+
+    def erase_round_secret(self) -> None:
+        self._round_secret = None
+
+    # -- signing -------------------------------------------------------------------------------
+
+    def slot(self, kind: Kind, subject: int = 0, view: int = 0) -> Slot:
+        return Slot(self.round, self.attempt, kind, subject, view, self.me)
+
+    def has_signed(self, kind: Kind, subject: int = 0, view: int = 0) -> bool:
+        return self.slot(kind, subject, view).key() in self.journal
+
+    def can_sign(self, kind: Kind, subject: int = 0) -> bool:
+        return self.slot(kind, subject).by_identity or self._round_secret is not None
+
+    def signed(self, kind: Kind, payload: Payload, subject: int, view: int) -> Statement:
+        """What was signed in this slot before, or else this. It is not journaled yet."""
+        slot = self.slot(kind, subject, view)
+        earlier = self.journal.get(slot.key())
+        if earlier is not None:
+            return read_statement(self.setting, earlier)
+        secret = self._identity if slot.by_identity else self._round_secret
+        if secret is None:
+            raise ProtocolError(f"no key to sign a {kind.name} with")
+        return sign(self.setting.crypto, secret.reveal(), self.setting.group, slot, payload)
+
+
+class Role:
+    """One machine of an attempt. Its events return ``done()``: all that they call for."""
+
+    def __init__(self, party: Party) -> None:
+        self.party = party
+        self._draft = Draft()
+
+    def done(self) -> Step:
+        return self._draft.take()
+
+    def emit(self, effect: Effect | Outcome) -> None:
+        self._draft.add(effect)
+
+    def absorb(self, step: Step) -> Sequence[Outcome]:
+        """Another machine's step becomes part of this one's; what came of it is for the caller."""
+        self._draft.extend(step)
+        return step.outcomes
+
+    def sign(self, kind: Kind, payload: Payload, subject: int = 0, view: int = 0) -> Statement:
+        """The one place where a statement is signed: journaled ahead of whatever is sent."""
+        statement = self.party.signed(kind, payload, subject, view)
+        self.persist(statement.slot.key(), statement.wire)
+        self.party.inbox.remember(statement)
+        return statement
+
+    def admit(self, statement: Statement) -> Admission:
+        """Remember a verified statement; two in one slot come to light here (fault 21)."""
+        admission = self.party.inbox.admit(statement)
+        if admission is Admission.CONFLICT:
+            known = self.party.inbox.of(statement.slot)
+            self.emit(Conflict(known or statement, statement))
+        return admission
+
+    def send(self, peers: Iterable[int], frame: Frame, *, again: bool = True) -> None:
+        """Send to these peers; ``again`` keeps the frame for a peer that says hello later."""
+        others = tuple(sorted({peer for peer in peers if peer != self.party.me}))
+        if not others:
+            return
+        data = encode_frame(frame)
+        if again:
+            self.party.sent.append((others, data))
+        self.emit(Send(others, data))
+
+    def timer(self, event: Event, delay: int) -> None:
+        self.emit(Timer(self.party.place, event, delay))
+
+    def persist(self, key: str, value: bytes) -> None:
+        for effect in self.party.journal.put(key, value):
+            self.emit(effect)
+
+    def erase(self, *keys: str) -> None:
+        self.emit(self.party.journal.erase(*keys))
