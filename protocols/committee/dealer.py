@@ -60,7 +60,7 @@ class Dealer(Role):
         for seat, peer in enumerate(self._committee.panel.seats):
             frame = DealingFrame(header.wire, dealing.packages[seat])
             if peer == party.me:
-                self.emit(Told(frame))
+                self.emit(Told(header, frame))
             else:
                 self.send((peer,), frame)
         for report in self._asks.values():
@@ -97,4 +97,4 @@ class Dealer(Role):
         relays = panel.relays(asker)
         self.send(relays, frame)
         if self.party.me in relays:
-            self.emit(Told(frame))
+            self.emit(Told(statement, frame))

@@ -90,9 +90,10 @@ class Member(Role):
         return self._intake.receiver.dealings
 
     @property
-    def pool(self) -> list[Statement]:
+    def pool(self) -> tuple[bytes, ...]:
         """What an auditor reads: all evidence that is held, by its hash."""
-        return [statement for _, statement in sorted(self._intake.pool.statements.items())]
+        held = sorted(self._intake.pool.statements.items())
+        return tuple(statement.wire for _, statement in held)
 
     def forget_shares(self) -> None:
         self._intake.receiver.forget()

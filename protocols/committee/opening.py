@@ -30,7 +30,7 @@ from protocols.opening import (
 )
 from protocols.record.certificate import Certificate, signatures_needed
 from protocols.record.effects import FetchPolynomials, Step, Stop
-from protocols.record.outcomes import Accused, Certified, CohortDecided, Hopeless, RoundOver
+from protocols.record.outcomes import Accused, Certified, CohortDecided, Hopeless, SumOpened
 from protocols.record.party import Role
 from protocols.record.states import Machine
 from protocols.record.timers import SumsDue
@@ -49,7 +49,7 @@ class Previous:
 
 
 class Opening(Role):
-    """Comes to ``Certified``, and to ``RoundOver`` once the model is here as well."""
+    """Comes to ``Certified``, and to ``SumOpened`` once the model is here as well."""
 
     def __init__(
         self,
@@ -268,7 +268,7 @@ class Opening(Role):
         if self._certified is not None and self._opened is not None:
             polynomials, model = self._opened
             encoded = encode_polynomials(self.party.setting.shape, polynomials)
-            self.emit(RoundOver(self._certified, encoded, model))
+            self.emit(SumOpened(self._certified, encoded, model))
 
     # -- liars ---------------------------------------------------------------------------------
 

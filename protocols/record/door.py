@@ -24,7 +24,7 @@ from protocols.wire.frames import (
     SumFrame,
     decode_frame,
 )
-from protocols.wire.statement import Kind, Statement, decode_statement
+from protocols.wire.statement import Kind, Slot, Statement, decode_statement
 
 SMALL_STATEMENT = 1024
 """Bytes of a statement that is worth remembering decoded."""
@@ -36,15 +36,15 @@ SMALL_FRAME = 8 << 10
 class Message:
     """A frame from a peer, with the statement that it is there for.
 
-    ``place``: the (round, attempt) that it is about, None where it is about none. ``size``: its
-    bytes on the wire.
+    ``slot``: that statement's, or of a decision the slot of its votes. ``place``: the (round,
+    attempt) that it is about, None where it is about none.
     """
 
     sender: int
     frame: Frame = field(repr=False)
     statement: Statement | None
+    slot: Slot | None
     place: tuple[int, int] | None
-    size: int
 
 
 def open_message(setting: Setting, sender: int, data: bytes) -> Message:
@@ -52,12 +52,16 @@ def open_message(setting: Setting, sender: int, data: bytes) -> Message:
     frame = open_frame(setting, data)
     statement = _statement_of(setting, frame)
     if isinstance(frame, HaveFrame):
-        place: tuple[int, int] | None = (frame.round, frame.attempt)
-    elif isinstance(frame, DecisionFrame):
-        place = _place_of_votes(setting, frame)
-    else:
-        place = statement.slot.place if statement is not None else None
-    return Message(sender, frame, statement, place, len(data))
+        return Message(sender, frame, None, None, (frame.round, frame.attempt))
+    slot = statement.slot if statement is not None else None
+    if isinstance(frame, DecisionFrame):
+        slot = _slot_of_votes(setting, frame)
+    return Message(sender, frame, statement, slot, slot.place if slot is not None else None)
+
+
+def own_message(me: int, frame: Frame, statement: Statement) -> Message:
+    """What a peer says to itself."""
+    return Message(me, frame, statement, statement.slot, statement.slot.place)
 
 
 def open_frame(setting: Setting, data: bytes) -> Frame:
@@ -97,11 +101,11 @@ def _statement_of(setting: Setting, frame: Frame) -> Statement | None:
     return None
 
 
-def _place_of_votes(setting: Setting, frame: DecisionFrame) -> tuple[int, int]:
+def _slot_of_votes(setting: Setting, frame: DecisionFrame) -> Slot:
     """A decision is about what its votes are about."""
     if not frame.votes:
         raise WireError("a decision without votes")
     slot = read_statement(setting, frame.votes[0]).slot
     if slot.kind is not Kind.SECOND_VOTE:
         raise WireError(f"a decision by {slot.kind.name} statements")
-    return slot.place
+    return slot

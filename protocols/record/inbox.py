@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
 
 from protocols.errors import WireError
@@ -46,7 +47,7 @@ class Inbox:
         self._most = MAX_STATEMENTS_PER_SIGNER + 4 * setting.peers + 3 * errands
         self._room = SMALL_STATEMENTS_BYTES + (setting.peers + 2) * dealing + 1024 * errands
 
-    def take_round_keys(self, keys: dict[int, bytes]) -> None:
+    def take_round_keys(self, keys: Mapping[int, bytes]) -> None:
         """Of the committee and the dealers, from the election's outcome (§2)."""
         self._key_of = key_lookup(self._setting, keys)
 

@@ -57,8 +57,10 @@ class CohortDecided(Outcome):
 
 @dataclass(frozen=True, slots=True)
 class Told(Outcome):
-    """This peer's own word, which its own member hears like anybody's."""
+    """This peer's own word, which its own member hears like anybody's: ``frame`` is there for
+    ``statement``."""
 
+    statement: Statement
     frame: Frame = field(repr=False)
 
 
@@ -86,12 +88,23 @@ class Certified(Outcome):
 
 
 @dataclass(frozen=True, slots=True)
-class RoundOver(Outcome):
+class SumOpened(Outcome):
     """The certified sum is open here. ``model``: what this machine computes from it."""
 
     certified: Certified
     polynomials: bytes = field(repr=False)
     model: npt.NDArray[np.float32] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RoundOver(SumOpened):
+    """The same, with what a transcript keeps of the attempt: who was to deal, the votes that
+    decided the cohort, and the evidence on dealings.
+    """
+
+    selected: tuple[int, ...]
+    votes: tuple[bytes, ...] = field(repr=False)
+    pool: tuple[bytes, ...] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +116,12 @@ class Hopeless(Outcome):
 
 @dataclass(frozen=True, slots=True)
 class Drawn(Outcome):
-    """The coin has this peer deal."""
+    """The coin has this peer deal, and its update is not here."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ended(Outcome):
-    """The attempt ends without a result; ``flip`` where somebody voided it by silence."""
+class Aborting(Outcome):
+    """The attempt ends without a result; ``flip`` is its election, void for one reason."""
 
     reason: Abort
     flip: Elected

@@ -7,7 +7,7 @@ what others said.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from protocols.errors import ProtocolError
 from protocols.record.door import read_statement
@@ -47,7 +47,7 @@ class Party:
     def everyone(self) -> range:
         return range(self.setting.peers)
 
-    def take_round_keys(self, keys: dict[int, bytes], mine: Secret | None) -> None:
+    def take_round_keys(self, keys: Mapping[int, bytes], mine: Secret | None) -> None:
         self.inbox.take_round_keys(keys)
         self._round_secret = mine
 
@@ -77,11 +77,10 @@ class Party:
         return sign(self.setting.crypto, secret.reveal(), self.setting.group, slot, payload)
 
 
-class Role:
-    """One machine of an attempt. Its events return ``done()``: all that they call for."""
+class Component:
+    """A machine whose events return ``done()``: all that they call for."""
 
-    def __init__(self, party: Party) -> None:
-        self.party = party
+    def __init__(self) -> None:
         self._draft = Draft()
 
     def done(self) -> Step:
@@ -90,10 +89,22 @@ class Role:
     def emit(self, effect: Effect | Outcome) -> None:
         self._draft.add(effect)
 
+    def emit_all(self, effects: Iterable[Effect]) -> None:
+        for effect in effects:
+            self._draft.add(effect)
+
     def absorb(self, step: Step) -> Sequence[Outcome]:
         """Another machine's step becomes part of this one's; what came of it is for the caller."""
         self._draft.extend(step)
         return step.outcomes
+
+
+class Role(Component):
+    """One machine of an attempt."""
+
+    def __init__(self, party: Party) -> None:
+        super().__init__()
+        self.party = party
 
     def sign(self, kind: Kind, payload: Payload, subject: int = 0, view: int = 0) -> Statement:
         """The one place where a statement is signed: journaled ahead of whatever is sent."""
@@ -124,8 +135,7 @@ class Role:
         self.emit(Timer(self.party.place, event, delay))
 
     def persist(self, key: str, value: bytes) -> None:
-        for effect in self.party.journal.put(key, value):
-            self.emit(effect)
+        self.emit_all(self.party.journal.put(key, value))
 
     def erase(self, *keys: str) -> None:
         self.emit(self.party.journal.erase(*keys))

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from protocols.record.desk import check_size
+from protocols.record.door import read_statement
+from protocols.record.journal import Journal
 from protocols.record.setting import Setting
 from protocols.session.standing import SIGNS
 from protocols.wire.frames import MAX_RECALLED, RecalledFrame
-from protocols.wire.statement import Kind, Slot, Statement, decode_statement
+from protocols.wire.statement import Kind, Slot, Statement
 
 MAX_RECALLED_BYTES = 4 << 20
 """What is told to one that asks: of the latest attempts first, the smallest statements first."""
@@ -62,9 +63,7 @@ class Recall:
         waited, self._waits = self._waits, False
         return waited
 
-    def hear(
-        self, sender: int, frame: RecalledFrame, round_: int, journal: Mapping[str, bytes]
-    ) -> int:
+    def hear(self, sender: int, frame: RecalledFrame, round_: int, journal: Journal) -> int:
         """The last round for which ``sender`` shows something signed by this peer that the journal
         of ``round_``, the current one, lacks; ``SIGNS`` where there is nothing of the kind.
 
@@ -73,46 +72,40 @@ class Recall:
         if sender not in self._asked or sender in self.answered:
             return SIGNS
         self.answered.add(sender)
-        own = [s for s in self._read(frame.statements) if s.signer == self._me]
+        said = [read_statement(self._setting, item) for item in frame.statements]
+        own = [s for s in said if s.signer == self._me]
         own = [s for s in own if s.slot.round >= round_]
         keys = self._round_keys(own, round_, journal)
         lacking = (s for s in own if s.slot.round > round_ or not self._knows(journal, s))
         return max((s.slot.round for s in lacking if self._is_mine(s, keys)), default=SIGNS)
 
-    def _read(self, data: Iterable[bytes]) -> list[Statement]:
-        statements = []
-        for item in data:
-            check_size(self._setting, item)
-            statements.append(decode_statement(item, self._setting.group))
-        return statements
-
     def _round_keys(
-        self, own: Iterable[Statement], round_: int, journal: Mapping[str, bytes]
+        self, own: Iterable[Statement], round_: int, journal: Journal
     ) -> dict[tuple[int, int], bytes]:
         """The one-round key of each attempt, by the COMMIT that this life remembers.
 
         Where it remembers none, the COMMIT itself is what the journal lacks.
         """
         keys: dict[tuple[int, int], bytes] = {}
-        for place in {(s.slot.round, s.slot.attempt) for s in own if s.slot.round == round_}:
+        for place in {s.slot.place for s in own if s.slot.round == round_}:
             commit = journal.get(Slot(*place, Kind.COMMIT, 0, 0, self._me).key())
             if commit is not None:
-                decoded = decode_statement(commit, self._setting.group)
+                decoded = read_statement(self._setting, commit)
                 keys[place] = decoded.payload.round_key
         return keys
 
     def _is_mine(self, statement: Statement, keys: Mapping[tuple[int, int], bytes]) -> bool:
         slot = statement.slot
         identity = self._setting.roster[self._me]
-        key = identity if slot.by_identity else keys.get((slot.round, slot.attempt))
+        key = identity if slot.by_identity else keys.get(slot.place)
         return key is not None and statement.signed_by(self._setting.crypto, key)
 
-    def _knows(self, journal: Mapping[str, bytes], statement: Statement) -> bool:
+    def _knows(self, journal: Journal, statement: Statement) -> bool:
         """Whether the journal has these very words: others in this slot are as bad as none."""
         earlier = journal.get(statement.slot.key())
         if earlier is None:
             return False
-        return decode_statement(earlier, self._setting.group).body == statement.body
+        return read_statement(self._setting, earlier).body == statement.body
 
 
 def recalled(statements: Iterable[Statement], round_: int) -> RecalledFrame:

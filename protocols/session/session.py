@@ -1,12 +1,12 @@
 """A peer in its group: rounds one after another, and what it does with whoever is behind or ahead.
 
-Pure: a message and the time in, effects out. One Session drives one peer for its life; the runner
+Pure: a message and the time in, steps out. One Session drives one peer for its life; the runner
 (``peerd.runner``) and the simulation give it the same events.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, MutableMapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 
 import numpy as np
@@ -14,223 +14,174 @@ import numpy.typing as npt
 
 from protocols.aggregation import model_hash
 from protocols.aggregation.contract import Reference
-from protocols.committee.opener import Outcome
 from protocols.errors import ProtocolError, WireError
 from protocols.record.base import Values
-from protocols.record.certificate import (
-    CertifiedRound,
-    signatures_needed,
-    verify_certificate,
-)
-from protocols.record.contents import signed_in, slot_of
-from protocols.record.effects import (
-    Dropped,
-    Effect,
-    Persist,
-    Phase,
-    Send,
-    Step,
-    Timer,
-    step_of,
-)
-from protocols.record.evidence import Evidence, Judge
+from protocols.record.certificate import CertifiedRound, signatures_needed, verify_certificate
+from protocols.record.door import Message, open_message, signed_in
+from protocols.record.effects import CatchUp, Dropped, Phase, Send, Step, Timer
+from protocols.record.evidence import Evidence
+from protocols.record.journal import Journal
+from protocols.record.outcomes import Accused, RoundOver
+from protocols.record.party import Component
 from protocols.record.position import Position, check_chain
-from protocols.record.setting import Setting
-from protocols.secret import Secret
-from protocols.session.attempt import Attempt, Parts
-from protocols.session.attempts import Attempts
-from protocols.session.company import Company
-from protocols.session.docket import Docket
-from protocols.session.recall import Recall, recalled
-from protocols.session.standing import SIGNS, remembers, sat_out, sat_out_key, suspected_until
+from protocols.record.states import Machine
+from protocols.record.timers import AnswersDue, CertificateLate, RecallOver, SumsDue
+from protocols.session.neighbours import Neighbours
+from protocols.session.peer import Peer
+from protocols.session.permit import Permit
+from protocols.session.proofs import Proofs
+from protocols.session.recall import recalled
+from protocols.session.round import Round
+from protocols.session.standing import SIGNS
+from protocols.session.states import SESSION, Rounding, Standing, StandingEvent
 from protocols.wire.frames import (
     CertificateFrame,
     EvidenceFrame,
-    Frame,
     HelloFrame,
     RecalledFrame,
     RecallFrame,
-    decode_frame,
     encode_frame,
 )
 from protocols.wire.statement import Kind, Statement
 
 
-class Session:
-    """``secrets(round, key)`` gives 32 fresh bytes, journaled under that key before they are used;
-    the same again after a restart. ``journal`` is the current round's, as an earlier life left it.
-    After ``rounds`` rounds no further one begins; the session goes on helping those behind.
-    Nothing is signed for rounds up to ``sit_out``: a peer whose store is an old backup does not
-    know what it has signed there (fault 47). Before anything is signed at all, the others are asked
-    what they hold that this peer has signed (protocols/session/recall.py). For rounds up to
-    ``suspect`` a quorum of them must have answered, and nothing may be lacking.
+class Session(Component):
+    """``journal`` is the current round's, as an earlier life left it. After ``rounds`` rounds no
+    further one begins; the session goes on helping those behind. ``sit_out`` and ``suspect`` are
+    what is known of its store (protocols.session.permit).
     """
 
     def __init__(
         self,
-        setting: Setting,
-        me: int,
-        identity: Secret,
+        peer: Peer,
         position: Position,
-        secrets: Callable[[int, str], Secret],
-        journal: MutableMapping[str, bytes] | None = None,
+        journal: Mapping[str, bytes] | None = None,
         *,
         rounds: int | None = None,
         sit_out: int = SIGNS,
         suspect: int = SIGNS,
-        parts: type[Parts] = Parts,
     ) -> None:
-        self.setting = setting
-        self.me = me
-        self.judge = Judge(setting)
+        super().__init__()
+        self._peer = peer
         self._rounds = rounds
-        journal = {} if journal is None else journal
-        self._sit_out = max(sit_out, sat_out(journal))
-        self._suspect = suspect
-        self._effects: list[Effect] = []
-        self._next_round = False
-        self._greet_again: set[int] = set()
-        self._held_back = False
+        self._state = Machine(Standing.ASKING, SESSION)
+        self._round = Round(peer, position, Journal(position.round, dict(journal or {})))
+        self._previous: Round | None = None
+        self._permit = Permit(peer, self._round.journal, sit_out, suspect)
+        self._neighbours = Neighbours(peer.me)
+        self._proofs = Proofs(peer.setting, peer.me)
         self._results: set[int] = set()
-        self.recall = Recall(setting, me)
-        self.company = Company(self._effects)
-        self.docket = Docket(me, self.judge)
-        self._attempts = Attempts(
-            setting,
-            me,
-            identity,
-            position,
-            secrets,
-            journal,
-            self._effects,
-            self.judge,
-            self.docket,
-            self.company,
-            begun=self._replay_ahead,
-            accuse=self._accuse,
-            parts=parts,
-        )
+
+    @property
+    def me(self) -> int:
+        return self._peer.me
+
+    @property
+    def state(self) -> Standing:
+        return self._state.state
 
     @property
     def position(self) -> Position:
-        return self._attempts.position
+        return self._round.position
 
     @property
     def place(self) -> tuple[int, int]:
         """(round, attempt) in which this peer stands."""
-        return self._attempts.place
+        return self._round.place
 
     @property
-    def attempt(self) -> Attempt | None:
-        """The round's current attempt; None between rounds."""
-        return self._attempts.current
+    def round(self) -> Round:
+        return self._round
 
     @property
-    def previous_attempt(self) -> Attempt | None:
-        """The last attempt of the round before, of which late words are still compared."""
-        return self._attempts.previous
+    def previous(self) -> Round | None:
+        """The round before, of whose last attempt late words are still compared."""
+        return self._previous
 
     @property
     def finished(self) -> bool:
         return self._rounds is not None and self.position.round >= self._rounds
 
+    @property
+    def phase(self) -> str:
+        attempt = self._round.attempt
+        return attempt.phase_name if attempt is not None else self.state.value
+
     def lacks_polynomials(self, round_: int) -> bool:
         """Whether this round is certified here, and its opened sum is still to come."""
-        attempts = self._attempts
-        waits = attempts.pending is not None and not attempts.has_model
-        return waits and round_ == self.position.round
+        return round_ == self._round.number and self._round.lacks_sum
 
-    # -- events; each returns the effects, in order ---------------------------------------------
+    # -- events; each returns the steps, in order -----------------------------------------------
 
     def start(self, present: Iterable[int]) -> list[Step]:
         """Begin the current round, with whoever is connected, once they say what this peer signed
         in an earlier life.
         """
-        self.company.present = frozenset(present)
-        round_, delay = self.position.round, self.setting.deadlines.recall
-        self._effects.append(Timer((round_, 0, "recall"), delay))
-        self._effects.append(Phase(round_, 0, "asking what was signed before"))
-        self._journal_sitting_out()
+        self._neighbours.present = frozenset(present)
+        round_, deadlines = self.position.round, self._peer.setting.deadlines
+        self.emit(Timer((round_, 0), RecallOver(), deadlines.recall))
+        self.emit(Phase(round_, 0, self.state.value))
+        self.emit_all(self._permit.journaled(round_))
         self._ask_what_was_signed()
-        return self._drain()
+        return self._proceed()
 
     def on_present(self, present: Iterable[int]) -> list[Step]:
         """Who is connected has changed."""
-        joined = frozenset(present) - self.company.present
-        self.company.present = frozenset(present)
-        self.recall.forget_absent(self.company.present)
+        neighbours, waiting = self._neighbours, (Standing.SUSPECT, Standing.SITTING_OUT)
+        joined = frozenset(present) - neighbours.present
+        neighbours.present = frozenset(present)
+        self._permit.recall.forget_absent(neighbours.present)
         self._ask_what_was_signed()
-        if self.attempt is not None:
-            self.attempt.set_present(self.company.present)
-        if self.attempt is not None or self._sits_out:
-            self._greet(joined)
-        return self._drain()
+        self._hear(self._round.set_present(neighbours.present))
+        if self._round.attempt is not None or self.state in waiting:
+            neighbours.greet(joined, self.place)
+        return self._proceed()
 
     def on_update(
-        self,
-        round_: int,
-        values: Values,
-        reference: Reference | None = None,
+        self, round_: int, values: Values, reference: Reference | None = None
     ) -> list[Step]:
         """This peer's encoded update of the round, from training.
 
         ``values`` (|v|,) integers; ``reference`` (d,) of a rule that uses one. Raises
         ProtocolError for a reference that is missing or has another shape.
         """
-        attempts = self._attempts
-        if round_ == self.position.round and attempts.values is None and attempts.current:
-            attempts.take_update(values, reference)
-        return self._drain()
+        if round_ == self.position.round:
+            self._hear(self._round.on_update(values, reference))
+        return self._proceed()
 
-    def on_timer(self, name: tuple[str | int, ...]) -> list[Step]:
-        round_, attempt, *rest = name
-        if rest == ["recall"]:
-            if self.recall.give_up():
-                self._begin_first_round()
-            return self._drain()
-        if rest == ["behind"]:
-            if round_ == self.position.round:
-                self._greet(self.company.present)
-            return self._drain()
-        if rest == ["hellos"]:
-            for sender, frame in self.company.take_put_off():
-                self._on_frame(sender, frame, b"")
-            return self._drain()
-        if rest == ["retry"]:
-            if round_ == self.position.round:
-                self._attempts.on_retry(int(attempt))
-            return self._drain()
-        for machine in (self.attempt, self.previous_attempt):
-            if machine is not None and (machine.desk.round, machine.desk.attempt) == (
-                round_,
-                attempt,
-            ):
-                machine.on_timer(tuple(rest))
-                if rest == ["open"] and machine is self.attempt and machine.awaits_certificate:
+    def on_timer(self, timer: Timer) -> list[Step]:
+        """A timer of something that is over does nothing."""
+        here = timer.place[0] == self.position.round
+        match timer.event:
+            case RecallOver():
+                if self._permit.recall.give_up():
+                    self._answered()
+            case CertificateLate() if here:
+                self._neighbours.greet(self._neighbours.present, self.place)
+            case AnswersDue():
+                for sender, frame in self._neighbours.take_put_off():
+                    self._on_frame(Message(sender, frame, None, None, None), b"")
+            case event:
+                self._hear(self._round.on_timer(timer))
+                attempt, current = self._round.attempt, timer.place == self.place
+                if event == SumsDue() and current and attempt and attempt.awaits_certificate:
                     # others may have it, from results that never came here
-                    self._greet(self.company.present)
-                break
-        return self._drain()
+                    self._neighbours.greet(self._neighbours.present, self.place)
+        return self._proceed()
 
     def on_message(self, sender: int, data: bytes) -> list[Step]:
         """A frame from an authenticated roster peer. Whatever is wrong with it is dropped here."""
-        try:
-            self._on_frame(sender, decode_frame(data), data)
-        except WireError as error:
-            self._effects.append(Dropped(sender, str(error)))
-        return self._drain()
+        self._receive(sender, data)
+        return self._proceed()
 
     def on_polynomials(self, round_: int, data: bytes) -> list[Step]:
         """What FetchPolynomials asked for."""
-        attempt, pending = self.attempt, self._attempts.pending
-        if pending is not None and attempt is not None and round_ == self.position.round:
-            assert attempt.opener is not None
+        if round_ == self.position.round:
             try:
-                if attempt.opener.on_polynomials(data):
-                    self._complete(pending)
+                self._hear(self._round.on_polynomials(data))
             except WireError as error:
-                self._effects.append(Dropped(self.me, str(error)))
-        return self._drain()
+                self.emit(Dropped(self.me, str(error)))
+        return self._proceed()
 
     def adopt(self, missed: Sequence[CertifiedRound], model: npt.NDArray[np.float32]) -> list[Step]:
         """Catch up: verified certificates from this round on, and the last one's model.
@@ -239,38 +190,56 @@ class Session:
         stands or certify another model.
         """
         missed = [item for item in missed if item.round >= self.position.round]
-        if not missed:
-            return self._drain()
-        reason = check_chain(self.position, missed, model)
-        if reason:
-            raise ProtocolError(reason)
-        if self.recall.waits:  # nothing is signed yet, and the store is older than it seemed
-            start, remembered = self.position.round, remembers(self._attempts.journal)
-            last = suspected_until(start, missed[-1].round + 1, remembered)
-            self._suspect = max(self._suspect, last)
-        self._attempts.leave()
-        for certified in missed:
-            self.company.remember(certified.round, certified.certificate.encode())
-            self._step_to(certified, model)
-        self._greet_again |= self.company.present
-        return self._drain()
+        if missed:
+            reason = check_chain(self.position, missed, model)
+            if reason:
+                raise ProtocolError(reason)
+            if self._permit.recall.waits:
+                self._permit.doubt(self.position.round, missed, self._round.journal)
+            self._leave(missed, model)
+            self._neighbours.greet_later(self._neighbours.present)
+            if self.state is Standing.ASKING:
+                self._neighbours.greet_once_more(self.place)
+        return self._proceed()
+
+    def _proceed(self) -> list[Step]:
+        """Transitions that an event called for happen here, outside the part that called.
+
+        Each is a step of its own: what the next round says is journaled behind this one's end.
+        """
+        steps = [self._done()]
+        for _ in range(4 * self._peer.setting.max_attempts + 8):
+            if self.state is Standing.BETWEEN:
+                self._begin_round()
+                self._neighbours.greet_once_more(self.place)
+            elif not self._next_attempt():
+                break
+            steps.append(self._done())
+        return [step for step in steps if step]
+
+    def _done(self) -> Step:
+        self.absorb(self._neighbours.done())
+        return self.done()
 
     # -- what was signed in an earlier life ----------------------------------------------------
 
     def _ask_what_was_signed(self) -> None:
-        for peer in self.recall.ask(self.company.present - {self.me}):
-            self.company.send(peer, RecallFrame(self.position.round))
+        for peer in self._permit.recall.ask(self._neighbours.present - {self.me}):
+            self._neighbours.send(peer, RecallFrame(self.position.round))
         self._settle_recall()
 
     def _settle_recall(self) -> None:
-        if self.recall.settle(self.company.present):
-            self._begin_first_round()
-        elif self._held_back and not self._sits_out:
-            self._begin_round()  # the answer that was wanting has come after the deadline
+        if self._permit.recall.settle(self._neighbours.present):
+            self._answered()
+        elif self.state is Standing.SUSPECT and not self._permit.is_doubtful(self.position.round):
+            # the answer that was wanting has come after the deadline
+            self._state.move(StandingEvent.CLEARED)
+            self._begin_round()
 
-    def _begin_first_round(self) -> None:
+    def _answered(self) -> None:
+        self._state.move(StandingEvent.ANSWERED)
         self._begin_round()
-        self._greet(self.company.present)
+        self._neighbours.greet(self._neighbours.present, self.place)
 
     def _on_recall(self, sender: int, frame: RecallFrame) -> None:
         """Where the round that is asked about is over, its certificate goes ahead of the answer:
@@ -278,183 +247,186 @@ class Session:
         """
         if self._may_ask(sender, frame):
             if frame.round < self.position.round:
-                self.company.help(sender, frame.round, self.place, again=True)
+                self._neighbours.help(sender, frame.round, self.place, again=True)
             said = self.what_was_said_by(sender)
-            self.company.send(sender, recalled(said, frame.round))
+            self._neighbours.send(sender, recalled(said, frame.round))
 
     def what_was_said_by(self, peer: int) -> list[Statement]:
         """What ``peer`` signed, as far as it came here, in frames that still wait too."""
-        ahead = (decode_frame(data) for data in self.company.ahead.of(peer))
-        return self._attempts.said_by(peer) + signed_in(ahead, self.setting.group, peer)
+        held = self._previous.said_by(peer) if self._previous is not None else []
+        ahead = self._neighbours.ahead.of(peer)
+        return held + self._round.said_by(peer) + signed_in(self._peer.setting, ahead, peer)
 
     def _on_recalled(self, sender: int, frame: RecalledFrame) -> None:
         try:
-            shown = self.recall.hear(sender, frame, self.position.round, self._attempts.journal)
-            self._sit_out_until(shown)
+            shown = self._permit.hear(sender, frame, self._round.journal)
+            if self._permit.sit_out_until(shown):
+                self._sit_out()
         finally:  # rubbish is an answer too
             self._settle_recall()
 
-    def _sit_out_until(self, last: int) -> None:
-        """Sign nothing for rounds up to ``last``, nor go on with one of them."""
-        if last <= self._sit_out:
+    def _sit_out(self) -> None:
+        """Sign nothing more in this round. Journaled at once: others are still awaited, and this
+        life may end before they answer.
+        """
+        running = self.state is Standing.RUNNING
+        if running and not self._permit.must_sit_out(self.position.round):
             return
-        self._sit_out = last
-        if self._attempts.current is not None:
-            self._attempts.abandon()
+        self._state.move(StandingEvent.SHOWN)
+        self.emit_all(self._permit.journaled(self.position.round))
+        if running:
+            self._round.abandon()
             self._say_sitting_out()
-        else:  # at once: others are still awaited, and this life may end before they answer
-            self._journal_sitting_out()
-
-    @property
-    def _sits_out(self) -> bool:
-        held_back = self.position.round <= self._sit_out or self._is_suspect
-        return held_back and not self.recall.waits
-
-    @property
-    def _is_suspect(self) -> bool:
-        """Whether the store looks old, and too few have yet said that they know of nothing."""
-        return self.position.round <= self._suspect and not self.recall.quorum_answered()
 
     def _say_sitting_out(self) -> None:
-        """Journaled where it is known, and not only suspected: who remembers what was signed may be
-        silent when this peer starts once more.
-        """
-        self._journal_sitting_out()
-        self._effects.append(Phase(self.position.round, 0, "sitting out"))
-
-    def _journal_sitting_out(self) -> None:
-        round_ = self.position.round
-        if round_ <= self._sit_out:
-            self._effects.append(Persist(round_, sat_out_key(self._sit_out), b""))
+        self.emit(Phase(self.position.round, 0, "sitting out"))
 
     # -- rounds --------------------------------------------------------------------------------
 
     def _begin_round(self) -> None:
-        if self.finished or self.recall.waits:
-            return
-        self._held_back = self._sits_out
-        if self._held_back:
+        round_, permit = self.position.round, self._permit
+        if self.finished:
+            self._state.move(StandingEvent.LAST)
+        elif permit.must_sit_out(round_) or permit.is_doubtful(round_):
+            known = permit.must_sit_out(round_)
+            self._state.move(StandingEvent.HOLD if known else StandingEvent.DOUBT)
+            self.emit_all(permit.journaled(round_))
             self._say_sitting_out()
-            return
-        self._attempts.begin_round()
+        else:
+            self._state.move(StandingEvent.BEGIN)
+            self._hear(self._round.begin(self._neighbours.present, self._proofs.pieces()))
+            self._replay_ahead()
 
-    def _complete(self, outcome: Outcome) -> None:
-        """The certificate and the model that it certifies are both here."""
-        attempt = self.attempt
-        assert attempt is not None and attempt.opener is not None
-        model = attempt.opener.model
-        assert model is not None
-        if model_hash(model) != outcome.result.model:
-            self._attempts.resync(outcome)
-            return
-        certified = verify_certificate(self.setting, outcome.certificate)
-        self._attempts.pending = None
-        self._effects.append(self._attempts.completed(certified, attempt, model))
-        self.company.remember(certified.round, outcome.certificate)
-        self._attempts.leave()
-        self._step_to(certified, model)
+    def _next_attempt(self) -> bool:
+        """Begin the attempt that is to follow; False where none is."""
+        beyond = self._neighbours.beyond(self.place) > self._peer.setting.liars
+        if self._round.state is Rounding.PAUSING and beyond:
+            self._round.retry(self.place)
+        if self._round.state is not Rounding.AGAIN:
+            return False
+        self._hear(self._round.again(self._neighbours.present, self._proofs.pieces()))
+        self._replay_ahead()
+        return True
 
-    def _step_to(self, certified: CertifiedRound, model: npt.NDArray[np.float32]) -> None:
-        ledger = self.position.ledger.after(certified.round, certified.election)
-        self._attempts.position = Position(certified.round + 1, model, certified.hash, ledger)
-        self.docket.next_round(ledger)
-        self.company.next_round()
+    def _hear(self, step: Step) -> None:
+        for outcome in self.absorb(step):
+            if isinstance(outcome, Accused):
+                self._accuse(outcome.evidence)
+            elif isinstance(outcome, RoundOver):
+                self._complete(outcome)
+
+    def _complete(self, over: RoundOver) -> None:
+        """The certificate and the model that this machine computes from it are both here."""
+        result = over.certified.result
+        if model_hash(over.model) != result.model:
+            # take the model itself, by its hash, from those who signed it (fault 67)
+            for peer in over.certified.signers:
+                if peer != self.me:
+                    self.emit(CatchUp(self.position.round, peer))
+            return
+        certified = verify_certificate(self._peer.setting, over.certified.certificate)
+        blamed = self._proofs.blamed_in(certified.round)
+        self.emit(self._round.completed(over, certified, self._proofs.pieces(), blamed))
+        self._leave([certified], over.model)
+
+    def _leave(self, certified: Sequence[CertifiedRound], model: npt.NDArray[np.float32]) -> None:
+        """On to the round behind these."""
+        self.absorb(self._round.leave())
+        self._state.move(StandingEvent.OVER)
+        self._previous, position = self._round, self._round.position
+        for each in certified:
+            self._neighbours.remember(each.round, each.certificate.encode())
+            ledger = position.ledger.after(each.round, each.election)
+            position = Position(each.round + 1, model, each.hash, ledger)
+            self._proofs.next_round(ledger)
+        self._neighbours.next_round()
         self._results.clear()
-        self._next_round = True
+        self._round = Round(self._peer, position, Journal(position.round))
 
-    # -- frames --------------------------------------------------------------------------------
+    # -- messages ------------------------------------------------------------------------------
 
-    def _on_frame(self, sender: int, frame: Frame, data: bytes) -> None:
-        if isinstance(frame, EvidenceFrame):
-            self._on_evidence(sender, frame.evidence)
-        elif isinstance(frame, CertificateFrame):
-            self._on_certificate(sender, frame.certificate)
-        elif isinstance(frame, HelloFrame):
-            self._on_hello(sender, frame)
-        elif isinstance(frame, RecallFrame):
-            self._on_recall(sender, frame)
-        elif isinstance(frame, RecalledFrame):
-            self._on_recalled(sender, frame)
-        else:
-            slot = slot_of(frame, self.setting.group)
-            self._route(sender, frame, data, (slot.round, slot.attempt))
+    def _receive(self, sender: int, data: bytes) -> None:
+        try:
+            self._on_frame(open_message(self._peer.setting, sender, data), data)
+        except WireError as error:
+            self.emit(Dropped(sender, str(error)))
 
-    def _route(self, sender: int, frame: Frame, data: bytes, place: tuple[int, int]) -> None:
-        attempt, mine = self.attempt, self.place
-        if attempt is not None and place == mine:
-            attempt.on_frame(sender, frame, len(data))
+    def _on_frame(self, message: Message, data: bytes) -> None:
+        sender = message.sender
+        match message.frame:
+            case EvidenceFrame(evidence):
+                news = self._proofs.hear(sender, evidence, self.position.ledger)
+                if news is not None:
+                    self.emit(news)
+            case CertificateFrame(certificate):
+                self._on_certificate(sender, certificate)
+            case HelloFrame() as frame:
+                self._on_hello(sender, frame)
+            case RecallFrame() as frame:
+                self._on_recall(sender, frame)
+            case RecalledFrame() as frame:
+                self._on_recalled(sender, frame)
+            case _ if message.place is not None:
+                self._route(message, message.place, data)
+
+    def _route(self, message: Message, place: tuple[int, int], data: bytes) -> None:
+        mine, sender = self.place, message.sender
+        if self._round.takes(place):
+            self._hear(self._round.on_message(message, data))
         elif place[0] > mine[0] + 1:
-            self.company.catch_up(place[0] - 1, sender)
-        elif place > mine or (attempt is None and place == mine):
-            waits = self.company.wait_for(sender, data, place)
-            if (waits and place[0] > mine[0]) or self._is_over(sender, frame):
-                delay = max(1, self.setting.deadlines.result // 4)
-                self.company.suspect_behind(mine[0], delay)
-            self._attempts.retry_with_others()
-        else:
-            self._on_old_frame(sender, frame, len(data), place)
+            self._neighbours.catch_up(place[0] - 1, sender)
+        elif place >= mine:
+            waits = self._neighbours.wait_for(sender, data, place)
+            if (waits and place[0] > mine[0]) or self._is_over(message):
+                delay = max(1, self._peer.setting.deadlines.result // 4)
+                self._neighbours.suspect_behind(mine[0], delay)
+        elif self._previous is not None and self._previous.takes(place):
+            self._hear(self._previous.on_message(message, data))
+        elif place[0] < self.position.round:
+            self._neighbours.help(sender, place[0], mine)
 
-    def _is_over(self, sender: int, frame: Frame) -> bool:
+    def _is_over(self, message: Message) -> bool:
         """Whether RESULTs say that the round which this peer sits out is certified: behind the
         group's last one nobody is ever seen in a later one.
         """
-        if self._sits_out and slot_of(frame, self.setting.group).kind is Kind.RESULT:
-            self._results.add(sender)
-        return len(self._results) >= signatures_needed(self.setting)
-
-    def _greet(self, peers: Iterable[int]) -> None:
-        """Say hello from here, and once more from the next round: what they have said there may be
-        lost as well, and their answer to this one only ends this round.
-        """
-        others = set(peers) - {self.me}
-        self.company.greet(others, self.place)
-        self._greet_again |= others
-
-    def _greet_once_more(self) -> None:
-        again = (self._greet_again & self.company.present) - {self.me}
-        self._greet_again = set()
-        self.company.greet(again, self.place)
-
-    def _on_old_frame(self, sender: int, frame: Frame, size: int, place: tuple[int, int]) -> None:
-        previous = self.previous_attempt
-        if previous is not None and place == (previous.desk.round, previous.desk.attempt):
-            previous.on_frame(sender, frame, size)
-        elif place[0] < self.position.round:
-            self.company.help(sender, place[0], self.place)
+        waits = self.state in (Standing.SUSPECT, Standing.SITTING_OUT)
+        if waits and message.slot is not None and message.slot.kind is Kind.RESULT:
+            self._results.add(message.sender)
+        return len(self._results) >= signatures_needed(self._peer.setting)
 
     def _replay_ahead(self) -> None:
-        for sender, data in self.company.ahead.take_all():
-            try:
-                self._on_frame(sender, decode_frame(data), data)
-            except WireError as error:
-                self._effects.append(Dropped(sender, str(error)))
+        for sender, data in self._neighbours.ahead.take_all():
+            self._receive(sender, data)
 
     def _on_hello(self, sender: int, frame: HelloFrame) -> None:
         if not self._may_ask(sender, frame):
             return
         if frame.round < self.position.round:
-            self.company.help(sender, frame.round, self.place, again=True)
+            self._neighbours.help(sender, frame.round, self.place, again=True)
         elif frame.round > self.position.round:
-            self._greet_again.add(sender)
-            self.company.catch_up(frame.round - 1, sender)
-        elif self.attempt is not None:
-            for closing in chain.from_iterable(self._attempts.closed[frame.attempt :]):
-                self.company.send(sender, closing)
-            self.attempt.desk.resend(sender)
+            self._neighbours.greet_later({sender})
+            self._neighbours.catch_up(frame.round - 1, sender)
+        elif self._round.attempt is not None:
+            endings = self._round.endings[frame.attempt :]
+            for closing in chain.from_iterable(ending.frames for ending in endings):
+                self._neighbours.send(sender, closing)
+            for peers, data in self._round.attempt.party.sent:
+                if sender in peers:  # all that it was sent in this attempt: it has restarted
+                    self._neighbours.emit(Send((sender,), data))
 
     def _may_ask(self, sender: int, frame: HelloFrame | RecallFrame) -> bool:
-        delay = self.setting.deadlines.result
-        return self.company.may_ask(sender, frame, self.place, delay)
+        delay = self._peer.setting.deadlines.result
+        return self._neighbours.may_ask(sender, frame, self.place, delay)
 
     def _on_certificate(self, sender: int, data: bytes) -> None:
         """A peer takes a result from anyone if the certificate verifies (§6). One that still asks
         what it has signed begins no round that is over: of those nobody may know any more.
         """
-        certified = verify_certificate(self.setting, data)
+        certified = verify_certificate(self._peer.setting, data)
         if certified.round >= self.position.round:
-            if self.recall.waits:
-                self._sit_out = max(self._sit_out, certified.round)
-            self.company.catch_up(certified.round, sender)
+            if self._permit.recall.waits:
+                self._permit.sit_out_until(certified.round)
+            self._neighbours.catch_up(certified.round, sender)
 
     # -- liars ---------------------------------------------------------------------------------
 
@@ -462,43 +434,11 @@ class Session:
         """Tell everyone what can be proven; it enters the next commitment set (§0)."""
         data = evidence.encode()
         try:
-            news = self.docket.take(data, self.position.ledger)
+            news = self._proofs.take(data, self.position.ledger)
         except WireError as error:  # it looked like proof, and is none: nobody is accused
-            self._effects.append(Dropped(self.me, str(error)))
+            self.emit(Dropped(self.me, str(error)))
             return
         if news is not None:
-            others = tuple(peer for peer in range(self.setting.peers) if peer != self.me)
-            self._effects += [news, Send(others, encode_frame(EvidenceFrame(data)))]
-
-    def _on_evidence(self, sender: int, data: bytes) -> None:
-        news = self.docket.hear(sender, data, self.position.ledger)
-        if news is not None:
-            self._effects.append(news)
-
-    # -- effects -------------------------------------------------------------------------------
-
-    def _drain(self) -> list[Step]:
-        """Transitions that an event called for happen here, outside the component that called.
-
-        Each is a step of its own: what the next round says is journaled behind this one's end.
-        """
-        steps = [self._take()]
-        for _ in range(4 * self.setting.max_attempts + 8):
-            pending = self._attempts.pending
-            if pending is not None and self._attempts.has_model:
-                self._complete(pending)
-            elif self._next_round:
-                self._next_round = False
-                self._begin_round()
-                self._greet_once_more()
-            elif not self._attempts.retry():
-                break
-            steps.append(self._take())
-        return [step for step in steps if step]
-
-    def _take(self) -> Step:
-        effects, self._effects[:] = list(self._effects), []
-        return step_of(effects)
-
-    def phase(self) -> str:
-        return self.attempt.phase() if self.attempt is not None else "between rounds"
+            others = tuple(peer for peer in range(self._peer.setting.peers) if peer != self.me)
+            self.emit(news)
+            self.emit(Send(others, encode_frame(EvidenceFrame(data))))

@@ -40,3 +40,79 @@ STAGE: dict[tuple[Stage, StageEvent], Stage] = {
     **{(stage, StageEvent.LEAVE): Stage.LEFT for stage in Stage},
     **{(stage, StageEvent.ABANDON): Stage.LEFT for stage in Stage if stage is not Stage.LEFT},
 }
+
+
+class Rounding(Enum):
+    """Where a peer stands among the attempts of one round."""
+
+    BEHIND = "no attempt has begun"
+    TRYING = "in an attempt"
+    PAUSING = "waiting for those without whom there was no quorum"
+    AGAIN = "another attempt is to begin"
+    SPENT = "no further attempt is paid for"
+    OVER = "over"
+
+
+class RoundEvent(Enum):
+    BEGIN = "an attempt begins"
+    ENDED = "the attempt ended without a result"
+    TOO_FEW = "the attempt ended because too few had committed"
+    RETRY = "the pause is over, or more than b peers speak from a later attempt"
+    SPEND = "the plan, or the numbers of attempts, allow no other"
+    LEAVE = "the round is certified and stored, here or by others"
+    ABANDON = "others hold what this peer signed in it, and its own store does not"
+
+
+ROUND: dict[tuple[Rounding, RoundEvent], Rounding] = {
+    (Rounding.BEHIND, RoundEvent.BEGIN): Rounding.TRYING,
+    (Rounding.BEHIND, RoundEvent.SPEND): Rounding.SPENT,
+    (Rounding.TRYING, RoundEvent.ENDED): Rounding.AGAIN,
+    (Rounding.TRYING, RoundEvent.TOO_FEW): Rounding.PAUSING,
+    (Rounding.TRYING, RoundEvent.SPEND): Rounding.SPENT,
+    (Rounding.PAUSING, RoundEvent.RETRY): Rounding.AGAIN,
+    (Rounding.AGAIN, RoundEvent.BEGIN): Rounding.TRYING,
+    **{(state, RoundEvent.LEAVE): Rounding.OVER for state in Rounding},
+    **{(state, RoundEvent.ABANDON): Rounding.OVER for state in Rounding},
+}
+
+
+class Standing(Enum):
+    """Where a peer's session stands."""
+
+    ASKING = "asking what was signed before"
+    BETWEEN = "between rounds"
+    RUNNING = "in a round"
+    SUSPECT = "its store looks old, and too few have said that they know of nothing"
+    SITTING_OUT = "sitting out: others hold, or may hold, what its store does not know"
+    FINISHED = "finished: it goes on helping those behind"
+
+
+class StandingEvent(Enum):
+    ANSWERED = "everyone present has answered, or the time for it is over"
+    BEGIN = "the next round begins"
+    HOLD = "the next round is one that must be sat out"
+    DOUBT = "in the next round it may have signed what its store does not know"
+    CLEARED = "a quorum has said that it knows of nothing"
+    SHOWN = "somebody shows what this peer signed, and its store does not know"
+    OVER = "the round is certified and stored, here or by others"
+    LAST = "no further round is to be run"
+
+
+_WAITING = (Standing.SUSPECT, Standing.SITTING_OUT)
+SESSION: dict[tuple[Standing, StandingEvent], Standing] = {
+    (Standing.ASKING, StandingEvent.OVER): Standing.ASKING,
+    (Standing.ASKING, StandingEvent.SHOWN): Standing.ASKING,
+    (Standing.ASKING, StandingEvent.ANSWERED): Standing.BETWEEN,
+    (Standing.BETWEEN, StandingEvent.BEGIN): Standing.RUNNING,
+    (Standing.BETWEEN, StandingEvent.HOLD): Standing.SITTING_OUT,
+    (Standing.BETWEEN, StandingEvent.DOUBT): Standing.SUSPECT,
+    (Standing.BETWEEN, StandingEvent.LAST): Standing.FINISHED,
+    (Standing.BETWEEN, StandingEvent.SHOWN): Standing.BETWEEN,
+    (Standing.RUNNING, StandingEvent.OVER): Standing.BETWEEN,
+    (Standing.RUNNING, StandingEvent.SHOWN): Standing.SITTING_OUT,
+    **{(state, StandingEvent.OVER): Standing.BETWEEN for state in _WAITING},
+    **{(state, StandingEvent.SHOWN): Standing.SITTING_OUT for state in _WAITING},
+    (Standing.SUSPECT, StandingEvent.CLEARED): Standing.BETWEEN,
+    (Standing.FINISHED, StandingEvent.OVER): Standing.BETWEEN,
+    (Standing.FINISHED, StandingEvent.SHOWN): Standing.FINISHED,
+}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from protocols.record.effects import CatchUp, Effect, Send, Timer
+from protocols.record.effects import CatchUp, Send, Timer
+from protocols.record.party import Component
+from protocols.record.timers import AnswersDue, CertificateLate
 from protocols.session.waiting import Waiting
 from protocols.wire.frames import CertificateFrame, Frame, HelloFrame, encode_frame
 
@@ -17,14 +19,16 @@ CERTIFICATES_KEPT = 8
 """Rounds whose certificates are at hand for those behind; older ones are asked for (CatchUp)."""
 
 
-class Company:
-    """``effects`` is where what is to be sent goes; ``present``: who is connected."""
+class Neighbours(Component):
+    """``me`` among the others; ``present``: who is connected, this peer among them."""
 
-    def __init__(self, effects: list[Effect]) -> None:
+    def __init__(self, me: int) -> None:
+        super().__init__()
         self.ahead: Waiting[bytes] = Waiting(MAX_AHEAD_FRAMES)
-        self.certificates: dict[int, bytes] = {}
         self.present: frozenset[int] = frozenset()
-        self._effects = effects
+        self._me = me
+        self._greet_again: set[int] = set()
+        self._certificates: dict[int, bytes] = {}
         self._helped: dict[int, int] = {}
         self._hellos: dict[int, int] = {}
         self._put_off: dict[tuple[int, type[Frame]], Frame] = {}
@@ -37,16 +41,31 @@ class Company:
     # -- where this peer stands ----------------------------------------------------------------
 
     def greet(self, peers: Iterable[int], place: tuple[int, int]) -> None:
-        """Say where this peer stands: whoever is further sends what it lacks."""
-        for peer in sorted(peers):
+        """Say where this peer stands: whoever is further sends what it lacks. And once more from
+        the next round: what they have said there may be lost as well, and their answer to this one
+        only ends this round.
+        """
+        others = set(peers) - {self._me}
+        for peer in sorted(others):
+            self.send(peer, HelloFrame(*place))
+        self._greet_again |= others
+
+    def greet_later(self, peers: Iterable[int]) -> None:
+        """From the next round alone."""
+        self._greet_again |= set(peers)
+
+    def greet_once_more(self, place: tuple[int, int]) -> None:
+        again = (self._greet_again & self.present) - {self._me}
+        self._greet_again = set()
+        for peer in sorted(again):
             self.send(peer, HelloFrame(*place))
 
     def send(self, peer: int, frame: Frame) -> None:
-        self._effects.append(Send((peer,), encode_frame(frame)))
+        self.emit(Send((peer,), encode_frame(frame)))
 
     def catch_up(self, round_: int, peer: int) -> None:
         """``peer`` says that ``round_`` is certified."""
-        self._effects.append(CatchUp(round_, peer))
+        self.emit(CatchUp(round_, peer))
 
     # -- those ahead ---------------------------------------------------------------------------
 
@@ -63,7 +82,7 @@ class Company:
         """Somebody is a round further: the certificate should be here soon, or be asked for."""
         if self._suspected < round_:
             self._suspected = round_
-            self._effects.append(Timer((round_, 0, "behind"), delay))
+            self.emit(Timer((round_, 0), CertificateLate(), delay))
 
     # -- those behind --------------------------------------------------------------------------
 
@@ -77,7 +96,7 @@ class Company:
         if self._hellos[peer] <= MAX_HELLOS:
             return True
         if not self._put_off:
-            self._effects.append(Timer((place[0], 0, "hellos"), delay))
+            self.emit(Timer((place[0], 0), AnswersDue(), delay))
         self._put_off[peer, type(frame)] = frame
         return False
 
@@ -89,7 +108,7 @@ class Company:
 
     def help(self, peer: int, round_: int, place: tuple[int, int], *, again: bool = False) -> None:
         """A peer that is behind gets the certificate of the round in which it stands, once."""
-        certificate = self.certificates.get(round_)
+        certificate = self._certificates.get(round_)
         if not again and self._helped.get(peer, -1) >= round_:
             return
         self._helped[peer] = max(round_, self._helped.get(peer, -1))
@@ -97,6 +116,6 @@ class Company:
         self.send(peer, frame)
 
     def remember(self, round_: int, certificate: bytes) -> None:
-        self.certificates[round_] = certificate
-        for old in [r for r in self.certificates if r < round_ - CERTIFICATES_KEPT]:
-            del self.certificates[old]
+        self._certificates[round_] = certificate
+        for old in [r for r in self._certificates if r < round_ - CERTIFICATES_KEPT]:
+            del self._certificates[old]

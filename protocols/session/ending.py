@@ -19,7 +19,7 @@ RECORD = Tuple((Bytes(16), ListOf(PEER, MAX_PEERS), ListOf(Bytes(MAX_BULK), 2)))
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class Ending:
     """``silent``: who takes no part in the next attempt. ``frames``: the decisions that ended it,
     of the reveals and, where there was a committee, of the empty cohort.
     """
@@ -28,21 +28,19 @@ class Ended:
     silent: tuple[int, ...]
     frames: tuple[DecisionFrame, ...]
 
-    @property
-    def flip(self) -> bool:
-        return self.reason is Abort.FLIP
-
-    def void(self, round_: int, attempt: int) -> ElectionCertificate:
+    def void(self, round_: int, attempt: int) -> list[ElectionCertificate]:
         """The election of a flip that somebody voided."""
+        if self.reason is not Abort.FLIP:
+            return []
         reveals = self.frames[0]
-        return ElectionCertificate(round_, attempt, reveals.outcome, reveals.votes)
+        return [ElectionCertificate(round_, attempt, reveals.outcome, reveals.votes)]
 
     def encode(self) -> bytes:
         frames: list[Value] = [encode_frame(frame) for frame in self.frames]
         return pack([self.reason.encode(), list(self.silent), frames])
 
     @classmethod
-    def decode(cls, data: bytes) -> Ended:
+    def decode(cls, data: bytes) -> Ending:
         """Raises WireError for a record that no life of this peer wrote."""
         reason, silent, frames = RECORD.check(unpack(data), "journaled end of an attempt")
         found = [decode_frame(frame) for frame in frames]
@@ -52,6 +50,20 @@ class Ended:
         return cls(Abort(reason.decode()), tuple(silent), tuple(decisions))
 
 
-def ended_key(attempt: int) -> str:
+def ending_key(attempt: int) -> str:
     """The journal's key for an attempt's end."""
     return f"ended/{attempt}"
+
+
+def secret_key(attempt: int) -> str:
+    """The journal's key for the secret that an attempt's nonce and keys come from."""
+    return f"secret/{attempt}"
+
+
+def dealing_key(attempt: int) -> str:
+    """The journal's key for the secret that an attempt's masks come from."""
+    return f"deal/{attempt}"
+
+
+def attempt_secrets(attempt: int) -> tuple[str, str]:
+    return secret_key(attempt), dealing_key(attempt)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from protocols.errors import WireError
 from protocols.record.effects import Blame
-from protocols.record.evidence import Finding, Judge, evidence_hash
+from protocols.record.evidence import Finding, evidence_hash, judge_bytes
 from protocols.record.ledger import Ledger
+from protocols.record.setting import Setting
 
 MAX_WORTHLESS = 16
 """Pieces of evidence of one sender, in a round, that prove nothing: after that none is judged."""
@@ -14,11 +15,13 @@ MAX_EVIDENCE_OF_ONE = 4
 sign proof against itself for every round there will ever be; the next commitment set needs one."""
 
 
-class Docket:
-    def __init__(self, me: int, judge: Judge) -> None:
+class Proofs:
+    """``blamed``: (round, peer) of every blame that was laid."""
+
+    def __init__(self, setting: Setting, me: int) -> None:
         self.blamed: set[tuple[int, int]] = set()
+        self._setting = setting
         self._me = me
-        self._judge = judge
         self._evidence: dict[bytes, tuple[bytes, Finding]] = {}
         self._worthless: dict[int, int] = {}
 
@@ -37,7 +40,7 @@ class Docket:
 
         Raises WireError for evidence that proves nothing.
         """
-        finding = self._judge.judge(data)
+        finding = judge_bytes(self._setting, data)
         known = (finding.round, finding.culprit) in self.blamed
         if known or finding.culprit == self._me:
             return None

@@ -1,0 +1,28 @@
+"""The peer whose session it is: what it needs in every round."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from protocols.record.setting import Setting
+from protocols.secret import Secret
+
+
+class Secrets(Protocol):
+    """Entropy, as an input."""
+
+    def __call__(self, round_: int, key: str) -> Secret:
+        """32 fresh bytes, journaled under that key before they are used; the same again after a
+        restart.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """``me`` of the roster; ``identity`` is its signing seed."""
+
+    setting: Setting
+    me: int
+    identity: Secret
+    secrets: Secrets

@@ -1,0 +1,59 @@
+"""Whether a peer may sign in its round: its store may not know what it has signed (fault 47, §6).
+
+Nothing is signed for rounds up to ``sit_out``: there the store is known to be older than what its
+peer has said. Nor, for rounds up to ``suspect``, before a quorum has said that it knows of nothing.
+And nothing at all before the others were asked what they hold (protocols.session.recall).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from protocols.record.certificate import CertifiedRound
+from protocols.record.effects import Persist
+from protocols.record.journal import Journal
+from protocols.session.peer import Peer
+from protocols.session.recall import Recall
+from protocols.session.standing import remembers, sat_out, sat_out_key, suspected_until
+from protocols.wire.frames import RecalledFrame
+
+
+class Permit:
+    def __init__(self, peer: Peer, journal: Journal, sit_out: int, suspect: int) -> None:
+        self.recall = Recall(peer.setting, peer.me)
+        self._sit_out = max(sit_out, sat_out(journal))
+        self._suspect = suspect
+
+    def must_sit_out(self, round_: int) -> bool:
+        """Whether it is known that the store lacks what was signed in this round."""
+        return round_ <= self._sit_out
+
+    def is_doubtful(self, round_: int) -> bool:
+        """Whether the store looks old, and too few have yet said that they know of nothing."""
+        return round_ <= self._suspect and not self.recall.quorum_answered()
+
+    def journaled(self, round_: int) -> list[Persist]:
+        """What is known is journaled, and what is only suspected is not: who remembers what was
+        signed may be silent when this peer starts once more.
+        """
+        if not self.must_sit_out(round_):
+            return []
+        return [Persist(round_, sat_out_key(self._sit_out), b"")]
+
+    def hear(self, sender: int, frame: RecalledFrame, journal: Journal) -> int:
+        """What ``sender`` holds that this peer has signed: the last round in which something is
+        lacking here, or ``SIGNS``. Raises WireError for rubbish, which is an answer too.
+        """
+        return self.recall.hear(sender, frame, journal.round, journal)
+
+    def sit_out_until(self, last: int) -> bool:
+        """True if that is further than what was known."""
+        further = last > self._sit_out
+        self._sit_out = max(last, self._sit_out)
+        return further
+
+    def doubt(self, start: int, missed: Iterable[CertifiedRound], journal: Journal) -> None:
+        """Rounds were missed before anything was signed: the store is older than it seemed."""
+        reached = max(certified.round for certified in missed) + 1
+        last = suspected_until(start, reached, remembers(journal))
+        self._suspect = max(self._suspect, last)

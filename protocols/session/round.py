@@ -1,0 +1,349 @@
+"""One round, as its peer makes it: attempts begun, void, ended, made again, and left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from protocols.aggregation import model_hash
+from protocols.aggregation.contract import Reference
+from protocols.errors import ProtocolError
+from protocols.record.base import Base, Values, decode_reference
+from protocols.record.certificate import CertifiedRound, ElectionCertificate
+from protocols.record.cohort import Exclusion
+from protocols.record.door import Message
+from protocols.record.effects import (
+    Abort,
+    Aborted,
+    Completed,
+    Effect,
+    Erase,
+    Step,
+    Stop,
+    Stopped,
+    Timer,
+    Train,
+)
+from protocols.record.journal import Journal
+from protocols.record.outcomes import Aborting, Accused, Drawn, RoundOver
+from protocols.record.party import Component, Party
+from protocols.record.position import Position
+from protocols.record.states import Machine
+from protocols.record.timers import RetryDue
+from protocols.record.transcript import Transcript
+from protocols.session.attempt import Attempt, Start
+from protocols.session.ending import Ending, attempt_secrets, ending_key
+from protocols.session.peer import Peer
+from protocols.session.states import ROUND, RoundEvent, Rounding
+from protocols.wire.statement import MAX_ATTEMPT, Statement
+
+MAX_RETRY_DELAY = 8
+"""Attempts without a quorum follow each other at up to so many times the result's deadline."""
+
+
+class Update:
+    """This peer's update of the round, and the base that it was trained from."""
+
+    def __init__(self, peer: Peer, position: Position, journal: Journal) -> None:
+        self._setting = peer.setting
+        self._journal = journal
+        self.base = Base(peer.setting, model_hash(position.model))
+        self.values = self._remembered()
+        self.asked = False
+
+    def _remembered(self) -> Values | None:
+        """The update of an earlier life; its reference is taken up again with it."""
+        data, reference = self._journal.get("update"), self._journal.get("reference")
+        if data is None:
+            return None
+        if reference is not None:
+            self.base.take(decode_reference(self._setting, reference))
+        return np.frombuffer(data, dtype="<i8").astype(np.int64)
+
+    def take_reference(self, reference: Reference | None) -> Iterable[Effect]:
+        """Journaled before anything is dealt from it. ProtocolError where one is needed."""
+        if reference is not None:
+            self.base.take(reference)
+            yield from self._journal.put("reference", self.base.reference)
+        if self.base.awaits_reference:
+            rule = self._setting.aggregator.name
+            raise ProtocolError(f"{rule} needs the round's reference")
+
+    def take(self, values: Values) -> Iterable[Effect]:
+        """Journaled before it is dealt: a restart deals the same bytes (fault 77)."""
+        self.values = values
+        yield from self._journal.put("update", values.astype("<i8").tobytes())
+
+
+class Round(Component):
+    """The round that ``position`` leads to. ``attempt`` is the current one, None before the first.
+
+    Comes to ``RoundOver``, and on the way to what its attempts can prove (``Accused``).
+    """
+
+    def __init__(self, peer: Peer, position: Position, journal: Journal) -> None:
+        super().__init__()
+        self.position = position
+        self.journal = journal
+        self.attempt: Attempt | None = None
+        self.endings: list[Ending] = []
+        self._peer = peer
+        self._state = Machine(Rounding.BEHIND, ROUND)
+        self._update = Update(peer, position, journal)
+        self._said: dict[int, list[Statement]] = {}
+
+    @property
+    def number(self) -> int:
+        return self.position.round
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """(round, attempt)."""
+        return self.number, self.attempt.party.attempt if self.attempt else 0
+
+    def takes(self, place: tuple[int, int]) -> bool:
+        """Whether what is said there is said of its current, or last, attempt."""
+        return self.attempt is not None and place == self.attempt.party.place
+
+    @property
+    def state(self) -> Rounding:
+        return self._state.state
+
+    @property
+    def lacks_sum(self) -> bool:
+        """Whether the round is certified here, and its opened sum is still to come."""
+        return self.attempt is not None and self.attempt.lacks_sum
+
+    # -- events --------------------------------------------------------------------------------
+
+    def begin(self, present: Iterable[int], evidence: Iterable[bytes]) -> Step:
+        """Behind the attempts that an earlier life of this peer saw end."""
+        setting = self._peer.setting
+        if setting.clients is None or setting.aggregator.uses_reference:
+            self._train()
+        self._restore_endings()
+        if self._may_begin(len(self.endings)):
+            self._begin(present, evidence)
+        else:
+            self._spend()
+        return self.done()
+
+    def again(self, present: Iterable[int], evidence: Iterable[bytes]) -> Step:
+        """The attempt that is to follow."""
+        self._begin(present, evidence)
+        return self.done()
+
+    def on_update(self, values: Values, reference: Reference | None) -> Step:
+        """This peer's encoded update. Raises ProtocolError for a reference that is missing or has
+        another shape.
+        """
+        attempt, update = self.attempt, self._update
+        if update.values is None and attempt is not None:
+            self.emit_all(update.take_reference(reference))
+            if not attempt.cohort_decided:  # else trained too late: the round ends without it
+                self.emit_all(update.take(values))
+                self._hear(attempt.on_update(values))
+        return self.done()
+
+    def on_message(self, message: Message, data: bytes) -> Step:
+        """Of the current attempt. WireError as ``Attempt.on_message``."""
+        if self.attempt is not None:
+            self._hear(self.attempt.on_message(message, data))
+        return self.done()
+
+    def on_timer(self, timer: Timer) -> Step:
+        attempt = self.attempt
+        if isinstance(timer.event, RetryDue):
+            self.retry(timer.place)
+        elif attempt is not None and self.takes(timer.place):
+            self._hear(attempt.on_timer(timer))
+        return self.done()
+
+    def on_polynomials(self, data: bytes) -> Step:
+        if self.attempt is not None:
+            self._hear(self.attempt.on_polynomials(data))
+        return self.done()
+
+    def set_present(self, present: Iterable[int]) -> Step:
+        if self.attempt is not None:
+            self._hear(self.attempt.set_present(present))
+        return self.done()
+
+    def retry(self, place: tuple[int, int]) -> None:
+        """The time to wait after this attempt is over; or an honest peer has begun the next:
+        whoever began to wait later, because it restarted, would else come too late to every one.
+        """
+        if self.state is Rounding.PAUSING and place == self.place:
+            self._state.move(RoundEvent.RETRY)
+
+    # -- beginning -----------------------------------------------------------------------------
+
+    def _train(self) -> None:
+        """At the start of the round beside the election, unless the coin first says who deals.
+
+        A reference is everybody's: who does not deal checks with it.
+        """
+        if not self._update.asked:
+            self._update.asked = True
+            self.emit(Train(self.number, self.position.model))
+
+    def _restore_endings(self) -> None:
+        """Attempts of this round that an earlier life saw end.
+
+        Their keys are erased, and nobody else needs this peer in them: what ended an attempt was
+        decided, and is shown to whoever asks.
+        """
+        while (record := self.journal.get(ending_key(len(self.endings)))) is not None:
+            self.emit(Erase(self.number, attempt_secrets(len(self.endings))))
+            self.endings.append(Ending.decode(record))
+
+    def _begin(self, present: Iterable[int], evidence: Iterable[bytes]) -> None:
+        if self.attempt is not None:
+            self._remember_said(self.attempt)
+        self._state.move(RoundEvent.BEGIN)
+        peer, position, number = self._peer, self.position, len(self.endings)
+        lifted = any(ending.reason is Abort.QUORUM for ending in self.endings)
+        start = Start(
+            position.ledger.lifted() if lifted else position.ledger,
+            self.endings[-1].silent if self.endings else (),
+            position.model,
+            self._update.base,
+            position.previous,
+            *(peer.secrets(position.round, key) for key in attempt_secrets(number)),
+        )
+        party = Party(peer.setting, peer.me, peer.identity, number, self.journal)
+        self.attempt = Attempt(party, start)
+        self._hear(self.attempt.start(present, evidence))
+        if self._update.values is not None:
+            self._hear(self.attempt.on_update(self._update.values))
+
+    # -- what an attempt comes to --------------------------------------------------------------
+
+    def _hear(self, step: Step) -> None:
+        for outcome in self.absorb(step):
+            match outcome:
+                case Aborting():
+                    self._on_aborting(outcome)
+                case Drawn():
+                    self._train()
+                case RoundOver() | Accused():
+                    self.emit(outcome)
+
+    def _on_aborting(self, outcome: Aborting) -> None:
+        """A flip that somebody spoiled by silence is made again without them (§2). After any other
+        end those that failed to reveal are needed: with them there may be enough.
+        """
+        attempt, reason = self.attempt, outcome.reason
+        if attempt is None:
+            return
+        number = attempt.party.attempt
+        self.emit(Aborted(self.number, number, reason))
+        silent: set[int] = set()
+        if reason is Abort.FLIP:
+            before = self.endings[-1].silent if self.endings else ()
+            silent = {*before, *outcome.flip.election.missing}
+        ending = Ending(reason, tuple(sorted(silent)), tuple(attempt.closing_frames()))
+        self.endings.append(ending)
+        self.emit_all(self.journal.put(ending_key(number), ending.encode()))
+        self.emit(self.journal.erase(*attempt_secrets(number)))
+        attempt.forget()
+        if not self._may_begin(number + 1):
+            self._spend()
+        elif reason is Abort.QUORUM:
+            self._pause(number)
+        else:
+            self._state.move(RoundEvent.ENDED)
+
+    def _may_begin(self, number: int) -> bool:
+        """The plan's bound on a bad committee pays for no further draw (§1, §2). Where the roster
+        sits a round may wait for members as long as attempts have numbers.
+        """
+        if self._peer.setting.roster_sits:
+            return number <= MAX_ATTEMPT
+        return number < self._peer.setting.max_attempts
+
+    def _spend(self) -> None:
+        self._state.move(RoundEvent.SPEND)
+        self.emit(Stopped(self.number, Stop.ATTEMPTS))
+
+    def _pause(self, number: int) -> None:
+        """Those that were missing need time to come back: attempts that end at once would leave
+        them ever further behind.
+        """
+        self._state.move(RoundEvent.TOO_FEW)
+        result = self._peer.setting.deadlines.result
+        delay = result * min(number + 1, MAX_RETRY_DELAY)
+        self.emit(Timer((self.number, number), RetryDue(), delay))
+
+    # -- what others said ----------------------------------------------------------------------
+
+    def _remember_said(self, attempt: Attempt) -> None:
+        """Of each peer, what it signed in the last attempt in which it was heard: a store that
+        knows all of that knows all that its peer signed before.
+        """
+        for peer in range(self._peer.setting.peers):
+            said = attempt.said_by(peer)
+            if said:
+                self._said[peer] = said
+
+    def said_by(self, peer: int) -> list[Statement]:
+        """What this peer holds that ``peer`` signed in this round."""
+        held = list(self._said.get(peer, ()))
+        return held + (self.attempt.said_by(peer) if self.attempt is not None else [])
+
+    # -- the round's end -----------------------------------------------------------------------
+
+    def leave(self) -> Step:
+        """Erase what could hurt later (§6); the attempt goes on comparing late words."""
+        self._state.move(RoundEvent.LEAVE)
+        if self.attempt is not None:
+            self.attempt.leave()
+        self.emit(Erase(self.number))
+        return self.done()
+
+    def abandon(self) -> None:
+        """Sign nothing more in this round: the journal may lack what was signed in it."""
+        self._state.move(RoundEvent.ABANDON)
+        if self.attempt is not None:
+            self._remember_said(self.attempt)
+            self.attempt.abandon()
+            self.attempt = None
+
+    def completed(
+        self,
+        over: RoundOver,
+        certified: CertifiedRound,
+        proofs: tuple[bytes, ...],
+        blamed: set[int],
+    ) -> Completed:
+        """What is kept of the round. ``proofs`` are the pieces of evidence that this peer holds,
+        ``blamed`` whom they prove guilty in this round.
+        """
+        excluded, election = certified.cohort.excluded, certified.election
+        guilty = {peer for peer, why in excluded if why == Exclusion.GUILTY} | blamed
+        guilty |= self.position.ledger.guilty | {peer for peer, _ in election.guilty}
+        undrawn = set(certified.elected.keys) - set(over.selected)
+        present = set(certified.cohort.peers) | guilty | undrawn
+        transcript = Transcript(
+            tuple(self._void_flips()),
+            over.votes,
+            over.pool,
+            proofs,
+            over.certified.certificate,
+            self._update.base.items(),
+        )
+        return Completed(
+            certified.round,
+            transcript.certificate,
+            transcript.encode(),
+            over.polynomials,
+            over.model,
+            certified.result.model,
+            certified.cohort.peers,
+            tuple(sorted(set(range(self._peer.setting.peers)) - present)),
+        )
+
+    def _void_flips(self) -> Iterable[ElectionCertificate]:
+        for attempt, ending in enumerate(self.endings):
+            yield from ending.void(self.number, attempt)
