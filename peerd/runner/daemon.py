@@ -17,6 +17,7 @@ from peerd.discovery.discovery import Discovery
 from peerd.errors import NetworkError, PeerdError
 from peerd.group import Genesis, load
 from peerd.identity import Identity, peer_id_of
+from peerd.laboratory.adversaries.keys import Keys
 from peerd.laboratory.adversaries.lies import LIES, SILENT
 from peerd.learning import Trainer
 from peerd.learning.settings import Partition, Training
@@ -33,7 +34,7 @@ from peerd.status.server import serve_status
 from peerd.storage import Store
 from peerd.transport.errors import TransportError
 from peerd.transport.transport import Transport
-from protocols.session.attempt import Parts
+from protocols.session.events import Peer
 from protocols.session.session import Session
 
 log = structlog.get_logger(__name__)
@@ -165,21 +166,23 @@ class _Daemon:
         survey = Survey(self.setting, self.store, self.library, records)
         connected = sorted(self.transport.connected())
         standing = await survey.stand(position, connected, restored=self.restored)
+        keys = Keys(self.identity.secret, partial(journaled_secret, self.store))
         session = Session(
             self.setting,
             self.me,
             self.identity.secret,
             standing.position,
-            partial(journaled_secret, self.store),
+            keys.secret_of,
             self.store.journal(standing.position.round),
             rounds=self.config.rounds,
             sit_out=standing.sit_out,
             suspect=standing.suspect,
-            parts=LIES.get(attack, Parts) if attack else Parts,
         )
+        lie = LIES.get(attack) if attack else None
+        peer: Peer = session if lie is None else lie.told_by(session, keys)
         driver = Driver(
             self.setting,
-            session,
+            peer,
             self.store,
             self.transport,
             self.trainer,

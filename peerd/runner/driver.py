@@ -46,7 +46,7 @@ from protocols.record.effects import (
     Train,
 )
 from protocols.record.setting import Setting
-from protocols.session.session import Session
+from protocols.session.events import Peer
 from protocols.session.standing import SIGNS, sat_out
 
 log = structlog.get_logger(__name__)
@@ -56,7 +56,7 @@ MAX_BURST = 64
 FETCH_PAUSE = 0.5
 LOSS_GRACE = 3.0
 """Seconds for which a lost peer is still waited for."""
-Act = Callable[[Session], list[Effect]]
+Act = Callable[[Peer], list[Effect]]
 
 
 class Driver:
@@ -65,7 +65,7 @@ class Driver:
     def __init__(
         self,
         setting: Setting,
-        session: Session,
+        session: Peer,
         store: Store,
         transport: Transport,
         trainer: Trainer,
@@ -319,7 +319,7 @@ class Driver:
                 return
 
     async def _adopt(self, chain: list[Any], model: npt.NDArray[np.float32]) -> None:
-        def adopt(session: Session) -> list[Effect]:
+        def adopt(session: Peer) -> list[Effect]:
             if session.position.round != chain[0].round:
                 return []
             try:
@@ -347,16 +347,16 @@ class Driver:
         return sum(link.bytes_in for link in links), sum(link.bytes_out for link in links)
 
 
-def _messages(frames: Iterable[tuple[int, bytes]], session: Session) -> list[Effect]:
+def _messages(frames: Iterable[tuple[int, bytes]], session: Peer) -> list[Effect]:
     effects: list[Effect] = []
     for sender, frame in frames:
         effects += session.on_message(sender, frame)
     return effects
 
 
-def _now_present(present: set[int], session: Session) -> list[Effect]:
+def _now_present(present: set[int], session: Peer) -> list[Effect]:
     return session.on_present(present)
 
 
-def _polynomials(round_: int, data: bytes, session: Session) -> list[Effect]:
+def _polynomials(round_: int, data: bytes, session: Peer) -> list[Effect]:
     return session.on_polynomials(round_, data)

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 from peerd.laboratory.simulation.node import Node
 from protocols.record.effects import Effect
-from protocols.session.session import Session
+from protocols.session.events import Peer
 
-Act = Callable[[Session], list[Effect]]
+Act = Callable[[Peer], list[Effect]]
 
 
 class Agenda:

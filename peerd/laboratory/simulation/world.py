@@ -14,6 +14,8 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
+from peerd.laboratory.adversaries.keys import Keys
+from peerd.laboratory.adversaries.liar import Lie
 from peerd.laboratory.simulation.agenda import Act, Agenda
 from peerd.laboratory.simulation.history import History
 from peerd.laboratory.simulation.node import DiskFailed, Node
@@ -41,7 +43,6 @@ from protocols.record.effects import (
 from protocols.record.position import Position, first_position
 from protocols.record.setting import Setting
 from protocols.secret import Secret
-from protocols.session.attempt import Parts
 from protocols.session.session import Session
 from protocols.session.standing import SIGNS, after
 
@@ -69,7 +70,7 @@ class World:
         seed: int,
         rounds: int,
         slowest: int = 200,
-        liars: dict[int, type[Parts]] | None = None,
+        liars: dict[int, Lie] | None = None,
         silent: frozenset[int] = frozenset(),
         traced: bool = True,
     ) -> None:
@@ -100,7 +101,7 @@ class World:
             Node(
                 i,
                 secret,
-                lies.get(i, Parts),
+                lies.get(i),
                 i not in lies and i not in silent,
                 silent=i in silent,
                 lying=i in lies,
@@ -132,13 +133,13 @@ class World:
         raise AssertionError("the simulation does not end")
 
     def _act(self, node: Node, life: int, act: Act) -> None:
-        if not node.up or node.lives != life or node.session is None:
+        if not node.up or node.lives != life or node.peer is None:
             return
         if node.frozen > self.now:
             self.at(node, node.frozen - self.now, act)
             return
         try:
-            self._carry_out(node, act(node.session))
+            self._carry_out(node, act(node.peer))
         except DiskFailed:
             self.crash(node)
 
@@ -163,18 +164,19 @@ class World:
         node.up = True
         node.lives += 1
         position = node.position or first_position(self.setting, self.model)
+        keys = Keys(node.secret, lambda round_, key: self._secret(node, round_, key))
         node.session = Session(
             self.setting,
             node.index,
             node.secret,
             Position(position.round, position.model, position.previous, position.ledger),
-            lambda round_, key: self._secret(node, round_, key),
+            keys.secret_of,
             dict(node.journal.get(position.round, {})),
             rounds=self.rounds,
             suspect=suspect,
             sit_out=sit_out,
-            parts=node.parts,
         )
+        node.peer = node.lie.told_by(node.session, keys) if node.lie else node.session
 
     def _start(self, node: Node) -> None:
         self._act(node, node.lives, lambda session: session.start(self.present(node)))
@@ -185,7 +187,7 @@ class World:
         if node.session is None:
             return
         node.up = False
-        node.session = None
+        node.session = node.peer = None
         self._notify(50, node)
 
     def cut(self, links: Iterable[tuple[int, int]]) -> None:
