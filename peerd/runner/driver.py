@@ -16,7 +16,6 @@ import numpy.typing as npt
 import structlog
 import trio
 
-from peerd.laboratory.experiments.attacks import ATTACKS, forge
 from peerd.learning import Trainer
 from peerd.runner.drops import Drops
 from peerd.runner.library import Library
@@ -60,8 +59,6 @@ Act = Callable[[Peer], list[Effect]]
 
 
 class Driver:
-    """``attack`` names a learning attack, in a swarm that tests; None in an honest daemon."""
-
     def __init__(
         self,
         setting: Setting,
@@ -72,9 +69,6 @@ class Driver:
         board: StatusBoard,
         library: Library,
         records: Records,
-        *,
-        attack: str | None = None,
-        seed: int = 0,
     ) -> None:
         self._setting = setting
         self._session = session
@@ -82,8 +76,6 @@ class Driver:
         self._transport = transport
         self._trainer = trainer
         self._board = board
-        self._attack = attack if attack in ATTACKS else None
-        self._seed = seed
         self._records = records
         self._library = library
         self._index = {public: index for index, public in enumerate(setting.roster)}
@@ -245,8 +237,6 @@ class Driver:
 
     async def _train(self, round_: int, model: npt.NDArray[np.float32]) -> None:
         update = await self._trainer.update(round_, model)
-        if self._attack is not None:
-            update = forge(self._attack, model, update, seed=self._seed, round=round_)
         reference = await self._reference(round_, model)
         encode = self._setting.aggregator.encode
         values = await trio.to_thread.run_sync(encode, model, update, reference)

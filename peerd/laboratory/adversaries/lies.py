@@ -68,7 +68,4 @@ LIES = {
     "wrong-opening": Lie(WrongOpeningOpener),
     "equivocate": Lie(EquivocatingElection),
 }
-"""The names that ``--attack`` takes, beside learning attacks and ``silent``: such a peer says
-nothing at all, and needs no trick."""
-
-SILENT = "silent"
+"""By the names that ``--attack`` takes."""
