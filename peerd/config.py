@@ -38,10 +38,8 @@ _TABLES: dict[str, tuple[str, ...]] = {
     "": ("data", "key", "genesis", "listen", "announce", "bootstrap", "status", "rounds"),
     "task": ("data", "partition", "partitions", "seed", "options"),
     "log": ("level", "format"),
-    "lab": ("attack",),
 }
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", re.ASCII)
-_WORD = re.compile(r"[a-z][a-z-]{0,63}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +67,6 @@ class LogConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class LabConfig:
-    """``attack``: the lie that this daemon tells, in tests and swarms; None for an honest one."""
-
-    attack: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Config:
     """All paths are absolute. ``rounds``: take part in so many, then only answer; None to go on."""
 
@@ -90,7 +81,6 @@ class Config:
     rounds: int | None = None
     task: TaskConfig = TaskConfig()
     log: LogConfig = LogConfig()
-    lab: LabConfig = LabConfig()
 
     @classmethod
     def load(cls, path: Path) -> Config:
@@ -141,7 +131,6 @@ class _Reader:
                 cast(LogLevel, self._choice("log.level", LOG_LEVELS) or "info"),
                 cast(LogFormat, self._choice("log.format", LOG_FORMATS) or "console"),
             ),
-            lab=LabConfig(self._attack()),
         )
 
     def _task(self) -> TaskConfig:
@@ -154,12 +143,6 @@ class _Reader:
             seed=self._integer("task.seed", 0, MAX_SEED) or 0,
             options=options or {},
         )
-
-    def _attack(self) -> str | None:
-        attack = self._text("lab.attack")
-        if attack is not None and not _WORD.fullmatch(attack):
-            raise self._wrong("lab.attack", f"must be the name of an attack, not {attack!r}")
-        return attack
 
     def _listen(self) -> str:
         listen = self._text("listen") or DEFAULT_LISTEN
@@ -265,7 +248,6 @@ def render_config(
     rounds: int | None = None,
     task: TaskConfig = TaskConfig(),
     log: LogConfig = LogConfig(),
-    attack: str | None = None,
 ) -> str:
     """A commented ``peerd.toml`` that ``Config.load`` reads back."""
     addresses = ", ".join(_quoted(address) for address in bootstrap)
@@ -295,7 +277,7 @@ seed = {task.seed}            # of the order of the training samples
 [log]
 level = {_quoted(log.level)}      # {", ".join(LOG_LEVELS)}
 format = {_quoted(log.format)}  # {", ".join(LOG_FORMATS)}
-""" + (f"\n[lab]\nattack = {_quoted(attack)}\n" if attack else "")
+"""
 
 
 def _quoted(text: str) -> str:

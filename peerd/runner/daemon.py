@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 import trio
@@ -17,7 +18,6 @@ from peerd.discovery.discovery import Discovery
 from peerd.errors import NetworkError, PeerdError
 from peerd.group import Genesis, load
 from peerd.identity import Identity, peer_id_of
-from peerd.laboratory.adversaries.lies import LIES, SILENT
 from peerd.learning import Trainer
 from peerd.learning.settings import Partition, Training
 from peerd.logging import configure
@@ -33,13 +33,38 @@ from peerd.status.server import serve_status
 from peerd.storage import Store
 from peerd.transport.errors import TransportError
 from peerd.transport.transport import Transport
-from protocols.session.attempt import Parts
+from protocols.record.position import Position
+from protocols.session.events import Peer
+from protocols.session.local import LocalPeer
 from protocols.session.session import Session
 
 log = structlog.get_logger(__name__)
 
 
-def run(config: Config, *, restored: bool = False) -> int:
+class Sessions(Protocol):
+    """Makes what plays the protocol, as ``Session`` is made."""
+
+    def __call__(
+        self,
+        peer: LocalPeer,
+        position: Position,
+        journal: Mapping[str, bytes] | None = None,
+        *,
+        rounds: int | None,
+        sit_out: int,
+        suspect: int,
+    ) -> Peer: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """Who trains and who plays the protocol in a daemon."""
+
+    trainer: Callable[[Training], Trainer] = Trainer
+    session: Sessions = Session
+
+
+def run(config: Config, *, restored: bool = False, crew: Crew = Crew()) -> int:
     """Run the daemon until SIGTERM or SIGINT; 0 when it was asked to stop. Raises PeerdError.
 
     ``restored``: the data directory was put back from a backup, and may not know what was signed.
@@ -54,7 +79,7 @@ def run(config: Config, *, restored: bool = False) -> int:
     with Store.open(config.data) as store:
         claim(store, genesis.group_id, identity.public)
         try:
-            trio.run(_Daemon(config, identity, genesis, store, restored).run)
+            trio.run(_Daemon(config, identity, genesis, store, restored, crew).run)
         except BaseExceptionGroup as group:
             error = _only_error(group)
             if error is group:  # a fault of ours: nobody can be asked to make it happen again
@@ -86,9 +111,11 @@ class _Daemon:
         genesis: Genesis,
         store: Store,
         restored: bool,
+        crew: Crew,
     ) -> None:
         self.config = config
         self.restored = restored
+        self._make_session = crew.session
         self.identity = identity
         self.genesis = genesis
         self.store = store
@@ -101,7 +128,7 @@ class _Daemon:
         )
         # Before the transport runs: others may ask while this daemon still loads torch.
         self.library = Library(self.setting, store, self.transport)
-        self.trainer = Trainer(self._training())
+        self.trainer = crew.trainer(self._training())
 
     def _training(self) -> Training:
         task, genesis = self.config.task, self.genesis
@@ -151,10 +178,6 @@ class _Daemon:
             await self._play(nursery)
 
     async def _play(self, nursery: trio.Nursery) -> None:
-        attack = self.config.lab.attack
-        if attack == SILENT:
-            self.board.update(state="silent")
-            return
         await nursery.start(self.trainer.run)
         first = await self.trainer.initial_model()
         position = position_of(self.setting, self.store, first)
@@ -165,17 +188,15 @@ class _Daemon:
         survey = Survey(self.setting, self.store, self.library, records)
         connected = sorted(self.transport.connected())
         standing = await survey.stand(position, connected, restored=self.restored)
-        session = Session(
-            self.setting,
-            self.me,
-            self.identity.secret,
+        session = self._make_session(
+            LocalPeer(
+                self.setting, self.me, self.identity.secret, partial(journaled_secret, self.store)
+            ),
             standing.position,
-            partial(journaled_secret, self.store),
             self.store.journal(standing.position.round),
             rounds=self.config.rounds,
             sit_out=standing.sit_out,
             suspect=standing.suspect,
-            parts=LIES.get(attack, Parts) if attack else Parts,
         )
         driver = Driver(
             self.setting,
@@ -186,8 +207,6 @@ class _Daemon:
             self.board,
             self.library,
             records,
-            attack=attack,
-            seed=self.config.task.seed,
         )
         nursery.start_soon(driver.run)
 

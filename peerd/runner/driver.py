@@ -17,7 +17,6 @@ import numpy.typing as npt
 import structlog
 import trio
 
-from peerd.laboratory.experiments.attacks import ATTACKS, forge
 from peerd.learning import Trainer
 from peerd.runner.drops import Drops
 from peerd.runner.library import Library
@@ -48,7 +47,7 @@ from protocols.record.effects import (
     Train,
 )
 from protocols.record.setting import Setting
-from protocols.session.session import Session
+from protocols.session.events import Peer
 from protocols.session.standing import SIGNS, sat_out
 
 log = structlog.get_logger(__name__)
@@ -58,25 +57,20 @@ MAX_BURST = 64
 FETCH_PAUSE = 0.5
 LOSS_GRACE = 3.0
 """Seconds for which a lost peer is still waited for."""
-Act = Callable[[Session], list[Step]]
+Act = Callable[[Peer], list[Step]]
 
 
 class Driver:
-    """``attack`` names a learning attack, in a swarm that tests; None in an honest daemon."""
-
     def __init__(
         self,
         setting: Setting,
-        session: Session,
+        session: Peer,
         store: Store,
         transport: Transport,
         trainer: Trainer,
         board: StatusBoard,
         library: Library,
         records: Records,
-        *,
-        attack: str | None = None,
-        seed: int = 0,
     ) -> None:
         self._setting = setting
         self._session = session
@@ -84,8 +78,6 @@ class Driver:
         self._transport = transport
         self._trainer = trainer
         self._board = board
-        self._attack = attack if attack in ATTACKS else None
-        self._seed = seed
         self._records = records
         self._library = library
         self._index = {public: index for index, public in enumerate(setting.roster)}
@@ -169,7 +161,7 @@ class Driver:
 
     async def _ring(self, timer: Timer) -> None:
         await trio.sleep(timer.delay / 1000)
-        await self._step(lambda session: session.on_timer(timer.name))
+        await self._step(lambda session: session.on_timer(timer))
 
     # -- one step ------------------------------------------------------------------------------
 
@@ -247,8 +239,6 @@ class Driver:
 
     async def _train(self, round_: int, model: npt.NDArray[np.float32]) -> None:
         update = await self._trainer.update(round_, model)
-        if self._attack is not None:
-            update = forge(self._attack, model, update, seed=self._seed, round=round_)
         reference = await self._reference(round_, model)
         encode = self._setting.aggregator.encode
         values = await trio.to_thread.run_sync(encode, model, update, reference)
@@ -321,7 +311,7 @@ class Driver:
                 return
 
     async def _adopt(self, chain: list[Any], model: npt.NDArray[np.float32]) -> None:
-        def adopt(session: Session) -> list[Step]:
+        def adopt(session: Peer) -> list[Step]:
             if session.position.round != chain[0].round:
                 return []
             try:
@@ -351,16 +341,16 @@ class Driver:
         return sum(link.bytes_in for link in links), sum(link.bytes_out for link in links)
 
 
-def _messages(frames: Iterable[tuple[int, bytes]], session: Session) -> list[Step]:
+def _messages(frames: Iterable[tuple[int, bytes]], session: Peer) -> list[Step]:
     steps: list[Step] = []
     for sender, frame in frames:
         steps += session.on_message(sender, frame)
     return steps
 
 
-def _now_present(present: set[int], session: Session) -> list[Step]:
+def _now_present(present: set[int], session: Peer) -> list[Step]:
     return session.on_present(present)
 
 
-def _polynomials(round_: int, data: bytes, session: Session) -> list[Step]:
+def _polynomials(round_: int, data: bytes, session: Peer) -> list[Step]:
     return session.on_polynomials(round_, data)

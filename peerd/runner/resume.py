@@ -12,12 +12,14 @@ from peerd.errors import CorruptError, GroupError, StorageError
 from peerd.group import Genesis
 from peerd.group.rule import rule_of
 from peerd.identity import peer_id_of
+from peerd.memory import Remembering
 from peerd.storage import Store
 from peerd.storage.durable import START_EMPTY
 from protocols.aggregation import AggregationError, largest_weight, model_hash
 from protocols.errors import ProtocolError, WireError
 from protocols.plan import liars_of
 from protocols.record.certificate import Certificate, result_hash
+from protocols.record.election import Election
 from protocols.record.ledger import Ledger
 from protocols.record.position import Position, first_position
 from protocols.record.setting import Deadlines, Setting
@@ -45,6 +47,7 @@ def setting_of(genesis: Genesis) -> Setting:
             Sodium(),
             weights=genesis.weights,
             clients=genesis.clients,
+            memory=Remembering(),
         )
     except (AggregationError, ProtocolError) as error:
         raise GroupError(f"genesis: {error}") from None
@@ -79,7 +82,7 @@ def position_of(setting: Setting, store: Store, first: Model) -> Position:
             )
         certificate = _decoded(record, round_)
         statement = decode_statement(certificate.results[0], setting.group)
-        ledger = ledger.after(round_, certificate.election.election)
+        ledger = ledger.after(round_, Election.decode(certificate.election.outcome))
         attempt = certificate.election.attempt
         previous = result_hash(setting.group, round_, attempt, statement.payload)
         wanted = statement.payload.model

@@ -50,12 +50,10 @@ class Message:
 def open_message(setting: Setting, sender: int, data: bytes) -> Message:
     """Raises WireError for whatever is no message of this group."""
     frame = open_frame(setting, data)
-    statement = _statement_of(setting, frame)
     if isinstance(frame, HaveFrame):
         return Message(sender, frame, None, None, (frame.round, frame.attempt))
-    slot = statement.slot if statement is not None else None
-    if isinstance(frame, DecisionFrame):
-        slot = _slot_of_votes(setting, frame)
+    statement = _statement_of(setting, frame)
+    slot = slot_of(setting, frame) if statement is None else statement.slot
     return Message(sender, frame, statement, slot, slot.place if slot is not None else None)
 
 
@@ -101,8 +99,11 @@ def _statement_of(setting: Setting, frame: Frame) -> Statement | None:
     return None
 
 
-def _slot_of_votes(setting: Setting, frame: DecisionFrame) -> Slot:
-    """A decision is about what its votes are about."""
+def slot_of(setting: Setting, frame: Frame) -> Slot | None:
+    """Of the statement that it is there for; of a decision, that of its votes."""
+    if not isinstance(frame, DecisionFrame):
+        statement = _statement_of(setting, frame)
+        return None if statement is None else statement.slot
     if not frame.votes:
         raise WireError("a decision without votes")
     slot = read_statement(setting, frame.votes[0]).slot

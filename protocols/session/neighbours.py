@@ -28,7 +28,7 @@ class Neighbours(Component):
         self.present: frozenset[int] = frozenset()
         self._me = me
         self._greet_again: set[int] = set()
-        self._certificates: dict[int, bytes] = {}
+        self.certificates: dict[int, bytes] = {}
         self._helped: dict[int, int] = {}
         self._hellos: dict[int, int] = {}
         self._put_off: dict[tuple[int, type[Frame]], Frame] = {}
@@ -108,7 +108,7 @@ class Neighbours(Component):
 
     def help(self, peer: int, round_: int, place: tuple[int, int], *, again: bool = False) -> None:
         """A peer that is behind gets the certificate of the round in which it stands, once."""
-        certificate = self._certificates.get(round_)
+        certificate = self.certificates.get(round_)
         if not again and self._helped.get(peer, -1) >= round_:
             return
         self._helped[peer] = max(round_, self._helped.get(peer, -1))
@@ -116,6 +116,6 @@ class Neighbours(Component):
         self.send(peer, frame)
 
     def remember(self, round_: int, certificate: bytes) -> None:
-        self._certificates[round_] = certificate
-        for old in [r for r in self._certificates if r < round_ - CERTIFICATES_KEPT]:
-            del self._certificates[old]
+        self.certificates[round_] = certificate
+        for old in [r for r in self.certificates if r < round_ - CERTIFICATES_KEPT]:
+            del self.certificates[old]

@@ -12,14 +12,14 @@ from collections.abc import Iterable
 from protocols.record.certificate import CertifiedRound
 from protocols.record.effects import Persist
 from protocols.record.journal import Journal
-from protocols.session.peer import Peer
+from protocols.session.local import LocalPeer
 from protocols.session.recall import Recall
 from protocols.session.standing import remembers, sat_out, sat_out_key, suspected_until
 from protocols.wire.frames import RecalledFrame
 
 
 class Permit:
-    def __init__(self, peer: Peer, journal: Journal, sit_out: int, suspect: int) -> None:
+    def __init__(self, peer: LocalPeer, journal: Journal, sit_out: int, suspect: int) -> None:
         self.recall = Recall(peer.setting, peer.me)
         self._sit_out = max(sit_out, sat_out(journal))
         self._suspect = suspect

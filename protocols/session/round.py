@@ -34,7 +34,7 @@ from protocols.record.timers import RetryDue
 from protocols.record.transcript import Transcript
 from protocols.session.attempt import Attempt, Start
 from protocols.session.ending import Ending, attempt_secrets, ending_key
-from protocols.session.peer import Peer
+from protocols.session.local import LocalPeer
 from protocols.session.states import ROUND, RoundEvent, Rounding
 from protocols.wire.statement import MAX_ATTEMPT, Statement
 
@@ -45,7 +45,7 @@ MAX_RETRY_DELAY = 8
 class Update:
     """This peer's update of the round, and the base that it was trained from."""
 
-    def __init__(self, peer: Peer, position: Position, journal: Journal) -> None:
+    def __init__(self, peer: LocalPeer, position: Position, journal: Journal) -> None:
         self._setting = peer.setting
         self._journal = journal
         self.base = Base(peer.setting, model_hash(position.model))
@@ -82,7 +82,7 @@ class Round(Component):
     Comes to ``RoundOver``, and on the way to what its attempts can prove (``Accused``).
     """
 
-    def __init__(self, peer: Peer, position: Position, journal: Journal) -> None:
+    def __init__(self, peer: LocalPeer, position: Position, journal: Journal) -> None:
         super().__init__()
         self.position = position
         self.journal = journal

@@ -24,10 +24,11 @@ from protocols.record.journal import Journal
 from protocols.record.outcomes import Accused, RoundOver
 from protocols.record.party import Component
 from protocols.record.position import Position, check_chain
+from protocols.record.setting import Setting
 from protocols.record.states import Machine
 from protocols.record.timers import AnswersDue, CertificateLate, RecallOver, SumsDue
+from protocols.session.local import LocalPeer
 from protocols.session.neighbours import Neighbours
-from protocols.session.peer import Peer
 from protocols.session.permit import Permit
 from protocols.session.proofs import Proofs
 from protocols.session.recall import recalled
@@ -53,7 +54,7 @@ class Session(Component):
 
     def __init__(
         self,
-        peer: Peer,
+        peer: LocalPeer,
         position: Position,
         journal: Mapping[str, bytes] | None = None,
         *,
@@ -67,10 +68,14 @@ class Session(Component):
         self._state = Machine(Standing.ASKING, SESSION)
         self._round = Round(peer, position, Journal(position.round, dict(journal or {})))
         self._previous: Round | None = None
-        self._permit = Permit(peer, self._round.journal, sit_out, suspect)
-        self._neighbours = Neighbours(peer.me)
-        self._proofs = Proofs(peer.setting, peer.me)
+        self.permit = Permit(peer, self._round.journal, sit_out, suspect)
+        self.neighbours = Neighbours(peer.me)
+        self.proofs = Proofs(peer.setting, peer.me)
         self._results: set[int] = set()
+
+    @property
+    def setting(self) -> Setting:
+        return self._peer.setting
 
     @property
     def me(self) -> int:
@@ -103,6 +108,11 @@ class Session(Component):
         return self._rounds is not None and self.position.round >= self._rounds
 
     @property
+    def sits_out(self) -> bool:
+        """Whether this peer's store may be an old one, so that it takes no part in its round."""
+        return self.state in (Standing.SUSPECT, Standing.SITTING_OUT)
+
+    @property
     def phase(self) -> str:
         attempt = self._round.attempt
         return attempt.phase_name if attempt is not None else self.state.value
@@ -117,23 +127,23 @@ class Session(Component):
         """Begin the current round, with whoever is connected, once they say what this peer signed
         in an earlier life.
         """
-        self._neighbours.present = frozenset(present)
-        round_, deadlines = self.position.round, self._peer.setting.deadlines
+        self.neighbours.present = frozenset(present)
+        round_, deadlines = self.position.round, self.setting.deadlines
         self.emit(Timer((round_, 0), RecallOver(), deadlines.recall))
         self.emit(Phase(round_, 0, self.state.value))
-        self.emit_all(self._permit.journaled(round_))
+        self.emit_all(self.permit.journaled(round_))
         self._ask_what_was_signed()
         return self._proceed()
 
     def on_present(self, present: Iterable[int]) -> list[Step]:
         """Who is connected has changed."""
-        neighbours, waiting = self._neighbours, (Standing.SUSPECT, Standing.SITTING_OUT)
+        neighbours = self.neighbours
         joined = frozenset(present) - neighbours.present
         neighbours.present = frozenset(present)
-        self._permit.recall.forget_absent(neighbours.present)
+        self.permit.recall.forget_absent(neighbours.present)
         self._ask_what_was_signed()
         self._hear(self._round.set_present(neighbours.present))
-        if self._round.attempt is not None or self.state in waiting:
+        if self._round.attempt is not None or self.sits_out:
             neighbours.greet(joined, self.place)
         return self._proceed()
 
@@ -154,19 +164,19 @@ class Session(Component):
         here = timer.place[0] == self.position.round
         match timer.event:
             case RecallOver():
-                if self._permit.recall.give_up():
+                if self.permit.recall.give_up():
                     self._answered()
             case CertificateLate() if here:
-                self._neighbours.greet(self._neighbours.present, self.place)
+                self.neighbours.greet(self.neighbours.present, self.place)
             case AnswersDue():
-                for sender, frame in self._neighbours.take_put_off():
+                for sender, frame in self.neighbours.take_put_off():
                     self._on_frame(Message(sender, frame, None, None, None), b"")
             case event:
                 self._hear(self._round.on_timer(timer))
                 attempt, current = self._round.attempt, timer.place == self.place
                 if event == SumsDue() and current and attempt and attempt.awaits_certificate:
                     # others may have it, from results that never came here
-                    self._neighbours.greet(self._neighbours.present, self.place)
+                    self.neighbours.greet(self.neighbours.present, self.place)
         return self._proceed()
 
     def on_message(self, sender: int, data: bytes) -> list[Step]:
@@ -194,12 +204,12 @@ class Session(Component):
             reason = check_chain(self.position, missed, model)
             if reason:
                 raise ProtocolError(reason)
-            if self._permit.recall.waits:
-                self._permit.doubt(self.position.round, missed, self._round.journal)
+            if self.permit.recall.waits:
+                self.permit.doubt(self.position.round, missed, self._round.journal)
             self._leave(missed, model)
-            self._neighbours.greet_later(self._neighbours.present)
+            self.neighbours.greet_later(self.neighbours.present)
             if self.state is Standing.ASKING:
-                self._neighbours.greet_once_more(self.place)
+                self.neighbours.greet_once_more(self.place)
         return self._proceed()
 
     def _proceed(self) -> list[Step]:
@@ -208,30 +218,30 @@ class Session(Component):
         Each is a step of its own: what the next round says is journaled behind this one's end.
         """
         steps = [self._done()]
-        for _ in range(4 * self._peer.setting.max_attempts + 8):
+        for _ in range(4 * self.setting.max_attempts + 8):
             if self.state is Standing.BETWEEN:
                 self._begin_round()
-                self._neighbours.greet_once_more(self.place)
+                self.neighbours.greet_once_more(self.place)
             elif not self._next_attempt():
                 break
             steps.append(self._done())
         return [step for step in steps if step]
 
     def _done(self) -> Step:
-        self.absorb(self._neighbours.done())
+        self.absorb(self.neighbours.done())
         return self.done()
 
     # -- what was signed in an earlier life ----------------------------------------------------
 
     def _ask_what_was_signed(self) -> None:
-        for peer in self._permit.recall.ask(self._neighbours.present - {self.me}):
-            self._neighbours.send(peer, RecallFrame(self.position.round))
+        for peer in self.permit.recall.ask(self.neighbours.present - {self.me}):
+            self.neighbours.send(peer, RecallFrame(self.position.round))
         self._settle_recall()
 
     def _settle_recall(self) -> None:
-        if self._permit.recall.settle(self._neighbours.present):
+        if self.permit.recall.settle(self.neighbours.present):
             self._answered()
-        elif self.state is Standing.SUSPECT and not self._permit.is_doubtful(self.position.round):
+        elif self.state is Standing.SUSPECT and not self.permit.is_doubtful(self.position.round):
             # the answer that was wanting has come after the deadline
             self._state.move(StandingEvent.CLEARED)
             self._begin_round()
@@ -239,7 +249,7 @@ class Session(Component):
     def _answered(self) -> None:
         self._state.move(StandingEvent.ANSWERED)
         self._begin_round()
-        self._neighbours.greet(self._neighbours.present, self.place)
+        self.neighbours.greet(self.neighbours.present, self.place)
 
     def _on_recall(self, sender: int, frame: RecallFrame) -> None:
         """Where the round that is asked about is over, its certificate goes ahead of the answer:
@@ -247,20 +257,20 @@ class Session(Component):
         """
         if self._may_ask(sender, frame):
             if frame.round < self.position.round:
-                self._neighbours.help(sender, frame.round, self.place, again=True)
+                self.neighbours.help(sender, frame.round, self.place, again=True)
             said = self.what_was_said_by(sender)
-            self._neighbours.send(sender, recalled(said, frame.round))
+            self.neighbours.send(sender, recalled(said, frame.round))
 
     def what_was_said_by(self, peer: int) -> list[Statement]:
         """What ``peer`` signed, as far as it came here, in frames that still wait too."""
         held = self._previous.said_by(peer) if self._previous is not None else []
-        ahead = self._neighbours.ahead.of(peer)
-        return held + self._round.said_by(peer) + signed_in(self._peer.setting, ahead, peer)
+        ahead = self.neighbours.ahead.of(peer)
+        return held + self._round.said_by(peer) + signed_in(self.setting, ahead, peer)
 
     def _on_recalled(self, sender: int, frame: RecalledFrame) -> None:
         try:
-            shown = self._permit.hear(sender, frame, self._round.journal)
-            if self._permit.sit_out_until(shown):
+            shown = self.permit.hear(sender, frame, self._round.journal)
+            if self.permit.sit_out_until(shown):
                 self._sit_out()
         finally:  # rubbish is an answer too
             self._settle_recall()
@@ -270,10 +280,10 @@ class Session(Component):
         life may end before they answer.
         """
         running = self.state is Standing.RUNNING
-        if running and not self._permit.must_sit_out(self.position.round):
+        if running and not self.permit.must_sit_out(self.position.round):
             return
         self._state.move(StandingEvent.SHOWN)
-        self.emit_all(self._permit.journaled(self.position.round))
+        self.emit_all(self.permit.journaled(self.position.round))
         if running:
             self._round.abandon()
             self._say_sitting_out()
@@ -284,7 +294,7 @@ class Session(Component):
     # -- rounds --------------------------------------------------------------------------------
 
     def _begin_round(self) -> None:
-        round_, permit = self.position.round, self._permit
+        round_, permit = self.position.round, self.permit
         if self.finished:
             self._state.move(StandingEvent.LAST)
         elif permit.must_sit_out(round_) or permit.is_doubtful(round_):
@@ -294,17 +304,17 @@ class Session(Component):
             self._say_sitting_out()
         else:
             self._state.move(StandingEvent.BEGIN)
-            self._hear(self._round.begin(self._neighbours.present, self._proofs.pieces()))
+            self._hear(self._round.begin(self.neighbours.present, self.proofs.pieces()))
             self._replay_ahead()
 
     def _next_attempt(self) -> bool:
         """Begin the attempt that is to follow; False where none is."""
-        beyond = self._neighbours.beyond(self.place) > self._peer.setting.liars
+        beyond = self.neighbours.beyond(self.place) > self.setting.liars
         if self._round.state is Rounding.PAUSING and beyond:
             self._round.retry(self.place)
         if self._round.state is not Rounding.AGAIN:
             return False
-        self._hear(self._round.again(self._neighbours.present, self._proofs.pieces()))
+        self._hear(self._round.again(self.neighbours.present, self.proofs.pieces()))
         self._replay_ahead()
         return True
 
@@ -324,9 +334,9 @@ class Session(Component):
                 if peer != self.me:
                     self.emit(CatchUp(self.position.round, peer))
             return
-        certified = verify_certificate(self._peer.setting, over.certified.certificate)
-        blamed = self._proofs.blamed_in(certified.round)
-        self.emit(self._round.completed(over, certified, self._proofs.pieces(), blamed))
+        certified = verify_certificate(self.setting, over.certified.certificate)
+        blamed = self.proofs.blamed_in(certified.round)
+        self.emit(self._round.completed(over, certified, self.proofs.pieces(), blamed))
         self._leave([certified], over.model)
 
     def _leave(self, certified: Sequence[CertifiedRound], model: npt.NDArray[np.float32]) -> None:
@@ -335,11 +345,11 @@ class Session(Component):
         self._state.move(StandingEvent.OVER)
         self._previous, position = self._round, self._round.position
         for each in certified:
-            self._neighbours.remember(each.round, each.certificate.encode())
+            self.neighbours.remember(each.round, each.certificate.encode())
             ledger = position.ledger.after(each.round, each.election)
             position = Position(each.round + 1, model, each.hash, ledger)
-            self._proofs.next_round(ledger)
-        self._neighbours.next_round()
+            self.proofs.next_round(ledger)
+        self.neighbours.next_round()
         self._results.clear()
         self._round = Round(self._peer, position, Journal(position.round))
 
@@ -347,7 +357,7 @@ class Session(Component):
 
     def _receive(self, sender: int, data: bytes) -> None:
         try:
-            self._on_frame(open_message(self._peer.setting, sender, data), data)
+            self._on_frame(open_message(self.setting, sender, data), data)
         except WireError as error:
             self.emit(Dropped(sender, str(error)))
 
@@ -355,7 +365,7 @@ class Session(Component):
         sender = message.sender
         match message.frame:
             case EvidenceFrame(evidence):
-                news = self._proofs.hear(sender, evidence, self.position.ledger)
+                news = self.proofs.hear(sender, evidence, self.position.ledger)
                 if news is not None:
                     self.emit(news)
             case CertificateFrame(certificate):
@@ -374,59 +384,58 @@ class Session(Component):
         if self._round.takes(place):
             self._hear(self._round.on_message(message, data))
         elif place[0] > mine[0] + 1:
-            self._neighbours.catch_up(place[0] - 1, sender)
+            self.neighbours.catch_up(place[0] - 1, sender)
         elif place >= mine:
-            waits = self._neighbours.wait_for(sender, data, place)
+            waits = self.neighbours.wait_for(sender, data, place)
             if (waits and place[0] > mine[0]) or self._is_over(message):
-                delay = max(1, self._peer.setting.deadlines.result // 4)
-                self._neighbours.suspect_behind(mine[0], delay)
+                delay = max(1, self.setting.deadlines.result // 4)
+                self.neighbours.suspect_behind(mine[0], delay)
         elif self._previous is not None and self._previous.takes(place):
             self._hear(self._previous.on_message(message, data))
         elif place[0] < self.position.round:
-            self._neighbours.help(sender, place[0], mine)
+            self.neighbours.help(sender, place[0], mine)
 
     def _is_over(self, message: Message) -> bool:
         """Whether RESULTs say that the round which this peer sits out is certified: behind the
         group's last one nobody is ever seen in a later one.
         """
-        waits = self.state in (Standing.SUSPECT, Standing.SITTING_OUT)
-        if waits and message.slot is not None and message.slot.kind is Kind.RESULT:
+        if self.sits_out and message.slot is not None and message.slot.kind is Kind.RESULT:
             self._results.add(message.sender)
-        return len(self._results) >= signatures_needed(self._peer.setting)
+        return len(self._results) >= signatures_needed(self.setting)
 
     def _replay_ahead(self) -> None:
-        for sender, data in self._neighbours.ahead.take_all():
+        for sender, data in self.neighbours.ahead.take_all():
             self._receive(sender, data)
 
     def _on_hello(self, sender: int, frame: HelloFrame) -> None:
         if not self._may_ask(sender, frame):
             return
         if frame.round < self.position.round:
-            self._neighbours.help(sender, frame.round, self.place, again=True)
+            self.neighbours.help(sender, frame.round, self.place, again=True)
         elif frame.round > self.position.round:
-            self._neighbours.greet_later({sender})
-            self._neighbours.catch_up(frame.round - 1, sender)
+            self.neighbours.greet_later({sender})
+            self.neighbours.catch_up(frame.round - 1, sender)
         elif self._round.attempt is not None:
             endings = self._round.endings[frame.attempt :]
             for closing in chain.from_iterable(ending.frames for ending in endings):
-                self._neighbours.send(sender, closing)
+                self.neighbours.send(sender, closing)
             for peers, data in self._round.attempt.party.sent:
                 if sender in peers:  # all that it was sent in this attempt: it has restarted
-                    self._neighbours.emit(Send((sender,), data))
+                    self.neighbours.emit(Send((sender,), data))
 
     def _may_ask(self, sender: int, frame: HelloFrame | RecallFrame) -> bool:
-        delay = self._peer.setting.deadlines.result
-        return self._neighbours.may_ask(sender, frame, self.place, delay)
+        delay = self.setting.deadlines.result
+        return self.neighbours.may_ask(sender, frame, self.place, delay)
 
     def _on_certificate(self, sender: int, data: bytes) -> None:
         """A peer takes a result from anyone if the certificate verifies (§6). One that still asks
         what it has signed begins no round that is over: of those nobody may know any more.
         """
-        certified = verify_certificate(self._peer.setting, data)
+        certified = verify_certificate(self.setting, data)
         if certified.round >= self.position.round:
-            if self._permit.recall.waits:
-                self._permit.sit_out_until(certified.round)
-            self._neighbours.catch_up(certified.round, sender)
+            if self.permit.recall.waits:
+                self.permit.sit_out_until(certified.round)
+            self.neighbours.catch_up(certified.round, sender)
 
     # -- liars ---------------------------------------------------------------------------------
 
@@ -434,11 +443,11 @@ class Session(Component):
         """Tell everyone what can be proven; it enters the next commitment set (§0)."""
         data = evidence.encode()
         try:
-            news = self._proofs.take(data, self.position.ledger)
+            news = self.proofs.take(data, self.position.ledger)
         except WireError as error:  # it looked like proof, and is none: nobody is accused
             self.emit(Dropped(self.me, str(error)))
             return
         if news is not None:
-            others = tuple(peer for peer in range(self._peer.setting.peers) if peer != self.me)
+            others = tuple(peer for peer in range(self.setting.peers) if peer != self.me)
             self.emit(news)
             self.emit(Send(others, encode_frame(EvidenceFrame(data))))

@@ -8,8 +8,7 @@ import pytest
 
 from peerd.laboratory.adversaries.lies import LIES
 from protocols.plan import CommitteePlan
-from protocols.session.attempt import Parts
-from tests.simulation.adversaries import ALL, DEALERS, ELECTORS, MEMBERS, OPENERS, parts
+from tests.simulation.adversaries import ALL, DEALERS, ELECTORS, MEMBERS, OPENERS, Lie
 from tests.simulation.oracle import Watch, check
 from tests.simulation.swarm import EIGHT, FOUR, NINE, SEATED, TEN, swarm
 
@@ -107,14 +106,17 @@ def test_liars_that_say_nothing_at_all(seed: int) -> None:
             assert {0, 3} <= set(node.completed[1].absent)
 
 
-def company(rng: random.Random) -> type[Parts]:
+def company(rng: random.Random) -> Lie:
     """A liar in every role at once."""
     dealer, member = rng.choice(list(DEALERS.values())), rng.choice(list(MEMBERS.values()))
     elector, opener = rng.choice(list(ELECTORS.values())), rng.choice(list(OPENERS.values()))
-    chosen = {"dealer": dealer.dealer, "member": member.member, "opener": opener.opener}
+    chosen = [dealer, member, opener]
     if rng.random() < 0.3:
-        chosen["election"] = elector.election
-    return parts("Company", **{role: kind for role, kind in chosen.items() if rng.random() < 0.8})
+        chosen.append(elector)
+    told = Lie()
+    for lie in chosen:
+        told = told | lie if rng.random() < 0.8 else told
+    return told
 
 
 @pytest.mark.parametrize("seed", range(24))

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from peerd.laboratory.swarm.options import ABSENT, PROVEN
+from peerd.laboratory.adversaries.names import ABSENT, PROVEN
 from peerd.runner.audit import audit
 
 LIMIT = 900  # seconds; only a hang takes so long

@@ -73,6 +73,38 @@ def test_the_core_does_not_depend_on_the_machine_below_it() -> None:
     assert not foreign
 
 
+def loaded_with(path: Path) -> Iterator[str]:
+    """Every module that is loaded with a file: imported outside of its functions, and not for
+    types alone.
+    """
+    waiting: list[ast.AST] = [ast.parse(path.read_text())]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.ImportFrom):
+            yield node.module or ""
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            types = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+            waiting += [] if types else ast.iter_child_nodes(node)
+
+
+@pytest.mark.parametrize("path", sources("peerd"), ids=lambda p: str(p.relative_to(ROOT)))
+def test_what_runs_a_group_knows_nothing_of_the_laboratory(path: Path) -> None:
+    """A command of the laboratory loads it when it runs."""
+    parts = path.relative_to(ROOT).parts
+    if parts[1] == "laboratory":
+        return
+    assert not [name for name in loaded_with(path) if name.startswith("peerd.laboratory")]
+    anywhere = any(module.startswith("peerd.laboratory") for module, _ in imported(path))
+    assert parts[1] == "cli" or not anywhere
+
+
+def test_a_daemon_loads_nothing_of_the_laboratory() -> None:
+    loaded = modules_after("import peerd.runner.daemon")
+    assert not [name for name in loaded if name.startswith("peerd.laboratory")]
+
+
 @pytest.mark.parametrize("path", sources("peerd"), ids=lambda p: str(p.relative_to(ROOT)))
 def test_torch_is_imported_only_where_models_are_trained(path: Path) -> None:
     inside = str(path.relative_to(ROOT)).startswith(WITH_TORCH)

@@ -1,8 +1,10 @@
-"""Adversaries: the honest machines, each lying at a named point. Numbers are rows of the faults
-that docs/attacks.md lists.
+"""Adversaries: honest sessions, each with something around it that lies at a named point. Numbers
+are rows of the faults that docs/attacks.md lists.
 
-Every class replaces one part. Whom it picks on is an offset from its own index, so that several
-liars pick on different peers. The tables name all of them, in the order in which seeds draw them.
+A liar (liar.py) plays an honest session, and its tricks (trick.py) change what the session says,
+one trick in each role at most. Whom a trick picks on is an offset from its own index, so that
+several liars pick on different peers. The tables name all of them, in the order in which seeds draw
+them.
 """
 
 from __future__ import annotations
@@ -33,13 +35,13 @@ from peerd.laboratory.adversaries.electors import (
     SilentRevealer,
     WrongRevealer,
 )
-from peerd.laboratory.adversaries.forging import parts
 from peerd.laboratory.adversaries.leaders import (
     CensoringLeader,
     DoubleVoter,
     RubbishLeader,
     SilentLeader,
 )
+from peerd.laboratory.adversaries.liar import Lie
 from peerd.laboratory.adversaries.lies import BadShareDealer
 from peerd.laboratory.adversaries.members import (
     BogusAnswerer,
@@ -66,7 +68,7 @@ from peerd.laboratory.adversaries.omissions import (
 from peerd.laboratory.adversaries.openers import SelectiveOpener, SilentOpener, TwoSums, WrongResult
 
 DEALERS = {
-    kind.__name__: parts(kind.__name__, dealer=kind)
+    kind.__name__: Lie(kind)
     for kind in (
         Withholder,
         StubbornWithholder,
@@ -86,7 +88,7 @@ DEALERS = {
     )
 }
 MEMBERS = {
-    kind.__name__: parts(kind.__name__, member=kind)
+    kind.__name__: Lie(kind)
     for kind in (
         FalseComplainer,
         ForeignComplainer,
@@ -107,21 +109,17 @@ MEMBERS = {
     )
 }
 LEADERS = {
-    **{
-        kind.__name__: parts(kind.__name__, member=kind)
-        for kind in (AttestationOmitter, OkOmitter, HeaderOmitter)
-    },
-    "ComplaintOmitter": parts("ComplaintOmitter", dealer=BadShareDealer, member=ComplaintOmitter),
-    "AskOmitter": parts("AskOmitter", dealer=StubbornWithholder, member=AskOmitter),
-    "OpeningOmitter": parts("OpeningOmitter", dealer=GarbageDeliverer, member=OpeningOmitter),
+    **{kind.__name__: Lie(kind) for kind in (AttestationOmitter, OkOmitter, HeaderOmitter)},
+    "ComplaintOmitter": Lie(BadShareDealer, ComplaintOmitter),
+    "AskOmitter": Lie(StubbornWithholder, AskOmitter),
+    "OpeningOmitter": Lie(GarbageDeliverer, OpeningOmitter),
 }
 """Leaders that leave something out, with the dealing for which they do it."""
 ELECTORS = {
-    kind.__name__: parts(kind.__name__, election=kind)
+    kind.__name__: Lie(kind)
     for kind in (SilentRevealer, WrongRevealer, HalfRevealer, CommitCopier, PickyRevealer)
 }
 OPENERS = {
-    kind.__name__: parts(kind.__name__, opener=kind)
-    for kind in (SilentOpener, SelectiveOpener, TwoSums, WrongResult)
+    kind.__name__: Lie(kind) for kind in (SilentOpener, SelectiveOpener, TwoSums, WrongResult)
 }
 ALL = {**DEALERS, **MEMBERS, **LEADERS, **ELECTORS, **OPENERS}

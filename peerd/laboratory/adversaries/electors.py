@@ -2,89 +2,115 @@
 
 from __future__ import annotations
 
-from peerd.laboratory.adversaries.forging import forge
-from protocols.election.machine import ElectionMachine
+from peerd.laboratory.adversaries.place import Place
+from peerd.laboratory.adversaries.trick import Trick
 from protocols.hashing import digest
 from protocols.record.certificate import seats_of
 from protocols.record.election import Election
-from protocols.wire.frames import StatementFrame
-from protocols.wire.statement import Kind, Reveal, Statement
+from protocols.wire.frames import Frame, StatementFrame
+from protocols.wire.statement import Kind, Payload, Reveal, Statement
 
 
-class SilentRevealer(ElectionMachine):
+class Elector(Trick):
+    role = "election"
+
+    def tell(self, statement: Statement) -> None:
+        self.at.send(self.at.everyone, StatementFrame(statement.wire))
+
+
+class SilentRevealer(Elector):
     """17: commits, and never reveals."""
 
-    def _reveal(self) -> None:
-        pass
+    def instead(self, said: Statement) -> Statement | None:
+        return None if said.kind is Kind.REVEAL else said
 
 
-class PickyRevealer(ElectionMachine):
+class PickyRevealer(Elector):
     """17, 19: hears everybody's reveal first, and reveals only for a coin that seats it."""
 
-    def _reveal(self) -> None:
+    def __init__(self, at: Place) -> None:
+        super().__init__(at)
+        self._reveals: dict[int, bytes] = {}
+        self._held: Statement | None = None
+        self._revealed = False
+
+    def instead(self, said: Statement) -> Statement | None:
+        if said.kind is not Kind.REVEAL:
+            return said
+        self._held = said
+        self._consider()
+        return said if self._revealed else None
+
+    def committed(self) -> None:
         self._consider()
 
-    def _match_reveals(self) -> None:
-        super()._match_reveals()
-        self._consider()
+    def heard(self, statement: Statement) -> None:
+        if statement.kind is Kind.REVEAL and statement.signer != self.at.me:
+            self._reveals.setdefault(statement.signer, statement.payload.nonce)
+            self._consider()
 
     def _consider(self) -> None:
-        me = self._desk.me
-        if self.commitments is None or me in self._reveals:
+        if self.at.commitments is None or self._held is None or self._revealed:
             return
-        others = {peer for peer, _, _ in self.commitments.commits} - {me}
-        if others <= set(self._reveals) and self.likes(self._would_be_seated()):
-            super()._reveal()
+        nonces = {self.at.me: self._held.payload.nonce}
+        for peer, commitment, _ in self.at.commitments.commits:
+            nonce = self._reveals.get(peer)
+            if nonce is not None and self._opens(peer, nonce, commitment):
+                nonces[peer] = nonce
+        everybody = {peer for peer, _, _ in self.at.commitments.commits}
+        if everybody <= nonces.keys() and self.likes(self._would_be_seated(nonces)):
+            self._revealed = True
+            self.tell(self._held)
 
-    def _would_be_seated(self) -> tuple[int, ...]:
+    def _opens(self, peer: int, nonce: bytes, commitment: bytes) -> bool:
+        at = self.at
+        return at.setting.commitment(at.round, at.attempt, peer, nonce) == commitment
+
+    def _would_be_seated(self, nonces: dict[int, bytes]) -> tuple[int, ...]:
         """The committee that the coin draws if this peer reveals."""
-        nonces = {peer: said.payload.nonce for peer, said in self._reveals.items()}
-        nonces[self._desk.me] = self._draw.nonce
-        assert self.commitments is not None
-        seats = tuple((peer, key, nonces[peer]) for peer, _, key in self.commitments.commits)
-        return seats_of(self._desk.setting, Election(seats, (), (), ()))
+        assert self.at.commitments is not None
+        seats = tuple((peer, key, nonces[peer]) for peer, _, key in self.at.commitments.commits)
+        return seats_of(self.at.setting, Election(seats, (), (), ()))
 
     def likes(self, seats: tuple[int, ...]) -> bool:
-        return self._desk.me in seats
+        return self.at.me in seats
 
 
-class WrongRevealer(ElectionMachine):
+class WrongRevealer(Elector):
     """18: reveals another nonce than it committed to."""
 
-    def _reveal(self) -> None:
-        nonce = digest("lab/nonce", self._draw.nonce)
-        statement = forge(self._desk, Kind.REVEAL, Reveal(nonce))
-        self._desk.send(self._desk.everyone(), StatementFrame(statement.wire))
+    def instead(self, said: Statement) -> Statement | None:
+        if said.kind is not Kind.REVEAL:
+            return said
+        return self.at.forge(Kind.REVEAL, Reveal(digest("lab/nonce", said.payload.nonce)))
 
 
-class HalfRevealer(ElectionMachine):
+class HalfRevealer(Elector):
     """20: reveals to half of the roster only."""
 
-    def _reveal(self) -> None:
-        statement = self._desk.sign(Kind.REVEAL, Reveal(self._draw.nonce))
-        self._reveals[self._desk.me] = statement
-        self._desk.send(self._desk.everyone()[::2], StatementFrame(statement.wire))
+    def frame_for(self, peer: int, frame: Frame) -> Frame | None:
+        if not isinstance(frame, StatementFrame) or peer in self.at.everyone[::2]:
+            return frame
+        said = self.at.read(frame.statement)
+        hidden = said is not None and (said.kind, said.signer) == (Kind.REVEAL, self.at.me)
+        return None if hidden else frame
 
 
-class CommitCopier(ElectionMachine):
+class CommitCopier(Elector):
     """9: commits to what another peer committed to."""
 
-    def _commit(self) -> None:
-        pass
+    def __init__(self, at: Place) -> None:
+        super().__init__(at)
+        self._copies: dict[Kind, Statement] = {}
 
-    def _on_commit(self, statement: Statement) -> None:
-        super()._on_commit(statement)
-        if self._desk.me not in self._commits:
-            copied = forge(self._desk, Kind.COMMIT, statement.payload)
-            self._commits[self._desk.me] = copied
-            self.say(copied)
+    def instead(self, said: Statement) -> Statement | None:
+        return self._copies.get(said.kind) if said.kind in (Kind.COMMIT, Kind.REVEAL) else said
 
-    def _reveal(self) -> None:
-        pass
-
-    def _on_reveal(self, statement: Statement) -> None:
-        super()._on_reveal(statement)
-        if self._desk.me not in self._reveals and self._desk.me in self._commits:
-            copied = forge(self._desk, Kind.REVEAL, statement.payload)
-            self._reveals[self._desk.me] = copied
-            self.say(copied)
+    def heard(self, statement: Statement) -> None:
+        kind = statement.kind
+        if kind not in (Kind.COMMIT, Kind.REVEAL) or kind in self._copies:
+            return
+        if kind is Kind.COMMIT or Kind.COMMIT in self._copies:
+            payload: Payload = statement.payload
+            self._copies[kind] = self.at.forge(kind, payload)
+            self.tell(self._copies[kind])

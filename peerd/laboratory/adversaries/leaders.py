@@ -2,50 +2,47 @@
 
 from __future__ import annotations
 
-from peerd.laboratory.adversaries.forging import forge
-from protocols.committee.member import Member
+from peerd.laboratory.adversaries.members import LyingMember
+from peerd.laboratory.adversaries.trick import Shown
 from protocols.record.votes import outcome_hash
 from protocols.wire.frames import StatementFrame
-from protocols.wire.statement import Ballot, Kind, Statement
+from protocols.wire.statement import Ballot, Kind, Statement, Topic
 
 
-class RubbishLeader(Member):
+class RubbishLeader(LyingMember):
     """22: proposes an outcome that does not follow from its inputs."""
 
-    def _propose(self) -> tuple[bytes, tuple[bytes, ...]] | None:
-        proposal = super()._propose()
-        return None if proposal is None else (b"rubbish", proposal[1])
+    def propose(self, shown: Shown) -> Shown | None:
+        return b"rubbish", shown[1]
 
 
-class CensoringLeader(Member):
+class CensoringLeader(LyingMember):
     """71, 83: leaves one piece of evidence out."""
 
-    def _propose(self) -> tuple[bytes, tuple[bytes, ...]] | None:
-        hidden = sorted(self.pool)[:1]
-        kept = {key: self.pool.pop(key) for key in hidden}
-        try:
-            return super()._propose()
-        finally:
-            self.pool.update(kept)
+    def propose(self, shown: Shown) -> Shown | None:
+        kept = shown[1][1:]
+        return self.at.cohort_of(kept).encode(), kept
 
 
-class SilentLeader(Member):
+class SilentLeader(LyingMember):
     """22: never proposes."""
 
-    def _propose(self) -> tuple[bytes, tuple[bytes, ...]] | None:
+    def propose(self, shown: Shown) -> Shown | None:
         return None
 
 
-class DoubleVoter(Member):
+class DoubleVoter(LyingMember):
     """21: beside each vote, another vote for another outcome."""
 
-    def on_statement(self, statement: Statement) -> None:
-        super().on_statement(statement)
-        if self.desk._round_secret is None or getattr(self, "_voted", False):
+    voted = False
+
+    def heard(self, statement: Statement) -> None:
+        at = self.at
+        if self.voted or not at.can_sign or statement.slot.by_identity:
             return
-        self._voted = True
+        self.voted = True
         for kind in (Kind.FIRST_VOTE, Kind.SECOND_VOTE):
             for half in (0, 1):
-                ballot = Ballot(outcome_hash(self.agreement.topic, bytes((half, kind))))
-                vote = forge(self.desk, kind, ballot, int(self.agreement.topic))
-                self.desk.send(self.panel.seats[half::2], StatementFrame(vote.wire))
+                ballot = Ballot(outcome_hash(Topic.COHORT, bytes((half, kind))))
+                vote = at.forge(kind, ballot, Topic.COHORT)
+                at.send(at.panel.seats[half::2], StatementFrame(vote.wire))

@@ -1,103 +1,71 @@
-"""Protocol lies: the real machines, each lying at one named point (docs/attacks.md).
-
-A lie is a set of ``Parts`` in which one part is replaced; a daemon or a simulated peer plays with
-them instead of the honest ones.
-"""
+"""The lies that a real daemon can be told to tell (docs/attacks.md)."""
 
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from protocols.committee.dealer import Dealer
-from protocols.committee.opener import Opener
-from protocols.election.machine import ElectionMachine
+from peerd.laboratory.adversaries.dealing import LyingDealer
+from peerd.laboratory.adversaries.electors import Elector
+from peerd.laboratory.adversaries.liar import Lie
+from peerd.laboratory.adversaries.openers import LyingOpener, moved
+from peerd.laboratory.adversaries.place import Words
 from protocols.hashing import digest
 from protocols.proof import Dealing, seal, split
-from protocols.session.attempt import Parts
-from protocols.wire.frames import StatementFrame
-from protocols.wire.statement import Commit, Kind, Statement, sign
+from protocols.record.base import Values
+from protocols.wire.frames import Frame, StatementFrame
+from protocols.wire.statement import Commit, Kind
 
 
-class BadProofDealer(Dealer):
+class BadProofDealer(LyingDealer):
     """Deals a value outside V (docs/protocol.md §4; fault 5)."""
 
-    def split(self, values: npt.NDArray[np.unsignedinteger]) -> Dealing:
+    def split(self, values: Values) -> Dealing:
         forged = np.array(values, dtype=np.int64)
         forged[0] = 2
         shape, context = self.shape, self.context()
-        return seal(shape, context, split(shape, forged, self.secret.reveal(), context))
+        return seal(shape, context, split(shape, forged, self.at.dealing_secret, context))
 
 
-class BadShareDealer(Dealer):
+class BadShareDealer(LyingDealer):
     """Commits to a wrong share for the member in the last seat but its own (fault 2)."""
 
-    def split(self, values: npt.NDArray[np.unsignedinteger]) -> Dealing:
-        setting = self.desk.setting
-        context = self.context()
-        parts = split(self.shape, values, self.secret.reveal(), context)
+    def split(self, values: Values) -> Dealing:
+        at, context = self.at, self.context()
+        parts = split(self.shape, values, at.dealing_secret, context)
         victim = max(
             seat
-            for seat, peer in enumerate(self.panel.seats)
-            if peer in self.panel.selected and peer != self.desk.me
+            for seat, peer in enumerate(at.panel.seats)
+            if peer in at.panel.selected and peer != at.me
         )
         vector = parts.vectors[victim]
-        vector[0] = (int(vector[0]) + 1) % setting.field.p
+        vector[0] = (int(vector[0]) + 1) % at.setting.field.p
         return seal(self.shape, context, parts)
 
 
-class WrongOpeningOpener(Opener):
+class WrongOpeningOpener(LyingOpener):
     """Adds one to a coordinate of its sum (fault 14)."""
 
-    def sum_rows(self, rows: npt.NDArray[np.unsignedinteger]) -> npt.NDArray[np.unsignedinteger]:
-        words = super().sum_rows(rows).copy()
-        words[-1] = (int(words[-1]) + 1) % self.desk.setting.field.p
-        return words
+    def words(self, right: Words) -> Words:
+        return moved(right, -1, 1, self.at.setting.field.p)
 
 
-class EquivocatingElection(ElectionMachine):
+class EquivocatingElection(Elector):
     """Commits to one nonce before half of the roster and to another before the rest (fault 21)."""
 
-    def say(self, statement: Statement) -> None:
-        if statement.kind is not Kind.COMMIT:
-            super().say(statement)
-            return
-        desk = self._desk
-        other = Commit(digest("lab/other-nonce", statement.body), statement.payload.round_key)
-        forged = sign(
-            desk.setting.crypto,
-            desk._identity.reveal(),
-            desk.setting.group,
-            statement.slot,
-            other,
-        )
-        peers = desk.everyone()
-        desk.send(peers[::2], StatementFrame(statement.wire))
-        desk.send(peers[1::2], StatementFrame(forged.wire))
+    def frame_for(self, peer: int, frame: Frame) -> Frame | None:
+        if not isinstance(frame, StatementFrame) or peer in self.at.everyone[::2]:
+            return frame
+        said = self.at.read(frame.statement)
+        if said is None or (said.kind, said.signer) != (Kind.COMMIT, self.at.me):
+            return frame
+        other = Commit(digest("lab/other-nonce", said.body), said.payload.round_key)
+        return StatementFrame(self.at.forge(Kind.COMMIT, other).wire)
 
 
-class BadProof(Parts):
-    dealer = BadProofDealer
-
-
-class BadShare(Parts):
-    dealer = BadShareDealer
-
-
-class WrongOpening(Parts):
-    opener = WrongOpeningOpener
-
-
-class Equivocate(Parts):
-    election = EquivocatingElection
-
-
-LIES: dict[str, type[Parts]] = {
-    "bad-proof": BadProof,
-    "bad-share": BadShare,
-    "wrong-opening": WrongOpening,
-    "equivocate": Equivocate,
+LIES = {
+    "bad-proof": Lie(BadProofDealer),
+    "bad-share": Lie(BadShareDealer),
+    "wrong-opening": Lie(WrongOpeningOpener),
+    "equivocate": Lie(EquivocatingElection),
 }
-"""The names that ``--attack`` takes; ``silent`` needs no part: such a peer says nothing at all."""
-
-SILENT = "silent"
+"""By the names that ``--attack`` takes."""

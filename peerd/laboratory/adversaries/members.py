@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from peerd.laboratory.adversaries.forging import forge
-from protocols.committee.member import Member
+from peerd.laboratory.adversaries.trick import Trick
 from protocols.hashing import digest
-from protocols.wire.frames import HaveFrame, StatementFrame
+from protocols.wire.frames import Frame, HaveFrame, StatementFrame
 from protocols.wire.statement import (
     Answer,
     Attestation,
@@ -15,142 +12,190 @@ from protocols.wire.statement import (
     Complaint,
     Disclosure,
     Kind,
+    Payload,
     Report,
     Statement,
 )
 
-
-class Liar(Member):
-    """What it thinks of each dealing is for ``word_on`` to lie about."""
-
-    def after_report(self) -> None:
-        """Called once its report is out."""
-
-    def report(self) -> None:
-        super().report()
-        if self.desk._round_secret is not None:
-            self.after_report()
+Word = tuple[int, int, bytes]
+"""Dealer, word, and a header's hash or a one-time key."""
+TOLD = frozenset({Kind.REPORT, Kind.COMPLAINT, Kind.ATTESTATION, Kind.ANSWER, Kind.DISCLOSURE})
+"""What a member says about dealings."""
 
 
-class FalseComplainer(Liar):
+class LyingMember(Trick):
+    """What it thinks of each dealing is for ``word`` to lie about."""
+
+    role = "member"
+
+    def word(self, honest: Word) -> Word:
+        return honest
+
+    def instead(self, said: Statement) -> Statement | None:
+        if said.kind is not Kind.REPORT:
+            return said
+        words = tuple(self.word(word) for word in said.payload.words)
+        same = words == said.payload.words
+        return said if same else self.at.forge(Kind.REPORT, Report(words))
+
+    def tell(self, kind: Kind, payload: Payload, subject: int = 0) -> None:
+        """Say it to the committee, beside what is said anyhow."""
+        statement = self.at.forge(kind, payload, subject)
+        self.at.send(self.at.panel.seats, StatementFrame(statement.wire))
+
+    @property
+    def neighbour(self) -> int:
+        return (self.at.me + 1) % self.at.setting.peers
+
+
+class FalseComplainer(LyingMember):
     """7: complains about the next peer's valid share."""
 
-    def word_on(self, dealer: int) -> tuple[int, int, bytes]:
-        held = self.dealings.get(dealer)
-        if dealer == (self.desk.me + 1) % self.desk.setting.peers and held is not None:
-            return dealer, int(Check.COMPLAINT), held.header.hash
-        return super().word_on(dealer)
+    def word(self, honest: Word) -> Word:
+        dealer, word, header = honest
+        if dealer != self.neighbour or word != Check.OK:
+            return honest
+        return dealer, int(Check.COMPLAINT), header
+
+    def reported(self) -> None:
+        held = self.at.dealings.get(self.neighbour)
+        assert self.at.report is not None
+        if held is not None and self._complains(self.at.report):
+            self.tell(Kind.COMPLAINT, Complaint(held.header, held.package), self.neighbour)
+
+    def _complains(self, report: Statement) -> bool:
+        complaint = self.neighbour, Check.COMPLAINT
+        return any((about, word) == complaint for about, word, _ in report.payload.words)
 
 
-class ForeignComplainer(Liar):
+class ForeignComplainer(LyingMember):
     """70: complains with a package that the header does not bind."""
 
-    def after_report(self) -> None:
-        dealer = (self.desk.me + 1) % self.desk.setting.peers
-        held = self.dealings.get(dealer)
+    def reported(self) -> None:
+        held = self.at.dealings.get(self.neighbour)
         if held is not None:
-            payload = Complaint(held.header.wire, held.package[:-1] + b"\0\0")
-            statement = forge(self.desk, Kind.COMPLAINT, payload, dealer)
-            self.desk.send(self.panel.seats, StatementFrame(statement.wire))
+            payload = Complaint(held.header, held.package[:-1] + b"\0\0")
+            self.tell(Kind.COMPLAINT, payload, self.neighbour)
 
 
-class FalseAsker(Liar):
+class FalseAsker(LyingMember):
     """72: asks for what it has, of everyone, and is silent then."""
 
-    def word_on(self, dealer: int) -> tuple[int, int, bytes]:
-        key = self.desk.setting.crypto.box_public(self._ask_secret(dealer))
-        return dealer, int(Check.ASK), key
+    def word(self, honest: Word) -> Word:
+        dealer = honest[0]
+        if dealer == self.at.me:  # its own dealing, which it does not answer for
+            return honest
+        return dealer, int(Check.ASK), self.key(dealer)
 
-    def _unpack_delivery(self, dealer: int, asked: Statement, delivery: Statement) -> None:
-        pass
+    def key(self, dealer: int) -> bytes:
+        """The key that it asks this dealer with."""
+        return self.at.setting.crypto.box_public(self.ask_secret(dealer))
 
-    def _answer_late(self, dealer: int) -> None:
-        pass
+    def ask_secret(self, dealer: int) -> bytes:
+        return digest("lab/ask", self.at.nonce, dealer.to_bytes(8, "little"))
+
+    def heard(self, statement: Statement) -> None:
+        report, panel = self.at.report, self.at.panel if self.at.is_elected else None
+        if statement.kind is not Kind.DELIVERY or report is None or panel is None:
+            return
+        if statement.payload.report == report.hash and statement.signer in panel.selected:
+            self.delivered(report, statement)
+
+    def delivered(self, asked: Statement, delivery: Statement) -> None:
+        """An answer to its ask has come."""
 
 
 class FalseDiscloser(FalseAsker):
     """69: opens a valid delivery as an invalid one."""
 
-    def _unpack_delivery(self, dealer: int, asked: Statement, delivery: Statement) -> None:
-        payload = Disclosure(asked.hash, delivery.hash, self._ask_secret(dealer))
-        self.desk.send(self.panel.seats, StatementFrame(delivery.wire))
-        statement = forge(self.desk, Kind.DISCLOSURE, payload, delivery.slot.subject)
-        self.desk.send(self.panel.seats, StatementFrame(statement.wire))
+    def delivered(self, asked: Statement, delivery: Statement) -> None:
+        secret = self.disclosed_secret(delivery.signer)
+        payload = Disclosure(asked.hash, delivery.hash, secret)
+        self.at.send(self.at.panel.seats, StatementFrame(delivery.wire))
+        self.tell(Kind.DISCLOSURE, payload, delivery.slot.subject)
+
+    def disclosed_secret(self, dealer: int) -> bytes:
+        return self.ask_secret(dealer)
 
 
 class BogusAnswerer(FalseAsker):
     """69: asks, and answers with a header that does not exist, at once."""
 
-    def after_report(self) -> None:
-        for dealer in self.panel.selected:
-            payload = Answer(digest("lab/no-header"))
-            subject = self.panel.errand(dealer, self.desk.me)
-            statement = forge(self.desk, Kind.ANSWER, payload, subject)
-            self.desk.send(self.panel.seats, StatementFrame(statement.wire))
+    def reported(self) -> None:
+        for dealer in self.at.panel.selected:
+            subject = self.at.panel.errand(dealer, self.at.me)
+            self.tell(Kind.ANSWER, Answer(digest("lab/no-header")), subject)
 
 
 class WeakKeyAsker(FalseAsker):
     """69: asks with keys of small order, to which nothing can be sealed."""
 
-    def word_on(self, dealer: int) -> tuple[int, int, bytes]:
-        return dealer, int(Check.ASK), bytes(32)
+    def key(self, dealer: int) -> bytes:
+        return bytes(32)
 
 
-class IdleRelay(Member):
+class IdleRelay(LyingMember):
     """69: attests what it did not deliver."""
 
-    def relay(self, asker: int, delivery: Statement) -> None:
-        if not self.desk.can_sign(Kind.ATTESTATION):
-            return
-        subject = delivery.slot.subject
-        attestation = forge(self.desk, Kind.ATTESTATION, Attestation(delivery.hash), subject)
-        self.desk.send(self.panel.seats, StatementFrame(attestation.wire))
+    def frame_for(self, peer: int, frame: Frame) -> Frame | None:
+        if not isinstance(frame, StatementFrame):
+            return frame
+        said = self.at.read(frame.statement)
+        if said is None or said.kind is not Kind.DELIVERY or said.signer == self.at.me:
+            return frame
+        _, asker = self.at.panel.errand_of(said.slot.subject)
+        return None if peer == asker else frame
 
 
-class DenyingRelay(Member):
+class DenyingRelay(LyingMember):
     """69: delivers, and attests another ciphertext."""
 
-    def relay(self, asker: int, delivery: Statement) -> None:
-        if not self.desk.can_sign(Kind.ATTESTATION):
-            return
-        subject = delivery.slot.subject
+    def instead(self, said: Statement) -> Statement | None:
+        if said.kind is not Kind.ATTESTATION:
+            return said
         other = Attestation(digest("lab/other-delivery"))
-        attestation = forge(self.desk, Kind.ATTESTATION, other, subject)
-        self.desk.send(self.panel.seats, StatementFrame(attestation.wire))
+        return self.at.forge(Kind.ATTESTATION, other, said.slot.subject)
 
 
-class SelectiveReporter(Member):
+class SelectiveReporter(LyingMember):
     """20: its report goes to half of the seats only."""
 
-    def tell(self, statement: Statement, peers: Iterable[int]) -> None:
-        super().tell(statement, list(peers)[::2])
+    def frame_for(self, peer: int, frame: Frame) -> Frame | None:
+        if not isinstance(frame, StatementFrame):
+            return frame
+        said = self.at.read(frame.statement)
+        if said is None or said.signer != self.at.me or said.kind not in TOLD:
+            return frame
+        half = (*self.at.panel.seats, *self.at.panel.selected)[::2]
+        return frame if peer in half else None
 
 
-class TwoReports(Liar):
+class TwoReports(LyingMember):
     """21: one report to some, and another to others."""
 
-    def after_report(self) -> None:
-        words = tuple((dealer, int(Check.OK), bytes(32)) for dealer in self.panel.selected)
-        other = forge(self.desk, Kind.REPORT, Report(words))
-        self.desk.send(self.panel.seats[::2], StatementFrame(other.wire))
+    def reported(self) -> None:
+        words = tuple((dealer, int(Check.OK), bytes(32)) for dealer in self.at.panel.selected)
+        other = self.at.forge(Kind.REPORT, Report(words))
+        self.at.send(self.at.panel.seats[::2], StatementFrame(other.wire))
 
 
-class ManyReports(Liar):
+class ManyReports(LyingMember):
     """21: a different report for every seat, and a few more."""
 
-    def after_report(self) -> None:
-        for turn, peer in enumerate(self.panel.seats):
+    def reported(self) -> None:
+        for turn, peer in enumerate(self.at.panel.seats):
             for more in range(3):
                 word = digest("lab/many", bytes((turn, more)))
-                words = tuple((dealer, int(Check.OK), word) for dealer in self.panel.selected)
-                other = forge(self.desk, Kind.REPORT, Report(words))
-                self.desk.send((peer,), StatementFrame(other.wire))
+                words = tuple((dealer, int(Check.OK), word) for dealer in self.at.panel.selected)
+                other = self.at.forge(Kind.REPORT, Report(words))
+                self.at.send((peer,), StatementFrame(other.wire))
 
 
-class Hoarder(Liar):
+class Hoarder(LyingMember):
     """E: claims, again and again, to hold nothing."""
 
-    def after_report(self) -> None:
+    def reported(self) -> None:
+        assert self.at.flip is not None
+        keyed = [peer for peer in self.at.panel.seats if peer in self.at.flip.keys]
         for _ in range(40):
-            frame = HaveFrame(self.desk.round, self.desk.attempt, ())
-            self.desk.send(self._keyed, frame, again=False)
+            self.at.send(keyed, HaveFrame(self.at.round, self.at.attempt, ()))

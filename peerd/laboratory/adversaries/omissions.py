@@ -5,38 +5,33 @@ is missing can tell.
 
 from __future__ import annotations
 
-from peerd.laboratory.adversaries.members import FalseAsker, Liar
-from protocols.committee.member import Member
-from protocols.record.cohort import Cohort, decide, gather
+from peerd.laboratory.adversaries.members import FalseAsker, LyingMember, Word
+from peerd.laboratory.adversaries.trick import Shown
+from protocols.record.cohort import Cohort
 from protocols.wire.statement import Check, Kind, Statement
 
 
-class OmittingLeader(Liar):
+class OmittingLeader(LyingMember):
     """Proposes what follows from all that it holds but what it ``omits``."""
 
     def omits(self, statement: Statement) -> bool:
         raise NotImplementedError
 
-    def _propose(self) -> tuple[bytes, tuple[bytes, ...]] | None:
-        kept = [self.pool[key] for key in sorted(self.pool) if not self.omits(self.pool[key])]
-        guilty = self.evidence.convicted({item.hash: item for item in kept})
-        cohort = decide(self.panel, gather(self.panel, kept, guilty))
-        return cohort.encode(), tuple(item.wire for item in kept)
+    def propose(self, shown: Shown) -> Shown | None:
+        kept = tuple(item for item in shown[1] if not self.omits(item))
+        return self.at.cohort_of(kept).encode(), kept
 
     @property
     def victim(self) -> int:
         """The next selected dealer after the liar."""
-        size = self.desk.setting.peers
-        order = [(self.desk.me + step) % size for step in range(1, size)]
-        return next(peer for peer in order if peer in self.panel.selected)
+        return self.at.next_of(self.at.panel.selected)[0]
 
 
 class FalselyAskingLeader(OmittingLeader, FalseAsker):
     """Asks one honest dealer for what it has, so that this dealer needs every word for it."""
 
-    def word_on(self, dealer: int) -> tuple[int, int, bytes]:
-        asks = dealer == self.victim
-        return FalseAsker.word_on(self, dealer) if asks else Member.word_on(self, dealer)
+    def word(self, honest: Word) -> Word:
+        return FalseAsker.word(self, honest) if honest[0] == self.victim else honest
 
 
 class AttestationOmitter(FalselyAskingLeader):
@@ -50,8 +45,8 @@ class OkOmitter(FalselyAskingLeader):
     """71: leaves out as many members' OKs as there may be absent, and one more."""
 
     def omits(self, statement: Statement) -> bool:
-        others = sorted({*self.panel.seats} - {self.desk.me, self.victim})
-        count = self.panel.plan.absent + 1
+        others = sorted({*self.at.panel.seats} - {self.at.me, self.victim})
+        count = self.at.panel.plan.absent + 1
         return statement.kind is Kind.REPORT and statement.signer in others[:count]
 
 
@@ -67,8 +62,7 @@ class AskOmitter(OmittingLeader):
 
     def omits(self, statement: Statement) -> bool:
         return statement.kind is Kind.REPORT and any(
-            (dealer, word) == (self.desk.me, Check.ASK)
-            for dealer, word, _ in statement.payload.words
+            (dealer, word) == (self.at.me, Check.ASK) for dealer, word, _ in statement.payload.words
         )
 
 
@@ -79,16 +73,10 @@ class OpeningOmitter(OmittingLeader):
         return statement.kind in (Kind.DISCLOSURE, Kind.DELIVERY)
 
 
-class HeaderOmitter(OmittingLeader):
+class HeaderOmitter(LyingMember):
     """83: shows all that it holds, and leaves one honest dealer's header out of the outcome."""
 
-    def omits(self, statement: Statement) -> bool:
-        return False
-
-    def _propose(self) -> tuple[bytes, tuple[bytes, ...]] | None:
-        proposal = super()._propose()
-        if proposal is None:
-            return None
-        cohort, inputs = Cohort.decode(proposal[0]), proposal[1]
-        kept = tuple((peer, header) for peer, header in cohort.dealers if peer != self.victim)
-        return Cohort(kept, cohort.excluded).encode(), inputs
+    def propose(self, shown: Shown) -> Shown | None:
+        cohort, victim = Cohort.decode(shown[0]), self.at.next_of(self.at.panel.selected)[0]
+        kept = tuple((peer, header) for peer, header in cohort.dealers if peer != victim)
+        return Cohort(kept, cohort.excluded).encode(), shown[1]

@@ -4,78 +4,106 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-import numpy as np
-
-from peerd.laboratory.adversaries.forging import Words, forge
-from protocols.committee.opener import Opener
+from peerd.laboratory.adversaries.place import Words
+from peerd.laboratory.adversaries.trick import Trick
 from protocols.field.polynomial import vanishing
 from protocols.hashing import digest
-from protocols.opening import encode_words, word_root
-from protocols.wire.frames import SumFrame
+from protocols.opening import decode_words, encode_words, word_root
+from protocols.wire.frames import Frame, SumFrame
 from protocols.wire.statement import Kind, Result, Statement, Sum
 
 
-class SilentOpener(Opener):
+class LyingOpener(Trick):
+    """Sends each peer what ``sum_for`` makes of its sum."""
+
+    role = "opener"
+
+    def frame_for(self, peer: int, frame: Frame) -> Frame | None:
+        return self.sum_for(peer, frame) if isinstance(frame, SumFrame) else frame
+
+    def sum_for(self, peer: int, frame: SumFrame) -> SumFrame | None:
+        return self.altered(frame)
+
+    def altered(self, frame: SumFrame) -> SumFrame:
+        """The sum that ``words`` makes of it, signed."""
+        shape = self.at.setting.shape
+        said, wrong = self.at.read(frame.statement), self.words(decode_words(shape, frame.words))
+        assert said is not None
+        other = self.at.forge(Kind.SUM, Sum(said.payload.cohort, word_root(shape, wrong)))
+        return SumFrame(other.wire, encode_words(shape, wrong))
+
+    def words(self, right: Words) -> Words:
+        return right
+
+
+class SilentOpener(LyingOpener):
     """16: no sum."""
 
-    def send(self, statement: Statement, words: bytes) -> None:
-        pass
+    def sum_for(self, peer: int, frame: SumFrame) -> SumFrame | None:
+        return None
 
 
-class SelectiveOpener(Opener):
+class SelectiveOpener(LyingOpener):
     """20: its sum goes to half of the seats."""
 
-    def send(self, statement: Statement, words: bytes) -> None:
-        self.desk.send(self.panel.seats[::2], SumFrame(statement.wire, words))
+    def sum_for(self, peer: int, frame: SumFrame) -> SumFrame | None:
+        return frame if peer in self.at.panel.seats[::2] else None
 
 
-class TwoSums(Opener):
+class TwoSums(LyingOpener):
     """21, 78: a right sum to some, a wrong one to others, both signed."""
 
-    def send(self, statement: Statement, words: bytes) -> None:
-        shape = self.desk.setting.shape
-        wrong = np.array(self._said, dtype=self._said.dtype)
-        wrong[0] = (int(wrong[0]) + 1) % shape.field.p
-        payload = Sum(statement.payload.cohort, word_root(shape, wrong))
-        other = forge(self.desk, Kind.SUM, payload)
-        seats = self.panel.seats
-        self.desk.send(seats[::2], SumFrame(statement.wire, words))
-        self.desk.send(seats[1::2], SumFrame(other.wire, encode_words(shape, wrong)))
+    def sum_for(self, peer: int, frame: SumFrame) -> SumFrame | None:
+        return frame if peer in self.at.panel.seats[::2] else self.altered(frame)
 
-    def sum_rows(self, rows: Words) -> Words:
-        self._said = super().sum_rows(rows)
-        return self._said
+    def words(self, right: Words) -> Words:
+        return moved(right, 0, 1, self.at.setting.field.p)
 
 
-def ring_of(who: Collection[int]) -> type[Opener]:
+def moved(words: Words, index: int, by: int, p: int) -> Words:
+    """A copy with one coordinate moved."""
+    other = words.copy()
+    other[index] = (int(other[index]) + by) % p
+    return other
+
+
+def ring_of(who: Collection[int]) -> type[Trick]:
     """14, 15: openers that know each other. Their sums lie, all together and with as many honest
     ones as can be, on a polynomial of the right degree that is not the sum's: the word that is
     nearest to a right one.
     """
 
-    class RingOpener(Opener):
-        def sum_rows(self, rows: Words) -> Words:
-            setting, panel = self.desk.setting, self.panel
+    class RingOpener(LyingOpener):
+        def words(self, right: Words) -> Words:
+            setting, panel = self.at.setting, self.at.panel
             field, points = setting.field, setting.shape.sharing.seats
             others = [seat for seat, peer in enumerate(panel.seats) if peer not in who]
             agreeing = points[others[: setting.plan.degree]]
-            off = vanishing(field, agreeing, points)[panel.seats.index(self.desk.me)]
-            words = super().sum_rows(rows).copy()
-            words[0] = (int(words[0]) + int(off)) % field.p
-            return words
+            off = vanishing(field, agreeing, points)[panel.seats.index(self.at.me)]
+            return moved(right, 0, int(off), field.p)
 
     return RingOpener
 
 
-class WrongResult(Opener):
+class WrongResult(LyingOpener):
     """21: signs another result."""
 
-    def result(self, payload: Result) -> Result:
-        return Result(
-            payload.election,
-            payload.previous,
-            payload.cohort,
-            payload.dealers,
-            digest("lab/polynomials", payload.polynomials),
-            payload.model,
+    def sum_for(self, peer: int, frame: SumFrame) -> SumFrame | None:
+        return frame
+
+    def instead(self, said: Statement) -> Statement | None:
+        if said.kind is not Kind.RESULT:
+            return said
+        right = said.payload
+        polynomials = digest("lab/polynomials", right.polynomials)
+        return self.at.forge(
+            Kind.RESULT,
+            Result(
+                right.election,
+                right.previous,
+                right.cohort,
+                right.dealers,
+                polynomials,
+                right.model,
+            ),
         )

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 from peerd.laboratory.simulation.node import Node
 from protocols.record.effects import Step
-from protocols.session.session import Session
+from protocols.session.events import Peer
 
-Act = Callable[[Session], list[Step]]
+Act = Callable[[Peer], list[Step]]
 
 
 class Agenda:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from peerd.laboratory.adversaries.liar import Lie
 from protocols.record.effects import Aborted, Blame, Completed, Dropped, Stopped
 from protocols.record.position import Position
 from protocols.secret import Secret
-from protocols.session.attempt import Parts
+from protocols.session.events import Peer
 from protocols.session.session import Session
 
 
@@ -15,17 +16,19 @@ from protocols.session.session import Session
 class Node:
     """``honest`` peers are promised something; ``lying`` ones break rules, and may be blamed. A
     ``frozen`` process does nothing before that virtual time; ``pace`` is its clock's, in percent.
+    ``peer`` takes the events: the ``session`` itself, or the liar around it.
     """
 
     index: int
     secret: Secret
-    parts: type[Parts] = Parts
+    lie: Lie | None = None
     honest: bool = True
     silent: bool = False
     lying: bool = False
     frozen: int = 0
     pace: int = 100
     session: Session | None = None
+    peer: Peer | None = None
     position: Position | None = None
     up: bool = True
     journal: dict[int, dict[str, bytes]] = field(default_factory=dict)

@@ -20,12 +20,12 @@ from protocols.plan import minimum_cohort
 from protocols.proof import BIT
 from protocols.record.audit import audit_round
 from protocols.record.certificate import CertifiedRound, verify_certificate
-from protocols.record.desk import MAX_STATEMENTS_PER_SIGNER
 from protocols.record.effects import Abort, Completed, Stop
+from protocols.record.inbox import MAX_STATEMENTS_PER_SIGNER
 from protocols.record.ledger import Ledger
 from protocols.session.attempt import MAX_EARLY_FRAMES
-from protocols.session.company import MAX_AHEAD_FRAMES
-from protocols.session.docket import MAX_EVIDENCE_OF_ONE
+from protocols.session.neighbours import MAX_AHEAD_FRAMES
+from protocols.session.proofs import MAX_EVIDENCE_OF_ONE
 from protocols.session.waiting import MAX_WAITING_BYTES
 
 __all__ = ["Violation", "Watch", "demand"]
@@ -84,7 +84,7 @@ def sits_out(node: Node) -> bool:
     last round of all it hears no more.
     """
     session = node.session
-    return session is not None and session._sits_out
+    return session is not None and session.sits_out
 
 
 def check_safety(
@@ -234,18 +234,19 @@ def check_bounds(world: World, node: Node) -> None:
     session = node.session
     if session is None:
         return
-    for waiting in session.company.ahead._items.values():
+    for waiting in session.neighbours.ahead._items.values():
         demand(len(waiting) <= MAX_AHEAD_FRAMES, "bounds", "frames ahead")
         demand(sum(map(len, waiting)) <= MAX_WAITING_BYTES, "bounds", "bytes ahead")
-    demand(len(session.company.certificates) <= 10, "bounds", "certificates")
+    demand(len(session.neighbours.certificates) <= 10, "bounds", "certificates")
     most_blames = MAX_EVIDENCE_OF_ONE * world.setting.peers
-    demand(len(session.docket.blamed) <= most_blames, "bounds", "blames")
-    for attempt in (session.attempt, session.previous_attempt):
+    demand(len(session.proofs.blamed) <= most_blames, "bounds", "blames")
+    for round_ in (session.round, session.previous):
+        attempt = None if round_ is None else round_.attempt
         if attempt is not None:
             early = max(map(len, attempt._early._items.values()), default=0)
             demand(early <= MAX_EARLY_FRAMES, "bounds", "early frames")
             most = MAX_STATEMENTS_PER_SIGNER + 4 * world.setting.peers
-            counts = attempt.desk._counts.values()
+            counts = attempt.party.inbox._counts.values()
             demand(max(counts, default=0) <= most, "bounds", "statements of one signer")
     demand(world.waiting <= MAX_QUEUE, "bounds", "a storm of messages")
 

@@ -11,7 +11,7 @@ from protocols.record.certificate import CertifiedRound, verify_certificate
 from protocols.record.effects import Completed, Step
 from protocols.record.position import Position, check_chain
 from protocols.record.setting import Setting
-from protocols.session.session import Session
+from protocols.session.events import Peer
 from protocols.session.standing import after, remembers, sat_out, sat_out_key, suspected_until
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def fetch(world: World, node: Node, round_: int, peers: tuple[int, ...]) -> None
             world.at(node, ANSWER, _on_polynomials(round_, record.polynomials))
             return
 
-    def again(session: Session) -> list[Step]:
+    def again(session: Peer) -> list[Step]:
         if session.position.round == round_:
             fetch(world, node, round_, peers)
         return []
@@ -43,7 +43,7 @@ def catch_up(world: World, node: Node, peer: Node) -> None:
         world.at(node, CHAIN, lambda session: _adopt(world.setting, session, node, peer))
 
 
-def _adopt(setting: Setting, session: Session, node: Node, peer: Node) -> list[Step]:
+def _adopt(setting: Setting, session: Peer, node: Node, peer: Node) -> list[Step]:
     chain, records = chain_from(setting, peer, session.position.round)
     if not chain:
         return []

@@ -9,12 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from peerd.crypto import Sodium
+from peerd.laboratory.adversaries.liar import Lie
 from peerd.laboratory.simulation.crypto import Pretend
 from peerd.laboratory.simulation.world import World, swarm_secrets
+from peerd.memory import Remembering
 from protocols.aggregation import Aggregator, aggregator, model_hash
 from protocols.plan import CommitteePlan
 from protocols.record.setting import Deadlines, Setting
-from protocols.session.attempt import Parts
 
 FOUR = CommitteePlan(committee=4, threshold=1, packing=1, absent=0)
 EIGHT = CommitteePlan(committee=8, threshold=2, packing=1, absent=0)
@@ -23,7 +24,7 @@ TEN = CommitteePlan(committee=10, threshold=1, packing=3, absent=1)
 SEATED = CommitteePlan(committee=10, threshold=1, packing=4, absent=0)
 """A committee that is smaller than its roster of 24."""
 
-Lies = Mapping[int, type[Parts]]
+Lies = Mapping[int, Lie]
 
 
 def setting_of(
@@ -54,6 +55,7 @@ def setting_of(
         crypto,
         weights,
         clients,
+        Remembering(),
     )
 
 

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from peerd.laboratory.simulation.node import Node
 from peerd.laboratory.simulation.violation import demand
 from peerd.laboratory.simulation.world import World
-from protocols.record.contents import slot_of
+from protocols.record.door import open_message
 from protocols.record.effects import Abort, Aborted, Blame, Completed, Effect, Send
 from protocols.record.election import Commitments
-from protocols.wire.frames import DealingFrame, DecisionFrame, decode_frame
-from protocols.wire.statement import MAX_ATTEMPT, Kind, Slot, Statement, Topic, decode_statement
+from protocols.session.phases import Aggregating
+from protocols.wire.frames import DecisionFrame
+from protocols.wire.statement import MAX_ATTEMPT, Kind, Slot, Statement, Topic
 
 
 def overrun(world: World) -> bool:
@@ -79,15 +80,13 @@ class Watch:
 
     def _hear(self, node: Node, data: bytes) -> None:
         self.frames += 1
-        frame = decode_frame(data)
-        if isinstance(frame, DecisionFrame):
-            self._hear_decision(frame)
+        message = open_message(self.world.setting, node.index, data)
+        if isinstance(message.frame, DecisionFrame) and message.slot is not None:
+            self._hear_decision(message.frame, message.slot)
             return
-        signed = frame.header if isinstance(frame, DealingFrame) else None
-        wire = signed if signed is not None else getattr(frame, "statement", None)
-        if wire is None:
+        statement = message.statement
+        if statement is None:
             return
-        statement = decode_statement(wire, self.world.setting.group)
         if statement.signer == node.index:
             before = self.said.setdefault(statement.slot, statement.body)
             demand(before == statement.body, "signed-twice", (node.index, statement.slot))
@@ -103,8 +102,7 @@ class Watch:
         kept = {"update", f"deal/{slot.attempt}"} & set(node.journal.get(slot.round, {}))
         demand(not kept, "erased", f"peer {node.index} keeps {kept} past the decision")
 
-    def _hear_decision(self, frame: DecisionFrame) -> None:
-        slot = slot_of(frame, self.world.setting.group)
+    def _hear_decision(self, frame: DecisionFrame, slot: Slot) -> None:
         if slot.subject == Topic.COMMITS:
             peers = frozenset(p for p, _, _ in Commitments.decode(frame.outcome).commits)
             at = slot.round, slot.attempt
@@ -114,9 +112,10 @@ class Watch:
 
 def check_forgotten(node: Node) -> None:
     """A certified round's one-round key and shares are gone from memory too (§6)."""
-    attempt = None if node.session is None else node.session.previous_attempt
-    if attempt is None:
+    previous = None if node.session is None else node.session.previous
+    if previous is None or previous.attempt is None:
         return
-    demand(attempt.desk._round_secret is None, "erased", "the one-round key outlives its round")
-    if attempt.dealer is not None:
-        demand(attempt.dealer._dealing is None, "erased", "a dealing outlives its round")
+    attempt = previous.attempt
+    demand(attempt.party._round_secret is None, "erased", "the one-round key outlives its round")
+    if isinstance(attempt.phase, Aggregating):
+        demand(attempt.phase.dealer._dealt is None, "erased", "a dealing outlives its round")

@@ -9,12 +9,15 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import partial
 from itertools import chain
 from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
+from peerd.laboratory.adversaries.keys import Keys
+from peerd.laboratory.adversaries.liar import Lie
 from peerd.laboratory.simulation.agenda import Act, Agenda
 from peerd.laboratory.simulation.history import History
 from peerd.laboratory.simulation.node import DiskFailed, Node
@@ -43,7 +46,7 @@ from protocols.record.effects import (
 from protocols.record.position import Position, first_position
 from protocols.record.setting import Setting
 from protocols.secret import Secret
-from protocols.session.attempt import Parts
+from protocols.session.local import LocalPeer
 from protocols.session.session import Session
 from protocols.session.standing import SIGNS, after
 
@@ -71,7 +74,7 @@ class World:
         seed: int,
         rounds: int,
         slowest: int = 200,
-        liars: dict[int, type[Parts]] | None = None,
+        liars: dict[int, Lie] | None = None,
         silent: frozenset[int] = frozenset(),
         traced: bool = True,
     ) -> None:
@@ -102,7 +105,7 @@ class World:
             Node(
                 i,
                 secret,
-                lies.get(i, Parts),
+                lies.get(i),
                 i not in lies and i not in silent,
                 silent=i in silent,
                 lying=i in lies,
@@ -134,13 +137,13 @@ class World:
         raise AssertionError("the simulation does not end")
 
     def _act(self, node: Node, life: int, act: Act) -> None:
-        if not node.up or node.lives != life or node.session is None:
+        if not node.up or node.lives != life or node.peer is None:
             return
         if node.frozen > self.now:
             self.at(node, node.frozen - self.now, act)
             return
         try:
-            self._carry_out(node, act(node.session))
+            self._carry_out(node, act(node.peer))
         except DiskFailed:
             self.crash(node)
 
@@ -165,18 +168,17 @@ class World:
         node.up = True
         node.lives += 1
         position = node.position or first_position(self.setting, self.model)
+        draw = partial(self._secret, node)
+        keys = Keys(LocalPeer(self.setting, node.index, node.secret, draw))
         node.session = Session(
-            self.setting,
-            node.index,
-            node.secret,
+            keys.peer,
             Position(position.round, position.model, position.previous, position.ledger),
-            lambda round_, key: self._secret(node, round_, key),
             dict(node.journal.get(position.round, {})),
             rounds=self.rounds,
             suspect=suspect,
             sit_out=sit_out,
-            parts=node.parts,
         )
+        node.peer = node.lie.told_by(node.session, keys) if node.lie else node.session
 
     def _start(self, node: Node) -> None:
         self._act(node, node.lives, lambda session: session.start(self.present(node)))
@@ -187,7 +189,7 @@ class World:
         if node.session is None:
             return
         node.up = False
-        node.session = None
+        node.session = node.peer = None
         self._notify(50, node)
 
     def cut(self, links: Iterable[tuple[int, int]]) -> None:
@@ -282,8 +284,9 @@ class World:
                         if not node.up or node.lives != life:
                             return
                         self._deliver(node, self.nodes[peer], frame)
-                case Timer(name, delay):
-                    self.at(node, delay * node.pace // 100, _on_timer(name))
+                case Timer():
+                    delay = effect.delay * node.pace // 100
+                    self.at(node, delay, _on_timer(effect))
                 case Train(round_, model):
                     self._train(node, round_, model)
                 case Completed():
@@ -338,8 +341,8 @@ class World:
         self.after(node, effect)
 
 
-def _on_timer(name: tuple[str | int, ...]) -> Act:
-    return lambda session: session.on_timer(name)
+def _on_timer(timer: Timer) -> Act:
+    return lambda session: session.on_timer(timer)
 
 
 def _secrets(peers: int, seed: int) -> list[Secret]:

@@ -31,7 +31,7 @@ async def baselines(options: SwarmOptions) -> dict[str, list[float]]:
 
 async def _curve(options: SwarmOptions, kind: str, liars: int, attack: str | None) -> list[float]:
     # Imports torch: here, when the daemons are gone, and not where the swarm is driven.
-    from peerd.learning.baseline import baseline
+    from peerd.laboratory.experiments.baseline import baseline
 
     run = partial(
         baseline,

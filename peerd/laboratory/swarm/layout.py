@@ -134,7 +134,6 @@ def _configuration(options: SwarmOptions, place: Place, bootstrap: Place) -> str
             seed=peer_seed(options.seed, place.index),
         ),
         log=LogConfig(format="json"),
-        attack=place.lie,
     )
 
 

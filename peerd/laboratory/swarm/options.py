@@ -9,14 +9,9 @@ from fractions import Fraction
 
 from peerd.cli.task_arguments import TaskRequest
 from peerd.errors import ConfigError
-from peerd.laboratory.experiments.attacks import ATTACKS as LEARNING_LIES
+from peerd.laboratory.adversaries.names import check_name
 from peerd.status.routes import MAX_ROUNDS_LISTED
 from protocols.plan import SMALLEST_GROUP, CommitteePlan, PlanError, plan_group, plan_swarm
-
-# What each lie in the protocol must lead to: proven with evidence, or left out as absent.
-PROVEN = ("bad-proof", "bad-share", "wrong-opening", "equivocate")
-ABSENT = ("silent",)
-ATTACKS = (*LEARNING_LIES, *PROVEN, *ABSENT)
 
 MAX_PEERS = 64  # processes that train on one machine
 MAX_ROUNDS = MAX_ROUNDS_LISTED  # one answer of the status socket holds them all
@@ -153,12 +148,7 @@ def swarm_options(
 
 
 def _attacks(text: str, liars: int) -> tuple[str, ...]:
-    names = [name.strip() for name in text.split(",")]
-    for name in names:
-        if name not in ATTACKS:
-            raise ConfigError(
-                f"--attack {name}: no such attack", f"known ones: {', '.join(ATTACKS)}"
-            )
+    names = [check_name(name.strip()) for name in text.split(",")]
     if len(names) == 1:
         return tuple(names * liars)
     if len(names) != liars:

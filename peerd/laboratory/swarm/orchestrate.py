@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import trio
 
 from peerd.errors import PeerdError
+from peerd.laboratory.adversaries.names import ABSENT
 from peerd.laboratory.swarm.kills import Kills
 from peerd.laboratory.swarm.layout import Layout
-from peerd.laboratory.swarm.options import ABSENT, MAX_ROUNDS, SwarmOptions
+from peerd.laboratory.swarm.options import MAX_ROUNDS, SwarmOptions
 from peerd.laboratory.swarm.process import Command, Daemon, DaemonDied, daemon_command
 from peerd.laboratory.swarm.result import Witness, witness
 from peerd.laboratory.swarm.screen import Screen

@@ -21,6 +21,7 @@ from peerd.status.client import StatusAnswerError, events
 STOP_SECONDS = 10.0  # between SIGTERM and SIGKILL
 RETRY_SECONDS = 0.2  # between attempts to reach a daemon that is starting
 LOG_TAIL_BYTES = 4096
+LYING_DAEMON = "peerd.laboratory.adversaries.daemon"
 SINGLE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -32,8 +33,11 @@ Command = Callable[[Place], list[str]]
 
 
 def daemon_command(place: Place) -> list[str]:
-    """``peerd run`` for a peer, with this interpreter."""
-    return [sys.executable, "-m", "peerd.cli.main", "run", "--config", str(place.config)]
+    """A peer's daemon, with this interpreter: ``peerd run``, or one that lies."""
+    config = ["--config", str(place.config)]
+    if place.lie is None:
+        return [sys.executable, "-m", "peerd.cli.main", "run", *config]
+    return [sys.executable, "-m", LYING_DAEMON, *config, "--attack", place.lie]
 
 
 class Daemon:

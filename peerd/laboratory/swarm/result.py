@@ -9,7 +9,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from peerd.laboratory.swarm.options import ABSENT, PROVEN, SwarmOptions
+from peerd.laboratory.adversaries.names import ABSENT, PROVEN
+from peerd.laboratory.swarm.options import SwarmOptions
 
 Record = Mapping[str, object]
 Document = dict[str, object]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from peerd.errors import GroupError
 from peerd.group.rule import rule_of
-from peerd.learning.baseline import baseline
+from peerd.laboratory.experiments.baseline import baseline
 from protocols.aggregation import AGGREGATORS, AggregationError, Aggregator, aggregate, aggregator
 from protocols.field import P16
 

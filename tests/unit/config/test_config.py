@@ -27,7 +27,7 @@ def test_defaults(tmp_path: Path) -> None:
     assert config.data == tmp_path / "data"
     assert config.status == tmp_path / "data" / "run" / "status.sock"
     assert config.listen == "/ip4/0.0.0.0/tcp/4001"
-    assert (config.bootstrap, config.rounds, config.lab.attack) == ((), None, None)
+    assert (config.bootstrap, config.rounds) == ((), None)
     assert (config.task, config.log) == (TaskConfig(), LogConfig("info", "console"))
 
 
@@ -49,8 +49,6 @@ def test_everything(tmp_path: Path) -> None:
         [log]
         level = "debug"
         format = "json"
-        [lab]
-        attack = "sign-flip"
     """
     config = load(tmp_path, text)
     assert (config.data, config.status) == (Path("/var/peer"), tmp_path / "s.sock")
@@ -58,7 +56,7 @@ def test_everything(tmp_path: Path) -> None:
     assert config.rounds == 30
     assert config.task == TaskConfig(tmp_path / "rows.csv", 3, 8, 9, {"column": "when"})
     assert config.task.local == {"column": "when", "data": str(tmp_path / "rows.csv")}
-    assert (config.log, config.lab.attack) == (LogConfig("debug", "json"), "sign-flip")
+    assert config.log == LogConfig("debug", "json")
 
 
 BAD = [
@@ -96,7 +94,7 @@ BAD = [
     ('[task]\noptions = "x"', "task.options must be a table"),
     ('[log]\nlevel = "loud"', "log.level must be one of debug, info"),
     ('[log]\nformat = "xml"', "log.format must be one of console, json"),
-    ('[lab]\nattack = "../x"', "lab.attack must be the name of an attack"),
+    ('[lab]\nattack = "sign-flip"', "unknown key 'lab'"),
     ("rounds = ", "not TOML"),
     ("rounds = 1\nrounds = 2", "not TOML"),
     ("rounds = " + "1" * 5000, "nested too deep, or a number too long|not TOML"),
@@ -146,12 +144,10 @@ def test_what_is_rendered_reads_back(data: str, key: str, options: dict[str, obj
     task = TaskConfig(Path("/rows.csv"), 2, 5, 77, options)
     log = LogConfig("warning", "json")
     bootstrap = (f"/ip4/127.0.0.1/tcp/4001/p2p/{PEER}",)
-    text = render_config(
-        data=data, key=key, bootstrap=bootstrap, rounds=4, task=task, log=log, attack="silent"
-    )
+    text = render_config(data=data, key=key, bootstrap=bootstrap, rounds=4, task=task, log=log)
     config = parsed(text)
     assert (config.data, config.key) == (Path("/tmp") / data, Path("/tmp") / key)
-    assert (config.bootstrap, config.rounds, config.lab.attack) == (bootstrap, 4, "silent")
+    assert (config.bootstrap, config.rounds) == (bootstrap, 4)
     assert (config.task, config.log) == (task, log)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from peerd.errors import TaskError
-from peerd.learning.baseline import baseline
+from peerd.laboratory.experiments.baseline import baseline
 from peerd.learning.client import Client
 from peerd.learning.loading import load_task
 from peerd.learning.settings import Partition, peer_seed

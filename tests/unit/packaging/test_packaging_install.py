@@ -175,4 +175,3 @@ def test_the_example_configuration_can_be_loaded() -> None:
     config = Config.load(ROOT / "configs/peerd.toml")
     assert config.data == ROOT / "configs/data"
     assert config.bootstrap
-    assert config.lab.attack is None

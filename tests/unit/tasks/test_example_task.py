@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from peerd.errors import TaskError
-from peerd.learning.baseline import baseline
+from peerd.laboratory.experiments.baseline import baseline
 
 EXAMPLES = Path(__file__).parents[3] / "configs" / "tasks"
 

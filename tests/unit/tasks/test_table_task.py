@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from peerd.errors import TaskError
-from peerd.learning.baseline import baseline
+from peerd.laboratory.experiments.baseline import baseline
 from peerd.learning.settings import Partition
 from peerd.tasks.encoding import MAX_DEVIATION, RowEncoder, encode_file
 from peerd.tasks.schema import Schema

@@ -1,24 +1,23 @@
-"""Peers that are not honest: a part of the machine that lies, or a machine that is heard oddly."""
+"""Peers that are not honest: liars around honest sessions, and peers that are heard oddly."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from peerd.laboratory.adversaries import ALL
+from peerd.laboratory.adversaries.liar import Lie as Told
 from peerd.laboratory.adversaries.lies import LIES
 from peerd.laboratory.adversaries.openers import ring_of
 from peerd.laboratory.simulation.operations.operation import Betrayal, Operation
 from peerd.laboratory.simulation.world import World
-from protocols.session.attempt import Parts
 
-ROLES = ("election", "dealer", "member", "opener")
-LIARS: dict[str, type[Parts]] = {**ALL, **LIES}
+LIARS: dict[str, Told] = {**ALL, **LIES}
 """Every lie by its name."""
 
 
 @dataclass(frozen=True)
 class Lie(Betrayal):
-    """One part of the peer's machine is replaced by one that lies; several lies may add up."""
+    """The peer lies in one role; several lies may add up."""
 
     name = "lie"
     kind: str
@@ -26,10 +25,7 @@ class Lie(Betrayal):
     def install(self, world: World) -> None:
         super().install(world)
         node = world.nodes[self.peer]
-        lies = LIARS[self.kind]
-        told = {role: getattr(lies, role) for role in ROLES}
-        kept = {role: part for role, part in told.items() if part is not getattr(Parts, role)}
-        node.parts = type("Liar", (node.parts,), kept)
+        node.lie = (node.lie or Told()) | LIARS[self.kind]
         node.lying = True
         world.faults[f"lie {self.kind}"] += 1
 
@@ -46,11 +42,11 @@ class Ring(Operation):
         return frozenset(self.peers)
 
     def install(self, world: World) -> None:
-        opener = ring_of(self.peers)
+        ring = Told(ring_of(self.peers))
         for peer in self.peers:
             node = world.nodes[peer]
             node.honest, node.lying = False, True
-            node.parts = type("Liar", (node.parts,), {"opener": opener})
+            node.lie = (node.lie or Told()) | ring
         world.faults[self.name] += 1
         self.delays(world, lambda sender, to: 1 if sender in self.peers else None)
 

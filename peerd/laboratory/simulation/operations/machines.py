@@ -169,7 +169,7 @@ class Restore(Mishap):
 
     def _expose(self, world: World, node: Node, holders: set[int]) -> None:
         """Excused only if nobody who knew better was heard."""
-        if node.honest and node.session and not holders & node.session.recall.answered:
+        if node.honest and node.session and not holders & node.session.permit.recall.answered:
             world.faults["exposed"] += 1
             node.honest, node.lying = False, True
 

@@ -19,7 +19,7 @@ class Secrets(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Peer:
+class LocalPeer:
     """``me`` of the roster; ``identity`` is its signing seed."""
 
     setting: Setting

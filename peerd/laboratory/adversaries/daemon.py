@@ -1,0 +1,88 @@
+"""A daemon that lies: ``python -m peerd.laboratory.adversaries.daemon --attack NAME``.
+
+An honest daemon with another trainer or another session in it; ``peerd run`` knows nothing of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping, Sequence
+
+from peerd.cli.daemon import add_config_argument, load_config
+from peerd.cli.failure import explain
+from peerd.laboratory.adversaries.keys import Keys
+from peerd.laboratory.adversaries.liar import Lie
+from peerd.laboratory.adversaries.lies import LIES
+from peerd.laboratory.adversaries.names import NAMES, SILENT, check_name
+from peerd.laboratory.adversaries.silent import SilentPeer
+from peerd.laboratory.experiments.attacks import forge
+from peerd.learning import Trainer
+from peerd.learning.settings import Training
+from peerd.runner.daemon import Crew, Sessions, run
+from protocols.aggregation.contract import Model
+from protocols.record.position import Position
+from protocols.session.events import Peer
+from protocols.session.local import LocalPeer
+from protocols.session.session import Session
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run until SIGTERM or SIGINT; the exit codes of ``peerd run``."""
+    parser = argparse.ArgumentParser(description="Run a daemon that lies, in a swarm that tests.")
+    add_config_argument(parser)
+    parser.add_argument("--attack", required=True, metavar="NAME", help=", ".join(NAMES))
+    args = parser.parse_args(arguments)
+    try:
+        crew = crew_of(args.attack)
+        return run(load_config(args), crew=crew)
+    except (Exception, BaseExceptionGroup) as error:
+        line, code = explain(error)
+        print(f"peerd: error: {line}", file=sys.stderr)
+        return code
+
+
+def crew_of(attack: str) -> Crew:
+    """Who plays this attack. Raises ConfigError for a name that none has."""
+    check_name(attack)
+    if attack == SILENT:
+        return Crew(session=SilentPeer)
+    if attack in LIES:
+        return Crew(session=lying(LIES[attack]))
+    return Crew(trainer=forging(attack))
+
+
+def forging(attack: str) -> Callable[[Training], Trainer]:
+    """Trains as an honest peer, and gives out what the attack makes of it."""
+
+    class ForgingTrainer(Trainer):
+        async def update(self, round: int, model: Model) -> Model:
+            learnt = await super().update(round, model)
+            return forge(attack, model, learnt, seed=self.training.seed, round=round)
+
+    return ForgingTrainer
+
+
+def lying(lie: Lie) -> Sessions:
+    """An honest session with this lie around it."""
+
+    def session(
+        peer: LocalPeer,
+        position: Position,
+        journal: Mapping[str, bytes] | None = None,
+        *,
+        rounds: int | None,
+        sit_out: int,
+        suspect: int,
+    ) -> Peer:
+        keys = Keys(peer)
+        honest = Session(
+            keys.peer, position, journal, rounds=rounds, sit_out=sit_out, suspect=suspect
+        )
+        return lie.told_by(honest, keys)
+
+    return session
+
+
+if __name__ == "__main__":
+    sys.exit(main())

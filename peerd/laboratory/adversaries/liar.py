@@ -1,0 +1,184 @@
+"""A liar: an honest session, and what stands between it and the others.
+
+The honest session inside takes every event and says what an honest peer would say. What comes out
+passes through the liar's tricks, and everything else in order. What others then say about it passes
+back: the session inside is shown its own statement in place of what was said instead, and where
+that can't be, because others have signed it, it is kept from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from peerd.laboratory.adversaries.keys import Keys
+from peerd.laboratory.adversaries.place import Place
+from peerd.laboratory.adversaries.scene import Scene
+from peerd.laboratory.adversaries.trick import Trick
+from protocols.aggregation import model_hash
+from protocols.aggregation.contract import Reference
+from protocols.errors import WireError
+from protocols.record.base import Base, Values
+from protocols.record.certificate import CertifiedRound
+from protocols.record.door import open_message
+from protocols.record.effects import Effect, Send, Step, Timer, step_of
+from protocols.record.position import Position
+from protocols.session.session import Session
+from protocols.wire.frames import encode_frame
+
+
+class Lie:
+    """What a peer lies in: one trick in each role at most. Without tricks it is honest."""
+
+    def __init__(self, *tricks: type[Trick]) -> None:
+        self.tricks = {trick.role: trick for trick in tricks}
+
+    def __or__(self, other: Lie) -> Lie:
+        """Both lies; in a role that both have, the other's."""
+        return Lie(*{**self.tricks, **other.tricks}.values())
+
+    def told_by(self, session: Session, keys: Keys) -> Liar:
+        """``keys.secret_of`` is what the session draws its secrets with."""
+        return Liar(session, keys, tuple(self.tricks.values()))
+
+
+class Liar:
+    """Takes the events of a session (protocols/session/events.py)."""
+
+    def __init__(self, session: Session, keys: Keys, tricks: Sequence[type[Trick]]) -> None:
+        self._session = session
+        self._keys = keys
+        self._kinds = tricks
+        self._scenes: dict[tuple[int, int], Scene] = {}
+        self._base: tuple[int, Base] | None = None
+        self._values: tuple[int, Values] | None = None
+
+    @property
+    def me(self) -> int:
+        return self._session.me
+
+    @property
+    def position(self) -> Position:
+        return self._session.position
+
+    @property
+    def finished(self) -> bool:
+        return self._session.finished
+
+    def lacks_polynomials(self, round_: int) -> bool:
+        return self._session.lacks_polynomials(round_)
+
+    # -- events --------------------------------------------------------------------------------
+
+    def start(self, present: Iterable[int]) -> list[Step]:
+        return self._pass(self._session.start(present))
+
+    def on_present(self, present: Iterable[int]) -> list[Step]:
+        return self._pass(self._session.on_present(present))
+
+    def on_timer(self, timer: Timer) -> list[Step]:
+        return self._pass(self._session.on_timer(timer))
+
+    def on_polynomials(self, round_: int, data: bytes) -> list[Step]:
+        return self._pass(self._session.on_polynomials(round_, data))
+
+    def adopt(self, missed: Sequence[CertifiedRound], model: npt.NDArray[np.float32]) -> list[Step]:
+        return self._pass(self._session.adopt(missed, model))
+
+    def on_update(
+        self, round_: int, values: Values, reference: Reference | None = None
+    ) -> list[Step]:
+        if round_ == self.position.round and self._values_of(round_) is None:
+            self._values = round_, values
+            if reference is not None:
+                self._base_of_round().take(reference)
+            self._learn(self._session.place)
+        if self._keeps_update:
+            return self._pass([])
+        return self._pass(self._session.on_update(round_, values, reference))
+
+    def on_message(self, sender: int, data: bytes) -> list[Step]:
+        setting = self._session.setting
+        try:
+            message = open_message(setting, sender, data)
+            scene = self._scene_of(message.place)
+        except WireError:
+            scene = None
+        if scene is None:
+            return self._pass(self._session.on_message(sender, data))
+        place, frame = scene.place, message.frame
+        if (place.round, place.attempt) >= self._session.place:
+            scene.hear(sender, frame)
+        told = scene.admit(frame)
+        if told is not None:
+            data = data if told == frame else encode_frame(told)
+            return [step_of(scene.added()), *self._pass(self._session.on_message(sender, data))]
+        return [step_of(scene.added()), *self._pass([])]
+
+    # -- the update ----------------------------------------------------------------------------
+
+    @property
+    def _keeps_update(self) -> bool:
+        """From the session inside, which would deal it. A rule's reference it can't do without."""
+        deals = any(trick.deals for trick in self._kinds)
+        return deals and not self._session.setting.aggregator.uses_reference
+
+    def _values_of(self, round_: int) -> Values | None:
+        return self._values[1] if self._values is not None and self._values[0] == round_ else None
+
+    def _base_of_round(self) -> Base:
+        position = self.position
+        if self._base is None or self._base[0] != position.round:
+            self._base = position.round, Base(self._session.setting, model_hash(position.model))
+        return self._base[1]
+
+    def _learn(self, at: tuple[int, int]) -> None:
+        """An attempt of this round is told what the round's update is."""
+        scene = self._scenes.get(at)
+        if scene is None or at[0] != self.position.round:
+            return
+        scene.place.base = self._base_of_round()
+        values = self._values_of(at[0])
+        if values is not None and scene.place.values is None:
+            scene.place.values = values
+            for trick in scene.tricks:
+                trick.trained()
+
+    # -- what comes out ------------------------------------------------------------------------
+
+    def _pass(self, steps: Iterable[Step]) -> list[Step]:
+        """What comes of these steps, and of all that the liar then tells itself."""
+        out = [step_of(new for effect in step for new in self._replace(effect)) for step in steps]
+        for scene in list(self._scenes.values()):
+            out.append(step_of(scene.added()))
+        told = [frame for scene in self._scenes.values() for frame in scene.told()]
+        for frame in told:
+            out += self._pass(self._session.on_message(self.me, encode_frame(frame)))
+        return out
+
+    def _replace(self, effect: Effect) -> list[Effect]:
+        if not isinstance(effect, Send):
+            return [effect]
+        at = open_message(self._session.setting, self.me, effect.frame).place
+        scene = self._scene_of(at, make=True)
+        if scene is None:  # a frame that belongs to no attempt
+            return [effect]
+        self._learn((scene.place.round, scene.place.attempt))
+        return scene.say(effect)
+
+    def _scene_of(self, at: tuple[int, int] | None, *, make: bool = False) -> Scene | None:
+        """Of attempts that others name only the next ones are looked at."""
+        session = self._session
+        round_, attempt = session.place
+        if at is None:
+            return None
+        if at not in self._scenes:
+            near = at[0] <= round_ + 1 and at[1] <= attempt + 1
+            if not (make or (at >= session.place and near)):
+                return None
+            self._scenes = {k: v for k, v in self._scenes.items() if k[0] >= round_ - 1}
+            place = Place(session.setting, session.me, at, self._keys)
+            self._scenes[at] = Scene(place, self._kinds)
+        return self._scenes[at]

@@ -1,0 +1,147 @@
+"""One attempt as its liar plays it: what it knows, its tricks, and what it says and hears."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from peerd.laboratory.adversaries.mask import Mask
+from peerd.laboratory.adversaries.place import Place
+from peerd.laboratory.adversaries.trick import Trick
+from protocols.errors import WireError
+from protocols.record.certificate import ElectionCertificate
+from protocols.record.door import slot_of
+from protocols.record.effects import Effect, Send
+from protocols.record.election import Commitments, Election
+from protocols.wire.frames import (
+    DealingFrame,
+    DecisionFrame,
+    Frame,
+    ProposalFrame,
+    SeenFrame,
+    StatementFrame,
+    decode_frame,
+    encode_frame,
+)
+from protocols.wire.statement import Kind, Topic
+
+MAX_EARLY = 4096
+"""Frames that wait until the liar knows who is elected."""
+
+
+class Scene:
+    def __init__(self, place: Place, kinds: Iterable[type[Trick]]) -> None:
+        self.place = place
+        self.tricks = [kind(place) for kind in kinds]
+        self._mask = Mask(place, self.tricks)
+        self._early: list[tuple[int, Frame]] = []
+
+    # -- what comes in -------------------------------------------------------------------------
+
+    def admit(self, frame: Frame) -> Frame | None:
+        """What the honest session is told; None: nothing."""
+        return self._mask.inward(frame)
+
+    def hear(self, sender: int, frame: Frame) -> None:
+        """What a frame tells the tricks."""
+        place = self.place
+        slot = slot_of(place.setting, frame)
+        if place.flip is None and not (slot is not None and slot.by_identity):
+            if len(self._early) < MAX_EARLY:
+                self._early.append((sender, frame))
+            return
+        if isinstance(frame, DealingFrame):
+            header = place.read(frame.header)
+            if header is not None and header.signer == sender:
+                place.dealings.setdefault(sender, frame)
+            return
+        for statement in map(place.read, _listed(frame)):
+            for trick in self.tricks if statement is not None else ():
+                assert statement is not None
+                trick.heard(statement)
+
+    # -- what goes out -------------------------------------------------------------------------
+
+    def say(self, send: Send) -> list[Effect]:
+        """What is sent in place of a frame of the honest session, and what the tricks add."""
+        frame = decode_frame(send.frame)
+        said = self._mask.outward(frame)
+        out = [] if said is None else self._sends(send, said)
+        if isinstance(frame, DecisionFrame):
+            self._take_decision(frame)
+        elif isinstance(said, StatementFrame):
+            self._take_report(said)
+        return [*out, *self.added()]
+
+    def added(self) -> list[Effect]:
+        """What the tricks have to send."""
+        effects, self.place.outbox[:] = list(self.place.outbox), []
+        return effects
+
+    def told(self) -> list[Frame]:
+        """What the tricks have to tell the honest session."""
+        frames, self.place.inbox[:] = list(self.place.inbox), []
+        return frames
+
+    def _sends(self, send: Send, said: Frame) -> list[Effect]:
+        peers_of: dict[Frame, list[int]] = {}
+        for peer in send.peers:
+            frame: Frame | None = said
+            for trick in self.tricks:
+                frame = None if frame is None else trick.frame_for(peer, frame)
+            if frame is not None:
+                peers_of.setdefault(frame, []).append(peer)
+        return [Send(tuple(peers), encode_frame(frame)) for frame, peers in peers_of.items()]
+
+    def _take_decision(self, frame: DecisionFrame) -> None:
+        place = self.place
+        slot = slot_of(place.setting, frame)
+        if slot is None:
+            return
+        if slot.subject == Topic.COMMITS and place.commitments is None:
+            place.commitments = Commitments.decode(frame.outcome)
+            self._tell(lambda trick: trick.committed())
+        elif slot.subject == Topic.COHORT:
+            place.decided = True
+        elif slot.subject == Topic.REVEALS and place.flip is None:
+            election = Election.decode(frame.outcome)
+            if not election.missing:
+                place.take_election(
+                    ElectionCertificate(place.round, place.attempt, frame.outcome, frame.votes)
+                )
+                self._tell(lambda trick: trick.elected())
+                early, self._early = self._early, []
+                for sender, waiting in early:
+                    self.hear(sender, waiting)
+
+    def _take_report(self, said: StatementFrame) -> None:
+        place = self.place
+        if place.report is not None:
+            return
+        statement = place.read(said.statement)
+        if statement is not None and (statement.kind, statement.signer) == (Kind.REPORT, place.me):
+            place.report = statement
+            self._tell(lambda trick: trick.reported())
+
+    def _tell(self, act: Callable[[Trick], None]) -> None:
+        for trick in self.tricks:
+            act(trick)
+
+
+def _listed(frame: Frame) -> Iterator[bytes]:
+    """The statements that a frame brings."""
+    if isinstance(frame, StatementFrame):
+        yield frame.statement
+    elif isinstance(frame, SeenFrame):
+        yield from frame.statements
+    elif isinstance(frame, ProposalFrame):
+        for item in frame.inputs:
+            yield _unwrapped(item)
+
+
+def _unwrapped(item: bytes) -> bytes:
+    """An input of the election is a frame; of the cohort, a statement."""
+    try:
+        frame = decode_frame(item)
+    except WireError:
+        return item
+    return frame.statement if isinstance(frame, StatementFrame) else b""

@@ -1,0 +1,59 @@
+"""A peer that is connected, and says nothing at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from protocols.aggregation.contract import Reference
+from protocols.record.base import Values
+from protocols.record.certificate import CertifiedRound
+from protocols.record.effects import Phase, Step, Timer, step_of
+from protocols.record.position import Position
+from protocols.session.local import LocalPeer
+
+
+class SilentPeer:
+    """In place of a session, and made as one; takes every event, and nothing comes of it."""
+
+    def __init__(
+        self,
+        peer: LocalPeer,
+        position: Position,
+        journal: Mapping[str, bytes] | None = None,
+        *,
+        rounds: int | None = None,
+        sit_out: int = -1,
+        suspect: int = -1,
+    ) -> None:
+        self.me = peer.me
+        self.position = position
+        self.finished = False
+
+    def lacks_polynomials(self, round_: int) -> bool:
+        return False
+
+    def start(self, present: Iterable[int]) -> list[Step]:
+        return [step_of([Phase(self.position.round, 0, "silent")])]
+
+    def on_present(self, present: Iterable[int]) -> list[Step]:
+        return []
+
+    def on_update(
+        self, round_: int, values: Values, reference: Reference | None = None
+    ) -> list[Step]:
+        return []
+
+    def on_timer(self, timer: Timer) -> list[Step]:
+        return []
+
+    def on_message(self, sender: int, data: bytes) -> list[Step]:
+        return []
+
+    def on_polynomials(self, round_: int, data: bytes) -> list[Step]:
+        return []
+
+    def adopt(self, missed: Sequence[CertifiedRound], model: npt.NDArray[np.float32]) -> list[Step]:
+        return []

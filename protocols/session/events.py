@@ -1,0 +1,48 @@
+"""What drives a peer, and what its driver reads: the public side of a session."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from protocols.aggregation.contract import Reference
+from protocols.record.base import Values
+from protocols.record.certificate import CertifiedRound
+from protocols.record.effects import Step, Timer
+from protocols.record.position import Position
+
+
+class Peer(Protocol):
+    """A ``Session``, or what stands between one and its driver. Each event returns steps."""
+
+    @property
+    def me(self) -> int: ...
+
+    @property
+    def position(self) -> Position: ...
+
+    @property
+    def finished(self) -> bool: ...
+
+    def lacks_polynomials(self, round_: int) -> bool: ...
+
+    def start(self, present: Iterable[int]) -> list[Step]: ...
+
+    def on_present(self, present: Iterable[int]) -> list[Step]: ...
+
+    def on_update(
+        self, round_: int, values: Values, reference: Reference | None = None
+    ) -> list[Step]: ...
+
+    def on_timer(self, timer: Timer) -> list[Step]: ...
+
+    def on_message(self, sender: int, data: bytes) -> list[Step]: ...
+
+    def on_polynomials(self, round_: int, data: bytes) -> list[Step]: ...
+
+    def adopt(
+        self, missed: Sequence[CertifiedRound], model: npt.NDArray[np.float32]
+    ) -> list[Step]: ...
