@@ -15,25 +15,23 @@ online, so that none of them refuses its proposal.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from protocols.agreement import rules
 from protocols.agreement.ballots import Ballots
-from protocols.agreement.clock import Clock
+from protocols.agreement.leader import Leader
 from protocols.agreement.locks import Lock, Locks
 from protocols.agreement.proposals import Proposals
 from protocols.agreement.states import AGREEMENT, Talk, TalkEvent
-from protocols.agreement.terms import Proposal, Terms
+from protocols.agreement.terms import Terms
+from protocols.agreement.views import Views
 from protocols.errors import WireError
-from protocols.record.door import read_statement
 from protocols.record.effects import Step
 from protocols.record.outcomes import Decision
 from protocols.record.party import Party, Role
 from protocols.record.states import Machine
 from protocols.record.timers import LocksDue, OfView, ViewOver, ViewWaits
-from protocols.record.votes import check_quorum, outcome_hash
+from protocols.record.votes import outcome_hash
 from protocols.wire.frames import DecisionFrame, NewViewFrame, ProposalFrame, StatementFrame
-from protocols.wire.statement import MAX_VIEW, Ballot, Kind, NewView, Statement
+from protocols.wire.statement import MAX_VIEW, Ballot, Kind, Statement
 
 MAX_VIEWS_AHEAD = 64
 """Messages of views further ahead than this are dropped: they can't be needed yet. Of a NEW_VIEW
@@ -55,9 +53,8 @@ class Agreement(Role):
         self._locks = Locks(party, terms.topic)
         self._proposals = Proposals(terms, (lock.outcome for lock in self._locks))
         self._ballots = Ballots(terms.electorate)
-        self._clock = Clock(party, terms)
-        self._may_lead = False
-        self._patience_over = False
+        self._views = Views(party, terms, self._locks, self._ballots)
+        self._leader = Leader(party, terms, self._locks, self._ballots)
 
     # -- events --------------------------------------------------------------------------------
 
@@ -65,8 +62,7 @@ class Agreement(Role):
         """This member's inputs are complete, or their deadline has passed."""
         if self._state.allows(TalkEvent.BEGIN):
             self._state.move(TalkEvent.BEGIN)
-            begun = max(rules.restored_view(self._signed_views()), self._clock.honest_view())
-            self._enter(self._locks.reached(begun))
+            self._enter(self._views.first())
         return self.done()
 
     def refresh(self) -> Step:
@@ -77,7 +73,7 @@ class Agreement(Role):
 
     def lose_patience(self) -> Step:
         """From now on this member may give up (§6); what it refused too early it judges again."""
-        self._patience_over = True
+        self._leader.patience_over = True
         self._proposals.refused.clear()
         return self.refresh()
 
@@ -87,11 +83,13 @@ class Agreement(Role):
             case ViewOver() if current and self.decision is None and view < MAX_VIEW:
                 self._enter(self._locks.reached(view + 1))
             case LocksDue() if current:  # the time in which honest members' locks arrive is over
-                self._may_lead = True
+                self._leader.waited = True
                 self._advance()
-            case ViewWaits() if current and self.decision is None and not self._clock.runs(view):
+            case ViewWaits() if (
+                current and self.decision is None and not self._views.clock.runs(view)
+            ):
                 self._announce(view)  # a NEW_VIEW may be lost
-                self.absorb(self._clock.wait(view))
+                self.absorb(self._views.clock.wait(view))
         return self.done()
 
     def on_proposal(self, statement: Statement, frame: ProposalFrame) -> Step:
@@ -116,12 +114,14 @@ class Agreement(Role):
         if statement.signer not in electors or self._is_late(statement):
             return self.done()
         if self._current(statement):
-            self._check_new_view(statement, frame)
+            lock = self._views.shown_lock(statement, frame)
+            if lock is not None:
+                self._take_lock(lock)
             if not self.admit(statement).counts:
                 return self.done()
             self._ballots.take(statement)
         # However far ahead: a number for each member is all that is kept.
-        self._clock.note(statement.signer, statement.slot.view)
+        self._views.clock.note(statement.signer, statement.slot.view)
         self._follow()
         self._advance()
         return self.done()
@@ -130,7 +130,7 @@ class Agreement(Role):
         """A decision is accepted at any time, from anyone (§6)."""
         if self.decision is None:
             value = outcome_hash(self.terms.topic, frame.outcome)
-            self._check(Kind.SECOND_VOTE, frame.votes, value)
+            self._views.check(Kind.SECOND_VOTE, frame.votes, value)
             self._decide(frame.outcome, frame.votes)
         return self.done()
 
@@ -156,56 +156,25 @@ class Agreement(Role):
         self._state.move(TalkEvent.VIEW)
         self.view = view
         self._proposals.begun(view, view)
-        self._may_lead = view == 0
+        self._leader.waited = view == 0
         if view > 0:
             self._announce(view)
-        self.absorb(self._clock.enter(view))
+        self.absorb(self._views.clock.enter(view))
         self._advance()
 
     def _announce(self, view: int) -> None:
-        if not self._may_vote(Kind.NEW_VIEW):
-            return
-        below = self._locks.below(view)
-        payload = NewView(0, bytes(32))
-        if below is not None:
-            payload = NewView(below.view + 1, outcome_hash(self.terms.topic, below.outcome))
-        statement = self.sign(Kind.NEW_VIEW, payload, int(self.terms.topic), view)
-        first = self._ballots.take(statement)
-        self._clock.note(self.party.me, view)
-        lock = self._locks.of(statement.payload.lock_view - 1)
-        shown = (lock.outcome, lock.votes) if lock else (b"", ())
-        frame = NewViewFrame(statement.wire, *shown)
-        self.send(self.terms.electorate.members, frame, again=first)
+        if self._may_vote(Kind.NEW_VIEW):
+            self.absorb(self._views.announce(view))
 
     def _follow(self) -> None:
+        """An honest member is further: go there. Else see whether this view may be timed."""
         if self.view < 0:
             return
-        ahead = self._clock.honest_view()
-        if ahead > self.view:
-            self._enter(self._locks.reached(ahead))
+        further = self._views.further(self.view)
+        if further is not None:
+            self._enter(further)
         else:
-            self.absorb(self._clock.run(self.view))
-
-    def _signed_views(self) -> list[int]:
-        """The views in which an earlier life of this member signed something."""
-        party, topic = self.party, int(self.terms.topic)
-        return [
-            read_statement(party.setting, wire).slot.view
-            for kind in (Kind.PROPOSAL, Kind.FIRST_VOTE, Kind.SECOND_VOTE, Kind.NEW_VIEW)
-            for wire in party.journal.under(f"slot/{party.attempt}/{int(kind)}/{topic}/")
-        ]
-
-    def _check_new_view(self, statement: Statement, frame: NewViewFrame) -> None:
-        said = statement.payload
-        if not said.lock_view:
-            return
-        if said.lock_view > statement.slot.view:
-            raise WireError("a lock from a view that was not over")
-        value = outcome_hash(self.terms.topic, frame.outcome)
-        view = self._check(Kind.FIRST_VOTE, frame.lock, value)
-        if said.lock_outcome != value or said.lock_view != view + 1:
-            raise WireError("a lock that its votes don't prove")
-        self._take_lock(Lock(view, frame.outcome, frame.lock))
+            self.absorb(self._views.clock.run(self.view))
 
     # -- what may happen now, in the order in which it enables the next -------------------------
 
@@ -222,35 +191,13 @@ class Agreement(Role):
         return party.me in electors and party.can_sign(kind, int(self.terms.topic))
 
     def _lead(self) -> None:
-        view, leader = self.view, self.terms.leader(self.view)
-        if leader != self.party.me or self._proposals.of(view) is not None:
-            return
-        if not self._may_vote(Kind.PROPOSAL) or not self._heard_enough(view):
-            return
-        lock = self._locks.below(view)
-        proposal = (lock.outcome, ()) if lock else self._own_proposal()
-        if proposal is None:
-            return
-        outcome, inputs = proposal
-        ballot = Ballot(outcome_hash(self.terms.topic, outcome))
-        statement = self.sign(Kind.PROPOSAL, ballot, int(self.terms.topic), view)
-        if statement.payload != ballot:
-            return  # an earlier life proposed something else here, and that stands
-        frame = ProposalFrame(statement.wire, outcome, inputs, lock.votes if lock else ())
-        self._proposals.take(statement, frame, view)
-        self.send(self.terms.electorate.members, frame)
-
-    def _own_proposal(self) -> Proposal | None:
-        """Without a lock to propose."""
-        resort = self.terms.resort
-        if resort is not None and rules.gives_up(self._patience_over, self._locks.highest):
-            return resort, ()
-        return self.terms.inputs.propose()
-
-    def _heard_enough(self, view: int) -> bool:
-        electorate = self.terms.electorate
-        heard, members = self._ballots.count(Kind.NEW_VIEW, view), len(electorate.members)
-        return rules.may_lead(view, heard, members, electorate.quorum, self._may_lead)
+        if self._proposals.of(self.view) is None and self._may_vote(Kind.PROPOSAL):
+            if not self._leader.may_lead(self.view):
+                return
+            proposed = self._leader.propose(self.view)
+            self.absorb(self._leader.done())
+            if proposed is not None:
+                self._proposals.take(*proposed, self.view)
 
     def _vote_first(self) -> None:
         view, proposal = self.view, self._proposals.of(self.view)
@@ -271,7 +218,7 @@ class Agreement(Role):
         if frame.lock:
             try:
                 value = outcome_hash(self.terms.topic, frame.outcome)
-                shown = self._check(Kind.FIRST_VOTE, frame.lock, value)
+                shown = self._views.check(Kind.FIRST_VOTE, frame.lock, value)
             except WireError:
                 return False
         mine = self._locks.highest
@@ -282,7 +229,7 @@ class Agreement(Role):
 
     def _approves(self, frame: ProposalFrame) -> bool:
         gives_up = frame.outcome == self.terms.resort
-        return rules.approves(gives_up, self._patience_over, lambda: self._judges(frame))
+        return rules.approves(gives_up, self._leader.patience_over, lambda: self._judges(frame))
 
     def _judges(self, frame: ProposalFrame) -> bool:
         """What can't be judged is refused: it is judged again at each timer, where nobody listens
@@ -336,8 +283,3 @@ class Agreement(Role):
         self.decision = Decision(self.terms.topic, outcome, votes)
         self.send(self.party.everyone(), DecisionFrame(outcome, votes))
         self.emit(self.decision)
-
-    def _check(self, kind: Kind, votes: Sequence[bytes], value: bytes) -> int:
-        where = (*self.party.place, self.terms.topic)
-        electorate = self.terms.electorate
-        return check_quorum(self.party.setting, electorate, kind, where, votes, value)

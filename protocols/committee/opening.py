@@ -110,14 +110,16 @@ class Opening(Role):
         self._send_sum(dealings)
         return self.done()
 
-    def on_dealings(self, dealings: Mapping[int, Held]) -> Step:
-        """One that was lacking may be here now."""
-        self._send_sum(dealings)
-        return self.done()
-
-    def look(self) -> Step:
-        """A sum or a result has come."""
-        self._look()
+    def follow(self, step: Step, dealings: Mapping[int, Held] | None = None) -> Step:
+        """A sum or a result has come, or with ``dealings`` one that this member may have lacked:
+        what it called for by itself, and what follows from it here.
+        """
+        for outcome in self.absorb(step):
+            self.emit(outcome)
+        if dealings is None:
+            self._look()
+        else:
+            self._send_sum(dealings)
         return self.done()
 
     def on_timer(self, event: SumsDue) -> Step:

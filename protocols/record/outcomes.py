@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from protocols.record.certificate import Elected
+from protocols.record.certificate import CertifiedRound, Elected
 from protocols.record.cohort import Cohort
 from protocols.record.effects import Abort, Outcome, Stop
 from protocols.record.evidence import Evidence
@@ -125,3 +125,15 @@ class Aborting(Outcome):
 
     reason: Abort
     flip: Elected
+
+
+@dataclass(frozen=True, slots=True)
+class Left(Outcome):
+    """This peer goes on behind these rounds."""
+
+    rounds: tuple[CertifiedRound, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Begun(Outcome):
+    """An attempt takes messages: what came ahead of it is heard now."""

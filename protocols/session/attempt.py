@@ -37,18 +37,13 @@ from protocols.record.outcomes import (
     Flipped,
     Hopeless,
     Reported,
-    RoundOver,
     SumOpened,
     Told,
 )
 from protocols.record.party import Party, Role
 from protocols.record.states import Machine
 from protocols.record.timers import (
-    CommitsDue,
-    OfView,
-    RevealsDue,
     StillUndecided,
-    SumsDue,
 )
 from protocols.secret import Secret
 from protocols.session.ending import dealing_key
@@ -59,13 +54,10 @@ from protocols.wire.frames import (
     DealingFrame,
     DecisionFrame,
     HaveFrame,
-    NewViewFrame,
-    ProposalFrame,
-    SeenFrame,
     StatementFrame,
     SumFrame,
 )
-from protocols.wire.statement import Kind, Statement, Topic
+from protocols.wire.statement import Kind, Statement
 
 MAX_EARLY_FRAMES = 256
 """Frames of one sender that wait for the election's outcome."""
@@ -97,7 +89,7 @@ class Attempt(Role):
         self._start = start
         self._draw = Draw.of(start.secret)
         flip = Flip(party, start.ledger, start.silent, self._draw)
-        self.phase: Electing | Aggregating | Summing = Electing(flip)
+        self.phase: Electing | Aggregating | Summing = Electing(party, flip)
         self._values: Values | None = None
         self._early: Waiting[bytes] = Waiting(MAX_EARLY_FRAMES)
         self._shown = ""
@@ -152,25 +144,12 @@ class Attempt(Role):
 
     def on_timer(self, timer: Timer) -> Step:
         """A timer of something that is over does nothing."""
-        if not self.over:
-            self._on_timer(timer)
+        if isinstance(timer.event, StillUndecided):
+            if self._state.state is Stage.AGGREGATING:
+                self._stop(Stop.UNDECIDED)
+        elif not self.over:
+            self._hear(self.phase.on_timer(timer.event))
         return self._done()
-
-    def _on_timer(self, timer: Timer) -> None:
-        match timer.event, self.phase:
-            case OfView(topic, _) as event, phase:
-                agreement = phase.agreement(Topic(topic))
-                if agreement is not None:
-                    self._talk(Topic(topic), agreement.on_timer(event))
-            case CommitsDue() | RevealsDue() as event, phase:
-                self._hear(phase.flip.on_timer(event))
-            case SumsDue() as event, Summing() as phase:
-                self._hear(phase.opening.on_timer(event))
-            case StillUndecided(), _:
-                if self._state.state is Stage.AGGREGATING:
-                    self._stop(Stop.UNDECIDED)
-            case event, Aggregating() as phase:
-                self._hear(phase.member.on_timer(event))
 
     def on_message(self, message: Message, data: bytes) -> Step:
         """``data`` are the bytes that it came in: it may have to wait. Raises WireError for one
@@ -196,95 +175,15 @@ class Attempt(Role):
             self.emit(Phase(*self.party.place, self._shown))
         return self.done()
 
-    # -- messages ------------------------------------------------------------------------------
-
     def _compare(self, message: Message) -> None:
         """Late words prove liars, and move nothing: an attempt that is over signs no more."""
-        if not isinstance(message.frame, SumFrame | StatementFrame) or message.statement is None:
-            return
-        statement = self.party.inbox.verify(message.statement)
-        if isinstance(self.phase, Aggregating):
-            self._on_opening(self.phase, statement, message.frame)
-        elif isinstance(message.frame, StatementFrame):
-            self.admit(statement)
-            self._hear(self.done())
+        if isinstance(message.frame, SumFrame | StatementFrame) and message.statement is not None:
+            statement = self.party.inbox.verify(message.statement)
+            self._hear(self.phase.compare(statement, message.frame))
 
     def _handle(self, message: Message) -> None:
-        sender, frame = message.sender, message.frame
         said = self.party.inbox.verify(message.statement) if message.statement else None
-        match frame, self.phase:
-            case DecisionFrame(), phase if message.slot is not None:
-                agreement = phase.agreement(Topic(message.slot.subject))
-                if agreement is not None:
-                    self._talk(agreement.terms.topic, agreement.on_decision(frame))
-            case HaveFrame(), Aggregating() as phase:
-                self._hear(phase.member.on_have(sender, frame))
-            case _ if said is None:
-                raise WireError(f"{type(frame).__name__} belongs to no attempt")
-            case SeenFrame(), phase:
-                self._hear(phase.flip.on_seen(_expect(said, Kind.SEEN), frame))
-            case ProposalFrame(), _:
-                self._on_proposal(sender, _expect(said, Kind.PROPOSAL), frame)
-            case NewViewFrame(), phase:
-                agreement = phase.agreement(Topic(_expect(said, Kind.NEW_VIEW).slot.subject))
-                if agreement is not None:
-                    self._talk(agreement.terms.topic, agreement.on_new_view(said, frame))
-            case DealingFrame(), Aggregating() as phase:
-                self._hear(phase.member.on_dealing(sender, said, frame))
-                self._retry_sum()
-            case SumFrame(), Aggregating() as phase:
-                self._on_opening(phase, said, frame)
-            case StatementFrame(), _:
-                self._on_statement(said)
-
-    def _on_proposal(self, sender: int, statement: Statement, frame: ProposalFrame) -> None:
-        if statement.signer != sender:  # its inputs are not signed: only the leader's count
-            raise WireError(f"a proposal of peer {statement.signer}")
-        agreement = self.phase.agreement(Topic(statement.slot.subject))
-        if agreement is not None:
-            self._talk(agreement.terms.topic, agreement.on_proposal(statement, frame))
-
-    def _on_statement(self, statement: Statement) -> None:
-        kind, slot, phase = statement.kind, statement.slot, self.phase
-        if kind in BALLOTS:
-            agreement = phase.agreement(Topic(slot.subject))
-            if agreement is not None:
-                self._talk(agreement.terms.topic, agreement.on_vote(statement))
-        elif kind in (Kind.COMMIT, Kind.REVEAL):
-            self._hear(phase.flip.on_statement(statement))
-        elif isinstance(phase, Aggregating) and kind is Kind.RESULT:
-            self._on_opening(phase, statement, None)
-        elif isinstance(phase, Aggregating) and not slot.by_identity:
-            self._hear(phase.member.on_statement(statement))
-        else:
-            raise WireError(f"{kind.name} does not come alone")
-
-    def _on_opening(
-        self, phase: Aggregating, statement: Statement, frame: SumFrame | StatementFrame | None
-    ) -> None:
-        """A sum or a result; of one that is over any other statement, too."""
-        if isinstance(frame, SumFrame):
-            self._hear(phase.sums.on_sum(statement, frame))
-        elif statement.kind is Kind.RESULT:
-            self._hear(phase.sums.on_result(statement))
-        else:
-            self.admit(statement)
-            self._hear(self.done())
-            return
-        if isinstance(phase, Summing):
-            self._hear(phase.opening.look())
-
-    def _talk(self, topic: Topic, step: Step) -> None:
-        """What an agreement calls for goes through the role whose it is."""
-        if topic is not Topic.COHORT:
-            self._hear(self.phase.flip.on_agreement(step))
-        elif isinstance(self.phase, Aggregating):
-            self._hear(self.phase.member.on_agreement(step))
-
-    def _retry_sum(self) -> None:
-        """A dealing that was lacking may be here now, and with it this member's sum."""
-        if isinstance(self.phase, Summing):
-            self._hear(self.phase.opening.on_dealings(self.phase.member.dealings))
+        self._hear(self.phase.on_message(message, said))
 
     # -- what the roles come to ----------------------------------------------------------------
 
@@ -301,7 +200,7 @@ class Attempt(Role):
             case Certified(), _ if not self.over:
                 self._state.move(StageEvent.CERTIFIED)
             case SumOpened() as opened, Summing() as phase if not self.over:
-                self.emit(_over(opened, phase))
+                self.emit(phase.over(opened))
             case Hopeless(reason), _:
                 self._stop(reason)
             case Conflict(), _:
@@ -338,7 +237,7 @@ class Attempt(Role):
         dealer = Dealer(party, committee, start.dealing_secret)
         member = Member(party, committee, start.secret)
         sums = Sums(party, committee.panel)
-        self.phase = Aggregating(self.phase.flip, committee, dealer, member, sums)
+        self.phase = Aggregating(party, self.phase.flip, committee, dealer, member, sums)
         self._hear(member.start(self._present))
         if self._values is not None:
             self._hear(dealer.on_update(self._values))
@@ -367,8 +266,7 @@ class Attempt(Role):
         start = self._start
         previous = Previous(start.model, start.previous)
         opening = Opening(phase.sums, phase.committee, decided, previous, start.secret)
-        roles = phase.flip, phase.committee, phase.dealer, phase.member, phase.sums
-        self.phase = Summing(*roles, opening)
+        self.phase = Summing.of(phase, opening)
         self._hear(opening.start(phase.member.dealings))
         if opening.summed:
             phase.member.forget_shares()
@@ -418,17 +316,6 @@ class Attempt(Role):
         """What proves to a peer that is still in this attempt that it is over."""
         decisions = [agreement.decision for agreement in self.phase.closing()]
         return [DecisionFrame(made.outcome, made.votes) for made in decisions if made is not None]
-
-
-def _over(opened: SumOpened, phase: Summing) -> RoundOver:
-    said = opened.certified, opened.polynomials, opened.model
-    return RoundOver(*said, phase.committee.panel.selected, phase.opening.votes, phase.member.pool)
-
-
-def _expect(statement: Statement, kind: Kind) -> Statement:
-    if statement.kind is not kind:
-        raise WireError(f"{kind.name} was expected, not {statement.kind.name}")
-    return statement
 
 
 def _needs_election(message: Message) -> bool:

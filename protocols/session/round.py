@@ -4,20 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import numpy as np
-
-from protocols.aggregation import model_hash
 from protocols.aggregation.contract import Reference
-from protocols.errors import ProtocolError
-from protocols.record.base import Base, Values, decode_reference
-from protocols.record.certificate import CertifiedRound, ElectionCertificate
-from protocols.record.cohort import Exclusion
+from protocols.record.base import Values
+from protocols.record.certificate import ElectionCertificate
 from protocols.record.door import Message
 from protocols.record.effects import (
     Abort,
     Aborted,
-    Completed,
-    Effect,
     Erase,
     Step,
     Stop,
@@ -31,49 +24,15 @@ from protocols.record.party import Component, Party
 from protocols.record.position import Position
 from protocols.record.states import Machine
 from protocols.record.timers import RetryDue
-from protocols.record.transcript import Transcript
 from protocols.session.attempt import Attempt, Start
 from protocols.session.ending import Ending, attempt_secrets, ending_key
 from protocols.session.local import LocalPeer
 from protocols.session.states import ROUND, RoundEvent, Rounding
+from protocols.session.update import Update
 from protocols.wire.statement import MAX_ATTEMPT, Statement
 
 MAX_RETRY_DELAY = 8
 """Attempts without a quorum follow each other at up to so many times the result's deadline."""
-
-
-class Update:
-    """This peer's update of the round, and the base that it was trained from."""
-
-    def __init__(self, peer: LocalPeer, position: Position, journal: Journal) -> None:
-        self._setting = peer.setting
-        self._journal = journal
-        self.base = Base(peer.setting, model_hash(position.model))
-        self.values = self._remembered()
-        self.asked = False
-
-    def _remembered(self) -> Values | None:
-        """The update of an earlier life; its reference is taken up again with it."""
-        data, reference = self._journal.get("update"), self._journal.get("reference")
-        if data is None:
-            return None
-        if reference is not None:
-            self.base.take(decode_reference(self._setting, reference))
-        return np.frombuffer(data, dtype="<i8").astype(np.int64)
-
-    def take_reference(self, reference: Reference | None) -> Iterable[Effect]:
-        """Journaled before anything is dealt from it. ProtocolError where one is needed."""
-        if reference is not None:
-            self.base.take(reference)
-            yield from self._journal.put("reference", self.base.reference)
-        if self.base.awaits_reference:
-            rule = self._setting.aggregator.name
-            raise ProtocolError(f"{rule} needs the round's reference")
-
-    def take(self, values: Values) -> Iterable[Effect]:
-        """Journaled before it is dealt: a restart deals the same bytes (fault 77)."""
-        self.values = values
-        yield from self._journal.put("update", values.astype("<i8").tobytes())
 
 
 class Round(Component):
@@ -92,6 +51,11 @@ class Round(Component):
         self._state = Machine(Rounding.BEHIND, ROUND)
         self._update = Update(peer, position, journal)
         self._said: dict[int, list[Statement]] = {}
+
+    @property
+    def peers(self) -> int:
+        """n, the size of the roster."""
+        return self._peer.setting.peers
 
     @property
     def number(self) -> int:
@@ -310,40 +274,13 @@ class Round(Component):
             self.attempt.abandon()
             self.attempt = None
 
-    def completed(
-        self,
-        over: RoundOver,
-        certified: CertifiedRound,
-        proofs: tuple[bytes, ...],
-        blamed: set[int],
-    ) -> Completed:
-        """What is kept of the round. ``proofs`` are the pieces of evidence that this peer holds,
-        ``blamed`` whom they prove guilty in this round.
-        """
-        excluded, election = certified.cohort.excluded, certified.election
-        guilty = {peer for peer, why in excluded if why == Exclusion.GUILTY} | blamed
-        guilty |= self.position.ledger.guilty | {peer for peer, _ in election.guilty}
-        undrawn = set(certified.elected.keys) - set(over.selected)
-        present = set(certified.cohort.peers) | guilty | undrawn
-        transcript = Transcript(
-            tuple(self._void_flips()),
-            over.votes,
-            over.pool,
-            proofs,
-            over.certified.certificate,
-            self._update.base.items(),
-        )
-        return Completed(
-            certified.round,
-            transcript.certificate,
-            transcript.encode(),
-            over.polynomials,
-            over.model,
-            certified.result.model,
-            certified.cohort.peers,
-            tuple(sorted(set(range(self._peer.setting.peers)) - present)),
-        )
+    @property
+    def void_flips(self) -> tuple[ElectionCertificate, ...]:
+        """Of the attempts that somebody spoiled by silence."""
+        flips = (ending.void(self.number, turn) for turn, ending in enumerate(self.endings))
+        return tuple(flip for found in flips for flip in found)
 
-    def _void_flips(self) -> Iterable[ElectionCertificate]:
-        for attempt, ending in enumerate(self.endings):
-            yield from ending.void(self.number, attempt)
+    @property
+    def base_items(self) -> tuple[bytes, ...]:
+        """What evidence about a dealing of this round rests on, if there is a reference."""
+        return self._update.base.items()

@@ -239,8 +239,8 @@ def check_bounds(world: World, node: Node) -> None:
         demand(sum(map(len, waiting)) <= MAX_WAITING_BYTES, "bounds", "bytes ahead")
     demand(len(session.neighbours.certificates) <= 10, "bounds", "certificates")
     most_blames = MAX_EVIDENCE_OF_ONE * world.setting.peers
-    demand(len(session.proofs.blamed) <= most_blames, "bounds", "blames")
-    for round_ in (session.round, session.previous):
+    demand(len(session.rounds.proofs.blamed) <= most_blames, "bounds", "blames")
+    for round_ in (session.rounds.current, session.rounds.previous):
         attempt = None if round_ is None else round_.attempt
         if attempt is not None:
             early = max(map(len, attempt._early._items.values()), default=0)

@@ -112,7 +112,7 @@ class Watch:
 
 def check_forgotten(node: Node) -> None:
     """A certified round's one-round key and shares are gone from memory too (§6)."""
-    previous = None if node.session is None else node.session.previous
+    previous = None if node.session is None else node.session.rounds.previous
     if previous is None or previous.attempt is None:
         return
     attempt = previous.attempt

@@ -1,0 +1,180 @@
+"""Whether a peer takes part in the round that it stands in: asking, running, sitting out, finished.
+
+docs/protocol.md §6 ("Old stores"); the table is protocols/session/states.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from protocols.record.certificate import CertifiedRound
+from protocols.record.effects import Outcome, Phase, Step, Timer
+from protocols.record.outcomes import Begun, Left
+from protocols.record.party import Component
+from protocols.record.states import Machine
+from protocols.record.timers import RecallOver
+from protocols.session.local import LocalPeer
+from protocols.session.neighbours import Neighbours
+from protocols.session.permit import Permit
+from protocols.session.rounds import Rounds
+from protocols.session.states import SESSION, Rounding, Standing, StandingEvent
+from protocols.wire.frames import RecalledFrame, RecallFrame
+
+
+class Participation(Component):
+    """After ``last`` rounds no further one begins. Comes to ``Begun`` with each attempt, and to
+    ``Left`` when it goes on behind certified rounds.
+    """
+
+    def __init__(
+        self,
+        peer: LocalPeer,
+        rounds: Rounds,
+        neighbours: Neighbours,
+        permit: Permit,
+        last: int | None,
+    ) -> None:
+        super().__init__()
+        self._peer = peer
+        self._rounds = rounds
+        self._neighbours = neighbours
+        self._permit = permit
+        self._last = last
+        self._state = Machine(Standing.ASKING, SESSION)
+
+    @property
+    def state(self) -> Standing:
+        return self._state.state
+
+    @property
+    def finished(self) -> bool:
+        return self._last is not None and self._number >= self._last
+
+    @property
+    def sits_out(self) -> bool:
+        """Whether this peer's store may be an old one, so that it takes no part in its round."""
+        return self.state in (Standing.SUSPECT, Standing.SITTING_OUT)
+
+    @property
+    def _number(self) -> int:
+        return self._rounds.current.number
+
+    # -- what was signed in an earlier life ----------------------------------------------------
+
+    def start(self) -> Step:
+        """Ask the others, and wait for them for a while."""
+        deadline = self._peer.setting.deadlines.recall
+        self.emit(Timer((self._number, 0), RecallOver(), deadline))
+        self.emit(Phase(self._number, 0, self.state.value))
+        self.emit_all(self._permit.journaled(self._number))
+        return self.ask()
+
+    def ask(self) -> Step:
+        """Those that are connected, and were not asked yet."""
+        neighbours = self._neighbours
+        for peer in self._permit.recall.ask(neighbours.present - {self._peer.me}):
+            neighbours.send(peer, RecallFrame(self._number))
+        self._settle()
+        return self.done()
+
+    def on_recall_over(self) -> Step:
+        if self._permit.recall.give_up():
+            self._answered()
+        return self.done()
+
+    def on_recalled(self, sender: int, frame: RecalledFrame) -> Step:
+        """What ``sender`` holds that this peer has signed. Rubbish is an answer too."""
+        last = self._permit.hear(sender, frame, self._rounds.current.journal)
+        if self._permit.sit_out_until(last):
+            self._sit_out()
+        self._settle()
+        return self.done()
+
+    def _settle(self) -> None:
+        if self._permit.recall.settle(self._neighbours.present):
+            self._answered()
+        elif self.state is Standing.SUSPECT and not self._permit.is_doubtful(self._number):
+            # the answer that was wanting has come after the deadline
+            self._state.move(StandingEvent.CLEARED)
+            self._begin_round()
+
+    def _answered(self) -> None:
+        self._state.move(StandingEvent.ANSWERED)
+        self._begin_round()
+        self._neighbours.greet(self._neighbours.present, self._rounds.current.place)
+
+    def _sit_out(self) -> None:
+        """Sign nothing more in this round. Journaled at once: others are still awaited, and this
+        life may end before they answer.
+        """
+        running = self.state is Standing.RUNNING
+        self._state.move(StandingEvent.SHOWN)
+        self.emit_all(self._permit.journaled(self._number))
+        if running:
+            self._rounds.current.abandon()
+            self._say_sitting_out()
+
+    def _say_sitting_out(self) -> None:
+        self.emit(Phase(self._number, 0, "sitting out"))
+
+    # -- rounds --------------------------------------------------------------------------------
+
+    def proceed(self) -> bool:
+        """A transition that an earlier event called for; False where there is none."""
+        if self.state is Standing.BETWEEN:
+            self._begin_round()
+            self._neighbours.greet_once_more(self._rounds.current.place)
+            return True
+        round_ = self._rounds.current
+        beyond = self._neighbours.beyond(round_.place) > self._peer.setting.liars
+        if round_.state is Rounding.PAUSING and beyond:
+            round_.retry(round_.place)
+        if round_.state is not Rounding.AGAIN:
+            return False
+        self._begin_attempt()
+        return True
+
+    def _begin_round(self) -> None:
+        round_, permit = self._number, self._permit
+        if self.finished:
+            self._state.move(StandingEvent.LAST)
+        elif permit.must_sit_out(round_) or permit.is_doubtful(round_):
+            known = permit.must_sit_out(round_)
+            self._state.move(StandingEvent.HOLD if known else StandingEvent.DOUBT)
+            self.emit_all(permit.journaled(round_))
+            self._say_sitting_out()
+        else:
+            self._state.move(StandingEvent.BEGIN)
+            self._begin_attempt()
+
+    def _begin_attempt(self) -> None:
+        self._hear(self.absorb(self._rounds.begin(self._neighbours.present)))
+        self.emit(Begun())
+
+    def follow(self, step: Step) -> Step:
+        """What the current round, or the one before, calls for."""
+        self._hear(self.absorb(self._rounds.follow(step)))
+        return self.done()
+
+    def adopt(self, missed: Sequence[CertifiedRound], model: npt.NDArray[np.float32]) -> Step:
+        """On behind rounds that others have certified."""
+        permit, neighbours = self._permit, self._neighbours
+        if permit.recall.waits:
+            permit.doubt(self._number, missed, self._rounds.current.journal)
+        self._hear(self.absorb(self._rounds.leave(missed, model)))
+        neighbours.greet_later(neighbours.present)
+        if self.state is Standing.ASKING:
+            neighbours.greet_once_more(self._rounds.current.place)
+        return self.done()
+
+    def _hear(self, outcomes: Sequence[Outcome]) -> None:
+        for outcome in outcomes:
+            if isinstance(outcome, Left):
+                self._state.move(StandingEvent.OVER)
+                for each in outcome.rounds:
+                    self._neighbours.remember(each.round, each.certificate.encode())
+                self._neighbours.next_round()
+                self.emit(outcome)

@@ -1,0 +1,98 @@
+"""Round after round: the one in progress, the one before it, and the evidence that goes along."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from protocols.aggregation import model_hash
+from protocols.errors import WireError
+from protocols.record.certificate import CertifiedRound, verify_certificate
+from protocols.record.effects import CatchUp, Dropped, Send, Step
+from protocols.record.evidence import Evidence
+from protocols.record.journal import Journal
+from protocols.record.outcomes import Accused, Left, RoundOver
+from protocols.record.party import Component
+from protocols.record.position import Position
+from protocols.session.completion import completed
+from protocols.session.local import LocalPeer
+from protocols.session.proofs import Proofs
+from protocols.session.round import Round
+from protocols.wire.frames import EvidenceFrame, encode_frame
+from protocols.wire.statement import Statement
+
+
+class Rounds(Component):
+    """``current``; ``previous``, of whose last attempt late words are still compared. Comes to
+    ``Left`` once this peer goes on behind certified rounds.
+    """
+
+    def __init__(self, peer: LocalPeer, position: Position, journal: Mapping[str, bytes]) -> None:
+        super().__init__()
+        self.current = Round(peer, position, Journal(position.round, dict(journal)))
+        self.previous: Round | None = None
+        self.proofs = Proofs(peer.setting, peer.me)
+        self._peer = peer
+
+    def begin(self, present: Iterable[int]) -> Step:
+        """The round, or the attempt in it that is to follow."""
+        if self.current.attempt is None:
+            return self.follow(self.current.begin(present, self.proofs.pieces()))
+        return self.follow(self.current.again(present, self.proofs.pieces()))
+
+    def follow(self, step: Step) -> Step:
+        """What a round calls for, and what follows from it here."""
+        for outcome in self.absorb(step):
+            if isinstance(outcome, Accused):
+                self._accuse(outcome.evidence)
+            elif isinstance(outcome, RoundOver):
+                self._complete(outcome)
+        return self.done()
+
+    def leave(self, certified: Sequence[CertifiedRound], model: npt.NDArray[np.float32]) -> Step:
+        """On to the round behind these: with the last one's model."""
+        self._leave(certified, model)
+        return self.done()
+
+    def said_by(self, peer: int) -> list[Statement]:
+        """What this peer holds that ``peer`` signed, in this round and the last."""
+        held = self.previous.said_by(peer) if self.previous is not None else []
+        return held + self.current.said_by(peer)
+
+    def _complete(self, over: RoundOver) -> None:
+        """The certificate and the model that this machine computes from it are both here."""
+        if model_hash(over.model) != over.certified.result.model:
+            # take the model itself, by its hash, from those who signed it (fault 67)
+            for peer in over.certified.signers:
+                if peer != self._peer.me:
+                    self.emit(CatchUp(self.current.number, peer))
+            return
+        certified = verify_certificate(self._peer.setting, over.certified.certificate)
+        self.emit(completed(self.current, over, certified, self.proofs))
+        self._leave([certified], over.model)
+
+    def _leave(self, certified: Sequence[CertifiedRound], model: npt.NDArray[np.float32]) -> None:
+        self.absorb(self.current.leave())
+        self.previous, position = self.current, self.current.position
+        for each in certified:
+            ledger = position.ledger.after(each.round, each.election)
+            position = Position(each.round + 1, model, each.hash, ledger)
+            self.proofs.next_round(ledger)
+        self.current = Round(self._peer, position, Journal(position.round))
+        self.emit(Left(tuple(certified)))
+
+    def _accuse(self, evidence: Evidence) -> None:
+        """Tell everyone what can be proven; it enters the next commitment set (§0)."""
+        data = evidence.encode()
+        try:
+            news = self.proofs.take(data, self.current.position.ledger)
+        except WireError as error:  # it looked like proof, and is none: nobody is accused
+            self.emit(Dropped(self._peer.me, str(error)))
+            return
+        if news is not None:
+            me, peers = self._peer.me, range(self._peer.setting.peers)
+            others = tuple(peer for peer in peers if peer != me)
+            self.emit(news)
+            self.emit(Send(others, encode_frame(EvidenceFrame(data))))
