@@ -6,9 +6,12 @@
 #
 # torch from the default registry carries CUDA. For a small image, give pip an index with torch's
 # CPU builds: --build-arg PIP_ARGS="--extra-index-url …"
+#
+# A group that trains on the digits needs --build-arg EXTRAS=lab; other tasks that ship need none.
 
 FROM python:3.11-slim AS build
 ARG PIP_ARGS=""
+ARG EXTRAS=""
 # fastecdsa, which libp2p needs, is compiled against GMP where it has no wheel
 RUN apt-get update \
     && apt-get install -y --no-install-recommends gcc libc6-dev libgmp-dev \
@@ -18,7 +21,8 @@ RUN python -m venv /opt/peerd
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 # the dependencies first, so that a change of the code does not fetch torch again
 RUN mkdir peerd protocols && touch peerd/__init__.py protocols/__init__.py \
-    && /opt/peerd/bin/pip install --no-cache-dir ${PIP_ARGS} --constraint constraints.txt .
+    && /opt/peerd/bin/pip install --no-cache-dir ${PIP_ARGS} --constraint constraints.txt \
+        ".${EXTRAS:+[$EXTRAS]}"
 COPY peerd peerd
 COPY protocols protocols
 RUN /opt/peerd/bin/pip install --no-cache-dir --no-deps --force-reinstall .

@@ -1,23 +1,36 @@
 """The configuration of one daemon, ``peerd.toml``: what is this peer's own business.
 
 What the whole group must agree on stands in the genesis instead. Relative paths are relative to
-the file. Every error is one line that names the file and the key (ConfigError). The keys are
-explained in what ``render_config`` writes; an unknown one is refused, naming the nearest.
+the file. Every error is one line that names the file and the key (ConfigError). A key is declared
+once, as a field: reading, the commented file of ``render_config``, and what an unknown key is
+compared with, all go by that; docs/operations.md is held against it.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import json
-import re
 import tomllib
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import MISSING, dataclass, field, fields
 from difflib import SequenceMatcher
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, cast
+from typing import Annotated, Any, Literal, TypeAlias, get_args, get_type_hints
 
-from peerd.errors import ConfigError, IdentityError
-from peerd.identity import public_of
+from peerd.config_values import (
+    At,
+    Key,
+    address,
+    addresses,
+    choice,
+    is_listen_address,
+    is_peer_address,
+    is_public_address,
+    path,
+    socket_path,
+    table,
+    whole,
+)
+from peerd.errors import ConfigError
 
 MAX_CONFIG_BYTES = 1 << 20
 MAX_BOOTSTRAP = 64
@@ -25,35 +38,34 @@ MAX_ANNOUNCE = 8
 MAX_ROUNDS = 10**9
 MAX_PARTITIONS = 5000
 MAX_SEED = (1 << 63) - 1
-MAX_SOCKET_PATH = 107  # bytes: sockaddr_un holds 108 with the final zero
 
 DEFAULT_LISTEN = "/ip4/0.0.0.0/tcp/4001"
-LOG_LEVELS = ("debug", "info", "warning", "error")
-LOG_FORMATS = ("console", "json")
+_PUBLIC = "/ip4/192.0.2.1/tcp/4001"
+_PEER = f"{_PUBLIC}/p2p/12D3…"
 
 LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
 LogFormat: TypeAlias = Literal["console", "json"]
-
-_TABLES: dict[str, tuple[str, ...]] = {
-    "": ("data", "key", "genesis", "listen", "announce", "bootstrap", "status", "rounds"),
-    "task": ("data", "partition", "partitions", "seed", "options"),
-    "log": ("level", "format"),
-}
-_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", re.ASCII)
+LOG_LEVELS: tuple[LogLevel, ...] = get_args(LogLevel)
+LOG_FORMATS: tuple[LogFormat, ...] = get_args(LogFormat)
 
 
 @dataclass(frozen=True, slots=True)
 class TaskConfig:
-    """This peer's training data: its path, and which of ``partitions`` equal parts is ours.
+    """This peer's training data. ``local`` is what the task gets in all."""
 
-    ``options`` is passed to the task as it stands; ``local`` is what the task gets in all.
-    """
-
-    data: Path | None = None
-    partition: int = 0
-    partitions: int = 1
-    seed: int = 0
-    options: dict[str, Any] = field(default_factory=dict)
+    data: Annotated[Path | None, Key(path, "this peer's training data", like="rows.csv")] = None
+    partition: Annotated[
+        int, Key(whole(0, MAX_PARTITIONS - 1), "which of the parts is this peer's, from 0 on")
+    ] = 0
+    partitions: Annotated[
+        int, Key(whole(1, MAX_PARTITIONS), "into how many equal parts the data is cut")
+    ] = 1
+    seed: Annotated[
+        int, Key(whole(0, MAX_SEED), "of the order of this peer's training samples")
+    ] = 0
+    options: Annotated[dict[str, Any], Key(table, "passed to the task as it stands")] = field(
+        default_factory=dict
+    )
 
     @property
     def local(self) -> dict[str, Any]:
@@ -62,222 +74,161 @@ class TaskConfig:
 
 @dataclass(frozen=True, slots=True)
 class LogConfig:
-    level: LogLevel = "info"
-    format: LogFormat = "console"
+    level: Annotated[LogLevel, Key(choice(LOG_LEVELS), ", ".join(LOG_LEVELS))] = "info"
+    format: Annotated[LogFormat, Key(choice(LOG_FORMATS), ", ".join(LOG_FORMATS))] = "console"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """All paths are absolute. ``rounds``: take part in so many, then only answer; None to go on."""
+    """What the file says, and the defaults of what it doesn't. All paths are absolute."""
 
-    file: Path
-    data: Path
-    key: Path
-    genesis: Path
-    listen: str
-    status: Path
-    announce: tuple[str, ...] = ()
-    bootstrap: tuple[str, ...] = ()
-    rounds: int | None = None
+    data: Annotated[
+        Path, Key(path, "directory of the journal, the models and the ledger (mode 0700)")
+    ]
+    key: Annotated[
+        Path, Key(path, "this peer's secret key (mode 0600): who reads it can speak for you")
+    ]
+    genesis: Annotated[Path, Key(path, "the group's founding document, signed by every member")]
+    listen: Annotated[
+        str,
+        Key(
+            address(is_listen_address, DEFAULT_LISTEN),
+            "where this peer listens; port 0 is any free one",
+        ),
+    ] = DEFAULT_LISTEN
+    announce: Annotated[
+        tuple[str, ...],
+        Key(
+            addresses(address(is_public_address, _PUBLIC), MAX_ANNOUNCE),
+            "where the others reach it, if not at `listen` (NAT, containers)",
+            like=(_PUBLIC,),
+        ),
+    ] = ()
+    bootstrap: Annotated[
+        tuple[str, ...],
+        Key(
+            addresses(address(is_peer_address, _PEER), MAX_BOOTSTRAP),
+            f'peers to ask first: "{_PEER}"',
+        ),
+    ] = ()
+    status: Annotated[
+        Path,
+        Key(
+            socket_path,
+            "the socket of `peerd status`; it answers the daemon's own user alone",
+            like="data/run/status.sock",
+        ),
+    ]
+    rounds: Annotated[
+        int | None, Key(whole(1, MAX_ROUNDS), "take part in so many, then only answer", like=100)
+    ] = None
     task: TaskConfig = TaskConfig()
     log: LogConfig = LogConfig()
 
     @classmethod
     def load(cls, path: Path) -> Config:
         """The configuration in ``path``. Raises ConfigError."""
-        try:
-            with path.open("rb") as file:
-                data = file.read(MAX_CONFIG_BYTES + 1)
-        except OSError as error:
-            raise ConfigError(
-                f"can't read the configuration {path}: {error.strerror}",
-                "make one with 'peerd init', or name it with --config",
-            ) from None
-        if len(data) > MAX_CONFIG_BYTES:
-            raise ConfigError(f"{path}: more than {MAX_CONFIG_BYTES} bytes")
-        try:
-            document = tomllib.loads(data.decode())
-        except UnicodeDecodeError:
-            raise ConfigError(f"{path}: not UTF-8 text") from None
-        except tomllib.TOMLDecodeError as error:
-            raise ConfigError(f"{path}: not TOML: {error}") from None
-        except (RecursionError, ValueError):
-            raise ConfigError(f"{path}: nested too deep, or a number too long") from None
-        return _Reader(path.absolute(), document).config()
-
-
-class _Reader:
-    """Takes a parsed document apart, key by key."""
-
-    def __init__(self, file: Path, document: dict[str, Any]) -> None:
-        self.file = file
-        self.document = document
-
-    def config(self) -> Config:
-        self._refuse_unknown()
-        data = self._path("data") or self._missing("data")
-        return Config(
-            file=self.file,
-            data=data,
-            key=self._path("key") or self._missing("key"),
-            genesis=self._path("genesis") or self._missing("genesis"),
-            listen=self._listen(),
-            status=self._status(data),
-            announce=self._announce(),
-            bootstrap=self._bootstrap(),
-            rounds=self._integer("rounds", 1, MAX_ROUNDS),
-            task=self._task(),
-            log=LogConfig(
-                cast(LogLevel, self._choice("log.level", LOG_LEVELS) or "info"),
-                cast(LogFormat, self._choice("log.format", LOG_FORMATS) or "console"),
-            ),
-        )
-
-    def _task(self) -> TaskConfig:
-        partitions = self._integer("task.partitions", 1, MAX_PARTITIONS) or 1
-        options = self._get("task.options", dict, "a table")
-        return TaskConfig(
-            data=self._path("task.data"),
-            partition=self._integer("task.partition", 0, partitions - 1) or 0,
-            partitions=partitions,
-            seed=self._integer("task.seed", 0, MAX_SEED) or 0,
-            options=options or {},
-        )
-
-    def _listen(self) -> str:
-        listen = self._text("listen") or DEFAULT_LISTEN
-        if not _is_tcp_address(listen, names=False):
-            raise self._wrong("listen", f"must look like {DEFAULT_LISTEN}, not {listen!r}")
-        return listen
-
-    def _announce(self) -> tuple[str, ...]:
-        """Where the others reach this peer, when that is not where it listens (NAT, containers)."""
-        addresses = self._get("announce", list, "a list of addresses") or []
-        if len(addresses) > MAX_ANNOUNCE:
-            raise self._wrong("announce", f"has more than {MAX_ANNOUNCE} addresses")
-        for index, address in enumerate(addresses):
-            if not isinstance(address, str) or not _is_tcp_address(address, names=True):
-                raise self._wrong(
-                    f"announce[{index}]",
-                    f"must look like /ip4/192.0.2.1/tcp/4001, not {address!r}",
-                )
-        return tuple(addresses)
-
-    def _bootstrap(self) -> tuple[str, ...]:
-        addresses = self._get("bootstrap", list, "a list of addresses") or []
-        if len(addresses) > MAX_BOOTSTRAP:
-            raise self._wrong("bootstrap", f"has more than {MAX_BOOTSTRAP} addresses")
-        for index, address in enumerate(addresses):
-            if not isinstance(address, str) or not _is_peer_address(address):
-                raise self._wrong(
-                    f"bootstrap[{index}]",
-                    f"must look like /ip4/192.0.2.1/tcp/4001/p2p/12D3…, not {address!r}",
-                )
-        return tuple(addresses)
-
-    def _status(self, data: Path) -> Path:
-        status = self._path("status") or data / "run" / "status.sock"
-        if len(bytes(status)) > MAX_SOCKET_PATH:
-            raise self._wrong(
-                "status",
-                f"{status} has more than {MAX_SOCKET_PATH} bytes, too many for a socket;"
-                " set a shorter path",
+        at, document = At(path.absolute()), _document(path)
+        document.setdefault("status", f"{document.get('data')}/run/status.sock")
+        config: Config = _read(cls, document, at)
+        task = config.task
+        if task.partition >= task.partitions:
+            raise at.key("task.partition").wrong(
+                f"must be in 0…{task.partitions - 1}, not {task.partition}"
             )
-        return status
-
-    def _path(self, name: str) -> Path | None:
-        text = self._text(name)
-        if text is None:
-            return None
-        if not text or "\0" in text:
-            raise self._wrong(name, "must be a path")
-        return self.file.parent / text
-
-    def _choice(self, name: str, choices: tuple[str, ...]) -> str | None:
-        text = self._text(name)
-        if text is not None and text not in choices:
-            raise self._wrong(name, f"must be one of {', '.join(choices)}, not {text!r}")
-        return text
-
-    def _text(self, name: str) -> str | None:
-        return cast("str | None", self._get(name, str, "text in quotes"))
-
-    def _integer(self, name: str, least: int, most: int) -> int | None:
-        value = self._get(name, int, "a whole number")
-        if value is not None and not least <= value <= most:
-            raise self._wrong(name, f"must be in {least}…{most}, not {value}")
-        return cast("int | None", value)
-
-    def _get(self, name: str, kind: type, shape: str) -> Any:
-        table, _, key = name.rpartition(".")
-        value = (self.document.get(table, {}) if table else self.document).get(key)
-        if value is not None and type(value) is not kind:
-            raise self._wrong(name, f"must be {shape}, not {value!r}")
-        return value
-
-    def _missing(self, name: str) -> Path:
-        raise ConfigError(f"{self.file}: the key {name!r} is missing", f'add: {name} = "…"')
-
-    def _wrong(self, name: str, why: str) -> ConfigError:
-        return ConfigError(f"{self.file}: {name} {why}")
-
-    def _refuse_unknown(self) -> None:
-        for key, value in self.document.items():
-            if key in _TABLES:
-                if not isinstance(value, dict):
-                    raise self._wrong(key, f"must be a table, [{key}]")
-                for inner in value:
-                    if inner not in _TABLES[key]:
-                        raise self._unknown(f"{key}.{inner}")
-            elif key not in _TABLES[""]:
-                raise self._unknown(key)
-
-    def _unknown(self, name: str) -> ConfigError:
-        return ConfigError(
-            f"{self.file}: unknown key {name[:80]!r}", f"did you mean {_nearest(name)!r}?"
-        )
+        return config
 
 
-def render_config(
-    *,
-    data: str = "data",
-    key: str = "peer.key",
-    genesis: str = "genesis.json",
-    listen: str = DEFAULT_LISTEN,
-    bootstrap: tuple[str, ...] = (),
-    rounds: int | None = None,
-    task: TaskConfig = TaskConfig(),
-    log: LogConfig = LogConfig(),
-) -> str:
-    """A commented ``peerd.toml`` that ``Config.load`` reads back."""
-    addresses = ", ".join(_quoted(address) for address in bootstrap)
-    options = "".join(
-        f"{_quoted(name)} = {_quoted(value) if isinstance(value, str) else json.dumps(value)}\n"
-        for name, value in task.options.items()
-    )
-    return f"""\
-# The configuration of one peer. Relative paths are relative to this file.
+def _document(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_CONFIG_BYTES + 1)
+    except OSError as error:
+        raise ConfigError(
+            f"can't read the configuration {path}: {error.strerror}",
+            "make one with 'peerd init', or name it with --config",
+        ) from None
+    if len(data) > MAX_CONFIG_BYTES:
+        raise ConfigError(f"{path}: more than {MAX_CONFIG_BYTES} bytes")
+    try:
+        return tomllib.loads(data.decode())
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: not UTF-8 text") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not TOML: {error}") from None
+    except (RecursionError, ValueError):
+        raise ConfigError(f"{path}: nested too deep, or a number too long") from None
 
-data = {_quoted(data)}             # directory of the journal, the models and the ledger (mode 0700)
-key = {_quoted(key)}          # this peer's secret key (mode 0600): who reads it can speak for you
-genesis = {_quoted(genesis)}  # the group's founding document, signed by every member
-listen = {_quoted(listen)}
-# announce = ["/ip4/192.0.2.1/tcp/4001"]  # where the others reach it, if not at ``listen``
-bootstrap = [{addresses}]        # peers to ask first: "/ip4/192.0.2.1/tcp/4001/p2p/12D3…"
-# status = "data/run/status.sock"
-{f"rounds = {rounds}" if rounds else "# rounds = 100"}  # take part in so many, then only answer
 
-[task]
-{f"data = {_quoted(str(task.data))}" if task.data else '# data = "rows.csv"'}  # training data
-partition = {task.partition}       # which of …
-partitions = {task.partitions}      # … this many equal parts of the data is this peer's
-seed = {task.seed}            # of the order of the training samples
-{"" if options else "# "}[task.options]    # passed to the task as it stands
-{options}
-[log]
-level = {_quoted(log.level)}      # {", ".join(LOG_LEVELS)}
-format = {_quoted(log.format)}  # {", ".join(LOG_FORMATS)}
-"""
+def _read(kind: type[Any], given: dict[str, Any], at: At) -> Any:
+    """A section, or the whole, from its table."""
+    hints = get_type_hints(kind, include_extras=True)
+    for name in given:
+        if name not in hints:
+            raise _unknown(at.key(name))
+    for each in fields(kind):
+        if each.name not in given and each.default is each.default_factory is MISSING:
+            name = each.name
+            raise ConfigError(f"{at.file}: the key {name!r} is missing", f'add: {name} = "…"')
+    return kind(**{name: _value(hints[name], value, at.key(name)) for name, value in given.items()})
+
+
+def _value(hint: Any, value: Any, at: At) -> Any:
+    if isinstance(hint, type):
+        return _read(hint, table(value, at), at)
+    return hint.__metadata__[0].read(value, at)
+
+
+def declared(kind: type[Any] = Config, section: str = "") -> Iterator[tuple[str, Key, Any]]:
+    """Every key's name with its section, its declaration and its default, in the file's order."""
+    hints = get_type_hints(kind, include_extras=True)
+    for each in fields(kind):
+        hint = hints[each.name]
+        if isinstance(hint, type):
+            yield from declared(hint, f"{each.name}.")
+        else:
+            default = None if each.default is MISSING else each.default
+            yield section + each.name, hint.__metadata__[0], default
+
+
+def render_config(**given: Any) -> str:
+    """A commented ``peerd.toml`` that ``Config.load`` reads back.
+
+    ``given``: values of keys, and sections whole (``task=TaskConfig(…)``).
+    """
+    assert given.keys() <= {each.name for each in fields(Config)}
+    given = {"data": "data", "key": "peer.key", "genesis": "genesis.json"} | given
+    lines = ["# The configuration of one peer. Relative paths are relative to this file.", ""]
+    last = ""
+    for name, key, default in declared():
+        section, _, inner = name.rpartition(".")
+        value = getattr(given.get(section), inner, None) if section else given.get(name)
+        written = _lines(name, key, value or default)
+        if written and section != last:
+            lines += ["", f"[{section}]"]
+            last = section
+        lines += written
+    return "\n".join([*lines, ""])
+
+
+def _lines(name: str, key: Key, value: Any) -> list[str]:
+    """A key with its value, or as a comment with what it could be, where there is either."""
+    says = f"  # {key.says}" if key.says else ""
+    if key.read is table:
+        entries = [f"{_quoted(option)} = {_toml(each)}" for option, each in (value or {}).items()]
+        return [f"{'' if entries else '# '}[{name}]{says}", *entries]
+    off = "" if value or key.like is None else "# "
+    shown = key.like if off else value
+    inner = name.rpartition(".")[2]
+    return [] if shown is None else [f"{off}{inner} = {_toml(shown)}{says}"]
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, str | Path):
+        return _quoted(str(value))
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_toml, value))}]"
+    return json.dumps(value)
 
 
 def _quoted(text: str) -> str:
@@ -285,39 +236,13 @@ def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def _nearest(name: str) -> str:
-    known = [f"{table}.{key}" if table else key for table, keys in _TABLES.items() for key in keys]
-    last = name[:80].rpartition(".")[2]
+def _unknown(at: At) -> ConfigError:
+    name = at.name[:80]
+    last = name.rpartition(".")[2]
 
     def likeness(other: str) -> float:
         by_last = SequenceMatcher(None, last, other.rpartition(".")[2]).ratio()
-        return 2 * by_last + SequenceMatcher(None, name[:80], other).ratio()
+        return 2 * by_last + SequenceMatcher(None, name, other).ratio()
 
-    return max(known, key=likeness)
-
-
-def _is_peer_address(address: str) -> bool:
-    base, found, peer_id = address.rpartition("/p2p/")
-    if not found or not _is_tcp_address(base, names=True):
-        return False
-    try:
-        public_of(peer_id)
-    except IdentityError:
-        return False
-    return True
-
-
-def _is_tcp_address(address: str, *, names: bool) -> bool:
-    match address.split("/"):
-        case ["", "ip4" | "ip6" as family, host, "tcp", port]:
-            try:
-                good = ipaddress.ip_address(host).version == int(family[-1])
-            except ValueError:
-                return False
-        case ["", "dns" | "dns4" | "dns6", host, "tcp", port] if names:
-            good = bool(_HOST.fullmatch(host))
-        case _:
-            return False
-    # Port 0 asks the kernel for a free one: nobody can be reached there.
-    is_number = port.isascii() and port.isdecimal() and len(port) <= 5
-    return good and is_number and names <= int(port) <= 65535
+    nearest = max((known for known, _, _ in declared()), key=likeness)
+    return ConfigError(f"{at.file}: unknown key {name!r}", f"did you mean {nearest!r}?")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from peerd.cli.places import check_new_directory
 from peerd.cli.swarm import add_common_arguments, parse_options, report, run, write_document
+from peerd.extras import need
 
 DEFAULT_OUT = Path("demo-out")
 
@@ -27,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Run, then tell."""
+    need("peerd demo", "matplotlib")
     options = parse_options(args)
     directory = args.out / time.strftime("%Y%m%d-%H%M%S")
     check_new_directory("--out", directory)

@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Make key and configuration; neither is ever overwritten."""
-    from peerd.config import DEFAULT_LISTEN, TaskConfig, render_config
+    from peerd.config import TaskConfig, render_config
     from peerd.identity import Identity
 
     directory: Path = args.directory
@@ -41,7 +41,7 @@ def main(args: argparse.Namespace) -> int:
     index, count = partition(args.partition)
     text = render_config(
         key=KEY,
-        listen=args.listen or DEFAULT_LISTEN,
+        listen=args.listen,
         bootstrap=tuple(args.bootstrap),
         task=TaskConfig(
             partition=index,

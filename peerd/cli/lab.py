@@ -11,6 +11,7 @@ from typing import Any
 from peerd.cli.lab_privacy import add_privacy
 from peerd.cli.places import check_file, make_directory
 from peerd.errors import ConfigError
+from peerd.extras import need
 
 MAX_JOBS = 64
 EPILOG = """\
@@ -100,6 +101,7 @@ def _report(args: argparse.Namespace) -> int:
     from peerd.laboratory.experiments.report import write_report
     from peerd.laboratory.experiments.results import Directory
 
+    need("peerd lab report", "matplotlib")
     path = args.out or args.directory / "report.html"
     check_file("--out", args.out)
     write_report(Directory(args.directory), path)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from peerd.cli.output import colour, print_json, quiet_logs, size
 from peerd.cli.places import check_file, check_new_directory
 from peerd.cli.task_arguments import add_task_arguments, task_request
+from peerd.extras import need
 
 if TYPE_CHECKING:
     from peerd.laboratory.swarm.conduct import Outcome
@@ -76,6 +77,8 @@ def main(args: argparse.Namespace) -> int:
     """Run it; 1 when a promise was broken (a line each on standard error)."""
     options = parse_options(args)
     check_file("--json", args.json)
+    if args.plot is not None:
+        need("--plot", "matplotlib")
     check_file("--plot", args.plot)
     check_new_directory("--keep", args.keep)
     to_stdout = args.json == Path("-")

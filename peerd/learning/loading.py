@@ -7,6 +7,7 @@ import importlib.util
 import re
 
 from peerd.errors import TaskError
+from peerd.extras import EXTRAS, need
 from peerd.learning.settings import Options
 from peerd.learning.task import Task
 
@@ -35,6 +36,9 @@ def task_class(reference: str) -> type[Task]:
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package in EXTRAS:
+            need(f"the task {reference}", package, TaskError)
         if error.name is None or not (module_name + ".").startswith(error.name + "."):
             raise TaskError(
                 f"task {reference}: module {error.name!r}, which it imports, is not installed"

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import trio
 
+from peerd.config_values import MAX_SOCKET_PATH
 from peerd.errors import NetworkError
 
-MAX_PATH_BYTES = 107  # sun_path holds 108 with its final zero byte
 BACKLOG = 64
 _CREDENTIALS = struct.Struct("iII")  # struct ucred: pid, uid, gid
 
@@ -50,9 +50,9 @@ def listen(path: Path) -> Endpoint:
 
     StatusSocketError says what stands in the way and what to do about it.
     """
-    if len(os.fsencode(path)) > MAX_PATH_BYTES:
+    if len(os.fsencode(path)) > MAX_SOCKET_PATH:
         raise StatusSocketError(
-            f"status socket {path}: the path is longer than {MAX_PATH_BYTES} bytes",
+            f"status socket {path}: the path is longer than {MAX_SOCKET_PATH} bytes",
             "set a shorter status socket path in peerd.toml",
         )
     _private_directory(path.parent)

@@ -1,35 +1,56 @@
-"""CIFAR-10 and CIFAR-100 in their "python version": colour images of 32 × 32 pixels.
+"""CIFAR-10 and CIFAR-100 in their "binary version": colour images of 32 × 32 pixels.
 
 Task options (the group's): ``classes`` 10 | 100 (the fine labels), ``partition``. Local option (the
-peer's): ``data``, the folder that the archive unpacks to. The files are pickles; they are read by
-peerd.tasks.pickled, which runs no code of theirs.
+peer's): ``data``, the folder that the archive unpacks to. A file is rows of one length: the labels,
+a byte each, and 3,072 bytes of pixels, all of a colour after the other.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from peerd.errors import TaskError
 from peerd.learning.settings import Options, Partition
 from peerd.learning.task import Samples, Task
 from peerd.tasks.networks import convolutional
 from peerd.tasks.partition import checked_partition, rows_of
-from peerd.tasks.pickled import read_pickle
 
 if TYPE_CHECKING:
     import torch
 
 SIDE = 32
 CHANNELS = 3
+PIXELS = CHANNELS * SIDE * SIDE
 SPLIT_SEED = 20263
-# By the number of classes: training files, the test file, and the labels' key in each.
-_FILES = {
-    10: (tuple(f"data_batch_{number}" for number in range(1, 6)), "test_batch", "labels"),
-    100: (("train",), "test", "fine_labels"),
+# CIFAR-100's training file has 154 MB.
+MAX_BYTES = 512 << 20
+_PICKLE = b"\x80\x02"  # how the files of the other version begin; no label is 128
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """``labels``: how many classes each label of a row tells apart; the last is what is learnt."""
+
+    archive: str
+    training: tuple[str, ...]
+    test: str
+    labels: tuple[int, ...]
+
+
+FORMS = {
+    10: Form(
+        "cifar-10-binary",
+        tuple(f"data_batch_{number}.bin" for number in range(1, 6)),
+        "test_batch.bin",
+        (10,),
+    ),
+    100: Form("cifar-100-binary", ("train.bin",), "test.bin", (20, 100)),
 }
 
 
@@ -40,7 +61,7 @@ class Cifar(Task):
         super().__init__(options, local)
         self.unknown_options({"classes", "partition"}, {"data"})
         classes = options.get("classes", 10)
-        if classes not in _FILES or not isinstance(classes, int):
+        if classes not in FORMS or not isinstance(classes, int):
             raise TaskError(f"cifar: classes = {classes!r} must be 10 or 100")
         self.classes = classes
         self.partition = checked_partition("cifar", options.get("partition", "iid"))
@@ -64,28 +85,66 @@ class Cifar(Task):
 
     @cached_property
     def _training(self) -> Samples:
-        return self._samples(_FILES[self.classes][0])
+        return self._samples(FORMS[self.classes].training)
 
     @cached_property
     def _held_out(self) -> Samples:
-        return self._samples((_FILES[self.classes][1],))
+        return self._samples((FORMS[self.classes].test,))
 
     def _samples(self, names: tuple[str, ...]) -> Samples:
         import torch
 
-        images, labels = zip(*(self._file(self.folder / name) for name in names), strict=True)
-        pixels = np.concatenate(images).reshape(-1, CHANNELS, SIDE, SIDE).astype(np.float32)
-        inputs = torch.from_numpy(pixels / np.float32(127.5) - np.float32(1))
-        return Samples(inputs, torch.from_numpy(np.concatenate(labels)))
+        form = FORMS[self.classes]
+        images, labels = zip(*(read_rows(self.folder / name, form) for name in names), strict=True)
+        pixels = np.concatenate(images).astype(np.float32).reshape(-1, CHANNELS, SIDE, SIDE)
+        pixels /= np.float32(127.5)
+        pixels -= np.float32(1)
+        return Samples(torch.from_numpy(pixels), torch.from_numpy(np.concatenate(labels)))
 
-    def _file(self, path: Path) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-        """Images (n, 3072) and labels (n,) of one file."""
-        found, key = read_pickle(path), _FILES[self.classes][2]
-        images, labels = found.get("data"), found.get(key)
-        if not isinstance(images, np.ndarray) or images.shape[1:] != (CHANNELS * SIDE * SIDE,):
-            raise TaskError(f"{path} holds no images of {CHANNELS} × {SIDE} × {SIDE} bytes")
-        if not isinstance(labels, list) or len(labels) != len(images):
-            raise TaskError(f"{path} has no {key} for its {len(images)} images")
-        if not all(type(label) is int and 0 <= label < self.classes for label in labels):
-            raise TaskError(f"{path} has labels outside 0…{self.classes - 1}")
-        return images, np.array(labels, dtype=np.int64)
+
+def read_rows(path: Path, form: Form) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Images (n, 3072) and labels (n,) of one file. Raises TaskError."""
+    width = len(form.labels) + PIXELS
+    data = _contents(path, form)
+    count, rest = divmod(len(data), width)
+    if rest or not count:
+        raise TaskError(
+            f"{path} has {len(data)} bytes, and rows have {width}: row {count} ends after {rest}",
+            f"fetch {form.archive} again",
+        )
+    rows = np.frombuffer(data, dtype=np.uint8).reshape(count, width)
+    labels = rows[:, : len(form.labels)]
+    outside = (labels >= np.array(form.labels)).any(axis=1)
+    if outside.any():
+        row = int(outside.argmax())
+        shown = ", ".join(map(str, labels[row]))
+        bounds = ", ".join(f"0…{classes - 1}" for classes in form.labels)
+        raise TaskError(
+            f"{path}: row {row} has label {shown}, outside {bounds}",
+            f"this must be a file of {form.archive}",
+        )
+    return rows[:, len(form.labels) :], labels[:, -1].astype(np.int64)
+
+
+def _contents(path: Path, form: Form) -> bytes:
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        if path.with_suffix("").exists():
+            raise _python_version(path.with_suffix(""), form) from None
+        raise TaskError(
+            f"can't read {path}: {error.strerror}",
+            f"'data' must be the folder that {form.archive} unpacks to",
+        ) from None
+    if len(data) > MAX_BYTES:
+        raise TaskError(f"{path} has more than {MAX_BYTES} bytes")
+    if data.startswith(_PICKLE):
+        raise _python_version(path, form)
+    return data
+
+
+def _python_version(path: Path, form: Form) -> TaskError:
+    return TaskError(
+        f"{path} is of the python (pickle) version", f"get the binary version, {form.archive}"
+    )

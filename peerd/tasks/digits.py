@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from peerd.errors import TaskError
+from peerd.extras import need
 from peerd.learning.settings import Options, Partition
 from peerd.learning.task import Samples, Task
 from peerd.tasks.partition import checked_partition, rows_of
@@ -33,6 +34,7 @@ class Digits(Task):
 
     def __init__(self, options: Options, local: Options) -> None:
         super().__init__(options, local)
+        need("the task digits", "sklearn", TaskError)
         self.unknown_options({"model", "hidden", "partition"}, set())
         self.kind = options.get("model", "mlp")
         self.hidden = options.get("hidden", 64)
@@ -107,8 +109,7 @@ def _images() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
 def _file() -> Path:
     """The file inside scikit-learn; importing the library itself costs 80 MB for each worker."""
     spec = importlib.util.find_spec("sklearn")
-    if spec is None or not spec.submodule_search_locations:
-        raise TaskError("digits: scikit-learn is not installed", "pip install scikit-learn")
+    assert spec is not None and spec.submodule_search_locations  # or there would be no task
     path = Path(spec.submodule_search_locations[0]) / "datasets" / "data" / "digits.csv.gz"
     if not path.is_file():
         raise TaskError(f"digits: scikit-learn has no {path.name}", "reinstall scikit-learn")

@@ -32,6 +32,7 @@ from peerd.status.board import StatusBoard
 from peerd.status.http import Deadlines, HttpConnection
 from peerd.status.routes import Views, route
 from peerd.storage import Store
+from peerd.tasks.cifar import FORMS, read_rows
 from peerd.tasks.encoding import encode_file
 from peerd.tasks.idx import read_idx
 from peerd.tasks.rows import guess_delimiter
@@ -276,6 +277,17 @@ def idx(data: bytes) -> None:
     assert array.ndim <= 4
 
 
+def cifar(data: bytes) -> None:
+    """As a file of ten classes, which have one label a row, and as one of a hundred."""
+    path = written("batch.bin", data)
+    for form in FORMS.values():
+        try:
+            images, labels = read_rows(path, form)
+        except TaskError:
+            continue
+        assert len(images) == len(labels) and 0 <= labels.min() <= labels.max() < form.labels[-1]
+
+
 SCHEMA: dict[str, Any] = {
     "label": "fraud",
     "classes": ["no", "yes"],
@@ -391,6 +403,11 @@ def worker_frames() -> list[bytes]:
 def idx_files() -> list[bytes]:
     plain = b"\0\0\x08\x02" + (2).to_bytes(4, "big") + (3).to_bytes(4, "big") + bytes(range(6))
     return [plain, gzip.compress(plain, mtime=0), b"\0\0\x08\x01\xff\xff\xff\xff"]
+
+
+def cifar_files() -> list[bytes]:
+    pixels = bytes(range(256)) * 12
+    return [b"\x09" + pixels, (b"\0" + pixels) * 2, b"\x13\x63" + pixels, b"\x80\x02}."]
 
 
 def tables() -> list[bytes]:

@@ -61,6 +61,7 @@ TARGETS: dict[str, Target] = {
     "http": Target(boundary.http, boundary.http_requests, 8),
     "learning-frame": Target(boundary.learning_frame, boundary.worker_frames),
     "idx": Target(boundary.idx, boundary.idx_files, 2),
+    "cifar": Target(boundary.cifar, boundary.cifar_files, 2),
     "table": Target(boundary.table, boundary.tables, 4),
     "schema": Target(boundary.schema, boundary.schemas),
     "config": Target(boundary.config, boundary.configs, 2),

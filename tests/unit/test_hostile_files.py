@@ -28,6 +28,7 @@ from peerd.learning.loading import task_class
 from peerd.learning.state import LocalModels
 from peerd.runner.audit import audit
 from peerd.storage import Store
+from peerd.tasks.cifar import FORMS, read_rows
 from peerd.tasks.idx import read_idx
 from peerd.tasks.rows import open_rows
 from protocols.errors import ProtocolError
@@ -121,6 +122,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "key": Identity.load,
     "option": lambda path: _json_file("--task-option", path),
     "images": read_idx,
+    "colour images": lambda path: read_rows(path, FORMS[10]),
     "table": table,
     "local model": local_model,
     "model": blob,

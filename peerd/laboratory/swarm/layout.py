@@ -15,13 +15,13 @@ from pathlib import Path
 
 from peerd.cli.founding import Founding, found
 from peerd.config import LogConfig, TaskConfig, render_config
+from peerd.config_values import MAX_SOCKET_PATH
 from peerd.errors import ConfigError
 from peerd.group import Genesis, save, sign
 from peerd.identity import Identity
 from peerd.laboratory.swarm.options import SwarmOptions
 from peerd.learning import peer_seed
 from peerd.learning.settings import Partition
-from peerd.status.endpoint import MAX_PATH_BYTES
 
 KEY = "peer.key"
 HOST = "127.0.0.1"
@@ -197,10 +197,10 @@ def _check_directory(directory: Path, peers: int) -> None:
         raise ConfigError(f"{directory} is not empty", "name a new directory")
     os.chmod(directory, 0o700)
     longest = directory / f"peer-{peers - 1}" / "data" / "run" / "status.sock"
-    if len(os.fsencode(longest)) > MAX_PATH_BYTES:
+    if len(os.fsencode(longest)) > MAX_SOCKET_PATH:
         raise ConfigError(
             f"{directory}: too long a path for the daemons' status sockets",
-            f"choose one of at most {MAX_PATH_BYTES - len('/peer-00/data/run/status.sock')} bytes",
+            f"choose one of at most {MAX_SOCKET_PATH - len('/peer-00/data/run/status.sock')} bytes",
         )
 
 

@@ -62,7 +62,7 @@ def place() -> Iterator[Path]:
 
 def schema_errors(name: str, document: object) -> list[str]:
     schema = json.loads((SCHEMAS / f"{name}.json").read_text())
-    return list(json_schema.errors(schema, document))
+    return json_schema.errors(schema, document)
 
 
 async def peerd(place: Path, *words: str) -> subprocess.CompletedProcess[bytes]:

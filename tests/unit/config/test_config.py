@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peerd.config import Config, LogConfig, TaskConfig, render_config
+from peerd.config import Config, LogConfig, TaskConfig, declared, render_config
+from peerd.config_values import Key
 from peerd.errors import ConfigError
 from peerd.identity import Identity
 
+ROOT = Path(__file__).parents[3]
 PEER = Identity(b"p" * 32).peer_id
 BASE = 'data = "data"\nkey = "peer.key"\ngenesis = "genesis.json"\n'
 
@@ -117,6 +120,13 @@ def test_a_missing_key_is_named(tmp_path: Path, name: str) -> None:
         load(tmp_path, text)
 
 
+@pytest.mark.parametrize("value", ["5", '""', '["x"]'])
+def test_a_wrong_data_directory_is_named_and_not_what_is_in_it(tmp_path: Path, value: str) -> None:
+    text = BASE.replace('"data"', value)
+    with pytest.raises(ConfigError, match=r"peerd\.toml: data must be"):
+        load(tmp_path, text)
+
+
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="peerd init"):
         Config.load(tmp_path / "none.toml")
@@ -158,3 +168,37 @@ def parsed(text: str) -> Config:
         file.write(text)
         file.flush()
         return Config.load(Path(file.name))
+
+
+def test_the_table_in_the_documents_is_what_is_declared() -> None:
+    """A key without a word on what it is for (of the laboratory) is in neither."""
+    text = (ROOT / "docs/operations.md").read_text()
+    rows = [
+        f"| `{name}` | {key.says} | {default_of(name, key, default)} |"
+        for name, key, default in declared()
+        if key.says
+    ]
+    table = "\n".join(["| key | what it is | without it |", "|---|---|---|", *rows])
+    assert f"\n\n{table}\n\n" in text
+
+
+def default_of(name: str, key: Key, default: object) -> str:
+    if name in ("data", "key", "genesis"):
+        return "an error"
+    if default is None or default == ():
+        return f"`{key.like}`" if name == "status" else "none"
+    return f"`{default}`"
+
+
+def test_the_example_has_every_key() -> None:
+    text = (ROOT / "configs/peerd.toml").read_text()
+    for name, key, _ in declared():
+        inner = name.rpartition(".")[2]
+        assert re.search(rf"^(# )?{inner} +=|^\[{name}\]", text, re.M) or not key.says, name
+
+
+def test_what_is_rendered_is_what_is_declared() -> None:
+    with pytest.raises(AssertionError):
+        render_config(lisen="/ip4/127.0.0.1/tcp/1")
+    text = render_config()
+    assert all(key.says in text for _, key, _ in declared())

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from peerd.config import Config
+from peerd.extras import EXTRAS
 from peerd.group import load
 from peerd.identity import Identity
 
@@ -111,6 +112,15 @@ def test_each_peer_has_its_own_volume_and_address(compose: dict[str, Any]) -> No
         assert service["image"] == group["image"]
     assert set(compose["volumes"]) == set(made.values())
     assert group["environment"]["OWNER"].split(":")[0] in dict(stages()[-1][1:2])["RUN"]
+
+
+def test_the_compose_file_asks_for_the_extra_of_its_groups_task(compose: dict[str, Any]) -> None:
+    assert "task=${TASK:-digits}" in (ROOT / "scripts/compose-group.sh").read_text()
+    _, extra = EXTRAS["sklearn"]
+    assert compose["services"]["group"]["build"]["args"] == {"EXTRAS": extra}
+    build = stages()[0]
+    assert ("ARG", 'EXTRAS=""') in build
+    assert any("pip install" in rest and '".${EXTRAS:+[$EXTRAS]}"' in rest for _, rest in build)
 
 
 def test_the_group_of_the_compose_file(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import tomllib
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,7 @@ def test_every_dependency_is_pinned() -> None:
     table = project()
     extras = table["optional-dependencies"]
     assert isinstance(extras, dict)
-    wanted = [*table["dependencies"], *extras["test"]]  # type: ignore[misc]
+    wanted = [*table["dependencies"], *chain(*extras.values())]  # type: ignore[misc]
     names = {normal(re.match(r"[A-Za-z0-9._-]+", each)[0]) for each in wanted}  # type: ignore[index]
     assert names <= pins().keys()
 
@@ -52,6 +53,16 @@ def test_what_the_tests_run_on_is_what_is_pinned() -> None:
     pinned = pins()
     assert {name: installed.get(name, version) for name, version in pinned.items()} == pinned
     assert installed.keys() - pinned.keys() <= {"peerd", "pip", "setuptools", "wheel"}
+
+
+def test_make_install_brings_every_extra() -> None:
+    """The one for fuzzing by a line of its own: there are machines without a wheel of it."""
+    script = (ROOT / "scripts/install.sh").read_text()
+    (named,) = re.findall(r"--editable '\.\[([a-z,]+)\]'", script)
+    extras = project()["optional-dependencies"]
+    assert isinstance(extras, dict)
+    assert {*named.split(","), "fuzz"} == extras.keys()
+    assert all(f"'{each}'" in script for each in extras["fuzz"])
 
 
 def test_versions_agree() -> None:

@@ -18,11 +18,12 @@ from pathlib import Path
 import pytest
 import trio
 
+from peerd.config_values import MAX_SOCKET_PATH
 from peerd.errors import NotRunningError
 from peerd.status import StatusBoard, StatusSocketError, Views, serve_status
 from peerd.status import server as server_module
 from peerd.status.client import StatusAnswerError, events, get
-from peerd.status.endpoint import MAX_PATH_BYTES, allowed_uid, listen
+from peerd.status.endpoint import allowed_uid, listen
 from peerd.status.http import MAX_HEAD_BYTES, Deadlines
 
 ROUNDS = [{"round": number, "outcome": "completed"} for number in range(5)]
@@ -314,4 +315,4 @@ def test_closing_leaves_a_successors_socket_alone(path: Path) -> None:
 
 def test_a_path_that_the_kernel_would_cut_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StatusSocketError, match="longer than"):
-        listen(tmp_path / ("x" * MAX_PATH_BYTES) / "status.sock")
+        listen(tmp_path / ("x" * MAX_SOCKET_PATH) / "status.sock")

@@ -1,0 +1,154 @@
+"""What a value of ``peerd.toml`` may be: readers, each of which says what is wrong, and where."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from peerd.errors import ConfigError, IdentityError
+from peerd.identity import public_of
+
+MAX_SOCKET_PATH = 107  # bytes: sockaddr_un holds 108 with the final zero
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """Where a value stands: the file, and the key with its table ("" for the file as a whole)."""
+
+    file: Path
+    name: str = ""
+
+    def key(self, name: str) -> At:
+        return At(self.file, f"{self.name}.{name}" if self.name else name)
+
+    def item(self, index: int) -> At:
+        return At(self.file, f"{self.name}[{index}]")
+
+    def wrong(self, why: str) -> ConfigError:
+        return ConfigError(f"{self.file}: {self.name} {why}")
+
+
+Reader: TypeAlias = Callable[[Any, At], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What is declared of a key, beside its name, its type and its default.
+
+    ``says``: what it is for. ``like``: what one could write, where the default does not show it.
+    """
+
+    read: Reader
+    says: str = ""
+    like: str | int | tuple[str, ...] | None = None
+
+
+def text(value: Any, at: At) -> str:
+    return str(_checked(value, at, str, "text in quotes"))
+
+
+def path(value: Any, at: At) -> Path:
+    """Absolute: from the file's directory on."""
+    name = text(value, at)
+    if not name or "\0" in name:
+        raise at.wrong("must be a path")
+    return at.file.parent / name
+
+
+def socket_path(value: Any, at: At) -> Path:
+    place = path(value, at)
+    if len(bytes(place)) > MAX_SOCKET_PATH:
+        raise at.wrong(
+            f"{place} has more than {MAX_SOCKET_PATH} bytes, too many for a socket;"
+            " set a shorter path"
+        )
+    return place
+
+
+def whole(least: int, most: int) -> Reader:
+    def read(value: Any, at: At) -> int:
+        _checked(value, at, int, "a whole number")
+        if not least <= value <= most:
+            raise at.wrong(f"must be in {least}…{most}, not {value}")
+        return int(value)
+
+    return read
+
+
+def choice(choices: tuple[str, ...]) -> Reader:
+    def read(value: Any, at: At) -> str:
+        if text(value, at) not in choices:
+            raise at.wrong(f"must be one of {', '.join(choices)}, not {value!r}")
+        return str(value)
+
+    return read
+
+
+def table(value: Any, at: At) -> dict[str, Any]:
+    return dict(_checked(value, at, dict, f"a table, [{at.name}]"))
+
+
+def address(good: Callable[[str], bool], like: str) -> Reader:
+    def read(value: Any, at: At) -> str:
+        if not isinstance(value, str) or not good(value):
+            raise at.wrong(f"must look like {like}, not {value!r}")
+        return value
+
+    return read
+
+
+def addresses(each: Reader, most: int) -> Reader:
+    def read(value: Any, at: At) -> tuple[str, ...]:
+        if len(_checked(value, at, list, "a list of addresses")) > most:
+            raise at.wrong(f"has more than {most} addresses")
+        return tuple(each(item, at.item(index)) for index, item in enumerate(value))
+
+    return read
+
+
+def _checked(value: Any, at: At, kind: type, shape: str) -> Any:
+    if type(value) is not kind:
+        raise at.wrong(f"must be {shape}, not {value!r}")
+    return value
+
+
+def is_listen_address(address: str) -> bool:
+    """An address of this machine. Port 0 asks the kernel for a free one."""
+    return _is_tcp_address(address, names=False)
+
+
+def is_public_address(address: str) -> bool:
+    """Where others connect to."""
+    return _is_tcp_address(address, names=True)
+
+
+def is_peer_address(address: str) -> bool:
+    base, found, peer_id = address.rpartition("/p2p/")
+    if not found or not is_public_address(base):
+        return False
+    try:
+        public_of(peer_id)
+    except IdentityError:
+        return False
+    return True
+
+
+def _is_tcp_address(address: str, *, names: bool) -> bool:
+    match address.split("/"):
+        case ["", "ip4" | "ip6" as family, host, "tcp", port]:
+            try:
+                good = ipaddress.ip_address(host).version == int(family[-1])
+            except ValueError:
+                return False
+        case ["", "dns" | "dns4" | "dns6", host, "tcp", port] if names:
+            good = bool(_HOST.fullmatch(host))
+        case _:
+            return False
+    # Port 0 asks the kernel for a free one: nobody can be reached there.
+    is_number = port.isascii() and port.isdecimal() and len(port) <= 5
+    return good and is_number and names <= int(port) <= 65535
