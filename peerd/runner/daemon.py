@@ -26,7 +26,6 @@ from peerd.runner.gathering import gather
 from peerd.runner.library import Library
 from peerd.runner.records import Records
 from peerd.runner.resume import claim, journaled_secret, position_of, setting_of
-from peerd.runner.survey import Survey
 from peerd.status.board import StatusBoard
 from peerd.status.routes import Views
 from peerd.status.server import serve_status
@@ -51,8 +50,7 @@ class Sessions(Protocol):
         journal: Mapping[str, bytes] | None = None,
         *,
         rounds: int | None,
-        sit_out: int,
-        suspect: int,
+        restored: bool,
     ) -> Peer: ...
 
 
@@ -185,18 +183,14 @@ class _Daemon:
         await gather(
             self.setting, self.transport.connected, self.board, resuming=position.round > 0
         )
-        survey = Survey(self.setting, self.store, self.library, records)
-        connected = sorted(self.transport.connected())
-        standing = await survey.stand(position, connected, restored=self.restored)
         session = self._make_session(
             LocalPeer(
                 self.setting, self.me, self.identity.secret, partial(journaled_secret, self.store)
             ),
-            standing.position,
-            self.store.journal(standing.position.round),
+            position,
+            self.store.journal(position.round),
             rounds=self.config.rounds,
-            sit_out=standing.sit_out,
-            suspect=standing.suspect,
+            restored=self.restored,
         )
         driver = Driver(
             self.setting,

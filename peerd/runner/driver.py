@@ -24,20 +24,18 @@ from peerd.runner.meter import Meter
 from peerd.runner.records import Records
 from peerd.status.board import StatusBoard
 from peerd.storage import Store
-from peerd.storage.store import MODELS_KEPT
 from peerd.transport.transport import Transport
 from protocols.aggregation import model_hash
 from protocols.aggregation.contract import Reference, Referenced
-from protocols.errors import ProtocolError
 from protocols.record.effects import (
     Aborted,
+    Adopted,
+    Ask,
     Blame,
-    CatchUp,
     Completed,
     Dropped,
     Effect,
     Erase,
-    FetchPolynomials,
     Persist,
     Phase,
     Send,
@@ -48,13 +46,11 @@ from protocols.record.effects import (
 )
 from protocols.record.setting import Setting
 from protocols.session.events import Peer
-from protocols.session.standing import SIGNS, sat_out
 
 log = structlog.get_logger(__name__)
 
 MAX_BURST = 64
 """Frames that are handled, and journaled, together."""
-FETCH_PAUSE = 0.5
 LOSS_GRACE = 3.0
 """Seconds for which a lost peer is still waited for."""
 Act = Callable[[Peer], list[Step]]
@@ -85,7 +81,6 @@ class Driver:
         self._drops = Drops()
         self._turn = trio.Lock()
         self._nursery: trio.Nursery | None = None
-        self._catching_up: set[int] = set()
         self._lost: dict[int, float] = {}
         self.peers_changed = trio.Event()
 
@@ -181,6 +176,9 @@ class Driver:
             elif isinstance(effect, Completed):
                 self._flush(pending)
                 self._records.completed(effect)
+            elif isinstance(effect, Adopted):
+                self._flush(pending)
+                self._records.adopted(effect.rounds, effect.model)
             elif isinstance(effect, Erase):
                 self._flush(pending)
                 self._store.journal_erase(effect.round, effect.keys)
@@ -203,10 +201,10 @@ class Driver:
                 self._nursery.start_soon(self._train, round_, model)
             case Completed():
                 self._finish_round(effect)
-            case FetchPolynomials():
-                self._nursery.start_soon(self._fetch, effect)
-            case CatchUp():
-                self._nursery.start_soon(self._catch_up, effect)
+            case Adopted():
+                self._finish_adopted(effect)
+            case Ask():
+                self._nursery.start_soon(self._ask, effect)
             case Blame():
                 shown = self._records.blame(effect)
                 log.warning("blamed", round=effect.round, **shown)
@@ -272,69 +270,20 @@ class Driver:
         if summary is not None:
             self._board.publish("round", **summary)
 
-    # -- catching up ---------------------------------------------------------------------------
+    # -- records of others ---------------------------------------------------------------------
 
-    async def _fetch(self, effect: FetchPolynomials) -> None:
-        """From one signer after another: what a liar gives is not the certified sum."""
-        while self._session.lacks_polynomials(effect.round):
-            for peer in effect.peers:
-                data = await self._library.polynomials(self._setting.roster[peer], effect.round)
-                if data:
-                    await self._step(partial(_polynomials, effect.round, data))
-                if not self._session.lacks_polynomials(effect.round):
-                    return
-            await trio.sleep(FETCH_PAUSE)
+    async def _ask(self, effect: Ask) -> None:
+        peer = self._setting.roster[effect.peer]
+        data = await self._library.ask(peer, effect.record, effect.round)
+        await self._step(lambda session: session.on_answer(effect, data))
 
-    async def _catch_up(self, effect: CatchUp) -> None:
-        """From any peer, by certificates (§6); one run at a time with each."""
-        if effect.peer in self._catching_up:
-            return
-        self._catching_up.add(effect.peer)
-        try:
-            await trio.sleep(FETCH_PAUSE)  # most of the time the certificate is on its way
-            first = self._session.position.round
-            if first <= effect.round:
-                await self._take_chain(self._setting.roster[effect.peer], first, effect.round)
-        finally:
-            self._catching_up.discard(effect.peer)
-
-    async def _take_chain(self, peer: bytes, first: int, last: int) -> None:
-        chain = await self._library.chain(peer, first, last)
-        if not chain:
-            return
-        size = 4 * self._setting.parameters
-        for count in range(len(chain), max(0, len(chain) - MODELS_KEPT), -1):
-            data = await self._library.ask(peer, "model", chain[count - 1].round, size)
-            if len(data) == size:
-                model = np.frombuffer(data, dtype="<f4").astype(np.float32)
-                await self._adopt(chain[:count], model)
-                return
-
-    async def _adopt(self, chain: list[Any], model: npt.NDArray[np.float32]) -> None:
-        def adopt(session: Peer) -> list[Step]:
-            if session.position.round != chain[0].round:
-                return []
-            try:
-                steps = session.adopt(chain, model)
-            except ProtocolError as error:
-                log.warning("can't catch up with this", reason=str(error))
-                return []
-            for effect in itertools.chain.from_iterable(
-                steps
-            ):  # first: a crash in between must not leave a head without it
-                if isinstance(effect, Persist) and sat_out([effect.key]) != SIGNS:
-                    self._store.journal_put(effect.round, effect.key, effect.value)
-            self._records.adopted(chain, model)
-            return steps
-
-        await self._step(adopt)
-        last = chain[-1]
-        if self._session.position.round > last.round:
-            log.info("caught up", round=last.round)
-            self._meter.finish()
-            self._show_head(last.round, last.result.model)
-            assert self._nursery is not None
-            self._nursery.start_soon(self._evaluate, last.round, model)
+    def _finish_adopted(self, effect: Adopted) -> None:
+        assert self._nursery is not None
+        last = effect.rounds[-1]
+        log.info("caught up", round=last.round)
+        self._meter.finish()
+        self._show_head(last.round, last.result.model)
+        self._nursery.start_soon(self._evaluate, last.round, effect.model)
 
     def _traffic(self) -> tuple[int, int]:
         links = self._transport.links()
@@ -350,7 +299,3 @@ def _messages(frames: Iterable[tuple[int, bytes]], session: Peer) -> list[Step]:
 
 def _now_present(present: set[int], session: Peer) -> list[Step]:
     return session.on_present(present)
-
-
-def _polynomials(round_: int, data: bytes, session: Peer) -> list[Step]:
-    return session.on_polynomials(round_, data)

@@ -12,27 +12,20 @@ import trio
 from peerd.storage import Store
 from peerd.transport.errors import TransportError
 from peerd.transport.transport import Transport
-from protocols.errors import ProtocolError, WireError
-from protocols.record.certificate import CertifiedRound, verify_certificate
+from protocols.errors import WireError
+from protocols.record.effects import Record
 from protocols.record.setting import Setting
 from protocols.wire.canonical import pack, unpack
 from protocols.wire.schema import MAX_ROUND, MAX_STATEMENT, Integer
 
 log = structlog.get_logger(__name__)
 
-CERTIFICATE, MODEL, POLYNOMIALS = "certificate", "model", "polynomials"
-HEAD = "head"
 REQUEST_SECONDS = 20.0
 ANSWERING_THREADS = 4
 """Threads that look answers up. Of those in which all else runs, the round's own steps among it, a
 few liars that ask for models without a pause would leave none.
 """
 OPENED_KEPT = 16
-MAX_CHAIN = 1 << 16
-"""Certificates that are taken in one go, up to a round whose model somebody still has: of those in
-between nobody has it any more."""
-SLOWEST_ROUND = 1.0
-"""Seconds for a round that was missed, from one peer: whoever is slower is not asked further."""
 
 
 class Library:
@@ -43,6 +36,13 @@ class Library:
         self._store = store
         self._transport = transport
         self._threads = trio.CapacityLimiter(ANSWERING_THREADS)
+        opened = setting.shape.polynomials * 8 * (setting.plan.degree + 1) + 1024
+        self._limits = {
+            Record.HEAD: 16,
+            Record.CERTIFICATE: MAX_STATEMENT,
+            Record.MODEL: 4 * setting.parameters,
+            Record.POLYNOMIALS: opened,
+        }
         transport.handle_requests(self._answer)
 
     async def _answer(self, peer: bytes, payload: bytes) -> bytes:
@@ -56,14 +56,14 @@ class Library:
         return value[0], Integer(MAX_ROUND).check(value[1], "round")
 
     def _find(self, what: str, round_: int) -> bytes:
-        if what == HEAD:
+        if what == Record.HEAD:
             return pack(self._store.head())
-        if what == CERTIFICATE:
+        if what == Record.CERTIFICATE:
             return self._store.certificate(round_) or b""
-        if what == MODEL:
+        if what == Record.MODEL:
             model = self._store.model(round_)
             return b"" if model is None else model.astype("<f4").tobytes()
-        if what == POLYNOMIALS:
+        if what == Record.POLYNOMIALS:
             return self._opened(round_)
         raise WireError(f"nobody asks for {what[:40]!r}")
 
@@ -73,67 +73,18 @@ class Library:
             return b""
         return self._store.blob(record[8:]) or b""
 
-    async def ask(self, peer: bytes, what: str, round_: int, limit: int) -> bytes:
+    async def ask(self, peer: bytes, record: Record, round_: int) -> bytes:
         """The bytes, empty when ``peer`` has none or does not answer."""
         try:
             return await self._transport.request(
-                peer, pack([what, round_]), limit=limit, timeout=REQUEST_SECONDS
+                peer,
+                pack([record.value, round_]),
+                limit=self._limits[record],
+                timeout=REQUEST_SECONDS,
             )
         except TransportError as error:
-            log.info("request failed", what=what, round=round_, reason=str(error))
+            log.info("request failed", what=record.value, round=round_, reason=str(error))
             return b""
-
-    async def head(self, peer: bytes) -> int | None:
-        """The last round that ``peer`` says is certified, -1 for none; None without an answer."""
-        data = await self.ask(peer, HEAD, 0, 16)
-        try:
-            return Integer(MAX_ROUND, -1).check(unpack(data), "head") if data else None
-        except WireError:
-            return None
-
-    async def chain(self, peer: bytes, first: int, last: int) -> list[CertifiedRound]:
-        """Verified certificates from ``first`` on, as many as ``peer`` gives in order, and in time:
-        up to ``last``, and on to where it has got to meanwhile.
-        """
-        found: list[CertifiedRound] = []
-        begun = trio.current_time()
-        while await self._extend(found, begun, peer, first, last):
-            head = await self.head(peer)
-            if head is None or head <= last:
-                break
-            last = head
-        return found
-
-    async def _extend(
-        self, found: list[CertifiedRound], begun: float, peer: bytes, first: int, last: int
-    ) -> bool:
-        """Appends what ``peer`` gives up to ``last``; whether that is all of it."""
-        for round_ in range(first + len(found), min(last, first + MAX_CHAIN - 1) + 1):
-            if too_slow(begun, len(found)):
-                log.warning("certificates come too slowly", round=round_)
-                return False
-            data = await self.ask(peer, CERTIFICATE, round_, MAX_STATEMENT)
-            if not data:
-                return False
-            try:
-                certified = await trio.to_thread.run_sync(verify_certificate, self._setting, data)
-            except ProtocolError as error:
-                log.warning("a certificate that does not verify", round=round_, reason=str(error))
-                return False
-            if certified.round != round_:
-                return False
-            found.append(certified)
-        return first + len(found) > last
-
-    async def polynomials(self, peer: bytes, round_: int) -> bytes:
-        """What ``peer`` says are the opened polynomials; empty when it has none."""
-        limit = self._setting.shape.polynomials * 8 * (self._setting.plan.degree + 1) + 1024
-        return await self.ask(peer, POLYNOMIALS, round_, limit)
-
-
-def too_slow(begun: float, rounds: int) -> bool:
-    """Whether one who has led on by so many rounds since ``begun`` would keep this peer out."""
-    return trio.current_time() - begun > REQUEST_SECONDS + SLOWEST_ROUND * rounds
 
 
 def polynomials_key(round_: int) -> str:

@@ -29,7 +29,7 @@ from protocols.opening import (
     word_root,
 )
 from protocols.record.certificate import Certificate, signatures_needed
-from protocols.record.effects import FetchPolynomials, Step, Stop
+from protocols.record.effects import Step, Stop
 from protocols.record.outcomes import Accused, Certified, CohortDecided, Hopeless, SumOpened
 from protocols.record.party import Role
 from protocols.record.states import Machine
@@ -261,9 +261,6 @@ class Opening(Role):
         self._certified = Certified(record, payload, signers)
         self._state.move(OpeningEvent.CERTIFY)
         self.emit(self._certified)
-        if self.lacks_sum:
-            others = tuple(peer for peer in signers if peer != self.party.me)
-            self.emit(FetchPolynomials(self.party.round, payload.polynomials, others))
         self._complete()
 
     def _complete(self) -> None:

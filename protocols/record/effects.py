@@ -10,6 +10,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from protocols.record.certificate import CertifiedRound
+
 
 class Abort(StrEnum):
     """Why an attempt ends without a result; every honest peer names the same."""
@@ -128,21 +130,30 @@ class Stopped:
     reason: Stop
 
 
+class Record(StrEnum):
+    """What a peer keeps of rounds that are over, and gives to whoever asks."""
+
+    HEAD = "head"  # its last certified round, whichever is asked for
+    CERTIFICATE = "certificate"
+    MODEL = "model"
+    POLYNOMIALS = "polynomials"
+
+
 @dataclass(frozen=True, slots=True)
-class FetchPolynomials:
-    """Ask these peers for the opened polynomials of a certified round; ``on_polynomials``."""
+class Ask:
+    """Ask ``peer`` for a record of ``round``; answer with ``on_answer``, also where none comes."""
 
-    round: int
-    root: bytes
-    peers: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class CatchUp:
-    """``peer`` says that ``round`` is certified, and this peer is further back than that."""
-
-    round: int
     peer: int
+    record: Record
+    round: int
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """Rounds that others have certified, in order, and the last one's model."""
+
+    rounds: tuple[CertifiedRound, ...]
+    model: npt.NDArray[np.float32] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +175,8 @@ Effect: TypeAlias = (
     | Completed
     | Aborted
     | Stopped
-    | FetchPolynomials
-    | CatchUp
+    | Ask
+    | Adopted
     | Dropped
 )
 
@@ -178,7 +189,7 @@ class Outcome:
 
 Notice: TypeAlias = Phase | Blame | Aborted | Stopped | Dropped
 """What is only to be told, to the operator or the log."""
-Request: TypeAlias = Send | Train | FetchPolynomials | CatchUp
+Request: TypeAlias = Send | Train | Ask
 """What leaves the core: others, or the training, will answer."""
 
 
@@ -195,7 +206,7 @@ class Step:
     """
 
     persist: tuple[Persist, ...] = ()
-    complete: tuple[Completed, ...] = ()
+    complete: tuple[Completed | Adopted, ...] = ()
     erase: tuple[Erase, ...] = ()
     request: tuple[Request, ...] = ()
     timers: tuple[Timer, ...] = ()
@@ -247,8 +258,9 @@ NOTHING = Step()
 _FIELD: dict[type, int] = {
     Persist: 0,
     Completed: 1,
+    Adopted: 1,
     Erase: 2,
-    **dict.fromkeys((Send, Train, FetchPolynomials, CatchUp), 3),
+    **dict.fromkeys((Send, Train, Ask), 3),
     Timer: 4,
     **dict.fromkeys((Phase, Blame, Aborted, Stopped, Dropped), 5),
 }

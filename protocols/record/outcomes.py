@@ -137,3 +137,26 @@ class Left(Outcome):
 @dataclass(frozen=True, slots=True)
 class Begun(Outcome):
     """An attempt takes messages: what came ahead of it is heard now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Behind(Outcome):
+    """``peer`` shows that ``round`` is certified, and this peer is further back than that."""
+
+    round: int
+    peer: int
+
+
+@dataclass(frozen=True, slots=True)
+class Adopting(Outcome):
+    """What leads on from where this peer stands, verified."""
+
+    rounds: tuple[CertifiedRound, ...]
+    model: npt.NDArray[np.float32] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Surveyed(Outcome):
+    """``shown``: the last round that somebody proved to be certified, -1 for none."""
+
+    shown: int

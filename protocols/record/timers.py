@@ -105,6 +105,36 @@ class SumsDue(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class SurveyOver(Event):
+    """Whoever has not said where it stands is not waited for."""
+
+
+@dataclass(frozen=True, slots=True)
+class OfPeer(Event):
+    peer: int
+
+
+@dataclass(frozen=True, slots=True)
+class AskAgain(OfPeer):
+    """It gave no head: it may be starting itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class FollowDue(OfPeer):
+    """It showed that a round is over, and the certificate has not come of itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class TooSlow(OfPeer):
+    """Whether it has led on by enough rounds is looked at now."""
+
+
+@dataclass(frozen=True, slots=True)
+class FetchAgain(Event):
+    """No signer gave the certified sum: they are asked once more."""
+
+
+@dataclass(frozen=True, slots=True)
 class RecallOver(Event):
     """Whoever has not said what this peer signed may be lying."""
 

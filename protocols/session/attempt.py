@@ -24,7 +24,17 @@ from protocols.record.base import Base, Values
 from protocols.record.certificate import Elected, committee_electorate, panel_of
 from protocols.record.cohort import GIVEN_UP
 from protocols.record.door import Message, open_message, own_message, signed_in
-from protocols.record.effects import Abort, Dropped, Outcome, Phase, Step, Stop, Stopped, Timer
+from protocols.record.effects import (
+    NOTHING,
+    Abort,
+    Dropped,
+    Outcome,
+    Phase,
+    Step,
+    Stop,
+    Stopped,
+    Timer,
+)
 from protocols.record.evidence import Evidence, Fault
 from protocols.record.ledger import Ledger
 from protocols.record.outcomes import (
@@ -42,11 +52,10 @@ from protocols.record.outcomes import (
 )
 from protocols.record.party import Party, Role
 from protocols.record.states import Machine
-from protocols.record.timers import (
-    StillUndecided,
-)
+from protocols.record.timers import FetchAgain, StillUndecided
 from protocols.secret import Secret
 from protocols.session.ending import dealing_key
+from protocols.session.fetch import Fetch
 from protocols.session.phases import Aggregating, Electing, Summing
 from protocols.session.states import STAGE, Stage, StageEvent
 from protocols.session.waiting import Waiting
@@ -89,9 +98,10 @@ class Attempt(Role):
         self._start = start
         self._draw = Draw.of(start.secret)
         flip = Flip(party, start.ledger, start.silent, self._draw)
-        self.phase: Electing | Aggregating | Summing = Electing(party, flip)
+        self.phase: Electing = Electing(party, flip)
         self._values: Values | None = None
         self._early: Waiting[bytes] = Waiting(MAX_EARLY_FRAMES)
+        self._fetch: Fetch | None = None
         self._shown = ""
         self._present = frozenset(party.everyone())
 
@@ -116,9 +126,8 @@ class Attempt(Role):
 
     @property
     def phase_name(self) -> str:
-        stage: Stage = self._state.state
-        running = stage in (Stage.ELECTING, Stage.AGGREGATING)
-        return self.phase.name if running else stage.value
+        running = self._state.state in (Stage.ELECTING, Stage.AGGREGATING)
+        return self.phase.name if running else str(self._state.state.value)
 
     # -- events --------------------------------------------------------------------------------
 
@@ -144,7 +153,10 @@ class Attempt(Role):
 
     def on_timer(self, timer: Timer) -> Step:
         """A timer of something that is over does nothing."""
-        if isinstance(timer.event, StillUndecided):
+        if isinstance(timer.event, FetchAgain):
+            if self.lacks_sum and self._fetch is not None:
+                self.absorb(self._fetch.ask())
+        elif isinstance(timer.event, StillUndecided):
             if self._state.state is Stage.AGGREGATING:
                 self._stop(Stop.UNDECIDED)
         elif not self.over:
@@ -164,9 +176,14 @@ class Attempt(Role):
         return self._done()
 
     def on_polynomials(self, data: bytes) -> Step:
-        """What FetchPolynomials asked for."""
-        if isinstance(self.phase, Summing) and not self.over:
-            self._hear(self.phase.opening.on_polynomials(data))
+        """What somebody gives as the opened sum; empty where it gives nothing."""
+        if isinstance(self.phase, Summing) and self.lacks_sum and self._fetch is not None:
+            try:
+                self._hear(self.phase.opening.on_polynomials(data) if data else NOTHING)
+            except WireError as error:
+                self.emit(Dropped(self.party.me, str(error)))
+            if self.lacks_sum:
+                self.absorb(self._fetch.ask())
         return self._done()
 
     def _done(self) -> Step:
@@ -197,8 +214,12 @@ class Attempt(Role):
                 self._elected(flip)
             case CohortDecided(), Aggregating() as phase if not self.over:
                 self._decided(phase, outcome)
-            case Certified(), _ if not self.over:
+            case Certified(_, _, signers), _ if not self.over:
                 self._state.move(StageEvent.CERTIFIED)
+                if self.lacks_sum:
+                    others = tuple(peer for peer in signers if peer != self.party.me)
+                    self._fetch = Fetch(self.party.place, others)
+                    self.absorb(self._fetch.ask())
             case SumOpened() as opened, Summing() as phase if not self.over:
                 self.emit(phase.over(opened))
             case Hopeless(reason), _:
@@ -220,7 +241,7 @@ class Attempt(Role):
         setting = self.party.setting
         electorate = committee_electorate(setting, flip)
         if len(set(electorate.members) & set(flip.keys)) < electorate.quorum:
-            # Neither a cohort nor its absence could ever be proven: everyone knows that now.
+            # neither a cohort nor its absence could ever be proven: everyone knows that now
             self._state.move(StageEvent.TOO_FEW)
             self.emit(Aborting(Abort.QUORUM, flip))
             return

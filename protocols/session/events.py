@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Protocol
-
-import numpy as np
-import numpy.typing as npt
 
 from protocols.aggregation.contract import Reference
 from protocols.record.base import Values
-from protocols.record.certificate import CertifiedRound
-from protocols.record.effects import Step, Timer
+from protocols.record.effects import Ask, Step, Timer
 from protocols.record.position import Position
 
 
@@ -27,8 +23,6 @@ class Peer(Protocol):
     @property
     def finished(self) -> bool: ...
 
-    def lacks_polynomials(self, round_: int) -> bool: ...
-
     def start(self, present: Iterable[int]) -> list[Step]: ...
 
     def on_present(self, present: Iterable[int]) -> list[Step]: ...
@@ -41,8 +35,4 @@ class Peer(Protocol):
 
     def on_message(self, sender: int, data: bytes) -> list[Step]: ...
 
-    def on_polynomials(self, round_: int, data: bytes) -> list[Step]: ...
-
-    def adopt(
-        self, missed: Sequence[CertifiedRound], model: npt.NDArray[np.float32]
-    ) -> list[Step]: ...
+    def on_answer(self, ask: Ask, data: bytes) -> list[Step]: ...

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from protocols.record.effects import CatchUp, Send, Timer
+from protocols.record.effects import Send, Timer
+from protocols.record.outcomes import Behind
 from protocols.record.party import Component
 from protocols.record.timers import AnswersDue, CertificateLate
 from protocols.session.waiting import Waiting
@@ -65,7 +66,7 @@ class Neighbours(Component):
 
     def catch_up(self, round_: int, peer: int) -> None:
         """``peer`` says that ``round_`` is certified."""
-        self.emit(CatchUp(round_, peer))
+        self.emit(Behind(round_, peer))
 
     # -- those ahead ---------------------------------------------------------------------------
 

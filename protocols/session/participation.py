@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from protocols.record.certificate import CertifiedRound
 from protocols.record.effects import Outcome, Phase, Step, Timer
-from protocols.record.outcomes import Begun, Left
+from protocols.record.outcomes import Begun, Left, Surveyed
 from protocols.record.party import Component
 from protocols.record.states import Machine
 from protocols.record.timers import RecallOver
@@ -43,7 +43,7 @@ class Participation(Component):
         self._neighbours = neighbours
         self._permit = permit
         self._last = last
-        self._state = Machine(Standing.ASKING, SESSION)
+        self._state = Machine(Standing.SURVEYING, SESSION)
 
     @property
     def state(self) -> Standing:
@@ -65,7 +65,13 @@ class Participation(Component):
     # -- what was signed in an earlier life ----------------------------------------------------
 
     def start(self) -> Step:
+        self.emit(Phase(self._number, 0, self.state.value))
+        return self.done()
+
+    def on_surveyed(self, surveyed: Surveyed) -> Step:
         """Ask the others, and wait for them for a while."""
+        self._state.move(StandingEvent.SURVEYED)
+        self._permit.surveyed(self._number, surveyed.shown)
         deadline = self._peer.setting.deadlines.recall
         self.emit(Timer((self._number, 0), RecallOver(), deadline))
         self.emit(Phase(self._number, 0, self.state.value))
@@ -73,11 +79,12 @@ class Participation(Component):
         return self.ask()
 
     def ask(self) -> Step:
-        """Those that are connected, and were not asked yet."""
-        neighbours = self._neighbours
-        for peer in self._permit.recall.ask(neighbours.present - {self._peer.me}):
-            neighbours.send(peer, RecallFrame(self._number))
-        self._settle()
+        """What they hold that this peer signed: those that are here, and were not asked yet."""
+        if self.state is not Standing.SURVEYING:
+            neighbours = self._neighbours
+            for peer in self._permit.recall.ask(neighbours.present - {self._peer.me}):
+                neighbours.send(peer, RecallFrame(self._number))
+            self._settle()
         return self.done()
 
     def on_recall_over(self) -> Step:
@@ -86,7 +93,11 @@ class Participation(Component):
         return self.done()
 
     def on_recalled(self, sender: int, frame: RecalledFrame) -> Step:
-        """What ``sender`` holds that this peer has signed. Rubbish is an answer too."""
+        """What ``sender`` holds that this peer has signed. Rubbish is an answer too; what nobody
+        asked for is none.
+        """
+        if self.state is Standing.SURVEYING:
+            return self.done()
         last = self._permit.hear(sender, frame, self._rounds.current.journal)
         if self._permit.sit_out_until(last):
             self._sit_out()
@@ -164,7 +175,8 @@ class Participation(Component):
         permit, neighbours = self._permit, self._neighbours
         if permit.recall.waits:
             permit.doubt(self._number, missed, self._rounds.current.journal)
-        self._hear(self.absorb(self._rounds.leave(missed, model)))
+        self._hear(self.absorb(self._rounds.adopt(missed, model)))
+        self.emit_all(permit.journaled(self._number))  # with the head: a crash may come in between
         neighbours.greet_later(neighbours.present)
         if self.state is Standing.ASKING:
             neighbours.greet_once_more(self._rounds.current.place)
@@ -177,4 +189,4 @@ class Participation(Component):
                 for each in outcome.rounds:
                     self._neighbours.remember(each.round, each.certificate.encode())
                 self._neighbours.next_round()
-                self.emit(outcome)
+            self.emit(outcome)

@@ -14,15 +14,38 @@ from protocols.record.effects import Persist
 from protocols.record.journal import Journal
 from protocols.session.local import LocalPeer
 from protocols.session.recall import Recall
-from protocols.session.standing import remembers, sat_out, sat_out_key, suspected_until
+from protocols.session.standing import (
+    SIGNS,
+    remembers,
+    restored_until,
+    sat_out,
+    sat_out_key,
+    suspected_until,
+)
 from protocols.wire.frames import RecalledFrame
 
 
 class Permit:
-    def __init__(self, peer: LocalPeer, journal: Journal, sit_out: int, suspect: int) -> None:
+    """``restored``: the operator says that the store was put back from a backup."""
+
+    def __init__(self, peer: LocalPeer, journal: Journal, *, restored: bool = False) -> None:
         self.recall = Recall(peer.setting, peer.me)
-        self._sit_out = max(sit_out, sat_out(journal))
-        self._suspect = suspect
+        self._restored = restored
+        self._start = journal.round, remembers(journal)
+        self._sit_out = sat_out(journal)
+        self._suspect = SIGNS
+
+    def surveyed(self, round_: int, shown: int) -> None:
+        """The group stands at ``round_`` by what this peer could take up, and behind ``shown`` by
+        what somebody proved: where nobody gives the model that leads on.
+        """
+        start, remembered = self._start
+        reached = max(round_, shown + 1)
+        if self._restored:
+            self._sit_out = max(self._sit_out, restored_until(reached))
+        if round_ < reached:
+            self._sit_out = max(self._sit_out, shown)
+        self._suspect = max(self._suspect, suspected_until(start, reached, remembered))
 
     def must_sit_out(self, round_: int) -> bool:
         """Whether it is known that the store lacks what was signed in this round."""

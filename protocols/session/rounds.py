@@ -10,10 +10,10 @@ import numpy.typing as npt
 from protocols.aggregation import model_hash
 from protocols.errors import WireError
 from protocols.record.certificate import CertifiedRound, verify_certificate
-from protocols.record.effects import CatchUp, Dropped, Send, Step
+from protocols.record.effects import Adopted, Dropped, Erase, Send, Step
 from protocols.record.evidence import Evidence
 from protocols.record.journal import Journal
-from protocols.record.outcomes import Accused, Left, RoundOver
+from protocols.record.outcomes import Accused, Behind, Left, RoundOver
 from protocols.record.party import Component
 from protocols.record.position import Position
 from protocols.session.completion import completed
@@ -51,9 +51,12 @@ class Rounds(Component):
                 self._complete(outcome)
         return self.done()
 
-    def leave(self, certified: Sequence[CertifiedRound], model: npt.NDArray[np.float32]) -> Step:
-        """On to the round behind these: with the last one's model."""
+    def adopt(self, certified: Sequence[CertifiedRound], model: npt.NDArray[np.float32]) -> Step:
+        """On to the round behind these, with the last one's model: others have made them."""
+        self.emit(Adopted(tuple(certified), model))
         self._leave(certified, model)
+        for each in certified[1:]:
+            self.emit(Erase(each.round))
         return self.done()
 
     def said_by(self, peer: int) -> list[Statement]:
@@ -67,7 +70,7 @@ class Rounds(Component):
             # take the model itself, by its hash, from those who signed it (fault 67)
             for peer in over.certified.signers:
                 if peer != self._peer.me:
-                    self.emit(CatchUp(self.current.number, peer))
+                    self.emit(Behind(self.current.number, peer))
             return
         certified = verify_certificate(self._peer.setting, over.certified.certificate)
         self.emit(completed(self.current, over, certified, self.proofs))

@@ -6,28 +6,32 @@ Pure: a message and the time in, steps out. One Session drives one peer for its 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-
-import numpy as np
-import numpy.typing as npt
+from collections.abc import Iterable, Mapping
 
 from protocols.aggregation.contract import Reference
-from protocols.errors import ProtocolError, WireError
+from protocols.errors import WireError
 from protocols.record.base import Values
-from protocols.record.certificate import CertifiedRound, signatures_needed, verify_certificate
+from protocols.record.certificate import signatures_needed, verify_certificate
 from protocols.record.door import Message, open_message
-from protocols.record.effects import Dropped, Step, Timer
-from protocols.record.outcomes import Begun, Left
+from protocols.record.effects import Ask, Dropped, Record, Step, Timer
+from protocols.record.outcomes import Adopting, Begun, Behind, Left, Surveyed
 from protocols.record.party import Component
-from protocols.record.position import Position, check_chain
-from protocols.record.timers import AnswersDue, CertificateLate, RecallOver, SumsDue
+from protocols.record.position import Position
+from protocols.record.timers import (
+    AnswersDue,
+    CertificateLate,
+    OfPeer,
+    RecallOver,
+    SumsDue,
+    SurveyOver,
+)
 from protocols.session.answers import Answers
+from protocols.session.catchup import CatchUp
 from protocols.session.local import LocalPeer
 from protocols.session.neighbours import Neighbours
 from protocols.session.participation import Participation
 from protocols.session.permit import Permit
 from protocols.session.rounds import Rounds
-from protocols.session.standing import SIGNS
 from protocols.session.states import Standing
 from protocols.wire.frames import (
     CertificateFrame,
@@ -41,8 +45,8 @@ from protocols.wire.statement import Kind, Statement
 
 class Session(Component):
     """``journal`` is the current round's, as an earlier life left it. After ``rounds`` rounds no
-    further one begins; the session goes on helping those behind. ``sit_out`` and ``suspect`` are
-    what is known of its store (protocols.session.permit).
+    further one begins; the session goes on helping those behind. ``restored``: the operator says
+    that the store was put back from a backup.
     """
 
     def __init__(
@@ -52,17 +56,17 @@ class Session(Component):
         journal: Mapping[str, bytes] | None = None,
         *,
         rounds: int | None = None,
-        sit_out: int = SIGNS,
-        suspect: int = SIGNS,
+        restored: bool = False,
     ) -> None:
         super().__init__()
         self.setting = peer.setting
         self.me = peer.me
         self.rounds = Rounds(peer, position, journal or {})
         self.neighbours = Neighbours(peer.me)
-        self.permit = Permit(peer, self.rounds.current.journal, sit_out, suspect)
+        self.permit = Permit(peer, self.rounds.current.journal, restored=restored)
         self._part = Participation(peer, self.rounds, self.neighbours, self.permit, rounds)
         self._answers = Answers(peer.setting, self.rounds, self.neighbours)
+        self._catch_up = CatchUp(peer.setting, peer.me)
         self._results: set[int] = set()
 
     @property
@@ -92,10 +96,6 @@ class Session(Component):
         attempt = self.rounds.current.attempt
         return attempt.phase_name if attempt is not None else self.state.value
 
-    def lacks_polynomials(self, round_: int) -> bool:
-        """Whether this round is certified here, and its opened sum is still to come."""
-        return round_ == self.position.round and self.rounds.current.lacks_sum
-
     def what_was_said_by(self, peer: int) -> list[Statement]:
         """What ``peer`` signed, as far as it came here, in frames that still wait too."""
         return self._answers.what_was_said_by(peer)
@@ -103,11 +103,12 @@ class Session(Component):
     # -- events; each returns the steps, in order -----------------------------------------------
 
     def start(self, present: Iterable[int]) -> list[Step]:
-        """Begin the current round, with whoever is connected, once they say what this peer signed
-        in an earlier life.
+        """Begin the current round, with whoever is connected, once they say where the group stands,
+        and what this peer signed in an earlier life.
         """
         self.neighbours.present = frozenset(present)
         self._hear(self._part.start())
+        self._hear(self._catch_up.survey(self.neighbours.present, self.position))
         return self._proceed()
 
     def on_present(self, present: Iterable[int]) -> list[Step]:
@@ -145,6 +146,8 @@ class Session(Component):
                     self.neighbours.greet(self.neighbours.present, self.place)
             case AnswersDue():
                 self.absorb(self._answers.put_off())
+            case SurveyOver() | OfPeer() as event:
+                self._hear(self._catch_up.on_timer(event, self.position))
             case event:
                 self._follow(self.rounds.current.on_timer(timer))
                 attempt, current = self.rounds.current.attempt, timer.place == self.place
@@ -158,27 +161,12 @@ class Session(Component):
         self._receive(sender, data)
         return self._proceed()
 
-    def on_polynomials(self, round_: int, data: bytes) -> list[Step]:
-        """What FetchPolynomials asked for."""
-        if round_ == self.position.round:
-            try:
-                self._follow(self.rounds.current.on_polynomials(data))
-            except WireError as error:
-                self.emit(Dropped(self.me, str(error)))
-        return self._proceed()
-
-    def adopt(self, missed: Sequence[CertifiedRound], model: npt.NDArray[np.float32]) -> list[Step]:
-        """Catch up: verified certificates from this round on, and the last one's model.
-
-        Raises ProtocolError, and changes nothing, if they don't follow from where this peer
-        stands or certify another model.
-        """
-        missed = [item for item in missed if item.round >= self.position.round]
-        if missed:
-            reason = check_chain(self.position, missed, model)
-            if reason:
-                raise ProtocolError(reason)
-            self._hear(self._part.adopt(missed, model))
+    def on_answer(self, ask: Ask, data: bytes) -> list[Step]:
+        """What a peer gave that was asked; empty where it has nothing, or did not answer."""
+        if ask.record is not Record.POLYNOMIALS:
+            self._hear(self._catch_up.on_answer(ask, data, self.position))
+        elif ask.round == self.position.round:
+            self._follow(self.rounds.current.on_polynomials(data))
         return self._proceed()
 
     # -- what follows --------------------------------------------------------------------------
@@ -190,14 +178,16 @@ class Session(Component):
         """
         steps = [self._done()]
         for _ in range(4 * self.setting.max_attempts + 8):
+            self._hear(self._catch_up.proceed(self.position))
             if not self._part.proceed():
                 break
             self._hear(self._part.done())
             steps.append(self._done())
+        steps.append(self._done())
         return [step for step in steps if step]
 
     def _done(self) -> Step:
-        self.absorb(self.neighbours.done())
+        self._hear(self.neighbours.done())
         return self.done()
 
     def _follow(self, step: Step) -> None:
@@ -211,6 +201,13 @@ class Session(Component):
                     self._receive(sender, data)
             elif isinstance(outcome, Left):
                 self._results.clear()
+                self._catch_up.left()
+            elif isinstance(outcome, Behind):
+                self._catch_up.behind(outcome, self.position)
+            elif isinstance(outcome, Adopting):
+                self._hear(self._part.adopt(outcome.rounds, outcome.model))
+            elif isinstance(outcome, Surveyed):
+                self._hear(self._part.on_surveyed(outcome))
 
     # -- messages ------------------------------------------------------------------------------
 

@@ -79,6 +79,7 @@ ROUND: dict[tuple[Rounding, RoundEvent], Rounding] = {
 class Standing(Enum):
     """Where a peer's session stands."""
 
+    SURVEYING = "asking where the group stands"
     ASKING = "asking what was signed before"
     BETWEEN = "between rounds"
     RUNNING = "in a round"
@@ -88,6 +89,7 @@ class Standing(Enum):
 
 
 class StandingEvent(Enum):
+    SURVEYED = "everyone present has said where it stands, and led on as far as it can"
     ANSWERED = "everyone present has answered, or the time for it is over"
     BEGIN = "the next round begins"
     HOLD = "the next round is one that must be sat out"
@@ -100,6 +102,9 @@ class StandingEvent(Enum):
 
 _WAITING = (Standing.SUSPECT, Standing.SITTING_OUT)
 SESSION: dict[tuple[Standing, StandingEvent], Standing] = {
+    (Standing.SURVEYING, StandingEvent.OVER): Standing.SURVEYING,
+    (Standing.SURVEYING, StandingEvent.SHOWN): Standing.SURVEYING,
+    (Standing.SURVEYING, StandingEvent.SURVEYED): Standing.ASKING,
     (Standing.ASKING, StandingEvent.OVER): Standing.ASKING,
     (Standing.ASKING, StandingEvent.SHOWN): Standing.ASKING,
     (Standing.ASKING, StandingEvent.ANSWERED): Standing.BETWEEN,

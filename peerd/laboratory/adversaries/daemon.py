@@ -72,13 +72,10 @@ def lying(lie: Lie) -> Sessions:
         journal: Mapping[str, bytes] | None = None,
         *,
         rounds: int | None,
-        sit_out: int,
-        suspect: int,
+        restored: bool,
     ) -> Peer:
         keys = Keys(peer)
-        honest = Session(
-            keys.peer, position, journal, rounds=rounds, sit_out=sit_out, suspect=suspect
-        )
+        honest = Session(keys.peer, position, journal, rounds=rounds, restored=restored)
         return lie.told_by(honest, keys)
 
     return session

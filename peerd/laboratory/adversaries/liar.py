@@ -10,9 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-import numpy as np
-import numpy.typing as npt
-
 from peerd.laboratory.adversaries.keys import Keys
 from peerd.laboratory.adversaries.place import Place
 from peerd.laboratory.adversaries.scene import Scene
@@ -21,9 +18,8 @@ from protocols.aggregation import model_hash
 from protocols.aggregation.contract import Reference
 from protocols.errors import WireError
 from protocols.record.base import Base, Values
-from protocols.record.certificate import CertifiedRound
 from protocols.record.door import open_message
-from protocols.record.effects import Effect, Send, Step, Timer, step_of
+from protocols.record.effects import Ask, Effect, Send, Step, Timer, step_of
 from protocols.record.position import Position
 from protocols.session.session import Session
 from protocols.wire.frames import encode_frame
@@ -67,9 +63,6 @@ class Liar:
     def finished(self) -> bool:
         return self._session.finished
 
-    def lacks_polynomials(self, round_: int) -> bool:
-        return self._session.lacks_polynomials(round_)
-
     # -- events --------------------------------------------------------------------------------
 
     def start(self, present: Iterable[int]) -> list[Step]:
@@ -81,11 +74,8 @@ class Liar:
     def on_timer(self, timer: Timer) -> list[Step]:
         return self._pass(self._session.on_timer(timer))
 
-    def on_polynomials(self, round_: int, data: bytes) -> list[Step]:
-        return self._pass(self._session.on_polynomials(round_, data))
-
-    def adopt(self, missed: Sequence[CertifiedRound], model: npt.NDArray[np.float32]) -> list[Step]:
-        return self._pass(self._session.adopt(missed, model))
+    def on_answer(self, ask: Ask, data: bytes) -> list[Step]:
+        return self._pass(self._session.on_answer(ask, data))
 
     def on_update(
         self, round_: int, values: Values, reference: Reference | None = None

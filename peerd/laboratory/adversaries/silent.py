@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-
-import numpy as np
-import numpy.typing as npt
+from collections.abc import Iterable, Mapping
 
 from protocols.aggregation.contract import Reference
 from protocols.record.base import Values
-from protocols.record.certificate import CertifiedRound
-from protocols.record.effects import Phase, Step, Timer, step_of
+from protocols.record.effects import Ask, Phase, Step, Timer, step_of
 from protocols.record.position import Position
 from protocols.session.local import LocalPeer
 
@@ -25,15 +21,11 @@ class SilentPeer:
         journal: Mapping[str, bytes] | None = None,
         *,
         rounds: int | None = None,
-        sit_out: int = -1,
-        suspect: int = -1,
+        restored: bool = False,
     ) -> None:
         self.me = peer.me
         self.position = position
         self.finished = False
-
-    def lacks_polynomials(self, round_: int) -> bool:
-        return False
 
     def start(self, present: Iterable[int]) -> list[Step]:
         return [step_of([Phase(self.position.round, 0, "silent")])]
@@ -52,8 +44,5 @@ class SilentPeer:
     def on_message(self, sender: int, data: bytes) -> list[Step]:
         return []
 
-    def on_polynomials(self, round_: int, data: bytes) -> list[Step]:
-        return []
-
-    def adopt(self, missed: Sequence[CertifiedRound], model: npt.NDArray[np.float32]) -> list[Step]:
+    def on_answer(self, ask: Ask, data: bytes) -> list[Step]:
         return []

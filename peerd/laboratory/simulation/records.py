@@ -1,4 +1,4 @@
-"""What a simulated peer takes from the records of others: opened polynomials, and certificates."""
+"""What a simulated peer keeps of rounds that are over, and gives to whoever asks."""
 
 from __future__ import annotations
 
@@ -6,93 +6,52 @@ from typing import TYPE_CHECKING
 
 from peerd.laboratory.simulation.agenda import Act
 from peerd.laboratory.simulation.node import Node
-from protocols.errors import ProtocolError, WireError
-from protocols.record.certificate import CertifiedRound, verify_certificate
-from protocols.record.effects import Completed, Step
-from protocols.record.position import Position, check_chain
-from protocols.record.setting import Setting
-from protocols.session.events import Peer
-from protocols.session.standing import after, remembers, sat_out, sat_out_key, suspected_until
+from protocols.record.effects import Adopted, Ask, Completed, Record
+from protocols.record.position import first_position
+from protocols.session.standing import after
+from protocols.wire.canonical import pack
 
 if TYPE_CHECKING:
     from peerd.laboratory.simulation.world import World
 
-ANSWER, AGAIN, CHAIN = 20, 50, 30
-"""Milliseconds until an answer is there, until one asks again, and for a chain of certificates."""
+ANSWER, TIMEOUT = 20, 20_000
+"""Milliseconds until an answer is there; and until one that never comes is given up."""
 
 
-def fetch(world: World, node: Node, round_: int, peers: tuple[int, ...]) -> None:
-    """The polynomials of a round from whoever of ``peers`` has them; asks until somebody does."""
-    for peer in peers:
-        record = world.nodes[peer].completed.get(round_)
-        if record is not None and world.linked(node, world.nodes[peer]):
-            world.at(node, ANSWER, _on_polynomials(round_, record.polynomials))
-            return
-
-    def again(session: Peer) -> list[Step]:
-        if session.position.round == round_:
-            fetch(world, node, round_, peers)
-        return []
-
-    world.at(node, AGAIN, again)
-
-
-def catch_up(world: World, node: Node, peer: Node) -> None:
-    """Certificates of the rounds that this peer lacks, from one that says it has them."""
-    if world.linked(node, peer):
-        world.at(node, CHAIN, lambda session: _adopt(world.setting, session, node, peer))
-
-
-def _adopt(setting: Setting, session: Peer, node: Node, peer: Node) -> list[Step]:
-    chain, records = chain_from(setting, peer, session.position.round)
-    if not chain:
-        return []
-    try:
-        effects = session.adopt(chain, records[-1].model)
-    except ProtocolError:
-        return []
-    node.completed.update({record.round: record for record in records})
-    node.position = session.position
-    return effects
-
-
-def survey(world: World, node: Node, position: Position) -> tuple[Position, int]:
-    """Where the group stands, by what those that are connected can prove, the furthest first; and
-    the last one in which it may have signed what it forgot. Its disk is brought there.
+def answer(world: World, node: Node, ask: Ask) -> None:
+    """What the peer that is asked has on its disk now; nothing, where it can't be reached. One that
+    is silent lets its asker wait.
     """
-    start, remembered = position.round, remembers(node.journal.get(position.round, {}))
-    others = [peer for peer in world.nodes if peer is not node and peer.up and not peer.silent]
-    others = [peer for peer in others if world.linked(node, peer)]
-    for peer in sorted(others, key=lambda peer: -max(peer.completed, default=-1)):
-        chain, records = chain_from(world.setting, peer, position.round)
-        if chain and not check_chain(position, chain, records[-1].model):
-            last = sat_out(node.journal.get(position.round, {}))
-            position = after(position, chain, records[-1].model)
-            if last >= position.round:
-                node.journal.setdefault(position.round, {})[sat_out_key(last)] = b""
-            for record in records:
-                node.completed[record.round] = record
-                node.journal.pop(record.round, None)
-    return position, suspected_until(start, position.round, remembered)
+    peer = world.nodes[ask.peer]
+    reached = peer.up and not peer.silent and world.linked(node, peer)
+    data = _record(peer, ask) if reached else b""
+    world.at(node, TIMEOUT if peer.silent else ANSWER, _on_answer(ask, data))
 
 
-def chain_from(
-    setting: Setting, peer: Node, round_: int
-) -> tuple[list[CertifiedRound], list[Completed]]:
-    """One certificate after another, each naming the one before, as the runner asks for them.
-
-    Empty if one of them is not valid.
-    """
-    chain: list[CertifiedRound] = []
-    records: list[Completed] = []
-    while round_ + len(chain) in peer.completed:
-        records.append(peer.completed[round_ + len(chain)])
-        try:
-            chain.append(verify_certificate(setting, records[-1].certificate))
-        except WireError:
-            return [], []
-    return chain, records
+def adopt(world: World, node: Node, effect: Adopted) -> None:
+    """Its disk has the rounds that others made, as these have them."""
+    for certified in effect.rounds:
+        records = (peer.completed.get(certified.round) for peer in world.nodes)
+        known = (r for r in records if r is not None and r.model_hash == certified.result.model)
+        node.completed[certified.round] = next(known)
+    before = node.position or first_position(world.setting, world.model)
+    node.position = after(before, effect.rounds, effect.model)
 
 
-def _on_polynomials(round_: int, data: bytes) -> Act:
-    return lambda session: session.on_polynomials(round_, data)
+def _record(peer: Node, ask: Ask) -> bytes:
+    if ask.record is Record.HEAD:
+        return pack(max(peer.completed, default=-1))
+    completed = peer.completed.get(ask.round)
+    return b"" if completed is None else _part(completed, ask.record)
+
+
+def _part(completed: Completed, record: Record) -> bytes:
+    if record is Record.CERTIFICATE:
+        return completed.certificate
+    if record is Record.MODEL:
+        return completed.model.astype("<f4").tobytes()
+    return completed.polynomials
+
+
+def _on_answer(ask: Ask, data: bytes) -> Act:
+    return lambda session: session.on_answer(ask, data)

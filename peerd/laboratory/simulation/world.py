@@ -21,20 +21,20 @@ from peerd.laboratory.adversaries.liar import Lie
 from peerd.laboratory.simulation.agenda import Act, Agenda
 from peerd.laboratory.simulation.history import History
 from peerd.laboratory.simulation.node import DiskFailed, Node
-from peerd.laboratory.simulation.records import catch_up, fetch
+from peerd.laboratory.simulation.records import adopt, answer
 from protocols.aggregation.clear_sum import opened_part
 from protocols.aggregation.contract import Reference, Referenced
 from protocols.hashing import Xof
 from protocols.record.certificate import CertifiedRound, verify_certificate
 from protocols.record.effects import (
     Aborted,
+    Adopted,
+    Ask,
     Blame,
-    CatchUp,
     Completed,
     Dropped,
     Effect,
     Erase,
-    FetchPolynomials,
     Persist,
     Phase,
     Send,
@@ -48,7 +48,7 @@ from protocols.record.setting import Setting
 from protocols.secret import Secret
 from protocols.session.local import LocalPeer
 from protocols.session.session import Session
-from protocols.session.standing import SIGNS, after
+from protocols.session.standing import after
 
 Update = Callable[[int, int, npt.NDArray[np.float32]], npt.NDArray[np.float32]]
 
@@ -155,16 +155,16 @@ class World:
         last = self.rounds - 1
         return all(last in node.completed for node in self.nodes if node.honest and node.up)
 
-    def boot(self, node: Node, suspect: int = SIGNS, *, sit_out: int = SIGNS) -> None:
-        """Start, or restart after ``crash``, with what is on the node's disk; ``suspect`` and
-        ``sit_out`` are the session's.
+    def boot(self, node: Node, *, restored: bool = False) -> None:
+        """Start, or restart after ``crash``, with what is on the node's disk; ``restored`` is the
+        session's.
         """
         if node.up and node.session is not None:
             return
-        self._load(node, suspect, sit_out)
+        self._load(node, restored)
         self._start(node)
 
-    def _load(self, node: Node, suspect: int = SIGNS, sit_out: int = SIGNS) -> None:
+    def _load(self, node: Node, restored: bool = False) -> None:
         node.up = True
         node.lives += 1
         position = node.position or first_position(self.setting, self.model)
@@ -175,8 +175,7 @@ class World:
             Position(position.round, position.model, position.previous, position.ledger),
             dict(node.journal.get(position.round, {})),
             rounds=self.rounds,
-            suspect=suspect,
-            sit_out=sit_out,
+            restored=restored,
         )
         node.peer = node.lie.told_by(node.session, keys) if node.lie else node.session
 
@@ -291,10 +290,10 @@ class World:
                     self._train(node, round_, model)
                 case Completed():
                     self._complete(node, effect)
-                case FetchPolynomials(round_, _, peers):
-                    fetch(self, node, round_, peers)
-                case CatchUp(round_, peer):
-                    catch_up(self, node, self.nodes[peer])
+                case Adopted():
+                    adopt(self, node, effect)
+                case Ask():
+                    answer(self, node, effect)
                 case Blame():
                     node.blamed.append(effect)
                 case Aborted():

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 
 from peerd.laboratory.simulation.node import Backup, DiskFailed, Node
 from peerd.laboratory.simulation.operations.operation import Mishap, Mishaps
-from peerd.laboratory.simulation.records import survey
 from peerd.laboratory.simulation.world import World
 from protocols.record.effects import Effect, Persist
-from protocols.record.position import first_position
 
 
 @dataclass(frozen=True)
@@ -162,10 +160,8 @@ class Restore(Mishap):
         if node.session is not None:
             return
         backup.put_back(node)
-        position = node.position or first_position(world.setting, world.model)
-        node.position, suspect = survey(world, node, position)
         holders |= {other.index for other in world.nodes if other.honest and _tells(other, node)}
-        world.boot(node, suspect)
+        world.boot(node)
 
     def _expose(self, world: World, node: Node, holders: set[int]) -> None:
         """Excused only if nobody who knew better was heard."""
