@@ -89,7 +89,7 @@ class Dealer:
         )
 
     def package(self, seat: int) -> bytes:
-        """What the member in this seat is sent. An adversary may override it."""
+        """What the member in this seat is sent."""
         assert self._dealing is not None
         return self._dealing.packages[seat]
 

@@ -156,7 +156,7 @@ class Member(Recipient):
         self.tell(self.desk.sign(Kind.COMPLAINT, payload, dealer), self.panel.seats)
 
     def tell(self, statement: Statement, peers: Iterable[int]) -> None:
-        """Say it to these peers and to oneself. An adversary may override it."""
+        """Say it to these peers and to oneself."""
         self.desk.send(peers, StatementFrame(statement.wire))
         self._take(statement)
         self._advance()

@@ -142,7 +142,7 @@ class Opener:
         return self.sum_rows(np.stack([row for row in rows if row is not None]))
 
     def sum_rows(self, rows: Words) -> Words:
-        """S_j from the shares of the cohort, (|D|, opened). An adversary may override it."""
+        """S_j from the shares of the cohort, (|D|, opened)."""
         assert self.cohort is not None
         setting = self.desk.setting
         return sum_shares(setting.shape, rows, setting.weights_of(self.cohort.peers))
@@ -243,7 +243,7 @@ class Opener:
             self.on_result(statement)
 
     def result(self, payload: Result) -> Result:
-        """What this member signs as the result. An adversary may override it."""
+        """What this member signs as the result."""
         return payload
 
     # -- the certificate -----------------------------------------------------------------------

@@ -154,7 +154,7 @@ class ElectionMachine:
         self.say(statement)
 
     def say(self, statement: Statement) -> None:
-        """Tell everyone. An adversary may override it."""
+        """Tell everyone."""
         self._desk.send(self._desk.everyone(), StatementFrame(statement.wire))
 
     def _on_commit(self, statement: Statement) -> None:

@@ -68,15 +68,6 @@ class Start:
     dealing_secret: Secret
 
 
-class Parts:
-    """Which classes play the parts: an adversary replaces one, and lies at one named point."""
-
-    election = ElectionMachine
-    dealer = Dealer
-    member = Member
-    opener = Opener
-
-
 class Attempt:
     """``voided`` is called when the flip is void, ``ended`` when nothing is to be opened, and
     ``selected`` when the coin says that this peer deals.
@@ -98,7 +89,6 @@ class Attempt:
         ended: Callable[[Abort], None],
         certified: Callable[[Outcome], None],
         accuse: Callable[[Evidence], None],
-        parts: type[Parts] = Parts,
     ) -> None:
         self.desk = Desk(setting, me, identity, *place, journal, effects)
         self.desk.on_conflict = self._on_conflict
@@ -111,7 +101,6 @@ class Attempt:
         self._state = Machine(Stage.ELECTING, STAGE)
         self._start = start
         self._judge = judge
-        self._parts = parts
         self._selected = selected
         self._voided = voided
         self._ended = ended
@@ -122,7 +111,7 @@ class Attempt:
         self._early: Waiting[Frame] = Waiting(MAX_EARLY_FRAMES)
         self._phase = ""
         self._present = frozenset(self.desk.everyone())
-        self.election = parts.election(
+        self.election = ElectionMachine(
             self.desk, start.ledger, start.silent, self._draw, judge, elected=self._on_elected
         )
         self.election.accused = self._accuse_bytes  # type: ignore[method-assign]
@@ -341,8 +330,8 @@ class Attempt:
             self._retry(sender, frame)
 
     def _seat(self, certificate: ElectionCertificate, panel: Panel) -> None:
-        start, desk, parts = self._start, self.desk, self._parts
-        self.opener = parts.opener(
+        start, desk = self._start, self.desk
+        self.opener = Opener(
             desk,
             certificate,
             panel,
@@ -353,7 +342,7 @@ class Attempt:
             accuse=self._accuse,
             stop=self._stop,
         )
-        self.member = parts.member(
+        self.member = Member(
             desk,
             certificate,
             panel,
@@ -364,7 +353,7 @@ class Attempt:
             accuse=self._accuse,
             heard=lambda report: dealer.on_report(report),
         )
-        dealer = self.dealer = parts.dealer(
+        dealer = self.dealer = Dealer(
             desk, certificate, panel, start.base, start.dealing_secret, local=self._local
         )
         self.member.set_present(self._present)

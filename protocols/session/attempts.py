@@ -36,7 +36,7 @@ from protocols.record.position import Position
 from protocols.record.setting import Setting
 from protocols.record.transcript import Transcript
 from protocols.secret import Secret
-from protocols.session.attempt import Attempt, Parts, Start, attempt_secrets
+from protocols.session.attempt import Attempt, Start, attempt_secrets
 from protocols.session.company import Company
 from protocols.session.docket import Docket
 from protocols.session.ended import Ended, ended_key
@@ -48,7 +48,7 @@ MAX_RETRY_DELAY = 8
 
 
 class Attempts:
-    """``secrets``, ``journal`` and ``parts`` are the session's. ``begun`` is called when an attempt
+    """``secrets`` and ``journal`` are the session's. ``begun`` is called when an attempt
     takes frames, ``accuse`` with proof against a liar. ``pending`` is the certified outcome whose
     model is still to come. ``closed``: by attempt, the decisions that ended it.
     """
@@ -68,7 +68,6 @@ class Attempts:
         *,
         begun: Callable[[], None],
         accuse: Callable[[Evidence], None],
-        parts: type[Parts],
     ) -> None:
         self.setting = setting
         self.me = me
@@ -87,7 +86,6 @@ class Attempts:
         self._company = company
         self._begun = begun
         self._accuse = accuse
-        self._parts = parts
         self._silent: tuple[int, ...] = ()
         self._lifted = False
         self._void: list[ElectionCertificate] = []
@@ -206,7 +204,6 @@ class Attempts:
             ended=self._on_ended,
             certified=self._on_certified,
             accuse=self._accuse,
-            parts=self._parts,
         )
         self.current.start(self._company.present, self._docket.pieces())
         if self.values is not None:

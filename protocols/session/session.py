@@ -35,7 +35,7 @@ from protocols.record.evidence import Evidence, Judge
 from protocols.record.position import Position, check_chain
 from protocols.record.setting import Setting
 from protocols.secret import Secret
-from protocols.session.attempt import Attempt, Parts
+from protocols.session.attempt import Attempt
 from protocols.session.attempts import Attempts
 from protocols.session.company import Company
 from protocols.session.docket import Docket
@@ -76,7 +76,6 @@ class Session:
         rounds: int | None = None,
         sit_out: int = SIGNS,
         suspect: int = SIGNS,
-        parts: type[Parts] = Parts,
     ) -> None:
         self.setting = setting
         self.me = me
@@ -106,7 +105,6 @@ class Session:
             self.company,
             begun=self._replay_ahead,
             accuse=self._accuse,
-            parts=parts,
         )
 
     @property

@@ -26,7 +26,7 @@ from protocols.record.contents import slot_of
 from protocols.record.effects import Effect, Send
 from protocols.record.position import Position
 from protocols.session.session import Session
-from protocols.wire.frames import Frame, decode_frame, encode_frame
+from protocols.wire.frames import Frame, HelloFrame, decode_frame, encode_frame
 
 
 class Lie:
@@ -103,11 +103,12 @@ class Liar:
     def on_message(self, sender: int, data: bytes) -> list[Effect]:
         try:
             frame = decode_frame(data)
-            scene = self._scene_of(frame)
         except WireError:
-            scene = None
-        if scene is None:
             return self._pass(self._session.on_message(sender, data))
+        scene = self._scene_of(frame)
+        if scene is None:
+            out = self._pass(self._session.on_message(sender, data))
+            return out + (self._repeated(sender, out) if isinstance(frame, HelloFrame) else [])
         place = scene.place
         if (place.round, place.attempt) >= self._session.place:
             scene.hear(sender, frame)
@@ -116,6 +117,12 @@ class Liar:
             data = data if told == frame else encode_frame(told)
             return scene.added() + self._pass(self._session.on_message(sender, data))
         return scene.added() + self._pass([])
+
+    def _repeated(self, peer: int, answer: Iterable[Effect]) -> list[Effect]:
+        """Whom the session inside sends everything again, the tricks do so too."""
+        scene = self._scenes.get(self._session.place)
+        answered = any(isinstance(item, Send) and item.peers == (peer,) for item in answer)
+        return scene.repeated(peer) if scene is not None and answered else []
 
     # -- the update ----------------------------------------------------------------------------
 
@@ -161,18 +168,19 @@ class Liar:
     def _replace(self, effect: Effect) -> list[Effect]:
         if not isinstance(effect, Send):
             return [effect]
-        try:
-            scene = self._scene_of(decode_frame(effect.frame), make=True)
-        except WireError:  # a frame that belongs to no attempt
+        scene = self._scene_of(decode_frame(effect.frame), make=True)
+        if scene is None:
             return [effect]
-        assert scene is not None
         self._learn((scene.place.round, scene.place.attempt))
         return scene.say(effect)
 
     def _scene_of(self, frame: Frame, *, make: bool = False) -> Scene | None:
-        """Of attempts that others name only the next ones are looked at."""
+        """None for a frame of no attempt. Of those that others name the next ones are looked at."""
         session = self._session
-        slot = slot_of(frame, session.setting.group)
+        try:
+            slot = slot_of(frame, session.setting.group)
+        except WireError:
+            return None
         at, (round_, attempt) = (slot.round, slot.attempt), session.place
         if at not in self._scenes:
             near = slot.round <= round_ + 1 and slot.attempt <= attempt + 1
