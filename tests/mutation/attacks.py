@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import cache
 
 from peerd.laboratory.adversaries import ALL
+from peerd.laboratory.adversaries.liar import Lie
 from peerd.laboratory.adversaries.lies import LIES
 from peerd.laboratory.simulation.dice import group_of
 from peerd.laboratory.simulation.node import Node
@@ -17,7 +18,6 @@ from peerd.laboratory.simulation.world import World
 from protocols.plan import CommitteePlan
 from protocols.record.certificate import seats_of, verify_certificate
 from protocols.record.effects import Effect, Send
-from protocols.session.attempt import Parts
 from protocols.wire.frames import StatementFrame, decode_frame
 from protocols.wire.statement import Kind, decode_statement
 from tests.mutation.rules import judge
@@ -26,16 +26,14 @@ from tests.simulation.swarm import EIGHT, FOUR, TEN, swarm
 Attack = Callable[[int], None]
 
 
-def group(
-    plan: CommitteePlan, seed: int, lies: dict[int, type[Parts]] | None = None, **more: int
-) -> World:
+def group(plan: CommitteePlan, seed: int, lies: dict[int, Lie] | None = None, **more: int) -> World:
     liars = {FOUR: 1, EIGHT: 2, TEN: 1}[plan]
     settings = {"rounds": 1, "parameters": 3, **more}
     return swarm(plan, liars, seed=seed, lies=lies, traced=False, **settings)  # type: ignore[arg-type]
 
 
 def alone(
-    liar: type[Parts] | str,
+    liar: Lie | str,
     *,
     plan: CommitteePlan = FOUR,
     guilty: bool | None = True,
@@ -55,7 +53,7 @@ def alone(
     return attack
 
 
-def leading(liar: type[Parts], *, guilty: bool = False, unknown: bool = False) -> Attack:
+def leading(liar: Lie, *, guilty: bool = False, unknown: bool = False) -> Attack:
     """The liar has the first seat, and so leads the agreement on the cohort."""
 
     def attack(seed: int) -> None:
