@@ -104,6 +104,7 @@ class Member(Role):
         self._present = frozenset(present) | {self.party.me}
         if self.seated:
             self.timer(DealingsDue(), self.party.setting.deadlines.deal)
+            self._follow(self._intake.receiver.restore())
         return self._advanced()
 
     def set_present(self, present: Iterable[int]) -> Step:
@@ -207,6 +208,7 @@ class Member(Role):
         if not self.seated or not self.party.can_sign(Kind.REPORT):
             return
         words = self._intake.receiver.words()
+        self._follow(self._intake.receiver.done())  # what they promise is kept ahead of them
         statement = self.sign(Kind.REPORT, Report(words))
         self.send((*self._panel.seats, *self._panel.selected), StatementFrame(statement.wire))
         self._hear(self._intake.own(statement))

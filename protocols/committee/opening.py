@@ -11,7 +11,7 @@ import numpy.typing as npt
 from protocols.aggregation import model_hash
 from protocols.committee.committee import Committee
 from protocols.committee.liars import Liars
-from protocols.committee.receiver import Held
+from protocols.committee.receiver import Held, kept_prefix
 from protocols.committee.states import OPENING, OpeningEvent, Openness
 from protocols.committee.sums import Sum, Sums, Words
 from protocols.hashing import digest
@@ -162,6 +162,7 @@ class Opening(Role):
             return
         data = encode_words(shape, words)
         self.persist(key, data)
+        self.erase(*party.journal.keys_under(kept_prefix(party.attempt)))
         payload = SumPayload(self._decided.hash, word_root(shape, words))
         statement = self.sign(Kind.SUM, payload)
         self.send(self._committee.panel.seats, SumFrame(statement.wire, data))

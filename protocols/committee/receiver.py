@@ -22,7 +22,9 @@ from protocols.record.inbox import Admission
 from protocols.record.outcomes import Said
 from protocols.record.party import Party, Role
 from protocols.secret import Secret
+from protocols.wire.canonical import pack, unpack
 from protocols.wire.frames import StatementFrame
+from protocols.wire.schema import MAX_STATEMENT, Bytes, Tuple
 from protocols.wire.statement import (
     Answer,
     Attestation,
@@ -36,6 +38,15 @@ from protocols.wire.statement import (
 
 Word = tuple[int, int, bytes]
 """(dealer, word, header hash or the key to answer an ask with)."""
+
+
+KEPT = Tuple((Bytes(MAX_STATEMENT), Bytes(MAX_STATEMENT)))
+"""A dealing in the journal: header and package."""
+
+
+def kept_prefix(attempt: int) -> str:
+    """Of the journal's keys for dealings to which this member said OK."""
+    return f"dealing/{attempt}/"
 
 
 @dataclass(slots=True)
@@ -69,11 +80,29 @@ class Receiver(Role):
         self._relayed: set[int] = set()
         self._opened: set[bytes] = set()
 
+    def restore(self) -> Step:
+        """Dealings to which an earlier life said OK: what it promised is still here."""
+        for record in self.party.journal.under(kept_prefix(self.party.attempt)):
+            wire, package = KEPT.check(unpack(record), "journaled dealing")
+            header = self.party.inbox.read(wire)
+            if self.admit(header).counts:
+                self.dealings[header.signer] = Held(header, package)
+        return self.done()
+
     def forget(self) -> None:
         """Shares are of no more use but to a thief (§6)."""
         for held in self.dealings.values():
             held.share = None
             held.package = b""
+
+    def _keep(self, dealer: int) -> None:
+        """On disk ahead of the word that it is here: a cohort may rest on that word, and no other
+        can be opened in this round. Members that all lose power would else stop the group for good
+        (fault 98).
+        """
+        held = self.dealings[dealer]
+        key = f"{kept_prefix(self.party.attempt)}{dealer}"
+        self.persist(key, pack([held.header.wire, held.package]))
 
     # -- dealings ------------------------------------------------------------------------------
 
@@ -128,10 +157,14 @@ class Receiver(Role):
     # -- the report ----------------------------------------------------------------------------
 
     def words(self) -> tuple[Word, ...]:
-        """On every selected dealer, whatever others said (fault 82)."""
+        """On every selected dealer, whatever others said (fault 82). What OK promises is kept."""
         selected = self._committee.panel.selected
         self.check(selected)
-        return tuple(self._word_on(dealer) for dealer in selected)
+        words = tuple(self._word_on(dealer) for dealer in selected)
+        for dealer, word, _ in words:
+            if word == Check.OK:
+                self._keep(dealer)
+        return words
 
     def _word_on(self, dealer: int) -> Word:
         held = self.dealings.get(dealer)
@@ -201,6 +234,7 @@ class Receiver(Role):
         if held is None or not held.valid or not self._pool.index.asks(me, dealer):
             return
         if not self.closed and self.party.can_sign(Kind.ANSWER):
+            self._keep(dealer)
             errand = self._committee.panel.errand(dealer, me)
             self._tell(Kind.ANSWER, Answer(held.header.hash), errand)
 

@@ -31,6 +31,9 @@ class Journal:
     def under(self, prefix: str) -> list[bytes]:
         return [value for key, value in self._entries.items() if key.startswith(prefix)]
 
+    def keys_under(self, prefix: str) -> list[str]:
+        return [key for key in self._entries if key.startswith(prefix)]
+
     def put(self, key: str, value: bytes) -> list[Persist]:
         """Nothing is to be done where it is there already."""
         if self._entries.get(key) == value:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from protocols.aggregation.contract import Reference
+from protocols.committee.receiver import kept_prefix
 from protocols.record.base import Values
 from protocols.record.certificate import ElectionCertificate
 from protocols.record.door import Message
@@ -210,7 +211,8 @@ class Round(Component):
         ending = Ending(reason, tuple(sorted(silent)), tuple(attempt.closing_frames()))
         self.endings.append(ending)
         self.emit_all(self.journal.put(ending_key(number), ending.encode()))
-        self.emit(self.journal.erase(*attempt_secrets(number)))
+        shares = self.journal.keys_under(kept_prefix(number))
+        self.emit(self.journal.erase(*attempt_secrets(number), *shares))
         attempt.forget()
         if not self._may_begin(number + 1):
             self._spend()

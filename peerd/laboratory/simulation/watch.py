@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from peerd.laboratory.simulation.node import Node
 from peerd.laboratory.simulation.violation import demand
 from peerd.laboratory.simulation.world import World
+from protocols.committee.receiver import kept_prefix
 from protocols.record.door import open_message
 from protocols.record.effects import Abort, Aborted, Blame, Completed, Effect, Send
 from protocols.record.election import Commitments
@@ -99,7 +100,9 @@ class Watch:
         now = slot.attempt, statement.payload.cohort
         first = self.opened.setdefault(slot.round, now)
         demand(first == now, "one-opening", f"sums for two cohorts of round {slot.round}")
-        kept = {"update", f"deal/{slot.attempt}"} & set(node.journal.get(slot.round, {}))
+        journal = node.journal.get(slot.round, {})
+        kept = {"update", f"deal/{slot.attempt}"} & set(journal)
+        kept |= {key for key in journal if key.startswith(kept_prefix(slot.attempt))}
         demand(not kept, "erased", f"peer {node.index} keeps {kept} past the decision")
 
     def _hear_decision(self, frame: DecisionFrame, slot: Slot) -> None:
