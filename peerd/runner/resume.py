@@ -18,9 +18,10 @@ from protocols.aggregation import AggregationError, largest_weight, model_hash
 from protocols.errors import ProtocolError, WireError
 from protocols.plan import liars_of
 from protocols.record.certificate import Certificate, result_hash
+from protocols.record.deadlines import Deadlines
 from protocols.record.ledger import Ledger
 from protocols.record.position import Position, first_position
-from protocols.record.setting import Deadlines, Setting
+from protocols.record.setting import Setting
 from protocols.secret import Secret
 from protocols.wire.statement import decode_statement
 

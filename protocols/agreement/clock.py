@@ -7,9 +7,6 @@ from protocols.record.desk import Desk
 from protocols.record.votes import Electorate
 from protocols.wire.statement import Topic
 
-MAX_PATIENCE = 8
-"""The timeout of a view grows with its number up to this many times the deadline."""
-
 
 class Clock:
     """Keeps the highest view that each member has announced: one number for each.
@@ -50,14 +47,12 @@ class Clock:
         if self.runs(view) or (view > 0 and quorum < view):
             return
         self._running = view
-        deadline = self._desk.setting.deadlines.agreement
-        self._desk.timer("view", self._topic, view, delay=self._timeout(view))
+        deadlines = self._desk.setting.deadlines
+        self._desk.timer("view", self._topic, view, delay=deadlines.view(view))
         if view > 0:
-            wait = max(1, deadline * min(view, MAX_PATIENCE) // 4)
-            self._desk.timer("lead", self._topic, view, delay=wait)
+            self._desk.timer("lead", self._topic, view, delay=deadlines.leads(view))
 
     def wait(self, view: int) -> None:
-        self._desk.timer("waiting", self._topic, view, delay=self._timeout(view))
-
-    def _timeout(self, view: int) -> int:
-        return self._desk.setting.deadlines.agreement * min(view + 1, MAX_PATIENCE)
+        self._desk.timer(
+            "waiting", self._topic, view, delay=self._desk.setting.deadlines.view(view)
+        )

@@ -38,7 +38,7 @@ class Comparison:
         if self._announced is not None and not due:
             # Many changes, one announcement: each costs its size times the committee's.
             self._will_announce = True
-            self._desk.timer("have", delay=max(1, self._desk.setting.deadlines.check // 32))
+            self._desk.timer("have", delay=self._desk.setting.deadlines.have)
             return
         self._announced = mine
         self._say(self._members, mine)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from protocols.agreement.clock import MAX_PATIENCE
 from protocols.agreement.machine import Agreement, Decision, Proposal
 from protocols.committee.comparison import Comparison
 from protocols.committee.pool import POOL_KINDS, Pool
@@ -25,6 +24,7 @@ from protocols.record.cohort import (
     gather,
     open_errands,
 )
+from protocols.record.deadlines import MAX_PATIENCE
 from protocols.record.desk import Admission, Desk
 from protocols.record.evidence import Evidence, Judge
 from protocols.record.states import SEAT, Machine, Seat, SeatEvent
@@ -233,9 +233,9 @@ class Member(Recipient):
             # Counted from here, not from this member's report: a member from which a dealer keeps
             # a share may report much later, and its ask must be heard by those who were early.
             self._hurried = True
-            check = self.desk.setting.deadlines.check
-            self.desk.timer("check", delay=check)
-            self.desk.timer("hurry", delay=max(1, check // 4))
+            deadlines = self.desk.setting.deadlines
+            self.desk.timer("check", delay=deadlines.check)
+            self.desk.timer("hurry", delay=deadlines.hurry)
         if self.stage is Seat.REPORTING and self.evidence.complete(self._awaited(self._keyed)):
             self._compare_stage()
         if self.stage is Seat.COMPARING and self._all_agree_on_evidence():

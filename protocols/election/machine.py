@@ -226,7 +226,7 @@ class ElectionMachine:
             self._say_seen(Topic.COMMITS)
         elif self._familiar and not missing & self._familiar and not self._grace:
             self._grace = True
-            delay = max(1, self._desk.setting.deadlines.commit // 8)
+            delay = self._desk.setting.deadlines.grace
             self._desk.timer("grace", delay=delay)
 
     def _say_seen(self, topic: Topic) -> None:

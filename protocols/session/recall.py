@@ -15,11 +15,8 @@ from collections.abc import Iterable, Mapping
 from protocols.record.desk import check_size
 from protocols.record.setting import Setting
 from protocols.session.standing import SIGNS
-from protocols.wire.frames import MAX_RECALLED, RecalledFrame
+from protocols.wire.frames import MAX_RECALLED, MAX_RECALLED_BYTES, RecalledFrame
 from protocols.wire.statement import Kind, Slot, Statement, decode_statement
-
-MAX_RECALLED_BYTES = 4 << 20
-"""What is told to one that asks: of the latest attempts first, the smallest statements first."""
 
 
 class Recall:

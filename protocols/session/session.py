@@ -388,7 +388,7 @@ class Session:
         elif place > mine or (attempt is None and place == mine):
             waits = self.company.wait_for(sender, data, place)
             if (waits and place[0] > mine[0]) or self._is_over(sender, frame):
-                delay = max(1, self.setting.deadlines.result // 4)
+                delay = self.setting.deadlines.behind
                 self.company.suspect_behind(mine[0], delay)
             self._attempts.retry_with_others()
         else:

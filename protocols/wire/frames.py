@@ -33,6 +33,8 @@ FRAME_VERSION = 1
 MAX_POOL = 1 << 20
 MAX_RECALLED = 1024
 """Statements of its own that a peer which starts is shown."""
+MAX_RECALLED_BYTES = 4 << 20
+"""Of the latest attempts first, the smallest statements first."""
 SMALL_FRAME = 8 << 10
 """Bytes of a frame that is worth remembering decoded."""
 REMEMBERED_FRAMES = 128

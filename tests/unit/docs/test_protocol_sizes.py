@@ -20,7 +20,8 @@ from protocols.committee.dealer import Dealer
 from protocols.hashing import digest
 from protocols.plan import CommitteePlan, require_sound
 from protocols.record.base import Base
-from protocols.record.setting import Deadlines, Setting
+from protocols.record.deadlines import Deadlines
+from protocols.record.setting import Setting
 from protocols.session.attempt import Parts
 from protocols.wire.frames import (
     FRAMES,
