@@ -19,12 +19,13 @@ from peerd.group import Genesis, load
 from peerd.identity import Identity, peer_id_of
 from peerd.laboratory.adversaries.lies import LIES, SILENT
 from peerd.learning import Trainer
-from peerd.learning.settings import Partition, Training
 from peerd.logging import configure
 from peerd.runner.driver import Driver
 from peerd.runner.gathering import gather
+from peerd.runner.latency import Latency
 from peerd.runner.library import Library
 from peerd.runner.records import Records
+from peerd.runner.rehearsal import training_of
 from peerd.runner.resume import claim, journaled_secret, position_of, setting_of
 from peerd.runner.survey import Survey
 from peerd.status.board import StatusBoard
@@ -101,22 +102,8 @@ class _Daemon:
         )
         # Before the transport runs: others may ask while this daemon still loads torch.
         self.library = Library(self.setting, store, self.transport)
-        self.trainer = Trainer(self._training())
-
-    def _training(self) -> Training:
-        task, genesis = self.config.task, self.genesis
-        return Training(
-            task=genesis.task,
-            aggregator=genesis.aggregator,
-            directory=self.config.data / "training",
-            options=genesis.task_options,
-            local=task.local,
-            constants=genesis.constants,
-            partition=Partition(task.partition, task.partitions),
-            seed=task.seed,
-            model_seed=genesis.model_seed,
-            group=genesis.group_id,
-        )
+        training = training_of(genesis, config.task, config.data / "training")
+        self.trainer = Trainer(training)
 
     async def run(self) -> None:
         self.board.update(
@@ -129,6 +116,7 @@ class _Daemon:
             head=self.store.head(),
             model_hash=None,
             reason=None,
+            warnings=[],
             pid=os.getpid(),
         )
         async with trio.open_nursery() as nursery:
@@ -148,6 +136,7 @@ class _Daemon:
                 announce=self.config.announce,
             )
             nursery.start_soon(discovery.run)
+            nursery.start_soon(Latency(self.transport.links, self.genesis.delta_ms, self.board).run)
             await self._play(nursery)
 
     async def _play(self, nursery: trio.Nursery) -> None:
