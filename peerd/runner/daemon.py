@@ -116,6 +116,7 @@ class _Daemon:
             head=self.store.head(),
             model_hash=None,
             reason=None,
+            advice=None,
             warnings=[],
             pid=os.getpid(),
         )

@@ -26,11 +26,13 @@ from protocols.record.cohort import GIVEN_UP, Cohort, Panel
 from protocols.record.contents import signed_in, slot_of
 from protocols.record.desk import Desk
 from protocols.record.effects import Abort, Effect, Phase, Stop, Stopped
+from protocols.record.election import Election
 from protocols.record.evidence import Evidence, Fault, Judge
 from protocols.record.ledger import Ledger
 from protocols.record.setting import Setting
 from protocols.record.states import STAGE, Machine, Stage, StageEvent
 from protocols.secret import Secret
+from protocols.session.awaited import awaited
 from protocols.session.waiting import Waiting
 from protocols.wire.frames import (
     DealingFrame,
@@ -416,6 +418,20 @@ class Attempt:
     def said_by(self, peer: int) -> list[Statement]:
         """What ``peer`` signed in this attempt as far as it came here, read already or not."""
         return self.desk.said_by(peer) + signed_in(self._early.of(peer), self.setting.group, peer)
+
+    def awaited(self, reason: Abort) -> tuple[int, ...]:
+        """Whose word was wanting, in an attempt that ends for this reason."""
+        flip = self.election.agreement(Topic.REVEALS).decision
+        assert flip is not None
+        member = self.member
+        decision = member.agreement.decision if member is not None else None
+        return awaited(
+            self.setting,
+            reason,
+            Election.decode(flip.outcome),
+            Cohort.decode(decision.outcome) if decision is not None else None,
+            member.evidence.reporters if member is not None else (),
+        )
 
     def closing_frames(self) -> list[DecisionFrame]:
         """What proves to a peer that is still in this attempt that it is over."""

@@ -227,7 +227,8 @@ class Attempts:
     def _next_attempt(self, reason: Abort) -> None:
         assert self.current is not None
         desk, number = self.current.desk, self.current.desk.attempt
-        self._effects.append(Aborted(self.position.round, number, reason))
+        awaited = self.current.awaited(reason)
+        self._effects.append(Aborted(self.position.round, number, reason, awaited))
         if reason is not Abort.FLIP:
             self._silent = ()  # with those that failed to reveal there may be enough
         if reason is Abort.QUORUM:
