@@ -13,7 +13,7 @@ from peerd.cli.rule_arguments import typed, typed_rule
 from peerd.config import TaskConfig
 from peerd.group import Genesis, new_genesis
 from peerd.learning import Partition
-from peerd.runner.rehearsal import dealing_seconds, training_of, worker
+from peerd.runner.rehearsal import training_of, try_round, worker
 from peerd.runner.resume import setting_of
 from protocols.aggregation import Aggregator, model_hash
 
@@ -114,5 +114,5 @@ async def _measured(
         if request.training is None:
             with typed():
                 setting = setting_of(replace(draft, parameters=len(model), deadlines={}))
-            seconds = await dealing_seconds(trainer, setting, model)
+            seconds = (await try_round(trainer, setting, model)).dealing
     return len(model), model_hash(model), seconds

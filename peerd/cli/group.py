@@ -237,8 +237,8 @@ def _measure(genesis: Genesis, path: Path) -> None:
     task = Config.load(path).task
     quiet_logs()
     with progress("timing one update"):
-        seconds = trio.run(rehearse, genesis, task)
-    print(check_time(seconds, genesis.training_seconds), file=sys.stderr)
+        found = trio.run(rehearse, genesis, task)
+    print(check_time(found, genesis), file=sys.stderr)
 
 
 def _merge(args: argparse.Namespace) -> Genesis:

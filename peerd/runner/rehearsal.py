@@ -6,7 +6,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -20,10 +20,11 @@ from peerd.learning.settings import Partition, Training
 from peerd.runner.resume import setting_of
 from protocols.aggregation.contract import Model, Referenced
 from protocols.hashing import digest
-from protocols.proof import deal
+from protocols.proof import check_many, deal
 from protocols.record.setting import Setting
 
 START_SECONDS = 120.0  # for the worker to import torch and build the task
+CONTEXT = digest("peerd/rehearsal")  # of no round: nothing of this is ever sent
 
 
 def training_of(genesis: Genesis, task: TaskConfig, directory: Path) -> Training:
@@ -54,8 +55,16 @@ async def worker(training: Training) -> AsyncIterator[Trainer]:
             nursery.cancel_scope.cancel()
 
 
-async def dealing_seconds(trainer: Trainer, setting: Setting, model: Model) -> float:
-    """One real update from ``model`` (d,), encoded and dealt, as in a round."""
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """Seconds: from a model to a dealing, and for the check of everybody's dealings."""
+
+    dealing: float
+    checking: float
+
+
+async def try_round(trainer: Trainer, setting: Setting, model: Model) -> Rehearsal:
+    """One real update from ``model`` (d,), encoded and dealt, and its check in one seat."""
     rule = setting.aggregator
     began = time.monotonic()
     update = await trainer.update(0, model)
@@ -65,22 +74,36 @@ async def dealing_seconds(trainer: Trainer, setting: Setting, model: Model) -> f
         reference = cast(Referenced, rule).reference(step)
     values = rule.encode(model, update, reference)
     shape = setting.shape if reference is None else setting.shape_for(reference)
-    deal(shape, values, digest("peerd/rehearsal"), digest("peerd/rehearsal"))
-    return time.monotonic() - began
+    dealt = deal(shape, values, CONTEXT, CONTEXT)
+    dealing = time.monotonic()
+    seat = setting.plan.committee - 1
+    check_many(shape, seat, [(CONTEXT, dealt.root, dealt.proof, dealt.packages[seat])])
+    checking = time.monotonic() - dealing
+    return Rehearsal(dealing - began, checking * (setting.clients or setting.peers))
 
 
-async def rehearse(genesis: Genesis, task: TaskConfig) -> float:
-    """Seconds from the first model to this peer's dealing, on its own data."""
+async def rehearse(genesis: Genesis, task: TaskConfig) -> Rehearsal:
+    """What a round would ask of this peer, from the first model and on its own data."""
     async with worker(training_of(genesis, task, Path())) as trainer:
-        return await dealing_seconds(trainer, setting_of(genesis), await trainer.initial_model())
+        return await try_round(trainer, setting_of(genesis), await trainer.initial_model())
 
 
-def check_time(seconds: float, allowed: int) -> str:
+def check_time(found: Rehearsal, genesis: Genesis) -> str:
     """What was measured; GroupError where it is more than the genesis allows."""
-    if seconds > allowed:
+    allowed, hurry = genesis.training_seconds, setting_of(genesis).deadlines.hurry / 1000
+    if found.dealing > allowed:
         raise GroupError(
-            f"this machine takes {seconds:.1f} s from a model to a dealing, and the genesis allows"
-            f" training_seconds {allowed}",
+            f"this machine takes {found.dealing:.1f} s from a model to a dealing, and the genesis"
+            f" allows training_seconds {allowed}",
             "found the group with a larger --training, or a smaller task",
         )
-    return f"{seconds:.1f} s from a model to a dealing here; the genesis allows {allowed} s"
+    if found.checking > hurry:
+        raise GroupError(
+            f"this machine takes {found.checking:.1f} s to check everybody's dealings, and"
+            f" delta_ms with bandwidth_bytes_per_second allows {hurry:.1f} s",
+            "found the group with a smaller --bandwidth, or a smaller task",
+        )
+    return (
+        f"{found.dealing:.1f} s from a model to a dealing here, and the genesis allows {allowed};"
+        f" {found.checking:.1f} s to check everybody's, and it allows {hurry:.1f}"
+    )

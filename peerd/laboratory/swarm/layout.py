@@ -29,10 +29,9 @@ HOST = "127.0.0.1"
 EVERY_HOST, OWN_PORT = "0.0.0.0", 4001  # for a peer in a network of its own
 BOOTSTRAP = 0  # the index of the peer whose address everybody is given
 
-# Milliseconds and bytes a second on one machine: more time with more processes on the same cores.
+# Milliseconds on one machine: more with more processes on the same cores.
 BASE_DELTA = 500
 DELTA_PER_PEER = 62
-BANDWIDTH = 10_000_000
 LEAST_TRAINING = 5  # seconds
 
 
@@ -158,7 +157,6 @@ def _founding(options: SwarmOptions, identities: Sequence[Identity]) -> Founding
         task_options=options.work.options,
         constants=options.work.constants,
         delta=BASE_DELTA + DELTA_PER_PEER * options.peers,
-        bandwidth=BANDWIDTH,
         safety=SAFETY * options.peers,  # all train at once, perhaps on one core
         least=LEAST_TRAINING,
         model_seed=options.seed,

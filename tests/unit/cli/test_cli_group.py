@@ -22,7 +22,7 @@ from peerd.storage import Store
 PEERS = 4
 
 
-UPDATE_SECONDS = 3.0
+UPDATE_SECONDS, CHECK_SECONDS = 3.0, 0.5
 
 
 @pytest.fixture(autouse=True)
@@ -34,8 +34,8 @@ def _no_training(monkeypatch: pytest.MonkeyPatch) -> None:
     ) -> tuple[int, bytes, float | None]:
         return 10, bytes(32), UPDATE_SECONDS if request.training is None else None
 
-    async def rehearsed(genesis: object, task: object) -> float:
-        return UPDATE_SECONDS
+    async def rehearsed(genesis: object, task: object) -> rehearsal.Rehearsal:
+        return rehearsal.Rehearsal(UPDATE_SECONDS, CHECK_SECONDS)
 
     monkeypatch.setattr(founding, "_measured", measured)
     monkeypatch.setattr(rehearsal, "rehearse", rehearsed)
@@ -134,6 +134,10 @@ def test_who_is_too_slow_signs_nothing(members: Path, capsys: pytest.CaptureFixt
         "takes 3.0 s from a model to a dealing, and the genesis allows training_seconds 1" in said
     )
     assert "training_seconds 1;" in said and "a larger --training" in said
+    Path(genesis).unlink()
+    succeed(capsys, *new(members, "--delta", "250"))
+    said = fail(capsys, 4, *sign)
+    assert "takes 0.5 s to check everybody's dealings" in said and "smaller --bandwidth" in said
     assert not any(member["signed"] for member in _shown(capsys, genesis))
     assert "peerd.toml, which says what data" in fail(
         capsys, 2, *sign, "--config", str(folder / "peerd.toml")
