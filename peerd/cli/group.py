@@ -105,7 +105,7 @@ def _add_new(parser: argparse.ArgumentParser) -> None:
         "--bandwidth",
         type=int,
         metavar="BYTES",
-        help="bytes a second that a member sends, and receives beside it (default 1000000)",
+        help="bytes a second that a member sends, or receives, or checks (default 1000000)",
     )
     parser.add_argument(
         "--training",

@@ -86,7 +86,7 @@ class Deadlines:
 
 def derive(delta: int, bandwidth: int, training: int, sizes: Sizes) -> Deadlines:
     """``delta``: milliseconds in which a small message between honest online peers arrives and is
-    handled. ``bandwidth``: bytes a second that a peer sends, and receives and checks beside it.
+    handled. ``bandwidth``: bytes a second that a peer sends, or receives, or checks and opens.
     ``training``: seconds from a model to a dealing.
     """
 
@@ -95,8 +95,9 @@ def derive(delta: int, bandwidth: int, training: int, sizes: Sizes) -> Deadlines
 
     # There and back, with what was signed.
     recall = 2 * delta + takes(sizes.recalled)
-    # From the first certificate on: the decision is Δ late elsewhere, then a sum, then a result.
-    behind_first = 3 * delta + takes(sizes.sums)
+    # From the first certificate on: the decision is Δ late elsewhere, then a sum, which is opened,
+    # then a result.
+    behind_first = 3 * delta + takes(2 * sizes.sums)
     if sizes.fetched:  # who has no seat asks for the sum: there and back
         behind_first += 2 * delta + takes(sizes.fetched)
     # Who begins last, in the round or in its life (Δ after the others), is heard Δ later.
@@ -112,14 +113,14 @@ def derive(delta: int, bandwidth: int, training: int, sizes: Sizes) -> Deadlines
     # What a dealer has sent to one member reaches all: the rest of its upload, and Δ.
     hurry = delta + takes(sizes.dealings)
     have = max(1, delta // 8)
-    # Reports: the others' (Δ), hurry, one's own (Δ), for members that begin Δ apart. Comparisons:
-    # begun Δ apart, a HAVE (Δ, delayed by ``have``), what it lacks (Δ); hurry is Δ at least.
-    check = hurry + 3 * delta + takes(sizes.evidence)
+    # Reports: the others' (Δ), hurry, the check of all dealings, one's own (Δ), for members that
+    # begin Δ apart. Comparisons: begun Δ apart, a HAVE (Δ, delayed by ``have``), what it lacks (Δ).
+    check = hurry + 3 * delta + takes(sizes.dealings + sizes.evidence)
     # The ask reaches the dealer, it the relays, they the asker, whose answer reaches all.
     relay = 4 * delta + takes(sizes.deliveries)
-    # Decision, sum, result; for who reconnects in between HELLO, the same again, a result; and
-    # twice Δ for the arithmetic.
-    open_ = 8 * delta + takes(sizes.sums)
+    # Decision, sum, result; for who reconnects in between HELLO, the same again, a result; twice Δ
+    # to spare. The sums are opened once they are here.
+    open_ = 8 * delta + takes(2 * sizes.sums)
     # HELLO, certificate, a request, the model; and once more elsewhere, if that was a liar.
     result = 8 * delta + takes(2 * sizes.caught_up)
     return Deadlines(

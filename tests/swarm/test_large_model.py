@@ -23,9 +23,9 @@ def test_a_round_completes_at_the_first_attempt(tmp_path: Path) -> None:
     kept, result = tmp_path / "kept", tmp_path / "result.json"
     ask = ["--peers", "4", "--rounds", "1", "--liars", "0", "--task", "wide:Wide"]
     rule = ["--aggregator", "centered-clipping-l2", "--constant", "theta=14"]
+    where = ["--no-baselines", "--json", str(result), "--keep", str(kept)]
     done = subprocess.run(
-        [sys.executable, "-m", "peerd.cli.main", "swarm", *ask, *rule, "--no-baselines"]
-        + ["--json", str(result), "--keep", str(kept)],
+        [sys.executable, "-m", "peerd.cli.main", "swarm", *ask, *rule, *where],
         env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parent)},
         capture_output=True,
         text=True,

@@ -56,9 +56,9 @@ def _check(found: Deadlines, delta: int, bandwidth: int, training: int, sizes: S
 
     assert found.recall >= 2 * delta + ms(sizes.recalled)
     assert found.commit >= found.recall + 2 * delta + ms(sizes.commits)
-    assert found.commit >= 4 * delta + ms(sizes.sums + sizes.commits)
+    assert found.commit >= 4 * delta + ms(2 * sizes.sums + sizes.commits)
     if sizes.fetched:
-        assert found.commit >= 6 * delta + ms(sizes.sums + sizes.fetched + sizes.commits)
+        assert found.commit >= 6 * delta + ms(2 * sizes.sums + sizes.fetched + sizes.commits)
     assert found.grace <= found.commit
     assert found.agreement >= 4 * delta + ms(sizes.proposals)
     longest, wait = found.view(MAX_PATIENCE), found.leads(MAX_PATIENCE)
@@ -67,11 +67,11 @@ def _check(found: Deadlines, delta: int, bandwidth: int, training: int, sizes: S
     assert found.deal >= 1000 * training + 2 * delta + ms(sizes.dealings)
     assert found.hurry >= delta + ms(sizes.dealings)
     assert found.check >= 4 * delta
-    assert found.check >= found.hurry + 2 * delta + ms(sizes.evidence)
+    assert found.check >= found.hurry + 2 * delta + ms(sizes.dealings + sizes.evidence)
     assert found.check >= 3 * delta + found.have + ms(sizes.evidence)
-    assert 2 * found.check >= 4 * delta + found.hurry + ms(sizes.evidence)
+    assert 2 * found.check >= 4 * delta + found.hurry + ms(sizes.dealings + sizes.evidence)
     assert found.relay >= 4 * delta + ms(sizes.deliveries)
-    assert found.open >= 3 * delta + ms(sizes.sums)
+    assert found.open >= 3 * delta + ms(2 * sizes.sums)
     assert found.result >= 4 * delta + ms(sizes.caught_up)
     assert found.result >= found.behind
 
