@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from peerd.cli.daemon import add_config_argument
 from peerd.cli.output import colour, print_json
@@ -29,6 +29,8 @@ PYTHON = (3, 11)
 LIBP2P = "0.8.1"  # the version whose faults peerd.transport repairs
 LITTLE_DISK_BYTES = 1 << 30
 EARLIEST = 1_767_225_600.0  # 2026-01-01: no machine that runs this lives before it
+NEEDS = {"task": {"genesis"}, "training": {"genesis", "task"}, "latency": {"genesis"}}
+"""What a check is no use without."""
 COLOURS = {"ok": "green", "warning": "yellow", "error": "red"}
 
 
@@ -93,13 +95,15 @@ def peer_checks(path: Path) -> Iterator[Check]:
         ("genesis", _genesis),
         ("data directory", _store),
         ("task", _task),
+        ("training", _training),
+        ("latency", _latency),
         ("status socket", _status),
         ("port", _port),
     ]
     failed: set[str] = set()
     for name, look in checks:
-        if name == "task" and "genesis" in failed:
-            continue  # the genesis names the task
+        if NEEDS.get(name, set()) & failed:
+            continue
         try:
             yield Check(name, "ok", look(config))
         except PeerdError as error:
@@ -127,10 +131,12 @@ def _key(config: Config) -> str:
 def _genesis(config: Config) -> str:
     from peerd.group import load
     from peerd.identity import Identity
+    from peerd.runner.resume import setting_of
 
     genesis = load(config.genesis)
     genesis.verify()
     genesis.index(Identity.load(config.key).public)
+    setting_of(genesis)
     plan = genesis.plan
     return (
         f"{genesis.name}, {len(genesis.roster)} members, all have signed; "
@@ -187,6 +193,34 @@ def _task(config: Config) -> str:
     finally:
         sys.path.remove(os.getcwd())
     return f"{genesis.task} takes this peer's data"
+
+
+def _training(config: Config) -> str:
+    """One real update on this peer's data, dealt and checked: whoever is too slow is absent."""
+    import trio
+
+    from peerd.cli.output import quiet_logs
+    from peerd.group import load
+    from peerd.runner.rehearsal import check_time, rehearse
+
+    genesis = load(config.genesis)
+    quiet_logs()
+    return check_time(trio.run(rehearse, genesis, config.task), genesis)
+
+
+def _latency(config: Config) -> str:
+    """What the running daemon measures, against the group's Δ."""
+    import trio
+
+    from peerd.group import load
+    from peerd.runner.latency import check_times
+    from peerd.status.client import get
+
+    if not _daemon_answers(config):
+        return "no daemon runs that could measure it"
+    peers: Any = trio.run(get, config.status, "/v1/peers")["peers"]
+    times = {peer["peer"]: peer["rtt"] for peer in peers if peer["rtt"] is not None}
+    return check_times(times, load(config.genesis).delta_ms)
 
 
 def _status(config: Config) -> str:

@@ -1,43 +1,34 @@
-"""What a genesis needs that has to be computed: the first model, all constants, deadlines."""
+"""What a genesis needs that has to be computed: first model, constants, training time."""
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import trio
-
 from peerd.cli.rule_arguments import typed, typed_rule
-from peerd.group import DEADLINES, Genesis, new_genesis
-from peerd.learning import Partition, Trainer, Training
+from peerd.config import TaskConfig
+from peerd.group import Genesis, new_genesis
+from peerd.learning import Partition
+from peerd.runner.rehearsal import training_of, try_round, worker
 from peerd.runner.resume import setting_of
 from protocols.aggregation import Aggregator, model_hash
 
-START_SECONDS = 120.0  # for the worker to import torch and build the task
-
-# Milliseconds. Between sites; what everybody has sent ends a phase before its deadline.
-DEFAULT_DEADLINES = {
-    "commit": 30_000,
-    "agreement": 10_000,
-    "deal": 120_000,
-    "check": 30_000,
-    "relay": 30_000,
-    "open": 30_000,
-    "result": 30_000,
-}
-assert tuple(DEFAULT_DEADLINES) == DEADLINES
+DELTA = 1000  # milliseconds, between sites
+BANDWIDTH = 1_000_000  # bytes a second: a modest uplink
+SAFETY = 4  # other members' machines are slower, or have more data
+LEAST_TRAINING = 10  # seconds: a machine may be at work on something else
 WHOLE = Partition()
 
 
 @dataclass(frozen=True, slots=True)
 class Founding:
-    """A group about to be founded. ``deadlines`` override the defaults (milliseconds).
-
-    ``weights``: the members', by public key; 1 for whoever isn't named.
+    """A group about to be founded. ``training``: seconds; None: ``safety`` times what one update
+    takes here, and ``least``. ``deadlines``: milliseconds, those that are to be longer than what is
+    derived. ``weights``: the members', by public key; 1 for whoever isn't named.
     """
 
     name: str
@@ -50,6 +41,11 @@ class Founding:
     clients: int | None = None
     task_options: Mapping[str, Any] | None = None
     constants: Mapping[str, int | str] | None = None
+    delta: int = DELTA
+    bandwidth: int = BANDWIDTH
+    training: int | None = None
+    safety: int = SAFETY
+    least: int = LEAST_TRAINING
     deadlines: Mapping[str, int] | None = None
     model_seed: int = 0
     local_options: Mapping[str, Any] | None = None
@@ -57,17 +53,25 @@ class Founding:
     weights: Mapping[bytes, int] | None = None
 
 
-async def found(request: Founding) -> Genesis:
-    """The unsigned genesis. Starts a training worker to compute the first model.
+async def found(request: Founding, say: Callable[[str], None] = lambda line: None) -> Genesis:
+    """The unsigned genesis. Starts a training worker to compute the first model, and to measure how
+    long an update takes; ``say`` is told.
 
     Raises ConfigError (no plan, a bad field), TaskError (the task can't be built).
     """
     rule = typed_rule(request.aggregator, request.constants or {})
     with typed():
         genesis = _draft(request, rule)
-    parameters, first_model = await _first_model(request, genesis, rooted=rule.uses_reference)
+    parameters, first_model, seconds = await _measured(request, genesis, rooted=rule.uses_reference)
     complete = replace(genesis, parameters=parameters, first_model=first_model)
     with typed():
+        if seconds is not None:
+            allowed = max(request.least, math.ceil(request.safety * seconds))
+            complete = replace(complete, training_seconds=allowed)
+            say(
+                f"training_seconds {allowed}: {request.safety} times the {seconds:.1f} s from a"
+                f" model to a dealing on this machine, and at least {request.least}"
+            )
         setting_of(complete)  # says now, not at the first run, why a group of this size can't run
     return complete
 
@@ -85,7 +89,10 @@ def _draft(request: Founding, rule: Aggregator) -> Genesis:
         dropout=request.dropout,
         absent=request.absent,
         clients=request.clients,
-        deadlines=DEFAULT_DEADLINES | dict(request.deadlines or {}),
+        delta_ms=request.delta,
+        bandwidth_bytes_per_second=request.bandwidth,
+        training_seconds=1 if request.training is None else request.training,
+        deadlines=dict(request.deadlines or {}),
         parameters=1,
         first_model=bytes(32),
         model_seed=request.model_seed,
@@ -93,25 +100,19 @@ def _draft(request: Founding, rule: Aggregator) -> Genesis:
     )
 
 
-async def _first_model(request: Founding, genesis: Genesis, *, rooted: bool) -> tuple[int, bytes]:
-    with tempfile.TemporaryDirectory(prefix="peerd-found-") as directory:
-        trainer = Trainer(
-            Training(
-                task=genesis.task,
-                aggregator=genesis.aggregator,
-                directory=Path(directory),
-                options=genesis.task_options,
-                local=request.local_options or {},
-                constants=genesis.constants,
-                partition=request.partition,
-                model_seed=genesis.model_seed,
-            )
-        )
-        async with trio.open_nursery() as nursery:
-            with trio.fail_after(START_SECONDS):
-                await nursery.start(trainer.run)
-                model = await trainer.initial_model()
-                if rooted:  # says now, and not in round 0, that the task has no root data
-                    await trainer.root_step(0, model)
-            nursery.cancel_scope.cancel()
-    return len(model), model_hash(model)
+async def _measured(
+    request: Founding, draft: Genesis, *, rooted: bool
+) -> tuple[int, bytes, float | None]:
+    """d, the first model's hash, and the seconds to a dealing unless the training time is given."""
+    task = TaskConfig(partition=request.partition.index, partitions=request.partition.count)
+    training = replace(training_of(draft, task, Path()), local=request.local_options or {})
+    async with worker(training) as trainer:
+        model = await trainer.initial_model()
+        if rooted:  # says now, and not in round 0, that the task has no root data
+            await trainer.root_step(0, model)
+        seconds = None
+        if request.training is None:
+            with typed():
+                setting = setting_of(replace(draft, parameters=len(model), deadlines={}))
+            seconds = (await try_round(trainer, setting, model)).dealing
+    return len(model), model_hash(model), seconds

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from peerd.cli.output import print_json, progress, quiet_logs
 from peerd.cli.places import check_file
 from peerd.cli.task_arguments import add_task_arguments, task_request
-from peerd.errors import ConfigError, IdentityError
+from peerd.errors import ConfigError, IdentityError, PeerdError
 
 if TYPE_CHECKING:
     from peerd.group import Genesis
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 DEFAULT_OUT = Path("genesis.json")
 MAX_MEMBERS_FILE_BYTES = 1 << 20
 MAX_SHOWN = 400  # characters of a task's option; the document has them all
+UNSAID = {"clients": "all"}
 TERMS = (
     "task",
     "aggregator",
@@ -27,6 +29,9 @@ TERMS = (
     "clients",
     "parameters",
     "first_model",
+    "delta_ms",
+    "bandwidth_bytes_per_second",
+    "training_seconds",
     "deadlines",
     "plan",
 )
@@ -39,6 +44,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     sign = _verb(verbs, "sign", "add your signature to a genesis")
     sign.add_argument("--key", type=Path, required=True, metavar="FILE", help="your key file")
     sign.add_argument("--out", type=Path, metavar="FILE", help="default: in place")
+    sign.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="your peer's, whose data an update is timed on (default: peerd.toml beside the key)",
+    )
+    sign.add_argument(
+        "--unmeasured", action="store_true", help="sign without timing an update on this machine"
+    )
     merge = verbs.add_parser("merge", help="collect signatures from copies of one genesis")
     merge.add_argument("genesis", type=Path, nargs="+", metavar="GENESIS")
     merge.add_argument("--out", type=Path, required=True, metavar="FILE")
@@ -81,11 +95,32 @@ def _add_new(parser: argparse.ArgumentParser) -> None:
         help="members that the coin draws to train in a round (default: all)",
     )
     parser.add_argument(
+        "--delta",
+        type=int,
+        metavar="MS",
+        help="milliseconds in which a small message between honest online members has arrived "
+        "(default 1000); every deadline follows from this and the next two",
+    )
+    parser.add_argument(
+        "--bandwidth",
+        type=int,
+        metavar="BYTES",
+        help="bytes a second that a member sends, or receives, or checks (default 1000000)",
+    )
+    parser.add_argument(
+        "--training",
+        type=int,
+        metavar="SECONDS",
+        help="seconds that a member has from a model to its dealing (default: 4 times what one "
+        "update takes here, and 10 at least)",
+    )
+    parser.add_argument(
         "--deadline",
         action="append",
         default=[],
         metavar="PHASE=MS",
-        help="of commit, agreement, deal, check, relay, open or result, in milliseconds",
+        help="a longer one than follows, of commit, agreement, deal, check, relay, open or "
+        "result, in milliseconds",
     )
     parser.add_argument(
         "--partition", default="0/1", metavar="I/N", help="your part of the data, for table"
@@ -105,10 +140,12 @@ def main(args: argparse.Namespace) -> int:
         _say(args, _merge(args), f"wrote {args.out}")
     else:
         from peerd.group import load
+        from peerd.runner.resume import setting_of
 
         genesis = load(args.genesis)
         if args.verb == "verify":
             genesis.verify()
+            setting_of(genesis)
         _say(args, genesis, "every member has signed" if args.verb == "verify" else None)
     return 0
 
@@ -116,7 +153,7 @@ def main(args: argparse.Namespace) -> int:
 def _new(args: argparse.Namespace) -> Genesis:
     import trio
 
-    from peerd.cli.founding import Founding, found
+    from peerd.cli.founding import BANDWIDTH, DELTA, Founding, found
     from peerd.cli.init import partition
     from peerd.cli.weights import check_weights
     from peerd.group import save
@@ -152,13 +189,19 @@ def _new(args: argparse.Namespace) -> Genesis:
         task_options=request.options,
         constants=request.constants,
         deadlines=_deadlines(args.deadline),
+        delta=DELTA if args.delta is None else args.delta,
+        bandwidth=BANDWIDTH if args.bandwidth is None else args.bandwidth,
+        training=args.training,
         model_seed=args.model_seed,
         local_options=request.local,
         partition=Partition(*partition(args.partition)),
         weights={public: weight for public, weight in stated.items() if weight is not None},
     )
-    with progress("computing the first model"):
-        genesis = trio.run(found, founding)
+    said: list[str] = []
+    with progress("computing the first model, and one update"):
+        genesis = trio.run(found, founding, said.append)
+    for line in said:
+        print(line, file=sys.stderr)
     save(genesis, args.out)
     return genesis
 
@@ -166,11 +209,36 @@ def _new(args: argparse.Namespace) -> Genesis:
 def _sign(args: argparse.Namespace) -> Genesis:
     from peerd.group import load, save, sign
     from peerd.identity import Identity
+    from peerd.runner.resume import setting_of
 
     check_file("--out", args.out)
-    genesis = sign(load(args.genesis), Identity.load(args.key))
+    identity, genesis = Identity.load(args.key), load(args.genesis)
+    genesis.index(identity.public)
+    setting_of(genesis)  # nobody signs what can't be run, with deadlines that are too short
+    if not args.unmeasured:
+        _measure(genesis, args.config or args.key.parent / "peerd.toml")
+    genesis = sign(genesis, identity)
     save(genesis, args.out or args.genesis)
     return genesis
+
+
+def _measure(genesis: Genesis, path: Path) -> None:
+    """GroupError where this peer's machine is too slow for what the genesis allows."""
+    import trio
+
+    from peerd.config import Config
+    from peerd.runner.rehearsal import check_time, rehearse
+
+    if not path.exists():
+        raise ConfigError(
+            f"there is no {path}, which says what data an update is to be timed on",
+            "name yours with --config, or sign with --unmeasured",
+        )
+    task = Config.load(path).task
+    quiet_logs()
+    with progress("timing one update"):
+        found = trio.run(rehearse, genesis, task)
+    print(check_time(found, genesis), file=sys.stderr)
 
 
 def _merge(args: argparse.Namespace) -> Genesis:
@@ -257,7 +325,10 @@ def summary(genesis: Genesis) -> dict[str, object]:
         "clients": genesis.clients,
         "parameters": genesis.parameters,
         "first_model": genesis.first_model.hex(),
-        "deadlines": dict(genesis.deadlines),
+        "delta_ms": genesis.delta_ms,
+        "bandwidth_bytes_per_second": genesis.bandwidth_bytes_per_second,
+        "training_seconds": genesis.training_seconds,
+        "deadlines": _phases(genesis),
         "plan": {
             "committee": plan.committee,
             "threshold": plan.threshold,
@@ -273,6 +344,20 @@ def summary(genesis: Genesis) -> dict[str, object]:
             for index, public in enumerate(genesis.roster)
         ],
     }
+
+
+def _phases(genesis: Genesis) -> dict[str, int] | None:
+    """The deadlines that hold; None where the group can't be run here: it can be read all the same.
+
+    Whoever signs or verifies is told why; here a line must do.
+    """
+    from peerd.runner.resume import setting_of
+
+    try:
+        return setting_of(genesis).deadlines.phases
+    except PeerdError as error:
+        print(f"peerd: this group can't be run here: {error}", file=sys.stderr)
+        return None
 
 
 def _say(args: argparse.Namespace, genesis: Genesis, done: str | None) -> None:
@@ -301,13 +386,13 @@ def _print_terms(genesis: Genesis, found: dict[str, object]) -> None:
     if not genesis.weights:
         print("weights all 1")
     for name in TERMS:
-        value = "all" if found[name] is None else found[name]
+        value = UNSAID.get(name, "none") if found[name] is None else found[name]
         shown = (
             ", ".join(f"{key} {each}" for key, each in value.items())
             if isinstance(value, dict)
             else value
         )
-        print(f"{name} {shown}{' (ms)' if name == 'deadlines' else ''}")
+        print(f"{name} {shown}{' (ms)' if name == 'deadlines' and value != 'none' else ''}")
     for name, option in sorted(genesis.task_options.items()):
         text = json.dumps(option)
         rest = "… (the document has all of it)" if len(text) > MAX_SHOWN else ""

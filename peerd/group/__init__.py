@@ -1,7 +1,6 @@
 """A group: the genesis document that founds it, and the signatures of its members."""
 
 from peerd.group.document import load, save
-from peerd.group.fields import DEADLINES
 from peerd.group.genesis import Genesis, merge, new_genesis, sign
 
-__all__ = ["DEADLINES", "Genesis", "load", "merge", "new_genesis", "save", "sign"]
+__all__ = ["Genesis", "load", "merge", "new_genesis", "save", "sign"]

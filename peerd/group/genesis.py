@@ -25,7 +25,7 @@ from protocols.plan import CommitteePlan, PlanError, plan_group
 from protocols.ports import SIGNATURE_BYTES
 from protocols.wire.canonical import Value, pack, unpack
 
-GENESIS_VERSION = 1
+GENESIS_VERSION = 2
 MAX_GENESIS_BYTES = 1 << 23
 _THIRD = Fraction(1, 3)
 _SHOWN_PEERS = 5
@@ -37,7 +37,10 @@ class Genesis:
 
     ``roster``: public keys (32 bytes), rising. ``adversary``: β. ``dropout``: q. ``absent``: e,
     or None for the least that q asks for. ``clients``: s, the dealers that the coin draws in each
-    attempt, or None for everybody. ``deadlines``: milliseconds. ``parameters``: d.
+    attempt, or None for everybody. ``delta_ms``, ``bandwidth_bytes_per_second`` and
+    ``training_seconds``: what all deadlines are derived from (protocols/record/deadlines.py).
+    ``deadlines``: milliseconds, those that the group wants longer; none where none is stated (then
+    they are no part of the content). ``parameters``: d.
     ``first_model``: hash of the model before round 0. ``model_seed``: what the first model is
     drawn from. ``weights``: one a member, in roster order, for a weighted aggregator; empty where
     all are 1 (then they are no part of the content). ``signatures``: by public key; not part of
@@ -53,9 +56,12 @@ class Genesis:
     adversary: Fraction
     dropout: Fraction
     absent: int | None
-    deadlines: dict[str, int]
+    delta_ms: int
+    bandwidth_bytes_per_second: int
+    training_seconds: int
     parameters: int
     first_model: bytes
+    deadlines: dict[str, int] = field(default_factory=dict)
     model_seed: int = 0
     clients: int | None = None
     weights: tuple[int, ...] = ()
@@ -82,6 +88,14 @@ class Genesis:
             rules.check_integer("absent", self.absent, 0, len(self.roster))
         if self.clients is not None:
             rules.check_integer("clients", self.clients, 1, len(self.roster))
+        rules.check_integer("delta_ms", self.delta_ms, rules.MIN_DELTA, rules.MAX_DELTA)
+        rules.check_integer(
+            "bandwidth_bytes_per_second",
+            self.bandwidth_bytes_per_second,
+            rules.MIN_BANDWIDTH,
+            rules.MAX_BANDWIDTH,
+        )
+        rules.check_integer("training_seconds", self.training_seconds, 1, rules.MAX_TRAINING)
         self._own("deadlines", rules.check_deadlines(self.deadlines))
         rules.check_integer("parameters", self.parameters, 1, rules.MAX_PARAMETERS)
         rules.check_hash("first_model", self.first_model)
@@ -157,7 +171,7 @@ class Genesis:
         """From the plain values of the content: rationals as text, the roster as a list."""
         values = dict(rules.check_mapping("content", content))
         known = {item.name for item in fields(cls)} - {"signatures"}
-        optional = {"weights", "clients"}
+        optional = {"weights", "clients", "deadlines"}
         for name in values:
             if name not in known:
                 raise rules.refused(rules.shown(name), "is an unknown field")
@@ -171,6 +185,8 @@ class Genesis:
             raise rules.refused("weights", "are left out where all are 1")
         if "clients" in values and values["clients"] is None:
             raise rules.refused("clients", "is left out where everybody deals")
+        if "deadlines" in values and not values["deadlines"]:
+            raise rules.refused("deadlines", "are left out where none is longer than derived")
         return cls(**values, signatures=signatures)
 
     def unsigned(self) -> tuple[bytes, ...]:
@@ -211,6 +227,8 @@ class Genesis:
             content["weights"] = list(self.weights)
         if self.clients is None:
             del content["clients"]
+        if not self.deadlines:
+            del content["deadlines"]
         return content | {"roster": list(self.roster)}
 
     def weight_of(self, index: int) -> int:

@@ -19,12 +19,14 @@ from peerd.errors import NetworkError, PeerdError
 from peerd.group import Genesis, load
 from peerd.identity import Identity, peer_id_of
 from peerd.learning import Trainer
-from peerd.learning.settings import Partition, Training
+from peerd.learning.settings import Training
 from peerd.logging import configure
 from peerd.runner.driver import Driver
 from peerd.runner.gathering import gather
+from peerd.runner.latency import Latency
 from peerd.runner.library import Library
 from peerd.runner.records import Records
+from peerd.runner.rehearsal import training_of
 from peerd.runner.resume import claim, journaled_secret, position_of, setting_of
 from peerd.status.board import StatusBoard
 from peerd.status.routes import Views
@@ -126,22 +128,8 @@ class _Daemon:
         )
         # Before the transport runs: others may ask while this daemon still loads torch.
         self.library = Library(self.setting, store, self.transport)
-        self.trainer = crew.trainer(self._training())
-
-    def _training(self) -> Training:
-        task, genesis = self.config.task, self.genesis
-        return Training(
-            task=genesis.task,
-            aggregator=genesis.aggregator,
-            directory=self.config.data / "training",
-            options=genesis.task_options,
-            local=task.local,
-            constants=genesis.constants,
-            partition=Partition(task.partition, task.partitions),
-            seed=task.seed,
-            model_seed=genesis.model_seed,
-            group=genesis.group_id,
-        )
+        training = training_of(genesis, config.task, config.data / "training")
+        self.trainer = crew.trainer(training)
 
     async def run(self) -> None:
         self.board.update(
@@ -154,6 +142,8 @@ class _Daemon:
             head=self.store.head(),
             model_hash=None,
             reason=None,
+            advice=None,
+            warnings=[],
             pid=os.getpid(),
         )
         async with trio.open_nursery() as nursery:
@@ -173,6 +163,7 @@ class _Daemon:
                 announce=self.config.announce,
             )
             nursery.start_soon(discovery.run)
+            nursery.start_soon(Latency(self.transport.links, self.genesis.delta_ms, self.board).run)
             await self._play(nursery)
 
     async def _play(self, nursery: trio.Nursery) -> None:

@@ -213,10 +213,11 @@ class Driver:
                 self._meter.enter(name)
                 self._board.update(round=round_, attempt=attempt, phase=name, state="running")
                 self._board.publish("phase", round=round_, attempt=attempt, phase=name)
-            case Aborted(round_, attempt, reason):
-                log.warning("attempt aborted", round=round_, attempt=attempt, reason=reason)
-                self._board.update(reason=reason)
-                self._board.publish("attempt", round=round_, attempt=attempt, reason=reason)
+            case Aborted():
+                shown = self._records.aborted(effect, self._setting.deadlines)
+                log.warning("attempt aborted", round=effect.round, **shown)
+                self._board.update(reason=effect.reason, advice=shown["advice"])
+                self._board.publish("attempt", round=effect.round, **shown)
             case Stopped(round_, reason):
                 log.error("the group can't go on without its operators", reason=reason)
                 self._board.update(state="stopped", reason=reason)
@@ -261,7 +262,9 @@ class Driver:
 
     def _show_head(self, round_: int, model: bytes) -> None:
         state = "finished" if self._session.finished else "running"
-        self._board.update(head=round_, model_hash=model.hex(), reason=None, state=state)
+        self._board.update(
+            head=round_, model_hash=model.hex(), reason=None, advice=None, state=state
+        )
 
     async def _evaluate(self, round_: int, model: npt.NDArray[np.float32]) -> None:
         metrics = await self._trainer.evaluate(model)

@@ -7,10 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from peerd.identity import peer_id_of
+from peerd.runner.aborts import explain
 from peerd.runner.library import polynomials_key, polynomials_record
 from peerd.storage import Store
 from protocols.record.certificate import CertifiedRound
-from protocols.record.effects import Blame, Completed
+from protocols.record.deadlines import Deadlines
+from protocols.record.effects import Aborted, Blame, Completed
 from protocols.record.evidence import evidence_hash
 from protocols.record.transcript import Transcript
 
@@ -21,9 +23,16 @@ class Records:
     def __init__(self, store: Store, roster: Sequence[bytes]) -> None:
         self._store = store
         self._names = [peer_id_of(public) for public in roster]
+        self._aborted: list[dict[str, Any]] = []
 
     def name(self, peer: int) -> str:
         return self._names[peer]
+
+    def aborted(self, effect: Aborted, deadlines: Deadlines) -> dict[str, Any]:
+        """An attempt that ended without a result: shown with the round, once that is over."""
+        shown = explain(effect, deadlines, self._names)
+        self._aborted.append(shown)
+        return shown
 
     def completed(self, effect: Completed) -> None:
         """The certificate last: a crash before it repeats the round's end from its journal."""
@@ -40,6 +49,7 @@ class Records:
         crash in between must not leave a head whose model nobody has asked for.
         """
         last = chain[-1].round
+        self._aborted = []
         self._store.put_model(last, model)
         self._store.witness(last)
         self._store.put_certificates({c.round: c.certificate.encode() for c in chain})
@@ -79,6 +89,7 @@ class Records:
     def summary(self, effect: Completed, cost: dict[str, object]) -> dict[str, Any]:
         """The round as the status shows it; ``accuracy`` comes later, from the evaluation."""
         blames = [blame for blame in self._store.blames() if blame.round == effect.round]
+        aborted, self._aborted = self._aborted, []
         return {
             "round": effect.round,
             "outcome": "completed",
@@ -95,6 +106,7 @@ class Records:
                 for blame in blames
             ],
             "absent": [self.name(peer) for peer in effect.absent],
+            "aborted": aborted,
             **cost,
         }
 
@@ -109,6 +121,7 @@ class Records:
             "dealers": [self.name(peer) for peer in certified.cohort.peers],
             "blamed": [],
             "absent": [self.name(peer) for peer in certified.cohort.absent],
+            "aborted": [],
             "seconds": 0.0,
             "bytes": 0,
             "bytes_in": 0,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -19,10 +20,12 @@ from protocols.aggregation import AggregationError, largest_weight, model_hash
 from protocols.errors import ProtocolError, WireError
 from protocols.plan import liars_of
 from protocols.record.certificate import Certificate, result_hash
+from protocols.record.deadlines import Deadlines, derive
 from protocols.record.election import Election
 from protocols.record.ledger import Ledger
 from protocols.record.position import Position, first_position
-from protocols.record.setting import Deadlines, Setting
+from protocols.record.setting import Setting
+from protocols.record.sizes import sizes_of
 from protocols.secret import Secret
 from protocols.wire.statement import decode_statement
 
@@ -34,7 +37,7 @@ def setting_of(genesis: Genesis) -> Setting:
     try:
         rule = rule_of(genesis.aggregator, genesis.constants)
         _check_weights(genesis, largest_weight(rule))
-        return Setting(
+        setting = Setting(
             genesis.group_id,
             genesis.roster,
             liars_of(len(genesis.roster), genesis.adversary),
@@ -43,14 +46,31 @@ def setting_of(genesis: Genesis) -> Setting:
             rule,
             genesis.parameters,
             genesis.first_model,
-            Deadlines(**genesis.deadlines),
+            Deadlines(),
             Sodium(),
             weights=genesis.weights,
             clients=genesis.clients,
             memory=Remembering(),
         )
+        return replace(setting, deadlines=_deadlines(genesis, setting))
     except (AggregationError, ProtocolError) as error:
         raise GroupError(f"genesis: {error}") from None
+
+
+def _deadlines(genesis: Genesis, setting: Setting) -> Deadlines:
+    """What follows from the genesis, with what it states in addition (docs/protocol.md §0)."""
+    derived = derive(
+        genesis.delta_ms,
+        genesis.bandwidth_bytes_per_second,
+        genesis.training_seconds,
+        sizes_of(setting),
+    )
+    try:
+        return derived.lengthened(genesis.deadlines)
+    except ProtocolError as error:
+        raise GroupError(
+            f"genesis: {error}", "state a longer one or none, or lower what it follows from"
+        ) from None
 
 
 def _check_weights(genesis: Genesis, most: int) -> None:

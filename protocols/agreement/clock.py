@@ -8,9 +8,6 @@ from protocols.record.effects import Step
 from protocols.record.party import Party, Role
 from protocols.record.timers import LocksDue, ViewOver, ViewWaits
 
-MAX_PATIENCE = 8
-"""The timeout of a view grows with its number up to this many times the deadline."""
-
 
 class Clock(Role):
     """Keeps the highest view that each member has announced: one number for each."""
@@ -58,12 +55,11 @@ class Clock(Role):
         self._running = view
         self.timer(ViewOver(self._topic, view), self._timeout(view))
         if view > 0:
-            deadline = self.party.setting.deadlines.agreement
-            wait = max(1, deadline * min(view, MAX_PATIENCE) // 4)
+            wait = self.party.setting.deadlines.leads(view)
             self.timer(LocksDue(self._topic, view), wait)
 
     def _wait(self, view: int) -> None:
         self.timer(ViewWaits(self._topic, view), self._timeout(view))
 
     def _timeout(self, view: int) -> int:
-        return self.party.setting.deadlines.agreement * min(view + 1, MAX_PATIENCE)
+        return self.party.setting.deadlines.view(view)

@@ -46,7 +46,7 @@ class Comparison(Role):
         if self._announced is not None and not due:
             # Many changes, one announcement: each costs its size times the committee's.
             self._will_announce = True
-            self.timer(HaveDue(), max(1, self.party.setting.deadlines.check // 32))
+            self.timer(HaveDue(), self.party.setting.deadlines.have)
             return
         self._announced = mine
         self._say(self.members, mine)

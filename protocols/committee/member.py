@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from protocols.agreement.clock import MAX_PATIENCE
 from protocols.agreement.machine import Agreement
 from protocols.agreement.terms import Terms
 from protocols.committee.ballot import CohortInputs
@@ -19,6 +18,7 @@ from protocols.committee.states import SEAT, Seat, SeatEvent
 from protocols.errors import WireError
 from protocols.record.certificate import committee_electorate
 from protocols.record.cohort import GIVEN_UP, Cohort
+from protocols.record.deadlines import MAX_PATIENCE
 from protocols.record.effects import Event, Step
 from protocols.record.outcomes import CohortDecided, Conflict, Decision
 from protocols.record.party import Party, Role
@@ -94,6 +94,11 @@ class Member(Role):
         """What an auditor reads: all evidence that is held, by its hash."""
         held = sorted(self._intake.pool.statements.items())
         return tuple(statement.wire for _, statement in held)
+
+    @property
+    def reporters(self) -> frozenset[int]:
+        """Whose report came here."""
+        return frozenset(self._intake.pool.index.reporters)
 
     def forget_shares(self) -> None:
         self._intake.receiver.forget()
@@ -229,9 +234,9 @@ class Member(Role):
             # Counted from here, not from this member's report: a member from which a dealer keeps
             # a share may report much later, and its ask must be heard by those who were early.
             self._hurried = True
-            check = self.party.setting.deadlines.check
-            self.timer(ReportsDue(), check)
-            self.timer(DealingsDue(hurry=True), max(1, check // 4))
+            deadlines = self.party.setting.deadlines
+            self.timer(ReportsDue(), deadlines.check)
+            self.timer(DealingsDue(hurry=True), deadlines.hurry)
         if self.state is Seat.REPORTING and self._intake.pool.index.complete(self._awaited_seats):
             self._compare_stage()
         if self.state is Seat.COMPARING and self._all_agree_on_evidence():

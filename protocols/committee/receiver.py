@@ -96,9 +96,8 @@ class Receiver(Role):
             held.package = b""
 
     def _keep(self, dealer: int) -> None:
-        """On disk ahead of the word that it is here: a cohort may rest on that word, and no other
-        can be opened in this round. Members that all lose power would else stop the group for good
-        (fault 98).
+        """On disk ahead of the word that it is here: a cohort may rest on that word, and no other is
+        opened in this round. Members that all lost power would else stop the group (fault 98).
         """
         held = self.dealings[dealer]
         key = f"{kept_prefix(self.party.attempt)}{dealer}"
@@ -309,10 +308,8 @@ class Receiver(Role):
         return other and self.party.setting.aggregator.uses_reference
 
     def _is_valid(self, header: Statement, package: bytes) -> bool:
-        setting, committee = self.party.setting, self._committee
-        base = committee.base
-        if header.payload.base_model != self.base_model:
-            base = Base(setting, header.payload.base_model)
+        """Under the base that its header names, which may be another model's."""
+        setting, committee, named = self.party.setting, self._committee, header.payload.base_model
+        base = committee.base if named == self.base_model else Base(setting, named)
         seat = committee.panel.seats.index(self.party.me)
-        verdict = judge_dealing(setting, committee.flip, header, seat, package, base)
-        return verdict is Verdict.VALID
+        return judge_dealing(setting, committee.flip, header, seat, package, base) is Verdict.VALID

@@ -163,8 +163,7 @@ class Flip(Role):
             self._say_seen(Topic.COMMITS)
         elif self._familiar and not missing & self._familiar and not self._grace:
             self._grace = True
-            delay = max(1, self.party.setting.deadlines.commit // 8)
-            self.timer(CommitsDue(grace=True), delay)
+            self.timer(CommitsDue(grace=True), self.party.setting.deadlines.grace)
 
     def _say_seen(self, topic: Topic) -> None:
         commits = topic is Topic.COMMITS

@@ -115,11 +115,14 @@ class Completed:
 
 @dataclass(frozen=True, slots=True)
 class Aborted:
-    """This attempt ends without a result, for one of ``Abort``'s reasons."""
+    """This attempt ends without a result, for one of ``Abort``'s reasons. ``awaited``: whose word
+    was wanting, for people to read; of a timeout as this peer sees it, hence no part of a trace.
+    """
 
     round: int
     attempt: int
     reason: Abort
+    awaited: tuple[int, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,10 +121,14 @@ class Drawn(Outcome):
 
 @dataclass(frozen=True, slots=True)
 class Aborting(Outcome):
-    """The attempt ends without a result; ``flip`` is its election, void for one reason."""
+    """The attempt ends without a result; ``flip`` is its election, void for one reason. ``cohort``
+    is what was decided, where it came so far, and ``reporters`` those whose report came here.
+    """
 
     reason: Abort
     flip: Elected
+    cohort: Cohort | None = None
+    reporters: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 
@@ -16,6 +16,7 @@ from protocols.hashing import digest
 from protocols.plan import CommitteePlan, liars_among
 from protocols.ports import Crypto, Forgetful, Memory
 from protocols.proof import DealingShape, Relation
+from protocols.record.deadlines import Deadlines
 from protocols.wire.canonical import Value, pack
 from protocols.wire.schema import MAX_STATEMENT
 from protocols.wire.statement import VERSION
@@ -32,31 +33,6 @@ def largest_dealing(peers: int) -> int:
     fit one piece of evidence, beside the election's certificate.
     """
     return MAX_STATEMENT - 8192 - 1024 * peers
-
-
-@dataclass(frozen=True, slots=True)
-class Deadlines:
-    """Milliseconds. Each is at least Δ, the time in which honest online peers hear each other."""
-
-    commit: int = 4000
-    agreement: int = 4000
-    deal: int = 20000
-    check: int = 4000
-    relay: int = 4000
-    open: int = 8000
-    result: int = 8000
-
-    def __post_init__(self) -> None:
-        for item in fields(self):
-            if getattr(self, item.name) < 1:
-                raise ProtocolError(f"deadline {item.name} must be positive")
-
-    @property
-    def recall(self) -> int:
-        """How long a peer that starts waits for what others hold of it, before it commits: there
-        and back, and then its commitment is still in time with those that waited for nobody.
-        """
-        return max(1, self.commit // 2)
 
 
 @dataclass(frozen=True)

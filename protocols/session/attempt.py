@@ -133,7 +133,7 @@ class Attempt(Role):
 
     def start(self, present: Iterable[int], evidence: Iterable[bytes]) -> Step:
         self._present = frozenset(present)
-        self._hear(self.phase.flip.start(self._present, evidence))
+        self._hear(self.phase.flip.start(present, evidence))
         return self._done()
 
     def set_present(self, present: Iterable[int]) -> Step:
@@ -154,8 +154,7 @@ class Attempt(Role):
     def on_timer(self, timer: Timer) -> Step:
         """A timer of something that is over does nothing."""
         if isinstance(timer.event, FetchAgain):
-            if self.lacks_sum and self._fetch is not None:
-                self.absorb(self._fetch.ask())
+            self._ask_for_sum()
         elif isinstance(timer.event, StillUndecided):
             if self._state.state is Stage.AGGREGATING:
                 self._stop(Stop.UNDECIDED)
@@ -177,14 +176,17 @@ class Attempt(Role):
 
     def on_polynomials(self, data: bytes) -> Step:
         """What somebody gives as the opened sum; empty where it gives nothing."""
-        if isinstance(self.phase, Summing) and self.lacks_sum and self._fetch is not None:
+        if isinstance(self.phase, Summing) and self.lacks_sum:
             try:
                 self._hear(self.phase.opening.on_polynomials(data) if data else NOTHING)
             except WireError as error:
                 self.emit(Dropped(self.party.me, str(error)))
-            if self.lacks_sum:
-                self.absorb(self._fetch.ask())
+            self._ask_for_sum()
         return self._done()
+
+    def _ask_for_sum(self) -> None:
+        if self.lacks_sum and self._fetch:
+            self.absorb(self._fetch.ask())
 
     def _done(self) -> Step:
         if self.phase_name != self._shown:
@@ -216,10 +218,9 @@ class Attempt(Role):
                 self._decided(phase, outcome)
             case Certified(_, _, signers), _ if not self.over:
                 self._state.move(StageEvent.CERTIFIED)
-                if self.lacks_sum:
-                    others = tuple(peer for peer in signers if peer != self.party.me)
-                    self._fetch = Fetch(self.party.place, others)
-                    self.absorb(self._fetch.ask())
+                others = tuple(peer for peer in signers if peer != self.party.me)
+                self._fetch = Fetch(self.party.place, others)
+                self._ask_for_sum()
             case SumOpened() as opened, Summing() as phase if not self.over:
                 self.emit(phase.over(opened))
             case Hopeless(reason), _:
@@ -277,14 +278,14 @@ class Attempt(Role):
             given_up = decided.cohort == GIVEN_UP
             self._state.move(StageEvent.GIVEN_UP if given_up else StageEvent.NO_COHORT)
             reason = Abort.TIMEOUT if given_up else Abort.COHORT
-            self.emit(Aborting(reason, phase.committee.flip))
+            seen = decided.cohort, phase.member.reporters
+            self.emit(Aborting(reason, phase.committee.flip, *seen))
             return
         self._state.move(StageEvent.COHORT_DECIDED)
-        phase.dealer.forget()
-        self._values = None
         # Nothing is dealt any more: what could open this peer's update is erased (§6).
+        phase.dealer.forget()
+        self._values, start = None, self._start
         self.erase("update", dealing_key(self.party.attempt))
-        start = self._start
         previous = Previous(start.model, start.previous)
         opening = Opening(phase.sums, phase.committee, decided, previous, start.secret)
         self.phase = Summing.of(phase, opening)
@@ -296,8 +297,8 @@ class Attempt(Role):
         phase, election = self.phase, None
         if isinstance(phase, Aggregating) and not conflict.first.slot.by_identity:
             election = phase.committee.flip.certificate
-        said = conflict.first, conflict.second
-        self.emit(Accused(Evidence(Fault.EQUIVOCATION, election, said)))
+        both = conflict.first, conflict.second
+        self.emit(Accused(Evidence(Fault.EQUIVOCATION, election, both)))
         if isinstance(phase, Aggregating):
             self._hear(phase.member.on_conflict(conflict))
 
@@ -330,13 +331,13 @@ class Attempt(Role):
 
     def said_by(self, peer: int) -> list[Statement]:
         """What ``peer`` signed in this attempt as far as it came here, read already or not."""
-        early = signed_in(self.party.setting, self._early.of(peer), peer)
-        return self.party.inbox.said_by(peer) + early
+        party, early = self.party, self._early.of(peer)
+        return party.inbox.said_by(peer) + signed_in(party.setting, early, peer)
 
     def closing_frames(self) -> list[DecisionFrame]:
         """What proves to a peer that is still in this attempt that it is over."""
-        decisions = [agreement.decision for agreement in self.phase.closing()]
-        return [DecisionFrame(made.outcome, made.votes) for made in decisions if made is not None]
+        made = (agreement.decision for agreement in self.phase.closing())
+        return [DecisionFrame(each.outcome, each.votes) for each in made if each is not None]
 
 
 def _needs_election(message: Message) -> bool:

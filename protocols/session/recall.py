@@ -16,11 +16,8 @@ from protocols.record.door import read_statement
 from protocols.record.journal import Journal
 from protocols.record.setting import Setting
 from protocols.session.standing import SIGNS
-from protocols.wire.frames import MAX_RECALLED, RecalledFrame
+from protocols.wire.frames import MAX_RECALLED, MAX_RECALLED_BYTES, RecalledFrame
 from protocols.wire.statement import Kind, Slot, Statement
-
-MAX_RECALLED_BYTES = 4 << 20
-"""What is told to one that asks: of the latest attempts first, the smallest statements first."""
 
 
 class Recall:

@@ -26,6 +26,7 @@ from protocols.record.position import Position
 from protocols.record.states import Machine
 from protocols.record.timers import RetryDue
 from protocols.session.attempt import Attempt, Start
+from protocols.session.awaited import awaited
 from protocols.session.ending import Ending, attempt_secrets, ending_key
 from protocols.session.local import LocalPeer
 from protocols.session.states import ROUND, RoundEvent, Rounding
@@ -202,8 +203,8 @@ class Round(Component):
         attempt, reason = self.attempt, outcome.reason
         if attempt is None:
             return
-        number = attempt.party.attempt
-        self.emit(Aborted(self.number, number, reason))
+        number, wanting = attempt.party.attempt, awaited(self._peer.setting, outcome)
+        self.emit(Aborted(self.number, number, reason, wanting))
         silent: set[int] = set()
         if reason is Abort.FLIP:
             before = self.endings[-1].silent if self.endings else ()

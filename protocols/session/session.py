@@ -244,8 +244,7 @@ class Session(Component):
         elif place >= mine:
             waits = self.neighbours.wait_for(sender, data, place)
             if (waits and place[0] > mine[0]) or self._is_over(message):
-                delay = max(1, self.setting.deadlines.result // 4)
-                self.neighbours.suspect_behind(mine[0], delay)
+                self.neighbours.suspect_behind(mine[0], self.setting.deadlines.behind)
         elif previous is not None and previous.takes(place):
             self._follow(previous.on_message(message, data))
         elif place[0] < mine[0]:

@@ -32,6 +32,8 @@ FRAME_VERSION = 1
 MAX_POOL = 1 << 20
 MAX_RECALLED = 1024
 """Statements of its own that a peer which starts is shown."""
+MAX_RECALLED_BYTES = 4 << 20
+"""Of the latest attempts first, the smallest statements first."""
 
 _STATEMENT = Bytes(MAX_STATEMENT)
 _OUTCOME = Bytes(MAX_STATEMENT)

@@ -20,7 +20,7 @@ from nacl.signing import SigningKey
 from peerd.crypto import Sodium
 from peerd.discovery.records import BadRecord, check_time, read_record, sign_record
 from peerd.errors import GroupError
-from peerd.group import DEADLINES, Genesis, document, new_genesis, sign
+from peerd.group import Genesis, document, new_genesis, sign
 from peerd.identity import Identity
 from protocols.errors import WireError
 from protocols.hashing import digest
@@ -318,7 +318,10 @@ def a_genesis() -> Genesis:
         adversary=Fraction(1, 4),
         dropout=Fraction(0),
         absent=None,
-        deadlines=dict.fromkeys(DEADLINES, 2000),
+        delta_ms=1000,
+        bandwidth_bytes_per_second=1_000_000,
+        training_seconds=18,
+        deadlines={"deal": 30_000},
         parameters=2410,
         first_model=bytes(range(32)),
     )

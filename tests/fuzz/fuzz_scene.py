@@ -29,8 +29,9 @@ from protocols.opening import (
 from protocols.opening.polynomials import decode_polynomials, polynomial_bytes
 from protocols.plan import CommitteePlan
 from protocols.record.certificate import Certificate, ElectionCertificate
+from protocols.record.deadlines import Deadlines
 from protocols.record.evidence import Evidence, Fault, wrong_sum_items
-from protocols.record.setting import Deadlines, Setting
+from protocols.record.setting import Setting
 from protocols.secret import Secret
 from protocols.wire.frames import DealingFrame, SumFrame, decode_frame
 from protocols.wire.statement import (

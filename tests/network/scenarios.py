@@ -111,7 +111,7 @@ async def long_halves(group: Group) -> None:
     round_ = await group.middle(OPENING, peer=1)
     group.network.partition(range(4), range(4, 9))
     group.say(f"round {round_}: four against five")
-    await trio.sleep(sum(group.layout.genesis.deadlines.values()) / 1000)
+    await trio.sleep(sum(group.layout.deadlines.values()) / 1000)
     assert group.head() <= round_ + 1, "a side without a quorum went on"
     group.network.heal()
     group.say(f"healed; {sorted(group.stopped)} had stopped")

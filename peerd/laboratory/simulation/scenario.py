@@ -33,9 +33,9 @@ from peerd.laboratory.simulation.swarm import swarm
 from peerd.laboratory.simulation.watch import Watch, overrun
 from peerd.laboratory.simulation.world import World
 from protocols.aggregation import aggregator
-from protocols.agreement.clock import MAX_PATIENCE
 from protocols.committee.member import PATIENCE
 from protocols.record.certificate import Certificate
+from protocols.record.deadlines import MAX_PATIENCE
 from protocols.record.effects import Completed
 from protocols.record.setting import Setting
 from protocols.wire.statement import decode_statement
@@ -219,7 +219,7 @@ def end_of(scenario: Scenario, setting: Setting) -> int:
     """
     deadlines, group = setting.deadlines, scenario.group
     bad = min(group.peers - 1, group.liars + group.plan.absent + len(scenario.victims))
-    views = sum(deadlines.agreement * min(view + 1, 8) for view in range(bad + 2))
+    views = sum(deadlines.view(view) for view in range(bad + 2))
     stages = 1 + bad
     attempt = (
         2 * (deadlines.commit + views)

@@ -15,7 +15,8 @@ from peerd.laboratory.simulation.world import World, swarm_secrets
 from peerd.memory import Remembering
 from protocols.aggregation import Aggregator, aggregator, model_hash
 from protocols.plan import CommitteePlan
-from protocols.record.setting import Deadlines, Setting
+from protocols.record.deadlines import Deadlines
+from protocols.record.setting import Setting
 
 FOUR = CommitteePlan(committee=4, threshold=1, packing=1, absent=0)
 EIGHT = CommitteePlan(committee=8, threshold=2, packing=1, absent=0)
@@ -38,6 +39,7 @@ def setting_of(
     rule: Aggregator | None = None,
     weights: tuple[int, ...] = (),
     clients: int | None = None,
+    deadlines: Deadlines = Deadlines(),
 ) -> Setting:
     """A group whose plan is given; ``real`` signatures are libsodium's; RSA unless it is said."""
     crypto = Sodium() if real else Pretend()
@@ -51,7 +53,7 @@ def setting_of(
         rule or aggregator("rsa", {}),
         parameters,
         model_hash(first_model(seed, parameters)),
-        Deadlines(),
+        deadlines,
         crypto,
         weights,
         clients,
@@ -79,6 +81,7 @@ def swarm(
     rule: Aggregator | None = None,
     weights: tuple[int, ...] = (),
     clients: int | None = None,
+    deadlines: Deadlines = Deadlines(),
 ) -> World:
     setting = setting_of(
         plan,
@@ -90,6 +93,7 @@ def swarm(
         rule=rule,
         weights=weights,
         clients=clients,
+        deadlines=deadlines,
     )
     secrets, _ = swarm_secrets(setting.crypto, setting.peers, seed)
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from peerd.cli.founding import Founding, found
+from peerd.cli.founding import SAFETY, Founding, found
 from peerd.config import LogConfig, TaskConfig, render_config
 from peerd.config_values import MAX_SOCKET_PATH
 from peerd.errors import ConfigError
@@ -22,16 +22,17 @@ from peerd.identity import Identity
 from peerd.laboratory.swarm.options import SwarmOptions
 from peerd.learning import peer_seed
 from peerd.learning.settings import Partition
+from peerd.runner.resume import setting_of
 
 KEY = "peer.key"
 HOST = "127.0.0.1"
 EVERY_HOST, OWN_PORT = "0.0.0.0", 4001  # for a peer in a network of its own
 BOOTSTRAP = 0  # the index of the peer whose address everybody is given
 
-# Milliseconds on one machine: 2 s for messages, more with more processes on the same cores.
-BASE_DEADLINE = 2_000
-DEADLINE_PER_PEER = 250
-TRAINING_FACTOR = 3  # dealing waits for training
+# Milliseconds on one machine: more with more processes on the same cores.
+BASE_DELTA = 500
+DELTA_PER_PEER = 62
+LEAST_TRAINING = 5  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,11 @@ class Layout:
     genesis: Genesis
     genesis_path: Path
     places: tuple[Place, ...]
+
+    @property
+    def deadlines(self) -> dict[str, int]:
+        """Milliseconds of each phase."""
+        return setting_of(self.genesis).deadlines.phases
 
 
 async def lay_out(
@@ -137,13 +143,6 @@ def _configuration(options: SwarmOptions, place: Place, bootstrap: Place) -> str
     )
 
 
-def deadlines(peers: int) -> dict[str, int]:
-    """Each phase's deadline in milliseconds for so many peers on one machine."""
-    base = BASE_DEADLINE + DEADLINE_PER_PEER * peers
-    names = ("commit", "agreement", "deal", "check", "relay", "open", "result")
-    return dict.fromkeys(names, base) | {"deal": TRAINING_FACTOR * base}
-
-
 def _founding(options: SwarmOptions, identities: Sequence[Identity]) -> Founding:
     return Founding(
         name=f"swarm-{options.seed}",
@@ -156,7 +155,9 @@ def _founding(options: SwarmOptions, identities: Sequence[Identity]) -> Founding
         clients=options.clients,
         task_options=options.work.options,
         constants=options.work.constants,
-        deadlines=deadlines(options.peers),
+        delta=BASE_DELTA + DELTA_PER_PEER * options.peers,
+        safety=SAFETY * options.peers,  # all train at once, perhaps on one core
+        least=LEAST_TRAINING,
         model_seed=options.seed,
         local_options=options.work.local,
         partition=Partition(0, options.peers),

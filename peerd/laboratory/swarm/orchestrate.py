@@ -90,7 +90,7 @@ class _Swarm:
 
     async def until_done(self) -> None:
         """Return when the honest have finished and everyone has been asked for its rounds."""
-        limit = time_limit(self.options, self.layout.genesis.deadlines)
+        limit = time_limit(self.options, self.layout.deadlines)
         async with trio.open_nursery() as nursery:
             for daemon in self.daemons:
                 nursery.start_soon(self._run, daemon)
@@ -111,7 +111,7 @@ class _Swarm:
     async def _expect_stragglers(self) -> None:
         """A daemon that never catches up would otherwise hold the swarm for hours."""
         await self._first_done.wait()
-        limit = catch_up_limit(self.layout.genesis.deadlines)
+        limit = catch_up_limit(self.layout.deadlines)
         with trio.move_on_after(limit):
             await self._done.wait()
             return

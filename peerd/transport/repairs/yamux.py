@@ -90,6 +90,7 @@ class StrictYamux(IMuxedConn):
         self._body_flags = 0
         self._heard_since_beat = True
         self._ping_sent: float | None = None
+        self._ping_value = 0
 
     # --- libp2p's interface -------------------------------------------------------------------
 
@@ -238,7 +239,8 @@ class StrictYamux(IMuxedConn):
         while True:
             self._heard_since_beat = False
             value = (value + 1) & 0xFFFFFFFF
-            self._ping_sent = trio.current_time()
+            if self._ping_sent is None:  # the answer to an earlier one is still to come
+                self._ping_sent, self._ping_value = trio.current_time(), value
             self.post(frame(PING, SYN, 0, value))
             await trio.sleep(self.limits.heartbeat)
             silent = 0 if self._heard_since_beat else silent + 1
@@ -341,7 +343,7 @@ class StrictYamux(IMuxedConn):
     def _ping(self, flags: int, value: int) -> None:
         if flags & SYN:
             self.post(frame(PING, ACK, 0, value))
-        elif flags & ACK and self._ping_sent is not None:
+        elif flags & ACK and self._ping_sent is not None and value == self._ping_value:
             self.rtt = trio.current_time() - self._ping_sent
             self._ping_sent = None
 

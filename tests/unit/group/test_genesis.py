@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from peerd.errors import GroupError
-from peerd.group import DEADLINES, Genesis, document, load, merge, new_genesis, save, sign
+from peerd.group import Genesis, document, load, merge, new_genesis, save, sign
 from peerd.identity import Identity
+from peerd.runner.resume import setting_of
 
 MEMBERS = [Identity(bytes([index]) * 32) for index in range(8)]
 STRANGER = Identity(b"s" * 32)
@@ -28,7 +29,10 @@ VALUES: dict[str, Any] = {
     "adversary": Fraction(1, 4),
     "dropout": Fraction(0),
     "absent": None,
-    "deadlines": dict.fromkeys(DEADLINES, 2000),
+    "delta_ms": 1000,
+    "bandwidth_bytes_per_second": 1_000_000,
+    "training_seconds": 18,
+    "deadlines": {"deal": 30_000},
     "parameters": 2410,
     "first_model": bytes(range(32)),
     "model_seed": 7,
@@ -67,7 +71,10 @@ CHANGES: dict[str, Any] = {
     "adversary": Fraction(1, 8),
     "dropout": Fraction(1, 100),
     "absent": 0,
-    "deadlines": {**VALUES["deadlines"], "open": 2001},
+    "delta_ms": 1001,
+    "bandwidth_bytes_per_second": 999_999,
+    "training_seconds": 17,
+    "deadlines": {"deal": 30_001},
     "parameters": 2411,
     "first_model": bytes(32),
     "model_seed": 8,
@@ -150,8 +157,8 @@ def test_a_plan_must_exist() -> None:
 
 
 REFUSED: list[tuple[str, Any, str]] = [
-    ("version", 2, "this peerd reads version 1"),
-    ("version", True, "this peerd reads version 1"),
+    ("version", 1, "this peerd reads version 2"),
+    ("version", True, "this peerd reads version 2"),
     ("name", "", "name must be 1…64"),
     ("name", "a" * 65, "name must be 1…64"),
     ("name", "a\nb", "name must be 1…64"),
@@ -180,11 +187,15 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("absent", -1, "absent must be in 0…8"),
     ("absent", 9, "absent must be in 0…8"),
     ("absent", False, "absent must be an integer"),
-    ("deadlines", {}, "deadlines.commit is missing"),
-    ("deadlines", {**VALUES["deadlines"], "nap": 200}, "deadlines.nap is unknown"),
-    ("deadlines", {**VALUES["deadlines"], "deal": 99}, "deadlines.deal must be in 100…"),
-    ("deadlines", {**VALUES["deadlines"], "deal": 1e3}, "deadlines.deal must be an integer"),
-    ("deadlines", {**VALUES["deadlines"], "deal": 86_400_001}, "deadlines.deal must be in"),
+    ("delta_ms", 9, "delta_ms must be in 10…"),
+    ("delta_ms", 0.5, "delta_ms must be an integer"),
+    ("bandwidth_bytes_per_second", 999, "bandwidth_bytes_per_second must be in 1000…"),
+    ("training_seconds", 0, "training_seconds must be in 1…"),
+    ("deadlines", {"nap": 200}, "deadlines.nap is unknown"),
+    ("deadlines", {"hurry": 200}, "deadlines.hurry is unknown"),
+    ("deadlines", {"deal": 0}, "deadlines.deal must be in 1…"),
+    ("deadlines", {"deal": 1e3}, "deadlines.deal must be an integer"),
+    ("deadlines", {"deal": 86_400_001}, "deadlines.deal must be in"),
     ("parameters", 0, "parameters must be in 1…1000000000"),
     ("parameters", 10**9 + 1, "parameters must be in"),
     ("first_model", bytes(31), "first_model must be a hash of 32 bytes"),
@@ -205,6 +216,26 @@ def test_a_bad_field_is_named(name: str, value: Any, line: str) -> None:
         replace(genesis(), **{name: value})
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 250
+
+
+def test_what_is_derived_is_not_stated() -> None:
+    plain = genesis(deadlines={})
+    assert "deadlines" not in json.loads(document.render(plain))
+    assert Genesis.decode(plain.encode()) == plain
+    stated = json.loads(document.render(plain)) | {"deadlines": {}}
+    with pytest.raises(GroupError, match="deadlines are left out where none is longer"):
+        document.parse(json.dumps(stated).encode())
+
+
+@pytest.mark.parametrize(("name", "least"), [("check", 4000), ("commit", 4000), ("deal", 20000)])
+def test_every_deadline_that_is_shorter_than_derived_is_refused(name: str, least: int) -> None:
+    changes: dict[str, Any] = {"constants": {}, "parameters": 10}
+    derived = setting_of(genesis(**changes, deadlines={})).deadlines
+    assert derived.hurry >= 1000 and getattr(derived, name) >= least
+    longer = setting_of(genesis(**changes, deadlines={name: 3 * least})).deadlines
+    assert longer == replace(derived, **{name: 3 * least})
+    with pytest.raises(GroupError, match=f"deadline {name} is {least - 1} ms, and at least"):
+        setting_of(genesis(**changes, deadlines={name: least - 1}))
 
 
 def test_binary_round_trip() -> None:
@@ -307,7 +338,7 @@ def test_saving_where_one_cannot(tmp_path: Path) -> None:
 
 
 SIGNED_BYTES = signed().encode()
-PINNED = "64cc42c13a58b6055d756698d573ac194082c145674187c4063be3a88a7f4d04"
+PINNED = "73e53e97e0ebab59afa718ee38ee17cfc384da927544732560200b8bd5f110db"
 
 
 # -- weights -----------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from peerd.crypto import Sodium
 from peerd.discovery.address_book import AddressBook, Outcome
 from peerd.discovery.records import sign_record
 from peerd.errors import GroupError
-from peerd.group import DEADLINES, Genesis, new_genesis, sign
+from peerd.group import Genesis, new_genesis, sign
 from peerd.identity import Identity
 from protocols.errors import WireError
 from protocols.hashing import digest
@@ -30,7 +30,9 @@ TERMS: dict[str, Any] = {
     "adversary": Fraction(1, 8),
     "dropout": Fraction(0),
     "absent": None,
-    "deadlines": dict.fromkeys(DEADLINES, 2000),
+    "delta_ms": 1000,
+    "bandwidth_bytes_per_second": 1_000_000,
+    "training_seconds": 18,
     "parameters": 10,
     "first_model": bytes(32),
     "model_seed": 7,

@@ -10,10 +10,10 @@ from protocols.errors import WireError
 from protocols.record.effects import Persist
 from protocols.record.position import first_position
 from protocols.secret import Secret
-from protocols.session.recall import MAX_RECALLED_BYTES, Recall, recalled
+from protocols.session.recall import Recall, recalled
 from protocols.session.session import Session
 from protocols.session.standing import SIGNS, sat_out_key
-from protocols.wire.frames import MAX_RECALLED, RecalledFrame, encode_frame
+from protocols.wire.frames import MAX_RECALLED, MAX_RECALLED_BYTES, RecalledFrame, encode_frame
 from protocols.wire.statement import Ballot, Commit, Kind, Payload, Report, Reveal, Slot, Statement
 from protocols.wire.statement import sign as sign_statement
 

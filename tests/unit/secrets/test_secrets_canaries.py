@@ -46,8 +46,9 @@ from protocols.election.machine import Draw
 from protocols.hashing import digest
 from protocols.plan import CommitteePlan
 from protocols.proof import Dealing
+from protocols.record.deadlines import Deadlines
 from protocols.record.position import first_position
-from protocols.record.setting import Deadlines, Setting
+from protocols.record.setting import Setting
 from protocols.secret import Secret
 from protocols.session.session import Session
 from protocols.wire.frames import DealingFrame, StatementFrame, decode_frame

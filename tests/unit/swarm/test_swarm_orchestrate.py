@@ -24,12 +24,13 @@ from peerd.errors import ConfigError
 from peerd.group import Genesis
 from peerd.identity import Identity
 from peerd.laboratory.swarm import orchestrate, process
-from peerd.laboratory.swarm.layout import Layout, Place, _check_directory, deadlines
+from peerd.laboratory.swarm.layout import Layout, Place, _check_directory
 from peerd.laboratory.swarm.options import Kill, SwarmOptions
 from peerd.laboratory.swarm.orchestrate import Run, catch_up_limit, run_swarm, time_limit
 from peerd.laboratory.swarm.process import Command
 from peerd.laboratory.swarm.screen import Screen
 from peerd.laboratory.swarm.signals import interruptible
+from protocols.record.deadlines import Deadlines
 
 SCRIPT = Path(__file__).with_name("scripted_daemon.py")
 WORK = TaskRequest("digits", "rsa", {}, {}, {})
@@ -65,7 +66,9 @@ def make_layout(directory: Path, asked: SwarmOptions, peers: int = 2) -> Layout:
         adversary=Fraction(1, 4),
         dropout=Fraction(0),
         absent=0,
-        deadlines=deadlines(4),
+        delta_ms=750,
+        bandwidth_bytes_per_second=10**7,
+        training_seconds=5,
         parameters=1,
         first_model=bytes(32),
     )
@@ -201,9 +204,10 @@ def test_a_signal_stops_everything(directory: Path) -> None:
 
 def test_the_limit_covers_every_phase_of_every_attempt() -> None:
     asked = options(("silent",), rounds=3)
-    total = sum(deadlines(4).values()) / 1000
-    assert time_limit(asked, deadlines(4)) >= 3 * 2 * total
-    assert total < catch_up_limit(deadlines(4)) < time_limit(asked, deadlines(4))
+    phases = Deadlines().phases
+    total = sum(phases.values()) / 1000
+    assert time_limit(asked, phases) >= 3 * 2 * total
+    assert total < catch_up_limit(phases) < time_limit(asked, phases)
 
 
 def test_a_directory_too_deep_for_sockets_or_not_empty_is_refused(tmp_path: Path) -> None:

@@ -454,6 +454,20 @@ async def test_a_ping_is_answered_and_its_answer_measures_the_round_trip() -> No
 
 
 @pytest.mark.trio
+async def test_a_round_trip_longer_than_a_heartbeat_is_measured_whole(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """By the ping that is answered, and not by the one that was sent since."""
+    async with against_a_hand(MuxLimits(heartbeat=2)) as (muxer, hand):
+        await trio.sleep(5)  # three pings are on their way
+        await hand.send_all(frame(PING, ACK, 0, 1))
+        await trio.sleep(0.5)
+        await hand.send_all(frame(PING, ACK, 0, 2))
+        await trio.testing.wait_all_tasks_blocked()
+        assert muxer.rtt == pytest.approx(5, abs=0.1)
+
+
+@pytest.mark.trio
 async def test_a_silent_peer_is_dead_after_three_heartbeats(
     autojump_clock: trio.testing.MockClock,
 ) -> None:

@@ -1,0 +1,48 @@
+"""What an attempt that ended without a result tells its operator: who, how long, what to raise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from protocols.committee.member import PATIENCE
+from protocols.record.deadlines import Deadlines
+from protocols.record.effects import Abort, Aborted
+
+WORDS = {
+    Abort.FLIP: ("reveals", "delta_ms"),
+    Abort.QUORUM: ("commitments", "delta_ms"),
+    Abort.COHORT: ("dealings", "training_seconds or bandwidth_bytes_per_second"),
+    Abort.TIMEOUT: ("reports", "bandwidth_bytes_per_second or delta_ms"),
+}
+"""What was awaited, and which inputs of the deadlines give it more time."""
+
+
+def explain(effect: Aborted, deadlines: Deadlines, roster: Sequence[str]) -> dict[str, Any]:
+    """The attempt as log, status and rounds show it; described by docs/schemas/round.json."""
+    what, inputs = WORDS[effect.reason]
+    waited = _waited(effect.reason, deadlines) / 1000
+    names = [roster[peer] for peer in effect.awaited]
+    advice = f"{what} were not agreed on within {waited:g} s; if it lasts, raise {inputs}"
+    if names:
+        advice = (
+            f"no {what} in time, within {waited:g} s, of {', '.join(names)}; unless they are away,"
+            f" raise {inputs}"
+        )
+    return {
+        "attempt": effect.attempt,
+        "reason": effect.reason.value,
+        "awaited": names,
+        "waited_seconds": waited,
+        "advice": advice,
+    }
+
+
+def _waited(reason: Abort, deadlines: Deadlines) -> int:
+    match reason:
+        case Abort.FLIP | Abort.QUORUM:
+            return deadlines.commit
+        case Abort.COHORT:
+            return deadlines.deal
+        case Abort.TIMEOUT:
+            return PATIENCE * deadlines.agreement

@@ -1,0 +1,109 @@
+"""What a round asks of this machine, tried at home: from a model to a dealing."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast
+
+import trio
+
+from peerd.config import TaskConfig
+from peerd.errors import GroupError
+from peerd.group import Genesis
+from peerd.learning import Trainer
+from peerd.learning.settings import Partition, Training
+from peerd.runner.resume import setting_of
+from protocols.aggregation.contract import Model, Referenced
+from protocols.hashing import digest
+from protocols.proof import check_many, deal
+from protocols.record.setting import Setting
+
+START_SECONDS = 120.0  # for the worker to import torch and build the task
+CONTEXT = digest("peerd/rehearsal")  # of no round: nothing of this is ever sent
+
+
+def training_of(genesis: Genesis, task: TaskConfig, directory: Path) -> Training:
+    """A peer's training as its daemon does it."""
+    return Training(
+        task=genesis.task,
+        aggregator=genesis.aggregator,
+        directory=directory,
+        options=genesis.task_options,
+        local=task.local,
+        constants=genesis.constants,
+        partition=Partition(task.partition, task.partitions),
+        seed=task.seed,
+        model_seed=genesis.model_seed,
+        group=genesis.group_id,
+    )
+
+
+@asynccontextmanager
+async def worker(training: Training) -> AsyncIterator[Trainer]:
+    """A training worker with a directory of its own, for as long as the block lasts."""
+    with tempfile.TemporaryDirectory(prefix="peerd-rehearsal-") as directory:
+        trainer = Trainer(replace(training, directory=Path(directory)))
+        async with trio.open_nursery() as nursery:
+            with trio.fail_after(START_SECONDS):
+                await nursery.start(trainer.run)
+            yield trainer
+            nursery.cancel_scope.cancel()
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """Seconds: from a model to a dealing, and for the check of everybody's dealings."""
+
+    dealing: float
+    checking: float
+
+
+async def try_round(trainer: Trainer, setting: Setting, model: Model) -> Rehearsal:
+    """One real update from ``model`` (d,), encoded and dealt, and its check in one seat."""
+    rule = setting.aggregator
+    began = time.monotonic()
+    update = await trainer.update(0, model)
+    reference = None
+    if rule.uses_reference:
+        step = await trainer.root_step(0, model)
+        reference = cast(Referenced, rule).reference(step)
+    values = rule.encode(model, update, reference)
+    shape = setting.shape if reference is None else setting.shape_for(reference)
+    dealt = deal(shape, values, CONTEXT, CONTEXT)
+    dealing = time.monotonic()
+    seat = setting.plan.committee - 1
+    check_many(shape, seat, [(CONTEXT, dealt.root, dealt.proof, dealt.packages[seat])])
+    checking = time.monotonic() - dealing
+    return Rehearsal(dealing - began, checking * (setting.clients or setting.peers))
+
+
+async def rehearse(genesis: Genesis, task: TaskConfig) -> Rehearsal:
+    """What a round would ask of this peer, from the first model and on its own data."""
+    async with worker(training_of(genesis, task, Path())) as trainer:
+        return await try_round(trainer, setting_of(genesis), await trainer.initial_model())
+
+
+def check_time(found: Rehearsal, genesis: Genesis) -> str:
+    """What was measured; GroupError where it is more than the genesis allows."""
+    allowed, hurry = genesis.training_seconds, setting_of(genesis).deadlines.hurry / 1000
+    if found.dealing > allowed:
+        raise GroupError(
+            f"this machine takes {found.dealing:.1f} s from a model to a dealing, and the genesis"
+            f" allows training_seconds {allowed}",
+            "found the group with a larger --training, or a smaller task",
+        )
+    if found.checking > hurry:
+        raise GroupError(
+            f"this machine takes {found.checking:.1f} s to check everybody's dealings, and"
+            f" delta_ms with bandwidth_bytes_per_second allows {hurry:.1f} s",
+            "found the group with a smaller --bandwidth, or a smaller task",
+        )
+    return (
+        f"{found.dealing:.1f} s from a model to a dealing here, and the genesis allows {allowed};"
+        f" {found.checking:.1f} s to check everybody's, and it allows {hurry:.1f}"
+    )

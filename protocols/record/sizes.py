@@ -1,0 +1,127 @@
+"""How many bytes one honest peer sends or receives in a step: what deadlines must leave time for.
+
+Upper bounds of the sizes in docs/protocol.md §7. Counted are what honest peers say, and one proof
+against each of b liars. In ``deliveries`` and ``contested`` the false asks of t + e members are
+counted too: nobody can tell them from true ones.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from protocols.record.deadlines import Sizes
+from protocols.record.setting import Setting
+from protocols.wire.frames import MAX_RECALLED_BYTES
+
+STATEMENT = 128
+"""A statement but for its payload, with the lengths around it and the fields of its frame."""
+NAMED = 34
+"""A hash in a list."""
+WORD = 41
+"""A member's word on a dealer, or a dealer in an outcome."""
+SEAT = 74
+"""A peer in an election's outcome."""
+VOTE = STATEMENT + 35
+COMMIT = STATEMENT + 69
+SMALL = STATEMENT + 35
+"""ATTESTATION, ANSWER."""
+RESULT = STATEMENT + 180
+
+
+def sizes_of(setting: Setting) -> Sizes:
+    """For this plan, roster and rule."""
+    return _Counted(setting).sizes()
+
+
+class _Counted:
+    def __init__(self, setting: Setting) -> None:
+        self.setting = setting
+        self.n = setting.peers
+        self.m = setting.plan.committee
+        self.b = setting.liars
+        self.absent = setting.plan.threshold + setting.plan.absent
+        """t + e: asks for one dealing, or the dealer is absent."""
+        self.dealers = setting.clients or self.n
+        self.relays = min(self.absent + setting.plan.threshold + 1, self.m - 1)
+
+    def sizes(self) -> Sizes:
+        n, m, b, dealers = self.n, self.m, self.b, self.dealers
+        asks = dealers * self.absent
+        others = n - 1
+        return Sizes(
+            recalled=others * self.recalled,
+            commits=2 * others * COMMIT,  # once more to who says HELLO at its start
+            proposals=max(others * (self.seen + self.election_proposal), m * self.cohort_proposal),
+            contested=max(
+                2 * others * b * self.proof + others * self.election_proposal,
+                m * (self.cohort_proposal + b * self.proof + asks * (self.relays + 1) * SMALL),
+            ),
+            locks=max(others * self.election_lock, m * self.cohort_lock),
+            dealings=max(m, dealers) * self.dealing,
+            evidence=m * (self.report + b * self.dealing + NAMED * m),
+            deliveries=self.relays * self.absent * max(1, -(-dealers // m), b) * self.dealing
+            + asks * (self.relays + 1) * SMALL,
+            sums=m * (STATEMENT + 69 + self.opened),
+            fetched=0 if self.setting.roster_sits else self.polynomials,
+            caught_up=self.certificate + 4 * self.setting.parameters,
+        )
+
+    @cached_property
+    def dealing(self) -> int:
+        """A header with a package that holds a vector; sealed for a relay it is no larger."""
+        shape = self.setting.shape
+        return 4 * STATEMENT + shape.header_bytes + shape.package_bytes(self.m - 1)
+
+    @property
+    def opened(self) -> int:
+        shape = self.setting.shape
+        return shape.opened_polynomials * shape.field.element_bytes
+
+    @property
+    def polynomials(self) -> int:
+        return self.opened * (self.setting.shape.sharing.degree + 1)
+
+    @property
+    def report(self) -> int:
+        return STATEMENT + WORD * self.dealers
+
+    @property
+    def seen(self) -> int:
+        """With the commitments that it lists."""
+        return STATEMENT + (NAMED + COMMIT) * self.n
+
+    @property
+    def election_proposal(self) -> int:
+        listed = self.n * (STATEMENT + NAMED * self.n)
+        return STATEMENT + (SEAT + COMMIT) * self.n + listed
+
+    @property
+    def cohort_proposal(self) -> int:
+        return STATEMENT + WORD * self.dealers + self.m * self.report
+
+    @property
+    def election_lock(self) -> int:
+        return STATEMENT + SEAT * self.n + self.setting.roster_quorum * VOTE
+
+    @property
+    def cohort_lock(self) -> int:
+        return STATEMENT + WORD * self.dealers + self.setting.plan.quorum * VOTE
+
+    @property
+    def proof(self) -> int:
+        """The largest evidence: about a dealing, with the election and the round's reference."""
+        reference = 8 * self.setting.parameters if self.setting.aggregator.uses_reference else 0
+        return self.election_lock + self.report + 2 * self.dealing + reference
+
+    @property
+    def recalled(self) -> int:
+        """What one peer signs in two rounds: complaints of b liars, answers to t + e asks."""
+        header = STATEMENT + self.setting.shape.header_bytes
+        words = 4 * (STATEMENT + NAMED * self.n) + 2 * (self.report + header) + 64 * VOTE
+        dealt = 2 * (self.b + self.absent) * self.dealing
+        return min(MAX_RECALLED_BYTES, words + dealt)
+
+    @property
+    def certificate(self) -> int:
+        results = (self.absent + 1) * RESULT
+        return self.election_lock + WORD * self.dealers + results
