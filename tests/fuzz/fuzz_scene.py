@@ -14,10 +14,11 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
+from peerd.laboratory.adversaries.dealing import LyingDealer
+from peerd.laboratory.adversaries.liar import Lie
 from peerd.laboratory.simulation.crypto import Pretend
 from peerd.laboratory.simulation.world import World, swarm_secrets
 from protocols.aggregation import aggregator, model_hash
-from protocols.committee.dealer import Dealer
 from protocols.election.machine import Draw
 from protocols.opening import (
     decode_words,
@@ -31,7 +32,6 @@ from protocols.record.certificate import Certificate, ElectionCertificate
 from protocols.record.evidence import Evidence, Fault, wrong_sum_items
 from protocols.record.setting import Deadlines, Setting
 from protocols.secret import Secret
-from protocols.session.attempt import Parts
 from protocols.wire.frames import DealingFrame, SumFrame, decode_frame
 from protocols.wire.statement import (
     Commit,
@@ -70,16 +70,12 @@ class Frame:
     data: bytes = field(repr=False)
 
 
-class Withholding(Dealer):
+class Withholding(LyingDealer):
     """Keeps its shares from two members, so that the run has ASKs, relays and answers in it."""
 
     def deliver(self, seat: int, peer: int) -> None:
         if peer not in (0, 1):
             super().deliver(seat, peer)
-
-
-class WithholdingParts(Parts):
-    dealer = Withholding
 
 
 def first_model() -> npt.NDArray[np.float32]:
@@ -103,7 +99,7 @@ def setting() -> Setting:
     )
 
 
-def world(rounds: int = 1, liars: dict[int, type[Parts]] | None = None) -> World:
+def world(rounds: int = 1, liars: dict[int, Lie] | None = None) -> World:
     secrets, _ = swarm_secrets(CRYPTO, PEERS, SEED)
 
     def update(peer: int, round_: int, model: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -194,7 +190,7 @@ def scene() -> Scene:
     draw = Draw.of(Secret(secret[0]))
     return Scene(
         tuple(frames),
-        tuple(recorded(world(liars={HOSTILE: WithholdingParts}))),
+        tuple(recorded(world(liars={HOSTILE: Lie(Withholding)}))),
         done.certificate,
         done.transcript,
         done.polynomials,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from functools import cache
 
 from peerd.laboratory.adversaries import ALL
+from peerd.laboratory.adversaries.liar import Lie
 from peerd.laboratory.adversaries.lies import LIES
 from peerd.laboratory.simulation.dice import group_of
 from peerd.laboratory.simulation.node import Node
@@ -17,8 +17,8 @@ from peerd.laboratory.simulation.world import World
 from protocols.plan import CommitteePlan
 from protocols.record.certificate import seats_of, verify_certificate
 from protocols.record.effects import Effect, Send
-from protocols.session.attempt import Parts
-from protocols.wire.frames import StatementFrame, decode_frame
+from protocols.wire.canonical import pack
+from protocols.wire.frames import StatementFrame, decode_frame, encode_frame
 from protocols.wire.statement import Kind, decode_statement
 from tests.mutation.rules import judge
 from tests.simulation.swarm import EIGHT, FOUR, TEN, swarm
@@ -26,16 +26,14 @@ from tests.simulation.swarm import EIGHT, FOUR, TEN, swarm
 Attack = Callable[[int], None]
 
 
-def group(
-    plan: CommitteePlan, seed: int, lies: dict[int, type[Parts]] | None = None, **more: int
-) -> World:
+def group(plan: CommitteePlan, seed: int, lies: dict[int, Lie] | None = None, **more: int) -> World:
     liars = {FOUR: 1, EIGHT: 2, TEN: 1}[plan]
     settings = {"rounds": 1, "parameters": 3, **more}
     return swarm(plan, liars, seed=seed, lies=lies, traced=False, **settings)  # type: ignore[arg-type]
 
 
 def alone(
-    liar: type[Parts] | str,
+    liar: Lie | str,
     *,
     plan: CommitteePlan = FOUR,
     guilty: bool | None = True,
@@ -55,7 +53,7 @@ def alone(
     return attack
 
 
-def leading(liar: type[Parts], *, guilty: bool = False, unknown: bool = False) -> Attack:
+def leading(liar: Lie, *, guilty: bool = False, unknown: bool = False) -> Attack:
     """The liar has the first seat, and so leads the agreement on the cohort."""
 
     def attack(seed: int) -> None:
@@ -211,11 +209,8 @@ def forged_votes_of_the_honest(seed: int) -> None:
         if sender != liar and to == liar and isinstance(frame, StatementFrame) and sent[0] < 40:
             said = decode_statement(frame.statement, world.setting.group)
             body = said.body[:-1] + bytes([said.body[-1] ^ 1])
-            forged = replace(said, body=body)
             sent[0] += 1
-            from protocols.wire.frames import encode_frame
-
-            copy = encode_frame(StatementFrame(forged.wire))
+            copy = encode_frame(StatementFrame(pack([body, said.signature])))
             for peer in {0, 1, 2, 3} - {liar, sender}:
                 node = world.nodes[peer]
                 world.at(node, 1, lambda session: session.on_message(liar, copy))

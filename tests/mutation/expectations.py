@@ -12,7 +12,7 @@ from functools import cache
 import numpy as np
 
 from peerd.laboratory.adversaries import ALL
-from peerd.laboratory.adversaries.forging import parts
+from peerd.laboratory.adversaries.liar import Lie
 from peerd.laboratory.simulation.oracle import demand
 from peerd.laboratory.simulation.world import World
 from protocols.errors import ProtocolError
@@ -28,8 +28,8 @@ from protocols.record.certificate import (
     verify_certificate,
 )
 from protocols.record.cohort import Findings, Panel, decide
-from protocols.record.election import Election
 from protocols.record.door import read_statement
+from protocols.record.election import Election
 from protocols.record.evidence import Evidence, Fault, judge_bytes
 from protocols.record.position import first_position
 from protocols.record.setting import Setting
@@ -293,7 +293,7 @@ def spared(seed: int) -> None:
     """A leader leaves out proof against its accomplice, and another convicts it in that flip."""
     leader = election_leader(1, seed)
     accomplice = (leader + 1) % 8
-    lies = {leader: parts("Sparer", election=Sparer), accomplice: ALL["HighDegree"]}
+    lies = {leader: Lie(Sparer), accomplice: ALL["HighDegree"]}
     world = swarm(EIGHT, 2, rounds=2, seed=seed, parameters=3, lies=lies, traced=False)
     world.run(until=600_000)
     for node in world.nodes:

@@ -5,44 +5,49 @@ from __future__ import annotations
 import numpy as np
 
 from peerd.laboratory.adversaries.dealers import HighDegree, Withholder
-from peerd.laboratory.adversaries.forging import Words, forge, parts
-from peerd.laboratory.adversaries.members import FalseAsker, IdleRelay, Liar
+from peerd.laboratory.adversaries.dealing import LyingDealer
+from peerd.laboratory.adversaries.electors import Elector
+from peerd.laboratory.adversaries.liar import Lie
+from peerd.laboratory.adversaries.members import FalseDiscloser, IdleRelay, LyingMember
 from peerd.laboratory.adversaries.openers import SilentOpener
-from protocols.agreement.machine import Proposal
-from protocols.committee.dealer import Dealer
-from protocols.committee.member import Member
-from protocols.election.inputs import encode_inputs, listed_by
-from protocols.election.machine import ElectionMachine
+from peerd.laboratory.adversaries.trick import Shown
 from protocols.hashing import digest
 from protocols.proof import Dealing, Split, seal, split
 from protocols.proof.challenge import draw, forms
-from protocols.record.cohort import decide, gather
+from protocols.record.base import Values
+from protocols.record.election import Commitments
 from protocols.record.evidence import Evidence, Fault
-from protocols.wire.frames import EvidenceFrame, ProposalFrame, StatementFrame
+from protocols.record.votes import outcome_hash
+from protocols.wire.frames import (
+    EvidenceFrame,
+    Frame,
+    ProposalFrame,
+    StatementFrame,
+    decode_frame,
+)
 from protocols.wire.statement import (
     Ballot,
     Complaint,
-    Delivery,
-    Disclosure,
     Kind,
     Report,
     Statement,
     Topic,
+    decode_statement,
 )
 
 # -- dealers -----------------------------------------------------------------------------------
 
 
-class Splitter(Dealer):
+class Splitter(LyingDealer):
     """Deals what ``bend`` makes of an honest split."""
 
-    def split(self, values: Words) -> Dealing:
-        shape, context = self.desk.setting.shape, self.context()
-        bent = split(shape, self.chosen(values), self.secret.reveal(), context)
+    def split(self, values: Values) -> Dealing:
+        context = self.context()
+        bent = split(self.shape, self.chosen(values), self.at.dealing_secret, context)
         self.bend(bent)
-        return seal(shape, context, bent)
+        return seal(self.shape, context, bent)
 
-    def chosen(self, values: Words) -> Words:
+    def chosen(self, values: Values) -> Values:
         return values
 
     def bend(self, parts: Split) -> None:
@@ -53,15 +58,15 @@ class MirroredShare(Splitter):
     """One share x becomes 1 - x: C is the same there, so that D alone shows it."""
 
     def bend(self, parts: Split) -> None:
-        seats, threshold = self.panel.seats, self.panel.plan.threshold
-        seat = max(s for s in range(threshold, len(seats)) if seats[s] != self.desk.me)
-        parts.vectors[seat, 0] = (1 - int(parts.vectors[seat, 0])) % self.desk.setting.field.p
+        seats, threshold = self.at.panel.seats, self.at.panel.plan.threshold
+        seat = max(s for s in range(threshold, len(seats)) if seats[s] != self.at.me)
+        parts.vectors[seat, 0] = (1 - int(parts.vectors[seat, 0])) % self.at.setting.field.p
 
 
 class OutsideValues(Splitter):
     """5: a value that is no bit."""
 
-    def chosen(self, values: Words) -> Words:
+    def chosen(self, values: Values) -> Values:
         return np.concatenate([np.array([9], values.dtype), values[1:]])
 
 
@@ -69,7 +74,7 @@ class PaddedDealer(Splitter):
     """Something in a padding slot: a value that no parameter has."""
 
     def bend(self, parts: Split) -> None:
-        shape = self.desk.setting.shape
+        shape = self.at.setting.shape
         secrets = np.zeros((1, shape.plan.packing), np.uint64)
         secrets[0, -1] = 1
         free = np.zeros((shape.plan.threshold, 1), np.uint64)
@@ -82,7 +87,7 @@ class KnownChallenges(OutsideValues):
     """Draws its challenges ahead of its root, and chooses masks that hide the lie from them."""
 
     def bend(self, parts: Split) -> None:
-        shape = self.desk.setting.shape
+        shape = self.at.setting.shape
         t, first, p = shape.plan.threshold, shape.polynomials, shape.field.p
         coins = draw(shape, [(self.context(), bytes(32))])
         _, slot = forms(shape, parts.vectors[:, :first], shape.padding_weight, coins)
@@ -92,7 +97,7 @@ class KnownChallenges(OutsideValues):
         parts.vectors[t:, first + shape.challenges :] = ((wanted + p - slot) % p)[t:]
 
 
-class OtherContext(Dealer):
+class OtherContext(LyingDealer):
     """Deals under challenges of another round."""
 
     def context(self) -> bytes:
@@ -103,161 +108,160 @@ class Starver(Withholder):
     """Withholds from one, and "delivers" to nobody but itself, as its own relay."""
 
     def answer(self, report: Statement, key: bytes) -> None:
-        box = self.desk.setting.crypto.seal(key, digest("lab/ephemeral"), b"rubbish")
-        errand = self.panel.errand(self.desk.me, report.signer)
-        said = forge(self.desk, Kind.DELIVERY, Delivery(report.hash, box), errand)
-        self._local(StatementFrame(said.wire))
+        box = self.at.setting.crypto.seal(key, digest("lab/ephemeral"), b"rubbish")
+        self.at.tell_self(StatementFrame(self.delivery(report, box).wire))
 
 
 # -- members -----------------------------------------------------------------------------------
 
 
-class FramingComplainer(Liar):
+class FramingComplainer(LyingMember):
     """Complains with a package of the right length that does not open the root."""
 
-    def after_report(self) -> None:
-        for dealer in self.panel.selected:
-            held = self.dealings.get(dealer)
-            if held is not None and dealer != self.desk.me:
+    def reported(self) -> None:
+        for dealer, held in self.at.dealings.items():
+            if dealer != self.at.me:
                 package = bytes([held.package[0] ^ 1]) + held.package[1:]
-                payload = Complaint(held.header.wire, package)
-                statement = forge(self.desk, Kind.COMPLAINT, payload, dealer)
-                self.desk.send(self.panel.seats, StatementFrame(statement.wire))
+                self.tell(Kind.COMPLAINT, Complaint(held.header, package), dealer)
 
 
-class BorrowedHeader(Liar):
+class BorrowedHeader(LyingMember):
     """70: complains about an honest dealer, with the header of its own bad dealing."""
 
-    def after_report(self) -> None:
-        held = self.dealings.get(self.desk.me)
+    def reported(self) -> None:
+        held = self.at.dealings.get(self.at.me)
         if held is not None:
-            payload = Complaint(held.header.wire, held.package)
-            victim = (self.desk.me + 1) % self.desk.setting.peers
-            statement = forge(self.desk, Kind.COMPLAINT, payload, victim)
-            self.desk.send(self.panel.seats, StatementFrame(statement.wire))
+            self.tell(Kind.COMPLAINT, Complaint(held.header, held.package), self.neighbour)
 
 
-class WrongKeyDiscloser(FalseAsker):
+class WrongKeyDiscloser(FalseDiscloser):
     """69: opens a delivery with another key than the one that it asked with."""
 
-    def _unpack_delivery(self, dealer: int, asked: Statement, delivery: Statement) -> None:
-        payload = Disclosure(asked.hash, delivery.hash, digest("lab/another-key"))
-        self.desk.send(self.panel.seats, StatementFrame(delivery.wire))
-        statement = forge(self.desk, Kind.DISCLOSURE, payload, delivery.slot.subject)
-        self.desk.send(self.panel.seats, StatementFrame(statement.wire))
+    def disclosed_secret(self, dealer: int) -> bytes:
+        return digest("lab/another-key")
 
 
-class Repeater(Member):
+class Repeater(LyingMember):
     """Names every input of its proposal twice."""
 
-    def _propose(self) -> tuple[bytes, tuple[bytes, ...]] | None:
-        statements = sorted(self.pool.values(), key=lambda item: item.hash)
-        doubled = [item for statement in statements for item in (statement, statement)]
-        findings = gather(self.panel, doubled, self.evidence.guilty.values())
-        return decide(self.panel, findings).encode(), tuple(item.wire for item in doubled)
+    def propose(self, shown: Shown) -> Shown | None:
+        doubled = tuple(item for statement in shown[1] for item in (statement, statement))
+        return self.at.cohort_of(doubled).encode(), doubled
 
 
-class TwoOutcomes(Member):
+class TwoOutcomes(LyingMember):
     """21: as leader, one outcome to one honest member and another to the rest, and votes for both.
 
     The other outcome follows from evidence that only the liar has: two reports of its own.
     """
 
-    def _propose(self) -> tuple[bytes, tuple[bytes, ...]] | None:
-        proposal = super()._propose()
-        if proposal is None or getattr(self, "_split", False):
-            return proposal
-        self._split = True
-        other = self._second_report()
-        statements = [*self.pool.values(), other]
-        statements.sort(key=lambda item: item.hash)
-        findings = gather(self.panel, statements, self.evidence.guilty.values())
-        outcome = decide(self.panel, findings).encode()
-        alone = max(seat for seat in self.panel.seats if seat != self.desk.me)
-        rest = tuple(seat for seat in self.panel.seats if seat not in (self.desk.me, alone))
-        for peers, (said, inputs) in (
-            ((alone,), (outcome, tuple(s.wire for s in statements))),
-            (rest, proposal),
-        ):
-            ballot = Ballot(self._named(said))
-            signed = forge(self.desk, Kind.PROPOSAL, ballot, 3)
-            self.desk.send(peers, ProposalFrame(signed.wire, said, inputs, ()))
-            for kind in (Kind.FIRST_VOTE, Kind.SECOND_VOTE):
-                vote = forge(self.desk, kind, ballot, 3)
-                self.desk.send(peers, StatementFrame(vote.wire))
+    split = False
+
+    def propose(self, shown: Shown) -> Shown | None:
+        if self.split:
+            return shown
+        self.split = True
+        statements = sorted((*shown[1], self._second_report()), key=lambda item: item.hash)
+        outcome = self.at.cohort_of(statements).encode()
+        others = [seat for seat in self.at.panel.seats if seat != self.at.me]
+        alone = max(others)
+        self._lead((alone,), (outcome, tuple(statements)))
+        self._lead(tuple(seat for seat in others if seat != alone), shown)
         return None
 
-    def _named(self, outcome: bytes) -> bytes:
-        from protocols.record.votes import outcome_hash
-        from protocols.wire.statement import Topic
-
-        return outcome_hash(Topic.COHORT, outcome)
+    def _lead(self, peers: tuple[int, ...], shown: Shown) -> None:
+        outcome, statements = shown
+        ballot = Ballot(outcome_hash(Topic.COHORT, outcome))
+        signed = self.at.forge(Kind.PROPOSAL, ballot, Topic.COHORT)
+        inputs = tuple(statement.wire for statement in statements)
+        self.at.send(peers, ProposalFrame(signed.wire, outcome, inputs, ()))
+        for kind in (Kind.FIRST_VOTE, Kind.SECOND_VOTE):
+            vote = self.at.forge(kind, ballot, Topic.COHORT)
+            self.at.send(peers, StatementFrame(vote.wire))
 
     def _second_report(self) -> Statement:
-        words = tuple((dealer, 1, bytes(32)) for dealer in self.panel.selected)
-        return forge(self.desk, Kind.REPORT, Report(words))
+        words = tuple((dealer, 1, bytes(32)) for dealer in self.at.panel.selected)
+        return self.at.forge(Kind.REPORT, Report(words))
 
 
-class Sparer(ElectionMachine):
-    """7: as leader it leaves out the evidence that the SEENs list."""
-
-    def _propose(self, topic: Topic) -> Proposal | None:
-        proposal = super()._propose(topic)
-        if proposal is None or topic is Topic.REVEALS:
-            return proposal
-        chosen = [self._seen[topic][peer] for peer in sorted(self._seen[topic])]
-        listed = listed_by(chosen, self._desk.read).values()
-        inputs = encode_inputs((frame.statement for frame in chosen), listed, ())
-        return self._outcome(topic, listed, {}), inputs
-
-
-class Slanderer(Liar):
+class Slanderer(LyingMember):
     """Accuses the honest with evidence that proves nothing, of every kind that it can make up."""
 
-    def on_statement(self, statement: Statement) -> None:
-        super().on_statement(statement)
-        if statement.signer != self.desk.me:
+    def heard(self, statement: Statement) -> None:
+        if statement.signer != self.at.me and not statement.slot.by_identity:
             self.slander(statement)
 
-    def after_report(self) -> None:
-        for dealer, held in self.dealings.items():
-            if dealer != self.desk.me:
-                self.charge(Fault.MALFORMED_PROOF, held.header.wire)
+    def reported(self) -> None:
+        for dealer, held in self.at.dealings.items():
+            if dealer != self.at.me:
+                self.charge(
+                    Fault.MALFORMED_PROOF, decode_statement(held.header, self.at.setting.group)
+                )
 
     def slander(self, statement: Statement) -> None:
-        self.charge(Fault.EQUIVOCATION, statement.wire, statement.wire)
-        forged = self._as_if(statement)
-        if forged is not None:
-            self.charge(Fault.EQUIVOCATION, statement.wire, forged.wire)
+        self.charge(Fault.EQUIVOCATION, statement, statement)
+        if statement.kind is Kind.REPORT and self.at.can_sign:  # what the other would have said
+            words = tuple((dealer, 1, bytes(32)) for dealer in self.at.panel.selected)
+            forged = self.at.sign(statement.slot, Report(words))
+            self.charge(Fault.EQUIVOCATION, statement, forged)
 
-    def _as_if(self, statement: Statement) -> Statement | None:
-        """What the other would have said, signed by this liar."""
-        if statement.kind is not Kind.REPORT:
-            return None
-        from protocols.wire.statement import sign
-
-        words = tuple((dealer, 1, bytes(32)) for dealer in self.panel.selected)
-        desk = self.desk
-        secret = desk._round_secret
-        assert secret is not None
-        crypto, group = desk.setting.crypto, desk.setting.group
-        return sign(crypto, secret.reveal(), group, statement.slot, Report(words))
-
-    def charge(self, fault: Fault, *items: bytes) -> None:
-        evidence = Evidence(fault, self.certificate, items).encode()
-        others = (peer for peer in self.desk.everyone() if peer != self.desk.me)
-        self.desk.send(others, EvidenceFrame(evidence), again=False)
+    def charge(self, fault: Fault, *statements: Statement) -> None:
+        election = self.at.flip.certificate if self.at.flip is not None else None
+        evidence = Evidence(fault, election, statements).encode()
+        self.at.send(self.at.everyone, EvidenceFrame(evidence), again=False)
 
 
-MIRRORED = parts("Mirrored", dealer=MirroredShare)
-OUTSIDE = parts("Outside", dealer=OutsideValues)
-PADDED = parts("Padded", dealer=PaddedDealer)
-KNOWN = parts("Known", dealer=KnownChallenges)
-OTHER_CONTEXT = parts("OtherContext", dealer=OtherContext)
-FRAMING = parts("Framing", member=FramingComplainer)
-BORROWED = parts("Borrowed", dealer=HighDegree, member=BorrowedHeader)
-WRONG_KEY = parts("WrongKey", member=WrongKeyDiscloser)
-STARVER = parts("StarverAndRelay", dealer=Starver, member=IdleRelay, opener=SilentOpener)
-REPEATER = parts("RepeatingLeader", member=Repeater)
-TWO_OUTCOMES = parts("TwoOutcomes", member=TwoOutcomes)
-SLANDERER = parts("Slandering", member=Slanderer)
+# -- leaders of the election -------------------------------------------------------------------
+
+
+class Proposer(Elector):
+    """As leader it proposes other commitments than follow, or shows other inputs."""
+
+    def frame_for(self, peer: int, frame: Frame) -> Frame | None:
+        if not isinstance(frame, ProposalFrame):
+            return frame
+        slot = decode_statement(frame.statement, self.at.setting.group).slot
+        if slot.subject != Topic.COMMITS:
+            return frame
+        outcome, inputs = self.other(frame.outcome, frame.inputs)
+        ballot = Ballot(outcome_hash(Topic.COMMITS, outcome))
+        signed = self.at.forge(Kind.PROPOSAL, ballot, Topic.COMMITS, slot.view)
+        return ProposalFrame(signed.wire, outcome, inputs, frame.lock)
+
+    def other(self, outcome: bytes, inputs: tuple[bytes, ...]) -> tuple[bytes, tuple[bytes, ...]]:
+        raise NotImplementedError
+
+
+class Sparer(Proposer):
+    """7: as leader it leaves out the evidence that the SEENs list."""
+
+    def other(self, outcome: bytes, inputs: tuple[bytes, ...]) -> tuple[bytes, tuple[bytes, ...]]:
+        frames = {item: decode_frame(item) for item in inputs}
+        kept = tuple(item for item in inputs if not isinstance(frames[item], EvidenceFrame))
+        listed = [self._read(frames[item]) for item in kept]
+        commits = {
+            said.signer: (said.signer, said.payload.commitment, said.payload.round_key)
+            for said in listed
+            if said.kind is Kind.COMMIT
+        }
+        silent = Commitments.decode(outcome).silent
+        everybody = tuple(commits[peer] for peer in sorted(commits))
+        return Commitments(everybody, (), silent).encode(), kept
+
+    def _read(self, frame: Frame) -> Statement:
+        assert isinstance(frame, StatementFrame)
+        return decode_statement(frame.statement, self.at.setting.group)
+
+
+MIRRORED = Lie(MirroredShare)
+OUTSIDE = Lie(OutsideValues)
+PADDED = Lie(PaddedDealer)
+KNOWN = Lie(KnownChallenges)
+OTHER_CONTEXT = Lie(OtherContext)
+FRAMING = Lie(FramingComplainer)
+BORROWED = Lie(HighDegree, BorrowedHeader)
+WRONG_KEY = Lie(WrongKeyDiscloser)
+STARVER = Lie(Starver, IdleRelay, SilentOpener)
+REPEATER = Lie(Repeater)
+TWO_OUTCOMES = Lie(TwoOutcomes)
+SLANDERER = Lie(Slanderer)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from peerd.laboratory.adversaries import parts
-from peerd.laboratory.adversaries.forging import forge
-from peerd.laboratory.adversaries.members import Liar
+from peerd.laboratory.adversaries.liar import Lie
+from peerd.laboratory.adversaries.members import LyingMember
+from peerd.laboratory.adversaries.trick import Shown
 from peerd.laboratory.simulation.world import World
-from protocols.committee.member import Member
 from protocols.wire.frames import StatementFrame
 from protocols.wire.statement import Complaint, Delivery, Kind, Statement
 from tests.simulation.oracle import Watch, check
@@ -17,36 +16,34 @@ from tests.simulation.swarm import FOUR, NINE, swarm
 NOBODY = 200
 
 
-class Flooder(Liar):
+class Flooder(LyingMember):
     """Says so much that nobody has room for more of it; then a delivery of nobody's dealing."""
 
     about_nobody: Statement
 
-    def after_report(self) -> None:
-        desk, seats = self.desk, self.panel.seats
-        box = bytes(desk.setting.largest_statement - 400)
+    def reported(self) -> None:
+        at, seats = self.at, self.at.panel.seats
+        box = bytes(at.setting.largest_statement - 400)
         for seat in seats:
-            own = self.panel.errand(desk.me, seat)
+            own = at.panel.errand(at.me, seat)
             for kind, payload, subject in (
                 (Kind.DELIVERY, Delivery(bytes(32), box), own),
                 (Kind.COMPLAINT, Complaint(b"", box), seat),
             ):
-                flood = StatementFrame(forge(desk, kind, payload, subject).wire)
-                desk.send(seats, flood, again=False)
+                flood = StatementFrame(at.forge(kind, payload, subject).wire)
+                at.send(seats, flood, again=False)
         nobody_s = NOBODY * len(seats)
-        Flooder.about_nobody = forge(desk, Kind.DELIVERY, Delivery(bytes(32), b""), nobody_s)
+        Flooder.about_nobody = at.forge(Kind.DELIVERY, Delivery(bytes(32), b""), nobody_s)
 
-    def _propose(self) -> tuple[bytes, tuple[bytes, ...]] | None:
+    def propose(self, shown: Shown) -> Shown | None:
         return None
 
 
-class Accomplice(Member):
+class Accomplice(LyingMember):
     """Shows that delivery in its proposal."""
 
-    def _propose(self) -> tuple[bytes, tuple[bytes, ...]] | None:
-        proposal = super()._propose()
-        assert proposal is not None
-        return proposal[0], (Flooder.about_nobody.wire, *proposal[1])
+    def propose(self, shown: Shown) -> Shown | None:
+        return shown[0], (Flooder.about_nobody, *shown[1])
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -58,7 +55,7 @@ def test_a_proposal_with_a_delivery_of_nobody_s_is_refused(
     """
     monkeypatch.setattr("protocols.record.desk.SMALL_STATEMENTS_BYTES", 0)
     first, second = leaders(seed)
-    lies = {first: parts("Floods", member=Flooder), second: parts("Shows", member=Accomplice)}
+    lies = {first: Lie(Flooder), second: Lie(Accomplice)}
     world = swarm(NINE, 2, seed=seed, lies=lies, traced=False)
     Watch(world)
     world.run(until=300_000)
@@ -77,19 +74,20 @@ def leaders(seed: int) -> tuple[int, int]:
     return one, other
 
 
-class Complainer(Liar):
+class Complainer(LyingMember):
     """Two complaints about each of many peers that there are not."""
 
-    def after_report(self) -> None:
+    def reported(self) -> None:
+        at = self.at
         for nobody in range(NOBODY, NOBODY + 50):
             for package in (b"", b"other"):
-                said = forge(self.desk, Kind.COMPLAINT, Complaint(b"", package), nobody)
-                self.desk.send(self.panel.seats, StatementFrame(said.wire), again=False)
+                said = at.forge(Kind.COMPLAINT, Complaint(b"", package), nobody)
+                at.send(at.panel.seats, StatementFrame(said.wire), again=False)
 
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_complaints_about_nobody_fill_no_pool(seed: int) -> None:
-    world = swarm(FOUR, 1, seed=seed, lies={3: parts("Fills", member=Complainer)}, traced=False)
+    world = swarm(FOUR, 1, seed=seed, lies={3: Lie(Complainer)}, traced=False)
     Watch(world)
     world.run(until=300_000)
     check(world, guilty=())

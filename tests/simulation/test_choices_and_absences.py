@@ -8,13 +8,13 @@ from itertools import product
 
 import pytest
 
+from peerd.laboratory.adversaries.liar import Lie
 from peerd.laboratory.simulation.node import Node
 from peerd.laboratory.simulation.swarm import first_model, setting_of
 from peerd.laboratory.simulation.world import World, swarm_secrets
 from protocols.plan import CommitteePlan, minimum_cohort, plan_group
 from protocols.record.certificate import Certificate, verify_certificate
 from protocols.record.effects import Effect, Send
-from protocols.session.attempt import Parts
 from protocols.wire.canonical import pack, unpack
 from protocols.wire.frames import FRAME_VERSION, StatementFrame, decode_frame
 from protocols.wire.statement import Check, Kind, Statement, decode_statement
@@ -36,7 +36,7 @@ def statement_in(world: World, data: bytes) -> Statement | None:
 
 
 def large(
-    peers: int, liars: int, gone: int, *, lies: dict[int, type[Parts]], rounds: int, seed: int
+    peers: int, liars: int, gone: int, *, lies: dict[int, Lie], rounds: int, seed: int
 ) -> World:
     """A group whose plan lets ``gone`` honest peers vanish, and draws its committee."""
     share = Fraction(gone, peers)
@@ -107,7 +107,7 @@ def test_which_liars_stay_in_the_cohort_is_all_that_they_can_choose(
 ) -> None:
     """Two liars of nine, each in or out in another way: no honest dealer leaves with them."""
     lies = {
-        peer: DEALERS[name] if name != "deals" else Parts
+        peer: DEALERS[name] if name != "deals" else Lie()
         for peer, name in zip((2, 6), choice, strict=True)
     }
     world = swarm(NINE, 2, seed=5, lies=lies)
@@ -135,7 +135,7 @@ def test_a_starved_member_asks_though_liars_hold_their_reports_back(
 ) -> None:
     """One liar deals to all but its neighbour; the other's report comes late, or never (None)."""
     starver, silent, victim = 2, 6, 3
-    world = swarm(plan, liars, seed=4, lies={starver: DEALERS[dealer], silent: Parts})
+    world = swarm(plan, liars, seed=4, lies={starver: DEALERS[dealer], silent: Lie()})
     asked: set[int] = set()
 
     def is_report(sender: int, data: bytes) -> bool:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from peerd.laboratory.adversaries.forging import parts
+from peerd.laboratory.adversaries.liar import Lie
 from peerd.laboratory.adversaries.openers import ring_of
 from peerd.laboratory.simulation.node import Node
 from peerd.laboratory.simulation.world import World
 from protocols.plan import CommitteePlan
 from protocols.record.effects import Effect, Send, Stop
-from protocols.session.attempt import Parts
 from protocols.wire.frames import SumFrame, decode_frame
 from tests.simulation.oracle import Watch, check
 from tests.simulation.swarm import EIGHT, FOUR, NINE, TEN, swarm
@@ -18,8 +17,8 @@ from tests.simulation.swarm import EIGHT, FOUR, NINE, TEN, swarm
 END = 600_000
 
 
-def ring(who: tuple[int, ...]) -> dict[int, type[Parts]]:
-    return dict.fromkeys(who, parts("Ring", opener=ring_of(who)))
+def ring(who: tuple[int, ...]) -> dict[int, Lie]:
+    return dict.fromkeys(who, Lie(ring_of(who)))
 
 
 def heard_first(world: World, who: tuple[int, ...]) -> None:

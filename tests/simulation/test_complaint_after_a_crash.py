@@ -2,17 +2,17 @@
 
 import pytest
 
-from peerd.laboratory.adversaries.forging import Words, forge
+from peerd.laboratory.adversaries.dealing import LyingDealer
+from peerd.laboratory.adversaries.liar import Lie
 from peerd.laboratory.simulation.node import Node
 from peerd.laboratory.simulation.oracle import check
 from peerd.laboratory.simulation.watch import Watch
-from protocols.committee.dealer import Dealer
 from protocols.hashing import digest
 from protocols.proof import Dealing, seal, split
-from protocols.record.effects import Effect, Persist
-from protocols.session.attempt import Parts
+from protocols.record.base import Values
+from protocols.record.effects import Effect, Persist, Send
 from protocols.wire.frames import DealingFrame, encode_frame
-from protocols.wire.statement import Header, Kind
+from protocols.wire.statement import Kind
 
 from .swarm import FOUR, swarm
 
@@ -20,13 +20,14 @@ VICTIM = 2
 COMPLAINT = f"slot/0/{int(Kind.COMPLAINT)}/0/"
 
 
-class Turncoat(Dealer):
+class Turncoat(LyingDealer):
     """Deals a wrong share to one, and a valid dealing of another header when that one is back."""
 
-    def split(self, values: Words) -> Dealing:
-        parts = split(self.shape, values, self.secret.reveal(), self.context())
-        row = parts.vectors[self.panel.seats.index(VICTIM) - self.panel.plan.threshold]
-        row[0] = (int(row[0]) + 1) % self.desk.setting.field.p
+    def split(self, values: Values) -> Dealing:
+        panel = self.at.panel
+        parts = split(self.shape, values, self.at.dealing_secret, self.context())
+        row = parts.vectors[panel.seats.index(VICTIM) - panel.plan.threshold]
+        row[0] = (int(row[0]) + 1) % self.at.setting.field.p
         other = split(self.shape, values, digest("lab/second"), self.context())
         self._second = seal(self.shape, self.context(), other)
         return seal(self.shape, self.context(), parts)
@@ -37,20 +38,14 @@ class Turncoat(Dealer):
             return
         assert self.header is not None
         frame = DealingFrame(self.header.wire, self.package(seat))
-        self.desk.send((peer,), frame, again=False)
-        second = Header(self._base_model, self._second.root, self._second.proof)
-        header = forge(self.desk, Kind.HEADER, second)
-        later = DealingFrame(header.wire, self._second.packages[seat])
-        self.desk._sent.append(((peer,), encode_frame(later)))
-
-
-class Lies(Parts):
-    dealer = Turncoat
+        self.at.send((peer,), frame, again=False)
+        later = DealingFrame(self.head(self._second).wire, self._second.packages[seat])
+        self.at.kept.append(Send((peer,), encode_frame(later)))
 
 
 @pytest.mark.parametrize("seed", [4, 7, 10])
 def test_nobody_complains_of_a_share_that_is_valid_by_now(seed: int) -> None:
-    world = swarm(FOUR, 1, lies={0: Lies}, seed=seed, rounds=2)
+    world = swarm(FOUR, 1, lies={0: Lie(Turncoat)}, seed=seed, rounds=2)
     crashes: list[int] = []
 
     def dies(node: Node, effect: Effect) -> None:

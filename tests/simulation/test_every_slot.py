@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from peerd.laboratory.adversaries import ALL
+from peerd.laboratory.adversaries.liar import Lie
 from peerd.laboratory.adversaries.lies import LIES
 from peerd.laboratory.simulation.node import Node
 from peerd.laboratory.simulation.world import World
@@ -15,7 +16,6 @@ from protocols.election.machine import Draw
 from protocols.record.effects import Effect, Send
 from protocols.record.votes import outcome_hash
 from protocols.secret import Secret
-from protocols.session.attempt import Parts
 from protocols.wire.frames import (
     DealingFrame,
     ProposalFrame,
@@ -28,7 +28,7 @@ from tests.simulation.oracle import Watch, check
 from tests.simulation.swarm import EIGHT, swarm
 
 TWO_FACED = 6
-BESIDE: dict[Kind, tuple[int, type[Parts]]] = {
+BESIDE: dict[Kind, tuple[int, Lie]] = {
     Kind.COMPLAINT: (5, LIES["bad-share"]),
     Kind.ANSWER: (5, ALL["Withholder"]),
     Kind.DISCLOSURE: (5, ALL["GarbageDeliverer"]),
@@ -127,8 +127,8 @@ def silence_the_first_leaders(world: World) -> None:
 
 @pytest.mark.parametrize("kind", Kind, ids=lambda kind: kind.name)
 def test_two_statements_of_any_kind_convict(kind: Kind) -> None:
-    other, lie = BESIDE.get(kind, (TWO_FACED, Parts))
-    lies = {TWO_FACED: Parts, other: lie}
+    other, lie = BESIDE.get(kind, (TWO_FACED, Lie()))
+    lies = {TWO_FACED: Lie(), other: lie}
     seed = SEEDS.get(kind, 7)
     world = swarm(EIGHT, 2, seed=seed, rounds=3, lies=lies, parameters=3, traced=False)
     if kind is Kind.NEW_VIEW:

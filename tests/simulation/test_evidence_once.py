@@ -7,30 +7,23 @@ from dataclasses import dataclass, field
 import pytest
 
 from peerd.laboratory.adversaries import ALL
-from peerd.laboratory.adversaries.forging import parts
+from peerd.laboratory.adversaries.liar import Lie
 from peerd.laboratory.simulation.oracle import check_safety
 from peerd.laboratory.simulation.world import Node, World
-from protocols.agreement.machine import Proposal
-from protocols.election.machine import ElectionMachine
 from protocols.record.certificate import verify_certificate
 from protocols.record.effects import Effect, Send
 from protocols.record.evidence import evidence_hash
-from protocols.session.attempt import Parts
 from protocols.wire.frames import EvidenceFrame, ProposalFrame, StatementFrame, decode_frame
 from protocols.wire.statement import Kind, Statement, Topic, decode_statement
 from tests.mutation.expectations import election_leader
-from tests.mutation.liars import Sparer
+from tests.mutation.liars import Proposer, Sparer
 from tests.simulation.swarm import EIGHT, swarm
 
 
-class Repeater(ElectionMachine):
+class Repeater(Proposer):
     """As leader it shows all the evidence twice."""
 
-    def _propose(self, topic: Topic) -> Proposal | None:
-        proposal = super()._propose(topic)
-        if proposal is None or topic is Topic.REVEALS:
-            return proposal
-        outcome, inputs = proposal
+    def other(self, outcome: bytes, inputs: tuple[bytes, ...]) -> tuple[bytes, tuple[bytes, ...]]:
         again = [item for item in inputs if isinstance(decode_frame(item), EvidenceFrame)]
         return outcome, (*inputs, *again)
 
@@ -56,12 +49,12 @@ class Proposals:
         self.world.before = listening
 
 
-def play(**lies: type[Parts]) -> tuple[World, Proposals]:
+def play(**lies: Lie) -> tuple[World, Proposals]:
     """Two rounds: ``leader`` leads view 0 of the second, ``other`` is convicted in the first."""
     leader = election_leader(1, 1)
     other = (leader + 1) % 8
     world = swarm(
-        EIGHT, 2, rounds=3, lies={leader: lies.get("leader", Parts), other: lies["other"]}
+        EIGHT, 2, rounds=3, lies={leader: lies.get("leader", Lie()), other: lies["other"]}
     )
     proposals = Proposals(world)
     world.run(until=900_000)
@@ -99,8 +92,8 @@ def test_many_list_it_and_the_proposal_shows_it_once() -> None:
 
 
 @pytest.mark.parametrize("lie", [Sparer, Repeater])
-def test_a_leader_that_shows_it_never_or_twice_is_refused(lie: type[ElectionMachine]) -> None:
-    _, proposals = play(other=ALL["HighDegree"], leader=parts(lie.__name__, election=lie))
+def test_a_leader_that_shows_it_never_or_twice_is_refused(lie: type[Proposer]) -> None:
+    _, proposals = play(other=ALL["HighDegree"], leader=Lie(lie))
     liar, view, frame = proposals.made[1][0]
     assert (liar, view) == (election_leader(1, 1), 0)
     assert len(evidence_in(frame)) == (0 if lie is Sparer else 2)

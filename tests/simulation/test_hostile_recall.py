@@ -7,13 +7,13 @@ from collections.abc import Callable
 
 import pytest
 
+from peerd.laboratory.adversaries.liar import Lie
 from peerd.laboratory.simulation.node import Node
 from peerd.laboratory.simulation.operations import Restore
 from peerd.laboratory.simulation.oracle import check
 from peerd.laboratory.simulation.watch import Watch
 from peerd.laboratory.simulation.world import World
 from protocols.record.effects import Effect, Persist, Step
-from protocols.session.attempt import Parts
 from protocols.session.company import MAX_HELLOS
 from protocols.session.recall import recalled
 from protocols.session.session import Session
@@ -52,7 +52,7 @@ def other_s_own(world: World, asker: int) -> bytes:
 @pytest.mark.parametrize("answer", [None, rubbish, forged, other_s_own])
 def test_nobody_is_kept_from_signing(answer: Answer | None) -> None:
     """``None``: no answer. Honest peers then begin after the deadline, and are still in time."""
-    world = swarm(FOUR, 1, seed=5, rounds=2, lies={LIAR: Parts}, traced=False)
+    world = swarm(FOUR, 1, seed=5, rounds=2, lies={LIAR: Lie()}, traced=False)
     first: dict[int, int] = {}
 
     def replace(sender: int, to: int, data: bytes) -> bool:

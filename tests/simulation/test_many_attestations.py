@@ -7,13 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from peerd.laboratory.adversaries.forging import forge, parts
+from peerd.laboratory.adversaries.liar import Lie
 from peerd.laboratory.adversaries.members import FalseAsker
 from peerd.laboratory.simulation.oracle import check
 from peerd.laboratory.simulation.swarm import NINE, swarm
 from protocols.committee.pool import Pool
-from protocols.wire.frames import StatementFrame
-from protocols.wire.statement import Answer, Attestation, Kind, Payload, Statement
+from protocols.wire.statement import Answer, Attestation, Kind, Statement
 
 WORDS = b"a" * 32, b"b" * 32
 
@@ -21,19 +20,16 @@ WORDS = b"a" * 32, b"b" * 32
 class Flooder(FalseAsker):
     """Asks for every dealing, attests every errand that it relays twice, and answers its own."""
 
-    def after_report(self) -> None:
-        for dealer in self.panel.selected:
-            for asker in self.panel.seats:
-                errand = self.panel.errand(dealer, asker)
+    def reported(self) -> None:
+        panel = self.at.panel
+        for dealer in panel.selected:
+            for asker in panel.seats:
+                errand = panel.errand(dealer, asker)
                 for word in WORDS:
-                    if self.desk.me in self.panel.relays(asker):
-                        self.say(Kind.ATTESTATION, Attestation(word), errand)
-                    if self.desk.me == asker:
-                        self.say(Kind.ANSWER, Answer(word), errand)
-
-    def say(self, kind: Kind, payload: Payload, errand: int) -> None:
-        statement = forge(self.desk, kind, payload, errand)
-        self.desk.send(self.panel.seats, StatementFrame(statement.wire))
+                    if self.at.me in panel.relays(asker):
+                        self.tell(Kind.ATTESTATION, Attestation(word), errand)
+                    if self.at.me == asker:
+                        self.tell(Kind.ANSWER, Answer(word), errand)
 
 
 class Watched(dict[bytes, Statement]):
@@ -66,7 +62,7 @@ def test_a_pool_is_not_looked_through_at_every_arrival(
         pool.statements = Watched()
 
     monkeypatch.setattr(Pool, "__init__", watched)
-    lies = dict.fromkeys((7, 8), parts("Flooder", member=Flooder))
+    lies = dict.fromkeys((7, 8), Lie(Flooder))
     world = swarm(NINE, 2, lies=lies, seed=seed)
     world.run(until=300_000)
     check(world, guilty=(7, 8))

@@ -5,31 +5,41 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
+from peerd.laboratory.adversaries.liar import Lie
+from peerd.laboratory.simulation.agenda import Act
+from peerd.laboratory.simulation.node import Node
 from peerd.laboratory.simulation.swarm import EIGHT, swarm
-from protocols.committee.opener import Opener
-from protocols.opening import Opened
+from peerd.laboratory.simulation.world import World
+from protocols.aggregation.contract import Model
 from protocols.record.certificate import verify_certificate
 from protocols.record.evidence import contradicts
-from protocols.session.attempt import Parts
 
 
-class OtherFloats(Opener):
-    """Computes the last bit of a parameter differently (fault 67)."""
+def other_floats(world: World, peer: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This peer computes the last bit of a parameter differently (fault 67)."""
+    acting: list[int] = []
+    rule, act = type(world.setting.aggregator), world._act
+    sound = rule.apply
 
-    def _adopt(self, opened: Opened) -> None:
-        super()._adopt(opened)
-        assert self.model is not None
-        self.model = self.model.copy()
-        self.model[0] = np.nextafter(self.model[0], np.float32(np.inf))
+    def noted(node: Node, life: int, event: Act) -> None:
+        acting[:] = [node.index]
+        act(node, life, event)
+
+    def apply(*given: object) -> Model:
+        model = sound(*given)  # type: ignore[arg-type]
+        if acting == [peer]:
+            model[0] = np.nextafter(model[0], np.float32(np.inf))
+        return model
+
+    monkeypatch.setattr(world, "_act", noted)
+    monkeypatch.setattr(rule, "apply", apply)
 
 
-class OtherMachine(Parts):
-    opener = OtherFloats
-
-
-def test_it_takes_the_model_by_its_hash_and_is_not_blamed() -> None:
-    world = swarm(EIGHT, 2, rounds=3, seed=5, lies={2: OtherMachine})
+def test_it_takes_the_model_by_its_hash_and_is_not_blamed(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = swarm(EIGHT, 2, rounds=3, seed=5, lies={2: Lie()})
+    other_floats(world, 2, monkeypatch)
     world.run(until=600_000)
     assert not any(node.blamed for node in world.nodes)
     models = {node.completed[1].model_hash for node in world.nodes if 1 in node.completed}

@@ -4,39 +4,50 @@ from __future__ import annotations
 
 import pytest
 
-from peerd.laboratory.adversaries import parts
-from peerd.laboratory.adversaries.forging import forge
+from peerd.laboratory.adversaries.electors import Elector
+from peerd.laboratory.adversaries.liar import Lie
 from protocols.agreement.machine import MAX_VIEWS_AHEAD
-from protocols.election.machine import ElectionMachine
+from protocols.hashing import digest
 from protocols.plan import CommitteePlan
 from protocols.record.votes import outcome_hash
 from protocols.wire.frames import ProposalFrame
-from protocols.wire.statement import Ballot, Kind, Topic
+from protocols.wire.statement import Ballot, Kind, Statement, Topic
 from tests.simulation.oracle import Watch, check
 from tests.simulation.swarm import FOUR, NINE, swarm
 
 LIAR = 3
 
 
-class EagerLeader(ElectionMachine):
+class EagerLeader(Elector):
     """Proposes at once in every view that it will ever lead, with much that nobody asked for."""
 
-    def _commit(self) -> None:
-        super()._commit()
-        desk = self._desk
-        for topic in (Topic.COMMITS, Topic.REVEALS):
-            for view in range(1, MAX_VIEWS_AHEAD):
-                if self.agreement(topic)._leader(view) == desk.me:
-                    outcome = bytes((view,))
-                    said = Ballot(outcome_hash(topic, outcome))
-                    statement = forge(desk, Kind.PROPOSAL, said, int(topic), view)
-                    frame = ProposalFrame(statement.wire, outcome, (bytes(1000),), ())
-                    desk.send(desk.everyone(), frame, again=False)
+    def instead(self, said: Statement) -> Statement | None:
+        if said.kind is Kind.COMMIT:
+            turn = self._turn()
+            for topic in (Topic.COMMITS, Topic.REVEALS):
+                for view in range(1, MAX_VIEWS_AHEAD):
+                    if view % self.at.setting.peers == turn:
+                        self._propose(topic, view)
+        return said
+
+    def _turn(self) -> int:
+        """The liar's place in the order of the leaders of a round before which nobody lied."""
+        at = self.at
+        place = at.round.to_bytes(8, "little"), at.attempt.to_bytes(8, "little")
+        ranks = [digest("peerd/leader", *place, key) for key in at.setting.roster]
+        return sorted(ranks).index(ranks[at.me])
+
+    def _propose(self, topic: Topic, view: int) -> None:
+        outcome = bytes((view,))
+        said = Ballot(outcome_hash(topic, outcome))
+        statement = self.at.forge(Kind.PROPOSAL, said, topic, view)
+        frame = ProposalFrame(statement.wire, outcome, (bytes(1000),), ())
+        self.at.send(self.at.everyone, frame, again=False)
 
 
 @pytest.mark.parametrize(("plan", "liars"), [(FOUR, 1), (NINE, 2)])
 def test_one_proposal_of_each_leader_is_kept(plan: CommitteePlan, liars: int) -> None:
-    lies = {LIAR: parts("Eager", election=EagerLeader)}
+    lies = {LIAR: Lie(EagerLeader)}
     world = swarm(plan, liars, seed=1, lies=lies, traced=False)
     world.delay = lambda sender, to, data: 20  # in order: each is newer than the one before
     Watch(world)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from peerd.laboratory.adversaries.liar import Lie
 from peerd.laboratory.simulation.node import Node
 from peerd.laboratory.simulation.operations import Restore, parse
 from peerd.laboratory.simulation.oracle import check, check_records, sits_out
@@ -16,7 +17,6 @@ from protocols.record.certificate import verify_certificate
 from protocols.record.effects import Completed, Effect, Persist
 from protocols.record.position import first_position
 from protocols.secret import Secret
-from protocols.session.attempt import Parts
 from protocols.session.session import Session
 from protocols.session.standing import (
     CRASH_LAG,
@@ -168,7 +168,7 @@ def test_who_was_away_for_rounds_is_not_kept_out_for_good(
     others know of nothing that these signed, so they take part, and no round hangs.
     """
     last = range(plan.committee - liars, plan.committee)
-    lies = dict.fromkeys(last, Parts)
+    lies = dict.fromkeys(last, Lie())
     world = swarm(plan, liars, seed=seed, rounds=6, lies=lies, traced=False, parameters=3)
     suspected: list[int] = []
 

@@ -3,37 +3,36 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from functools import cache
 
 import pytest
 
 from peerd.laboratory.adversaries.dealers import HighDegree, TwoHeaders
-from peerd.laboratory.adversaries.forging import parts
-from peerd.laboratory.adversaries.members import Liar, TwoReports
+from peerd.laboratory.adversaries.liar import Lie
+from peerd.laboratory.adversaries.members import FalseComplainer, LyingMember, TwoReports
+from peerd.laboratory.adversaries.place import Place
+from peerd.laboratory.adversaries.trick import Shown
 from peerd.laboratory.simulation.oracle import check_safety
 from peerd.laboratory.simulation.world import Node, World
-from protocols.agreement.machine import Proposal
 from protocols.committee.member import Member
 from protocols.record.certificate import seats_of, verify_certificate
 from protocols.record.cohort import Cohort, Exclusion, Findings, decide, gather
 from protocols.record.effects import Effect, Send
 from protocols.wire.frames import ProposalFrame, decode_frame
-from protocols.wire.statement import Check, Kind, Topic, decode_statement
+from protocols.wire.statement import Kind, Statement, Topic, decode_statement
 from tests.simulation.swarm import EIGHT, swarm
 
 
-class ComplainsOfAll(Liar):
+class ComplainsOfAll(FalseComplainer):
     """7: complains of every valid share."""
 
-    def word_on(self, dealer: int) -> tuple[int, int, bytes]:
-        held = self.dealings.get(dealer)
-        if held is not None and held.verdict is not None:
-            return dealer, int(Check.COMPLAINT), held.header.hash
-        return super().word_on(dealer)
+    def picks_on(self, dealer: int) -> bool:
+        return True
 
 
 def test_liars_that_complain_of_all_dealers_fill_no_proposal() -> None:
-    lie = parts("ComplainsOfAll", member=ComplainsOfAll)
+    lie = Lie(ComplainsOfAll)
     world = swarm(EIGHT, 2, lies={2: lie, 6: lie})
     world.run(until=600_000)
     check_safety(world, unknown_inputs=(2, 6))
@@ -65,20 +64,31 @@ class TwoBadHeaders(TwoHeaders, HighDegree):
     """8 and 1: two headers, and under the first every share fails."""
 
 
-class OtherProof(Member):
+class OtherProof(LyingMember):
     """As leader it shows the other proof: the two headers where an honest one shows a complaint."""
 
-    def _propose(self) -> Proposal | None:
-        held = self.pool.values()
-        complaints = {s.hash for s in held if s.kind is Kind.COMPLAINT}
-        headers = {s.hash for s in held if s.kind is Kind.HEADER}
-        shown = self.evidence.proposed().keys()
-        left_out = headers if headers & shown else complaints
-        kept = {s.hash: s for s in held if s.hash not in left_out}
-        outcome = decide(
-            self.panel, gather(self.panel, kept.values(), self.evidence.convicted(kept))
-        )
-        return outcome.encode(), tuple(kept[key].wire for key in sorted(kept))
+    def __init__(self, at: Place) -> None:
+        super().__init__(at)
+        self._held: dict[bytes, Statement] = {}
+
+    def heard(self, statement: Statement) -> None:
+        if statement.kind in (Kind.HEADER, Kind.COMPLAINT):
+            self._held[statement.hash] = statement
+
+    def propose(self, shown: Shown) -> Shown | None:
+        kinds = {statement.kind for statement in shown[1]}
+        shows, hides = sorted((Kind.HEADER, Kind.COMPLAINT), key=lambda kind: kind in kinds)
+        other = {s.hash: s for s in (*self._held.values(), *self._dealt()) if s.kind is shows}
+        if shows is Kind.HEADER:
+            dealers = Counter(s.signer for s in other.values())
+            other = {key: s for key, s in other.items() if dealers[s.signer] > 1}
+        kept = {s.hash: s for s in shown[1] if s.kind is not hides} | other
+        statements = tuple(kept[key] for key in sorted(kept))
+        return self.at.cohort_of(statements).encode(), statements
+
+    def _dealt(self) -> Iterator[Statement]:
+        for held in self.at.dealings.values():
+            yield decode_statement(held.header, self.at.setting.group)
 
 
 ONE_PROOF = (
@@ -88,15 +98,15 @@ ONE_PROOF = (
 )
 
 
-@pytest.mark.parametrize("member", [Member, TwoReports])
+@pytest.mark.parametrize("member", [LyingMember, TwoReports])
 @pytest.mark.parametrize("seed", range(3))
 def test_the_headers_of_a_conflict_are_not_shown_beside_other_proof(
-    seed: int, member: type[Member]
+    seed: int, member: type[LyingMember]
 ) -> None:
     """Each header is as large as a dealing's proof. Two reports convict their signer as well, and
     stay, since what it disclosed depends on them: then nothing else need be shown.
     """
-    lie = parts("TwoBadHeaders", dealer=TwoBadHeaders, member=member)
+    lie = Lie(TwoBadHeaders, member)
     world = swarm(EIGHT, 2, seed=seed, lies={2: lie})
     world.run(until=600_000)
     check_safety(world, unknown_inputs=(2,))
@@ -131,17 +141,17 @@ def test_either_proof_will_do() -> None:
     proposed = 0
     for seed in range(6):
         leader = first_seat(seed)
-        honest, other = led(seed, leader, Member), led(seed, leader, OtherProof)
+        honest, other = led(seed, leader, LyingMember), led(seed, leader, OtherProof)
         assert honest == other, "nobody refused the first proposal"
         proposed += other[0] == (leader, 0)
     assert proposed > 1
 
 
-def led(seed: int, leader: int, member: type[Member]) -> list[tuple[int, int]]:
+def led(seed: int, leader: int, member: type[LyingMember]) -> list[tuple[int, int]]:
     dealer = (leader + 1) % 8
     lies = {
-        dealer: parts("TwoBadHeaders", dealer=TwoBadHeaders),
-        leader: parts(member.__name__, member=member),
+        dealer: Lie(TwoBadHeaders),
+        leader: Lie(member),
     }
     world = swarm(EIGHT, 2, seed=seed, lies=lies)
     views = listen(world)

@@ -2,15 +2,15 @@
 
 import pytest
 
-from protocols.committee.dealer import Dealer
-from protocols.session.attempt import Parts
+from peerd.laboratory.adversaries.dealing import LyingDealer
+from peerd.laboratory.adversaries.liar import Lie
 from protocols.wire.frames import StatementFrame, decode_frame
 from protocols.wire.statement import Kind, Statement, decode_statement
 
 from .swarm import EIGHT, TEN, swarm
 
 
-class Withholding(Dealer):
+class Withholding(LyingDealer):
     """Deals to all but two members, and answers no ASK."""
 
     def deliver(self, seat: int, peer: int) -> None:
@@ -21,13 +21,9 @@ class Withholding(Dealer):
         pass
 
 
-class Lies(Parts):
-    dealer = Withholding
-
-
 @pytest.mark.parametrize(("plan", "liars"), [(EIGHT, 2), (TEN, 1)])
 def test_every_honest_member_is_heard_before_a_dealing_is_decided(plan, liars) -> None:
-    world = swarm(plan, liars, lies={0: Lies})
+    world = swarm(plan, liars, lies={0: Lie(Withholding)})
     reporters = set()
 
     def note(sender: int, to: int, data: bytes) -> bool:

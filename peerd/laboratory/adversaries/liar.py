@@ -26,7 +26,7 @@ from protocols.record.door import open_message
 from protocols.record.effects import Effect, Send, Step, Timer, step_of
 from protocols.record.position import Position
 from protocols.session.session import Session
-from protocols.wire.frames import encode_frame
+from protocols.wire.frames import HelloFrame, encode_frame
 
 
 class Lie:
@@ -100,15 +100,15 @@ class Liar:
         return self._pass(self._session.on_update(round_, values, reference))
 
     def on_message(self, sender: int, data: bytes) -> list[Step]:
-        setting = self._session.setting
         try:
-            message = open_message(setting, sender, data)
-            scene = self._scene_of(message.place)
+            message = open_message(self._session.setting, sender, data)
         except WireError:
-            scene = None
-        if scene is None:
             return self._pass(self._session.on_message(sender, data))
-        place, frame = scene.place, message.frame
+        scene, frame = self._scene_of(message.place), message.frame
+        if scene is None:
+            out = self._pass(self._session.on_message(sender, data))
+            return out + (self._repeated(sender, out) if isinstance(frame, HelloFrame) else [])
+        place = scene.place
         if (place.round, place.attempt) >= self._session.place:
             scene.hear(sender, frame)
         told = scene.admit(frame)
@@ -116,6 +116,13 @@ class Liar:
             data = data if told == frame else encode_frame(told)
             return [step_of(scene.added()), *self._pass(self._session.on_message(sender, data))]
         return [step_of(scene.added()), *self._pass([])]
+
+    def _repeated(self, peer: int, answer: Iterable[Step]) -> list[Step]:
+        """Whom the session inside sends everything again, the tricks do so too."""
+        scene = self._scenes.get(self._session.place)
+        sent = (effect for step in answer for effect in step.request)
+        answered = any(isinstance(item, Send) and item.peers == (peer,) for item in sent)
+        return [step_of(scene.repeated(peer))] if scene is not None and answered else []
 
     # -- the update ----------------------------------------------------------------------------
 

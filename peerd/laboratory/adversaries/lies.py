@@ -7,7 +7,7 @@ import numpy as np
 from peerd.laboratory.adversaries.dealing import LyingDealer
 from peerd.laboratory.adversaries.electors import Elector
 from peerd.laboratory.adversaries.liar import Lie
-from peerd.laboratory.adversaries.openers import LyingOpener, moved
+from peerd.laboratory.adversaries.openers import WrongSummer, moved
 from peerd.laboratory.adversaries.place import Words
 from protocols.hashing import digest
 from protocols.proof import Dealing, seal, split
@@ -42,7 +42,7 @@ class BadShareDealer(LyingDealer):
         return seal(self.shape, context, parts)
 
 
-class WrongOpeningOpener(LyingOpener):
+class WrongOpeningOpener(WrongSummer):
     """Adds one to a coordinate of its sum (fault 14)."""
 
     def words(self, right: Words) -> Words:

@@ -53,19 +53,19 @@ class FalseComplainer(LyingMember):
 
     def word(self, honest: Word) -> Word:
         dealer, word, header = honest
-        if dealer != self.neighbour or word != Check.OK:
+        if word != Check.OK or not self.picks_on(dealer):
             return honest
         return dealer, int(Check.COMPLAINT), header
 
-    def reported(self) -> None:
-        held = self.at.dealings.get(self.neighbour)
-        assert self.at.report is not None
-        if held is not None and self._complains(self.at.report):
-            self.tell(Kind.COMPLAINT, Complaint(held.header, held.package), self.neighbour)
+    def picks_on(self, dealer: int) -> bool:
+        return dealer == self.neighbour
 
-    def _complains(self, report: Statement) -> bool:
-        complaint = self.neighbour, Check.COMPLAINT
-        return any((about, word) == complaint for about, word, _ in report.payload.words)
+    def reported(self) -> None:
+        assert self.at.report is not None
+        for dealer, word, _ in self.at.report.payload.words:
+            held = self.at.dealings.get(dealer)
+            if word == Check.COMPLAINT and held is not None and self.picks_on(dealer):
+                self.tell(Kind.COMPLAINT, Complaint(held.header, held.package), dealer)
 
 
 class ForeignComplainer(LyingMember):
@@ -141,7 +141,7 @@ class IdleRelay(LyingMember):
         if not isinstance(frame, StatementFrame):
             return frame
         said = self.at.read(frame.statement)
-        if said is None or said.kind is not Kind.DELIVERY or said.signer == self.at.me:
+        if said is None or said.kind is not Kind.DELIVERY:
             return frame
         _, asker = self.at.panel.errand_of(said.slot.subject)
         return None if peer == asker else frame
@@ -198,4 +198,4 @@ class Hoarder(LyingMember):
         assert self.at.flip is not None
         keyed = [peer for peer in self.at.panel.seats if peer in self.at.flip.keys]
         for _ in range(40):
-            self.at.send(keyed, HaveFrame(self.at.round, self.at.attempt, ()))
+            self.at.send(keyed, HaveFrame(self.at.round, self.at.attempt, ()), again=False)

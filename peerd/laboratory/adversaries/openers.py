@@ -36,6 +36,15 @@ class LyingOpener(Trick):
         return right
 
 
+class WrongSummer(LyingOpener):
+    """Sends the same wrong sum to all. It opens nothing then: the sum that its honest session opens
+    has one wrong word fewer than anybody else's, so no result that comes of it is signed.
+    """
+
+    def instead(self, said: Statement) -> Statement | None:
+        return None if said.kind is Kind.RESULT else said
+
+
 class SilentOpener(LyingOpener):
     """16: no sum."""
 
@@ -73,7 +82,7 @@ def ring_of(who: Collection[int]) -> type[Trick]:
     nearest to a right one.
     """
 
-    class RingOpener(LyingOpener):
+    class RingOpener(WrongSummer):
         def words(self, right: Words) -> Words:
             setting, panel = self.at.setting, self.at.panel
             field, points = setting.field, setting.shape.sharing.seats

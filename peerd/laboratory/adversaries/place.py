@@ -15,7 +15,7 @@ from protocols.record.base import Base, Values
 from protocols.record.certificate import Elected, ElectionCertificate, elected, key_lookup, panel_of
 from protocols.record.cohort import Cohort, Panel, decide, gather, two_faced
 from protocols.record.door import read_statement
-from protocols.record.effects import Effect, Send
+from protocols.record.effects import Send
 from protocols.record.election import Commitments
 from protocols.record.evidence import Evidence, Fault, judge
 from protocols.record.setting import Setting
@@ -27,7 +27,8 @@ Words = npt.NDArray[np.unsignedinteger]
 
 class Place:
     """``outbox`` is sent to others, ``inbox`` told to the liar's own honest session. ``panel`` is
-    there once there is a committee, ``values`` once the liar has trained.
+    there once there is a committee, ``values`` once the liar has trained. ``kept`` is what a peer
+    that says hello is sent once more.
     """
 
     def __init__(self, setting: Setting, me: int, place: tuple[int, int], keys: Keys) -> None:
@@ -41,7 +42,8 @@ class Place:
         self.decided = False
         self.dealings: dict[int, DealingFrame] = {}
         self.report: Statement | None = None
-        self.outbox: list[Effect] = []
+        self.outbox: list[Send] = []
+        self.kept: list[Send] = []
         self.inbox: list[Frame] = []
         self._keys = keys
         self._panel: Panel | None = None
@@ -163,7 +165,10 @@ class Place:
 
     def forge(self, kind: Kind, payload: Payload, subject: int = 0, view: int = 0) -> Statement:
         """Signed with the liar's own key, past the journal that keeps honest peers from it."""
-        slot = Slot(self.round, self.attempt, kind, subject, view, self.me)
+        return self.sign(Slot(self.round, self.attempt, kind, subject, view, self.me), payload)
+
+    def sign(self, slot: Slot, payload: Payload) -> Statement:
+        """The same for a slot that may be another's."""
         secret = self._keys.identity
         if not slot.by_identity:
             draw = self._keys.draw(self.round, self.attempt)
@@ -171,10 +176,12 @@ class Place:
             secret = draw.round_secret
         return sign(self.setting.crypto, secret.reveal(), self.setting.group, slot, payload)
 
-    def send(self, peers: Iterable[int], frame: Frame) -> None:
+    def send(self, peers: Iterable[int], frame: Frame, *, again: bool = True) -> None:
+        """``again`` keeps it for a peer that says hello later."""
         others = tuple(sorted({peer for peer in peers if peer != self.me}))
         if others:
             self.outbox.append(Send(others, encode_frame(frame)))
+            self.kept += self.outbox[-1:] if again else []
 
     def tell_self(self, frame: Frame) -> None:
         """As if the liar had sent it to itself."""

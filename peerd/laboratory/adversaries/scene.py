@@ -75,7 +75,11 @@ class Scene:
     def added(self) -> list[Effect]:
         """What the tricks have to send."""
         effects, self.place.outbox[:] = list(self.place.outbox), []
-        return effects
+        return list[Effect](effects)
+
+    def repeated(self, peer: int) -> list[Effect]:
+        """What the tricks have sent to a peer that has restarted."""
+        return [Send((peer,), item.frame) for item in self.place.kept if peer in item.peers]
 
     def told(self) -> list[Frame]:
         """What the tricks have to tell the honest session."""

@@ -12,16 +12,16 @@ import pytest
 from formulas import Sizes, formulas
 
 from peerd.crypto import Sodium
-from peerd.laboratory.adversaries.lies import BadShareDealer, WrongOpeningOpener
+from peerd.laboratory.adversaries.dealing import LyingDealer
+from peerd.laboratory.adversaries.liar import Lie
+from peerd.laboratory.adversaries.lies import LIES
 from peerd.laboratory.simulation.crypto import Pretend
 from peerd.laboratory.simulation.world import World, swarm_secrets
 from protocols.aggregation import aggregator, model_hash
-from protocols.committee.dealer import Dealer
 from protocols.hashing import digest
 from protocols.plan import CommitteePlan, require_sound
 from protocols.record.base import Base
 from protocols.record.setting import Deadlines, Setting
-from protocols.session.attempt import Parts
 from protocols.wire.frames import (
     FRAMES,
     DealingFrame,
@@ -167,7 +167,7 @@ def a_round(sender: int, to: int, said: Statement | None, frame: Frame) -> bool:
     return to == 1 and (isinstance(frame, HelloFrame) or (said is not None and not said.slot.round))
 
 
-class BadAnswerDealer(Dealer):
+class BadAnswerDealer(LyingDealer):
     """Deals nothing to one member, and answers its ASK with what it did not commit to."""
 
     answering = False
@@ -185,10 +185,6 @@ class BadAnswerDealer(Dealer):
         return bytes(len(package)) if self.answering else package
 
 
-def liars(**parts: type) -> dict[int, type[Parts]]:
-    return {0: type("Lies", (Parts,), parts)}
-
-
 SCENARIOS = {
     "nothing": (nothing, {}, 2),
     "a dealing": (a_dealing, {}, 1),
@@ -197,9 +193,9 @@ SCENARIOS = {
     "votes on a cohort": (votes_on_a_cohort, {}, 1),
     "a reveal": (a_reveal, {}, 1),
     "a round": (a_round, {}, 2),
-    "a liar that deals wrongly": (nothing, liars(dealer=BadShareDealer), 2),
-    "a liar that opens wrongly": (nothing, liars(opener=WrongOpeningOpener), 2),
-    "a liar that answers wrongly": (nothing, liars(dealer=BadAnswerDealer), 1),
+    "a liar that deals wrongly": (nothing, {0: LIES["bad-share"]}, 2),
+    "a liar that opens wrongly": (nothing, {0: LIES["wrong-opening"]}, 2),
+    "a liar that answers wrongly": (nothing, {0: Lie(BadAnswerDealer)}, 1),
 }
 
 
