@@ -15,7 +15,6 @@ from protocols.agreement.machine import Agreement
 from protocols.agreement.terms import Proposal, Terms
 from protocols.errors import WireError
 from protocols.record.certificate import roster_electorate
-from protocols.record.effects import NOTHING as NO_STEP
 from protocols.record.effects import Effect, Persist, Send, Step
 from protocols.record.journal import Journal
 from protocols.record.outcomes import Decision
@@ -52,7 +51,7 @@ class Own:
         return self._outcome, ()
 
     def judge(self, outcome: bytes, inputs: tuple[bytes, ...]) -> tuple[bool, Step]:
-        return True, NO_STEP
+        return True, Step()
 
 
 class Member:
