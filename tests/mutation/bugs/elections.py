@@ -78,7 +78,6 @@ plant(
     lambda sound: lambda self, r, a, peer, nonce: sound(self, r, a, 0, nonce),
     COPIED,
     "blame",
-    seeds=3,
 )
 
 
