@@ -21,7 +21,7 @@ from protocols.committee.sums import Sums
 from protocols.election.flip import Draw, Flip
 from protocols.errors import WireError
 from protocols.record.base import Base, Values
-from protocols.record.certificate import Elected, committee_electorate, panel_of
+from protocols.record.certificate import Elected, panel_of
 from protocols.record.cohort import GIVEN_UP
 from protocols.record.door import Message, open_message, own_message, signed_in
 from protocols.record.effects import (
@@ -239,9 +239,8 @@ class Attempt(Role):
             self._state.move(StageEvent.FLIP_VOID)
             self.emit(Aborting(Abort.FLIP, flip))
             return
-        setting = self.party.setting
-        electorate = committee_electorate(setting, flip)
-        if len(set(electorate.members) & set(flip.keys)) < electorate.quorum:
+        setting, keyed = self.party.setting, set(flip.seats) & set(flip.keys)
+        if len(keyed) < setting.plan.quorum:
             # neither a cohort nor its absence could ever be proven: everyone knows that now
             self._state.move(StageEvent.TOO_FEW)
             self.emit(Aborting(Abort.QUORUM, flip))

@@ -11,11 +11,15 @@ import random
 
 from peerd.laboratory.simulation.oracle import demand
 from peerd.laboratory.simulation.world import swarm_secrets
-from protocols.agreement.machine import Agreement, Decision
+from protocols.agreement.machine import Agreement
+from protocols.agreement.terms import Proposal, Terms
 from protocols.errors import WireError
 from protocols.record.certificate import roster_electorate
-from protocols.record.desk import Desk
-from protocols.record.effects import Effect, Persist, Send
+from protocols.record.effects import Effect, Persist, Send, Step
+from protocols.record.journal import Journal
+from protocols.record.outcomes import Decision
+from protocols.record.party import Party
+from protocols.record.timers import LocksDue, ViewOver
 from protocols.record.votes import outcome_hash
 from protocols.secret import Secret
 from protocols.wire.frames import (
@@ -37,6 +41,19 @@ VIEWS = 5
 NOTHING = b"give up"
 
 
+class Own:
+    """Another outcome at each member, and any is accepted."""
+
+    def __init__(self, me: int) -> None:
+        self._outcome = f"outcome {me}".encode()
+
+    def propose(self) -> Proposal:
+        return self._outcome, ()
+
+    def judge(self, outcome: bytes, inputs: tuple[bytes, ...]) -> tuple[bool, Step]:
+        return True, Step()
+
+
 class Member:
     """An honest member; what it keeps over restarts is its journal, and that patience is over."""
 
@@ -50,27 +67,33 @@ class Member:
 
     def boot(self) -> None:
         self.effects.clear()
-        self.desk = Desk(SETTING, self.me, SECRETS[self.me], 0, 0, dict(self.journal), self.effects)
-        self.agreement = Agreement(
-            self.desk,
-            TOPIC,
-            roster_electorate(SETTING),
-            range(4),
-            propose=lambda: (f"outcome {self.me}".encode(), ()),
-            judge=lambda outcome, inputs: True,
-            decided=self._on_decision,
-            resort=NOTHING,
-        )
+        journal = Journal(0, self.journal)
+        self.party = Party(SETTING, self.me, SECRETS[self.me], 0, journal)
+        electorate, leaders = roster_electorate(SETTING), tuple(range(4))
+        terms = Terms(TOPIC, electorate, leaders, Own(self.me), NOTHING)
+        self.agreement = Agreement(self.party, terms)
         if self.impatient:
-            self.agreement.lose_patience()
-        self.agreement.begin()
+            self._take(self.agreement.lose_patience())
+        self._take(self.agreement.begin())
 
-    def _on_decision(self, decision: Decision) -> None:
-        self.decided.append(decision.outcome)
+    def _take(self, step: Step) -> None:
+        self.effects += step
+        self.decided += [made.outcome for made in step.outcomes if isinstance(made, Decision)]
 
     def lose_patience(self) -> None:
         self.impatient = True
-        self.agreement.lose_patience()
+        self._take(self.agreement.lose_patience())
+
+    def time_out(self) -> None:
+        """The time of its view is over."""
+        self._take(self.agreement.on_timer(ViewOver(int(TOPIC), self.agreement.view)))
+
+    def stop_waiting(self, view: int) -> None:
+        """As leader of this view it waits for no more locks."""
+        self._take(self.agreement.on_timer(LocksDue(int(TOPIC), view)))
+
+    def read(self, data: bytes) -> Statement:
+        return self.party.inbox.read(data)
 
     def flush(self) -> list[tuple[tuple[int, ...], bytes]]:
         posts = []
@@ -87,16 +110,16 @@ class Member:
     def hear(self, data: bytes) -> None:
         frame = decode_frame(data)
         if isinstance(frame, DecisionFrame):
-            self.agreement.on_decision(frame)
+            self._take(self.agreement.on_decision(frame))
             return
         assert isinstance(frame, StatementFrame | ProposalFrame | NewViewFrame)
-        statement = self.desk.read(frame.statement)
+        statement = self.read(frame.statement)
         if isinstance(frame, ProposalFrame):
-            self.agreement.on_proposal(statement, frame)
+            self._take(self.agreement.on_proposal(statement, frame))
         elif isinstance(frame, NewViewFrame):
-            self.agreement.on_new_view(statement, frame)
+            self._take(self.agreement.on_new_view(statement, frame))
         else:
-            self.agreement.on_vote(statement)
+            self._take(self.agreement.on_vote(statement))
 
 
 class Arena:
@@ -121,10 +144,10 @@ class Arena:
                 self.post.clear()
             for member in self.members:
                 if self.random.random() < 0.9:
-                    member.agreement.on_timeout(member.agreement.view)
+                    member.time_out()
             self._talk(20)
             for member in self.members:
-                member.agreement.on_patience(member.agreement.view)
+                member.stop_waiting(member.agreement.view)
 
     def _talk(self, events: int) -> None:
         for _ in range(events):
@@ -161,7 +184,7 @@ class Arena:
                 if isinstance(frame, DecisionFrame):
                     loss = 0.97
                 elif isinstance(frame, StatementFrame):
-                    second = self.members[0].desk.read(frame.statement).kind is Kind.SECOND_VOTE
+                    second = self.members[0].read(frame.statement).kind is Kind.SECOND_VOTE
                     loss = 0.7 if second else loss
                 honest = [peer for peer in peers if peer != LIAR]
                 self.post += [(p, data) for p in honest if self.random.random() > loss]
@@ -170,10 +193,10 @@ class Arena:
         frame = decode_frame(data)
         if isinstance(frame, ProposalFrame):
             self.outcomes.add(frame.outcome)
-            place = self.members[0].desk.read(frame.statement).slot
+            place = self.members[0].read(frame.statement).slot
             self.proposed = max(self.proposed, (place.view, frame.outcome))
         elif isinstance(frame, StatementFrame):
-            vote = self.members[0].desk.read(frame.statement)
+            vote = self.members[0].read(frame.statement)
             if vote.kind is Kind.FIRST_VOTE:
                 place = vote.slot.view, vote.payload.outcome
                 self.heard.setdefault(place, {})[vote.signer] = vote
@@ -262,7 +285,7 @@ def late_view(seed: int) -> None:
                 frame = decode_frame(data)
                 late = isinstance(frame, DecisionFrame) or (
                     isinstance(frame, StatementFrame)
-                    and first.desk.read(frame.statement).kind is Kind.SECOND_VOTE
+                    and first.read(frame.statement).kind is Kind.SECOND_VOTE
                 )
                 if not (late and (to > 0 or not hidden)) or (
                     not hidden and not isinstance(frame, DecisionFrame)
@@ -273,10 +296,10 @@ def late_view(seed: int) -> None:
     for member in others:
         if seed % 2:
             member.boot()
-        member.agreement.on_timeout(member.agreement.view)
+        member.time_out()
     moved = _signed(SECRETS[LIAR], Kind.NEW_VIEW, NewView(0, bytes(32)), 1)
     others[0].hear(encode_frame(NewViewFrame(moved.wire, b"", ())))
-    others[0].agreement.on_patience(1)
+    others[0].stop_waiting(1)
     relay(1, b"outcome 1", False)
     decided = {outcome for member in arena.members for outcome in member.decided}
     demand(len(decided) == 1, "agreement", decided)

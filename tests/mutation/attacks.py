@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from functools import cache
 
 from peerd.laboratory.adversaries import ALL
@@ -17,9 +16,11 @@ from peerd.laboratory.simulation.scenario import Scenario, run
 from peerd.laboratory.simulation.world import World
 from protocols.plan import CommitteePlan
 from protocols.record.certificate import seats_of, verify_certificate
-from protocols.record.effects import Effect, Send
-from protocols.wire.frames import StatementFrame, decode_frame
-from protocols.wire.statement import Kind, decode_statement
+from protocols.record.door import open_message
+from protocols.record.effects import Completed, Effect, Send
+from protocols.wire.canonical import pack
+from protocols.wire.frames import StatementFrame, decode_frame, encode_frame
+from protocols.wire.statement import Kind, Topic, decode_statement
 from tests.mutation.rules import judge
 from tests.simulation.swarm import EIGHT, FOUR, TEN, swarm
 
@@ -134,6 +135,39 @@ def behind_then_restarted(kind: Kind) -> Attack:
     return attack
 
 
+def dies_before_it_stores(seed: int) -> None:
+    """One honest peer dies when it is to store a certified round, and comes back alone: nobody is
+    there to tell it what it has signed.
+    """
+    world, victim = group(FOUR, seed), seed % 4
+    node, others = world.nodes[victim], {0, 1, 2, 3} - {victim}
+    links = [link for other in others for link in ((victim, other), (other, victim))]
+
+    def before(at: Node, effect: Effect) -> None:
+        if at is node and node.lives == 1 and isinstance(effect, Completed):
+            world.crash(node)
+            world.cut(links)
+            world.happen(world.now + 300, lambda: world.boot(node))
+            world.happen(world.now + 2_000, lambda: world.heal(links))
+
+    world.before = before
+    judge(world, guilty=(), away=(victim,))
+    demand(node.lives > 1, "vacuous", "nobody died")
+
+
+def elected_late(seed: int) -> None:
+    """Two of four hear late who is elected: they are dealt to before that."""
+    world, late = group(FOUR, seed), {seed % 4, (seed + 1) % 4}
+
+    def delay(sender: int, to: int, data: bytes) -> int | None:
+        slot = open_message(world.setting, sender, data).slot
+        said = None if slot is None else (slot.kind, slot.subject)
+        return 1_500 if to in late and said == (Kind.SECOND_VOTE, Topic.REVEALS) else None
+
+    world.delay = delay
+    judge(world, guilty=())
+
+
 def replayed(number: int, operations: str) -> Attack:
     """A run of the campaign that once broke a rule, whatever the seed here."""
 
@@ -209,11 +243,8 @@ def forged_votes_of_the_honest(seed: int) -> None:
         if sender != liar and to == liar and isinstance(frame, StatementFrame) and sent[0] < 40:
             said = decode_statement(frame.statement, world.setting.group)
             body = said.body[:-1] + bytes([said.body[-1] ^ 1])
-            forged = replace(said, body=body)
             sent[0] += 1
-            from protocols.wire.frames import encode_frame
-
-            copy = encode_frame(StatementFrame(forged.wire))
+            copy = encode_frame(StatementFrame(pack([body, said.signature])))
             for peer in {0, 1, 2, 3} - {liar, sender}:
                 node = world.nodes[peer]
                 world.at(node, 1, lambda session: session.on_message(liar, copy))

@@ -18,19 +18,24 @@ from peerd.laboratory.simulation.world import World
 from protocols.errors import ProtocolError
 from protocols.hashing import digest
 from protocols.opening import Undecodable, open_sum
+from protocols.ports import Forgetful
 from protocols.proof import Verdict, check, deal
 from protocols.record.certificate import (
     Certificate,
+    ElectionCertificate,
+    elected,
     panel_of,
     verify_certificate,
 )
 from protocols.record.cohort import Findings, Panel, decide
+from protocols.record.door import read_statement
 from protocols.record.election import Election
-from protocols.record.evidence import Evidence, Fault, Judge
+from protocols.record.evidence import Evidence, Fault, judge_bytes
 from protocols.record.position import first_position
+from protocols.record.setting import Setting
 from protocols.secret import Secret
+from protocols.session.local import LocalPeer
 from protocols.session.session import Session
-from protocols.wire.canonical import unpack
 from protocols.wire.statement import (
     Ballot,
     Check,
@@ -54,6 +59,11 @@ def rounds(seed: int) -> World:
     return world
 
 
+def setting_in(world: World) -> Setting:
+    """Its own, without what was verified before: a planted bug must be met."""
+    return replace(world.setting, memory=Forgetful())
+
+
 def election_leader(round_: int, seed: int) -> int:
     """Who leads view 0 of an election of eight where nobody is excluded."""
     roster = setting_of(EIGHT, 2, seed=seed).roster
@@ -72,13 +82,14 @@ def refused(what: str, act: Callable[[], object]) -> None:
 def certificates(seed: int) -> None:
     """Fewer signers, one twice, one without a seat, and a quorum of the roster that is none."""
     world = rounds(seed)
+    setting = setting_in(world)
     record = world.nodes[0].completed[1].certificate
     certificate = Certificate.decode(record)
-    verify_certificate(world.setting, record)
+    verify_certificate(setting, record)
     results = certificate.results
-    needed = world.setting.plan.threshold + world.setting.plan.absent + 1
+    needed = setting.plan.threshold + setting.plan.absent + 1
     votes = certificate.election.votes
-    short = replace(certificate.election, votes=votes[: world.setting.roster_quorum - 1])
+    short = replace(certificate.election, votes=votes[: setting.roster_quorum - 1])
     twice = replace(certificate.election, votes=(*short.votes, short.votes[-1]))
     other = replace(certificate.election, votes=Certificate.decode(_first(world)).election.votes)
     forged: dict[str, Certificate] = {
@@ -90,7 +101,7 @@ def certificates(seed: int) -> None:
     }
     for what, forgery in forged.items():
         data = forgery.encode()
-        refused(what, lambda data=data: verify_certificate(world.setting, data))  # type: ignore[misc]
+        refused(what, lambda data=data: verify_certificate(setting, data))  # type: ignore[misc]
 
 
 def _first(world: World) -> bytes:
@@ -102,20 +113,18 @@ def seats(seed: int) -> None:
     from protocols.record import certificate as module
 
     world = rounds(seed)
+    setting = setting_in(world)
     certificate = Certificate.decode(world.nodes[0].completed[1].certificate)
     sound = module.seats_of
-    outsider = verify_certificate(world.setting, certificate.encode()).certificate.results[0]
-    signer = unpack(unpack(outsider)[0])[7]  # type: ignore[index, arg-type]
-    needed = world.setting.plan.threshold + world.setting.plan.absent + 1
+    signer = read_statement(setting, certificate.results[0]).signer
+    needed = setting.plan.threshold + setting.plan.absent + 1
     data = replace(certificate, results=certificate.results[:needed]).encode()
     # The committee is drawn without it, as in a roster larger than its committee.
     module.seats_of = lambda setting, election: tuple(  # type: ignore[assignment]
         peer for peer in sound(setting, election) if peer != signer
     )
     try:
-        refused(
-            "a result by a peer without a seat", lambda: verify_certificate(world.setting, data)
-        )
+        refused("a result by a peer without a seat", lambda: verify_certificate(setting, data))
     finally:
         module.seats_of = sound
 
@@ -139,7 +148,8 @@ def chains(seed: int) -> None:
 def _fresh(world: World) -> Session:
     position = first_position(world.setting, world.model)
     me = world.nodes[1]
-    return Session(world.setting, 1, me.secret, position, lambda r, k: Secret(bytes(32)), rounds=2)
+    peer = LocalPeer(world.setting, 1, me.secret, lambda r, k: Secret(bytes(32)))
+    return Session(peer, position, rounds=2)
 
 
 @dataclass
@@ -161,17 +171,17 @@ def binding(seed: int) -> None:
     demand(said.signed_by(setting.crypto, public), "binding", "a signature does not verify")
     others: list[tuple[str, bytes, Slot, Ballot]] = [
         ("group", b"h" * 32, slot, payload),
-        ("round", setting.group, replace(slot, round=4), payload),
-        ("attempt", setting.group, replace(slot, attempt=2), payload),
-        ("kind", setting.group, replace(slot, kind=Kind.SECOND_VOTE), payload),
-        ("subject", setting.group, replace(slot, subject=1), payload),
-        ("view", setting.group, replace(slot, view=2), payload),
-        ("signer", setting.group, replace(slot, signer=2), payload),
+        ("round", setting.group, slot._replace(round=4), payload),
+        ("attempt", setting.group, slot._replace(attempt=2), payload),
+        ("kind", setting.group, slot._replace(kind=Kind.SECOND_VOTE), payload),
+        ("subject", setting.group, slot._replace(subject=1), payload),
+        ("view", setting.group, slot._replace(view=2), payload),
+        ("signer", setting.group, slot._replace(signer=2), payload),
         ("payload", setting.group, slot, Ballot(digest("lab/other"))),
     ]
     for what, group_, place, content in others:
-        body = sign(setting.crypto, secret, group_, place, content).body
-        moved = Statement(group_, place, content, body, said.signature)
+        other = sign(setting.crypto, secret, group_, place, content)
+        moved = replace(other, signature=said.signature)
         holds = moved.signed_by(setting.crypto, public)
         demand(not holds, "binding", f"a signature that holds for another {what}")
 
@@ -253,7 +263,7 @@ def cohort(seed: int) -> None:
                 (dealer, int(Check.ASK if ask else Check.OK), header) for dealer in range(4)
             )
             slot = Slot(0, 0, Kind.REPORT, 0, 0, member)
-            found.take_report(Statement(b"", slot, Report(words), bytes([member]), b""))
+            found.take_report(Statement(slot, Report(words), bytes([member]), b"", b"", b""))
             for dealer in range(4):
                 for relay in range(attested or 0):
                     place = found.attestations.setdefault((dealer, member), {})
@@ -273,7 +283,8 @@ def panels(seed: int) -> None:
         (peer, bytes([peer]) * 32, digest("lab/nonce", bytes([seed]))) for peer in range(4)
     )
     for election in (Election(seats[:3], (), (), ()), Election(seats, (), ((3, bytes(32)),), ())):
-        panel = panel_of(setting, election)
+        certificate = ElectionCertificate(0, 0, election.encode(), ())
+        panel = panel_of(setting, elected(setting, certificate))
         size = len(panel.selected), panel.smallest_cohort
         demand(size == (3, 3), "cohort-size", f"of {size[0]} dealers {size[1]} make a cohort")
 
@@ -297,7 +308,7 @@ def worthless(seed: int) -> None:
     world = rounds(seed)
     certificate = Certificate.decode(world.nodes[0].completed[1].certificate)
     record = certificate.encode()
-    setting, judge = world.setting, Judge(world.setting)
+    setting = setting_in(world)
     nonce = digest("lab/nonce")
     commitment = setting.commitment(1, 0, 2, nonce)
     commit, reveal = (
@@ -307,18 +318,19 @@ def worthless(seed: int) -> None:
             setting.group,
             Slot(1, 0, kind, 0, 0, 2),
             payload,
-        ).wire
+        )
         for kind, payload in (
             (Kind.COMMIT, Commit(commitment, bytes(32))),
             (Kind.REVEAL, Reveal(nonce)),
         )
     )
-    result = certificate.results[0]
-    for fault, items in (
-        (Fault.EQUIVOCATION, (commit, commit)),
-        (Fault.EQUIVOCATION, (commit, reveal)),
-        (Fault.WRONG_REVEAL, (commit, reveal)),
-        (Fault.WRONG_RESULT, (result, record)),
+    result = read_statement(setting, certificate.results[0])
+    rest: tuple[bytes, ...]
+    for fault, statements, rest in (
+        (Fault.EQUIVOCATION, (commit, commit), ()),
+        (Fault.EQUIVOCATION, (commit, reveal), ()),
+        (Fault.WRONG_REVEAL, (commit, reveal), ()),
+        (Fault.WRONG_RESULT, (result,), (record,)),
     ):
-        data = Evidence(fault, certificate.election, items).encode()
-        refused(f"{fault.name} of an honest peer", lambda data=data: judge.judge(data))  # type: ignore[misc]
+        data = Evidence(fault, certificate.election, statements, rest).encode()
+        refused(f"{fault.name} of an honest peer", lambda data=data: judge_bytes(setting, data))  # type: ignore[misc]

@@ -194,17 +194,20 @@ class Slanderer(LyingMember):
     def reported(self) -> None:
         for dealer, held in self.at.dealings.items():
             if dealer != self.at.me:
-                self.charge(Fault.MALFORMED_PROOF, held.header)
+                self.charge(
+                    Fault.MALFORMED_PROOF, decode_statement(held.header, self.at.setting.group)
+                )
 
     def slander(self, statement: Statement) -> None:
-        self.charge(Fault.EQUIVOCATION, statement.wire, statement.wire)
+        self.charge(Fault.EQUIVOCATION, statement, statement)
         if statement.kind is Kind.REPORT and self.at.can_sign:  # what the other would have said
             words = tuple((dealer, 1, bytes(32)) for dealer in self.at.panel.selected)
             forged = self.at.sign(statement.slot, Report(words))
-            self.charge(Fault.EQUIVOCATION, statement.wire, forged.wire)
+            self.charge(Fault.EQUIVOCATION, statement, forged)
 
-    def charge(self, fault: Fault, *items: bytes) -> None:
-        evidence = Evidence(fault, self.at.certificate, items).encode()
+    def charge(self, fault: Fault, *statements: Statement) -> None:
+        election = self.at.flip.certificate if self.at.flip is not None else None
+        evidence = Evidence(fault, election, statements).encode()
         self.at.send(self.at.everyone, EvidenceFrame(evidence), again=False)
 
 

@@ -8,9 +8,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
-from protocols.record import shuffle
 from protocols.sharing import packed_sharing
-from protocols.wire import frames, statement
 
 Make = Callable[[Any], Any]
 """The bug, made from the sound function (or property, or class method) that it replaces."""
@@ -46,9 +44,6 @@ def _put(places: list[tuple[Any, str]], tables: list[tuple[dict[Any, Any], Any]]
     for table, key in tables:
         table[key] = it
     packed_sharing.cache_clear()
-    statement._decode_small.cache_clear()
-    frames._decode_small.cache_clear()
-    shuffle._drawn.cache_clear()
 
 
 def _importers(sound: Any) -> list[tuple[Any, str]]:

@@ -42,7 +42,7 @@ class Talk:
             for _, data in member.flush():
                 frame = decode_frame(data)
                 if not isinstance(frame, DecisionFrame):
-                    slot = member.desk.read(frame.statement).slot  # type: ignore[union-attr]
+                    slot = member.read(frame.statement).slot  # type: ignore[union-attr]
                     self._said[slot.kind, slot.view, slot.signer] = frame
 
     def hand(self, to: int, *wanted: Wanted) -> None:
@@ -60,7 +60,7 @@ class Talk:
     def statement(self, kind: Kind, view: int, signer: int) -> Statement:
         self._listen()
         frame = self._said[kind, view, signer]
-        return self.members[0].desk.read(frame.statement)  # type: ignore[union-attr]
+        return self.members[0].read(frame.statement)  # type: ignore[union-attr]
 
     def lie(self, kind: Kind, view: int, outcome: bytes) -> Statement:
         return _signed(SECRETS[LIAR], kind, Ballot(outcome_hash(TOPIC, outcome)), view)
@@ -74,14 +74,14 @@ class Talk:
         for member in members:
             agreement = self.members[member].agreement
             while 0 <= agreement.view < to and agreement.decision is None:
-                agreement.on_timeout(agreement.view)
+                self.members[member].time_out()
 
     def lead(self, member: int, view: int, *others: int) -> None:
         """The leader of a view has the new views of these, and of the liar, who shows no lock."""
         self.hand(member, *((Kind.NEW_VIEW, view, other) for other in others))
         moved = _signed(SECRETS[LIAR], Kind.NEW_VIEW, NewView(0, bytes(32)), view)
         self.tell(member, NewViewFrame(moved.wire, b"", ()))
-        self.members[member].agreement.on_patience(view)
+        self.members[member].stop_waiting(view)
 
     def judge(self) -> None:
         decided = {outcome for member in self.members for outcome in member.decided}

@@ -13,6 +13,7 @@ from tests.mutation.bugs import (
     restores,
     secrets,
     statements,
+    steps,
     sums,
 )
 
@@ -27,4 +28,5 @@ BUGS: list[Bug] = [
     *secrets.BUGS,
     *restores.BUGS,
     *hellos.BUGS,
+    *steps.BUGS,
 ]

@@ -84,6 +84,14 @@ def test_an_adversary_up_to_the_bound(
             assert set(who) <= set(node.completed[0].absent)
 
 
+def test_a_lie_without_tricks_changes_nothing() -> None:
+    worlds = [swarm(FOUR, 1, rounds=2, seed=7, lies=lies) for lies in ({}, {3: Lie()})]
+    for world in worlds:
+        world.nodes[3].honest = True  # a run goes on until every honest peer is done
+        world.run(until=END)
+    assert worlds[0].history.digest == worlds[1].history.digest
+
+
 @pytest.mark.parametrize("name", LIES)
 def test_lies_that_a_real_daemon_can_tell(name: str) -> None:
     world = swarm(EIGHT, 2, rounds=2, lies={1: LIES[name], 5: LIES[name]})

@@ -100,6 +100,18 @@ def test_what_runs_a_group_knows_nothing_of_the_laboratory(path: Path) -> None:
     assert parts[1] == "cli" or not anywhere
 
 
+@pytest.mark.parametrize(
+    "path", sources("peerd/laboratory/adversaries"), ids=lambda p: str(p.relative_to(ROOT))
+)
+def test_liars_use_no_machine_of_the_core(path: Path) -> None:
+    """They stand around a session, so that what is inside can be built anew without them."""
+    for module, node in imported(path):
+        names = {alias.name for alias in node.names} if isinstance(node, ast.ImportFrom) else set()
+        assert not module.startswith(("protocols.committee", "protocols.agreement")), module
+        assert module != "protocols.election.machine" or names == {"Draw"}
+        assert module != "protocols.session.attempt" or names == {"attempt_secrets"}
+
+
 def test_a_daemon_loads_nothing_of_the_laboratory() -> None:
     loaded = modules_after("import peerd.runner.daemon")
     assert not [name for name in loaded if name.startswith("peerd.laboratory")]

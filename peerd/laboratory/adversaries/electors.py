@@ -8,7 +8,7 @@ from protocols.hashing import digest
 from protocols.record.certificate import seats_of
 from protocols.record.election import Election
 from protocols.wire.frames import Frame, StatementFrame
-from protocols.wire.statement import Kind, Payload, Reveal, Statement
+from protocols.wire.statement import Kind, Reveal, Statement
 
 
 class Elector(Trick):
@@ -97,20 +97,22 @@ class HalfRevealer(Elector):
 
 
 class CommitCopier(Elector):
-    """9: commits to what another peer committed to."""
+    """9: commits to what another peer committed to, and reveals what that one reveals."""
 
     def __init__(self, at: Place) -> None:
         super().__init__(at)
         self._copies: dict[Kind, Statement] = {}
+        self._copied: int | None = None
 
     def instead(self, said: Statement) -> Statement | None:
         return self._copies.get(said.kind) if said.kind in (Kind.COMMIT, Kind.REVEAL) else said
 
     def heard(self, statement: Statement) -> None:
-        kind = statement.kind
-        if kind not in (Kind.COMMIT, Kind.REVEAL) or kind in self._copies:
+        kind, signer = statement.kind, statement.signer
+        if kind not in (Kind.COMMIT, Kind.REVEAL) or kind in self._copies or signer == self.at.me:
             return
-        if kind is Kind.COMMIT or Kind.COMMIT in self._copies:
-            payload: Payload = statement.payload
-            self._copies[kind] = self.at.forge(kind, payload)
+        if kind is Kind.COMMIT:
+            self._copied = signer
+        if signer == self._copied:
+            self._copies[kind] = self.at.forge(kind, statement.payload)
             self.tell(self._copies[kind])

@@ -22,11 +22,12 @@ REPORTED = behind_then_restarted(Kind.REPORT)
 
 RULES = "protocols.agreement.rules:"
 VOTES = "protocols.record.votes:check_quorum"
+SIGNED = "protocols.record.party:Party.signed"
 
 
 def _fewer(sound: Any) -> Any:
-    def check_quorum(crypto: Any, group: Any, electorate: Any, *rest: Any) -> Any:
-        return sound(crypto, group, replace(electorate, quorum=electorate.quorum - 1), *rest)
+    def check_quorum(setting: Any, electorate: Any, *rest: Any) -> Any:
+        return sound(setting, replace(electorate, quorum=electorate.quorum - 1), *rest)
 
     return check_quorum
 
@@ -35,11 +36,11 @@ def _no_repeats(sound: Any) -> Any:
     """Counts votes, not voters."""
 
     def check_quorum(
-        crypto: Any, group: Any, electorate: Any, kind: Any, where: Any, votes: Any, value: Any
+        setting: Any, electorate: Any, kind: Any, where: Any, votes: Any, value: Any
     ) -> Any:
         least = electorate.quorum - (len(votes) - len(set(votes)))
         fewer = replace(electorate, quorum=least)
-        return sound(crypto, group, fewer, kind, where, list(dict.fromkeys(votes)), value)
+        return sound(setting, fewer, kind, where, list(dict.fromkeys(votes)), value)
 
     return check_quorum
 
@@ -142,15 +143,15 @@ plant(
 )
 plant(
     "a vote is signed anew after a restart",
-    "protocols.record.desk:Desk.sign",
-    lambda sound: lambda self, *args, **more: _without_journal(sound, self, *args, **more),
+    SIGNED,
+    lambda sound: lambda self, *said: _without_journal(sound, self, *said),
     schedules,
     "signed-twice",
 )
 plant(
     "statements are signed anew after a restart",
-    "protocols.record.desk:Desk.sign",
-    lambda sound: lambda self, *args, **more: _without_journal(sound, self, *args, **more),
+    SIGNED,
+    lambda sound: lambda self, *said: _without_journal(sound, self, *said),
     REPORTED,
     "signed-twice journal",
     seeds=1,
@@ -160,14 +161,15 @@ plant(
 def _in_all_views(sound: Any, agreement: Any) -> None:
     """Looks at the first votes of every view that there was, not at the current one's alone."""
     current = agreement.view
-    for view in sorted({view for kind, view in agreement._votes if kind is Kind.FIRST_VOTE}):
+    for view in sorted(agreement._ballots.views(Kind.FIRST_VOTE)):
         if view <= current:
             agreement.view = view
             sound(agreement)
     agreement.view = current
 
 
-def _without_journal(sound: Any, desk: Any, kind: Any, payload: Any, *rest: Any) -> Any:
-    subject, view = (*rest, 0, 0)[:2]
-    desk._journal.pop(desk._slot(kind, subject, view).key(), None)
-    return sound(desk, kind, payload, *rest)
+def _without_journal(
+    sound: Any, party: Any, kind: Any, payload: Any, subject: int, view: int
+) -> Any:
+    party.journal._entries.pop(party.slot(kind, subject, view).key(), None)
+    return sound(party, kind, payload, subject, view)

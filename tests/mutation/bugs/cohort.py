@@ -8,8 +8,10 @@ from typing import Any
 from peerd.laboratory.adversaries import ALL
 from protocols.errors import WireError
 from protocols.record.cohort import Findings, Panel, sort_in
-from protocols.record.desk import Admission
-from protocols.wire.statement import Kind, Slot, Statement, decode_statement
+from protocols.record.door import read_statement
+from protocols.record.effects import NOTHING
+from protocols.record.inbox import Admission
+from protocols.wire.statement import Kind, Slot, Statement
 from tests.mutation import attacks, expectations, liars
 from tests.mutation.attacks import (
     alone,
@@ -33,7 +35,7 @@ COHORT = "protocols.record.cohort:"
 plant(
     "a complaint is judged under any dealer's header",
     "protocols.record.evidence:_Case.header",
-    lambda sound: lambda self, data, dealer: self.statement(data, Kind.HEADER),
+    lambda sound: lambda self, data, dealer: _any_header(self, data),
     BORROWED,
     "framed",
 )
@@ -73,6 +75,11 @@ plant(
 )
 
 
+def _any_header(case: Any, data: bytes) -> Statement:
+    header: Statement = case.signed(read_statement(case.setting, data), Kind.HEADER)
+    return header
+
+
 def _any_key(sound: Any) -> Any:
     def disclosure(case: Any) -> Any:
         from protocols.record.evidence import Finding
@@ -82,7 +89,7 @@ def _any_key(sound: Any) -> Any:
         except WireError as error:
             if "another key" not in str(error):
                 raise
-            delivery = decode_statement(case.items(3)[1], case.setting.group)
+            delivery = case.evidence.statements[1]
             return Finding(delivery.signer, "planted", delivery.slot.round)
 
     return disclosure
@@ -111,7 +118,7 @@ def _voids_repeats(sound: Any) -> Any:
 
 plant(
     "a proposal may leave out what members hold",
-    "protocols.committee.member:Member._missing",
+    "protocols.committee.ballot:CohortInputs._missing",
     always(set()),
     OMITTING,
     "left-out",
@@ -119,15 +126,15 @@ plant(
 )
 plant(
     "two statements in a slot are no conflict",
-    "protocols.record.desk:Desk.admit",
+    "protocols.record.inbox:Inbox.admit",
     lambda sound: lambda self, s: Admission.KNOWN if s.slot in self._slots else sound(self, s),
     TWO_REPORTS,
     "blame",
 )
 plant(
     "a report's complaint is not followed by its proof",
-    "protocols.committee.member:Member._complain",
-    always(None),
+    "protocols.committee.receiver:Receiver.complain",
+    always(NOTHING),
     HIGH_DEGREE,
     "blame",
 )

@@ -24,13 +24,14 @@ COPIED = alone("CommitCopier")
 RESTART_IN_FLIP = restarting((Kind.COMMIT,))
 
 
-ELECTION = "protocols.election.machine:"
+FLIP = "protocols.election.flip:"
+HEARD = "protocols.election.heard:"
 LEDGER = "protocols.record.ledger:Ledger."
 
 
 @bug(
     "the nonce is drawn anew after a restart",
-    ELECTION + "Draw.of",
+    FLIP + "Draw.of",
     RESTART_IN_FLIP,
     "framed refused",
 )
@@ -44,12 +45,32 @@ def _redrawn(sound: Any) -> Any:
     return classmethod(of)
 
 
+def _any_nonce(sound: Any) -> Any:
+    """The agreed commitments are to whatever was revealed."""
+
+    def election(party: Any, agreed: Any, listed: Any) -> Any:
+        listed = list(listed)
+        nonces = {said.signer: said.payload.nonce for said in listed}
+        commits = tuple(
+            (
+                peer,
+                party.setting.commitment(*party.place, peer, nonces.get(peer, b"")),
+                key,
+            )
+            for peer, _, key in agreed.commits
+        )
+        return sound(party, replace(agreed, commits=commits), listed)
+
+    return election
+
+
 plant(
     "any reveal fits its commitment",
-    ELECTION + "ElectionMachine._opens",
+    HEARD + "Heard._opens",
     always(True),
     WRONG_REVEAL,
     "blame",
+    also=((HEARD + "_election", _any_nonce),),
 )
 plant(
     "a commitment does not bind its peer",
@@ -62,12 +83,12 @@ plant(
 
 @bug(
     "a missing reveal is passed over",
-    ELECTION + "ElectionMachine._union_of_reveals",
+    HEARD + "_election",
     attacks.overruled,
     "coin",
 )
 def _passed_over(sound: Any) -> Any:
-    return lambda self, frames: replace(sound(self, frames), missing=())
+    return lambda party, agreed, listed: replace(sound(party, agreed, listed), missing=())
 
 
 plant(
@@ -93,17 +114,17 @@ plant(
 
 @bug(
     "who does not reveal is blamed",
-    "protocols.session.attempts:Attempts._on_void",
+    "protocols.session.round:Round._on_aborting",
     attacks.overruled,
     "blame",
 )
 def _blames_silence(sound: Any) -> Any:
-    def on_void(self: Any, certificate: Any) -> None:
-        for peer in certificate.election.missing:
-            self._effects.append(Blame(certificate.round, peer, "planted", b""))
-        sound(self, certificate)
+    def on_aborting(self: Any, outcome: Any) -> None:
+        for peer in outcome.flip.election.missing:
+            self.emit(Blame(self.number, peer, "planted", b""))
+        sound(self, outcome)
 
-    return on_void
+    return on_aborting
 
 
 plant(

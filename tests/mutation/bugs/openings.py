@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from protocols.errors import WireError
+from protocols.record.certificate import elected
 from tests.mutation import expectations
 from tests.mutation.attacks import alone
 from tests.mutation.bug import Bugs
@@ -70,7 +72,7 @@ plant(
     seeds=1,
 )
 def _counts_signatures(sound: Any) -> Any:
-    def common(setting: Any, certificate: Any, election: Any, statements: Any) -> Any:
+    def common(setting: Any, flip: Any, statements: Any) -> Any:
         from protocols.record import certificate as module
 
         unique = list({s.signer: s for s in statements}.values())
@@ -89,23 +91,16 @@ def _counts_signatures(sound: Any) -> Any:
     seeds=1,
 )
 def _anyone_signs(sound: Any) -> Any:
-    def common(setting: Any, certificate: Any, election: Any, statements: Any) -> Any:
-        from protocols.record import certificate as module
-
-        seats = module.seats_of
-        module.seats_of = lambda setting, election: tuple(election.keys)  # type: ignore[assignment]
-        try:
-            return sound(setting, certificate, election, statements)
-        finally:
-            module.seats_of = seats
+    def common(setting: Any, flip: Any, statements: Any) -> Any:
+        return sound(setting, replace(flip, seats=tuple(flip.keys)), statements)
 
     return common
 
 
 plant(
     "an election needs no quorum",
-    CERTIFICATE + "ElectionCertificate.verify",
-    lambda sound: lambda self, setting: self.election,
+    CERTIFICATE + "_verified",
+    lambda sound: elected,
     expectations.certificates,
     "accepted",
     seeds=1,

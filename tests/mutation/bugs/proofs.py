@@ -120,18 +120,16 @@ plant(
 )
 plant(
     "dealings from another model are taken",
-    "protocols.committee.member:Member.on_dealing",
-    lambda sound: lambda self, sender, frame: _any_base(sound, self, sender, frame),
+    "protocols.committee.receiver:Receiver.on_dealing",
+    lambda sound: lambda self, header, package: _any_base(sound, self, header, package),
     WRONG_BASE,
     "framed",
 )
 
 
-def _any_base(sound: Any, member: Any, sender: int, frame: Any) -> Any:
-    header = member.desk.read(frame.header)
-    mine, member._base_model = member._base_model, header.payload.base_model
+def _any_base(sound: Any, receiver: Any, header: Any, package: bytes) -> Any:
+    mine, receiver.base_model = receiver.base_model, header.payload.base_model
     try:
-        member._check_base = mine
-        return sound(member, sender, frame)
+        return sound(receiver, header, package)
     finally:
-        member._base_model = mine
+        receiver.base_model = mine

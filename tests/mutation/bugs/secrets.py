@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from tests.mutation import attacks
@@ -13,7 +14,7 @@ bug, plant = BUGS.bug, BUGS.plant
 
 plant(
     "the dealing's secret outlives the decision",
-    "protocols.session.attempt:Attempt._forget_dealing",
+    "protocols.record.party:Role.erase",
     always(None),
     attacks.honest,
     "erased",
@@ -23,7 +24,7 @@ plant(
 
 @bug(
     "only the journal's copy is erased",
-    "protocols.record.desk:Desk.erase",
+    "protocols.record.journal:Journal.erase",
     attacks.honest,
     "erased",
     seeds=1,
@@ -31,34 +32,29 @@ plant(
 def _erases_copies(sound: Any) -> Any:
     """As it was: what the runner had written itself stayed on disk until the round's end."""
 
-    def erase(self: Any, *keys: str) -> None:
-        held = [key for key in keys if key in self._journal]
-        if held:
-            sound(self, *held)
+    def erase(self: Any, *keys: str) -> Any:
+        return sound(self, *(key for key in keys if key in self))
 
     return erase
 
 
 @bug(
     "the journal outlives its round",
-    "protocols.session.attempts:Attempts.leave",
+    "protocols.session.round:Round.leave",
     attacks.honest,
     "erased",
     seeds=1,
 )
 def _keeps_journal(sound: Any) -> Any:
-    from protocols.record.effects import Erase
-
-    def leave(self: Any) -> None:
-        sound(self)
-        self._effects[:] = [e for e in self._effects if e != Erase(self.position.round)]
+    def leave(self: Any) -> Any:
+        return replace(sound(self), erase=())
 
     return leave
 
 
 plant(
     "the one-round key outlives its round",
-    "protocols.record.desk:Desk.erase_round_secret",
+    "protocols.record.party:Party.erase_round_secret",
     always(None),
     attacks.honest,
     "erased",

@@ -85,7 +85,7 @@ plant(
 def _same_twice(sound: Any, case: Any) -> Any:
     from protocols.record.evidence import Finding
 
-    first, second = (case.statement(item) for item in case.items(2))
+    first, second = case.statement(0), case.statement(1)
     if first.slot != second.slot:
         raise WireError("planted")
     return Finding(first.signer, "planted", first.slot.round)
@@ -101,7 +101,7 @@ def _same_twice(sound: Any, case: Any) -> Any:
 def _any_reveal(sound: Any) -> Any:
     from protocols.record.evidence import Finding
 
-    return lambda case: Finding(case.statement(case.items(2)[0]).signer, "planted", 0)
+    return lambda case: Finding(case.statement(0).signer, "planted", 0)
 
 
 @bug(
@@ -114,4 +114,4 @@ def _any_reveal(sound: Any) -> Any:
 def _any_result(sound: Any) -> Any:
     from protocols.record.evidence import Finding
 
-    return lambda case: Finding(case.statement(case.items(2)[0]).signer, "planted", 0)
+    return lambda case: Finding(case.statement(0).signer, "planted", 0)

@@ -27,6 +27,7 @@ import numpy.typing as npt
 import pytest
 import structlog
 import trio
+from protocols.election.machine import Draw
 
 from peerd.crypto import Sodium
 from peerd.errors import JournalConflict
@@ -42,7 +43,6 @@ from peerd.storage import Store
 from peerd.transport import Transport
 from protocols.aggregation import aggregator, model_hash
 from protocols.committee import dealer as dealing
-from protocols.election.machine import Draw
 from protocols.hashing import digest
 from protocols.plan import CommitteePlan
 from protocols.proof import Dealing
