@@ -16,7 +16,7 @@ every_rule = pytest.mark.parametrize("variant", VARIANTS, ids=str)
 
 @every_rule
 @given(seed=SEEDS, parameters=st.integers(1, 40))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_every_point_of_v_has_a_preimage(variant: Variant, seed: int, parameters: int) -> None:
     rule, model = variant.rule, model_of(parameters, seed)
     reference = reference_of(rule, parameters, seed)
@@ -29,7 +29,7 @@ def test_every_point_of_v_has_a_preimage(variant: Variant, seed: int, parameters
 
 @every_rule
 @given(seed=SEEDS, parameters=st.integers(1, 200), magnitude=st.integers(-30, 60))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_every_update_is_encoded_into_v(
     variant: Variant, seed: int, parameters: int, magnitude: int
 ) -> None:

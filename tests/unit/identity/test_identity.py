@@ -135,7 +135,7 @@ def test_the_secret_never_prints() -> None:
 
 
 @given(st.binary(min_size=32, max_size=32))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_the_peer_id_is_libp2ps(seed: bytes) -> None:
     from libp2p.peer.id import ID
 

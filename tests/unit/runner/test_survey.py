@@ -112,7 +112,7 @@ class Scene:
             standing = await survey.stand(position, self.peers, restored=restored)
             return standing, trio.current_time() - before
 
-        standing, seconds = trio.run(run, clock=trio.testing.MockClock(autojump_threshold=0.05))
+        standing, seconds = trio.run(run, clock=trio.testing.MockClock(autojump_threshold=0.2))
         return standing, store, seconds
 
     def at(self, standing: Standing, round_: int) -> bool:
