@@ -3,7 +3,7 @@
 #   make install   .venv with the peerd command in it; quick when nothing changed
 #   make demo      a swarm of real daemons on this machine, liars among them, in a few minutes
 #   make test      all tests
-#   make lint      ruff and mypy --strict
+#   make lint      ruff, mypy --strict, and vulture: code that nobody calls
 #   make bench     what one round costs a member, a dealer and an opening
 #   make lab-table the table of docs/laboratory.md, run again; half an hour
 #   make clean     everything that the above made
@@ -36,6 +36,7 @@ lint: install
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+	$(VENV)/bin/vulture
 
 bench: install
 	@for role in member dealer open; do \

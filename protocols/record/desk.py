@@ -95,11 +95,6 @@ class Desk:
     def has_signed(self, kind: Kind, subject: int = 0, view: int = 0) -> bool:
         return self._slot(kind, subject, view).key() in self._journal
 
-    def has_signed_any(self, kind: Kind, subject: int) -> bool:
-        """Whether this peer ever signed this kind in any view of the attempt."""
-        prefix = f"slot/{self.attempt}/{int(kind)}/{subject}/"
-        return any(key.startswith(prefix) for key in self._journal)
-
     def can_sign(self, kind: Kind, subject: int = 0) -> bool:
         slot = self._slot(kind, subject, 0)
         return slot.by_identity or self._round_secret is not None

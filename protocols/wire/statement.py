@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 from protocols.errors import WireError
 from protocols.hashing import digest
 from protocols.ports import Crypto
-from protocols.wire.canonical import Value, pack, unpack
+from protocols.wire.canonical import pack, unpack
 from protocols.wire.schema import (
     HASH,
     KEY,
@@ -387,7 +387,3 @@ def _check_slot(slot: Slot) -> None:
             raise WireError(f"subject: nobody signs what it saw of {slot.subject}")
     elif slot.kind not in takes_subject and slot.subject:
         raise WireError(f"subject: {slot.kind.name} has none")
-
-
-def value_of(statement: Statement) -> Value:
-    return [statement.body, statement.signature]

@@ -78,7 +78,7 @@ async def network(
                 for transport in transports:
                     for other in roster:
                         if other != transport.identity.public:
-                            await transport.wait_connected(other)
+                            await transport._link(other).wait_until(connected=True)
         yield transports
         nursery.cancel_scope.cancel()
 
