@@ -90,7 +90,9 @@ def test_install_does_nothing_when_nothing_changed(tree: Path) -> None:
     ("target", "command"),
     [
         ("demo", ".venv/bin/peerd demo"),
-        ("test", "-m pytest"),
+        ("check", "-m pytest --numprocesses auto --quick"),
+        ("test", "-m pytest --numprocesses auto"),
+        ("acceptance", "-m acceptance"),
         ("lint", ".venv/bin/mypy"),
         ("bench", "peerd bench $role"),
         ("clean", "rm -rf .venv"),
