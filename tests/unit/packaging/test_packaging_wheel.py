@@ -12,6 +12,8 @@ import pytest
 
 from tests.patience import HANG
 
+pytestmark = pytest.mark.xdist_group("wheel")  # one process makes what all share
+
 ROOT = Path(__file__).parents[3]
 
 

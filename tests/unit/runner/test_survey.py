@@ -25,6 +25,8 @@ from protocols.record.certificate import verify_certificate
 from protocols.session.session import Session
 from protocols.session.standing import SIGNS, sat_out, sat_out_key
 
+pytestmark = pytest.mark.xdist_group("survey")  # one process makes what all share
+
 ROUNDS = 5
 
 
