@@ -2,8 +2,10 @@
 #
 #   make install   .venv with the peerd command in it; quick when nothing changed
 #   make demo      a swarm of real daemons on this machine, liars among them, in a few minutes
-#   make test      all tests
-#   make lint      ruff and mypy --strict
+#   make check     lint and the tests that take seconds: what to run before each commit
+#   make test      all tests but those of acceptance, on all cores
+#   make acceptance  what takes longer: whole networks, fresh installs, the demo
+#   make lint      ruff, mypy --strict, and vulture: code that nobody calls
 #   make bench     what one round costs a member, a dealer and an opening
 #   make lab-table the table of docs/laboratory.md, run again; half an hour
 #   make clean     everything that the above made
@@ -18,7 +20,10 @@ BENCH_PEERS ?= 1000
 BENCH_PARAMS ?= 100000
 BENCH_ADVERSARY ?= 0.1
 
-.PHONY: install demo test lint bench lab-table constraints clean
+# the same examples in each run, on as many processes as there are cores
+PYTEST := HYPOTHESIS_PROFILE=fixed $(ONE_THREAD) $(VENV)/bin/python -m pytest --numprocesses auto
+
+.PHONY: install demo check test acceptance lint bench lab-table constraints clean
 .DELETE_ON_ERROR:
 
 install: $(INSTALLED)
@@ -29,13 +34,20 @@ $(INSTALLED): pyproject.toml constraints.txt scripts/install.sh
 demo: install
 	$(VENV)/bin/peerd demo
 
+check: lint
+	$(PYTEST) --quick
+
 test: install
-	$(ONE_THREAD) $(VENV)/bin/python -m pytest
+	$(PYTEST)
+
+acceptance: install
+	$(PYTEST) -m acceptance
 
 lint: install
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+	$(VENV)/bin/vulture
 
 bench: install
 	@for role in member dealer open; do \

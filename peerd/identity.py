@@ -14,7 +14,6 @@ import os
 import secrets
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from nacl.bindings import crypto_core_ed25519_is_valid_point
 from nacl.signing import SigningKey
@@ -22,9 +21,6 @@ from nacl.signing import SigningKey
 from peerd.errors import IdentityError
 from protocols.ports import PUBLIC_KEY_BYTES, SECRET_KEY_BYTES
 from protocols.secret import Secret
-
-if TYPE_CHECKING:
-    from libp2p.crypto.keys import KeyPair
 
 _LABEL = "ed25519-seed:"
 _MAX_FILE_BYTES = 256
@@ -62,12 +58,6 @@ class Identity:
         identity = cls(secrets.token_bytes(SECRET_KEY_BYTES))
         identity._write(path)
         return identity
-
-    def libp2p_key_pair(self) -> KeyPair:
-        """The same key as py-libp2p wants it. Imports libp2p, which takes a while, only here."""
-        from libp2p.crypto.ed25519 import create_new_key_pair
-
-        return create_new_key_pair(self.secret.reveal())
 
     def _write(self, path: Path) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC

@@ -2,10 +2,36 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
 import structlog
+from hypothesis import settings
+
+# No example may fail for being slow: a machine that is busy proves nothing. ``fixed``, which
+# `make test` sets, draws the same examples in each run; pytest by itself draws new ones.
+settings.register_profile("fixed", derandomize=True, deadline=None, database=None)
+settings.register_profile("random", deadline=None, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "random"))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--quick", action="store_true", help="the files under `quick` in pyproject")
+    parser.addini("quick", "files and folders that take seconds", type="args")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("quick"):
+        config.args = config.getini("quick")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of tests with daemons one runs at a time: each is many processes, and has deadlines."""
+    for item in items:
+        if item.get_closest_marker("swarm"):
+            item.add_marker(pytest.mark.xdist_group("daemons"))
 
 
 @pytest.fixture(autouse=True)

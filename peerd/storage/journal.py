@@ -52,10 +52,6 @@ class Journal:
             for key, value, stored in rows
         }
 
-    def rounds(self) -> list[int]:
-        """The rounds that have entries, rising."""
-        return sorted(self._counts)
-
     def erase(self, round: int, keys: Iterable[str] | None) -> None:
         """Overwrites the entries (None: all of the round) in every file of the database."""
         sql = "DELETE FROM journal WHERE round = ?"

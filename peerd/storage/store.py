@@ -104,10 +104,6 @@ class Store:
         """All entries of a round, by key."""
         return self._journal.entries(round)
 
-    def journal_rounds(self) -> list[int]:
-        """The rounds that have a journal, rising: after a restart, what to resume or erase."""
-        return self._journal.rounds()
-
     def journal_erase(self, round: int, keys: Iterable[str] | None = None) -> None:
         """Overwrites the entries (None: all of the round) in every file of the database."""
         self._journal.erase(round, keys)

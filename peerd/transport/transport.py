@@ -18,7 +18,7 @@ from peerd.transport.errors import TransportError, Unreachable
 from peerd.transport.frame_wire import SESSION_BYTES
 from peerd.transport.limits import DEFAULT_LIMITS, Limits
 from peerd.transport.links import Link, LinkTable, PeerLink
-from peerd.transport.names import libp2p_id, public_key, short
+from peerd.transport.names import libp2p_id, short
 from peerd.transport.outbox import LaneKind, Outbox
 from peerd.transport.receiver import Delivery, Receiver
 from peerd.transport.repairs.host import PeerHost, addresses_of, build_host
@@ -191,9 +191,6 @@ class Transport:
     def connected(self) -> frozenset[bytes]:
         return frozenset(p for p, link in self._table.links.items() if link.is_connected())
 
-    async def wait_connected(self, peer: bytes) -> None:
-        await self._link(peer).wait_until(connected=True)
-
     def on_link_change(self, callback: Callable[[bytes, bool], None]) -> None:
         """``callback(peer, connected)`` at every change; it must not block."""
         self._table.on_change.append(callback)
@@ -207,11 +204,6 @@ class Transport:
             await self.host.swarm.dial_peer(libp2p_id(peer))
         except Exception as error:  # libp2p's dial fails in many ways
             raise Unreachable(f"{short(peer)}: {error}") from error
-
-    def name_of(self, peer_id: ID) -> bytes | None:
-        """The public key of a roster member's peer id; None for anybody else."""
-        public = public_key(peer_id)
-        return public if public in self._outboxes else None
 
     def _link(self, peer: bytes) -> PeerLink:
         link = self._table.links.get(peer)

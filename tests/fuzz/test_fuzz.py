@@ -82,7 +82,7 @@ def test_only_the_declared_error_leaves(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", DECODERS)
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_arbitrary_bytes_and_truncations(name: str, data: st.DataObject) -> None:
     kept = data.draw(st.sampled_from(corpus(name)))

@@ -8,7 +8,6 @@ judges every round: no two models, nobody blamed, one ledger in every store.
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Awaitable, Callable
@@ -34,7 +33,6 @@ from tests.network.scenarios import DEALT, FLIPPED, OPENING
 STORAGE = 5  # the exit code of a StorageError
 SEED = 1
 Part = Callable[[Group], Awaitable[None]]
-EVERYTHING = "PEERD_NETWORK_TESTS"  # "all": every moment
 
 pytestmark = pytest.mark.swarm
 
@@ -43,11 +41,6 @@ pytestmark = pytest.mark.swarm
 def _allowed() -> None:
     if reason := unavailable():
         pytest.skip(reason)
-
-
-def chosen(*moments: tuple[int, str]) -> list[tuple[int, str]]:
-    """The first moment; all of them if asked to."""
-    return list(moments if os.environ.get(EVERYTHING) == "all" else moments[:1])
 
 
 async def ends(group: Group, peer: int, phase: str, strike: Callable[[], object]) -> str:
@@ -71,9 +64,9 @@ async def back(group: Group, peer: int) -> None:
     group.say(f"all together in round {group.head()}")
 
 
-async def full_disk(group: Group) -> None:
+async def full_disk(group: Group, *moments: tuple[int, str]) -> None:
     """Not one byte fits any more."""
-    for peer, phase in chosen((1, FLIPPED), (2, DEALT), (3, OPENING)):
+    for peer, phase in moments or ((1, FLIPPED),):
         place = group.layout.places[peer]
         said = await ends(group, peer, phase, lambda place=place: fill(place))
         assert "No space left" in said or "no space left" in said
@@ -90,14 +83,20 @@ async def torn_write(group: Group) -> None:
     await back(group, peer)
 
 
-async def failed_fsync(group: Group) -> None:
+async def failed_fsync(group: Group, *moments: tuple[int, str]) -> None:
     """The kernel says that what was written is lost."""
-    for peer, phase in chosen((6, OPENING), (5, FLIPPED)):
+    for peer, phase in moments or ((6, OPENING),):
         place = group.layout.places[peer]
         said = await ends(group, peer, phase, lambda place=place: break_fsync(place))
         assert "I/O error" in said or "Input/output error" in said
         mend_fsync(place)
         await back(group, peer)
+
+
+async def at_other_moments(group: Group) -> None:
+    """Full disks and failed fsyncs in the phases that the short story leaves out."""
+    await full_disk(group, (2, DEALT), (3, OPENING))
+    await failed_fsync(group, (5, FLIPPED))
 
 
 async def crash_loop(group: Group) -> None:
@@ -143,6 +142,11 @@ async def play(story: list[Part], say: Callable[[str], None]) -> list[str]:
 
 def test_a_daemon_whose_disk_fails_ends_and_signs_nothing() -> None:
     assert trio.run(play, [full_disk, torn_write, failed_fsync], print) == []
+
+
+@pytest.mark.acceptance
+def test_disks_that_fail_at_other_moments() -> None:
+    assert trio.run(play, [at_other_moments], print) == []
 
 
 def test_daemons_that_crash_again_and_again_or_together() -> None:

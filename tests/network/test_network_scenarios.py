@@ -1,6 +1,6 @@
 """Nine daemons, each in a network namespace of its own, and what happens to networks.
 
-``PEERD_NETWORK_TESTS=all`` plays every scenario; without it the slow ones are skipped.
+`make test` plays four of the scenarios, `make acceptance` all of them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from tests.network.scenarios import SCENARIOS
 from tests.network.story import play
 
 ALWAYS = ("halves", "one-away", "moved", "slow-reader")
-EVERYTHING = "PEERD_NETWORK_TESTS"
 
 pytestmark = pytest.mark.swarm
 
@@ -31,10 +30,9 @@ def test_a_group_outlives_partitions() -> None:
     assert trio.run(play, ALWAYS, 1, print) == []
 
 
+@pytest.mark.acceptance
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_group_outlives_whatever_a_network_does(seed: int) -> None:
-    if os.environ.get(EVERYTHING) != "all":
-        pytest.skip(f"slow: {EVERYTHING}=all plays every scenario")
     assert trio.run(play, list(SCENARIOS), seed, print) == []
 
 

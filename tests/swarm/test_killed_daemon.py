@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.patience import HANG
+
 PEERS = 6
 KILLED = 1
 
@@ -54,7 +56,7 @@ def test_a_transcript_with_one_changed_byte_does_not_pass(
     changed.write_bytes(original[:-20] + bytes((original[-20] ^ 1,)) + original[-19:])
     command = [sys.executable, "-m", "peerd.cli.main", "audit", str(changed)]
     command += ["--genesis", str(kept / "genesis.json")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=HANG, check=False)
     assert done.returncode == 9
     assert done.stderr.startswith("peerd: error: ")
     assert "Traceback" not in done.stderr

@@ -6,7 +6,7 @@ from peerd.laboratory.simulation.history import line_of
 from peerd.laboratory.simulation.node import Node
 from peerd.laboratory.simulation.world import World
 from protocols.errors import WireError
-from protocols.record.effects import Effect, Send, Timer
+from protocols.record.effects import Effect, Erase, Phase, Send, Timer
 from protocols.wire.frames import (
     CertificateFrame,
     DecisionFrame,
@@ -39,7 +39,7 @@ class Story:
         world.before = telling
 
     def _line(self, node: Node, effect: Effect) -> str:
-        what = self._message(effect) if isinstance(effect, Send) else line_of(effect)
+        what = self._message(effect) if isinstance(effect, Send) else _deed(effect)
         mark = "" if node.honest else "*"
         return f"{self._world.now:>8} ms  peer {node.index}{mark:1}  {what}"
 
@@ -71,10 +71,21 @@ class Story:
         return f"decision by {said}" if isinstance(frame, DecisionFrame) else said
 
 
+def _deed(effect: Effect) -> str:
+    match effect:
+        case Phase():
+            return f"is {effect.name}"
+        case Erase(_, keys):
+            return f"erases {', '.join(keys)}" if keys else "erases the round's journal"
+        case _:
+            return line_of(effect)
+
+
 def _statement(statement: Statement) -> str:
     slot = statement.slot
     name = slot.kind.name
     about = f" {Topic(slot.subject).name} view {slot.view}" if name in AGREEMENTS else ""
     if name in ("COMPLAINT", "DELIVERY", "ATTESTATION", "ANSWER", "DISCLOSURE"):
         about = f" on {slot.subject}"
-    return f"{name}{about} of peer {slot.signer} in {slot.round}.{slot.attempt}"
+    said = f"{name}{about} of peer {slot.signer} in {slot.round}.{slot.attempt}"
+    return f"{said} #{statement.hash.hex()[:6]}"

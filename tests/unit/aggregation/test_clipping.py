@@ -27,7 +27,7 @@ def integers_of(planes: Encoded, theta: int) -> Encoded:
 
 
 @given(st.integers(4, 32), st.integers(0, 10_000), st.integers(1, 30))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_equation_6_against_exact_rationals(theta: int, seed: int, peers: int) -> None:
     tau = Fraction(3, 7)
     rule = aggregator("centered-clipping", {"theta": theta, "tau": str(tau)})
@@ -72,7 +72,7 @@ def test_coins_round_without_bias_and_alike_at_the_same_peer() -> None:
 
 @pytest.mark.parametrize("name", BALLS)
 @given(st.integers(0, 10_000), st.integers(-12, 12))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_equation_3_the_direction_stays_and_the_length_is_clipped(
     name: str, seed: int, magnitude: int
 ) -> None:

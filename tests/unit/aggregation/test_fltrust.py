@@ -85,7 +85,7 @@ def test_nobody_trusted_means_no_step() -> None:
 
 
 @given(st.integers(0, 10_000), st.floats(0.05, 1), st.integers(-3, 3), st.integers(-3, 3))
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 def test_v_bounds_what_a_vector_and_its_score_can_be(
     seed: int, cosine: float, longer: int, higher: int
 ) -> None:

@@ -37,7 +37,7 @@ def test_the_document_shows_the_file_that_is_tested() -> None:
 
 
 @given(seed=st.integers(0, 2**32 - 1), parameters=st.integers(1, 30))
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_definition_1(buckets: Aggregator, seed: int, parameters: int) -> None:
     random = np.random.default_rng(seed)
     model = random.standard_normal(parameters).astype(np.float32)

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -60,7 +60,6 @@ def test_ties_are_fair_coins_that_differ_from_peer_to_peer_and_repeat_at_each() 
     st.lists(st.tuples(st.floats(-8, 8, width=32), st.integers(0, 9)), min_size=1, max_size=30),
     st.integers(0, 10_000),
 )
-@settings(deadline=None)
 def test_equation_2_against_exact_rationals(pairs: list[tuple[float, int]], round: int) -> None:
     rule = aggregator("rsa", {"decay": "none", "eta": "1/8", "lambda": "1/64", "mu": "1/16"})
     model, opened = vector([w for w, _ in pairs]), np.array([s for _, s in pairs], dtype=np.int64)

@@ -20,6 +20,7 @@ from peerd.laboratory.bench.meter import Meter
 from peerd.laboratory.bench.opening import OpenWork
 from peerd.laboratory.bench.scene import Scene
 from protocols.aggregation import AGGREGATORS
+from tests.patience import HANG
 
 KEYS = {"role", "aggregator", "peers", "params", "plan", "cpu_seconds", "wall_seconds"} | {
     *("peak_bytes", "bytes_in", "bytes_out", "phases", "first_cpu_seconds")
@@ -113,17 +114,17 @@ def test_the_command_prints_one_document(tmp_path: Path) -> None:
         cwd=tmp_path,
         text=True,
         check=True,
-        timeout=60,
+        timeout=HANG,
     )
     assert json.loads(done.stdout).keys() == KEYS
     (tmp_path / "rule.toml").write_text('aggregator = "centered-clipping"\n')
     rule = ["--aggregator", "rule.toml", "--constant", "theta=4", "--params", "40", "--json"]
     done = subprocess.run(
-        [*command, *rule], capture_output=True, cwd=tmp_path, text=True, check=True, timeout=60
+        [*command, *rule], capture_output=True, cwd=tmp_path, text=True, check=True, timeout=HANG
     )
     assert json.loads(done.stdout)["aggregator"] == "centered-clipping"
     failed = subprocess.run(
-        [*command, "--adversary", "much"], capture_output=True, text=True, check=False, timeout=60
+        [*command, "--adversary", "much"], capture_output=True, text=True, check=False, timeout=HANG
     )
     assert (failed.returncode, failed.stdout) == (2, "")
     assert failed.stderr.count("\n") == 1

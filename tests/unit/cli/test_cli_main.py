@@ -17,6 +17,7 @@ from peerd.cli.failure import explain
 from peerd.cli.main import main
 from peerd.errors import ConfigError, NotRunningError, StorageError
 from protocols.errors import WireError
+from tests.patience import HANG
 
 HEAVY = ("torch", "libp2p", "numpy", "trio", "sklearn", "matplotlib")
 
@@ -29,7 +30,7 @@ def test_help_loads_nothing_heavy() -> None:
         f"print([name for name in {HEAVY!r} if name in sys.modules])"
     )
     found = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=HANG
     )
     assert found.stdout.splitlines()[-1] == "[]"
     assert "exit codes" in found.stdout
@@ -116,7 +117,7 @@ def test_a_reader_that_goes_away_is_no_traceback(tmp_path: Path) -> None:
         ["bash", "-c", f"{sys.executable} -m peerd.cli.main version --json | true"],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=HANG,
     )
     assert "Traceback" not in found.stderr
 
@@ -135,6 +136,6 @@ def test_ctrl_c_while_a_module_is_loaded_shows_no_traceback(module: str) -> None
         "sys.exit(main(['group', 'new']))"
     )
     found = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=HANG, check=False
     )
     assert (found.returncode, found.stderr) == (130, "")

@@ -13,6 +13,7 @@ from peerd.discovery import AddressBook, Outcome
 from peerd.discovery.records import LIFETIME, MAX_SKEW, sign_record
 from peerd.errors import StorageError
 from peerd.identity import Identity
+from tests.patience import HANG
 
 GROUP = hashlib.sha256(b"group").digest()
 ALICE, BOB, STRANGER = (Identity(hashlib.sha256(name).digest()) for name in (b"a", b"b", b"s"))
@@ -101,7 +102,7 @@ async def test_a_new_address_wakes_who_waits_for_it(book: AddressBook) -> None:
         await trio.testing.wait_all_tasks_blocked()
         assert nursery.child_tasks
         book.add(raw(ALICE))
-        with trio.fail_after(5):
+        with trio.fail_after(HANG):
             while nursery.child_tasks:
                 await trio.lowlevel.checkpoint()
 

@@ -122,7 +122,7 @@ def test_every_truncation_is_found() -> None:
 
 
 @given(st.binary(max_size=300))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_only_one_error_leaves_the_reader(raw: bytes) -> None:
     with pytest.raises(BadRecord):
         read_record(raw, GROUP)

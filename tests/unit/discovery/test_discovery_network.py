@@ -26,10 +26,10 @@ from peerd.transport.errors import Unreachable
 from peerd.transport.names import libp2p_id
 from peerd.transport.repairs.host import build_host
 from protocols.wire.canonical import pack
+from tests.patience import HANG
 
 GROUP = hashlib.sha256(b"the group of the discovery tests").digest()
 LIMITS = Limits(backoff_first=0.02, backoff_last=0.2, passive_wait=0.1)
-PATIENCE = 30.0
 
 
 def identity(number: int) -> Identity:
@@ -89,7 +89,7 @@ async def nodes(
 
 
 async def eventually(condition: Callable[[], bool]) -> None:
-    with trio.fail_after(PATIENCE):
+    with trio.fail_after(HANG):
         while not condition():
             await trio.sleep(0.01)
 

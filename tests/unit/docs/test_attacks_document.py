@@ -18,25 +18,42 @@ DOCUMENT = (ROOT / "docs" / "attacks.md").read_text()
 ROWS = [
     [cell.strip() for cell in line.strip("|").split("|")]
     for line in DOCUMENT.splitlines()
-    if re.match(r"\| \d", line)
+    if re.match(r"\| \[\d", line)
 ]
+"""Number with its link, fault, code, what stands against it."""
+_, *_PARTS = re.split(r"^### Row (\d+)\n", DOCUMENT, flags=re.M)
+DETAILS = {int(number): text.strip() for number, text in zip(*[iter(_PARTS)] * 2, strict=True)}
 TESTS = sorted(set(re.findall(r"`(tests/[^`]+\.py)::([^`]+)`", DOCUMENT)))
 CODE = re.compile(r"[BXCDMN]|A\([a-z ]+\)")
 UNSHOWN = ("not shown yet", "measured later, with the learning laboratory")
 
 
+def number(row: list[str]) -> int:
+    found = re.fullmatch(r"\[(\d+)\]\(#row-(\d+)\)", row[0])
+    assert found and found[1] == found[2], row[0]
+    return int(found[1])
+
+
 def test_each_row_is_there_once_and_in_order() -> None:
-    assert [int(row[0]) for row in ROWS] == list(range(1, 89))
-    assert {len(row) for row in ROWS} == {5}
-    assert all(row[1] and row[4] for row in ROWS)
+    assert [number(row) for row in ROWS] == list(range(1, 89))
+    assert re.findall(r"^### Row (.*)", DOCUMENT, re.M) == [str(each) for each in range(1, 89)]
+    assert {len(row) for row in ROWS} == {4}
+    assert all(row[1] and row[3] for row in ROWS)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
+def test_a_row_is_one_that_a_person_can_read(row: list[str]) -> None:
+    """What doesn't fit belongs into the details."""
+    assert all(len(cell) <= 120 for cell in row)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
 def test_a_row_has_a_code_and_names_a_test_or_says_that_there_is_none(row: list[str]) -> None:
     assert all(CODE.fullmatch(code) for code in row[2].split(" or ")), row[2]
-    assert ("::" in row[3]) != row[3].startswith(UNSHOWN), row[3]
-    if row[3].startswith("partly: "):
-        assert "; " in row[3], "what is missing?"
+    shown = DETAILS[number(row)]
+    assert ("\n- `tests/" in f"\n{shown}") != shown.startswith(UNSHOWN), shown
+    if shown.startswith("Partly"):
+        assert re.match(r"Partly: \S[^\n]", shown), "what is missing?"
 
 
 def test_the_codes_are_explained() -> None:
@@ -45,13 +62,13 @@ def test_the_codes_are_explained() -> None:
 
 
 def test_the_counts_are_those_of_the_rows() -> None:
-    partly = sum(row[3].startswith("partly: ") for row in ROWS)
-    unshown, later = (sum(row[3].startswith(text) for row in ROWS) for text in UNSHOWN)
+    partly = sum(shown.startswith("Partly: ") for shown in DETAILS.values())
+    unshown, later = (sum(shown.startswith(text) for shown in DETAILS.values()) for text in UNSHOWN)
     shown = len(ROWS) - partly - unshown - later
     said = re.search(
         r"Of 88 rows (\d+) are .*?(\d+) partly, (\d+) are .*?(\d+) are", DOCUMENT, re.S
     )
-    assert said and [int(number) for number in said.groups()] == [shown, partly, later, unshown]
+    assert said and [int(count) for count in said.groups()] == [shown, partly, later, unshown]
 
 
 @cache
@@ -80,10 +97,10 @@ def test_a_named_test_exists(path: str, name: str) -> None:
 
 def test_a_named_adversary_exists() -> None:
     known = {*LIARS, *KINDS, *FLOODS}
-    for row in ROWS:
-        for listed in re.findall(r" with ((?:`[^`]+`(?:, )?)+)", row[3]):
+    for row, shown in DETAILS.items():
+        for listed in re.findall(r" with ((?:`[^`]+`(?:, )?)+)", shown):
             names = [name for name in re.findall(r"`([^`]+)`", listed) if "::" not in name]
-            assert names and set(names) <= known, (row[0], set(names) - known)
+            assert names and set(names) <= known, (row, set(names) - known)
 
 
 def test_a_named_planted_bug_is_one_that_is_caught() -> None:

@@ -126,7 +126,7 @@ def test_a_sample_is_uniform() -> None:
     assert abs(counts - 10_000).max() < 500  # five standard deviations are 463
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sampled_from([P31, P61]), st.data())
 def test_mersenne_products(field: PrimeField, data: st.DataObject) -> None:
     values = st.integers(0, field.p - 1) | st.sampled_from([0, 1, field.p - 1, field.p // 2])

@@ -244,7 +244,7 @@ def test_binary_round_trip() -> None:
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_no_changed_byte_decodes_to_the_same_genesis(data: st.DataObject) -> None:
     encoded = bytearray(SIGNED_BYTES)
     position = data.draw(st.integers(0, len(encoded) - 1))

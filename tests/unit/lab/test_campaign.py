@@ -25,6 +25,7 @@ from peerd.laboratory.experiments.report import write_report
 from peerd.laboratory.experiments.report.plots import seconds_a_round
 from peerd.laboratory.experiments.report.tables import as_markdown, rule_by_attack
 from peerd.laboratory.experiments.results import Directory, final
+from tests.patience import HANG
 
 EXPERIMENT = """
 title = "Test <of> the laboratory"
@@ -223,7 +224,7 @@ def test_ctrl_c_says_one_line_and_leaves_no_process(tmp_path: Path, processes: i
     with _started(tmp_path) as run_:
         _until(lambda: len(_group(run_.pid)) >= processes)
         os.killpg(run_.pid, signal.SIGINT)
-        _, said = run_.communicate(timeout=60)
+        _, said = run_.communicate(timeout=HANG)
         assert run_.returncode == 130
         _until(lambda: not _group(run_.pid))
     assert said.decode() == (
@@ -235,7 +236,7 @@ def test_a_cell_that_is_killed_is_one_line(tmp_path: Path) -> None:
     with _started(tmp_path) as run_:
         _until(lambda: len(_group(run_.pid)) >= 4)
         os.kill(max(_group(run_.pid)), signal.SIGKILL)  # the youngest: the cell
-        _, said = run_.communicate(timeout=60)
+        _, said = run_.communicate(timeout=HANG)
         assert run_.returncode == TaskError.exit_code
         _until(lambda: not _group(run_.pid))
     assert said.count(b"\n") == 1
@@ -246,7 +247,7 @@ def test_a_server_of_cells_that_is_killed_is_one_line(tmp_path: Path) -> None:
     with _started(tmp_path) as run_:
         _until(lambda: len(_group(run_.pid)) >= 3)
         os.kill(max(_group(run_.pid)), signal.SIGKILL)
-        _, said = run_.communicate(timeout=60)
+        _, said = run_.communicate(timeout=HANG)
         assert run_.returncode == TaskError.exit_code
     assert said.count(b"\n") == 1
     assert "the server of the cells' processes ended" in said.decode()
@@ -257,7 +258,7 @@ def test_a_run_that_is_killed_takes_its_cells_with_it(tmp_path: Path) -> None:
     with _started(tmp_path) as run_:
         _until(lambda: len(_group(run_.pid)) >= 4)
         run_.kill()
-        _, said = run_.communicate(timeout=60)  # at its end nobody holds the pipe
+        _, said = run_.communicate(timeout=HANG)  # at its end nobody holds the pipe
         _until(lambda: not _group(run_.pid))
     assert said == b""
 

@@ -17,6 +17,7 @@ from peerd.config import Config
 from peerd.extras import EXTRAS
 from peerd.group import load
 from peerd.identity import Identity
+from tests.patience import HANG
 
 ROOT = Path(__file__).parents[3]
 
@@ -134,7 +135,7 @@ def test_the_group_of_the_compose_file(tmp_path: Path) -> None:
 
     def run() -> str:
         done = subprocess.run(
-            command, shell=True, env=environment, capture_output=True, text=True, timeout=120
+            command, shell=True, env=environment, capture_output=True, text=True, timeout=HANG
         )
         assert done.returncode == 0, done.stderr
         return done.stdout

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import HANG
+
 ROOT = Path(__file__).parents[3]
 PIN = re.compile(r"([A-Za-z0-9._-]+)==([A-Za-z0-9.]+)")
 
@@ -85,7 +87,7 @@ def tree(tmp_path: Path) -> Path:
 
 
 def make(tree: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["make", *words], cwd=tree, capture_output=True, text=True, timeout=60)
+    return subprocess.run(["make", *words], cwd=tree, capture_output=True, text=True, timeout=HANG)
 
 
 def test_install_does_nothing_when_nothing_changed(tree: Path) -> None:
@@ -99,7 +101,9 @@ def test_install_does_nothing_when_nothing_changed(tree: Path) -> None:
     ("target", "command"),
     [
         ("demo", ".venv/bin/peerd demo"),
-        ("test", "-m pytest"),
+        ("check", "-m pytest --numprocesses auto --quick"),
+        ("test", "-m pytest --numprocesses auto"),
+        ("acceptance", "-m acceptance"),
         ("lint", ".venv/bin/mypy"),
         ("bench", "peerd bench $role"),
         ("clean", "rm -rf .venv"),
@@ -130,7 +134,7 @@ def install(
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=HANG,
     )
 
 

@@ -181,7 +181,7 @@ def test_require_sound_names_each_broken_condition() -> None:
     assert all(name in str(caught.value) for name in ("(A)", "(B)", "(C)"))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     peers=st.integers(4, 200),
     adversary=st.fractions(0, Fraction(1, 3), max_denominator=20),
@@ -212,7 +212,7 @@ def test_a_plan_meets_every_condition(
         assert tail.below(SECURITY_BITS, attempts(peers, adversary, dropout))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     peers=st.integers(4, 600),
     adversary=st.fractions(0, Fraction(8, 25), max_denominator=50),

@@ -12,6 +12,7 @@ import trio.testing
 
 from peerd.runner.library import MODEL, Library
 from protocols.wire.canonical import pack
+from tests.patience import HANG
 
 PEERS, OPEN = 8, 8
 """Liars, and the requests that the transport lets each of them have open."""
@@ -43,7 +44,7 @@ def test_a_step_of_the_round_waits_for_no_answer() -> None:
                 nursery.start_soon(ask, number)
             await trio.testing.wait_all_tasks_blocked(0.05)
             try:
-                with trio.fail_after(10):
+                with trio.fail_after(HANG):
                     await trio.to_thread.run_sync(lambda: None, abandon_on_cancel=True)
             finally:
                 store.may_answer.set()

@@ -76,6 +76,6 @@ def test_a_signer_s_lie_costs_a_question(lie: str, liars: int) -> None:
             await driver._fetch(effect)
 
     assert session.lacks_polynomials(effect.round)
-    trio.run(run, clock=trio.testing.MockClock(autojump_threshold=0.05))
+    trio.run(run, clock=trio.testing.MockClock(autojump_threshold=0.2))
     assert session.position.round == effect.round + 1
     assert asked == list(effect.peers[: liars + 1])

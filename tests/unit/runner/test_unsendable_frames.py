@@ -22,6 +22,7 @@ from peerd.transport.limits import DEFAULT_LIMITS
 from protocols.record.effects import Persist, Send, Step, step_of
 from protocols.record.position import Position, first_position
 from protocols.record.setting import Setting
+from tests.patience import HANG
 
 LARGEST = 1000
 LIMITS = replace(DEFAULT_LIMITS, max_frame=LARGEST)
@@ -86,7 +87,7 @@ def test_the_others_are_sent_and_the_daemon_goes_on(size: int, tmp_path: Path) -
             Records(store, setting.roster),
         )
         with structlog.testing.capture_logs() as logged:
-            with trio.fail_after(60):
+            with trio.fail_after(HANG):
                 async with trio.open_nursery() as nursery:
                     await nursery.start(driver.run)
                     driver.peers_changed.set()

@@ -53,10 +53,12 @@ from protocols.secret import Secret
 from protocols.session.session import Session
 from protocols.wire.frames import DealingFrame, StatementFrame, decode_frame
 from protocols.wire.statement import Kind, decode_statement
+from tests.patience import HANG
+
+pytestmark = pytest.mark.xdist_group("canaries")  # one process makes what all share
 
 PEERS = 4
 PARAMETERS = 96
-PATIENCE = 60.0  # seconds; only a hang takes so long
 PLAN = CommitteePlan(committee=4, threshold=1, packing=1, absent=0)
 
 
@@ -248,7 +250,7 @@ async def _round(
     book = Phonebook()
     everything = "/ip4/127.0.0.1/tcp/0"
     wires = [Transport(one, setting.group, setting.roster, everything, book) for one in identities]
-    with trio.fail_after(PATIENCE):
+    with trio.fail_after(HANG):
         async with trio.open_nursery() as nursery:
             for wire in wires:
                 await nursery.start(wire.run)

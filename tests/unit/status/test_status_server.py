@@ -25,6 +25,7 @@ from peerd.status import server as server_module
 from peerd.status.client import StatusAnswerError, events, get
 from peerd.status.endpoint import allowed_uid, listen
 from peerd.status.http import MAX_HEAD_BYTES, Deadlines
+from tests.patience import HANG
 
 ROUNDS = [{"round": number, "outcome": "completed"} for number in range(5)]
 VIEWS = Views(
@@ -53,8 +54,8 @@ async def serving(
 
 
 async def raw(path: Path, data: bytes) -> bytes:
-    """What the server sends until it closes, within two seconds."""
-    with trio.fail_after(2):
+    """What the server sends until it closes."""
+    with trio.fail_after(HANG):
         async with await trio.open_unix_socket(os.fspath(path)) as stream:
             received = b""
             try:
@@ -104,7 +105,7 @@ async def test_a_wrong_target_gets_a_clear_error(path: Path, target: str, what: 
 async def test_events_stream_with_replay(path: Path) -> None:
     async with serving(path) as board:
         board.publish("phase", round=0, phase="commit")
-        with trio.fail_after(2):
+        with trio.fail_after(HANG):
             async with aclosing(events(path, since=0)) as stream:
                 assert (await anext(stream))["phase"] == "commit"
                 board.publish("phase", round=0, phase="deal")
@@ -117,11 +118,11 @@ async def test_a_quiet_stream_has_a_heartbeat_and_ends_with_the_client(path: Pat
         async with await trio.open_unix_socket(os.fspath(path)) as stream:
             await stream.send_all(b"GET /v1/events HTTP/1.1\r\nhost: x\r\n\r\n")
             received = b""
-            with trio.fail_after(2):
+            with trio.fail_after(HANG):
                 while received.count(b"\r\n1\r\n\n\r\n") < 2:
                     received += await stream.receive_some()
             assert len(board._subscribers) == 1
-        with trio.fail_after(2):
+        with trio.fail_after(HANG):
             while board._subscribers:
                 await trio.sleep(0.01)
 
@@ -130,10 +131,10 @@ async def test_a_quiet_stream_has_a_heartbeat_and_ends_with_the_client(path: Pat
 async def test_a_subscriber_that_never_reads_is_cut_and_others_are_served(path: Path) -> None:
     async with serving(path) as board, await trio.open_unix_socket(os.fspath(path)) as stream:
         await stream.send_all(b"GET /v1/events HTTP/1.1\r\nhost: x\r\n\r\n")
-        with trio.fail_after(2):
+        with trio.fail_after(HANG):
             while not board._subscribers:
                 await trio.sleep(0.01)
-        with trio.fail_after(5):
+        with trio.fail_after(HANG):
             while board._subscribers:
                 board.publish("phase", text="x" * 100_000)
                 await trio.sleep(0.005)
@@ -172,7 +173,7 @@ async def test_connections_are_capped(path: Path, monkeypatch: pytest.MonkeyPatc
             await trio.testing.wait_all_tasks_blocked()
             with pytest.raises((NotRunningError, StatusAnswerError)):
                 await get(path, "/v1/status")
-        with trio.fail_after(2):
+        with trio.fail_after(HANG):
             while (await _try_status(path)) != board.boot:
                 await trio.sleep(0.01)
 

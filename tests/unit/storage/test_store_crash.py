@@ -134,9 +134,7 @@ def test_the_log_of_a_dead_daemon_is_replayed(dead: Path) -> None:
 
 
 @given(st.data())
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_torn_log_is_cut_to_whole_transactions(
     crashed: Path, tmp_path: Path, data: st.DataObject
 ) -> None:
@@ -148,9 +146,7 @@ def test_a_torn_log_is_cut_to_whole_transactions(
 
 
 @given(st.data())
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_flip_in_the_log_never_loses_more_than_the_last_transactions(
     crashed: Path, tmp_path: Path, data: st.DataObject
 ) -> None:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from peerd.errors import CorruptError, SchemaError, StorageError
 from peerd.storage import Store, durable
+from tests.patience import HANG
 
 DATABASE = "peerd.sqlite3"
 LOG = "peerd.sqlite3-wal"
@@ -144,9 +145,7 @@ def test_an_older_value_is_checked_when_it_is_read(
 
 
 @given(st.data())
-@settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_flipped_bit_changes_nothing_unnoticed(directory: Path, data: st.DataObject) -> None:
     """Anywhere in the database: refused at the start, refused at the read, or without effect."""
     path = directory / DATABASE
@@ -250,7 +249,7 @@ def test_every_write_that_does_not_fit_is_refused(directory: Path) -> None:
         [sys.executable, "-c", FULL_DISK, str(directory)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=HANG,
         check=False,
     )
     assert done.returncode == 0, done.stderr

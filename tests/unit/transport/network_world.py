@@ -16,11 +16,11 @@ from peerd.identity import Identity
 from peerd.transport import Limits, Transport
 from peerd.transport.names import libp2p_id
 from peerd.transport.repairs.host import PeerHost, build_host
+from tests.patience import HANG
 
 GROUP = hashlib.sha256(b"the group of the tests").digest()
 ANYWHERE = "/ip4/127.0.0.1/tcp/0"
 LIMITS = Limits(backoff_first=0.02, backoff_last=0.2, passive_wait=0.1)
-PATIENCE = 20.0  # seconds; a test that needs it has failed
 
 
 def identity(number: int) -> Identity:
@@ -74,22 +74,22 @@ async def network(
         for transport in transports:
             book.set(transport.identity.public, *transport.listen_addresses())
         if connected:
-            with trio.fail_after(PATIENCE):
+            with trio.fail_after(HANG):
                 for transport in transports:
                     for other in roster:
                         if other != transport.identity.public:
-                            await transport.wait_connected(other)
+                            await transport._link(other).wait_until(connected=True)
         yield transports
         nursery.cancel_scope.cancel()
 
 
 async def take(transport: Transport, count: int) -> list[tuple[bytes, bytes]]:
-    with trio.fail_after(PATIENCE):
+    with trio.fail_after(HANG):
         return [await transport.frames.receive() for _ in range(count)]
 
 
 async def eventually(condition: Callable[[], bool]) -> None:
-    with trio.fail_after(PATIENCE):
+    with trio.fail_after(HANG):
         while not condition():
             await trio.sleep(0.005)
 

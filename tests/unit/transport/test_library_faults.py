@@ -32,6 +32,7 @@ from peerd.transport.repairs.negotiation import read_delim_bounded
 from peerd.transport.repairs.sockets import ExactStream
 from peerd.transport.repairs.yamux import StrictYamux
 from peerd.transport.repairs.yamux_wire import NOISE_PLAINTEXT
+from tests.patience import HANG
 
 
 def test_the_repairs_are_for_one_release() -> None:
@@ -56,7 +57,7 @@ async def test_fault_1_a_dial_returns_when_it_has_succeeded_and_failure_is_not_r
 ) -> None:
     async with network(2, connected=False) as (alice, bob):
         monkeypatch.setattr("libp2p.network.swarm._HAPPY_EYEBALLS_DELAY", 3600)
-        with trio.fail_after(20):
+        with trio.fail_after(HANG):
             await alice.host.swarm.close_peer(libp2p_id(bob.identity.public))
             with pytest.raises(Exception, match="answer"):
                 await alice.connect(bob.identity.public, ["/ip4/127.0.0.1/tcp/1"])
@@ -114,7 +115,7 @@ async def test_fault_5_an_exception_in_a_handler_ends_one_stream() -> None:
         for protocol in ("/test/explode", "/test/explode/bounded"):
             stream = await alice.host.open_stream(connection, protocol)
             await stream.write(b"x")
-            with trio.fail_after(10), pytest.raises(StreamReset):
+            with trio.fail_after(HANG), pytest.raises(StreamReset):
                 await stream.read(1)
         await eventually(lambda: bob.host.swarm.failed_handlers == 2)
         bob.send(alice.identity.public, b"alive")
@@ -131,7 +132,7 @@ async def test_fault_5_a_stream_of_a_library_protocol_has_a_deadline() -> None:
 
         bob.host.set_stream_handler("/test/hang", hang)  # type: ignore[arg-type]
         stream = await alice.host.open_stream(alice.host.swarm.get_connections()[0], "/test/hang")
-        with trio.fail_after(10), pytest.raises(StreamReset):
+        with trio.fail_after(HANG), pytest.raises(StreamReset):
             await stream.read(1)
 
 
@@ -243,7 +244,7 @@ async def test_a_stranger_s_giant_first_message_ends_the_connection() -> None:
         async with await trio.open_tcp_stream(host, int(port)) as stream:
             try:
                 await stream.send_all(b"\x13/multistream/1.0.0\n" + varint.encode(1 << 30))
-                with trio.fail_after(10):
+                with trio.fail_after(HANG):
                     while sent < 200_000_000:
                         await stream.send_all(bytes(1_000_000))
                         sent += 1_000_000

@@ -54,7 +54,7 @@ def test_size_chooses_the_lane() -> None:
         max_size=60,
     )
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_bounds_and_order_hold_whatever_happens(operations: list[tuple[str, int]]) -> None:
     outbox = Outbox(CONTROL, 100, 8)
     put = 0

@@ -40,6 +40,7 @@ from peerd.transport.repairs.yamux_wire import (
     WINDOW_UPDATE,
     frame,
 )
+from tests.patience import HANG
 
 PEER = libp2p_id(identity(1).public)
 
@@ -186,7 +187,7 @@ async def test_closing_the_connection_wakes_every_waiter() -> None:
                 await call()
             ended.append(name)
 
-        with trio.fail_after(5):
+        with trio.fail_after(HANG):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(expect, MuxedStreamReset, stream.read, "reader")
                 nursery.start_soon(
@@ -224,7 +225,7 @@ async def test_bulk_in_both_directions_and_new_streams_don_t_deadlock(
                 await stream.write(b"hello")
                 await stream.reset()
 
-        with trio.fail_after(60):
+        with trio.fail_after(HANG):
             there, back = await one.open_stream(), await two.open_stream()
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(read, await two.accept_stream())
@@ -314,7 +315,7 @@ async def test_a_peer_that_exceeds_the_window_loses_the_connection() -> None:
         assert stream.unread == INITIAL_WINDOW
         assert not muxer.is_closed
         await hand.send_all(frame(DATA, 0, 1, 1, b"x"))
-        with trio.fail_after(5):
+        with trio.fail_after(HANG):
             await muxer.event_closed.wait()
         assert "window" in muxer.ended_because
 
@@ -385,7 +386,7 @@ OPEN = frame(WINDOW_UPDATE, SYN, 1, 0)
 async def test_a_broken_rule_ends_the_connection_and_nothing_else(data: bytes) -> None:
     async with against_a_hand() as (muxer, hand):
         await hand.send_all(data)
-        with trio.fail_after(5):
+        with trio.fail_after(HANG):
             await muxer.event_closed.wait()
         assert "MuxViolation" in muxer.ended_because
 
@@ -434,7 +435,7 @@ async def test_a_peer_that_pings_and_never_reads_the_replies_is_cut_off() -> Non
     muxer = StrictYamux(Pipe(right, False), PEER, QUIET)  # type: ignore[arg-type]
     async with trio.open_nursery() as nursery:
         nursery.start_soon(muxer.start)
-        with trio.fail_after(10):
+        with trio.fail_after(HANG):
             try:
                 while not muxer.is_closed:
                     await left.send_all(frame(PING, SYN, 0, 1) * 100)
@@ -447,10 +448,10 @@ async def test_a_peer_that_pings_and_never_reads_the_replies_is_cut_off() -> Non
 @pytest.mark.trio
 async def test_a_ping_is_answered_and_its_answer_measures_the_round_trip() -> None:
     async with pair(MuxLimits(heartbeat=0.01)) as (one, two):
-        with trio.fail_after(5):
+        with trio.fail_after(HANG):
             while one.rtt is None or two.rtt is None:
                 await trio.sleep(0.005)
-        assert 0 <= one.rtt < 5
+        assert one.rtt >= 0
 
 
 @pytest.mark.trio
@@ -536,7 +537,7 @@ async def test_an_error_below_ends_the_connection_and_leaves_no_exception(
 
         monkeypatch.setattr(muxer.secured_conn, "read", explode)
         await hand.send_all(frame(PING, SYN, 0, 1))  # ends the read that is under way
-        with trio.fail_after(5):
+        with trio.fail_after(HANG):
             await muxer.event_closed.wait()
         assert "forged" in muxer.ended_because
 

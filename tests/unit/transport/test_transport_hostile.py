@@ -24,13 +24,14 @@ from peerd.transport import MuxLimits, Unreachable
 from peerd.transport.frame_wire import HEADER, HELLO, SEQUENCE
 from peerd.transport.names import libp2p_id
 from peerd.transport.requests import LENGTH
+from tests.patience import HANG
 
 SESSION = bytes(16)
 
 
 async def until_reset(pipe: object) -> None:
     """Returns when the victim has ended the stream."""
-    with trio.fail_after(10):
+    with trio.fail_after(HANG):
         try:
             while True:
                 await pipe.read(65536)  # type: ignore[attr-defined]
@@ -39,7 +40,7 @@ async def until_reset(pipe: object) -> None:
 
 
 async def until_closed(stream: trio.SocketStream) -> None:
-    with trio.fail_after(10):
+    with trio.fail_after(HANG):
         try:
             while await stream.receive_some():
                 pass
