@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from peerd.laboratory.adversaries import parts
-from peerd.laboratory.adversaries.forging import forge
-from peerd.laboratory.adversaries.members import Liar
+from peerd.laboratory.adversaries import Lie
+from peerd.laboratory.adversaries.members import LyingMember
+from peerd.laboratory.adversaries.trick import Shown
 from peerd.laboratory.simulation.world import World
-from protocols.committee.member import Member
-from protocols.wire.frames import StatementFrame
+from protocols.session.phases import Aggregating
 from protocols.wire.statement import Complaint, Delivery, Kind, Statement
 from tests.simulation.oracle import Watch, check
 from tests.simulation.swarm import FOUR, NINE, swarm
@@ -17,36 +16,33 @@ from tests.simulation.swarm import FOUR, NINE, swarm
 NOBODY = 200
 
 
-class Flooder(Liar):
+class Flooder(LyingMember):
     """Says so much that nobody has room for more of it; then a delivery of nobody's dealing."""
 
     about_nobody: Statement
 
-    def after_report(self) -> None:
-        desk, seats = self.desk, self.panel.seats
-        box = bytes(desk.setting.largest_statement - 400)
+    def reported(self) -> None:
+        at, seats = self.at, self.at.panel.seats
+        box = bytes(at.setting.largest_statement - 400)
         for seat in seats:
-            own = self.panel.errand(desk.me, seat)
+            own = at.panel.errand(at.me, seat)
             for kind, payload, subject in (
                 (Kind.DELIVERY, Delivery(bytes(32), box), own),
                 (Kind.COMPLAINT, Complaint(b"", box), seat),
             ):
-                flood = StatementFrame(forge(desk, kind, payload, subject).wire)
-                desk.send(seats, flood, again=False)
+                self.tell(kind, payload, subject)
         nobody_s = NOBODY * len(seats)
-        Flooder.about_nobody = forge(desk, Kind.DELIVERY, Delivery(bytes(32), b""), nobody_s)
+        Flooder.about_nobody = at.forge(Kind.DELIVERY, Delivery(bytes(32), b""), nobody_s)
 
-    def _propose(self) -> tuple[bytes, tuple[bytes, ...]] | None:
+    def propose(self, shown: Shown) -> Shown | None:
         return None
 
 
-class Accomplice(Member):
+class Accomplice(LyingMember):
     """Shows that delivery in its proposal."""
 
-    def _propose(self) -> tuple[bytes, tuple[bytes, ...]] | None:
-        proposal = super()._propose()
-        assert proposal is not None
-        return proposal[0], (Flooder.about_nobody.wire, *proposal[1])
+    def propose(self, shown: Shown) -> Shown | None:
+        return shown[0], (Flooder.about_nobody, *shown[1])
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -56,9 +52,9 @@ def test_a_proposal_with_a_delivery_of_nobody_s_is_refused(
     """Where its signer had said too much for it to be looked at, judging it raised an error at
     every later event of this view; at a timer's that ended each honest daemon.
     """
-    monkeypatch.setattr("protocols.record.desk.SMALL_STATEMENTS_BYTES", 0)
+    monkeypatch.setattr("protocols.record.inbox.SMALL_STATEMENTS_BYTES", 0)
     first, second = leaders(seed)
-    lies = {first: parts("Floods", member=Flooder), second: parts("Shows", member=Accomplice)}
+    lies = {first: Lie(Flooder), second: Lie(Accomplice)}
     world = swarm(NINE, 2, seed=seed, lies=lies, traced=False)
     Watch(world)
     world.run(until=300_000)
@@ -70,26 +66,31 @@ def leaders(seed: int) -> tuple[int, int]:
     """Who lead views 0 and 1 of the cohort: a function of the seed, whoever lies later."""
     world = swarm(NINE, 2, seed=seed, traced=False)
     world.run()
-    session = world.nodes[0].session
-    assert session is not None and session.previous_attempt is not None
-    assert session.previous_attempt.panel is not None
-    one, other, *_ = session.previous_attempt.panel.seats
+    one, other, *_ = last_phase(world, 0).committee.panel.seats
     return one, other
 
 
-class Complainer(Liar):
+def last_phase(world: World, peer: int) -> Aggregating:
+    """Of the last attempt of the round that is over."""
+    session = world.nodes[peer].session
+    assert session is not None and session.rounds.previous is not None
+    attempt = session.rounds.previous.attempt
+    assert attempt is not None and isinstance(attempt.phase, Aggregating)
+    return attempt.phase
+
+
+class Complainer(LyingMember):
     """Two complaints about each of many peers that there are not."""
 
-    def after_report(self) -> None:
+    def reported(self) -> None:
         for nobody in range(NOBODY, NOBODY + 50):
             for package in (b"", b"other"):
-                said = forge(self.desk, Kind.COMPLAINT, Complaint(b"", package), nobody)
-                self.desk.send(self.panel.seats, StatementFrame(said.wire), again=False)
+                self.tell(Kind.COMPLAINT, Complaint(b"", package), nobody)
 
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_complaints_about_nobody_fill_no_pool(seed: int) -> None:
-    world = swarm(FOUR, 1, seed=seed, lies={3: parts("Fills", member=Complainer)}, traced=False)
+    world = swarm(FOUR, 1, seed=seed, lies={3: Lie(Complainer)}, traced=False)
     Watch(world)
     world.run(until=300_000)
     check(world, guilty=())
@@ -99,7 +100,4 @@ def test_complaints_about_nobody_fill_no_pool(seed: int) -> None:
 
 
 def pool(world: World, peer: int) -> list[Statement]:
-    session = world.nodes[peer].session
-    assert session is not None and session.previous_attempt is not None
-    assert session.previous_attempt.member is not None
-    return list(session.previous_attempt.member.pool.values())
+    return list(last_phase(world, peer).member._intake.pool.statements.values())

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from peerd.laboratory.adversaries.forging import forge, parts
+from peerd.laboratory.adversaries import Lie
 from peerd.laboratory.adversaries.members import FalseAsker
 from peerd.laboratory.simulation.oracle import check
 from peerd.laboratory.simulation.swarm import NINE, swarm
 from protocols.committee.pool import Pool
-from protocols.wire.frames import StatementFrame
-from protocols.wire.statement import Answer, Attestation, Kind, Payload, Statement
+from protocols.wire.statement import Answer, Attestation, Kind, Statement
+from tests.simulation.test_about_nobody import last_phase
 
 WORDS = b"a" * 32, b"b" * 32
 
@@ -21,19 +21,16 @@ WORDS = b"a" * 32, b"b" * 32
 class Flooder(FalseAsker):
     """Asks for every dealing, attests every errand that it relays twice, and answers its own."""
 
-    def after_report(self) -> None:
-        for dealer in self.panel.selected:
-            for asker in self.panel.seats:
-                errand = self.panel.errand(dealer, asker)
+    def reported(self) -> None:
+        panel, me = self.at.panel, self.at.me
+        for dealer in panel.selected:
+            for asker in panel.seats:
+                errand = panel.errand(dealer, asker)
                 for word in WORDS:
-                    if self.desk.me in self.panel.relays(asker):
-                        self.say(Kind.ATTESTATION, Attestation(word), errand)
-                    if self.desk.me == asker:
-                        self.say(Kind.ANSWER, Answer(word), errand)
-
-    def say(self, kind: Kind, payload: Payload, errand: int) -> None:
-        statement = forge(self.desk, kind, payload, errand)
-        self.desk.send(self.panel.seats, StatementFrame(statement.wire))
+                    if me in panel.relays(asker):
+                        self.tell(Kind.ATTESTATION, Attestation(word), errand)
+                    if me == asker:
+                        self.tell(Kind.ANSWER, Answer(word), errand)
 
 
 class Watched(dict[bytes, Statement]):
@@ -66,14 +63,13 @@ def test_a_pool_is_not_looked_through_at_every_arrival(
         pool.statements = Watched()
 
     monkeypatch.setattr(Pool, "__init__", watched)
-    lies = dict.fromkeys((7, 8), parts("Flooder", member=Flooder))
+    lies = dict.fromkeys((7, 8), Lie(Flooder))
     world = swarm(NINE, 2, lies=lies, seed=seed)
     world.run(until=300_000)
     check(world, guilty=(7, 8))
     for node in world.nodes[:7]:
-        assert node.session is not None and node.session.previous_attempt is not None
-        member = node.session.previous_attempt.member
-        assert member is not None and isinstance(member.pool, Watched)
-        held = Counter(statement.kind for statement in member.pool.values())
+        pool = last_phase(world, node.index).member._intake.pool.statements
+        assert isinstance(pool, Watched)
+        held = Counter(statement.kind for statement in pool.values())
         assert held[Kind.ATTESTATION] > 300
-        assert member.pool.looks < len(member.pool) / 2
+        assert pool.looks < len(pool) / 2

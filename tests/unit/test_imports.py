@@ -94,7 +94,7 @@ def named(path: Path) -> str:
 
 
 def core() -> dict[str, set[str]]:
-    """Each file of the core, with those that it imports: anywhere in it, and for types alone too."""
+    """Each file of the core, with those that it imports, anywhere and for types alone too."""
     files = {named(path): path for path in sources("protocols")}
     found: dict[str, set[str]] = {module: set() for module in files}
     for module, path in files.items():
@@ -131,8 +131,8 @@ def test_the_folders_of_the_core_are_layers() -> None:
 
 
 def test_each_layer_is_where_it_is_for_a_reason() -> None:
-    """Each folder above the lowest layer needs one of the layer below it: the list says no more than
-    the imports do.
+    """Each folder above the lowest layer needs one of the layer below it: the list says no more
+    than the imports do.
     """
     needs: dict[str, set[str]] = {}
     for module, others in core().items():

@@ -20,7 +20,6 @@ from tests.unit.agreement.test_agreement import (
     vote,
 )
 
-
 NAMES = {ViewOver: "view", LocksDue: "lead", ViewWaits: "waiting"}
 
 

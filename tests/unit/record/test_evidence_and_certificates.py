@@ -90,7 +90,9 @@ def test_evidence_of_one_fault_is_none_of_another(fault: Fault, claimed: Fault) 
     world, data = evidence_of(fault)
     if claimed is not fault:
         with pytest.raises(WireError):
-            judge_bytes(world.setting, replace(open_evidence(world.setting, data), fault=claimed).encode())
+            judge_bytes(
+                world.setting, replace(open_evidence(world.setting, data), fault=claimed).encode()
+            )
 
 
 @pytest.mark.parametrize("fault", SOURCES)

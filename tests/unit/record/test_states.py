@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from protocols.agreement.states import AGREEMENT, Talk, TalkEvent
-from protocols.committee.states import OPENING, SEAT, Openness, OpeningEvent, Seat, SeatEvent
+from protocols.committee.states import OPENING, SEAT, OpeningEvent, Openness, Seat, SeatEvent
 from protocols.election.states import FLIP, FlipEvent, FlipState
 from protocols.record.states import IllegalMove, Machine
 from protocols.session.states import (

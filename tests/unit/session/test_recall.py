@@ -149,8 +149,12 @@ def test_who_went_away_with_the_question_is_asked_again_and_who_answered_is_not(
     recall.forget_absent([3])
     assert recall.settle([1]), "nobody is waited for who is gone"
     assert recall.ask([1, 2, 3]) == [2]
-    assert recall.hear(1, RecalledFrame((mine(Kind.COMMIT, COMMIT).wire,)), ROUND, journal()) == SIGNS
-    assert recall.hear(2, RecalledFrame((mine(Kind.COMMIT, COMMIT).wire,)), ROUND, journal()) == ROUND
+    assert (
+        recall.hear(1, RecalledFrame((mine(Kind.COMMIT, COMMIT).wire,)), ROUND, journal()) == SIGNS
+    )
+    assert (
+        recall.hear(2, RecalledFrame((mine(Kind.COMMIT, COMMIT).wire,)), ROUND, journal()) == ROUND
+    )
 
 
 def test_a_quorum_is_counted_with_the_asker() -> None:
