@@ -1,4 +1,4 @@
-"""Write the ``states`` block of docs/protocol.md from protocols/record/states.py.
+"""Write the ``states`` block of docs/protocol.md from the machines' tables.
 
 python scripts/protocol_states.py            write it
 python scripts/protocol_states.py --check    fail if it is not what this would write
@@ -13,12 +13,15 @@ from enum import Enum
 from pathlib import Path
 from typing import TypeVar
 
-from protocols.record.states import FLIP, SEAT, STAGE
+from protocols.agreement.states import AGREEMENT
+from protocols.committee.states import OPENING, SEAT
+from protocols.election.states import FLIP
+from protocols.session.states import ROUND, SESSION, STAGE
 
 DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "protocol.md"
 State = TypeVar("State", bound=Enum)
 Event = TypeVar("Event", bound=Enum)
-OPENING, CLOSING = "```states\n", "```\n"
+FIRST, LAST = "```states\n", "```\n"
 
 
 def diagram(title: str, table: Mapping[tuple[State, Event], State]) -> list[str]:
@@ -33,19 +36,21 @@ def diagram(title: str, table: Mapping[tuple[State, Event], State]) -> list[str]
 
 
 def block() -> str:
-    lines = [
-        *diagram("Election, at every peer (§2)", FLIP),
-        "",
-        *diagram("Member of the committee (§3, §5)", SEAT),
-        "",
-        *diagram("Attempt at a round, at every peer", STAGE),
+    diagrams = [
+        diagram("Election, at every peer (§2)", FLIP),
+        diagram("Agreement, at every peer (§5)", AGREEMENT),
+        diagram("Member of the committee (§3, §5)", SEAT),
+        diagram("Opening of a decided cohort, at every peer (§6)", OPENING),
+        diagram("Attempt at a round, at every peer (§6)", STAGE),
+        diagram("Attempts of a round, at every peer (§2, §6)", ROUND),
+        diagram("A peer from round to round (§6)", SESSION),
     ]
-    return "\n".join(lines) + "\n"
+    return "\n\n".join("\n".join(lines) for lines in diagrams) + "\n"
 
 
 def updated(document: str) -> str:
-    start = document.index(OPENING) + len(OPENING)
-    end = document.index(CLOSING, start)
+    start = document.index(FIRST) + len(FIRST)
+    end = document.index(LAST, start)
     return document[:start] + block() + document[end:]
 
 

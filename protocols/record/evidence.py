@@ -138,6 +138,12 @@ class _Case:
             raise WireError(f"{self.evidence.fault.name} takes {count} items beside statements")
         return self.evidence.rest
 
+    def expect_base(self) -> None:
+        """Beside its statements there may be what ``base`` needs, and nothing else."""
+        if len(self.evidence.rest) > int(self.setting.aggregator.uses_reference):
+            fault = self.evidence.fault
+            raise WireError(f"{fault.name} takes {STATEMENTS[fault]} items")
+
     def base(self, header: Statement) -> Base:
         """What the header's dealer says that it started from."""
         return named_base(self.setting, header.payload.base_model, self.evidence.rest)
@@ -232,6 +238,7 @@ def _malformed_proof(case: _Case) -> Finding:
 
 def _complaint(case: _Case) -> Finding:
     """Judged as a function of its own bytes alone (§3): dealer or complainer, or nobody."""
+    case.expect_base()
     complaint = case.statement(0, Kind.COMPLAINT)
     dealer, round_ = complaint.slot.subject, complaint.slot.round
     header = case.header(complaint.payload.header, dealer)
@@ -247,6 +254,7 @@ def _complaint(case: _Case) -> Finding:
 
 def _disclosure(case: _Case) -> Finding:
     """An opened delivery: invalid content convicts the dealer, valid content the asker (§3)."""
+    case.expect_base()
     report = case.statement(0, Kind.REPORT)
     delivery = case.statement(1, Kind.DELIVERY)
     disclosure = case.statement(2, Kind.DISCLOSURE)

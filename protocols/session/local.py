@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from protocols.record.setting import Setting
@@ -25,4 +25,4 @@ class LocalPeer:
     setting: Setting
     me: int
     identity: Secret
-    secrets: Secrets
+    secrets: Secrets = field(repr=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from protocols.errors import WireError
 from protocols.record.effects import Blame
-from protocols.record.evidence import Finding, evidence_hash, judge_bytes
+from protocols.record.evidence import Evidence, Finding, evidence_hash, judge, judge_bytes
 from protocols.record.ledger import Ledger
 from protocols.record.setting import Setting
 
@@ -30,17 +30,19 @@ class Proofs:
         if self._worthless.get(sender, 0) >= MAX_WORTHLESS:
             return None
         try:
-            return self.take(data, ledger)
+            finding = judge_bytes(self._setting, data)
         except WireError:
             self._worthless[sender] = self._worthless.get(sender, 0) + 1
             raise
+        return self._take(finding, data, ledger)
 
-    def take(self, data: bytes, ledger: Ledger) -> Blame | None:
-        """The blame that this evidence lays, if it is news; the ledger's guilty are old news.
+    def accuse(self, evidence: Evidence, ledger: Ledger) -> Blame | None:
+        """Evidence that was found here. Raises WireError where it proves nothing."""
+        finding = judge(self._setting, evidence)
+        return self._take(finding, evidence.encode(), ledger)
 
-        Raises WireError for evidence that proves nothing.
-        """
-        finding = judge_bytes(self._setting, data)
+    def _take(self, finding: Finding, data: bytes, ledger: Ledger) -> Blame | None:
+        """The blame that is laid, if it is news; the ledger's guilty are old news."""
         known = (finding.round, finding.culprit) in self.blamed
         if known or finding.culprit == self._me:
             return None

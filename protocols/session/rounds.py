@@ -88,9 +88,8 @@ class Rounds(Component):
 
     def _accuse(self, evidence: Evidence) -> None:
         """Tell everyone what can be proven; it enters the next commitment set (§0)."""
-        data = evidence.encode()
         try:
-            news = self.proofs.take(data, self.current.position.ledger)
+            news = self.proofs.accuse(evidence, self.current.position.ledger)
         except WireError as error:  # it looked like proof, and is none: nobody is accused
             self.emit(Dropped(self._peer.me, str(error)))
             return
@@ -98,4 +97,4 @@ class Rounds(Component):
             me, peers = self._peer.me, range(self._peer.setting.peers)
             others = tuple(peer for peer in peers if peer != me)
             self.emit(news)
-            self.emit(Send(others, encode_frame(EvidenceFrame(data))))
+            self.emit(Send(others, encode_frame(EvidenceFrame(news.evidence))))

@@ -33,10 +33,15 @@ from protocols.opening import (
 )
 from protocols.proof import Verdict, check, check_proof
 from protocols.record.audit import audit_round
-from protocols.record.certificate import Certificate, ElectionCertificate, verify_certificate
+from protocols.record.certificate import (
+    Certificate,
+    ElectionCertificate,
+    verify_certificate,
+    verify_election,
+)
 from protocols.record.cohort import Cohort
 from protocols.record.election import Commitments, Election
-from protocols.record.evidence import Judge
+from protocols.record.evidence import judge_bytes
 from protocols.record.transcript import Transcript
 from protocols.wire.canonical import pack, unpack
 from protocols.wire.frames import DealingFrame, SumFrame, decode_frame, encode_frame
@@ -94,16 +99,16 @@ def outcome(data: bytes) -> None:
         assert decoded.encode() == data
     try:
         certificate = from_value(ElectionCertificate, unpack(data))
-        certificate.verify(setting())
+        flip = verify_election(setting(), certificate)
     except WireError:
         return
-    assert certificate.election.keys == scene().election.election.keys
+    assert flip.keys == verify_election(setting(), scene().election).keys
 
 
 def evidence(data: bytes) -> None:
     """Bytes as they come. Nobody but the author of PROOFS can be found guilty."""
     try:
-        finding = Judge(setting()).judge(data)
+        finding = judge_bytes(setting(), data)
     except WireError:
         return
     assert finding.culprit == HOSTILE

@@ -112,7 +112,8 @@ def play(data: bytes) -> None:
 
 
 def _bounded(node: Node, effect: Effect) -> None:
-    assert node.session is None or node.session.attempt is None or len(node.dropped) < 10_000
+    begun = node.session is not None and node.session.rounds.current.attempt is not None
+    assert not begun or len(node.dropped) < 10_000
 
 
 def _judge(swarm: World) -> None:

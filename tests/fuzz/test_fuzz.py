@@ -12,6 +12,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from protocols.errors import ProtocolError
+from protocols.record.door import Message
 from protocols.record.effects import Dropped
-from protocols.record.evidence import Judge
+from protocols.record.evidence import Finding, judge_bytes
+from protocols.record.setting import Setting
 from protocols.session.session import Session
 from protocols.wire.canonical import unpack
 
@@ -108,7 +111,7 @@ def test_every_truncation_and_every_bit_of_a_message_of_each_kind() -> None:
 
 def test_each_proof_of_the_corpus_convicts_the_hostile_member() -> None:
     for make in PROOFS.values():
-        assert Judge(fuzz_messages.setting()).judge(make()).culprit == HOSTILE
+        assert judge_bytes(fuzz_messages.setting(), make()).culprit == HOSTILE
 
 
 def test_a_decoder_that_takes_trailing_bytes_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,19 +121,16 @@ def test_a_decoder_that_takes_trailing_bytes_is_noticed(monkeypatch: pytest.Monk
 
 
 def test_a_judge_that_blames_the_victim_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = Judge.judge
+    def judge(setting: Setting, data: bytes) -> Finding:
+        return replace(judge_bytes(setting, data), culprit=0)
 
-    def judge(self: Judge, data: bytes) -> object:
-        finding = real(self, data)
-        return type(finding)(0, finding.reason, finding.round)
-
-    monkeypatch.setattr(Judge, "judge", judge)
+    monkeypatch.setattr(fuzz_messages, "judge_bytes", judge)
     with pytest.raises(AssertionError):
         fuzz_messages.evidence(corpus("evidence")[0])
 
 
 def test_a_session_that_raises_is_noticed_with_its_story(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(self: Session, sender: int, frame: object, data: bytes) -> None:
+    def broken(self: Session, message: Message, data: bytes) -> None:
         raise ProtocolError("this must not leave the session")
 
     monkeypatch.setattr(Session, "_on_frame", broken)

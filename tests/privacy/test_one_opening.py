@@ -20,9 +20,10 @@ from peerd.laboratory.simulation.node import Node
 from peerd.laboratory.simulation.oracle import check_safety
 from peerd.laboratory.simulation.world import World
 from protocols.agreement.locks import Locks
-from protocols.election.machine import Draw
+from protocols.election.flip import Draw
 from protocols.record.cohort import GIVEN_UP
 from protocols.record.effects import Effect, Send
+from protocols.session.phases import Aggregating
 from protocols.wire.frames import SumFrame, decode_frame
 from protocols.wire.statement import Kind, decode_statement
 from tests.mutation.planting import planted
@@ -131,7 +132,7 @@ def _blind_once_impatient(sound: Any) -> Any:
     """Who has lost patience sees no lock when it leads, or says where it stands."""
 
     def act(agreement: Any, *rest: Any) -> Any:
-        if not agreement._patience_over:
+        if not agreement._leader.patience_over:
             return sound(agreement, *rest)
         with patch.object(Locks, "below", lambda self, view: None):
             return sound(agreement, *rest)
@@ -161,10 +162,11 @@ def test_what_was_erased_is_nowhere_in_a_peer() -> None:
         assert 0 not in node.journal
         assert node.session is not None
         found = reachable(node.session)
-        attempt = node.session.previous_attempt
-        assert attempt is not None and attempt.desk._round_secret is None
-        assert attempt._values is None and attempt.dealer is not None
-        assert attempt.dealer._dealing is None
+        assert node.session.rounds.previous is not None
+        attempt = node.session.rounds.previous.attempt
+        assert attempt is not None and attempt.party._round_secret is None
+        assert attempt._values is None and isinstance(attempt.phase, Aggregating)
+        assert attempt.phase.dealer._dealt is None
         update = world.inputs[0, node.index].astype("<u4").tobytes()
         assert not any(update in item for item in found)
         assert not any(secret in item for item in found for secret in drawn[node.index])

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from peerd.laboratory.adversaries.liar import Lie
+from peerd.laboratory.adversaries import Lie
 from peerd.laboratory.adversaries.members import LyingMember
 from peerd.laboratory.adversaries.trick import Shown
 from peerd.laboratory.simulation.world import World
-from protocols.wire.frames import StatementFrame
+from protocols.session.phases import Aggregating
 from protocols.wire.statement import Complaint, Delivery, Kind, Statement
 from tests.simulation.oracle import Watch, check
 from tests.simulation.swarm import FOUR, NINE, swarm
@@ -30,8 +30,7 @@ class Flooder(LyingMember):
                 (Kind.DELIVERY, Delivery(bytes(32), box), own),
                 (Kind.COMPLAINT, Complaint(b"", box), seat),
             ):
-                flood = StatementFrame(at.forge(kind, payload, subject).wire)
-                at.send(seats, flood, again=False)
+                self.tell(kind, payload, subject)
         nobody_s = NOBODY * len(seats)
         Flooder.about_nobody = at.forge(Kind.DELIVERY, Delivery(bytes(32), b""), nobody_s)
 
@@ -53,7 +52,7 @@ def test_a_proposal_with_a_delivery_of_nobody_s_is_refused(
     """Where its signer had said too much for it to be looked at, judging it raised an error at
     every later event of this view; at a timer's that ended each honest daemon.
     """
-    monkeypatch.setattr("protocols.record.desk.SMALL_STATEMENTS_BYTES", 0)
+    monkeypatch.setattr("protocols.record.inbox.SMALL_STATEMENTS_BYTES", 0)
     first, second = leaders(seed)
     lies = {first: Lie(Flooder), second: Lie(Accomplice)}
     world = swarm(NINE, 2, seed=seed, lies=lies, traced=False)
@@ -67,22 +66,26 @@ def leaders(seed: int) -> tuple[int, int]:
     """Who lead views 0 and 1 of the cohort: a function of the seed, whoever lies later."""
     world = swarm(NINE, 2, seed=seed, traced=False)
     world.run()
-    session = world.nodes[0].session
-    assert session is not None and session.previous_attempt is not None
-    assert session.previous_attempt.panel is not None
-    one, other, *_ = session.previous_attempt.panel.seats
+    one, other, *_ = last_phase(world, 0).committee.panel.seats
     return one, other
+
+
+def last_phase(world: World, peer: int) -> Aggregating:
+    """Of the last attempt of the round that is over."""
+    session = world.nodes[peer].session
+    assert session is not None and session.rounds.previous is not None
+    attempt = session.rounds.previous.attempt
+    assert attempt is not None and isinstance(attempt.phase, Aggregating)
+    return attempt.phase
 
 
 class Complainer(LyingMember):
     """Two complaints about each of many peers that there are not."""
 
     def reported(self) -> None:
-        at = self.at
         for nobody in range(NOBODY, NOBODY + 50):
             for package in (b"", b"other"):
-                said = at.forge(Kind.COMPLAINT, Complaint(b"", package), nobody)
-                at.send(at.panel.seats, StatementFrame(said.wire), again=False)
+                self.tell(Kind.COMPLAINT, Complaint(b"", package), nobody)
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -97,7 +100,4 @@ def test_complaints_about_nobody_fill_no_pool(seed: int) -> None:
 
 
 def pool(world: World, peer: int) -> list[Statement]:
-    session = world.nodes[peer].session
-    assert session is not None and session.previous_attempt is not None
-    assert session.previous_attempt.member is not None
-    return list(session.previous_attempt.member.pool.values())
+    return list(last_phase(world, peer).member._intake.pool.statements.values())

@@ -12,7 +12,7 @@ from peerd.laboratory.simulation.swarm import first_model, setting_of
 from peerd.laboratory.simulation.world import World, swarm_secrets
 from protocols.plan import CommitteePlan
 from protocols.record.effects import Abort, Stop
-from protocols.session import attempts
+from protocols.session import round as round_module
 from protocols.wire import statement
 from protocols.wire.schema import Integer
 
@@ -28,7 +28,7 @@ def test_behind_the_last_attempt_the_group_says_that_it_stops(
     """
     round_, _, *others = statement._HEAD
     monkeypatch.setattr(statement, "_HEAD", (round_, Integer(LAST), *others))
-    monkeypatch.setattr(attempts, "MAX_ATTEMPT", LAST, raising=False)
+    monkeypatch.setattr(round_module, "MAX_ATTEMPT", LAST)
     setting = setting_of(CommitteePlan(10, 2, 1, 0), 2, parameters=3)
     setting = replace(setting, dropout=Fraction(1, 10))
     assert setting.roster_quorum == 7

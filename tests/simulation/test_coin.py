@@ -11,7 +11,7 @@ import pytest
 from peerd.laboratory.adversaries import ELECTORS
 from peerd.laboratory.simulation.operations import Rush
 from peerd.laboratory.simulation.world import World
-from protocols.election.machine import Draw
+from protocols.election.flip import Draw
 from protocols.hashing import digest
 from protocols.plan import CommitteePlan
 from protocols.record.certificate import seats_of, verify_certificate

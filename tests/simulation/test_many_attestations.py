@@ -7,12 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from peerd.laboratory.adversaries.liar import Lie
+from peerd.laboratory.adversaries import Lie
 from peerd.laboratory.adversaries.members import FalseAsker
 from peerd.laboratory.simulation.oracle import check
 from peerd.laboratory.simulation.swarm import NINE, swarm
 from protocols.committee.pool import Pool
 from protocols.wire.statement import Answer, Attestation, Kind, Statement
+from tests.simulation.test_about_nobody import last_phase
 
 WORDS = b"a" * 32, b"b" * 32
 
@@ -21,14 +22,14 @@ class Flooder(FalseAsker):
     """Asks for every dealing, attests every errand that it relays twice, and answers its own."""
 
     def reported(self) -> None:
-        panel = self.at.panel
+        panel, me = self.at.panel, self.at.me
         for dealer in panel.selected:
             for asker in panel.seats:
                 errand = panel.errand(dealer, asker)
                 for word in WORDS:
-                    if self.at.me in panel.relays(asker):
+                    if me in panel.relays(asker):
                         self.tell(Kind.ATTESTATION, Attestation(word), errand)
-                    if self.at.me == asker:
+                    if me == asker:
                         self.tell(Kind.ANSWER, Answer(word), errand)
 
 
@@ -67,9 +68,8 @@ def test_a_pool_is_not_looked_through_at_every_arrival(
     world.run(until=300_000)
     check(world, guilty=(7, 8))
     for node in world.nodes[:7]:
-        assert node.session is not None and node.session.previous_attempt is not None
-        member = node.session.previous_attempt.member
-        assert member is not None and isinstance(member.pool, Watched)
-        held = Counter(statement.kind for statement in member.pool.values())
+        pool = last_phase(world, node.index).member._intake.pool.statements
+        assert isinstance(pool, Watched)
+        held = Counter(statement.kind for statement in pool.values())
         assert held[Kind.ATTESTATION] > 300
-        assert member.pool.looks < len(member.pool) / 2
+        assert pool.looks < len(pool) / 2

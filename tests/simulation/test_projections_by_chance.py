@@ -1,10 +1,14 @@
 """A dealing whose projections don't fit by chance: its dealer is absent, and its daemon goes on."""
 
+from unittest.mock import patch
+
 import pytest
 
-from peerd.laboratory.adversaries.liar import Lie
 from peerd.laboratory.simulation.oracle import check_safety
-from protocols.proof import ProjectionOverflow, Split, dealing
+from protocols.committee import dealer as dealing
+from protocols.committee.dealer import Dealer
+from protocols.proof import ProjectionOverflow
+from protocols.record.base import Values
 
 from .swarm import FOUR, swarm
 
@@ -14,17 +18,19 @@ UNLUCKY = 1
 def test_a_dealer_without_luck_deals_nothing_and_is_not_blamed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    world = swarm(FOUR, 1, lies={UNLUCKY: Lie()}, rounds=2)
-    sound = dealing.split
+    deal = Dealer._deal
 
-    def unlucky(shape: object, values: object, secret: bytes, context: bytes) -> Split:
-        if secret in world.nodes[UNLUCKY].journal.get(0, {}).values():
-            raise ProjectionOverflow("once in 2^42 dealings")
-        return sound(shape, values, secret, context)  # type: ignore[arg-type]
+    def by_chance(dealer: Dealer, values: Values) -> None:
+        if (dealer.party.me, dealer.party.round) != (UNLUCKY, 0):
+            deal(dealer, values)
+            return
+        with patch.object(dealing, "deal", side_effect=ProjectionOverflow("once in 2^42 dealings")):
+            deal(dealer, values)
 
-    monkeypatch.setattr(dealing, "split", unlucky)
+    monkeypatch.setattr(Dealer, "_deal", by_chance)
+    world = swarm(FOUR, 1, rounds=2)
     world.run()
-    check_safety(world)
+    check_safety(world, away=(UNLUCKY,))
     for node in world.nodes:
         assert sorted(node.completed) == [0, 1] and not node.blamed
         assert node.completed[0].dealers == (0, 2, 3)

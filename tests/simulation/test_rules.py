@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -13,7 +15,7 @@ from protocols.field import P61
 from protocols.opening import decode_polynomials, values_of
 from protocols.record.audit import audit_round
 from protocols.record.effects import Persist
-from protocols.record.evidence import Evidence, Fault, Judge
+from protocols.record.evidence import Fault, judge_bytes, open_evidence
 from tests.simulation.swarm import EIGHT, FOUR, NINE, TEN, setting_of, swarm
 
 RULES = sorted(AGGREGATORS)
@@ -139,29 +141,26 @@ def test_lies_about_dealings_with_a_reference(name: str) -> None:
 def test_evidence_names_the_reference_that_the_dealer_signed() -> None:
     world = swarm(EIGHT, 2, rule=rule_of("fltrust"), lies={2: ALL["HighDegree"]})
     world.run()
-    judge = Judge(world.setting)
-    (said,) = [
-        Evidence.decode(data)
-        for data in world.nodes[0].session.docket.pieces()
-        if Evidence.decode(data).fault is Fault.COMPLAINT
-    ]
-    assert judge.judge(said.encode()).culprit == 2
-    complaint, reference = said.items
+    pieces = world.nodes[0].session.rounds.proofs.pieces()
+    opened = [open_evidence(world.setting, data) for data in pieces]
+    (said,) = [evidence for evidence in opened if evidence.fault is Fault.COMPLAINT]
+    assert judge_bytes(world.setting, said.encode()).culprit == 2
+    (reference,) = said.rest
+    assert len(said.statements) == 1
     other = bytearray(reference)
     other[-1] ^= 1
-    for items in ((complaint,), (complaint, bytes(other)), (complaint, reference, reference)):
+    for rest in ((), (bytes(other),), (reference, reference)):
         with pytest.raises(Exception, match=r"reference|takes 1 items"):
-            judge.judge(Evidence(said.fault, said.election, items).encode())
+            judge_bytes(world.setting, replace(said, rest=rest).encode())
 
 
 def test_a_rule_without_references_takes_no_evidence_with_one() -> None:
     world = swarm(EIGHT, 2, lies={2: ALL["HighDegree"]})
     world.run()
-    judge = Judge(world.setting)
-    (data, *_) = world.nodes[0].session.docket.pieces()
-    said = Evidence.decode(data)
+    (data, *_) = world.nodes[0].session.rounds.proofs.pieces()
+    said = open_evidence(world.setting, data)
     with pytest.raises(Exception, match="takes 1 items"):
-        judge.judge(Evidence(said.fault, said.election, (*said.items, b"more")).encode())
+        judge_bytes(world.setting, replace(said, rest=(*said.rest, b"more")).encode())
 
 
 @pytest.mark.parametrize("late", [3_000, 40_000], ids=["a little", "beyond the deadline"])

@@ -3,32 +3,43 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable
 from functools import cache
+from typing import ClassVar
 
 import pytest
 
+from peerd.laboratory.adversaries import Lie
 from peerd.laboratory.adversaries.dealers import HighDegree, TwoHeaders
-from peerd.laboratory.adversaries.liar import Lie
-from peerd.laboratory.adversaries.members import FalseComplainer, LyingMember, TwoReports
-from peerd.laboratory.adversaries.place import Place
+from peerd.laboratory.adversaries.members import LyingMember, TwoReports, Word
 from peerd.laboratory.adversaries.trick import Shown
 from peerd.laboratory.simulation.oracle import check_safety
 from peerd.laboratory.simulation.world import Node, World
 from protocols.committee.member import Member
+from protocols.committee.pool import Pool
 from protocols.record.certificate import seats_of, verify_certificate
 from protocols.record.cohort import Cohort, Exclusion, Findings, decide, gather
 from protocols.record.effects import Effect, Send
+from protocols.session.phases import Aggregating
 from protocols.wire.frames import ProposalFrame, decode_frame
-from protocols.wire.statement import Kind, Statement, Topic, decode_statement
+from protocols.wire.statement import Check, Complaint, Kind, Topic, decode_statement
 from tests.simulation.swarm import EIGHT, swarm
+from tests.simulation.test_about_nobody import last_phase
 
 
-class ComplainsOfAll(FalseComplainer):
+class ComplainsOfAll(LyingMember):
     """7: complains of every valid share."""
 
-    def picks_on(self, dealer: int) -> bool:
-        return True
+    def word(self, honest: Word) -> Word:
+        dealer, word, header = honest
+        return (dealer, int(Check.COMPLAINT), header) if word == Check.OK else honest
+
+    def reported(self) -> None:
+        assert self.at.report is not None
+        for dealer, word, _ in self.at.report.payload.words:
+            held = self.at.dealings.get(dealer)
+            if word == Check.COMPLAINT and held is not None:
+                self.tell(Kind.COMPLAINT, Complaint(held.header, held.package), dealer)
 
 
 def test_liars_that_complain_of_all_dealers_fill_no_proposal() -> None:
@@ -40,21 +51,23 @@ def test_liars_that_complain_of_all_dealers_fill_no_proposal() -> None:
         if not node.honest:
             continue
         assert 0 in node.completed
-        member = node.session.previous_attempt.member
-        held = Counter(s.signer for s in member.pool.values() if s.kind is Kind.COMPLAINT)
+        member = last_phase(world, node.index).member
+        pool = member._intake.pool
+        complaints = (s for s in pool.statements.values() if s.kind is Kind.COMPLAINT)
+        held = Counter(s.signer for s in complaints)
         assert min(held.values()) > 1, "they complain of more than one dealer"
-        shown = member.evidence.proposed()
+        shown = pool.shown.proposed()
         proofs = Counter(s.signer for s in shown.values() if s.kind is Kind.COMPLAINT)
         assert set(proofs) == set(held) == {2, 6}
         assert set(proofs.values()) == {1}
-        outcome, _ = member._propose()
-        assert Cohort.decode(outcome) == decide(member.panel, found(member))
+        outcome, _ = member._inputs.propose()
+        assert Cohort.decode(outcome) == decide(member._panel, found(member))
 
 
 def found(member: Member) -> Findings:
     """What all that a member holds shows, of which it proposes less."""
-    pool = member.pool
-    return gather(member.panel, pool.values(), member.evidence.convicted(pool))
+    pool = member._intake.pool
+    return gather(member._panel, pool.statements.values(), pool.shown.convicted(pool.statements))
 
 
 LARGE = frozenset({Kind.HEADER, Kind.COMPLAINT, Kind.DISCLOSURE, Kind.DELIVERY})
@@ -65,30 +78,22 @@ class TwoBadHeaders(TwoHeaders, HighDegree):
 
 
 class OtherProof(LyingMember):
-    """As leader it shows the other proof: the two headers where an honest one shows a complaint."""
+    """As leader it shows the other proof: the two headers where an honest one shows a complaint.
+    ``pool`` is what its honest session holds.
+    """
 
-    def __init__(self, at: Place) -> None:
-        super().__init__(at)
-        self._held: dict[bytes, Statement] = {}
-
-    def heard(self, statement: Statement) -> None:
-        if statement.kind in (Kind.HEADER, Kind.COMPLAINT):
-            self._held[statement.hash] = statement
+    pool: ClassVar[Callable[[], Pool]]
 
     def propose(self, shown: Shown) -> Shown | None:
-        kinds = {statement.kind for statement in shown[1]}
-        shows, hides = sorted((Kind.HEADER, Kind.COMPLAINT), key=lambda kind: kind in kinds)
-        other = {s.hash: s for s in (*self._held.values(), *self._dealt()) if s.kind is shows}
-        if shows is Kind.HEADER:
-            dealers = Counter(s.signer for s in other.values())
-            other = {key: s for key, s in other.items() if dealers[s.signer] > 1}
-        kept = {s.hash: s for s in shown[1] if s.kind is not hides} | other
-        statements = tuple(kept[key] for key in sorted(kept))
-        return self.at.cohort_of(statements).encode(), statements
-
-    def _dealt(self) -> Iterator[Statement]:
-        for held in self.at.dealings.values():
-            yield decode_statement(held.header, self.at.setting.group)
+        pool, panel = type(self).pool(), self.at.panel
+        held = pool.statements.values()
+        complaints = {s.hash for s in held if s.kind is Kind.COMPLAINT}
+        headers = {s.hash for s in held if s.kind is Kind.HEADER}
+        proposed = pool.shown.proposed().keys()
+        left_out = headers if headers & proposed else complaints
+        kept = {s.hash: s for s in held if s.hash not in left_out}
+        outcome = decide(panel, gather(panel, kept.values(), pool.shown.convicted(kept)))
+        return outcome.encode(), tuple(kept[key] for key in sorted(kept))
 
 
 ONE_PROOF = (
@@ -114,14 +119,15 @@ def test_the_headers_of_a_conflict_are_not_shown_beside_other_proof(
         if not node.honest:
             continue
         assert 0 in node.completed
-        seat = node.session.previous_attempt.member
-        held = Counter(s.kind for s in seat.pool.values() if s.signer == 2)
+        seat = last_phase(world, node.index).member
+        pool = seat._intake.pool
+        held = Counter(s.kind for s in pool.statements.values() if s.signer == 2)
         assert held[Kind.HEADER] == 2
-        assert sum(s.kind is Kind.COMPLAINT for s in seat.pool.values()) > 1
-        proofs = Counter(s.kind for s in seat.evidence.proposed().values() if s.kind in LARGE)
+        assert sum(s.kind is Kind.COMPLAINT for s in pool.statements.values()) > 1
+        proofs = Counter(s.kind for s in pool.shown.proposed().values() if s.kind in LARGE)
         assert proofs in (ONE_PROOF if held[Kind.REPORT] == 1 else (Counter(),))
-        outcome, _ = seat._propose()
-        assert Cohort.decode(outcome) == decide(seat.panel, found(seat))
+        outcome, _ = seat._inputs.propose()
+        assert Cohort.decode(outcome) == decide(seat._panel, found(seat))
         assert (2, int(Exclusion.GUILTY)) in Cohort.decode(outcome).excluded
 
 
@@ -149,15 +155,21 @@ def test_either_proof_will_do() -> None:
 
 def led(seed: int, leader: int, member: type[LyingMember]) -> list[tuple[int, int]]:
     dealer = (leader + 1) % 8
-    lies = {
-        dealer: Lie(TwoBadHeaders),
-        leader: Lie(member),
-    }
+    lies = {dealer: Lie(TwoBadHeaders), leader: Lie(member)}
     world = swarm(EIGHT, 2, seed=seed, lies=lies)
+    OtherProof.pool = lambda: pool_now(world, leader)
     views = listen(world)
     world.run(until=600_000)
     check_safety(world, unknown_inputs=(leader, dealer))
     return views
+
+
+def pool_now(world: World, peer: int) -> Pool:
+    session = world.nodes[peer].session
+    assert session is not None and session.rounds.current.attempt is not None
+    phase = session.rounds.current.attempt.phase
+    assert isinstance(phase, Aggregating)
+    return phase.member._intake.pool
 
 
 def listen(world: World) -> list[tuple[int, int]]:

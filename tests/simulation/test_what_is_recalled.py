@@ -5,18 +5,16 @@ from __future__ import annotations
 import pytest
 
 from protocols.plan import CommitteePlan
-from protocols.record.contents import statement_in
+from protocols.record.door import open_message
 from protocols.record.effects import Step
 from protocols.session.session import Session
-from protocols.wire.frames import decode_frame
-from protocols.wire.statement import Kind, Statement, decode_statement
+from protocols.wire.statement import Kind, Statement
 
 from .swarm import FOUR, NINE, swarm
 
 
 def by_its_sender(session: Session, sender: int, data: bytes) -> Statement | None:
-    wire = statement_in(decode_frame(data))
-    said = None if wire is None else decode_statement(wire, session.setting.group)
+    said = open_message(session.setting, sender, data).statement
     return said if said is not None and said.signer == sender else None
 
 
@@ -33,7 +31,7 @@ def test_whatever_of_a_peer_came_it_is_told(
         place = (said.slot.round, said.slot.attempt) if said is not None else (-1, -1)
         if said is not None and place >= max(before, session.place):
             held = {known.hash for known in session.what_was_said_by(sender)}
-            assert said.hash in held, f"{said.kind.name} in {session.phase()}"
+            assert said.hash in held, f"{said.kind.name} in {session.phase}"
             told.add(said.kind)
         return effects
 

@@ -1,4 +1,4 @@
-"""Who may import whom (ARCHITECTURE.md): the core is pure, the command line is quick to start."""
+"""Who may import whom (ARCHITECTURE.md): the core is pure and in layers, the command line quick."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,18 @@ EFFECTS = frozenset(
 )
 """Modules of the standard library with a clock, entropy, files or sockets in them."""
 WITH_TORCH = ("peerd/learning", "peerd/tasks", "peerd/laboratory/experiments")
+LAYERS = (
+    {"errors", "hashing", "ports", "secret"},
+    {"field", "plan", "wire"},
+    {"sharing"},
+    {"proof"},
+    {"aggregation", "opening"},
+    {"record"},
+    {"agreement"},
+    {"committee", "election"},
+    {"session"},
+)
+"""The folders and files of the core, from the bottom: each imports from lower layers alone."""
 CALLS = frozenset({"open", "print", "input", "exec", "eval", "__import__", "breakpoint"})
 
 
@@ -64,13 +78,65 @@ def test_the_core_does_nothing_to_the_world(path: Path) -> None:
 
 def test_the_core_does_not_depend_on_the_machine_below_it() -> None:
     """Loaded by itself, the whole core brings in no package but numpy."""
-    modules = [
-        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-        for path in sources("protocols")
-    ]
+    modules = [named(path) for path in sources("protocols")]
     loaded = modules_after(f"import {', '.join(modules)}")
     foreign = {top(name) for name in loaded} & {"peerd", "trio", "torch", "nacl", "msgpack"}
     assert not foreign
+
+
+# -- layers ----------------------------------------------------------------------------------------
+
+
+def named(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def core() -> dict[str, set[str]]:
+    """Each file of the core, with those that it imports, anywhere and for types alone too."""
+    files = {named(path): path for path in sources("protocols")}
+    found: dict[str, set[str]] = {module: set() for module in files}
+    for module, path in files.items():
+        for name, node in imported(path):
+            members = node.names if isinstance(node, ast.ImportFrom) else []
+            inner = {f"{name}.{alias.name}" for alias in members} & files.keys()
+            outer = {name} if any(f"{name}.{a.name}" not in files for a in members) else set()
+            plain = {name} if isinstance(node, ast.Import) else set()
+            found[module] |= inner | ((outer | plain) & files.keys())
+    return found
+
+
+def part(module: str) -> str:
+    """The folder that a file stands in, or itself where it stands in none."""
+    return module.split(".")[1] if "." in module else ""
+
+
+def test_the_files_of_the_core_import_each_other_in_no_circle() -> None:
+    """``static_order`` raises, and names the circle, where there is one."""
+    graph = core()
+    assert len(graph) > 100 and sum(map(len, graph.values())) > 300
+    assert set(TopologicalSorter(graph).static_order()) == graph.keys()
+
+
+def test_the_folders_of_the_core_are_layers() -> None:
+    """No arrow upward, and none within a layer."""
+    above = {name: number for number, layer in enumerate(LAYERS) for name in layer}
+    graph = core()
+    assert {part(module) for module in graph} - {""} == above.keys()
+    for module, others in graph.items():
+        for other in others:
+            one, two = part(module), part(other)
+            assert one == two or above[two] < above[one], f"{module} imports {other}"
+
+
+def test_each_layer_is_where_it_is_for_a_reason() -> None:
+    """Each folder above the lowest layer needs one of the layer below it: the list says no more
+    than the imports do.
+    """
+    needs: dict[str, set[str]] = {}
+    for module, others in core().items():
+        needs.setdefault(part(module), set()).update(map(part, others))
+    for lower, upper in pairwise(LAYERS):
+        assert all(needs[name] & lower for name in upper), upper
 
 
 def loaded_with(path: Path) -> Iterator[str]:

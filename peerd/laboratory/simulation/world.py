@@ -169,15 +169,16 @@ class World:
         node.lives += 1
         position = node.position or first_position(self.setting, self.model)
         draw = partial(self._secret, node)
-        keys = Keys(LocalPeer(self.setting, node.index, node.secret, draw))
+        peer = LocalPeer(self.setting, node.index, node.secret, draw)
+        keys = Keys(peer) if node.lie else None  # they keep what an honest peer erases
         node.session = Session(
-            keys.peer,
+            keys.peer if keys else peer,
             Position(position.round, position.model, position.previous, position.ledger),
             dict(node.journal.get(position.round, {})),
             rounds=self.rounds,
             restored=restored,
         )
-        node.peer = node.lie.told_by(node.session, keys) if node.lie else node.session
+        node.peer = node.lie.told_by(node.session, keys) if node.lie and keys else node.session
 
     def _start(self, node: Node) -> None:
         self._act(node, node.lives, lambda session: session.start(self.present(node)))

@@ -7,6 +7,7 @@ import pytest
 from protocols.agreement import rules
 from protocols.agreement.machine import MAX_VIEWS_AHEAD
 from protocols.record.effects import Send, Timer
+from protocols.record.timers import LocksDue, OfView, ViewOver, ViewWaits
 from protocols.wire.frames import NewViewFrame
 from protocols.wire.statement import Kind, NewView, Slot, sign
 from tests.unit.agreement.test_agreement import (
@@ -19,26 +20,30 @@ from tests.unit.agreement.test_agreement import (
     vote,
 )
 
+NAMES = {ViewOver: "view", LocksDue: "lead", ViewWaits: "waiting"}
+
 
 def timers(peer: Peer) -> list[tuple[str, int]]:
     """(name, view) of every timer that was asked for and not yet looked at."""
-    found = [(e.name[2], e.name[4]) for e in peer.effects if isinstance(e, Timer)]
+    events = [e.event for e in peer.effects if isinstance(e, Timer)]
+    found = [(NAMES[type(each)], each.view) for each in events if isinstance(each, OfView)]
+    assert len(found) == len(events)
     peer.effects.clear()
-    return found  # type: ignore[return-value]
+    return found
 
 
 def announces(peer: Peer, signer: int, view: int) -> None:
     slot = Slot(0, 0, Kind.NEW_VIEW, int(TOPIC), view, signer)
     payload = NewView(0, bytes(32))
     said = sign(SETTING.crypto, SECRETS[signer].reveal(), SETTING.group, slot, payload)
-    peer.agreement.on_new_view(said, NewViewFrame(said.wire, b"", ()))
+    peer.announce(said, NewViewFrame(said.wire, b"", ()))
 
 
 def alone_in_view_1() -> Peer:
     peer = Peer(3)
-    peer.agreement.begin()
+    peer.begin()
     assert timers(peer) == [("view", 0)]
-    peer.agreement.on_timeout(0)
+    peer.time_out(0)
     return peer
 
 
@@ -67,11 +72,11 @@ def test_alone_it_says_the_same_again_and_gets_no_further() -> None:
     said = [e.frame for e in peer.effects if isinstance(e, Send)]
     for _ in range(20):
         peer.effects.clear()
-        peer.agreement.on_waiting(1)
+        peer.waits(1)
         assert [e.frame for e in peer.effects if isinstance(e, Send)] == said
         assert timers(peer) == [("waiting", 1)]
     assert peer.agreement.view == 1
-    assert len(peer.desk._sent) == 1, "nor is it kept again for those who say hello"
+    assert len(peer.party.sent) == 1, "nor is it kept again for those who say hello"
 
 
 def test_once_a_quorum_is_there_nothing_is_said_again() -> None:
@@ -79,17 +84,17 @@ def test_once_a_quorum_is_there_nothing_is_said_again() -> None:
     announces(peer, 0, 1)
     announces(peer, 1, 1)
     peer.effects.clear()
-    peer.agreement.on_waiting(1)
+    peer.waits(1)
     assert peer.effects == []
 
 
 def test_it_votes_while_it_waits() -> None:
     peer = alone_in_view_1()
-    peer.agreement.on_proposal(*proposal(1, b"first", 1))
+    peer.propose(*proposal(1, b"first", 1))
     assert [s.slot.view for s in peer.cast(Kind.FIRST_VOTE)] == [1]
     for signer in (0, 1):
-        peer.agreement.on_vote(vote(signer, Kind.FIRST_VOTE, b"first", 1))
-        peer.agreement.on_vote(vote(signer, Kind.SECOND_VOTE, b"first", 1))
+        peer.vote(vote(signer, Kind.FIRST_VOTE, b"first", 1))
+        peer.vote(vote(signer, Kind.SECOND_VOTE, b"first", 1))
     assert peer.decisions == [b"first"]
 
 
@@ -108,27 +113,27 @@ def test_what_was_announced_before_it_began_counts() -> None:
     for signer in (0, 1):
         announces(peer, signer, 4)
     assert peer.agreement.view == -1
-    peer.agreement.begin()
+    peer.begin()
     assert peer.agreement.view == 4
 
 
 def test_an_outage_leaves_the_views_together() -> None:
     """Peer 0 is a silent liar; peer 1 times out alone, again and again, while two are down."""
     lonely = Peer(1)
-    lonely.agreement.begin()
+    lonely.begin()
     for turn in range(50):
-        lonely.agreement.on_waiting(lonely.agreement.view)
+        lonely.waits(lonely.agreement.view)
         if ("view", lonely.agreement.view) in timers(lonely):
-            lonely.agreement.on_timeout(lonely.agreement.view)
+            lonely.time_out(lonely.agreement.view)
         assert lonely.agreement.view <= 1, turn
     peers = [lonely, Peer(2), Peer(3)]
     for peer in peers[1:]:
-        peer.agreement.begin()
-        peer.agreement.on_timeout(0)
-    lonely.agreement.on_waiting(1)
+        peer.begin()
+        peer.time_out(0)
+    lonely.waits(1)
     exchange(peers)
     for peer in peers:
-        peer.agreement.on_patience(1)
+        peer.waited(1)
     exchange(peers)
     assert [peer.decisions for peer in peers] == [[b"outcome 1"]] * 3
 

@@ -13,6 +13,7 @@ from protocols.wire.statement import PAYLOADS, Kind, Slot, Topic
 
 ROOT = Path(__file__).resolve().parents[3]
 DOCUMENT = (ROOT / "docs" / "protocol.md").read_text()
+CORE = ("wire", "record", "agreement", "election", "committee", "session")
 
 
 def block(name: str) -> list[str]:
@@ -41,9 +42,7 @@ def test_a_bound_is_the_one_in_the_code(line: str) -> None:
 def test_every_bound_of_the_core_is_listed() -> None:
     """A new MAX_… of the wire or the round must be stated where operators look for it."""
     listed = {line.partition(" = ")[0] for line in block("bounds")}
-    names = ("wire", "record", "agreement", "election", "committee", "session")
-    folders = [ROOT / "protocols" / name for name in names]
-    assert all(folder.is_dir() for folder in folders)
+    folders = [ROOT / "protocols" / name for name in CORE]
     for path in (path for folder in folders for path in folder.glob("*.py")):
         module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
         for name in re.findall(r"^(MAX_\w+) = ", path.read_text(), re.MULTILINE):

@@ -22,7 +22,7 @@ from protocols.hashing import digest
 from protocols.plan import CommitteePlan, require_sound
 from protocols.record.base import Base
 from protocols.record.deadlines import Deadlines
-from protocols.record.setting import Deadlines, Setting
+from protocols.record.setting import Setting
 from protocols.wire.frames import (
     FRAMES,
     DealingFrame,

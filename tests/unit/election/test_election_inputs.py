@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -25,6 +24,7 @@ from protocols.election.inputs import (
 from protocols.errors import WireError
 from protocols.record.evidence import evidence_hash
 from protocols.record.setting import MAX_ELECTORATE
+from protocols.wire.canonical import pack
 from protocols.wire.frames import EvidenceFrame, HelloFrame, SeenFrame, StatementFrame, encode_frame
 from protocols.wire.schema import MAX_BULK, MAX_EVIDENCE
 from protocols.wire.statement import (
@@ -99,7 +99,7 @@ def test_less_evidence_than_is_listed_can_be_read() -> None:
 
 def test_one_body_that_a_liar_signed_twice_is_one_statement() -> None:
     """A second signature under it is as valid where a liar makes it, and no second statement."""
-    other = replace(COMMITS[3], signature=bytes(64))
+    other = decode_statement(pack([COMMITS[3].body, bytes(64)]), GROUP)
     assert other.hash == COMMITS[3].hash
     assert other.wire != COMMITS[3].wire
     frames = [SEENS[0], seen(1, [*COMMITS[:3], other])[1]]

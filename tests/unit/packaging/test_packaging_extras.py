@@ -94,7 +94,7 @@ def test_a_baseline_names_what_its_task_needs(
     without: dict[str, str], tmp_path: Path, task: str
 ) -> None:
     program = (
-        "from peerd.learning.baseline import baseline\n"
+        "from peerd.laboratory.experiments.baseline import baseline\n"
         f"baseline('rsa', {task!r}, {{}}, peers=2, liars=0, attack=None, rounds=1, seed=0)"
     )
     done = python(without, tmp_path, "-c", program)

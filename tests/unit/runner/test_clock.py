@@ -14,6 +14,7 @@ import trio.testing
 
 from peerd.runner.driver import Driver
 from protocols.record.effects import Timer
+from protocols.record.timers import RevealsDue
 
 ROOT = Path(__file__).resolve().parents[3]
 WALL = {"time.time", "time.time_ns", "datetime.now", "datetime.utcnow", "datetime.today"}
@@ -54,15 +55,15 @@ def test_a_timer_rings_when_it_is_due_however_the_wall_clock_jumps(
     jump: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The driver's own timers, on trio's clock; the wall clock is set while they run."""
-    rung: list[tuple[float, str]] = []
+    rung: list[tuple[float, Timer]] = []
     wall = time.time()
 
     def wall_clock() -> float:
         return wall + jump * (1 + len(rung))
 
     class Session:
-        def on_timer(self, name: tuple[str | int, ...]) -> list[Any]:
-            rung.append((trio.current_time() - began, str(name[2])))
+        def on_timer(self, timer: Timer) -> list[Any]:
+            rung.append((trio.current_time() - began, timer))
             return []
 
     async def step(act: Any) -> None:
@@ -74,13 +75,13 @@ def test_a_timer_rings_when_it_is_due_however_the_wall_clock_jumps(
         driver = SimpleNamespace(_step=step)
         async with trio.open_nursery() as nursery:
             for delay in reversed(DELAYS):
-                timer = Timer((0, 0, str(delay)), delay)
+                timer = Timer((0, 0), RevealsDue(), delay)
                 nursery.start_soon(Driver._ring, driver, timer)
 
     began = 0.0
     monkeypatch.setattr(time, "time", wall_clock)
     trio.run(run, clock=trio.testing.MockClock(autojump_threshold=0))
-    assert [name for _, name in rung] == [str(delay) for delay in DELAYS]
+    assert [timer for _, timer in rung] == [Timer((0, 0), RevealsDue(), d) for d in DELAYS]
     assert [round(after * 1000) for after, _ in rung] == list(DELAYS)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import trio
 import trio.testing
+from peerd.runner.survey import SURVEY_SECONDS, Standing, Survey
 
 from peerd.laboratory.simulation.swarm import FOUR, first_model, swarm
 from peerd.laboratory.simulation.world import World
@@ -19,9 +20,11 @@ from peerd.runner.driver import Driver
 from peerd.runner.library import CERTIFICATE, HEAD, MODEL, REQUEST_SECONDS, Library
 from peerd.runner.records import Records
 from peerd.runner.resume import journaled_secret, position_of
-from peerd.runner.survey import SURVEY_SECONDS, Standing, Survey
 from peerd.storage import Store
 from protocols.record.certificate import verify_certificate
+from protocols.record.effects import Timer
+from protocols.record.timers import RecallOver
+from protocols.session.local import LocalPeer
 from protocols.session.session import Session
 from protocols.session.standing import SIGNS, sat_out, sat_out_key
 
@@ -222,10 +225,9 @@ def test_and_one_in_catching_up_later(
     store = filled(world, tmp_path / "late", 2, journal=True)
     scene.stores.append(store)
     position = position_of(world.setting, store, first_model(1, world.setting.parameters))
-    identity = world.nodes[0].session._attempts._identity  # type: ignore[union-attr]
-    session = Session(
-        world.setting, 0, identity, position, partial(journaled_secret, store), {}, sit_out=4
-    )
+    secrets = partial(journaled_secret, store)
+    peer = LocalPeer(world.setting, 0, world.nodes[0].secret, secrets)
+    session = Session(peer, position, {}, sit_out=4)
 
     class Ends:
         def adopted(self, chain: Any, model: Any) -> None:
@@ -239,7 +241,7 @@ def test_and_one_in_catching_up_later(
     done = [world.nodes[1].completed[round_] for round_ in (2, 3)]
     chain = [verify_certificate(world.setting, item.certificate) for item in done]
     session.start({0, 1, 2, 3})
-    session.on_timer((2, 0, "recall"))
+    session.on_timer(Timer((2, 0), RecallOver(), 0))
     with pytest.raises(Crash):
         trio.run(driver._adopt, chain, done[-1].model)
     assert store.head() == 3

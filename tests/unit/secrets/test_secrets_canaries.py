@@ -27,7 +27,6 @@ import numpy.typing as npt
 import pytest
 import structlog
 import trio
-from protocols.election.machine import Draw
 
 from peerd.crypto import Sodium
 from peerd.errors import JournalConflict
@@ -43,6 +42,7 @@ from peerd.storage import Store
 from peerd.transport import Transport
 from protocols.aggregation import aggregator, model_hash
 from protocols.committee import dealer as dealing
+from protocols.election.flip import Draw
 from protocols.hashing import digest
 from protocols.plan import CommitteePlan
 from protocols.proof import Dealing
@@ -50,6 +50,7 @@ from protocols.record.deadlines import Deadlines
 from protocols.record.position import first_position
 from protocols.record.setting import Setting
 from protocols.secret import Secret
+from protocols.session.local import LocalPeer
 from protocols.session.session import Session
 from protocols.wire.frames import DealingFrame, StatementFrame, decode_frame
 from protocols.wire.statement import Kind, decode_statement
@@ -292,15 +293,9 @@ def _peer(
     home = directory / f"peer-{index}"
     store, board = Store.open(home), StatusBoard()
     _remember(setting, index, model, evidence.secrets)
-    session = Session(
-        setting,
-        index,
-        identity.secret,
-        first_position(setting, model),
-        partial(_secret, store, index, evidence.secrets),
-        store.journal(0),
-        rounds=1,
-    )
+    drawn = partial(_secret, store, index, evidence.secrets)
+    local = LocalPeer(setting, index, identity.secret, drawn)
+    session = Session(local, first_position(setting, model), store.journal(0), rounds=1)
     library, records = Library(setting, store, wire), Records(store, setting.roster)
     driver = Driver(
         setting,
@@ -360,7 +355,7 @@ def _remember(
 def _look(peer: Peer, evidence: Evidence, *, after: bool) -> None:
     """Everything that can be seen of a peer now, while its round runs and after it."""
     secrets = evidence.secrets.everything()
-    commitments_only = peer.session.phase() in (
+    commitments_only = peer.session.phase in (
         "collecting commitments",
         "agreeing on the commitments",
     )
@@ -379,7 +374,7 @@ def _look(peer: Peer, evidence: Evidence, *, after: bool) -> None:
     for where, haystack in views.items():
         for name, secret in secrets.items():
             if holds(haystack, secret):
-                evidence.seen.append(f"{name} in {where}, {peer.session.phase()}")
+                evidence.seen.append(f"{name} in {where}, {peer.session.phase}")
     evidence.checks += len(views) * len(secrets)
 
 

@@ -13,7 +13,6 @@ from protocols.wire.statement import (
     Kind,
     Payload,
     Slot,
-    Statement,
     Topic,
     decode_statement,
     encode_body,
@@ -30,12 +29,12 @@ ORIGINAL = sign(CRYPTO, SECRET, GROUP, SLOT, PAYLOAD)
 
 ELSEWHERE = {
     "group": (OTHER_GROUP, SLOT, PAYLOAD),
-    "round": (GROUP, replace(SLOT, round=8), PAYLOAD),
-    "attempt": (GROUP, replace(SLOT, attempt=1), PAYLOAD),
-    "kind": (GROUP, replace(SLOT, kind=Kind.SECOND_VOTE), PAYLOAD),
-    "subject": (GROUP, replace(SLOT, subject=int(Topic.REVEALS)), PAYLOAD),
-    "view": (GROUP, replace(SLOT, view=4), PAYLOAD),
-    "signer": (GROUP, replace(SLOT, signer=2), PAYLOAD),
+    "round": (GROUP, SLOT._replace(round=8), PAYLOAD),
+    "attempt": (GROUP, SLOT._replace(attempt=1), PAYLOAD),
+    "kind": (GROUP, SLOT._replace(kind=Kind.SECOND_VOTE), PAYLOAD),
+    "subject": (GROUP, SLOT._replace(subject=int(Topic.REVEALS)), PAYLOAD),
+    "view": (GROUP, SLOT._replace(view=4), PAYLOAD),
+    "signer": (GROUP, SLOT._replace(signer=2), PAYLOAD),
     "payload": (GROUP, SLOT, Ballot(digest("test/other outcome"))),
 }
 
@@ -49,8 +48,9 @@ def test_a_statement_is_read_as_it_was_signed() -> None:
 
 @pytest.mark.parametrize(("group", "slot", "payload"), ELSEWHERE.values(), ids=ELSEWHERE.keys())
 def test_a_signature_is_worth_nothing_elsewhere(group: bytes, slot: Slot, payload: Payload) -> None:
-    moved = Statement(group, slot, payload, encode_body(group, slot, payload), ORIGINAL.signature)
-    assert decode_statement(moved.wire, group) == moved, "well formed, only not signed"
+    wire = pack([encode_body(group, slot, payload), ORIGINAL.signature])
+    moved = decode_statement(wire, group)
+    assert (moved.wire, moved.slot, moved.payload) == (wire, slot, payload), "only not signed"
     assert not moved.signed_by(CRYPTO, PUBLIC)
     assert moved.hash != ORIGINAL.hash
 
@@ -88,7 +88,9 @@ def test_every_bit_of_the_body_is_signed() -> None:
 
 def test_the_hash_does_not_depend_on_the_signature() -> None:
     """Else one statement under two signatures would pass for two."""
-    assert replace(ORIGINAL, signature=bytes(64)).hash == ORIGINAL.hash
+    other = decode_statement(pack([ORIGINAL.body, bytes(64)]), GROUP)
+    assert other.hash == ORIGINAL.hash
+    assert other != ORIGINAL
 
 
 @pytest.mark.parametrize("kind", Kind)

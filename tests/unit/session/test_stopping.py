@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from peerd.laboratory.simulation.node import Node
 from protocols.record.effects import Effect, Stop, Stopped, Timer
+from protocols.record.timers import SumsDue
+from protocols.session.phases import Summing
 from protocols.wire.frames import StatementFrame, SumFrame, decode_frame
 from protocols.wire.statement import Kind, decode_statement
 from tests.simulation.swarm import FOUR, swarm
@@ -30,7 +32,7 @@ def test_too_few_sums_stop_the_group_not_before_the_last_deadline() -> None:
     before = world.before
 
     def watch(node: Node, effect: Effect) -> None:
-        if node.index == 0 and isinstance(effect, Timer) and effect.name[2] == "open":
+        if node.index == 0 and isinstance(effect, Timer) and effect.event == SumsDue():
             when.append(("open", world.now))
         if node.index == 0 and isinstance(effect, Stopped):
             when.append((effect.reason, world.now))
@@ -53,8 +55,8 @@ def test_who_has_opened_and_gets_no_certificate_says_so_too() -> None:
     world.drop = lambda sender, to, data: is_result(data)
     world.run(until=300_000)
     for node in world.nodes:
-        assert node.session is not None and node.session.attempt is not None
-        opener = node.session.attempt.opener
-        assert opener is not None and opener.polynomials is not None
+        assert node.session is not None and node.session.rounds.current.attempt is not None
+        phase = node.session.rounds.current.attempt.phase
+        assert isinstance(phase, Summing) and phase.opening._opened is not None
         assert {item.reason for item in node.stopped} == {Stop.UNCERTIFIED}
         assert not node.completed

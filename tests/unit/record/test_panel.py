@@ -13,15 +13,16 @@ import pytest
 
 from peerd.laboratory.simulation.swarm import EIGHT, FOUR, setting_of
 from protocols.plan import hypergeometric_tail, plan_group
-from protocols.record.certificate import panel_of
+from protocols.record.certificate import Elected, ElectionCertificate, elected, panel_of
 from protocols.record.election import Election
 from protocols.record.setting import Setting
 
 
-def flip(revealed: int, guilty: tuple[int, ...] = ()) -> Election:
+def flip(setting: Setting, revealed: int, guilty: tuple[int, ...] = ()) -> Elected:
     """A flip in which the first ``revealed`` peers of the roster took part."""
     seats = tuple((peer, bytes([peer % 256]) * 32, bytes(32)) for peer in range(revealed))
-    return Election(seats, (), tuple((peer, bytes(32)) for peer in guilty), ())
+    outcome = Election(seats, (), tuple((peer, bytes(32)) for peer in guilty), ())
+    return elected(setting, ElectionCertificate(0, 0, outcome.encode(), ()))
 
 
 @pytest.mark.parametrize(
@@ -33,14 +34,15 @@ def test_two_honest_dealers_are_opened_wherever_the_adversary_is_now(
     """Peers 3, or 6 and 7, were convicted earlier; b of those left may lie in this round."""
     assert plan in (FOUR, EIGHT)
     setting = setting_of(FOUR if plan is FOUR else EIGHT, liars)
-    panel = panel_of(setting, flip(revealed))
+    panel = panel_of(setting, flip(setting, revealed))
     assert panel.selected == tuple(range(revealed))
     assert panel.liars == liars
     assert panel.smallest_cohort - liars >= 2
 
 
 def test_proof_in_this_very_flip_takes_the_dealer_and_not_the_bound() -> None:
-    panel = panel_of(setting_of(EIGHT, 2), flip(8, guilty=(6, 7)))
+    setting = setting_of(EIGHT, 2)
+    panel = panel_of(setting, flip(setting, 8, guilty=(6, 7)))
     assert panel.selected == tuple(range(6))
     assert panel.liars == 2
 
@@ -59,7 +61,7 @@ def drawing(peers: int, liars: int, clients: int) -> Setting:
 def test_a_pool_that_is_smaller_by_lockouts_holds_no_fewer_liars(revealed: int, bound: int) -> None:
     """b = 22 of n = 400, s = 60: each peer that is locked out makes every liar a likelier draw."""
     setting = drawing(400, 22, 60)
-    panel = panel_of(setting, flip(revealed))
+    panel = panel_of(setting, flip(setting, revealed))
     selected = min(revealed, 60)
     assert len(panel.selected) == selected
     assert panel.liars == bound

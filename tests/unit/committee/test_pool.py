@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
 from peerd.laboratory.simulation.crypto import Pretend
+from protocols.committee import pool as pool_module
+from protocols.committee.committee import Committee
 from protocols.committee.pool import Pool
 from protocols.errors import WireError
 from protocols.plan import CommitteePlan
+from protocols.record.base import Base
+from protocols.record.certificate import Elected, ElectionCertificate
 from protocols.record.cohort import Panel, awaited_errands, gather
+from protocols.record.election import Election
 from protocols.record.evidence import Evidence, Finding
+from protocols.record.journal import Journal
+from protocols.record.party import Party
+from protocols.secret import Secret
 from protocols.wire.statement import (
     Answer,
     Attestation,
@@ -29,28 +36,32 @@ from protocols.wire.statement import (
     Statement,
     sign,
 )
+from tests.simulation.swarm import FOUR, setting_of
 
 M = 5
 PANEL = Panel(CommitteePlan(M, 1, 1, 0), tuple(range(M)), tuple(range(M)), 1)
 HEADERS = b"h" * 32, b"o" * 32
 CRYPTO = Pretend()
+SETTING = setting_of(FOUR, 1)
 
 
-class AnyJudge:
+def by_lot(setting: object, evidence: Evidence) -> Finding:
     """Convicts somebody by what the evidence's bytes happen to be, or nobody."""
+    lot = sum(evidence.encode()) % (2 * M)
+    if lot >= M:
+        raise WireError("it proves nothing")
+    return Finding(lot, "by lot", 0)
 
-    def judge(self, data: bytes) -> Finding:
-        lot = sum(data) % (2 * M)
-        if lot >= M:
-            raise WireError("it proves nothing")
-        return Finding(lot, "by lot", 0)
+
+@pytest.fixture(autouse=True)
+def _judged_by_lot(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool_module, "judge", by_lot)
 
 
 def new_pool() -> Pool:
-    base = SimpleNamespace(awaits_reference=False, items=lambda: ())
-    accused: list[Evidence] = []
-    judge = cast(Any, AnyJudge())
-    return Pool(PANEL, cast(Any, None), judge, cast(Any, base), accused.append)
+    flip = Elected(ElectionCertificate(0, 0, b"", ()), Election((), (), (), ()), b"", {}, ())
+    party = Party(SETTING, 0, Secret(bytes(32)), 0, Journal(0))
+    return Pool(party, Committee(flip, PANEL, Base(SETTING, bytes(32))))
 
 
 class Talk:
@@ -112,15 +123,15 @@ def test_what_is_awaited_follows_from_all_of_the_pool(seed: int) -> None:
         else:
             pool.take(statement)
         held = pool.statements
-        findings = gather(PANEL, held.values(), pool.convicted(held))
+        findings = gather(PANEL, held.values(), pool.shown.convicted(held))
         assert pool.awaited() == awaited_errands(PANEL, findings)
         assert pool.awaited() is pool.awaited()
         for members in (range(M), range(1)):
-            assert pool.complete(members) == _complete(pool, set(members))
+            assert pool.index.complete(members) == _complete(pool, set(members))
 
 
 def _complete(pool: Pool, members: set[int]) -> bool:
-    reports = pool.reports()
+    reports = pool.index.reports
     announced = {
         (report.signer, dealer)
         for report in reports
@@ -159,5 +170,5 @@ def test_an_answer_is_no_reason_to_read_all_reports_again() -> None:
         slot = Slot(0, 0, Kind.ANSWER, PANEL.errand(dealer, 1), 0, 1)
         pool.take(sign(CRYPTO, bytes([1]) * 32, b"g" * 32, slot, Answer(HEADERS[0])))
         pool.awaited()
-        assert not pool.complete(range(M))
+        assert not pool.index.complete(range(M))
     assert Counted.looks == 0

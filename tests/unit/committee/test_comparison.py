@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
 from protocols.committee.comparison import Comparison
-from protocols.wire.frames import Frame, StatementFrame
+from protocols.record.effects import Send, Step
+from protocols.record.journal import Journal
+from protocols.record.party import Party
+from protocols.secret import Secret
+from protocols.wire.frames import StatementFrame, decode_frame
+from tests.simulation.swarm import FOUR, setting_of
 
 PEER = 1
+SETTING = setting_of(FOUR, 1)
 
 
 class Looked(dict[bytes, Any]):
@@ -32,14 +38,18 @@ def key(number: int) -> bytes:
 class Scene:
     def __init__(self) -> None:
         self.pool = Looked()
-        self.sent: list[bytes] = []
-        desk = SimpleNamespace(send=self.send, round=0, attempt=0, me=0)
-        self.comparison = Comparison(cast(Any, desk), self.pool, range(3))
+        party = Party(SETTING, 0, Secret(bytes(32)), 0, Journal(0))
+        self.comparison = Comparison(party, self.pool, (0, 1, 2))
 
-    def send(self, peers: Iterable[int], frame: Frame, *, again: bool = True) -> None:
-        assert tuple(peers) == (PEER,)
-        if isinstance(frame, StatementFrame):
-            self.sent.append(frame.statement)
+    def sent(self, step: Step) -> list[bytes]:
+        """The statements that a step sends, to nobody but the one peer."""
+        found = []
+        for effect in step:
+            assert isinstance(effect, Send) and effect.peers == (PEER,)
+            frame = decode_frame(effect.frame)
+            if isinstance(frame, StatementFrame):
+                found.append(frame.statement)
+        return found
 
     def add(self, number: int) -> None:
         self.pool[key(number)] = SimpleNamespace(wire=key(number))
@@ -53,13 +63,13 @@ def test_a_peer_is_sent_once_what_it_says_that_it_lacks(seed: int) -> None:
             scene.add(rng.randrange(10**6) if rng.random() < 0.9 else number)
         if rng.random() < 0.1:  # what a refused proposal lacked is sent, too
             missing = {rng.choice(list(scene.pool))} if scene.pool else set()
-            scene.comparison.pass_on(PEER, missing)
+            scene.comparison._pass_on(PEER, missing)
+            scene.comparison.done()
             passed |= missing
         claimed = [k for k in scene.pool if rng.random() < rng.choice([0.2, 0.9])]
-        scene.sent.clear()
-        scene.comparison.hear(PEER, [*claimed, *rng.choice([[], [bytes(32)]])])
+        step = scene.comparison.hear(PEER, [*claimed, *rng.choice([[], [bytes(32)]])])
         due = set(scene.pool) - set(claimed) - passed
-        assert scene.sent == sorted(due)
+        assert scene.sent(step) == sorted(due)
         passed |= due
 
 
@@ -68,12 +78,9 @@ def test_a_small_claim_costs_no_look_through_a_large_pool() -> None:
     scene = Scene()
     for number in range(1000):
         scene.add(number)
-    scene.comparison.hear(PEER, ())
-    assert len(scene.sent) == 1000
+    assert len(scene.sent(scene.comparison.hear(PEER, ()))) == 1000
     scene.pool.looks = 0
-    for _ in range(10):
-        scene.comparison.hear(PEER, ())
-        scene.comparison.hear(PEER, [bytes(32)])
-        scene.comparison.hear(PEER, [key(number) for number in range(10)])
+    claims: list[list[bytes]] = [[], [bytes(32)], [key(number) for number in range(10)]]
+    for claim in 10 * claims:
+        assert scene.sent(scene.comparison.hear(PEER, claim)) == []
     assert scene.pool.looks == 0
-    assert len(scene.sent) == 1000

@@ -4,6 +4,7 @@ must be worthless once something in it is changed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 
@@ -12,11 +13,13 @@ import pytest
 from peerd.laboratory.adversaries.lies import LIES
 from peerd.laboratory.simulation.world import World
 from protocols.errors import WireError
+from protocols.ports import Forgetful
 from protocols.record.audit import audit_round
 from protocols.record.certificate import Certificate, signatures_needed, verify_certificate
-from protocols.record.evidence import Evidence, Fault, Judge
+from protocols.record.evidence import Fault, judge_bytes, open_evidence
 from protocols.record.transcript import Transcript
 from protocols.wire.canonical import pack, unpack
+from protocols.wire.schema import to_value
 from tests.simulation.adversaries import ALL
 from tests.simulation.swarm import EIGHT, FOUR, setting_of, swarm
 
@@ -42,12 +45,18 @@ def evidence_of(fault: Fault) -> tuple[World, bytes]:
     return world, world.nodes[0].blamed[0].evidence
 
 
+def with_items(data: bytes, items: Sequence[bytes]) -> bytes:
+    """A piece of evidence with others in place of its statements, and of what goes with them."""
+    fault, election, _ = unpack(data)  # type: ignore[misc]
+    return pack([fault, election, [*items]])
+
+
 @pytest.mark.parametrize("fault", SOURCES)
 def test_evidence_convicts_before_a_stranger(fault: Fault) -> None:
     world, data = evidence_of(fault)
-    evidence = Evidence.decode(data)
+    evidence = open_evidence(world.setting, data)
     assert evidence.fault is fault
-    assert Judge(world.setting).judge(data).culprit == 3
+    assert judge_bytes(world.setting, data).culprit == 3
 
 
 @pytest.mark.parametrize("fault", SOURCES)
@@ -56,7 +65,7 @@ def test_evidence_with_one_bit_changed_blames_no_one_honest(fault: Fault) -> Non
     for spot in range(0, len(data), max(1, len(data) // 150)):
         changed = data[:spot] + bytes([data[spot] ^ 1]) + data[spot + 1 :]
         try:
-            assert Judge(world.setting).judge(changed).culprit == 3
+            assert judge_bytes(world.setting, changed).culprit == 3
         except WireError:
             continue
 
@@ -64,8 +73,7 @@ def test_evidence_with_one_bit_changed_blames_no_one_honest(fault: Fault) -> Non
 @pytest.mark.parametrize("fault", SOURCES)
 def test_evidence_with_an_item_gone_doubled_or_swapped_is_worthless(fault: Fault) -> None:
     world, data = evidence_of(fault)
-    evidence = Evidence.decode(data)
-    items = evidence.items
+    items = tuple(unpack(data)[2])  # type: ignore[index, arg-type]
     variants = [items[:-1], (*items, items[0]), ()]
     if fault is Fault.EQUIVOCATION:
         variants.append((items[0], items[0]))
@@ -73,7 +81,7 @@ def test_evidence_with_an_item_gone_doubled_or_swapped_is_worthless(fault: Fault
         variants.append(items[::-1])
     for variant in variants:
         with pytest.raises(WireError):
-            Judge(world.setting).judge(replace(evidence, items=variant).encode())
+            judge_bytes(world.setting, with_items(data, variant))
 
 
 @pytest.mark.parametrize("fault", SOURCES)
@@ -82,24 +90,26 @@ def test_evidence_of_one_fault_is_none_of_another(fault: Fault, claimed: Fault) 
     world, data = evidence_of(fault)
     if claimed is not fault:
         with pytest.raises(WireError):
-            Judge(world.setting).judge(replace(Evidence.decode(data), fault=claimed).encode())
+            judge_bytes(
+                world.setting, replace(open_evidence(world.setting, data), fault=claimed).encode()
+            )
 
 
 @pytest.mark.parametrize("fault", SOURCES)
 def test_evidence_of_another_group_is_worthless(fault: Fault) -> None:
     world, data = evidence_of(fault)
     with pytest.raises(WireError):
-        Judge(replace(world.setting, group=b"x" * 32)).judge(data)
+        judge_bytes(replace(world.setting, group=b"x" * 32, memory=Forgetful()), data)
 
 
 @pytest.mark.parametrize("fault", [f for f in SOURCES if f is not Fault.WRONG_REVEAL])
 def test_evidence_needs_its_own_election(fault: Fault) -> None:
     world, data = evidence_of(fault)
-    evidence = Evidence.decode(data)
+    evidence = open_evidence(world.setting, data)
     later = verify_certificate(world.setting, world.nodes[0].completed[1].certificate)
     for election in (None, later.certificate.election):
         with pytest.raises(WireError):
-            Judge(world.setting).judge(replace(evidence, election=election).encode())
+            judge_bytes(world.setting, replace(evidence, election=election).encode())
 
 
 def test_a_true_statement_of_an_honest_peer_convicts_nobody() -> None:
@@ -107,13 +117,13 @@ def test_a_true_statement_of_an_honest_peer_convicts_nobody() -> None:
     world = history("TwoReports")
     transcript = Transcript.decode(world.nodes[0].completed[0].transcript)
     election = verify_certificate(world.setting, transcript.certificate).certificate.election
-    judge = Judge(world.setting)
     for fault in Fault:
         for first in transcript.pool[:6]:
             for second in transcript.pool[:6]:
                 for items in ((first,), (first, second), (first, second, first)):
                     try:
-                        finding = judge.judge(Evidence(fault, election, items).encode())
+                        claim = pack([int(fault), to_value(election), [*items]])
+                        finding = judge_bytes(world.setting, claim)
                     except WireError:
                         continue
                     assert finding.culprit == 3

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from peerd.laboratory.adversaries import ALL
 from peerd.laboratory.simulation.node import Node
 from peerd.laboratory.simulation.world import World
 from protocols.errors import WireError
-from protocols.record.contents import slot_of
+from protocols.record.door import slot_of
 from protocols.record.effects import Abort, Effect, Persist, Send
-from protocols.session.company import Company
-from protocols.session.ended import Ended, ended_key
+from protocols.session.ending import Ending, ending_key
 from protocols.wire.canonical import pack
 from protocols.wire.frames import DecisionFrame, HelloFrame, decode_frame, encode_frame
 from protocols.wire.statement import Kind, decode_statement
 from tests.simulation.swarm import FOUR, swarm
 
-ENDED = Ended(Abort.FLIP, (1, 3), (DecisionFrame(b"an election", (b"a vote",)),))
+ENDED = Ending(Abort.FLIP, (1, 3), (DecisionFrame(b"an election", (b"a vote",)),))
 
 
 def test_a_record_is_read_as_it_was_written() -> None:
-    assert Ended.decode(ENDED.encode()) == ENDED
-    assert ENDED.void(7, 2).round == 7
-    assert ENDED.void(7, 2).attempt == 2
+    assert Ending.decode(ENDED.encode()) == ENDED
+    (flip,) = ENDED.void(7, 2)
+    assert flip.place == (7, 2)
+    assert (flip.outcome, flip.votes) == (b"an election", (b"a vote",))
+    assert replace(ENDED, reason=Abort.COHORT).void(7, 2) == []
 
 
 @pytest.mark.parametrize(
@@ -39,7 +42,7 @@ def test_a_record_is_read_as_it_was_written() -> None:
 )
 def test_what_is_no_record(record: bytes) -> None:
     with pytest.raises(WireError):
-        Ended.decode(record)
+        Ending.decode(record)
 
 
 def spoiled() -> World:
@@ -72,7 +75,7 @@ def test_the_journal_keeps_an_end_in_the_place_of_the_attempt_s_secrets() -> Non
     assert "secret/0" not in journal
     assert "deal/0" not in journal
     assert "secret/1" in journal
-    assert Ended.decode(journal[ended_key(0)]).silent == (3,)
+    assert Ending.decode(journal[ending_key(0)]).silent == (3,)
 
 
 def test_the_end_is_durable_before_the_secrets_are_erased() -> None:
@@ -82,7 +85,7 @@ def test_the_end_is_durable_before_the_secrets_are_erased() -> None:
 
     def watch(node: Node, effect: Effect) -> None:
         if node.index == 0:
-            if isinstance(effect, Persist) and effect.key == ended_key(0):
+            if isinstance(effect, Persist) and effect.key == ending_key(0):
                 order.append("ended")
             if "secret/0" in (getattr(effect, "keys", None) or ()):
                 order.append("erased")
@@ -132,19 +135,9 @@ def test_a_hello_is_answered_with_the_ends_of_attempts_that_its_sender_has_not_s
             sent = [e for step in node.session.on_message(3, hello) for e in step.request]
             frames = [decode_frame(effect.frame) for effect in sent]
             decisions = [frame for frame in frames if isinstance(frame, DecisionFrame)]
-            slots = [slot_of(decision, world.setting.group) for decision in decisions]
-            shown[attempt] = {slot.attempt for slot in slots}
+            slots = [slot_of(world.setting, decision) for decision in decisions]
+            shown[attempt] = {slot.attempt for slot in slots if slot is not None}
 
     at_second_commit(world, ask)
     world.run()
     assert shown == {0: {0}, 1: set()}
-
-
-def test_others_that_are_further_are_counted_once_each() -> None:
-    company = Company([])
-    for _ in range(5):
-        company.wait_for(2, b"frame", (0, 4))
-    assert company.beyond((0, 3)) == 1
-    company.wait_for(1, b"frame", (1, 0))
-    assert company.beyond((0, 3)) == 2
-    assert company.beyond((0, 4)) == 1

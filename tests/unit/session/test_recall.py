@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from peerd.laboratory.simulation.swarm import FOUR, first_model, setting_of
 from peerd.laboratory.simulation.world import swarm_secrets
 from protocols.errors import WireError
 from protocols.record.effects import Persist
+from protocols.record.journal import Journal
 from protocols.record.position import first_position
 from protocols.secret import Secret
+from protocols.session.local import LocalPeer
 from protocols.session.recall import Recall, recalled
 from protocols.session.session import Session
 from protocols.session.standing import SIGNS, sat_out_key
+from protocols.wire.canonical import pack
 from protocols.wire.frames import MAX_RECALLED, MAX_RECALLED_BYTES, RecalledFrame, encode_frame
-from protocols.wire.statement import Ballot, Commit, Kind, Payload, Report, Reveal, Slot, Statement
+from protocols.wire.statement import (
+    Ballot,
+    Commit,
+    Kind,
+    Payload,
+    Report,
+    Reveal,
+    Slot,
+    Statement,
+    decode_statement,
+)
 from protocols.wire.statement import sign as sign_statement
 
 SETTING = setting_of(FOUR, 1)
@@ -44,8 +59,8 @@ def mine(kind: Kind, payload: Payload, *, round_: int = ROUND, attempt: int = 0)
     return by(SECRETS[ME], kind, payload, round_=round_, attempt=attempt)
 
 
-def journal(*statements: Statement) -> dict[str, bytes]:
-    return {statement.slot.key(): statement.wire for statement in statements}
+def journal(*statements: Statement) -> Journal:
+    return Journal(ROUND, {statement.slot.key(): statement.wire for statement in statements})
 
 
 def hear(*shown: Statement, known: tuple[Statement, ...] = ()) -> int:
@@ -86,9 +101,10 @@ def test_nobody_else_s_words_keep_a_peer_from_signing() -> None:
     forged = by(SECRETS[OTHER], Kind.COMMIT, COMMIT)
     foreign = by(SECRETS[OTHER], Kind.COMMIT, COMMIT, signer=OTHER)
     commit = mine(Kind.COMMIT, COMMIT)
-    broken = Statement(
-        commit.group, commit.slot, commit.payload, commit.body, bytes([*commit.signature[:-1], 0])
+    broken = decode_statement(
+        pack([commit.body, bytes([*commit.signature[:-1], 0])]), SETTING.group
     )
+    assert broken.signature != commit.signature
     other_key = by(Secret(b"x" * 32), Kind.REPORT, Report(()))
     assert hear(forged) == SIGNS
     assert hear(foreign) == SIGNS
@@ -103,7 +119,7 @@ def test_rubbish_is_an_error_and_counts_as_an_answer() -> None:
         recall = Recall(SETTING, ME)
         recall.ask([OTHER])
         with pytest.raises(WireError):
-            recall.hear(OTHER, RecalledFrame((data,)), ROUND, {})
+            recall.hear(OTHER, RecalledFrame((data,)), ROUND, journal())
         assert recall.settle([OTHER])
 
 
@@ -112,38 +128,42 @@ def test_a_statement_that_no_peer_of_this_group_makes_is_not_read() -> None:
     recall.ask([OTHER])
     large = bytes(SETTING.largest_statement + 1)
     with pytest.raises(WireError, match="bytes"):
-        recall.hear(OTHER, RecalledFrame((large,)), ROUND, {})
+        recall.hear(OTHER, RecalledFrame((large,)), ROUND, journal())
 
 
 def test_only_who_was_asked_is_heard_and_once() -> None:
     commit = RecalledFrame((mine(Kind.COMMIT, COMMIT).wire,))
     recall = Recall(SETTING, ME)
-    assert recall.hear(OTHER, commit, ROUND, {}) == SIGNS
+    assert recall.hear(OTHER, commit, ROUND, journal()) == SIGNS
     assert recall.ask([OTHER, 2]) == [OTHER, 2]
     assert recall.ask([OTHER, 2, 3]) == [3], "a new connection is no new question"
-    assert recall.hear(OTHER, RecalledFrame(()), ROUND, {}) == SIGNS
-    assert recall.hear(OTHER, commit, ROUND, {}) == SIGNS, "its first word counts"
-    assert recall.hear(2, commit, ROUND, {}) == ROUND
+    assert recall.hear(OTHER, RecalledFrame(()), ROUND, journal()) == SIGNS
+    assert recall.hear(OTHER, commit, ROUND, journal()) == SIGNS, "its first word counts"
+    assert recall.hear(2, commit, ROUND, journal()) == ROUND
 
 
 def test_who_went_away_with_the_question_is_asked_again_and_who_answered_is_not() -> None:
     recall = Recall(SETTING, ME)
     recall.ask([1, 2, 3])
-    recall.hear(1, RecalledFrame(()), ROUND, {})
+    recall.hear(1, RecalledFrame(()), ROUND, journal())
     recall.forget_absent([3])
     assert recall.settle([1]), "nobody is waited for who is gone"
     assert recall.ask([1, 2, 3]) == [2]
-    assert recall.hear(1, RecalledFrame((mine(Kind.COMMIT, COMMIT).wire,)), ROUND, {}) == SIGNS
-    assert recall.hear(2, RecalledFrame((mine(Kind.COMMIT, COMMIT).wire,)), ROUND, {}) == ROUND
+    assert (
+        recall.hear(1, RecalledFrame((mine(Kind.COMMIT, COMMIT).wire,)), ROUND, journal()) == SIGNS
+    )
+    assert (
+        recall.hear(2, RecalledFrame((mine(Kind.COMMIT, COMMIT).wire,)), ROUND, journal()) == ROUND
+    )
 
 
 def test_a_quorum_is_counted_with_the_asker() -> None:
     assert SETTING.roster_quorum == 3
     recall = Recall(SETTING, ME)
     recall.ask([1, 2, 3])
-    recall.hear(1, RecalledFrame(()), ROUND, {})
+    recall.hear(1, RecalledFrame(()), ROUND, journal())
     assert not recall.quorum_answered()
-    recall.hear(2, RecalledFrame(()), ROUND, {})
+    recall.hear(2, RecalledFrame(()), ROUND, journal())
     assert recall.quorum_answered()
 
 
@@ -151,8 +171,8 @@ def test_signing_waits_for_everybody_who_is_present_or_for_the_deadline() -> Non
     recall = Recall(SETTING, ME)
     recall.ask([1, 2, 3])
     assert recall.waits and not recall.settle([1, 2, 3])
-    recall.hear(1, RecalledFrame(()), ROUND, {})
-    recall.hear(2, RecalledFrame(()), ROUND, {})
+    recall.hear(1, RecalledFrame(()), ROUND, journal())
+    recall.hear(2, RecalledFrame(()), ROUND, journal())
     assert not recall.settle([1, 2, 3])
     assert recall.settle([1, 2]), "the third is gone"
     assert not recall.waits
@@ -160,7 +180,7 @@ def test_signing_waits_for_everybody_who_is_present_or_for_the_deadline() -> Non
     late = Recall(SETTING, ME)
     late.ask([1])
     assert late.give_up() and not late.waits and not late.give_up()
-    assert late.hear(1, RecalledFrame((mine(Kind.COMMIT, COMMIT).wire,)), ROUND, {}) == ROUND
+    assert late.hear(1, RecalledFrame((mine(Kind.COMMIT, COMMIT).wire,)), ROUND, journal()) == ROUND
 
 
 def test_an_answer_holds_each_statement_once_of_the_rounds_asked_for() -> None:
@@ -179,21 +199,20 @@ def test_an_answer_is_bounded_and_the_latest_attempts_come_first() -> None:
     told = recalled(many, ROUND).statements
     assert told == tuple(statement.wire for statement in many[: -MAX_RECALLED - 1 : -1])
     small = mine(Kind.COMMIT, COMMIT)
-    large = Statement(
-        small.group, small.slot, small.payload, bytes(MAX_RECALLED_BYTES), small.signature
-    )
+    large = replace(small, wire=bytes(MAX_RECALLED_BYTES + 1))
     assert recalled([large, small], ROUND).statements == (small.wire,), "the smallest of them"
 
 
 def test_what_one_shows_is_journaled_while_others_are_awaited() -> None:
     """This life may end before they answer, and who knew may be away when the next one asks."""
     position = first_position(SETTING, first_model(1, SETTING.parameters))
-    session = Session(SETTING, ME, SECRETS[ME], position, lambda round_, key: Secret(bytes(32)))
+    peer = LocalPeer(SETTING, ME, SECRETS[ME], lambda round_, key: Secret(bytes(32)))
+    session = Session(peer, position)
     session.start(range(SETTING.peers))
     shown = RecalledFrame((mine(Kind.COMMIT, COMMIT, round_=0).wire,))
     steps = session.on_message(OTHER, encode_frame(shown))
     effects = [effect for step in steps for effect in step]
-    assert session.recall.waits, "two have not answered yet"
+    assert session.permit.recall.waits, "two have not answered yet"
     assert [effect for effect in effects if isinstance(effect, Persist)] == [
         Persist(0, sat_out_key(0), b"")
     ]

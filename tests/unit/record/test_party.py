@@ -1,4 +1,4 @@
-"""The desk: one signature a slot, bounded memory of others, conflicts found once."""
+"""A party to an attempt: one signature a slot, bounded memory of others, conflicts found once."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import pytest
 
 from peerd.laboratory.simulation.world import swarm_secrets
 from protocols.errors import WireError
-from protocols.record.desk import MAX_STATEMENTS_PER_SIGNER, Admission, Desk
-from protocols.record.effects import Effect, Persist
+from protocols.record.effects import Persist
+from protocols.record.inbox import MAX_STATEMENTS_PER_SIGNER, Admission
+from protocols.record.journal import Journal
+from protocols.record.outcomes import Conflict
+from protocols.record.party import Party, Role
 from protocols.wire.statement import (
     Commit,
     Delivery,
@@ -26,11 +29,8 @@ SETTING = setting_of(FOUR, 1)
 SECRETS, _ = swarm_secrets(SETTING.crypto, 4, 1)
 
 
-def desk_of(me: int = 0, journal: dict[str, bytes] | None = None) -> tuple[Desk, list[Effect]]:
-    effects: list[Effect] = []
-    return Desk(
-        SETTING, me, SECRETS[me], 0, 0, {} if journal is None else journal, effects
-    ), effects
+def role_of(me: int = 0, journal: dict[str, bytes] | None = None) -> Role:
+    return Role(Party(SETTING, me, SECRETS[me], 0, Journal(0, journal)))
 
 
 def by(signer: int, kind: Kind, payload: Payload, subject: int = 0, round_: int = 0) -> Statement:
@@ -39,18 +39,20 @@ def by(signer: int, kind: Kind, payload: Payload, subject: int = 0, round_: int 
 
 
 def test_a_slot_is_signed_once_over_all_lives() -> None:
-    journal: dict[str, bytes] = {}
-    desk, effects = desk_of(journal=journal)
-    first = desk.sign(Kind.REVEAL, Reveal(b"a" * 32))
+    role = role_of()
+    first = role.sign(Kind.REVEAL, Reveal(b"a" * 32))
+    effects = list(role.done())
     assert [type(effect) for effect in effects] == [Persist]
-    for life in (desk, desk_of(journal=journal)[0]):
+    disk = {effect.key: effect.value for effect in effects if isinstance(effect, Persist)}
+    for life in (role, role_of(journal=disk)):
         assert life.sign(Kind.REVEAL, Reveal(b"b" * 32)).body == first.body
+        assert not life.done(), "nothing more is to be written"
 
 
 def test_what_others_say_is_read_only_in_its_place_and_signed_by_them() -> None:
-    desk, _ = desk_of()
+    role = role_of()
     good = by(1, Kind.REVEAL, Reveal(b"a" * 32))
-    assert desk.read(good.wire) == good
+    assert role.party.inbox.read(good.wire) == good
     posing = sign(SETTING.crypto, SECRETS[2].reveal(), SETTING.group, good.slot, good.payload)
     outside = Slot(0, 0, Kind.REVEAL, 0, 0, 4)
     stranger = sign(SETTING.crypto, SECRETS[1].reveal(), SETTING.group, outside, good.payload)
@@ -58,43 +60,42 @@ def test_what_others_say_is_read_only_in_its_place_and_signed_by_them() -> None:
     later = by(1, Kind.REVEAL, Reveal(b"a" * 32), round_=1)
     for bad in (posing, stranger, other_group, later):
         with pytest.raises(WireError):
-            desk.read(bad.wire)
+            role.party.inbox.read(bad.wire)
 
 
 def test_a_conflict_is_reported_once_and_the_first_statement_kept() -> None:
-    desk, _ = desk_of()
-    conflicts: list[tuple[Statement, Statement]] = []
-    desk.on_conflict = lambda first, second: conflicts.append((first, second))
+    role = role_of()
     first = by(1, Kind.COMMIT, Commit(b"a" * 32, b"k" * 32))
-    assert desk.admit(first) is Admission.NEW
-    assert desk.admit(first) is Admission.KNOWN
-    for number in range(20):
-        other = by(1, Kind.COMMIT, Commit(bytes([number]) * 32, b"k" * 32))
-        assert desk.admit(other) is Admission.CONFLICT
-    assert len(conflicts) == 1
-    assert conflicts[0][0] is first
-    assert desk.admit(first) is Admission.KNOWN
+    assert role.admit(first) is Admission.NEW
+    assert role.admit(first) is Admission.KNOWN
+    others = [by(1, Kind.COMMIT, Commit(bytes([n]) * 32, b"k" * 32)) for n in range(20)]
+    admitted = [role.admit(other) for other in others]
+    assert admitted == [Admission.CONFLICT] + [Admission.DOUBLED] * 19
+    assert not any(admission.counts for admission in admitted)
+    assert role.done().outcomes == (Conflict(first, others[0]),)
+    assert role.admit(first) is Admission.KNOWN
+    assert role.party.inbox.of(first.slot) is first
 
 
 def test_one_signer_fills_neither_the_count_nor_the_bytes() -> None:
-    desk, _ = desk_of()
+    role = role_of()
     admitted = 0
     for subject in range(40):
         statement = by(1, Kind.DELIVERY, Delivery(bytes(32), bytes(1 << 20)), subject)
-        admitted += desk.admit(statement) is Admission.NEW
+        admitted += role.admit(statement) is Admission.NEW
     assert 1 <= admitted <= 5
-    desk, _ = desk_of()
+    role = role_of()
     errands = SETTING.peers * SETTING.plan.committee
     most = MAX_STATEMENTS_PER_SIGNER + 4 * SETTING.peers + 3 * errands
     small = [by(2, Kind.DELIVERY, Delivery(bytes(32), b""), s) for s in range(most + 20)]
-    assert sum(desk.admit(statement) is Admission.NEW for statement in small) == most
-    assert desk.admit(by(3, Kind.REVEAL, Reveal(bytes(32)))) is Admission.NEW, "others have room"
-    assert desk.admit(by(2, Kind.REPORT, Report(()))) is Admission.NEW, "all hold one report each"
+    assert sum(role.admit(statement) is Admission.NEW for statement in small) == most
+    assert role.admit(by(3, Kind.REVEAL, Reveal(bytes(32)))) is Admission.NEW, "others have room"
+    assert role.admit(by(2, Kind.REPORT, Report(()))) is Admission.NEW, "all hold one report each"
 
 
 def test_a_statement_larger_than_any_of_this_group_is_not_read() -> None:
     """Evidence against a liar travels in everybody's SEEN: it may not be as large as it likes."""
-    desk, _ = desk_of()
+    role = role_of()
     fat = by(1, Kind.HEADER, Header(bytes(32), bytes(32), bytes(SETTING.largest_statement)))
     with pytest.raises(WireError, match="hold any of this group"):
-        desk.read(fat.wire)
+        role.party.inbox.read(fat.wire)
