@@ -8,7 +8,7 @@ fresh nonces and keys.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from protocols.agreement.machine import Agreement
 from protocols.agreement.terms import Terms
@@ -21,7 +21,7 @@ from protocols.record.effects import Step
 from protocols.record.election import Commitments
 from protocols.record.evidence import evidence_hash
 from protocols.record.ledger import Ledger
-from protocols.record.outcomes import Decision, Flipped
+from protocols.record.outcomes import Decision, Flipped, Wasted
 from protocols.record.party import Party, Role
 from protocols.record.states import Machine
 from protocols.record.timers import CommitsDue, RevealsDue
@@ -46,8 +46,22 @@ class Draw:
         return "Draw(…)"
 
 
+@dataclass(frozen=True, slots=True)
+class Outset:
+    """What this peer sees as an attempt begins. ``present`` are connected: their word is awaited,
+    not only allowed; for ``hasty`` ones alone nobody waits longer than the grace. ``evidence`` is
+    what it holds against others.
+    """
+
+    present: frozenset[int]
+    hasty: frozenset[int] = frozenset()
+    evidence: tuple[bytes, ...] = field(default=(), repr=False)
+
+
 class Flip(Role):
-    """Comes to ``Flipped``, once: the flip may be void."""
+    """Comes to ``Flipped``, once: the flip may be void. Who lets the deadline for commitments pass
+    has ``Wasted`` it.
+    """
 
     def __init__(self, party: Party, ledger: Ledger, silent: tuple[int, ...], draw: Draw) -> None:
         super().__init__(party)
@@ -56,7 +70,7 @@ class Flip(Role):
         self._heard = Heard(party, eligible, silent)
         self._draw = draw
         self._present: frozenset[int] = frozenset()
-        self._familiar = ledger.present
+        self._hasty: frozenset[int] = frozenset()
         self._grace = False
         leaders = leader_order(party, ledger, silent)
         self._agreements = {
@@ -73,11 +87,12 @@ class Flip(Role):
 
     # -- events --------------------------------------------------------------------------------
 
-    def start(self, present: Iterable[int], evidence: Iterable[bytes]) -> Step:
-        """Commit. ``present`` are the peers whose word is awaited, not only allowed."""
+    def start(self, outset: Outset) -> Step:
+        """Commit."""
         self._state.move(FlipEvent.START)
-        self._present = frozenset(present) | {self.party.me}
-        for item in evidence:
+        self._present = outset.present | {self.party.me}
+        self._hasty = outset.hasty
+        for item in outset.evidence:
             self._heard.take_evidence(item)
         self.timer(CommitsDue(), self.party.setting.deadlines.commit)
         if self.party.me in self._heard.eligible:
@@ -104,6 +119,8 @@ class Flip(Role):
 
     def on_timer(self, event: CommitsDue | RevealsDue) -> Step:
         if isinstance(event, CommitsDue) and self.state is FlipState.COMMITTING:
+            if not event.grace:
+                self.emit(Wasted(self._missing()))
             self._say_seen(Topic.COMMITS)
         elif isinstance(event, RevealsDue) and self.state is FlipState.REVEALING:
             self._say_seen(Topic.REVEALS)
@@ -152,18 +169,19 @@ class Flip(Role):
             self._say_seen(Topic.REVEALS)
 
     def _await_commits(self) -> None:
-        """Peers that took part in the last round are awaited; one that returns gets a grace.
-
-        A connected peer that stays silent round after round costs the grace, not the deadline.
-        """
+        """Who is connected is awaited: if only hasty ones are missing, as long as the grace."""
         if len(self._present) < self.party.setting.roster_quorum:
             return  # cut off from the others: whoever comes back before the deadline still counts
-        missing = (self._present & self._heard.eligible) - set(self._heard.commits)
+        missing = self._missing()
         if not missing:
             self._say_seen(Topic.COMMITS)
-        elif self._familiar and not missing & self._familiar and not self._grace:
+        elif missing <= self._hasty and not self._grace:
             self._grace = True
             self.timer(CommitsDue(grace=True), self.party.setting.deadlines.grace)
+
+    def _missing(self) -> frozenset[int]:
+        """Connected peers whose commitment is not here."""
+        return (self._present & self._heard.eligible) - frozenset(self._heard.commits)
 
     def _say_seen(self, topic: Topic) -> None:
         commits = topic is Topic.COMMITS

@@ -47,6 +47,13 @@ class Flipped(Outcome):
 
 
 @dataclass(frozen=True, slots=True)
+class Wasted(Outcome):
+    """These peers were connected, and let the deadline for commitments pass."""
+
+    peers: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
 class CohortDecided(Outcome):
     """``hash`` is what sums and results name."""
 

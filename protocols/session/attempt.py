@@ -18,7 +18,7 @@ from protocols.committee.dealer import Dealer
 from protocols.committee.member import Member
 from protocols.committee.opening import Opening, Previous
 from protocols.committee.sums import Sums
-from protocols.election.flip import Draw, Flip
+from protocols.election.flip import Draw, Flip, Outset
 from protocols.errors import WireError
 from protocols.record.base import Base, Values
 from protocols.record.certificate import Elected, panel_of
@@ -49,6 +49,7 @@ from protocols.record.outcomes import (
     Reported,
     SumOpened,
     Told,
+    Wasted,
 )
 from protocols.record.party import Party, Role
 from protocols.record.states import Machine
@@ -131,9 +132,9 @@ class Attempt(Role):
 
     # -- events --------------------------------------------------------------------------------
 
-    def start(self, present: Iterable[int], evidence: Iterable[bytes]) -> Step:
-        self._present = frozenset(present)
-        self._hear(self.phase.flip.start(present, evidence))
+    def start(self, outset: Outset) -> Step:
+        self._present = outset.present
+        self._hear(self.phase.flip.start(outset))
         return self._done()
 
     def set_present(self, present: Iterable[int]) -> Step:
@@ -227,7 +228,7 @@ class Attempt(Role):
                 self._stop(reason)
             case Conflict(), _:
                 self._on_conflict(outcome)
-            case Accused(), _:
+            case Accused() | Wasted(), _:
                 self.emit(outcome)
             case Told(said, frame), _:
                 self._try(own_message(self.party.me, frame, said))

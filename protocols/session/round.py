@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from protocols.aggregation.contract import Reference
 from protocols.committee.receiver import kept_prefix
+from protocols.election.flip import Outset
 from protocols.record.base import Values
 from protocols.record.certificate import ElectionCertificate
 from protocols.record.door import Message
@@ -20,7 +21,7 @@ from protocols.record.effects import (
     Train,
 )
 from protocols.record.journal import Journal
-from protocols.record.outcomes import Aborting, Accused, Drawn, RoundOver
+from protocols.record.outcomes import Aborting, Accused, Drawn, RoundOver, Wasted
 from protocols.record.party import Component, Party
 from protocols.record.position import Position
 from protocols.record.states import Machine
@@ -83,21 +84,21 @@ class Round(Component):
 
     # -- events --------------------------------------------------------------------------------
 
-    def begin(self, present: Iterable[int], evidence: Iterable[bytes]) -> Step:
+    def begin(self, outset: Outset) -> Step:
         """Behind the attempts that an earlier life of this peer saw end."""
         setting = self._peer.setting
         if setting.clients is None or setting.aggregator.uses_reference:
             self._train()
         self._restore_endings()
         if self._may_begin(len(self.endings)):
-            self._begin(present, evidence)
+            self._begin(outset)
         else:
             self._spend()
         return self.done()
 
-    def again(self, present: Iterable[int], evidence: Iterable[bytes]) -> Step:
+    def again(self, outset: Outset) -> Step:
         """The attempt that is to follow."""
-        self._begin(present, evidence)
+        self._begin(outset)
         return self.done()
 
     def on_update(self, values: Values, reference: Reference | None) -> Step:
@@ -164,7 +165,7 @@ class Round(Component):
             self.emit(Erase(self.number, attempt_secrets(len(self.endings))))
             self.endings.append(Ending.decode(record))
 
-    def _begin(self, present: Iterable[int], evidence: Iterable[bytes]) -> None:
+    def _begin(self, outset: Outset) -> None:
         if self.attempt is not None:
             self._remember_said(self.attempt)
         self._state.move(RoundEvent.BEGIN)
@@ -180,7 +181,7 @@ class Round(Component):
         )
         party = Party(peer.setting, peer.me, peer.identity, number, self.journal)
         self.attempt = Attempt(party, start)
-        self._hear(self.attempt.start(present, evidence))
+        self._hear(self.attempt.start(outset))
         if self._update.values is not None:
             self._hear(self.attempt.on_update(self._update.values))
 
@@ -193,7 +194,7 @@ class Round(Component):
                     self._on_aborting(outcome)
                 case Drawn():
                     self._train()
-                case RoundOver() | Accused():
+                case RoundOver() | Accused() | Wasted():
                     self.emit(outcome)
 
     def _on_aborting(self, outcome: Aborting) -> None:

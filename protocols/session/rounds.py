@@ -8,14 +8,16 @@ import numpy as np
 import numpy.typing as npt
 
 from protocols.aggregation import model_hash
+from protocols.election.flip import Outset
 from protocols.errors import WireError
 from protocols.record.certificate import CertifiedRound, verify_certificate
 from protocols.record.effects import Adopted, Dropped, Erase, Send, Step
 from protocols.record.evidence import Evidence
 from protocols.record.journal import Journal
-from protocols.record.outcomes import Accused, Behind, Left, RoundOver
+from protocols.record.outcomes import Accused, Behind, Left, RoundOver, Wasted
 from protocols.record.party import Component
 from protocols.record.position import Position
+from protocols.session.awaits import Awaits
 from protocols.session.completion import completed
 from protocols.session.local import LocalPeer
 from protocols.session.proofs import Proofs
@@ -34,13 +36,15 @@ class Rounds(Component):
         self.current = Round(peer, position, Journal(position.round, dict(journal)))
         self.previous: Round | None = None
         self.proofs = Proofs(peer.setting, peer.me)
+        self.awaits = Awaits()
         self._peer = peer
 
     def begin(self, present: Iterable[int]) -> Step:
         """The round, or the attempt in it that is to follow."""
-        if self.current.attempt is None:
-            return self.follow(self.current.begin(present, self.proofs.pieces()))
-        return self.follow(self.current.again(present, self.proofs.pieces()))
+        hasty = self.awaits.not_for(self.current.number)
+        outset = Outset(frozenset(present), hasty, self.proofs.pieces())
+        begin = self.current.begin if self.current.attempt is None else self.current.again
+        return self.follow(begin(outset))
 
     def follow(self, step: Step) -> Step:
         """What a round calls for, and what follows from it here."""
@@ -49,6 +53,8 @@ class Rounds(Component):
                 self._accuse(outcome.evidence)
             elif isinstance(outcome, RoundOver):
                 self._complete(outcome)
+            elif isinstance(outcome, Wasted):
+                self.awaits.wasted(outcome.peers, self.current.number)
         return self.done()
 
     def adopt(self, certified: Sequence[CertifiedRound], model: npt.NDArray[np.float32]) -> Step:
@@ -83,6 +89,7 @@ class Rounds(Component):
             ledger = position.ledger.after(each.round, each.election)
             position = Position(each.round + 1, model, each.hash, ledger)
             self.proofs.next_round(ledger)
+            self.awaits.took_part(each.elected.keys)
         self.current = Round(self._peer, position, Journal(position.round))
         self.emit(Left(tuple(certified)))
 

@@ -227,6 +227,7 @@ class Session(Component):
             case CertificateFrame(certificate):
                 self._on_certificate(sender, certificate)
             case HelloFrame() as frame:
+                self.rounds.awaits.heard(sender, frame.round)
                 self.absorb(self._answers.on_hello(sender, frame))
             case RecallFrame() as frame:
                 self.absorb(self._answers.on_recall(sender, frame))
@@ -237,6 +238,7 @@ class Session(Component):
 
     def _route(self, message: Message, place: tuple[int, int], data: bytes) -> None:
         mine, sender, previous = self.place, message.sender, self.rounds.previous
+        self.rounds.awaits.heard(sender, place[0])
         if self.rounds.current.takes(place):
             self._follow(self.rounds.current.on_message(message, data))
         elif place[0] > mine[0] + 1:
