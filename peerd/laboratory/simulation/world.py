@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -164,13 +165,14 @@ class World:
         node.up = True
         node.lives += 1
         position = node.position or first_position(self.setting, self.model)
-        keys = Keys(node.secret, lambda round_, key: self._secret(node, round_, key))
+        secrets = partial(self._secret, node)
+        keys = Keys(node.secret, secrets)  # an honest peer's are not even remembered
         node.session = Session(
             self.setting,
             node.index,
             node.secret,
             Position(position.round, position.model, position.previous, position.ledger),
-            keys.secret_of,
+            keys.secret_of if node.lie else secrets,
             dict(node.journal.get(position.round, {})),
             rounds=self.rounds,
             suspect=suspect,
