@@ -2,9 +2,9 @@
 
 Whoever is connected is waited for. A peer that lets the long deadline pass has wasted it: after
 that the others wait the grace alone, since a connected peer that never says a word would else cost
-a deadline a round. Who is beyond the round in which it did so gets the long one back, at most once in
-``AGAIN_AFTER`` rounds: a slow link is no lie, and a peer that is ever given less than
-its way there and back takes would never take part again (fault 91).
+a deadline a round. Who is beyond the round in which it did so gets the long one back, at most once
+in ``AGAIN_AFTER`` rounds: a slow link is no lie, and a peer that is ever given less than its way
+there and back takes would never take part again (fault 91).
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from protocols.record.certificate import ElectionCertificate
 from protocols.record.door import slot_of
 from protocols.record.effects import Effect, Send
 from protocols.record.election import Commitments, Election
+from protocols.record.votes import outcome_hash
 from protocols.wire.frames import (
     DealingFrame,
     DecisionFrame,
@@ -22,7 +23,7 @@ from protocols.wire.frames import (
     decode_frame,
     encode_frame,
 )
-from protocols.wire.statement import Kind, Topic
+from protocols.wire.statement import Ballot, Kind, Statement, Topic
 
 MAX_EARLY = 4096
 """Frames that wait until the liar knows who is elected."""
@@ -34,12 +35,38 @@ class Scene:
         self.tricks = [kind(place) for kind in kinds]
         self._mask = Mask(place, self.tricks)
         self._early: list[tuple[int, Frame]] = []
+        self._voted: set[int] = set()
 
     # -- what comes in -------------------------------------------------------------------------
 
     def admit(self, frame: Frame) -> Frame | None:
         """What the honest session is told; None: nothing."""
-        return self._mask.inward(frame)
+        told = self._mask.inward(frame)
+        if isinstance(frame, ProposalFrame) and told is not None and told != frame:
+            self._vote(frame)
+        return told
+
+    def _vote(self, frame: ProposalFrame) -> None:
+        """For a cohort that follows from what the liar has said: its session, which has said
+        something else, may not find that it does.
+        """
+        place = self.place
+        signed = place.read(frame.statement)
+        shown = [item for item in map(place.read, frame.inputs) if item is not None]
+        if signed is None or signed.slot.view in self._voted or not place.can_sign:
+            return
+        if len(shown) == len(frame.inputs) and self._follows(frame.outcome, shown):
+            self._voted.add(signed.slot.view)
+            ballot = Ballot(outcome_hash(Topic.COHORT, frame.outcome))
+            vote = place.forge(Kind.FIRST_VOTE, ballot, Topic.COHORT, signed.slot.view)
+            place.send(place.panel.seats, StatementFrame(vote.wire))
+            place.tell_self(StatementFrame(vote.wire))
+
+    def _follows(self, outcome: bytes, shown: list[Statement]) -> bool:
+        try:
+            return self.place.cohort_of(shown).encode() == outcome
+        except WireError:  # a statement about nobody
+            return False
 
     def hear(self, sender: int, frame: Frame) -> None:
         """What a frame tells the tricks."""
@@ -69,7 +96,7 @@ class Scene:
         if isinstance(frame, DecisionFrame):
             self._take_decision(frame)
         elif isinstance(said, StatementFrame):
-            self._take_report(said)
+            self._take_own(said)
         return [*out, *self.added()]
 
     def added(self) -> list[Effect]:
@@ -117,14 +144,15 @@ class Scene:
                 for sender, waiting in early:
                     self.hear(sender, waiting)
 
-    def _take_report(self, said: StatementFrame) -> None:
-        place = self.place
-        if place.report is not None:
+    def _take_own(self, said: StatementFrame) -> None:
+        place, statement = self.place, self.place.read(said.statement)
+        if statement is None or statement.signer != place.me:
             return
-        statement = place.read(said.statement)
-        if statement is not None and (statement.kind, statement.signer) == (Kind.REPORT, place.me):
+        if statement.kind is Kind.REPORT and place.report is None:
             place.report = statement
             self._tell(lambda trick: trick.reported())
+        if (statement.kind, statement.slot.subject) == (Kind.FIRST_VOTE, Topic.COHORT):
+            self._voted.add(statement.slot.view)
 
     def _tell(self, act: Callable[[Trick], None]) -> None:
         for trick in self.tricks:
