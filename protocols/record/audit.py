@@ -15,7 +15,7 @@ from protocols.record.certificate import (
     verify_election,
 )
 from protocols.record.cohort import decide, gather, two_faced
-from protocols.record.door import read_statement
+from protocols.record.door import is_signed, read_statement
 from protocols.record.evidence import Evidence, Fault, Finding, judge, judge_bytes
 from protocols.record.setting import Setting
 from protocols.record.transcript import Transcript
@@ -107,6 +107,6 @@ def _read(setting: Setting, certified: CertifiedRound, data: bytes) -> Statement
     key = certified.elected.keys.get(slot.signer)
     if slot.place != certified.elected.place or key is None:
         raise WireError("a statement of another round in the pool")
-    if slot.by_identity or not statement.signed_by(setting.crypto, key):
+    if slot.by_identity or not is_signed(setting, statement, key):
         raise WireError(f"a statement in the pool that peer {slot.signer} did not sign")
     return statement

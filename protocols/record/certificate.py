@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from protocols.errors import WireError
 from protocols.hashing import digest
 from protocols.record.cohort import Cohort, Panel
-from protocols.record.door import read_statement
+from protocols.record.door import is_signed, read_statement
 from protocols.record.election import Election
 from protocols.record.setting import Setting
 from protocols.record.shuffle import coin, shuffled
@@ -242,7 +242,7 @@ def _common_result(setting: Setting, flip: Elected, statements: list[Statement])
         if statement.payload != statements[0].payload:
             raise WireError("a certificate with two results")
         key = key_of(slot)
-        if key is None or not statement.signed_by(setting.crypto, key):
+        if key is None or not is_signed(setting, statement, key):
             raise WireError(f"a result that peer {slot.signer} did not sign")
         signers.add(slot.signer)
     if len(signers) < signatures_needed(setting):

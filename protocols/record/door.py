@@ -84,6 +84,18 @@ def read_statement(setting: Setting, data: bytes) -> Statement:
     return read("statement", data, lambda: decode_statement(data, setting.group))
 
 
+def is_signed(setting: Setting, statement: Statement, public: bytes) -> bool:
+    """Whether the owner of this key signed it. A vote comes alone, and again in each lock, decision
+    and certificate that it is part of.
+    """
+    if len(statement.wire) > SMALL_STATEMENT:
+        return statement.signed_by(setting.crypto, public)
+    key = public + statement.wire
+    return setting.memory.recall(
+        "signature", key, lambda: statement.signed_by(setting.crypto, public)
+    )
+
+
 def signed_in(setting: Setting, frames: Iterable[bytes], peer: int) -> list[Statement]:
     """The statements by ``peer`` that these frames are there for; their signatures unread."""
     messages = (open_message(setting, peer, data) for data in frames)

@@ -234,42 +234,40 @@ class Draft:
     __slots__ = ("_fields",)
 
     def __init__(self, effects: Iterable[Effect] = ()) -> None:
-        self._fields: tuple[list[Any], ...] = ([], [], [], [], [], [], [])
+        self._fields: dict[str, list[Any]] = {}  # most steps of most machines are empty
         for effect in effects:
             self.add(effect)
 
     def add(self, effect: Effect | Outcome) -> None:
-        self._fields[_FIELD.get(type(effect), _OUTCOMES)].append(effect)
+        self._fields.setdefault(_FIELD.get(type(effect), "outcomes"), []).append(effect)
 
     def extend(self, step: Step) -> None:
         """The effects of another step; its outcomes are for whoever called."""
-        if step is NOTHING:
-            return
-        for mine, field_ in zip(self._fields, _EFFECTS, strict=False):
-            mine += getattr(step, field_)
+        for name in _EFFECTS:
+            found = getattr(step, name)
+            if found:
+                self._fields.setdefault(name, []).extend(found)
 
     def take(self) -> Step:
         """All that went in since the last time."""
-        step = Step(*map(tuple, self._fields)) if any(self._fields) else NOTHING
-        for field_ in self._fields:
-            field_.clear()
-        return step
+        if not self._fields:
+            return NOTHING
+        fields, self._fields = self._fields, {}
+        return Step(**{name: tuple(found) for name, found in fields.items()})
 
 
 NOTHING = Step()
 
-_FIELD: dict[type, int] = {
-    Persist: 0,
-    Completed: 1,
-    Adopted: 1,
-    Erase: 2,
-    **dict.fromkeys((Send, Train, Ask), 3),
-    Timer: 4,
-    **dict.fromkeys((Phase, Blame, Aborted, Stopped, Dropped), 5),
-}
-"""Where in a Step each kind of effect stands; behind them come outcomes."""
-_OUTCOMES = 6
 _EFFECTS = ("persist", "complete", "erase", "request", "timers", "notices")
+_FIELD: dict[type, str] = {
+    Persist: "persist",
+    **dict.fromkeys((Completed, Adopted), "complete"),
+    Erase: "erase",
+    **dict.fromkeys((Send, Train, Ask), "request"),
+    Timer: "timers",
+    **dict.fromkeys((Phase, Blame, Aborted, Stopped, Dropped), "notices"),
+}
+"""Where in a Step each kind of effect stands; all else is an outcome."""
 
 
 def step_of(effects: Iterable[Effect]) -> Step:

@@ -24,7 +24,7 @@ from protocols.record.certificate import (
     verify_certificate,
     verify_election,
 )
-from protocols.record.door import read_statement
+from protocols.record.door import is_signed, read_statement
 from protocols.record.setting import Setting
 from protocols.wire.canonical import Value, pack, unpack
 from protocols.wire.schema import (
@@ -159,7 +159,7 @@ class _Case:
         if not slot.by_identity and slot.place != self.election().place:
             raise WireError("a statement of another election than the evidence's")
         key = key_lookup(self.setting, self.flip.keys if self.flip else {})(slot)
-        if key is None or not statement.signed_by(self.setting.crypto, key):
+        if key is None or not is_signed(self.setting, statement, key):
             raise WireError(f"{slot.kind.name}: not signed by peer {slot.signer}")
         return statement
 
@@ -293,7 +293,7 @@ def open_delivery(
     named = (*slot.place, slot.kind, slot.signer)
     if named != (*flip.place, Kind.HEADER, delivery.signer) or key is None:
         return None
-    if not header.signed_by(setting.crypto, key):
+    if not is_signed(setting, header, key):
         return None
     return header, package
 

@@ -7,7 +7,7 @@ from enum import Enum
 
 from protocols.errors import WireError
 from protocols.record.certificate import key_lookup
-from protocols.record.door import read_statement
+from protocols.record.door import is_signed, read_statement
 from protocols.record.setting import Setting
 from protocols.wire.statement import Kind, Slot, Statement
 
@@ -76,7 +76,7 @@ class Inbox:
         if known is not None and known.body == statement.body:
             return known
         key = self._key_of(slot)
-        if key is None or not statement.signed_by(self._setting.crypto, key):
+        if key is None or not is_signed(self._setting, statement, key):
             raise WireError(f"{slot.kind.name}: not signed by peer {slot.signer}")
         return statement
 

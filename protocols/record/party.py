@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from protocols.errors import ProtocolError
 from protocols.record.door import read_statement
-from protocols.record.effects import Draft, Effect, Event, Outcome, Send, Step, Timer
+from protocols.record.effects import NOTHING, Draft, Effect, Event, Outcome, Send, Step, Timer
 from protocols.record.inbox import Admission, Inbox
 from protocols.record.journal import Journal
 from protocols.record.outcomes import Conflict
@@ -95,7 +95,8 @@ class Component:
 
     def absorb(self, step: Step) -> Sequence[Outcome]:
         """Another machine's step becomes part of this one's; what came of it is for the caller."""
-        self._draft.extend(step)
+        if step is not NOTHING:
+            self._draft.extend(step)
         return step.outcomes
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from protocols.errors import WireError
 from protocols.hashing import digest
-from protocols.record.door import read_statement
+from protocols.record.door import is_signed, read_statement
 from protocols.record.setting import Setting
 from protocols.wire.statement import Kind, Slot, Statement, Topic
 
@@ -62,5 +62,5 @@ def check_quorum(
 
 def _check_signature(setting: Setting, electorate: Electorate, vote: Statement) -> None:
     key = electorate.key_of(vote.slot)
-    if key is None or not vote.signed_by(setting.crypto, key):
+    if key is None or not is_signed(setting, vote, key):
         raise WireError(f"a vote that peer {vote.signer} did not sign")

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from protocols.record.door import read_statement
+from protocols.record.door import is_signed, read_statement
 from protocols.record.journal import Journal
 from protocols.record.setting import Setting
 from protocols.session.standing import SIGNS
@@ -95,7 +95,7 @@ class Recall:
         slot = statement.slot
         identity = self._setting.roster[self._me]
         key = identity if slot.by_identity else keys.get(slot.place)
-        return key is not None and statement.signed_by(self._setting.crypto, key)
+        return key is not None and is_signed(self._setting, statement, key)
 
     def _knows(self, journal: Journal, statement: Statement) -> bool:
         """Whether the journal has these very words: others in this slot are as bad as none."""

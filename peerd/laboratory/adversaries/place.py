@@ -14,7 +14,7 @@ from protocols.errors import WireError
 from protocols.record.base import Base, Values
 from protocols.record.certificate import Elected, ElectionCertificate, elected, key_lookup, panel_of
 from protocols.record.cohort import Cohort, Panel, decide, gather, two_faced
-from protocols.record.door import read_statement
+from protocols.record.door import is_signed, read_statement
 from protocols.record.effects import Send
 from protocols.record.election import Commitments
 from protocols.record.evidence import Evidence, Fault, judge
@@ -143,7 +143,7 @@ class Place:
         if (slot.round, slot.attempt) != (self.round, self.attempt):
             return None
         key = self._key_of(slot)
-        valid = key is not None and statement.signed_by(self.setting.crypto, key)
+        valid = key is not None and is_signed(self.setting, statement, key)
         return statement if valid else None
 
     def _key_of(self, slot: Slot) -> bytes | None:
