@@ -27,7 +27,7 @@ MAX_CHAIN = 1 << 16
 """Certificates that are taken in one go, up to a round whose model somebody still has: of those in
 between nobody has it any more."""
 SLOWEST_START = 20_000
-"""Milliseconds for the first answers of one peer; and for a model, whichever of its rounds' it is."""
+"""Milliseconds for the first answers of one peer; and for a model, of whichever round."""
 SLOWEST_ROUND = 1_000
 """Milliseconds for a round that was missed: whoever is slower is not asked further."""
 
