@@ -11,11 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from protocols.aggregation import model_hash
 from protocols.errors import WireError
 from protocols.record.certificate import CertifiedRound, verify_certificate
 from protocols.record.effects import Ask, Outcome, Record, Timer
 from protocols.record.party import Component
-from protocols.record.position import Position, check_chain
+from protocols.record.position import Position
 from protocols.record.setting import Setting
 from protocols.record.timers import TooSlow
 from protocols.wire.canonical import unpack
@@ -164,13 +165,12 @@ class Follow(Component):
             self.part()
 
     def _on_model(self, data: bytes) -> None:
-        taken = self._chain[: len(self._chain) - self._tried]
-        model = read_model(self._setting, data)
-        if model is None or check_chain(self._position, taken, model):
+        model = read_model(self._setting, data, self._wanted.result.model)
+        if model is None:
             self._tried += 1
             self._ask_model()
             return
-        self.emit(Chain(tuple(taken), model))
+        self.emit(Chain(tuple(self._chain[: len(self._chain) - self._tried]), model))
         self.part()
 
 
@@ -183,11 +183,12 @@ def read_head(data: bytes) -> int | None:
     return head
 
 
-def read_model(setting: Setting, data: bytes) -> npt.NDArray[np.float32] | None:
-    """(d,); None for bytes that are no model of this group."""
+def read_model(setting: Setting, data: bytes, name: bytes) -> npt.NDArray[np.float32] | None:
+    """(d,), the model whose hash is ``name``; None for any other bytes."""
     if len(data) != 4 * setting.parameters:
         return None
-    return np.frombuffer(data, dtype="<f4").astype(np.float32)
+    model = np.frombuffer(data, dtype="<f4").astype(np.float32)
+    return model if model_hash(model) == name else None
 
 
 def furthest(heads: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
