@@ -1,8 +1,7 @@
-"""Where a peer stands among its group's rounds, and what leads on from there."""
+"""Where a peer stands among its group's rounds."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,7 +9,7 @@ import numpy.typing as npt
 
 from protocols.aggregation import model_hash
 from protocols.errors import ProtocolError
-from protocols.record.certificate import CertifiedRound, genesis_hash
+from protocols.record.certificate import genesis_hash
 from protocols.record.ledger import Ledger
 from protocols.record.setting import Setting
 
@@ -30,17 +29,3 @@ def first_position(setting: Setting, model: npt.NDArray[np.float32]) -> Position
     if model_hash(model) != setting.first_model:
         raise ProtocolError("the first model is not the one that the genesis names")
     return Position(0, model, genesis_hash(setting), Ledger())
-
-
-def check_chain(
-    position: Position, chain: Sequence[CertifiedRound], model: npt.NDArray[np.float32]
-) -> str:
-    """Why verified certificates don't lead from ``position`` to ``model``; "" if they do."""
-    round_, previous = position.round, position.previous
-    for certified in chain:
-        if (certified.round, certified.result.previous) != (round_, previous):
-            return f"the certificate of round {certified.round} does not follow"
-        round_, previous = round_ + 1, certified.hash
-    if model_hash(model) != chain[-1].result.model:
-        return "the model is not the one that the last certificate names"
-    return ""

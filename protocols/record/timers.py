@@ -126,7 +126,9 @@ class FollowDue(OfPeer):
 
 @dataclass(frozen=True, slots=True)
 class TooSlow(OfPeer):
-    """Whether it has led on by enough rounds is looked at now."""
+    """Whether it has led on by enough rounds is looked at now. ``model``: it has none to give."""
+
+    model: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from protocols.record.effects import Ask, Event, Outcome, Record, Step, Timer
+from protocols.record.effects import Ask, Outcome, Record, Step, Timer
 from protocols.record.outcomes import Adopting, Behind, Surveyed
 from protocols.record.party import Component
 from protocols.record.position import Position
@@ -49,8 +49,8 @@ class CatchUp(Component):
         self._look(position)
         return self.done()
 
-    def on_timer(self, event: Event, position: Position) -> Step:
-        match event:
+    def on_timer(self, timer: Timer, position: Position) -> Step:
+        match timer.event:
             case SurveyOver():  # whoever has not answered is not waited for
                 self._asked &= self._heads.keys()
                 self._look(position)
@@ -60,16 +60,18 @@ class CatchUp(Component):
                 last = self._due.pop(peer, -1)
                 if last >= position.round and peer not in self._following:
                     self._follow(peer, last, position)
-            case TooSlow(peer) if peer in self._following:
-                self._following[peer].on_too_slow()
+            case TooSlow(peer, model) if peer in self._following:
+                self._following[peer].on_too_slow(timer.place, model=model)
                 self._hear(peer, position)
         return self.done()
 
     def _on_head(self, peer: int, data: bytes, position: Position) -> None:
         head = read_head(data)
+        if peer not in self._asked - self._heads.keys():
+            return  # nobody asked, or its first word counts
         if head is None:
             self.emit(Timer((position.round, 0), AskAgain(peer), AGAIN))
-        elif peer in self._asked:
+        else:
             self._heads[peer] = head
             self._look(position)
 
@@ -106,10 +108,10 @@ class CatchUp(Component):
     def on_answer(self, ask: Ask, data: bytes, position: Position) -> Step:
         """``data`` is empty where the peer has nothing, or gave no answer."""
         follow = self._following.get(ask.peer)
-        if follow is not None:
-            follow.on_answer(ask.record, ask.round, data)
+        if follow is not None and follow.awaits(ask):
+            follow.on_answer(ask, data)
             self._hear(ask.peer, position)
-        elif ask.record is Record.HEAD:
+        elif ask == Ask(ask.peer, Record.HEAD, 0):
             self._on_head(ask.peer, data, position)
         return self.done()
 

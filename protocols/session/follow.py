@@ -11,11 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from protocols.aggregation import model_hash
 from protocols.errors import WireError
 from protocols.record.certificate import CertifiedRound, verify_certificate
 from protocols.record.effects import Ask, Outcome, Record, Timer
 from protocols.record.party import Component
-from protocols.record.position import Position, check_chain
+from protocols.record.position import Position
 from protocols.record.setting import Setting
 from protocols.record.timers import TooSlow
 from protocols.wire.canonical import unpack
@@ -27,7 +28,7 @@ MAX_CHAIN = 1 << 16
 """Certificates that are taken in one go, up to a round whose model somebody still has: of those in
 between nobody has it any more."""
 SLOWEST_START = 20_000
-"""Milliseconds for the first answers of one peer."""
+"""Milliseconds for the first answers of one peer; and for a model, of whichever round."""
 SLOWEST_ROUND = 1_000
 """Milliseconds for a round that was missed: whoever is slower is not asked further."""
 
@@ -62,39 +63,57 @@ class Follow(Component):
         self._chain: list[CertifiedRound] = []
         self._tried = 0
         self._timed = 0
+        self._awaited: Ask | None = None
         self._over = False
-        self.emit(Timer((position.round, 0), TooSlow(peer), SLOWEST_START))
         self._ask_certificate()
+        self._time(SLOWEST_START)
 
     def _ask(self, record: Record, round_: int) -> None:
-        self.emit(Ask(self._peer, record, round_))
+        self._awaited = Ask(self._peer, record, round_)
+        self.emit(self._awaited)
 
     def _ask_certificate(self) -> None:
         self._ask(Record.CERTIFICATE, self._position.round + len(self._chain))
 
     # -- answers; empty where the peer has none, or gives none ----------------------------------
 
-    def on_answer(self, record: Record, round_: int, data: bytes) -> None:
-        if self._over:
-            return
-        match record:
-            case Record.CERTIFICATE if round_ == self._position.round + len(self._chain):
+    def awaits(self, ask: Ask) -> bool:
+        """One thing is asked for at a time; whatever else comes was not asked for here."""
+        return not self._over and ask == self._awaited
+
+    def on_answer(self, ask: Ask, data: bytes) -> None:
+        """To what is awaited."""
+        self._awaited = None
+        match ask.record:
+            case Record.CERTIFICATE:
                 self._on_certificate(data)
             case Record.HEAD:
                 self._on_head(data)
-            case Record.MODEL if self._chain and round_ == self._wanted.round:
+            case Record.MODEL:
                 self._on_model(data)
 
-    def on_too_slow(self) -> None:
-        """One that has led on by too few rounds in this time would keep this peer out."""
-        if self._over:
+    def on_too_slow(self, place: tuple[int, int], *, model: bool) -> None:
+        """One that has led on by too few rounds in this time, or shows rounds and gives no model of
+        theirs, would keep this peer out. The timer of another ``place`` was for an earlier follow.
+        """
+        if place != self._place or (self._asks_model and not model):
             return
         rounds, self._timed = len(self._chain) - self._timed, len(self._chain)
-        if rounds and self._tried == 0:
-            place = self._position.round, 0
-            self.emit(Timer(place, TooSlow(self._peer), rounds * SLOWEST_ROUND))
-        else:
+        if model or not rounds:
             self.part()
+        elif not self._over:
+            self._time(rounds * SLOWEST_ROUND)
+
+    def _time(self, delay: int) -> None:
+        self.emit(Timer(self._place, TooSlow(self._peer, self._asks_model), delay))
+
+    @property
+    def _place(self) -> tuple[int, int]:
+        return self._position.round, 0
+
+    @property
+    def _asks_model(self) -> bool:
+        return self._awaited is not None and self._awaited.record is Record.MODEL
 
     def part(self) -> None:
         """No further, whatever it answers."""
@@ -140,17 +159,18 @@ class Follow(Component):
     def _ask_model(self) -> None:
         if self._tried < min(len(self._chain), MODELS_KEPT):
             self._ask(Record.MODEL, self._wanted.round)
+            if not self._tried:
+                self._time(SLOWEST_START)
         else:
             self.part()
 
     def _on_model(self, data: bytes) -> None:
-        taken = self._chain[: len(self._chain) - self._tried]
-        model = read_model(self._setting, data)
-        if model is None or check_chain(self._position, taken, model):
+        model = read_model(self._setting, data, self._wanted.result.model)
+        if model is None:
             self._tried += 1
             self._ask_model()
             return
-        self.emit(Chain(tuple(taken), model))
+        self.emit(Chain(tuple(self._chain[: len(self._chain) - self._tried]), model))
         self.part()
 
 
@@ -163,11 +183,12 @@ def read_head(data: bytes) -> int | None:
     return head
 
 
-def read_model(setting: Setting, data: bytes) -> npt.NDArray[np.float32] | None:
-    """(d,); None for bytes that are no model of this group."""
+def read_model(setting: Setting, data: bytes, name: bytes) -> npt.NDArray[np.float32] | None:
+    """(d,), the model whose hash is ``name``; None for any other bytes."""
     if len(data) != 4 * setting.parameters:
         return None
-    return np.frombuffer(data, dtype="<f4").astype(np.float32)
+    model = np.frombuffer(data, dtype="<f4").astype(np.float32)
+    return model if model_hash(model) == name else None
 
 
 def furthest(heads: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:

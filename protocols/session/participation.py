@@ -88,7 +88,7 @@ class Participation(Component):
         return self.done()
 
     def on_recall_over(self) -> Step:
-        if self._permit.recall.give_up():
+        if self.state is Standing.ASKING and self._permit.recall.give_up():
             self._answered()
         return self.done()
 

@@ -146,8 +146,8 @@ class Session(Component):
                     self.neighbours.greet(self.neighbours.present, self.place)
             case AnswersDue():
                 self.absorb(self._answers.put_off())
-            case SurveyOver() | OfPeer() as event:
-                self._hear(self._catch_up.on_timer(event, self.position))
+            case SurveyOver() | OfPeer():
+                self._hear(self._catch_up.on_timer(timer, self.position))
             case event:
                 self._follow(self.rounds.current.on_timer(timer))
                 attempt, current = self.rounds.current.attempt, timer.place == self.place

@@ -65,7 +65,7 @@ def restored_until(reached: int) -> int:
 def after(
     position: Position, chain: Sequence[CertifiedRound], model: npt.NDArray[np.float32]
 ) -> Position:
-    """Where a chain that ``check_chain`` has passed leads to."""
+    """Where verified certificates that follow ``position`` lead to."""
     ledger = position.ledger
     for certified in chain:
         ledger = ledger.after(certified.round, certified.election)

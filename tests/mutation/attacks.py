@@ -182,7 +182,7 @@ def put_back(seed: int) -> None:
     """One honest peer is put back to a backup of the round before: it signs nothing anew."""
     victim = seed % 4
     world = group(FOUR, seed, rounds=3)
-    Restore(victim, 5 + 6 * seed, 2_600, 500).install(world)
+    Restore(victim, 10 + 6 * seed, 2_600, 500).install(world)
     judge(world, guilty=(), away=(victim,))
     demand(world.faults["restore"] == 1, "vacuous", "nothing was put back")
     demand(not world.faults["exposed"], "signed-twice", f"peer {victim} signs a slot anew")

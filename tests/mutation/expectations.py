@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import chain
 
 import numpy as np
+import numpy.typing as npt
 
 from peerd.laboratory.adversaries import ALL
 from peerd.laboratory.adversaries.liar import Lie
@@ -29,6 +31,7 @@ from protocols.record.certificate import (
 )
 from protocols.record.cohort import Findings, Panel, decide
 from protocols.record.door import read_statement
+from protocols.record.effects import Ask, Record
 from protocols.record.election import Election
 from protocols.record.evidence import Evidence, Fault, judge_bytes
 from protocols.record.position import first_position
@@ -36,6 +39,7 @@ from protocols.record.setting import Setting
 from protocols.secret import Secret
 from protocols.session.local import LocalPeer
 from protocols.session.session import Session
+from protocols.wire.canonical import pack
 from protocols.wire.statement import (
     Ballot,
     Check,
@@ -129,27 +133,50 @@ def seats(seed: int) -> None:
         module.seats_of = sound
 
 
+@cache
+def rounds_elsewhere(seed: int) -> World:
+    """The same group with another history."""
+    world = swarm(EIGHT, 2, rounds=2, seed=seed, parameters=3, traced=False)
+    update = world._update
+    world._update = lambda peer, round_, model: update(peer, round_ + 2, model)
+    world.run()
+    return world
+
+
 def chains(seed: int) -> None:
     """Catching up: no gap, no other history, no other model."""
-    world = rounds(seed)
-    records = [world.nodes[1].completed[round_] for round_ in (0, 1)]
-    chain = [verify_certificate(world.setting, record.certificate) for record in records]
-    elsewhere = replace(chain[1], result=replace(chain[1].result, previous=digest("lab/chain")))
+    done = [rounds(seed).nodes[1].completed[round_] for round_ in (0, 1)]
+    strange = rounds_elsewhere(seed).nodes[1].completed[1]
+    first, second = (record.certificate for record in done)
+    demand(_led(seed, [first, second], done[1].model) == 2, "refused", "the group's own rounds")
     for what, offered, model in (
-        ("a chain with a gap", chain[1:], records[1].model),
-        ("a certificate that follows another", [chain[0], elsewhere], records[1].model),
-        ("a model that is not certified", chain, records[1].model + np.float32(1)),
+        ("a chain with a gap", [second, second], done[1].model),
+        ("a certificate that follows another", [first, strange.certificate], strange.model),
+        ("a model that is not certified", [first, second], done[1].model + np.float32(1)),
     ):
-        session = _fresh(world)
-        refused(what, lambda s=session, c=offered, m=model: s.adopt(c, m))  # type: ignore[misc]
-    _fresh(world).adopt(chain, records[1].model)
+        demand(_led(seed, offered, model) == 0, "accepted", what)
 
 
-def _fresh(world: World) -> Session:
+def _led(seed: int, certificates: list[bytes], model: npt.NDArray[np.float32]) -> int:
+    """Where a peer ahead of round 0 gets to that is shown these, and the last one's model."""
+    world = rounds(seed)
     position = first_position(world.setting, world.model)
-    me = world.nodes[1]
-    peer = LocalPeer(world.setting, 1, me.secret, lambda r, k: Secret(bytes(32)))
-    return Session(peer, position, rounds=2)
+    secret = world.nodes[1].secret
+    peer = LocalPeer(setting_in(world), 1, secret, lambda r, k: Secret(bytes(32)))
+    session, last = Session(peer, position, rounds=2), len(certificates) - 1
+    asked = [*chain.from_iterable(session.start({0, 1}))]
+    for effect in asked:  # the answers go on asking
+        match effect:
+            case Ask(_, Record.HEAD):
+                said = pack(last)
+            case Ask(_, Record.CERTIFICATE, round_):
+                said = certificates[round_]
+            case Ask(_, Record.MODEL, round_):
+                said = model.astype("<f4").tobytes() if round_ == last else b""
+            case _:
+                continue
+        asked += chain.from_iterable(session.on_answer(effect, said))
+    return session.position.round
 
 
 @dataclass

@@ -11,7 +11,7 @@ from peerd.laboratory.simulation.campaign import Plan
 from peerd.laboratory.simulation.dice import FAULTS
 from peerd.laboratory.simulation.node import Node
 from peerd.laboratory.simulation.scenario import run, world_of
-from protocols.record.effects import Blame, Effect, FetchPolynomials, Persist, Send
+from protocols.record.effects import Adopted, Effect, Persist, Send
 from protocols.wire.frames import StatementFrame, decode_frame
 from protocols.wire.statement import decode_statement
 
@@ -40,7 +40,7 @@ class Told:
 @cache
 def told(seed: int, real: bool) -> Told:
     scenario = replace(Plan(None, 2, FAULTS).scenario(seed), real=real)
-    world, lines, quoted, blamed = world_of(scenario), [], [False], [False]
+    world, lines, quoted = world_of(scenario), [], [False]
 
     def note(node: Node, effect: Effect) -> None:
         match effect:
@@ -52,11 +52,8 @@ def told(seed: int, real: bool) -> Told:
                     quoted[0] |= said.kind.name in QUOTING
             case Persist(round_, key, value):
                 what = f"persist {round_} {key} {len(value)}"
-            case Blame():
-                blamed[0], what = True, repr(effect)
-            case FetchPolynomials(round_, root, peers):
-                # An election names evidence by its hash, and so what is dealt under it differs.
-                what = f"fetch {round_} {'' if blamed[0] else root.hex()} {peers}"
+            case Adopted(rounds, _):
+                what = f"adopted {[certified.round for certified in rounds]}"
             case _:
                 what = repr(effect)
         lines.append(f"{world.now} {node.index} {what}")

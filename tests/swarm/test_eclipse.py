@@ -12,10 +12,10 @@ from peerd.cli.task_arguments import TaskRequest
 from peerd.laboratory.swarm.layout import Layout, Place, lay_out
 from peerd.laboratory.swarm.options import swarm_options
 from peerd.runner.gathering import NO_INDEPENDENT_VIEW, QUIET_SECONDS
-from peerd.runner.library import HEAD
 from peerd.status.client import get
 from peerd.storage import Store
 from peerd.transport.transport import Transport
+from protocols.record.effects import Record
 from protocols.wire.canonical import pack, unpack
 from tests.network.group import running
 
@@ -53,7 +53,7 @@ class Liar:
     async def boast(self, peer: bytes, payload: bytes) -> bytes:
         what = unpack(payload)[0]
         self.asked.append(what)
-        return pack(7) if what == HEAD else b"no certificate, but a model: take it"
+        return pack(7) if what == Record.HEAD else b"no certificate, but a model: take it"
 
 
 async def status(place: Place) -> dict[str, object]:

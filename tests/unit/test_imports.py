@@ -178,6 +178,109 @@ def test_liars_use_no_machine_of_the_core(path: Path) -> None:
         assert module != "protocols.session.attempt" or names == {"attempt_secrets"}
 
 
+# -- what drives the core --------------------------------------------------------------------------
+
+DRIVES = {
+    "protocols.aggregation": "set-up: the group's rule, and the hash by which a model is named",
+    "protocols.aggregation.contract": "the rule encodes what was trained",
+    "protocols.errors": "what bad input raises",
+    "protocols.plan": "set-up: a group's sizes",
+    "protocols.record.audit": "the verdict on what is stored",
+    "protocols.record.certificate": "what is stored, and read back",
+    "protocols.record.deadlines": "set-up, and what people are told of them",
+    "protocols.record.effects": "what is carried out",
+    "protocols.record.ledger": "see RULES_OUTSIDE; the oracle keeps its own",
+    "protocols.record.position": "set-up: where a store stands",
+    "protocols.record.setting": "set-up: the group",
+    "protocols.secret": "the identity and the entropy that go in",
+    "protocols.session.events": "the events that go in",
+    "protocols.session.local": "set-up: whose session it is",
+    "protocols.session.session": "set-up: the one machine that is made",
+    "protocols.wire.canonical": "records as they are asked for",
+    "protocols.wire.statement": "a stored certificate's results are read",
+}
+USED = {
+    "peerd/runner": {
+        **DRIVES,
+        "protocols.committee.member": "PATIENCE alone: an abort is told with its deadline",
+        "protocols.hashing": "the rehearsal's updates",
+        "protocols.proof": "the rehearsal deals once, to measure this machine",
+        "protocols.record.election": "see RULES_OUTSIDE: resume",
+        "protocols.record.evidence": "the hash by which evidence is shown",
+        "protocols.record.sizes": "set-up: what deadlines follow from",
+        "protocols.record.transcript": "what is stored, with evidence that came late",
+        "protocols.wire.schema": "bounds on what is asked for",
+    },
+    "peerd/laboratory/simulation": {
+        **DRIVES,
+        "protocols.aggregation.clear_sum": "what an opened sum must be, computed in the clear",
+        "protocols.agreement": "the model checker tries these very rules",
+        "protocols.committee.member": "PATIENCE alone: how long a scenario may take",
+        "protocols.committee.receiver": "kept_prefix alone: where the watch looks on a disk",
+        "protocols.hashing": "the seeded entropy, and pretended signatures",
+        "protocols.opening": "the oracle reads what was opened",
+        "protocols.proof": "the oracle knows which values are bits",
+        "protocols.record.door": "the watch reads frames as a peer does",
+        "protocols.record.election": "the watch reads what was committed to",
+        "protocols.record.inbox": "a bound that the oracle holds sessions to",
+        "protocols.session.attempt": "a bound that the oracle holds sessions to",
+        "protocols.session.neighbours": "a bound that the oracle holds sessions to",
+        "protocols.session.phases": "the watch looks into a member",
+        "protocols.session.proofs": "a bound that the oracle holds sessions to",
+        "protocols.session.standing": "see RULES_OUTSIDE",
+        "protocols.session.waiting": "a bound that the oracle holds sessions to",
+        "protocols.wire.frames": "story and watch read frames",
+    },
+}
+"""All that a folder uses of the core, and for what: what goes in, what comes out, and set-up."""
+RULES_OUTSIDE = {
+    "peerd/laboratory/simulation/records.py": {"protocols.session.standing"},
+    "peerd/laboratory/simulation/world.py": {"protocols.session.standing"},
+    "peerd/runner/resume.py": {"protocols.record.election", "protocols.record.ledger"},
+}
+"""The files that work out themselves where certificates lead, each with what it takes for that."""
+CARRY_OUT = {
+    "peerd/laboratory/simulation/agenda.py",
+    "peerd/laboratory/simulation/node.py",
+    "peerd/laboratory/simulation/records.py",
+    "peerd/laboratory/simulation/world.py",
+    "peerd/runner/daemon.py",
+    "peerd/runner/driver.py",
+    "peerd/runner/library.py",
+    "peerd/runner/records.py",
+}
+"""The files through which events go in and effects come out."""
+INSIDE = ("protocols.agreement", "protocols.committee", "protocols.election", "protocols.session")
+
+
+def of_the_core(path: Path) -> set[str]:
+    return {module for module, _ in imported(path) if top(module) == "protocols"}
+
+
+@pytest.mark.parametrize("folder", sorted(USED))
+def test_what_drives_the_core_uses_this_of_it_and_no_more(folder: str) -> None:
+    """The list names no more than is imported, so that it can't go stale."""
+    found = {module for path in sources(folder) for module in of_the_core(path)}
+    assert found == USED[folder].keys()
+
+
+def test_whoever_carries_effects_out_knows_no_machine_but_the_session() -> None:
+    doors = {"protocols.session.events", "protocols.session.local", "protocols.session.session"}
+    for name in sorted(CARRY_OUT):
+        inside = {module for module in of_the_core(ROOT / name) if module.startswith(INSIDE)}
+        assert inside <= doors | RULES_OUTSIDE.get(name, set()), name
+
+
+def test_rules_are_applied_outside_in_these_files_alone() -> None:
+    rules = {module for modules in RULES_OUTSIDE.values() for module in modules}
+    judges = {"oracle.py", "watch.py"}
+    for folder in USED:
+        for path in sources(folder):
+            name = str(path.relative_to(ROOT))
+            used = of_the_core(path) & rules if path.name not in judges else set()
+            assert used == RULES_OUTSIDE.get(name, set()), name
+
+
 def test_a_daemon_loads_nothing_of_the_laboratory() -> None:
     loaded = modules_after("import peerd.runner.daemon")
     assert not [name for name in loaded if name.startswith("peerd.laboratory")]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from protocols.errors import WireError
-from protocols.record.certificate import elected
+from protocols.record.certificate import elected, verify_certificate
 from tests.mutation import expectations
 from tests.mutation.attacks import alone
 from tests.mutation.bug import Bugs
@@ -107,22 +107,25 @@ plant(
 )
 plant(
     "the previous certificate is not compared",
-    "protocols.record.position:check_chain",
-    lambda sound: lambda position, chain, model: _but(sound, "follow", position, chain, model),
+    "protocols.session.follow:Follow._read",
+    lambda sound: lambda follow, data: _whatever_its_previous(follow, data),
     expectations.chains,
     "accepted",
     seeds=1,
 )
 plant(
     "the model is not compared with its certificate",
-    "protocols.record.position:check_chain",
-    lambda sound: lambda position, chain, model: _but(sound, "names", position, chain, model),
+    "protocols.session.follow:read_model",
+    lambda sound: lambda setting, data, name: np.frombuffer(data, "<f4").astype(np.float32),
     expectations.chains,
     "accepted",
     seeds=1,
 )
 
 
-def _but(sound: Any, passed: str, *args: Any) -> str:
-    reason: str = sound(*args)
-    return "" if passed in reason else reason
+def _whatever_its_previous(follow: Any, data: bytes) -> Any:
+    try:
+        certified = verify_certificate(follow._setting, data)
+    except WireError:
+        return None
+    return certified if certified.round == follow._position.round + len(follow._chain) else None

@@ -10,7 +10,9 @@ import numpy as np
 import trio
 import trio.testing
 
-from peerd.runner.library import MODEL, Library
+from peerd.laboratory.simulation.swarm import FOUR, setting_of
+from peerd.runner.library import Library
+from protocols.record.effects import Record
 from protocols.wire.canonical import pack
 from tests.patience import HANG
 
@@ -32,11 +34,11 @@ class SlowStore:
 def test_a_step_of_the_round_waits_for_no_answer() -> None:
     store, answers = SlowStore(), []
     transport = SimpleNamespace(handle_requests=lambda handler: None)
-    library = Library(cast(Any, None), cast(Any, store), cast(Any, transport))
+    library = Library(setting_of(FOUR, 1), cast(Any, store), cast(Any, transport))
 
     async def ask(number: int) -> None:
         peer = number.to_bytes(32, "big")
-        answers.append(await library._answer(peer, pack([MODEL, number])))
+        answers.append(await library._answer(peer, pack([Record.MODEL.value, number])))
 
     async def run() -> None:
         async with trio.open_nursery() as nursery:

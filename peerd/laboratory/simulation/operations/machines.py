@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from peerd.laboratory.simulation.node import Backup, DiskFailed, Node
 from peerd.laboratory.simulation.operations.operation import Mishap, Mishaps
 from peerd.laboratory.simulation.world import World
-from protocols.record.effects import Effect, Persist
+from protocols.record.effects import Effect, Persist, Timer
+from protocols.record.timers import RecallOver
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,7 @@ class Restore(Mishap):
         before, count = world.before, [0]
         signed: dict[tuple[int, str], bytes] = {}
         holders: set[int] = set()
+        old: set[int] = set()
 
         def at_effect(node: Node, effect: Effect) -> None:
             before(node, effect)
@@ -143,8 +145,10 @@ class Restore(Mishap):
                 world.happen(world.now + self.later, lambda: self._lose(world, node))
                 world.happen(
                     world.now + self.later + self.back,
-                    lambda: self._restore(world, node, backup, holders),
+                    lambda: self._restore(world, node, backup, old),
                 )
+            if node.lives in old and isinstance(effect, Timer) and effect.event == RecallOver():
+                holders.update(n.index for n in world.nodes if n.honest and _tells(n, node))
             if isinstance(effect, Persist) and effect.key.startswith("slot/"):
                 slot = effect.round, effect.key
                 if signed.setdefault(slot, effect.value) != effect.value:
@@ -156,12 +160,13 @@ class Restore(Mishap):
         world.faults[self.name] += 1
         world.crash(node)
 
-    def _restore(self, world: World, node: Node, backup: Backup, holders: set[int]) -> None:
+    def _restore(self, world: World, node: Node, backup: Backup, old: set[int]) -> None:
+        """``old``: its lives that begin with the backup."""
         if node.session is not None:
             return
         backup.put_back(node)
-        holders |= {other.index for other in world.nodes if other.honest and _tells(other, node)}
         world.boot(node)
+        old.add(node.lives)
 
     def _expose(self, world: World, node: Node, holders: set[int]) -> None:
         """Excused only if nobody who knew better was heard."""
@@ -171,9 +176,12 @@ class Restore(Mishap):
 
 
 def _tells(other: Node, node: Node) -> bool:
-    """Whether ``other`` holds something signed by ``node`` that its store lacks."""
-    if other.session is None or node.position is None:
+    """Whether ``other`` holds something signed by ``node`` that its store lacks, of the round in
+    which it now asks, or of a later one.
+    """
+    if other is node or other.session is None or node.session is None:
         return False
-    known = set(node.journal.get(node.position.round, {}).values())
+    round_ = node.session.position.round
+    known = set(node.journal.get(round_, {}).values())
     said = other.session.what_was_said_by(node.index)
-    return any(s.slot.round >= node.position.round and s.wire not in known for s in said)
+    return any(s.slot.round >= round_ and s.wire not in known for s in said)
