@@ -96,8 +96,8 @@ class Receiver(Role):
             held.package = b""
 
     def _keep(self, dealer: int) -> None:
-        """On disk ahead of the word that it is here: a cohort may rest on it, and no other is opened
-        in this round. Members that all lost power would else stop the group (fault 98).
+        """On disk ahead of the word that it is here: a cohort may rest on it, and no other is
+        opened in this round. Members that all lost power would else stop the group (fault 98).
         """
         held = self.dealings[dealer]
         key = f"{kept_prefix(self.party.attempt)}{dealer}"

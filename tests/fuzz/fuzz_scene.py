@@ -13,13 +13,13 @@ from functools import cache
 
 import numpy as np
 import numpy.typing as npt
-from protocols.election.machine import Draw
 
 from peerd.laboratory.adversaries.dealing import LyingDealer
 from peerd.laboratory.adversaries.liar import Lie
 from peerd.laboratory.simulation.crypto import Pretend
 from peerd.laboratory.simulation.world import World, swarm_secrets
 from protocols.aggregation import aggregator, model_hash
+from protocols.election.flip import Draw
 from protocols.opening import (
     decode_words,
     polynomial_path,
