@@ -211,7 +211,7 @@ def test_what_one_shows_is_journaled_while_others_are_awaited() -> None:
     asked = [effect for step in session.start(range(SETTING.peers)) for effect in step]
     for ask in asked:
         if isinstance(ask, Ask):
-            session.on_answer(ask, b"")  # nobody is further: it asks what it has signed
+            session.on_answer(ask, pack(-1))  # nobody is further: it asks what it has signed
     shown = RecalledFrame((mine(Kind.COMMIT, COMMIT, round_=0).wire,))
     steps = session.on_message(OTHER, encode_frame(shown))
     effects = [effect for step in steps for effect in step]
