@@ -189,10 +189,6 @@ class CertifiedRound:
     def election(self) -> Election:
         return self.elected.election
 
-    @property
-    def election_hash(self) -> bytes:
-        return self.elected.hash
-
 
 def result_hash(group: bytes, round_: int, attempt: int, result: Result) -> bytes:
     """Names a certificate wherever it is bound: its statement, never its signatures."""

@@ -134,6 +134,8 @@ class CatchUp(Component):
 
     def proceed(self, position: Position) -> Step:
         """What was adopted moved this peer: the survey goes on from there."""
+        if not self._surveys and not self._following:
+            return self.done()
         for peer in list(self._following):
             self._hear(peer, position)
         self._look(position)

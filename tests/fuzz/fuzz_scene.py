@@ -13,13 +13,13 @@ from functools import cache
 
 import numpy as np
 import numpy.typing as npt
-from protocols.election.machine import Draw
 
 from peerd.laboratory.adversaries.dealing import LyingDealer
 from peerd.laboratory.adversaries.liar import Lie
 from peerd.laboratory.simulation.crypto import Pretend
 from peerd.laboratory.simulation.world import World, swarm_secrets
 from protocols.aggregation import aggregator, model_hash
+from protocols.election.flip import Draw
 from protocols.opening import (
     decode_words,
     polynomial_path,
@@ -30,9 +30,10 @@ from protocols.opening.polynomials import decode_polynomials, polynomial_bytes
 from protocols.plan import CommitteePlan
 from protocols.record.certificate import Certificate, ElectionCertificate
 from protocols.record.deadlines import Deadlines
-from protocols.record.evidence import Evidence, Fault, wrong_sum_items
+from protocols.record.evidence import Evidence, Fault
 from protocols.record.setting import Setting
 from protocols.secret import Secret
+from protocols.wire.canonical import pack
 from protocols.wire.frames import DealingFrame, SumFrame, decode_frame
 from protocols.wire.statement import (
     Commit,
@@ -206,18 +207,18 @@ def scene() -> Scene:
 def equivocation() -> bytes:
     one = scene().sign(Kind.REPORT, Report(()))
     two = scene().sign(Kind.REPORT, _report(b"k" * 32))
-    return Evidence(Fault.EQUIVOCATION, scene().election, (one.wire, two.wire)).encode()
+    return Evidence(Fault.EQUIVOCATION, scene().election, (one, two)).encode()
 
 
 def wrong_reveal() -> bytes:
     commit = scene().sign(Kind.COMMIT, Commit(b"c" * 32, b"k" * 32))
     reveal = scene().sign(Kind.REVEAL, Reveal(b"n" * 32))
-    return Evidence(Fault.WRONG_REVEAL, None, (commit.wire, reveal.wire)).encode()
+    return Evidence(Fault.WRONG_REVEAL, None, (commit, reveal)).encode()
 
 
 def malformed_proof() -> bytes:
     header = scene().sign(Kind.HEADER, Header(setting().first_model, b"r" * 32, b"\xff" * 9))
-    return Evidence(Fault.MALFORMED_PROOF, scene().election, (header.wire,)).encode()
+    return Evidence(Fault.MALFORMED_PROOF, scene().election, (header,)).encode()
 
 
 def false_complaint() -> bytes:
@@ -225,7 +226,7 @@ def false_complaint() -> bytes:
     dealing = decode_frame(scene().framed(DealingFrame, sender=0, to=HOSTILE)[0].data)
     assert isinstance(dealing, DealingFrame)
     complaint = scene().sign(Kind.COMPLAINT, Complaint(dealing.header, dealing.package), 0)
-    return Evidence(Fault.COMPLAINT, scene().election, (complaint.wire,)).encode()
+    return Evidence(Fault.COMPLAINT, scene().election, (complaint,)).encode()
 
 
 def _report(key: bytes, dealer: int = HOSTILE) -> Report:
@@ -238,10 +239,10 @@ def bad_delivery() -> bytes:
     report = scene().sign(Kind.REPORT, _report(CRYPTO.box_public(secret)))
     box = CRYPTO.seal(CRYPTO.box_public(secret), b"e" * 32, b"rubbish")
     delivery = scene().sign(Kind.DELIVERY, Delivery(report.hash, box), 1)
-    said = Disclosure(report.hash, delivery.hash, secret)
-    disclosure = scene().sign(Kind.DISCLOSURE, said, 1)
-    items = (report.wire, delivery.wire, disclosure.wire)
-    return Evidence(Fault.DISCLOSURE, scene().election, items).encode()
+    shown = Disclosure(report.hash, delivery.hash, secret)
+    disclosure = scene().sign(Kind.DISCLOSURE, shown, 1)
+    said = (report, delivery, disclosure)
+    return Evidence(Fault.DISCLOSURE, scene().election, said).encode()
 
 
 def wrong_sum() -> bytes:
@@ -262,8 +263,8 @@ def wrong_sum() -> bytes:
         coefficients,
         polynomial_path(shape, polynomials, 0),
     )
-    items = wrong_sum_items(statement, scene().certificate, coordinate)
-    return Evidence(Fault.WRONG_SUM, scene().election, items).encode()
+    rest = scene().certificate, pack(list(coordinate))
+    return Evidence(Fault.WRONG_SUM, scene().election, (statement,), rest).encode()
 
 
 def wrong_result() -> bytes:
@@ -271,8 +272,8 @@ def wrong_result() -> bytes:
     true = decode_statement(certificate.results[0], setting().group).payload
     lie = Result(true.election, true.previous, true.cohort, true.dealers, b"p" * 32, true.model)
     statement = scene().sign(Kind.RESULT, lie)
-    items = (statement.wire, scene().certificate)
-    return Evidence(Fault.WRONG_RESULT, scene().election, items).encode()
+    rest = (scene().certificate,)
+    return Evidence(Fault.WRONG_RESULT, scene().election, (statement,), rest).encode()
 
 
 PROOFS: dict[str, Callable[[], bytes]] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import cache
+from functools import cache, partial
 
 from peerd.laboratory.adversaries import ALL
 from peerd.laboratory.adversaries.liar import Lie
@@ -19,7 +19,7 @@ from protocols.record.certificate import seats_of, verify_certificate
 from protocols.record.door import open_message
 from protocols.record.effects import Completed, Effect, Send
 from protocols.wire.canonical import pack
-from protocols.wire.frames import StatementFrame, decode_frame, encode_frame
+from protocols.wire.frames import StatementFrame, SumFrame, decode_frame, encode_frame
 from protocols.wire.statement import Kind, Topic, decode_statement
 from tests.mutation.rules import judge
 from tests.simulation.swarm import EIGHT, FOUR, TEN, swarm
@@ -153,6 +153,26 @@ def dies_before_it_stores(seed: int) -> None:
     world.before = before
     judge(world, guilty=(), away=(victim,))
     demand(node.lives > 1, "vacuous", "nobody died")
+
+
+def dark_ahead_of_the_sums(seed: int) -> None:
+    """All lose power when the first sum is to be sent: the others know the cohort, or will."""
+    world = group(FOUR, seed)
+    before, dark = world.before, [False]
+
+    def going_dark(node: Node, effect: Effect) -> None:
+        before(node, effect)
+        if dark[0] or not isinstance(effect, Send):
+            return
+        if isinstance(decode_frame(effect.frame), SumFrame):
+            dark[0] = True
+            for each in world.nodes:
+                world.crash(each)
+                world.happen(world.now + 100 + each.index, partial(world.boot, each))
+
+    world.before = going_dark
+    judge(world, guilty=(), away=range(4), covered=False)
+    demand(dark[0], "vacuous", "nobody sent a sum")
 
 
 def elected_late(seed: int) -> None:

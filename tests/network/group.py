@@ -277,5 +277,5 @@ def compare(setting: Setting, held: Sequence[Sequence[bytes | None]]) -> list[st
                 continue
             if found.round != round_:
                 wrong.append(f"peer {peer} has round {found.round}'s certificate for {round_}")
-            certified.setdefault(round_, set()).add((found.hash, found.election_hash))
+            certified.setdefault(round_, set()).add((found.hash, found.elected.hash))
     return wrong + [f"round {n} has {len(s)} ledgers" for n, s in certified.items() if len(s) > 1]

@@ -177,7 +177,7 @@ def test_peers_that_hold_different_signatures_of_one_certificate_go_on_alike(
         results += len({frozenset(each.results) for each in held}) > 1
         elections += len({frozenset(each.election.votes) for each in held}) > 1
         named = [verify_certificate(world.setting, record) for record in records]
-        assert len({(each.hash, each.election_hash) for each in named}) == 1
+        assert len({(each.hash, each.elected.hash) for each in named}) == 1
     assert results >= 2, "two peers held different sets of a result's signatures"
     assert elections >= 2, "and of an election's votes"
 

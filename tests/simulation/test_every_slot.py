@@ -6,13 +6,13 @@ from dataclasses import fields, replace
 from typing import Any
 
 import pytest
-from protocols.election.machine import Draw
 
 from peerd.laboratory.adversaries import ALL
 from peerd.laboratory.adversaries.liar import Lie
 from peerd.laboratory.adversaries.lies import LIES
 from peerd.laboratory.simulation.node import Node
 from peerd.laboratory.simulation.world import World
+from protocols.election.flip import Draw
 from protocols.record.effects import Effect, Send
 from protocols.record.votes import outcome_hash
 from protocols.secret import Secret
@@ -90,7 +90,7 @@ class TwoFaced:
             payload = Ballot(outcome_hash(Topic(statement.slot.subject), b"another"))
             more = {"outcome": b"another"}
         if isinstance(frame, SeenFrame):
-            listed = [decode_statement(item, statement.group) for item in frame.statements]
+            listed = [decode_statement(item, self.world.setting.group) for item in frame.statements]
             more = {
                 "statements": tuple(item.wire for item in listed if item.hash in payload.statements)
             }
@@ -107,7 +107,7 @@ class TwoFaced:
         return sign(
             self.world.setting.crypto,
             secret.reveal(),
-            statement.group,
+            self.world.setting.group,
             slot,
             payload,
         )

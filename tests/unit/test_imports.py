@@ -174,7 +174,7 @@ def test_liars_use_no_machine_of_the_core(path: Path) -> None:
     for module, node in imported(path):
         names = {alias.name for alias in node.names} if isinstance(node, ast.ImportFrom) else set()
         assert not module.startswith(("protocols.committee", "protocols.agreement")), module
-        assert module != "protocols.election.machine" or names == {"Draw"}
+        assert module != "protocols.election.flip" or names == {"Draw"}
         assert module != "protocols.session.attempt" or names == {"attempt_secrets"}
 
 

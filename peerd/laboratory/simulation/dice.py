@@ -22,6 +22,7 @@ from peerd.laboratory.simulation.operations import (
     Lie,
     Lose,
     Operation,
+    Outage,
     Pace,
     Power,
     Repeat,
@@ -40,6 +41,8 @@ EFFECTS = 110
 """About how many effects a peer of a small group has in a round."""
 ROUND = 2500
 """About how many virtual milliseconds a round without faults takes."""
+BACK = (1, 40, 300, 2000, 9000, 60_000)
+"""Virtual milliseconds until a process that died is there again."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,8 @@ def operations_of(
 ) -> list[Operation]:
     """What goes wrong under this seed. ``beyond``: more liars than the plan covers."""
     dice = Dice(random.Random(f"operations/{seed}"), group, rounds, faults)
-    return dice.traitors(beyond) + dice.ring(random.Random(f"ring/{seed}")) + dice.mishaps()
+    traitors = dice.traitors(beyond) + dice.ring(random.Random(f"ring/{seed}"))
+    return traitors + dice.mishaps() + dice.outage(random.Random(f"outage/{seed}"))
 
 
 class Dice:
@@ -144,6 +148,14 @@ class Dice:
         if "ring" not in self._faults or count < 2 or rng.random() < 0.5:
             return []
         return [Ring(tuple(sorted(rng.sample(self._traitors, count))))]
+
+    def outage(self, rng: random.Random) -> list[Operation]:
+        """In one run of twelve all honest peers lose power at once, in the middle of a step."""
+        if "outage" not in self._faults or rng.randrange(12):
+            return []
+        honest = [peer for peer in range(self._group.peers) if peer not in self._traitors]
+        number = rng.randint(1, EFFECTS * self._span // ROUND)
+        return [Outage(tuple(honest), rng.choice(honest), number, rng.choice(BACK))]
 
     def _betray(self, peer: int, way: str) -> list[Operation]:
         rng, size = self._rng, self._group.peers
@@ -202,7 +214,7 @@ class Dice:
         return begin, begin + self._rng.choice([150, 600, 2000, 9000, 45_000])
 
     def _back(self) -> int:
-        return self._rng.choice([1, 40, 300, 2000, 9000, 60_000])
+        return self._rng.choice(BACK)
 
     def _number(self) -> int:
         return self._rng.randint(1, EFFECTS * self._span // ROUND)

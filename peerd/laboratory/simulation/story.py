@@ -6,7 +6,7 @@ from peerd.laboratory.simulation.history import line_of
 from peerd.laboratory.simulation.node import Node
 from peerd.laboratory.simulation.world import World
 from protocols.errors import WireError
-from protocols.record.effects import Effect, Erase, Phase, Send, Timer
+from protocols.record.effects import Ask, Effect, Erase, Phase, Send, Timer
 from protocols.wire.frames import (
     CertificateFrame,
     DecisionFrame,
@@ -75,6 +75,8 @@ def _deed(effect: Effect) -> str:
     match effect:
         case Phase():
             return f"is {effect.name}"
+        case Ask():
+            return f"asks peer {effect.peer} for a {effect.record}, round {effect.round}"
         case Erase(_, keys):
             return f"erases {', '.join(keys)}" if keys else "erases the round's journal"
         case _:

@@ -53,3 +53,11 @@ plant(
     attacks.elected_late,
     "termination abort",
 )
+
+plant(
+    "an ok is said of a share that is on no disk",
+    "protocols.committee.receiver:Receiver._keep",
+    always(None),
+    attacks.dark_ahead_of_the_sums,
+    "termination",
+)

@@ -11,7 +11,7 @@ from protocols.errors import WireError
 from protocols.record.certificate import Certificate, ElectionCertificate
 from protocols.record.cohort import Cohort
 from protocols.record.election import Commitments, Election
-from protocols.record.evidence import Evidence
+from protocols.record.evidence import open_evidence
 from protocols.record.setting import Setting
 from protocols.wire.frames import (
     CertificateFrame,
@@ -58,6 +58,7 @@ class Sizes:
     def __init__(self, setting: Setting, seats: dict[Place, tuple[int, ...]]) -> None:
         plan, shape = setting.plan, setting.shape
         self.names = formulas()
+        self.setting = setting
         self.group = setting.group
         self.seats = seats
         self.committee = plan.committee
@@ -180,7 +181,7 @@ class Sizes:
 
     def election_certificate(self, certificate: ElectionCertificate) -> int:
         votes = self.statements(certificate.votes)
-        election = self.election(certificate.election)
+        election = self.outcome(Topic.REVEALS, certificate.outcome)
         self.at(certificate.round, certificate.attempt)
         return self("ELECTION_CERTIFICATE", election, votes)
 
@@ -192,18 +193,17 @@ class Sizes:
         return self("CERTIFICATE", election, cohort, results)
 
     def evidence(self, data: bytes) -> int:
-        evidence = Evidence.decode(data)
+        evidence = open_evidence(self.setting, data)
         election = self.election_certificate(evidence.election) if evidence.election else 1
-        return self("EVIDENCE", election, [self.item(item) for item in evidence.items])
+        said = self.statements(statement.wire for statement in evidence.statements)
+        return self("EVIDENCE", election, said + [self.item(item) for item in evidence.rest])
 
     def item(self, data: bytes) -> int:
-        """Evidence holds statements, a certificate, or an opened coordinate."""
-        for size in (self.statement, self.certificate):
-            try:
-                return size(data)
-            except WireError:
-                continue
-        return len(data)
+        """Beside statements, evidence holds a certificate, or an opened coordinate."""
+        try:
+            return self.certificate(data)
+        except WireError:
+            return len(data)
 
     def input(self, data: bytes) -> int:
         """A proposal's inputs: statements, or frames of statements and of evidence."""

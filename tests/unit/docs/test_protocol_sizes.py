@@ -23,6 +23,7 @@ from protocols.plan import CommitteePlan, require_sound
 from protocols.record.base import Base
 from protocols.record.deadlines import Deadlines
 from protocols.record.setting import Setting
+from protocols.session.phases import Aggregating
 from protocols.wire.frames import (
     FRAMES,
     DealingFrame,
@@ -72,10 +73,10 @@ class Recorder:
 
     def _note_seats(self) -> None:
         for node in self.world.nodes:
-            attempt = node.session.attempt if node.session is not None else None
-            if attempt is not None and attempt.panel is not None:
-                place = attempt.desk.round, attempt.desk.attempt
-                self.seats[place] = attempt.panel.seats
+            attempt = node.session and node.session.rounds.current.attempt
+            if attempt and isinstance(attempt.phase, Aggregating):
+                place = attempt.party.round, attempt.party.attempt
+                self.seats[place] = attempt.phase.committee.panel.seats
 
 
 def statement_in(frame: Frame) -> Statement | None:

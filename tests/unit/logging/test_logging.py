@@ -59,7 +59,7 @@ def as_json(**values: Any) -> dict[str, Any]:
         ({"deep": [{CANARY}]},),
         [[[[[[CANARY]]]]]],
     ],
-    ids=str,
+    ids=lambda value: type(value).__name__,
 )
 def test_no_secret_is_printed(format: LogFormat, value: Any) -> None:
     text = logged(format, value=value)

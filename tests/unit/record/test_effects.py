@@ -12,16 +12,17 @@ from protocols.record.effects import (
     NOTHING,
     Abort,
     Aborted,
+    Adopted,
+    Ask,
     Blame,
-    CatchUp,
     Completed,
     Draft,
     Dropped,
     Effect,
     Erase,
-    FetchPolynomials,
     Persist,
     Phase,
+    Record,
     Send,
     Step,
     Stop,
@@ -38,13 +39,13 @@ ORDERED: list[Effect] = [
     Persist(0, "a", b"1"),
     Persist(0, "b", b"2"),
     Completed(0, b"", b"", b"", MODEL, bytes(32), (), ()),
+    Adopted((), MODEL),
     Erase(0, ("b",)),
     Erase(0),
     Send((1,), b"frame"),
     Train(0, MODEL),
     Send((2,), b"frame"),
-    CatchUp(0, 1),
-    FetchPolynomials(0, bytes(32), (1,)),
+    Ask(1, Record.HEAD, 0),
     Timer((0, 0), timers.RevealsDue(), 1),
     Timer((0, 0), timers.ReportsDue(), 1),
     Phase(0, 0, "here"),
@@ -76,7 +77,7 @@ def in_turn(seed: int) -> list[Effect]:
 
 
 def kind_of(effect: Effect) -> int:
-    kinds = (Persist,), (Completed,), (Erase,), (Send, Train, CatchUp, FetchPolynomials), (Timer,)
+    kinds = (Persist,), (Completed, Adopted), (Erase,), (Send, Train, Ask), (Timer,)
     return next((n for n, kind in enumerate(kinds) if isinstance(effect, kind)), len(kinds))
 
 
@@ -86,7 +87,7 @@ def test_a_step_is_carried_out_kind_by_kind(seed: int) -> None:
     assert list(step) == ORDERED
     fields = step.persist, step.complete, step.erase, step.request, step.timers, step.notices
     assert [effect for field in fields for effect in field] == ORDERED
-    assert [len(field) for field in fields] == [2, 1, 2, 5, 2, 5]
+    assert [len(field) for field in fields] == [2, 2, 2, 4, 2, 5]
     assert step.outcomes == ()
 
 

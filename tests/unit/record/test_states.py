@@ -31,7 +31,7 @@ MACHINES: dict[str, tuple[Table, type[Enum], type[Enum], Enum, set[Enum]]] = {
     "opening": (OPENING, Openness, OpeningEvent, Openness.SUMMING, set()),
     "stage": (STAGE, Stage, StageEvent, Stage.ELECTING, set()),
     "round": (ROUND, Rounding, RoundEvent, Rounding.BEHIND, set()),
-    "session": (SESSION, Standing, StandingEvent, Standing.ASKING, set()),
+    "session": (SESSION, Standing, StandingEvent, Standing.SURVEYING, set()),
 }
 """Table, states, events, where it starts, and the states that nothing leads out of."""
 PAIRS = [

@@ -9,7 +9,7 @@ import pytest
 from peerd.laboratory.simulation.swarm import FOUR, first_model, setting_of
 from peerd.laboratory.simulation.world import swarm_secrets
 from protocols.errors import WireError
-from protocols.record.effects import Persist
+from protocols.record.effects import Ask, Persist
 from protocols.record.journal import Journal
 from protocols.record.position import first_position
 from protocols.secret import Secret
@@ -208,7 +208,10 @@ def test_what_one_shows_is_journaled_while_others_are_awaited() -> None:
     position = first_position(SETTING, first_model(1, SETTING.parameters))
     peer = LocalPeer(SETTING, ME, SECRETS[ME], lambda round_, key: Secret(bytes(32)))
     session = Session(peer, position)
-    session.start(range(SETTING.peers))
+    asked = [effect for step in session.start(range(SETTING.peers)) for effect in step]
+    for ask in asked:
+        if isinstance(ask, Ask):
+            session.on_answer(ask, pack(-1))  # nobody is further: it asks what it has signed
     shown = RecalledFrame((mine(Kind.COMMIT, COMMIT, round_=0).wire,))
     steps = session.on_message(OTHER, encode_frame(shown))
     effects = [effect for step in steps for effect in step]

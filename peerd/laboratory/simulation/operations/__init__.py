@@ -23,6 +23,7 @@ from peerd.laboratory.simulation.operations.machines import (
     Crash,
     Disk,
     Freeze,
+    Outage,
     Pace,
     Power,
     Restore,
@@ -42,13 +43,13 @@ KINDS: dict[str, type[Operation]] = {
     kind.name: kind
     for kind in (
         Lie, Silent, Rush, Choosy, Fickle, Slow, Late, Repeat, Twice, Lose, Drop, Cut, Crash, Disk,
-        Power, Freeze, Pace, Restore, Ring,
+        Power, Outage, Freeze, Pace, Restore, Ring,
     )
 }  # fmt: skip
 __all__ = [
     "KINDS", "LIARS", "Choosy", "Crash", "Cut", "Disk", "Drop", "Fickle", "Freeze", "Late", "Lie",
-    "Lose", "Operation", "OperationError", "Pace", "Power", "Repeat", "Restore", "Ring", "Rush",
-    "Silent", "Slow", "Twice", "parse", "render",
+    "Lose", "Operation", "OperationError", "Outage", "Pace", "Power", "Repeat", "Restore", "Ring",
+    "Rush", "Silent", "Slow", "Twice", "parse", "render",
 ]  # fmt: skip
 
 

@@ -84,6 +84,30 @@ class Power(Mishaps):
 
 
 @dataclass(frozen=True)
+class Outage(Mishaps):
+    """These peers go down at once, ahead of this one's effect with this number, and come back one
+    after another. A cut at a time almost never falls between two effects of one step.
+    """
+
+    name = "outage"
+    peer: int
+    number: int
+    back: int
+
+    def install(self, world: World) -> None:
+        before, count = world.before, [0]
+
+        def at_effect(node: Node, effect: Effect) -> None:
+            before(node, effect)
+            count[0] += node.index == self.peer
+            if node.index == self.peer and count[0] == self.number:
+                for turn, peer in enumerate(self.side):
+                    self.kills(world, world.nodes[peer], self.back + turn)
+
+        world.before = at_effect
+
+
+@dataclass(frozen=True)
 class Freeze(Mishap):
     """The process stands still; its connections stay, and what comes waits."""
 
