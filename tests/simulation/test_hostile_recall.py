@@ -92,7 +92,7 @@ def test_one_honest_answer_is_enough(number: int) -> None:
     check(world, guilty=(), away=(VICTIM,))
 
 
-@pytest.mark.parametrize("number", [17, 23, 29])
+@pytest.mark.parametrize("number", [16, 22, 28])
 def test_an_answer_that_comes_late_ends_what_the_peer_does_in_that_round(number: int) -> None:
     """Too late to have kept it from signing; from then on it signs nothing more."""
     world = swarm(FOUR, 1, seed=number, rounds=3, traced=False, parameters=3)
