@@ -161,6 +161,7 @@ def test_who_asks_too_often_is_answered_a_while_later_and_by_one_that_sits_a_rou
     def sit_out() -> None:
         assert node.session is not None
         node.session.permit.sit_out_until(1)
+        node.session._part._sit_out()
 
     def ask_as_the_liar(session: Session) -> list[Step]:
         return session.on_message(LIAR, encode_frame(RecallFrame(session.position.round)))

@@ -38,14 +38,16 @@ def test_an_attempt_that_was_thrown_again_is_remembered_for_a_round_more(sits_ou
         if node is witness and witness.session is not None:
             known = remembered.setdefault(witness.session.position.round, set())
             known.update(shown(world))
-        if node is witness and isinstance(effect, Aborted) and effect.round == 0:
-            world.happen(world.now, lambda: world.crash(world.nodes[VICTIM]))
-            if sits_out:
+        if isinstance(effect, Aborted) and effect.round == 0:
+            if node.index == VICTIM:
+                world.crash(node)  # ahead of its next COMMIT
+            if node is witness and sits_out:
                 world.happen(world.now, sit_out)
 
     def sit_out() -> None:
         assert witness.session is not None
-        witness.session._sit_out_until(0)
+        witness.session.permit.sit_out_until(0)
+        witness.session._part._sit_out()
 
     before, world.before = world.before, look
     world.run(until=300_000)
