@@ -38,11 +38,12 @@ def test_an_attempt_that_was_thrown_again_is_remembered_for_a_round_more(sits_ou
         if node is witness and witness.session is not None:
             known = remembered.setdefault(witness.session.position.round, set())
             known.update(shown(world))
-        if isinstance(effect, Aborted) and effect.round == 0:
-            if node.index == VICTIM:
-                world.crash(node)  # ahead of its next COMMIT
-            if node is witness and sits_out:
-                world.happen(world.now, sit_out)
+        if not isinstance(effect, Aborted) or effect.round != 0:
+            return
+        if node.index == VICTIM:
+            world.crash(node)
+        if node is witness and sits_out:
+            world.happen(world.now, sit_out)
 
     def sit_out() -> None:
         assert witness.session is not None
