@@ -47,7 +47,8 @@ def test_an_attempt_that_was_thrown_again_is_remembered_for_a_round_more(sits_ou
 
     def sit_out() -> None:
         assert witness.session is not None
-        witness.session._sit_out_until(0)
+        witness.session.permit.sit_out_until(0)
+        witness.session._part._sit_out()
 
     before, world.before = world.before, look
     world.run(until=300_000)

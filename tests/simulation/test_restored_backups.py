@@ -69,7 +69,7 @@ def test_a_backup_of_the_round_in_progress_or_of_the_one_before(
 ) -> None:
     """To the store it looks like a crash. The others show what it has signed since."""
     told = 0
-    for number in range(3, 87, 6):
+    for number in range(3, 105, 6):
         world = swarm(plan, liars, rounds=4, parameters=3, seed=number, traced=False)
         Restore(VICTIM, number, later, 500).install(world)
         Watch(world)

@@ -223,6 +223,7 @@ USED = {
         "protocols.record.door": "the watch reads frames as a peer does",
         "protocols.record.election": "the watch reads what was committed to",
         "protocols.record.inbox": "a bound that the oracle holds sessions to",
+        "protocols.record.timers": "when a restored peer asks what it has signed",
         "protocols.session.attempt": "a bound that the oracle holds sessions to",
         "protocols.session.neighbours": "a bound that the oracle holds sessions to",
         "protocols.session.phases": "the watch looks into a member",
