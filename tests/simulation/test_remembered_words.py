@@ -9,7 +9,7 @@ from peerd.laboratory.simulation.oracle import check
 from peerd.laboratory.simulation.swarm import NINE, swarm
 from peerd.laboratory.simulation.watch import Watch
 from peerd.laboratory.simulation.world import World
-from protocols.record.effects import Aborted, Effect
+from protocols.record.effects import Aborted, Effect, Persist
 from tests.simulation.adversaries import ELECTORS
 
 LIAR, VICTIM, WITNESS = 8, 2, 0
@@ -38,11 +38,10 @@ def test_an_attempt_that_was_thrown_again_is_remembered_for_a_round_more(sits_ou
         if node is witness and witness.session is not None:
             known = remembered.setdefault(witness.session.position.round, set())
             known.update(shown(world))
-        if not isinstance(effect, Aborted) or effect.round != 0:
-            return
-        if node.index == VICTIM:
+        begins_anew = isinstance(effect, Persist) and effect.key.startswith("slot/1/")
+        if node.index == VICTIM and begins_anew and effect.round == 0:
             world.crash(node)
-        if node is witness and sits_out:
+        if sits_out and node is witness and isinstance(effect, Aborted) and effect.round == 0:
             world.happen(world.now, sit_out)
 
     def sit_out() -> None:
