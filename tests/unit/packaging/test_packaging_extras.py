@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import tomllib
 from importlib.metadata import packages_distributions, requires
 from pathlib import Path
@@ -33,14 +34,15 @@ def without(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def python(
     environment: dict[str, str], place: Path, *words: str
 ) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, *words],
-        env={**environment, "TMPDIR": str(place)},
-        cwd=place,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    with tempfile.TemporaryDirectory(prefix="peerd-") as short:  # a status socket's path must fit
+        return subprocess.run(
+            [sys.executable, *words],
+            env={**environment, "TMPDIR": short},
+            cwd=place,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
 
 
 def peerd(environment: dict[str, str], place: Path, line: str) -> tuple[int, str]:
