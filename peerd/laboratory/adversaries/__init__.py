@@ -38,6 +38,7 @@ from peerd.laboratory.adversaries.electors import (
 from peerd.laboratory.adversaries.leaders import (
     CensoringLeader,
     DoubleVoter,
+    LateAsker,
     RubbishLeader,
     SilentLeader,
 )
@@ -106,6 +107,7 @@ MEMBERS = {
         CensoringLeader,
         SilentLeader,
         DoubleVoter,
+        LateAsker,
     )
 }
 LEADERS = {

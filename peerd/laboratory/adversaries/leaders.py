@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from peerd.laboratory.adversaries.members import LyingMember
+from dataclasses import replace
+
+from peerd.laboratory.adversaries.members import FalseAsker, LyingMember, Word
 from peerd.laboratory.adversaries.trick import Shown
 from protocols.record.votes import outcome_hash
-from protocols.wire.frames import StatementFrame
-from protocols.wire.statement import Ballot, Kind, Statement, Topic
+from protocols.wire.frames import Frame, HaveFrame, NewViewFrame, StatementFrame
+from protocols.wire.statement import Ballot, Kind, NewView, Statement, Topic
 
 
 class RubbishLeader(LyingMember):
@@ -46,3 +48,42 @@ class DoubleVoter(LyingMember):
                 ballot = Ballot(outcome_hash(Topic.COHORT, bytes((half, kind))))
                 vote = at.forge(kind, ballot, Topic.COHORT)
                 at.send(at.panel.seats[half::2], StatementFrame(vote.wire))
+
+
+class LateAsker(FalseAsker):
+    """89: keeps its report, which asks honest dealers, to itself. Leading view 0 it shows it in its
+    proposal only, and that just before the view ends: the next leader has the asks, and no answer.
+    """
+
+    victims = 1
+
+    def word(self, honest: Word) -> Word:
+        chosen = self.at.next_of(self.at.panel.selected)[: self.victims]
+        return super().word(honest) if honest[0] in chosen else honest
+
+    def frame_for(self, peer: int, frame: Frame) -> Frame | None:
+        report = self.at.report
+        if isinstance(frame, HaveFrame) and report is not None:
+            return replace(frame, hashes=tuple(key for key in frame.hashes if key != report.hash))
+        if isinstance(frame, StatementFrame):
+            said = self.at.read(frame.statement)
+            if said is not None and (said.kind, said.signer) == (Kind.REPORT, self.at.me):
+                return None
+        return frame
+
+    def propose(self, shown: Shown) -> Shown | None:
+        return None
+
+    def reported(self) -> None:
+        """The others wait so long for its report, and then are in view 0."""
+        deadlines = self.at.setting.deadlines
+        self.at.wake(deadlines.check + deadlines.agreement + 3 * deadlines.grace // 2)
+
+    def woken(self) -> None:
+        if self.at.leaders[0] != self.at.me or self.at.report is None:
+            return
+        shown = self.at.evidence()
+        self.at.propose(self.at.cohort_of(shown).encode(), shown)
+        unlocked = NewView(0, bytes(32))
+        said = self.at.forge(Kind.NEW_VIEW, unlocked, Topic.COHORT, 1)  # the next one may begin
+        self.at.send(self.at.panel.seats, NewViewFrame(said.wire, b"", ()))

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from peerd.laboratory.adversaries.keys import Keys
-from peerd.laboratory.adversaries.place import Place
+from peerd.laboratory.adversaries.place import Place, Woken
 from peerd.laboratory.adversaries.scene import Scene
 from peerd.laboratory.adversaries.trick import Trick
 from protocols.aggregation import model_hash
@@ -21,8 +21,10 @@ from protocols.record.base import Base, Values
 from protocols.record.door import open_message
 from protocols.record.effects import Ask, Effect, Send, Step, Timer, step_of
 from protocols.record.position import Position
+from protocols.record.timers import ViewOver
 from protocols.session.session import Session
 from protocols.wire.frames import HelloFrame, encode_frame
+from protocols.wire.statement import Topic
 
 
 class Lie:
@@ -72,6 +74,10 @@ class Liar:
         return self._pass(self._session.on_present(present))
 
     def on_timer(self, timer: Timer) -> list[Step]:
+        if isinstance(timer.event, Woken):
+            if timer.place in self._scenes:
+                self._scenes[timer.place].wake()
+            return self._pass([])
         return self._pass(self._session.on_timer(timer))
 
     def on_answer(self, ask: Ask, data: bytes) -> list[Step]:
@@ -156,6 +162,8 @@ class Liar:
         return out
 
     def _replace(self, effect: Effect) -> list[Effect]:
+        if isinstance(effect, Timer) and isinstance(effect.event, ViewOver):
+            self._begin_view(effect.place, effect.event)
         if not isinstance(effect, Send):
             return [effect]
         at = open_message(self._session.setting, self.me, effect.frame).place
@@ -164,6 +172,14 @@ class Liar:
             return [effect]
         self._learn((scene.place.round, scene.place.attempt))
         return scene.say(effect)
+
+    def _begin_view(self, at: tuple[int, int], view: ViewOver) -> None:
+        scene = self._scenes.get(at)
+        if scene is None or view.topic != Topic.COHORT or not scene.place.is_elected:
+            return
+        leaders = scene.place.leaders
+        if leaders[view.view % len(leaders)] == self.me:
+            scene.leads(view.view)
 
     def _scene_of(self, at: tuple[int, int] | None, *, make: bool = False) -> Scene | None:
         """Of attempts that others name only the next ones are looked at."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from peerd.laboratory.adversaries.place import Place
 from peerd.laboratory.adversaries.trick import Trick
+from protocols.errors import WireError
 from protocols.record.votes import outcome_hash
 from protocols.wire.frames import (
     DealingFrame,
@@ -61,11 +62,20 @@ class Mask:
         if honest.kind in VOTES and honest.slot.subject == Topic.COHORT:
             hidden = (honest.slot.view, honest.payload.outcome) in self._unproposed
             return None if hidden else honest
-        said: Statement | None = honest
+        said: Statement | None = self._as_listed(honest)
         for trick in self._tricks:
             said = said and trick.instead(said)
         self._remember(honest, said)
         return said
+
+    def _as_listed(self, honest: Statement) -> Statement:
+        """A list of reports names the liar's as it was said."""
+        if (honest.kind, honest.slot.subject) != (Kind.SEEN, Topic.COHORT):
+            return honest
+        named = (self._name(key) for key in honest.payload.statements)
+        listed = Seen(tuple(sorted(key for key in named if key is not None)), ())
+        same = listed == honest.payload
+        return honest if same else self._at.forge(Kind.SEEN, listed, Topic.COHORT)
 
     def _remember(self, honest: Statement, said: Statement | None) -> None:
         if said is not None and said.body == honest.body:
@@ -114,11 +124,11 @@ class Mask:
         return self._on_cohort(frame, signed)
 
     def _on_cohort(self, frame: ProposalFrame, signed: Statement) -> ProposalFrame | None:
-        honest = [self._decode(item) for item in frame.inputs]
+        honest = self._at.shown_by(frame)
         kept = [said for said in map(self._instead, honest) if said is not None]
         same = [item.hash for item in kept] == [item.hash for item in honest]
         outcome = frame.outcome if same else self._at.cohort_of(kept).encode()
-        shown = (outcome, tuple(sorted(kept, key=lambda item: item.hash)))
+        shown = (outcome, tuple(kept))
         for trick in self._tricks:
             changed = trick.propose(shown)
             if changed is None:
@@ -130,7 +140,7 @@ class Mask:
             self._unproposed.add((signed.slot.view, signed.payload.outcome))
             ballot = Ballot(outcome_hash(Topic.COHORT, outcome))
             signed = self._at.forge(Kind.PROPOSAL, ballot, Topic.COHORT, signed.slot.view)
-        return ProposalFrame(signed.wire, outcome, tuple(s.wire for s in statements), ())
+        return ProposalFrame(signed.wire, outcome, (self._at.brief(statements),), ())
 
     # -- inward --------------------------------------------------------------------------------
 
@@ -143,10 +153,19 @@ class Mask:
             held = (self._hashes.get(key, key) for key in frame.hashes)
             return replace(frame, hashes=tuple(sorted(set(held))))
         if isinstance(frame, ProposalFrame):
-            if _shows(frame, self._honest):
-                return None
-            return replace(frame, inputs=tuple(self._honest.get(i, i) for i in frame.inputs))
+            return None if _shows(frame, self._honest) else self._as_heard(frame)
         return frame
+
+    def _as_heard(self, frame: ProposalFrame) -> ProposalFrame:
+        """A proposal on the cohort, with its own statements in place of what was said instead."""
+        if self._decode(frame.statement).slot.subject != Topic.COHORT or not self._honest:
+            return frame
+        try:
+            shown = self._at.shown_by(frame)
+        except WireError:
+            return frame
+        told = [self._decode(self._honest.get(said.wire, said.wire)) for said in shown]
+        return replace(frame, inputs=(self._at.brief(told),)) if told != shown else frame
 
 
 def _shows(frame: ProposalFrame, wires: Iterable[bytes]) -> bool:

@@ -148,13 +148,12 @@ class IdleRelay(LyingMember):
 
 
 class DenyingRelay(LyingMember):
-    """69: delivers, and attests another ciphertext."""
+    """69: delivers, and attests nothing of it."""
 
     def instead(self, said: Statement) -> Statement | None:
         if said.kind is not Kind.ATTESTATION:
             return said
-        other = Attestation(digest("lab/other-delivery"))
-        return self.at.forge(Kind.ATTESTATION, other, said.slot.subject)
+        return self.at.forge(Kind.ATTESTATION, Attestation(b""))
 
 
 class SelectiveReporter(LyingMember):

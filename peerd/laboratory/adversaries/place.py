@@ -5,6 +5,7 @@ honest session sends and is sent.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -12,23 +13,30 @@ import numpy.typing as npt
 from peerd.laboratory.adversaries.keys import Keys
 from protocols.errors import WireError
 from protocols.record.base import Base, Values
+from protocols.record.brief import restore, shorten
 from protocols.record.certificate import Elected, ElectionCertificate, elected, key_lookup, panel_of
 from protocols.record.cohort import Cohort, Panel, decide, gather, two_faced
 from protocols.record.door import is_signed, read_statement
-from protocols.record.effects import Send
+from protocols.record.effects import Event, Send, Timer
 from protocols.record.election import Commitments
 from protocols.record.evidence import Evidence, Fault, judge
 from protocols.record.setting import Setting
-from protocols.wire.frames import DealingFrame, Frame, encode_frame
-from protocols.wire.statement import Kind, Payload, Slot, Statement, sign
+from protocols.record.votes import outcome_hash
+from protocols.wire.frames import DealingFrame, Frame, ProposalFrame, encode_frame
+from protocols.wire.statement import Ballot, Kind, Payload, Slot, Statement, Topic, sign
 
 Words = npt.NDArray[np.unsignedinteger]
 
 
+@dataclass(frozen=True, slots=True)
+class Woken(Event):
+    """The time that a trick has waited for has come."""
+
+
 class Place:
     """``outbox`` is sent to others, ``inbox`` told to the liar's own honest session. ``panel`` is
-    there once there is a committee, ``values`` once the liar has trained. ``kept`` is what a peer
-    that says hello is sent once more.
+    there once there is a committee, ``values`` once the liar has trained. ``pool`` is what it has
+    heard and said about dealings, ``kept`` what a peer that says hello is sent once more.
     """
 
     def __init__(self, setting: Setting, me: int, place: tuple[int, int], keys: Keys) -> None:
@@ -42,7 +50,8 @@ class Place:
         self.decided = False
         self.dealings: dict[int, DealingFrame] = {}
         self.report: Statement | None = None
-        self.outbox: list[Send] = []
+        self.pool: dict[bytes, Statement] = {}
+        self.outbox: list[Send | Timer] = []
         self.kept: list[Send] = []
         self.inbox: list[Frame] = []
         self._keys = keys
@@ -176,12 +185,52 @@ class Place:
             secret = draw.round_secret
         return sign(self.setting.crypto, secret.reveal(), self.setting.group, slot, payload)
 
+    def evidence(self) -> tuple[Statement, ...]:
+        """What it has heard and said that may stand in a proposal."""
+        opened = {
+            said.payload.delivery for said in self.pool.values() if said.kind is Kind.DISCLOSURE
+        }
+        return tuple(
+            said
+            for key, said in self.pool.items()
+            if said.kind is not Kind.HEADER and (said.kind is not Kind.DELIVERY or key in opened)
+        )
+
+    @property
+    def leaders(self) -> list[int]:
+        """Of the agreement on the cohort, in the order of their views."""
+        assert self.flip is not None
+        return [peer for peer in self.panel.seats if peer in self.flip.keys]
+
+    def propose(self, outcome: bytes, statements: Iterable[Statement], view: int = 0) -> None:
+        """A cohort, beside what the honest session proposes."""
+        ballot = Ballot(outcome_hash(Topic.COHORT, outcome))
+        signed = self.forge(Kind.PROPOSAL, ballot, Topic.COHORT, view)
+        frame = ProposalFrame(signed.wire, outcome, (self.brief(statements),), ())
+        self.send(self.panel.seats, frame)
+
+    def brief(self, statements: Iterable[Statement]) -> bytes:
+        """What a proposal carries of these."""
+        kept = list(statements)
+        findings = gather(self.panel, kept, self._convicted(kept))
+        return shorten(kept, self.panel, findings.usual(self.panel))
+
+    def shown_by(self, frame: ProposalFrame) -> list[Statement]:
+        """What a proposal on the cohort carries. WireError for what is no such thing."""
+        at = self.round, self.attempt
+        return [s for item in frame.inputs for s in restore(self.setting, at, self.panel, item)]
+
     def send(self, peers: Iterable[int], frame: Frame, *, again: bool = True) -> None:
         """``again`` keeps it for a peer that says hello later."""
         others = tuple(sorted({peer for peer in peers if peer != self.me}))
         if others:
-            self.outbox.append(Send(others, encode_frame(frame)))
-            self.kept += self.outbox[-1:] if again else []
+            sent = Send(others, encode_frame(frame))
+            self.outbox.append(sent)
+            self.kept += [sent] if again else []
+
+    def wake(self, delay: int) -> None:
+        """The tricks are told when so many milliseconds have passed."""
+        self.outbox.append(Timer((self.round, self.attempt), Woken(), delay))
 
     def tell_self(self, frame: Frame) -> None:
         """As if the liar had sent it to itself."""

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Iterator
 
 from peerd.laboratory.adversaries.mask import Mask
 from peerd.laboratory.adversaries.place import Place
-from peerd.laboratory.adversaries.trick import Trick
+from peerd.laboratory.adversaries.trick import Shown, Trick
 from protocols.errors import WireError
 from protocols.record.certificate import ElectionCertificate
+from protocols.record.cohort import POOL_KINDS
 from protocols.record.door import slot_of
 from protocols.record.effects import Effect, Send
 from protocols.record.election import Commitments, Election
@@ -36,6 +37,7 @@ class Scene:
         self._mask = Mask(place, self.tricks)
         self._early: list[tuple[int, Frame]] = []
         self._voted: set[int] = set()
+        self._reported_otherwise = False
 
     # -- what comes in -------------------------------------------------------------------------
 
@@ -52,15 +54,23 @@ class Scene:
         """
         place = self.place
         signed = place.read(frame.statement)
-        shown = [item for item in map(place.read, frame.inputs) if item is not None]
+        shown = self._read_proposal(frame)
         if signed is None or signed.slot.view in self._voted or not place.can_sign:
             return
-        if len(shown) == len(frame.inputs) and self._follows(frame.outcome, shown):
+        if shown and self._follows(frame.outcome, shown):
             self._voted.add(signed.slot.view)
             ballot = Ballot(outcome_hash(Topic.COHORT, frame.outcome))
             vote = place.forge(Kind.FIRST_VOTE, ballot, Topic.COHORT, signed.slot.view)
             place.send(place.panel.seats, StatementFrame(vote.wire))
             place.tell_self(StatementFrame(vote.wire))
+
+    def _read_proposal(self, frame: ProposalFrame) -> list[Statement]:
+        """What it carries, if all of that is signed; else nothing."""
+        try:
+            shown = self.place.shown_by(frame)
+        except WireError:
+            return []
+        return shown if all(self.place.read(said.wire) for said in shown) else []
 
     def _follows(self, outcome: bytes, shown: list[Statement]) -> bool:
         try:
@@ -81,10 +91,31 @@ class Scene:
             if header is not None and header.signer == sender:
                 place.dealings.setdefault(sender, frame)
             return
-        for statement in map(place.read, _listed(frame)):
-            for trick in self.tricks if statement is not None else ():
-                assert statement is not None
-                trick.heard(statement)
+        for statement in map(place.read, self._listed(frame)):
+            if statement is not None:
+                self._take_heard(statement)
+
+    def _take_heard(self, statement: Statement) -> None:
+        if statement.kind in POOL_KINDS and not statement.slot.by_identity:
+            self.place.pool[statement.hash] = statement
+        for trick in self.tricks:
+            trick.heard(statement)
+
+    def wake(self) -> None:
+        self._tell(lambda trick: trick.woken())
+
+    def leads(self, view: int) -> None:
+        """The agreement on the cohort is in a view of the liar's. Its session has another report
+        than the others, which list what was said: it can't propose what follows from theirs.
+        """
+        place, shown = self.place, self.place.evidence()
+        if not self._reported_otherwise or place.decided or not place.can_sign:
+            return
+        kept: Shown | None = (place.cohort_of(shown).encode(), shown)
+        for trick in self.tricks:
+            kept = kept and trick.propose(kept)
+        if kept is not None:
+            place.propose(*kept, view)
 
     # -- what goes out -------------------------------------------------------------------------
 
@@ -92,6 +123,9 @@ class Scene:
         """What is sent in place of a frame of the honest session, and what the tricks add."""
         frame = decode_frame(send.frame)
         said = self._mask.outward(frame)
+        if isinstance(said, StatementFrame) and said != frame:
+            changed = self.place.read(said.statement)
+            self._reported_otherwise |= changed is not None and changed.kind is Kind.REPORT
         out = [] if said is None else self._sends(send, said)
         if isinstance(frame, DecisionFrame):
             self._take_decision(frame)
@@ -148,32 +182,36 @@ class Scene:
         place, statement = self.place, self.place.read(said.statement)
         if statement is None or statement.signer != place.me:
             return
+        if statement.kind in POOL_KINDS and not statement.slot.by_identity:
+            self.place.pool[statement.hash] = statement
         if statement.kind is Kind.REPORT and place.report is None:
             place.report = statement
             self._tell(lambda trick: trick.reported())
         if (statement.kind, statement.slot.subject) == (Kind.FIRST_VOTE, Topic.COHORT):
             self._voted.add(statement.slot.view)
 
+    def _listed(self, frame: Frame) -> Iterator[bytes]:
+        """The statements that a frame brings."""
+        if isinstance(frame, StatementFrame):
+            yield frame.statement
+        elif isinstance(frame, SeenFrame):
+            yield from frame.statements
+        elif isinstance(frame, ProposalFrame):
+            signed = slot_of(self.place.setting, frame)
+            if signed is not None and signed.subject == Topic.COHORT:
+                yield from (said.wire for said in self._read_proposal(frame))
+            else:
+                yield from map(_unwrapped, frame.inputs)
+
     def _tell(self, act: Callable[[Trick], None]) -> None:
         for trick in self.tricks:
             act(trick)
 
 
-def _listed(frame: Frame) -> Iterator[bytes]:
-    """The statements that a frame brings."""
-    if isinstance(frame, StatementFrame):
-        yield frame.statement
-    elif isinstance(frame, SeenFrame):
-        yield from frame.statements
-    elif isinstance(frame, ProposalFrame):
-        for item in frame.inputs:
-            yield _unwrapped(item)
-
-
 def _unwrapped(item: bytes) -> bytes:
-    """An input of the election is a frame; of the cohort, a statement."""
+    """The statement in an input of an election's proposal; empty where it is evidence."""
     try:
         frame = decode_frame(item)
     except WireError:
-        return item
+        return b""
     return frame.statement if isinstance(frame, StatementFrame) else b""

@@ -54,5 +54,8 @@ class Trick:
     def reported(self) -> None:
         """The liar's report is out."""
 
+    def woken(self) -> None:
+        """The time that it asked for (``Place.wake``) has passed."""
+
     def heard(self, statement: Statement) -> None:
         """Another's statement came, alone or in a list."""
