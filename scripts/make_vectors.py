@@ -44,7 +44,7 @@ RECORDS: dict[str, type[Any]] = {
     item.__name__: item for item in (Commitments, Election, Cohort, ElectionCertificate)
 }
 WITHOUT_SUBJECT = frozenset(
-    {Kind.COMMIT, Kind.REVEAL, Kind.HEADER, Kind.REPORT, Kind.SUM, Kind.RESULT}
+    {Kind.ATTESTATION, Kind.COMMIT, Kind.REVEAL, Kind.HEADER, Kind.REPORT, Kind.SUM, Kind.RESULT}
 )
 BALLOTS = frozenset({Kind.PROPOSAL, Kind.FIRST_VOTE, Kind.SECOND_VOTE, Kind.NEW_VIEW})
 
@@ -252,7 +252,7 @@ def statement_vectors(kind: Kind) -> Json:
     if kind in BALLOTS:
         wrong += [(5, "no topic", subject, "subject") for subject in (0, 4)]
     elif kind is Kind.SEEN:
-        wrong += [(5, "not a topic of an election", subject, "subject") for subject in (0, 3, 4)]
+        wrong += [(5, "no topic", subject, "subject") for subject in (0, 4)]
     elif kind in WITHOUT_SUBJECT:
         wrong += [(5, "a subject where there is none", 1, "subject")]
     if kind not in BALLOTS:
@@ -275,7 +275,7 @@ HEADER_FIELDS: list[tuple[str, Integer]] = [
 
 
 def header_vectors() -> Json:
-    """The fields that all statements have, in a first vote and in an attestation."""
+    """The fields that all statements have, in a first vote and in an answer."""
     refused: list[Json] = []
     head = head_of(Kind.FIRST_VOTE, slot_of(Kind.FIRST_VOTE))
     payload: Value = [bytes(32)]
@@ -314,7 +314,7 @@ def header_vectors() -> Json:
     for kind, subject, view, round_, attempt, signer in (
         (Kind.FIRST_VOTE, 1, MAX_VIEW, (1 << 32) - 1, MAX_ATTEMPT, 4999),
         (Kind.FIRST_VOTE, 3, 0, 0, 0, 0),
-        (Kind.ATTESTATION, MAX_SUBJECT, 0, 0, 0, 0),
+        (Kind.ANSWER, MAX_SUBJECT, 0, 0, 0, 0),
     ):
         slot = Slot(round_, attempt, kind, subject, view, signer)
         place = [round_, attempt, int(kind), subject, view, signer]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from protocols.committee.member import PATIENCE
 from protocols.record.deadlines import Deadlines
 from protocols.record.effects import Abort, Aborted
 
@@ -45,4 +44,4 @@ def _waited(reason: Abort, deadlines: Deadlines) -> int:
         case Abort.COHORT:
             return deadlines.deal
         case Abort.TIMEOUT:
-            return PATIENCE * deadlines.agreement
+            return deadlines.patience

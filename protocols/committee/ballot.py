@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from protocols.agreement.terms import Proposal
 from protocols.committee.intake import Intake
 from protocols.errors import WireError
-from protocols.record.cohort import Cohort, Findings, Panel, decide, gather, open_errands
+from protocols.record.brief import restore, shorten
+from protocols.record.cohort import Cohort, Panel, decide, gather
 from protocols.record.effects import Step
 from protocols.record.party import Role
 from protocols.wire.statement import Statement
@@ -26,24 +25,33 @@ class CohortInputs(Role):
     def begin(self) -> None:
         self._held_at_deadline = frozenset(self._pool.statements)
 
-    def propose(self) -> Proposal:
+    def propose(self) -> Proposal | None:
         shown = self._pool.shown
         proposed = shown.proposed()
+        if proposed is None:
+            return None
         findings = gather(self._panel, proposed.values(), shown.convicted(proposed))
-        inputs = tuple(proposed[key].wire for key in sorted(proposed))
-        return decide(self._panel, findings).encode(), inputs
+        brief = shorten(proposed.values(), self._panel, findings.usual(self._panel))
+        return decide(self._panel, findings).encode(), (brief,)
 
     def judge(self, outcome: bytes, inputs: tuple[bytes, ...]) -> tuple[bool, Step]:
         """f of the inputs, which lack nothing that this member held at the deadline (§5)."""
         try:
             Cohort.decode(outcome)
-            statements = [self.party.inbox.read(item) for item in inputs]
+            statements = self._read(inputs)
             for statement in statements:
                 self._hear(self._intake.offered(statement))
         except WireError:
             self._hear(self._intake.announce())  # and what was heard until then
             return False, self.done()
         return self._follows(outcome, statements), self.done()
+
+    def _read(self, inputs: tuple[bytes, ...]) -> list[Statement]:
+        if len(inputs) != 1:
+            raise WireError("a proposal on the cohort has one brief")
+        party = self.party
+        brief = restore(party.setting, party.place, self._panel, inputs[0])
+        return [party.inbox.verify(statement) for statement in brief]
 
     def _hear(self, step: Step) -> None:
         for outcome in self.absorb(step):
@@ -52,24 +60,13 @@ class CohortInputs(Role):
     def _follows(self, outcome: bytes, statements: list[Statement]) -> bool:
         shown = self._pool.shown
         offered = {statement.hash: statement for statement in statements}
-        missing = self._missing(offered)
+        missing = shown.lacking(self._held_at_deadline, offered)
         if missing:
             self.absorb(self._intake.comparison.pass_to_all(missing))
             return False
-        if shown.foreign(offered):
-            return False
         findings = gather(self._panel, statements, shown.convicted(offered))
-        return not self._hasty(findings) and decide(self._panel, findings).encode() == outcome
-
-    def _missing(self, offered: Mapping[bytes, Statement]) -> set[bytes]:
-        """What this member held at the deadline and the proposal lacks."""
-        return self._pool.shown.lacking(self._held_at_deadline, offered)
-
-    def _hasty(self, findings: Findings) -> bool:
-        """An ask that this member had not heard of had no time to be answered: not yet."""
-        late = {
-            findings.reports[asker].hash for _, asker in open_errands(self._panel, findings)
-        } - self._held_at_deadline
-        # The next view, it had its time; else a late ask to a deaf dealer would stop the group.
-        self._held_at_deadline |= late
-        return bool(late)
+        plan = self._panel.plan
+        listed = findings.named(plan.threshold)
+        if len(findings.seen) < plan.quorum or not listed <= offered.keys():
+            return False
+        return not shown.foreign(offered) and decide(self._panel, findings).encode() == outcome

@@ -89,6 +89,15 @@ class Comparison(Role):
                 self._passed.add((peer, key))
                 self.send((peer,), StatementFrame(self._pool[key].wire))
 
+    def push(self, keys: Iterable[bytes]) -> Step:
+        """To each what it has not said that it holds; its own statements it does."""
+        for peer in self.members:
+            if peer != self.party.me:
+                theirs = self._theirs.get(peer, frozenset())
+                lacking = (k for k in keys if k not in theirs and self._pool[k].signer != peer)
+                self._pass_on(peer, lacking)
+        return self.done()
+
     def pass_to_all(self, missing: Iterable[bytes]) -> Step:
         for peer in self.members:
             if peer != self.party.me:

@@ -9,11 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from protocols.record.cohort import Findings, Panel, awaited_errands, gather, sort_in
+from protocols.record.cohort import Errand, Findings, Panel, awaited_errands, gather, sort_in
 from protocols.wire.statement import Slot, Statement
-
-Errand = tuple[int, int]
-"""(dealer, asker)."""
 
 
 class Errands:
@@ -27,12 +24,12 @@ class Errands:
         self._stale: set[int] = set()
         self._awaited: list[Errand] = []
 
-    def begin(self, reports: Collection[Statement], guilty: set[int]) -> None:
-        """Reports, or who is guilty, may be others than before."""
-        if self._said == (len(reports), guilty):
+    def begin(self, said: Collection[Statement], guilty: set[int]) -> None:
+        """Reports, lists of them, or who is guilty may be others than before."""
+        if self._said == (len(said), guilty):
             return
-        self._said = len(reports), guilty
-        self._findings = gather(self._panel, reports, guilty)
+        self._said = len(said), guilty
+        self._findings = gather(self._panel, said, guilty)
         for slot in self._answers.keys() - self._void:
             sort_in(self._panel, self._findings, self._answers[slot])
         self._stale = set(self._panel.selected)

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from protocols.committee.errands import Errand, Errands
-from protocols.record.cohort import Panel
+from protocols.committee.errands import Errands
+from protocols.record.cohort import Errand, Panel
 from protocols.wire.statement import Check, Kind, Slot, Statement
 
 
 class Index:
-    """``reporters``: who has reported. ``doublers``: who has two statements in a slot."""
+    """``reporters``: who has reported. ``doublers``: who has two statements in a slot. ``seen``:
+    each member's list of the reports that it held; those of the others say which ones count.
+    """
 
     def __init__(self, panel: Panel) -> None:
         self.reports: list[Statement] = []
         self.reporters: set[int] = set()
         self.doublers: set[int] = set()
+        self.seen: dict[int, Statement] = {}
         self._said: dict[Slot, bytes] = {}
         self._sizes = {Kind.COMPLAINT: 0, Kind.DISCLOSURE: 0}
         self._complained: set[tuple[int, int]] = set()
@@ -40,6 +43,8 @@ class Index:
             words = statement.payload.words
             said = {(signer, dealer) for dealer, word, _ in words if word == Check.COMPLAINT}
             self._wanting |= said - self._complained
+        elif kind is Kind.SEEN:
+            self.seen.setdefault(signer, statement)
         elif kind is Kind.COMPLAINT:
             self._complained.add((signer, statement.slot.subject))
             self._wanting.discard((signer, statement.slot.subject))
@@ -67,8 +72,10 @@ class Index:
         them; nothing ever leaves the pool, so until one of these is new nothing changes, and this
         is the same list. ``proven``: how many statements convict somebody.
         """
-        sizes = proven, len(self.doublers), len(self.reports), *self._sizes.values()
+        heard = len(self.reports), len(self.seen), *self._sizes.values()
+        sizes = proven, len(self.doublers), *heard
         if self._looked_at != sizes:
             self._looked_at = sizes
-            self._errands.begin(self.reports, self.doublers | convicted())
+            said = (*self.reports, *self.seen.values())
+            self._errands.begin(said, self.doublers | convicted())
         return self._errands.awaited()

@@ -6,15 +6,16 @@ from collections.abc import Sequence
 
 from protocols.committee.committee import Committee
 from protocols.committee.comparison import Comparison
-from protocols.committee.pool import POOL_KINDS, Pool
+from protocols.committee.pool import Pool
 from protocols.committee.receiver import Receiver
 from protocols.errors import WireError
+from protocols.record.cohort import POOL_KINDS
 from protocols.record.effects import Outcome, Step
 from protocols.record.outcomes import Conflict, Reported, Said
 from protocols.record.party import Party, Role
 from protocols.secret import Secret
-from protocols.wire.frames import StatementFrame
-from protocols.wire.statement import Check, Kind, Statement
+from protocols.wire.frames import HaveFrame, StatementFrame
+from protocols.wire.statement import Check, Kind, Seen, Statement, Topic
 
 
 class Intake(Role):
@@ -59,6 +60,20 @@ class Intake(Role):
         self._take(statement)
         return self._done()
 
+    def list_reports(self) -> Step:
+        """Sign which reports are here, and pass them to whoever has not said that it holds them:
+        ahead of the list, since one that is listed must be known to all (§5).
+        """
+        index = self.pool.index
+        held = sorted(r.hash for r in index.reports if r.signer not in index.doublers)
+        self._announce()
+        self.absorb(self.comparison.push(held))
+        statement = self.sign(Kind.SEEN, Seen(tuple(held), ()), int(Topic.COHORT))
+        if set(statement.payload.statements) <= self.pool.statements.keys():
+            self._take(statement)
+            self.send(self._panel.seats, StatementFrame(statement.wire))
+        return self._done()
+
     def follow(self, step: Step) -> Step:
         """What this member's receiver calls for, its words taken in."""
         self._follow(self.absorb(step))
@@ -70,6 +85,14 @@ class Intake(Role):
         if first.kind in POOL_KINDS and self.pool.belongs(first):
             self.pool.take_conflict(first, second)
             self._announce()
+        return self._done()
+
+    def on_have(self, sender: int, frame: HaveFrame) -> Step:
+        """Send what the sender lacks; know when its evidence and mine are the same."""
+        if sender in self.comparison.members:
+            self.absorb(self.comparison.hear(sender, frame.hashes))
+            if not self.compares:
+                self.absorb(self.comparison.ask(sender))
         return self._done()
 
     def announce(self) -> Step:

@@ -1,4 +1,4 @@
-"""A committee member up to the decision on the cohort: report, compare, deliver, agree.
+"""A committee member up to the decision on the cohort: report, compare, list, deliver, agree.
 
 docs/protocol.md §3 (checking, missing shares) and §5 (agreement on the cohort).
 """
@@ -9,24 +9,25 @@ from collections.abc import Iterable
 
 from protocols.agreement.machine import Agreement
 from protocols.agreement.terms import Terms
+from protocols.committee.attendance import Attendance
 from protocols.committee.ballot import CohortInputs
 from protocols.committee.committee import Committee
-from protocols.committee.errands import Errand
 from protocols.committee.intake import Intake
 from protocols.committee.receiver import Held
 from protocols.committee.states import SEAT, Seat, SeatEvent
 from protocols.errors import WireError
 from protocols.record.certificate import committee_electorate
 from protocols.record.cohort import GIVEN_UP, Cohort
-from protocols.record.deadlines import MAX_PATIENCE
 from protocols.record.effects import Event, Step
 from protocols.record.outcomes import CohortDecided, Conflict, Decision
 from protocols.record.party import Party, Role
 from protocols.record.states import Machine
 from protocols.record.timers import (
+    AttestDue,
     DealingsDue,
     EvidenceCompared,
     HaveDue,
+    ListsDue,
     PatienceOver,
     RelaysDue,
     ReportsCompared,
@@ -37,29 +38,6 @@ from protocols.record.votes import outcome_hash
 from protocols.secret import Secret
 from protocols.wire.frames import DealingFrame, HaveFrame, StatementFrame
 from protocols.wire.statement import Kind, Report, Statement, Topic
-
-PATIENCE = 12
-"""A member gives up on a cohort after so many times the agreement's deadline (§6)."""
-
-
-class RelayStages:
-    """Which asks have had a relay stage of their own, and the number of the last one."""
-
-    def __init__(self) -> None:
-        self.number = 0
-        self._tried: set[Errand] = set()
-        self._looked_at: list[Errand] | None = None
-
-    def begin(self, errands: list[Errand]) -> None:
-        self.number += 1
-        self._tried.update(errands)
-
-    def asked_late(self, errands: list[Errand]) -> bool:
-        """Whether an ask came to light that had no relay stage; looked at when any is new."""
-        if errands is self._looked_at:
-            return False
-        self._looked_at = errands
-        return not self._tried.issuperset(errands)
 
 
 class Member(Role):
@@ -72,9 +50,9 @@ class Member(Role):
         self._state = Machine(Seat.DEALING, SEAT)
         self._intake = Intake(party, committee, secret)
         self._inputs = CohortInputs(committee.panel, self._intake)
-        self._relays = RelayStages()
         self._hurried = False
-        self._present = frozenset(party.everyone())
+        self._settling = False
+        self._attendance = Attendance(party, committee)
         electorate = committee_electorate(party.setting, committee.flip)
         leaders, resort = committee.keyed or committee.panel.seats, GIVEN_UP.encode()
         self.agreement = Agreement(
@@ -91,9 +69,10 @@ class Member(Role):
 
     @property
     def pool(self) -> tuple[bytes, ...]:
-        """What an auditor reads: all evidence that is held, by its hash."""
-        held = sorted(self._intake.pool.statements.items())
-        return tuple(statement.wire for _, statement in held)
+        """What an auditor reads: all evidence that is held, and the lists of reports, by hash."""
+        pool = self._intake.pool
+        held = {**pool.statements, **{said.hash: said for said in pool.index.seen.values()}}
+        return tuple(held[key].wire for key in sorted(held))
 
     @property
     def reporters(self) -> frozenset[int]:
@@ -106,7 +85,7 @@ class Member(Role):
     # -- events --------------------------------------------------------------------------------
 
     def start(self, present: Iterable[int]) -> Step:
-        self._present = frozenset(present) | {self.party.me}
+        self._attendance.take(present)
         if self.seated:
             self.timer(DealingsDue(), self.party.setting.deadlines.deal)
             self._follow(self._intake.receiver.restore())
@@ -114,7 +93,7 @@ class Member(Role):
 
     def set_present(self, present: Iterable[int]) -> Step:
         """Nobody waits for a peer that is not connected; its word still counts if it comes."""
-        self._present = frozenset(present) | {self.party.me}
+        self._attendance.take(present)
         return self._advanced()
 
     def on_dealing(self, sender: int, header: Statement, frame: DealingFrame) -> Step:
@@ -153,13 +132,7 @@ class Member(Role):
         return self.done()
 
     def on_have(self, sender: int, frame: HaveFrame) -> Step:
-        """Send what the sender lacks; know when its evidence and mine are the same."""
-        comparison = self._intake.comparison
-        if sender not in comparison.members:
-            return self.done()
-        self.absorb(comparison.hear(sender, frame.hashes))
-        if not self._intake.compares:
-            self.absorb(comparison.ask(sender))
+        self._hear(self._intake.on_have(sender, frame))
         return self._advanced()
 
     def on_agreement(self, step: Step) -> Step:
@@ -174,10 +147,14 @@ class Member(Role):
             case ReportsDue(), Seat.REPORTING:
                 self._compare_stage()
             case ReportsCompared(), Seat.COMPARING:
-                self._relay_stage(SeatEvent.REPORTS_COMPARED)
-            case RelaysDue(stage), Seat.RELAYING if stage == self._relays.number:
+                self._list_stage()
+            case ListsDue(), Seat.LISTING:
+                self._relay_stage()
+            case AttestDue(), _:
+                self._follow(self._intake.receiver.relay.attest())
+            case RelaysDue(), Seat.RELAYING:
                 self._echo_stage()
-            case EvidenceCompared(stage), Seat.ECHOING if stage == self._relays.number:
+            case EvidenceCompared(), Seat.ECHOING:
                 self._agree()
             case HaveDue(), _:
                 self.absorb(self._intake.comparison.announce(due=True))
@@ -237,31 +214,24 @@ class Member(Role):
             deadlines = self.party.setting.deadlines
             self.timer(ReportsDue(), deadlines.check)
             self.timer(DealingsDue(hurry=True), deadlines.hurry)
-        if self.state is Seat.REPORTING and self._intake.pool.index.complete(self._awaited_seats):
+        index, seats = self._intake.pool.index, self._attendance.seats
+        if self.state is Seat.REPORTING and index.complete(seats):
             self._compare_stage()
         if self.state is Seat.COMPARING and self._all_agree_on_evidence():
-            self._relay_stage(SeatEvent.REPORTS_COMPARED)
-        if self.state is Seat.ECHOING and self._relays.asked_late(self._intake.pool.awaited()):
-            self._relay_stage(SeatEvent.ASKED_LATE)
-        if self.state is Seat.RELAYING and not self._intake.pool.awaited():
-            self._echo_stage()
+            self._list_stage()
+        if self.state in (Seat.REPORTING, Seat.COMPARING) and self._others_list():
+            self._list_stage()
+        if self.state is Seat.LISTING:
+            self._await_lists()
+        if self.state is Seat.RELAYING:
+            self._await_answers()
         if self.state is Seat.ECHOING and self._all_agree_on_evidence():
             self._agree()
 
     def _all_dealt(self) -> bool:
         """Every awaited dealing is here, and the reference without which none can be checked."""
-        awaited = self._awaited(self._panel.selected)
+        awaited = self._attendance.of(self._panel.selected)
         return bool(self._intake.receiver.base_model) and awaited <= set(self.dealings)
-
-    def _awaited(self, peers: Iterable[int]) -> frozenset[int]:
-        """Who of these is connected; all of them for a member that has itself lost the others."""
-        keyed = frozenset(self._intake.comparison.members)
-        cut_off = len(self._present & keyed) < self._panel.plan.quorum
-        return frozenset(peers) if cut_off else frozenset(peers) & self._present
-
-    @property
-    def _awaited_seats(self) -> frozenset[int]:
-        return self._awaited(self._intake.comparison.members)
 
     def _others_report(self) -> bool:
         """More than t have reported, so an honest one has: it had every dealing, or its deadline
@@ -270,8 +240,12 @@ class Member(Role):
         """
         return len(self._intake.pool.index.reporters) > self._panel.plan.threshold
 
+    def _others_list(self) -> bool:
+        """An honest one has: all that it was to wait for is here as well, or its time is over."""
+        return len(self._intake.pool.index.seen) > self._panel.plan.threshold
+
     def _all_agree_on_evidence(self) -> bool:
-        return self._intake.comparison.equal(self._awaited_seats)
+        return self._intake.comparison.equal(self._attendance.seats)
 
     def _compare_stage(self) -> None:
         """A report that only some members got would leave its asks unanswered, and its dealers
@@ -282,23 +256,44 @@ class Member(Role):
         self.timer(ReportsCompared(), self.party.setting.deadlines.check)
         self._hear(self._intake.announce())
 
-    def _relay_stage(self, event: SeatEvent) -> None:
-        """Once more for each report that comes to light late: no more often than there are seats,
-        since everybody has one report.
+    def _list_stage(self) -> None:
+        """Sign which reports are here, and see to it that all have them: what a report asks that
+        only a liar has seen could not be answered, and counts for nothing (fault 89).
         """
-        self._state.move(event)
-        self._relays.begin(self._intake.pool.awaited())
-        self.timer(RelaysDue(self._relays.number), self.party.setting.deadlines.relay)
+        self._state.move(SeatEvent.REPORTS_COMPARED)
+        self._intake.compares = True
+        self.timer(ListsDue(), self.party.setting.deadlines.lists)
+        if self.party.can_sign(Kind.SEEN, Topic.COHORT):
+            self._hear(self._intake.list_reports())
+
+    def _await_lists(self) -> None:
+        listed = self._intake.pool.index.seen.keys()
+        if listed >= self._attendance.seats:
+            self._relay_stage()
+        elif len(listed) >= self._panel.plan.quorum and not self._settling:
+            self._settling = True
+            self.timer(ListsDue(settled=True), self.party.setting.deadlines.settle)
+
+    def _relay_stage(self) -> None:
+        """Once: of reports that come to light later none counts."""
+        self._state.move(SeatEvent.LISTED)
+        self.timer(AttestDue(), self.party.setting.deadlines.attest)
+        self.timer(RelaysDue(), self.party.setting.deadlines.relay)
+
+    def _await_answers(self) -> None:
+        self._follow(self._intake.receiver.relay.attest(self._intake.pool.awaited()))
+        if not self._intake.pool.awaited():
+            self._echo_stage()
 
     def _echo_stage(self) -> None:
         self._state.move(SeatEvent.RELAYED)
-        self.timer(EvidenceCompared(self._relays.number), self.party.setting.deadlines.check)
+        self.timer(EvidenceCompared(), self.party.setting.deadlines.check)
         self._hear(self._intake.announce())
 
     def _agree(self) -> None:
         self._state.move(SeatEvent.COMPARED)
         self._inputs.begin()
-        self.timer(PatienceOver(), PATIENCE * self.party.setting.deadlines.agreement)
+        self.timer(PatienceOver(), self.party.setting.deadlines.patience)
         self._hear(self.agreement.begin())
 
     def _lose_patience(self) -> None:
@@ -306,6 +301,5 @@ class Member(Role):
         had enough members voted: t + e leaders may fail, and the next one's view is long.
         """
         self._hear(self.agreement.lose_patience())
-        plan, deadline = self._panel.plan, self.party.setting.deadlines.agreement
-        views = plan.threshold + plan.absent + 2
-        self.timer(StillUndecided(), 2 * views * MAX_PATIENCE * deadline)
+        leaders = self._panel.plan.threshold + self._panel.plan.absent + 1
+        self.timer(StillUndecided(), self.party.setting.deadlines.giving_up(leaders))

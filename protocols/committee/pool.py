@@ -1,33 +1,21 @@
 """The pool: the evidence on dealings that a member holds, and that a proposal carries (docs §5).
 
 Reports, complaints that convict, attestations, answers, disclosures that convict with their
-deliveries, and both of two statements in one slot.
+deliveries, and both of two statements in one slot. Beside it the members' lists of the reports that
+they held: a proposal shows any Q of them, so that nobody compares them.
 """
 
 from __future__ import annotations
 
 from protocols.committee.committee import Committee
-from protocols.committee.errands import Errand
 from protocols.committee.index import Index
 from protocols.committee.shown import Shown
 from protocols.errors import WireError
-from protocols.record.cohort import Panel
+from protocols.record.cohort import Errand, Panel
 from protocols.record.evidence import Evidence, Fault, judge
 from protocols.record.outcomes import Accused
 from protocols.record.party import Party, Role
 from protocols.wire.statement import Kind, Statement
-
-POOL_KINDS = frozenset(
-    {
-        Kind.HEADER,
-        Kind.REPORT,
-        Kind.COMPLAINT,
-        Kind.DELIVERY,
-        Kind.ATTESTATION,
-        Kind.ANSWER,
-        Kind.DISCLOSURE,
-    }
-)
 
 
 class Pool(Role):
@@ -53,6 +41,9 @@ class Pool(Role):
         A header is none by itself; nor is a delivery, which counts with the disclosure of it.
         """
         kind = statement.kind
+        if kind is Kind.SEEN:
+            self.index.note(statement)
+            return False
         if kind in (Kind.HEADER, Kind.DELIVERY) or statement.hash in self.statements:
             return False
         if kind is Kind.DISCLOSURE:
@@ -150,7 +141,7 @@ class Pool(Role):
     @property
     def shown(self) -> Shown:
         """What a proposal shows of it, and what a proposal lacks."""
-        return Shown(self._committee.panel, self.statements, self.guilty)
+        return Shown(self._committee.panel, self.statements, self.index.seen, self.guilty)
 
     def awaited(self) -> list[Errand]:
         """(dealer, asker) whose asker may still have something to say."""
@@ -162,14 +153,16 @@ class Pool(Role):
 
 def belongs(panel: Panel, statement: Statement) -> bool:
     """Whether its signer may say this. WireError where it is about nobody."""
-    signer, subject = statement.signer, statement.slot.subject
+    signer, subject, payload = statement.signer, statement.slot.subject, statement.payload
     match statement.kind:
         case Kind.DELIVERY:
             return signer == panel.errand_of(subject)[0]
         case Kind.HEADER:
             return signer in panel.selected
         case Kind.ATTESTATION:
-            return signer in panel.relays(panel.errand_of(subject)[1])
+            return signer in panel.seats and panel.attests(statement)
+        case Kind.SEEN:
+            return signer in panel.seats and not payload.evidence
         case Kind.ANSWER | Kind.DISCLOSURE:
             return signer == panel.errand_of(subject)[1]
         case Kind.COMPLAINT if subject not in panel.selected:

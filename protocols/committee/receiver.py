@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from protocols.committee.committee import Committee
 from protocols.committee.pool import Pool
+from protocols.committee.relay import Relay
 from protocols.errors import WireError
 from protocols.hashing import digest
 from protocols.proof import Verdict, check_many
@@ -27,7 +28,6 @@ from protocols.wire.frames import StatementFrame
 from protocols.wire.schema import MAX_STATEMENT, Bytes, Tuple
 from protocols.wire.statement import (
     Answer,
-    Attestation,
     Check,
     Complaint,
     Disclosure,
@@ -73,11 +73,11 @@ class Receiver(Role):
         self.dealings: dict[int, Held] = {}
         self.base_model = b"" if committee.base.awaits_reference else committee.base.hash
         self.closed = False  # once the cohort is decided an answer matters to nobody
+        self.relay = Relay(party, committee.panel)
         self._committee = committee
         self._secret = secret
         self._pool = pool
         self._shown: set[bytes] = set()
-        self._relayed: set[int] = set()
         self._opened: set[bytes] = set()
 
     def restore(self) -> Step:
@@ -255,21 +255,12 @@ class Receiver(Role):
         if asker == self.party.me:
             self._unpack(dealer, asked, statement)
         elif self.party.me in panel.relays(asker):
-            self._relay(asker, statement)
+            self.absorb(self.relay.carry((dealer, asker), statement))
 
     def _retry_deliveries(self) -> None:
         """A delivery may come before the report with the ask that it answers."""
         for statement in list(self._pool.deliveries.values()):
             self._carry_on(statement)
-
-    def _relay(self, asker: int, delivery: Statement) -> None:
-        """Forward first, then attest (§3)."""
-        subject = delivery.slot.subject
-        if subject in self._relayed or not self.party.can_sign(Kind.ATTESTATION):
-            return
-        self._relayed.add(subject)  # in this life: an earlier one may have died before it sent
-        self.send((asker,), StatementFrame(delivery.wire))
-        self._tell(Kind.ATTESTATION, Attestation(delivery.hash), subject)
 
     def _unpack(self, dealer: int, asked: Statement, delivery: Statement) -> None:
         held = self.dealings.get(dealer)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from protocols.record.cohort import Panel, two_faced
+from protocols.record.cohort import Findings, Panel, errands, gather, two_faced
 from protocols.wire.statement import Kind, Slot, Statement
-
-PROOF_KINDS = frozenset({Kind.HEADER, Kind.COMPLAINT, Kind.DISCLOSURE, Kind.DELIVERY})
-"""Of these only what they prove matters to the decision: a header, where there are two of them."""
 
 Statements = Mapping[bytes, Statement]
 """By their hash."""
@@ -17,28 +14,71 @@ Statements = Mapping[bytes, Statement]
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """``held``: the pool's statements. ``guilty``: whom each proves guilty that proves it alone."""
+    """``held``: the pool's statements. ``seen``: each member's list of reports. ``guilty``: whom
+    each statement proves guilty that proves it alone.
+    """
 
     panel: Panel
     held: Statements
+    seen: Mapping[int, Statement]
     guilty: Mapping[bytes, int]
 
-    def proposed(self) -> dict[bytes, Statement]:
-        """What a proposal carries: all that is held, but one proof against each culprit. Every
-        complaint holds a dealing, and a header its proof: t members that complain of all dealers
-        would fill any frame.
+    def proposed(self) -> dict[bytes, Statement] | None:
+        """What a proposal carries: Q lists of reports, the reports that count by these, what was
+        said about their asks, and one proof against each culprit. Every complaint holds a dealing:
+        t members that complain of all dealers would fill any frame. None: too few lists are here.
         """
-        small = {k: s for k, s in self.held.items() if s.kind not in PROOF_KINDS}
-        left = self.culprits(self.held) - self.culprits(small)
-        shown, liars, slots = dict(small), two_faced(small.values()), self._by_slot()
-        for key in sorted(self.held.keys() - small.keys()):
+        culprits = self.culprits(self.held)
+        clean = {key: said for key, said in self.held.items() if said.signer not in culprits}
+        lists = self._lists(culprits)
+        findings = gather(self.panel, (*clean.values(), *lists), culprits)
+        named = findings.named(self.panel.plan.threshold)
+        if len(lists) < self.panel.plan.quorum or not named <= self.held.keys():
+            return None
+        shown = {key: self.held[key] for key in named} | {said.hash: said for said in lists}
+        counts = self._counting(findings)
+        shown |= {key: said for key, said in clean.items() if counts(said)}
+        return shown | self._proofs(culprits, shown)
+
+    def _lists(self, culprits: Collection[int]) -> list[Statement]:
+        """Of a quorum: those that name the fewest reports which are not here."""
+        known = {key for key, said in self.held.items() if said.kind is Kind.REPORT}
+        able = (said for member, said in self.seen.items() if member not in culprits)
+        ranked = sorted(able, key=lambda s: (len(set(s.payload.statements) - known), s.signer))
+        return ranked[: self.panel.plan.quorum]
+
+    def _counting(self, findings: Findings) -> Callable[[Statement], bool]:
+        """Whether a decision may depend on what a statement says about asks: an answer to one that
+        counts, with the usual header, or an attestation, of which a relay signs one.
+        """
+        asked = set(errands(self.panel, findings, self.panel.selected))
+        usual = dict(findings.usual(self.panel))
+
+        def counts(said: Statement) -> bool:
+            if said.kind is not Kind.ANSWER:
+                return said.kind is Kind.ATTESTATION
+            errand = self.panel.errand_of(said.slot.subject)
+            return errand in asked and usual.get(errand[0]) == said.payload.header
+
+        return counts
+
+    def _proofs(self, culprits: set[int], beside: Statements) -> dict[bytes, Statement]:
+        """One against each culprit, beside what is shown anyhow: of two reports both, since what
+        their signer disclosed depends on them, and else what is smallest.
+        """
+        slots = self._by_slot()
+        liars = two_faced(self.held.values())
+        doubled = (keys for slot, keys in slots.items() if slot.kind is Kind.REPORT)
+        proofs = {k: self.held[k] for keys in doubled if len(keys) > 1 for k in keys}
+        left = culprits - self.culprits({**beside, **proofs})
+        for key in sorted(self.held, key=lambda key: (len(self.held[key].wire), key)):
             if not left:
                 break
             proof = self._proof(key, slots)
             if not self._culprits(proof, liars).isdisjoint(left):
-                shown |= proof
-                left -= self.culprits(shown)
-        return shown
+                proofs |= proof
+                left -= self.culprits({**beside, **proofs})
+        return proofs
 
     def _by_slot(self) -> dict[Slot, list[bytes]]:
         """The hashes in each slot. Made once for each use: a liar doubles thousands of slots, and
@@ -50,12 +90,14 @@ class Shown:
         return slots
 
     def _proof(self, key: bytes, slots: Mapping[Slot, list[bytes]]) -> dict[bytes, Statement]:
-        """A statement with what it needs to prove something: delivery, or the other in its slot."""
+        """A statement with what it needs to prove something: the other in its slot, or the ask and
+        the delivery that it discloses.
+        """
         statement = self.held[key]
         parts = {k: self.held[k] for k in slots[statement.slot]}
         if statement.kind is Kind.DISCLOSURE:
-            delivery = statement.payload.delivery
-            parts |= {delivery: self.held[delivery]} if delivery in self.held else {}
+            needed = statement.payload.delivery, statement.payload.report
+            parts |= {k: self.held[k] for k in needed if k in self.held}
         return parts
 
     def culprits(self, offered: Statements) -> set[int]:
@@ -81,12 +123,13 @@ class Shown:
         }
 
     def lacking(self, wanted: Collection[bytes], offered: Statements) -> set[bytes]:
-        """What of ``wanted`` a proposal lacks. Evidence against somebody whom it convicts, or one
-        more statement in a slot that it shows two of, is no lack: a liar can sign more of those
-        than anybody keeps. Nor is what a member disclosed that it shows two reports of.
+        """What of ``wanted`` a proposal lacks. Whatever a culprit whom it convicts has signed, or
+        proves against one, is no lack: a liar can sign more than anybody keeps. Nor is a report:
+        the lists say which ones count.
         """
-        convicted, doubled = self.culprits(offered), doubled_slots(offered.values())
-        liars, proofs = two_faced(offered.values()), self._proofs()
+        convicted, liars = self.culprits(offered), two_faced(offered.values())
+        counts = self._counting(gather(self.panel, offered.values(), convicted))
+        proofs = self._proving()
         return {
             key
             for key in set(wanted) - set(offered)
@@ -94,15 +137,15 @@ class Shown:
             and (
                 proofs[key].isdisjoint(convicted)
                 if key in proofs
-                else self.held[key].slot not in doubled
+                else self.held[key].signer not in convicted and counts(self.held[key])
             )
         }
 
-    def _proofs(self) -> dict[bytes, set[int]]:
-        """What proves whom: complaints, disclosures, and the deliveries that these disclose."""
+    def _proving(self) -> dict[bytes, set[int]]:
+        """What proves whom: complaints, disclosures with their deliveries, two in one slot."""
         proofs = {key: {culprit} for key, culprit in self.guilty.items()}
         for slot, keys in self._by_slot().items():
-            if len(keys) > 1 and slot.kind in PROOF_KINDS:
+            if len(keys) > 1:
                 for key in keys:
                     proofs.setdefault(key, set()).add(slot.signer)
         for key, culprit in self.guilty.items():
@@ -116,6 +159,7 @@ class Shown:
         doubled, liars = doubled_slots(offered.values()), two_faced(offered.values())
         return any(
             key not in self.held
+            and statement.kind is not Kind.SEEN
             and statement.slot not in doubled
             and not _disclosed_by(self.panel, statement, liars)
             for key, statement in offered.items()

@@ -11,6 +11,7 @@ class Seat(Enum):
     DEALING = "waiting for dealings"
     REPORTING = "collecting reports"
     COMPARING = "comparing reports"
+    LISTING = "collecting lists of the reports that members hold"
     RELAYING = "delivering what was asked for"
     ECHOING = "comparing evidence"
     AGREEING = "agreeing on the cohort"
@@ -20,9 +21,9 @@ class Seat(Enum):
 class SeatEvent(Enum):
     DEALT = "all dealings are in, or their deadline has passed"
     REPORTED = "all reports are in, or their deadline has passed"
-    REPORTS_COMPARED = "all members hold the same reports, or the deadline has passed"
-    RELAYED = "every ask is resolved, or the relays' deadline has passed"
-    ASKED_LATE = "a report came to light with an ask that had no time to be answered"
+    REPORTS_COMPARED = "all hold the same reports, or their deadline has passed, or others list"
+    LISTED = "all lists are in, or the time is over in which those of honest members come"
+    RELAYED = "every ask is answered, or the relays' deadline has passed"
     COMPARED = "all members hold the same evidence, or the deadline has passed"
     COHORT_DECIDED = "a quorum decided the cohort"
 
@@ -30,13 +31,15 @@ class SeatEvent(Enum):
 SEAT: dict[tuple[Seat, SeatEvent], Seat] = {
     (Seat.DEALING, SeatEvent.DEALT): Seat.REPORTING,
     (Seat.REPORTING, SeatEvent.REPORTED): Seat.COMPARING,
-    (Seat.COMPARING, SeatEvent.REPORTS_COMPARED): Seat.RELAYING,
+    (Seat.REPORTING, SeatEvent.REPORTS_COMPARED): Seat.LISTING,
+    (Seat.COMPARING, SeatEvent.REPORTS_COMPARED): Seat.LISTING,
+    (Seat.LISTING, SeatEvent.LISTED): Seat.RELAYING,
     (Seat.RELAYING, SeatEvent.RELAYED): Seat.ECHOING,
-    (Seat.ECHOING, SeatEvent.ASKED_LATE): Seat.RELAYING,
     (Seat.ECHOING, SeatEvent.COMPARED): Seat.AGREEING,
     (Seat.DEALING, SeatEvent.COHORT_DECIDED): Seat.DECIDED,
     (Seat.REPORTING, SeatEvent.COHORT_DECIDED): Seat.DECIDED,
     (Seat.COMPARING, SeatEvent.COHORT_DECIDED): Seat.DECIDED,
+    (Seat.LISTING, SeatEvent.COHORT_DECIDED): Seat.DECIDED,
     (Seat.RELAYING, SeatEvent.COHORT_DECIDED): Seat.DECIDED,
     (Seat.ECHOING, SeatEvent.COHORT_DECIDED): Seat.DECIDED,
     (Seat.AGREEING, SeatEvent.COHORT_DECIDED): Seat.DECIDED,

@@ -7,7 +7,7 @@ to judge a proposal, and what an auditor runs afterwards.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -26,7 +26,7 @@ from protocols.wire.schema import (
     to_value,
     wire,
 )
-from protocols.wire.statement import Check, Kind, Statement
+from protocols.wire.statement import Attestation, Check, Kind, Statement
 
 
 class Exclusion(IntEnum):
@@ -66,8 +66,26 @@ class Cohort:
         return tuple(peer for peer, why in self.excluded if why == Exclusion.ABSENT)
 
 
+POOL_KINDS = frozenset(
+    {
+        Kind.HEADER,
+        Kind.SEEN,
+        Kind.REPORT,
+        Kind.COMPLAINT,
+        Kind.DELIVERY,
+        Kind.ATTESTATION,
+        Kind.ANSWER,
+        Kind.DISCLOSURE,
+    }
+)
+"""What may say something about a cohort."""
+
 GIVEN_UP = Cohort((), ())
 """The outcome that follows from no evidence: somebody was selected, and nobody is excluded (§6)."""
+
+
+Errand = tuple[int, int]
+"""(dealer, asker): one ask for one dealing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,54 +109,121 @@ class Panel:
     def relays(self, asker: int) -> tuple[int, ...]:
         """The 2t + e + 1 seats after the asker's, cyclically (§3), as peers."""
         seat, size = self.seats.index(asker), len(self.seats)
-        count = min(2 * self.plan.threshold + self.plan.absent + 1, size - 1)
-        return tuple(self.seats[(seat + step) % size] for step in range(1, count + 1))
+        return tuple(self.seats[(seat + step) % size] for step in range(1, self._relays + 1))
+
+    @property
+    def _relays(self) -> int:
+        return min(2 * self.plan.threshold + self.plan.absent + 1, len(self.seats) - 1)
 
     def errand(self, dealer: int, asker: int) -> int:
         """The subject of what is said about one asker and one dealer."""
         return dealer * len(self.seats) + self.seats.index(asker)
 
-    def errand_of(self, subject: int) -> tuple[int, int]:
+    def errand_of(self, subject: int) -> Errand:
         """(dealer, asker) of a subject; WireError if there are no such peers."""
         dealer, seat = divmod(subject, len(self.seats))
         if dealer not in self.selected:
             raise WireError(f"peer {dealer} is not a selected dealer")
         return dealer, self.seats[seat]
 
+    def attestation(self, relay: int, carried: Iterable[Errand]) -> Attestation:
+        """What a relay says that it has carried: a bit for each errand that it may be sent."""
+        askers, size = self._asking(relay), len(self.selected)
+        bits = (askers.index(a) * size + self.selected.index(d) for d, a in carried)
+        return Attestation(with_bits(bits, len(askers) * size))
+
+    def attested(self, statement: Statement) -> Iterator[Errand]:
+        """The errands in it. WireError for one that is about nobody."""
+        askers, size = self._asking(statement.signer), len(self.selected)
+        for bit in bits_in(statement.payload.carried, len(askers) * size):
+            yield self.selected[bit % size], askers[bit // size]
+
+    def _asking(self, relay: int) -> tuple[int, ...]:
+        """For whom a peer is a relay: the seats before its own, the nearest first."""
+        seat, size = self.seats.index(relay), len(self.seats)
+        return tuple(self.seats[(seat - step) % size] for step in range(1, self._relays + 1))
+
+    def attests(self, statement: Statement) -> bool:
+        """Whether it says anything. WireError where it is about nobody."""
+        return bool(list(self.attested(statement)))
+
+
+def with_bits(bits: Iterable[int], length: int) -> bytes:
+    """These bits of so many, the lowest first."""
+    made = bytearray(-(-length // 8))
+    for bit in bits:
+        made[bit // 8] |= 1 << bit % 8
+    return bytes(made)
+
+
+def bits_in(data: bytes, length: int) -> Iterator[int]:
+    """Which bits are set, rising. WireError for one that is none of so many."""
+    for place, byte in enumerate(data):
+        for bit in range(8) if byte else ():
+            if byte >> bit & 1:
+                if 8 * place + bit >= length:
+                    raise WireError("a bit for nobody")
+                yield 8 * place + bit
+
 
 @dataclass(slots=True)
 class Findings:
-    """What is known of the dealings: statements by their place, and who is proven guilty."""
+    """What is known of the dealings: statements by their place, and who is proven guilty. A word
+    of theirs counts for nothing.
+
+    ``seen``: the hashes of the reports that each member has listed. ``counted``: the reports that
+    count, once ``settle`` has been called.
+    """
 
     reports: dict[int, Statement] = field(default_factory=dict)
-    attestations: dict[tuple[int, int], dict[int, bytes]] = field(default_factory=dict)
-    answers: dict[tuple[int, int], bytes] = field(default_factory=dict)
+    seen: dict[int, frozenset[bytes]] = field(default_factory=dict)
+    attestations: dict[Errand, set[int]] = field(default_factory=dict)
+    answers: dict[Errand, bytes] = field(default_factory=dict)
     guilty: set[int] = field(default_factory=set)
+    counted: dict[int, Statement] = field(default_factory=dict)
     _words: dict[int, dict[int, tuple[int, bytes]]] = field(default_factory=dict)
 
-    def take_report(self, report: Statement) -> None:
-        self.reports[report.signer] = report
+    def named(self, threshold: int) -> set[bytes]:
+        """The reports that more than ``threshold`` members have listed: an honest one has."""
+        times = Counter(key for hashes in self.seen.values() for key in hashes)
+        return {key for key, count in times.items() if count > threshold}
+
+    def settle(self, panel: Panel) -> None:
+        """Which reports count. What the others ask had no time to be answered (fault 89)."""
+        named = self.named(panel.plan.threshold)
+        for signer, report in self.reports.items():
+            if report.hash in named:
+                self._count(signer, report)
+
+    def _count(self, signer: int, report: Statement) -> None:
+        self.counted[signer] = report
         for about, word, data in report.payload.words:
-            self._words.setdefault(about, {})[report.signer] = (word, data)
+            self._words.setdefault(about, {})[signer] = (word, data)
 
     def words(self, dealer: int) -> Mapping[int, tuple[int, bytes]]:
-        """Member → (word, hash or key) about this dealer."""
+        """Member → (word, hash or key) about this dealer, in the reports that count."""
         return self._words.get(dealer, {})
+
+    def usual(self, panel: Panel) -> list[tuple[int, bytes]]:
+        """Of each dealer to which somebody says OK the header that most do."""
+        named = ((dealer, usual_header(self, dealer)[0]) for dealer in panel.selected)
+        return [(dealer, header) for dealer, header in named if header is not None]
+
+    def askers(self, dealer: int) -> list[int]:
+        return [member for member, (word, _) in self.words(dealer).items() if word == Check.ASK]
 
 
 def gather(panel: Panel, statements: Iterable[Statement], guilty: Iterable[int]) -> Findings:
-    """Sort verified statements; a second statement in a slot voids the first (its signer lies)."""
+    """Sort verified statements. Whoever has two of them in a slot lies."""
     findings = Findings(guilty=set(guilty))
     by_slot: dict[object, Statement] = {}
-    conflicting = set()
     for statement in statements:
         known = by_slot.setdefault(statement.slot, statement)
         if known.body != statement.body:
-            conflicting.add(statement.slot)
             findings.guilty.add(statement.signer)
-    for slot, statement in by_slot.items():
-        if slot not in conflicting:
-            sort_in(panel, findings, statement)
+    for statement in by_slot.values():
+        sort_in(panel, findings, statement)
+    findings.settle(panel)
     return findings
 
 
@@ -157,19 +242,21 @@ def two_faced(statements: Iterable[Statement]) -> set[int]:
 
 def sort_in(panel: Panel, findings: Findings, statement: Statement) -> None:
     """One statement, whose slot no other one voids."""
-    signer = statement.signer
-    if signer not in panel.seats:
+    signer, said = statement.signer, statement.payload
+    if signer not in panel.seats or signer in findings.guilty:
         return
-    if statement.kind is Kind.REPORT:
-        findings.take_report(statement)
-    elif statement.kind is Kind.ATTESTATION:
-        errand = panel.errand_of(statement.slot.subject)
-        if signer in panel.relays(errand[1]):
-            findings.attestations.setdefault(errand, {})[signer] = statement.payload.delivery
-    elif statement.kind is Kind.ANSWER:
-        errand = panel.errand_of(statement.slot.subject)
-        if errand[1] == signer:
-            findings.answers[errand] = statement.payload.header
+    match statement.kind:
+        case Kind.REPORT:
+            findings.reports[signer] = statement
+        case Kind.SEEN:
+            findings.seen[signer] = frozenset(said.statements)
+        case Kind.ATTESTATION:
+            for errand in panel.attested(statement):
+                findings.attestations.setdefault(errand, set()).add(signer)
+        case Kind.ANSWER:
+            errand = panel.errand_of(statement.slot.subject)
+            if errand[1] == signer:
+                findings.answers[errand] = said.header
 
 
 def decide(panel: Panel, findings: Findings) -> Cohort:
@@ -195,11 +282,11 @@ def standing_header(panel: Panel, findings: Findings, dealer: int) -> bytes | No
     It stands with m − t − e OKs for one header, at most t + e ASKs, and each ASK answered or its
     delivery attested by t + 1 relays.
     """
-    words = findings.words(dealer)
-    askers = [member for member, (word, _) in words.items() if word == Check.ASK]
+    askers = findings.askers(dealer)
     if len(askers) > panel.most_askers:
         return None
-    header, count = _most_named(findings, dealer, words, askers)
+    header, count = usual_header(findings, dealer)
+    count += sum(findings.answers.get((dealer, asker)) == header for asker in askers)
     if header is None or count < panel.plan.quorum:
         return None
     if all(_resolved(panel, findings, dealer, asker, header) for asker in askers):
@@ -210,53 +297,36 @@ def standing_header(panel: Panel, findings: Findings, dealer: int) -> bytes | No
 def _resolved(panel: Panel, findings: Findings, dealer: int, asker: int, header: bytes) -> bool:
     if findings.answers.get((dealer, asker)) == header:
         return True
-    attested = Counter(findings.attestations.get((dealer, asker), {}).values())
-    return any(count > panel.plan.threshold for count in attested.values())
+    return len(findings.attestations.get((dealer, asker), ())) > panel.plan.threshold
 
 
-def open_errands(panel: Panel, findings: Findings) -> list[tuple[int, int]]:
-    """(dealer, asker) of the ASKs that are not resolved yet, and still could be."""
-    return [errand for errand, delivered in _unanswered(panel, findings) if not delivered]
-
-
-def awaited_errands(
-    panel: Panel, findings: Findings, dealers: Iterable[int] | None = None
-) -> list[tuple[int, int]]:
-    """(dealer, asker) of the ASKs whose asker may still have something to say: a delivery that is
-    attested is not opened yet, and its asker may hold proof against the dealer. ``dealers``: of
-    these only; by default of all.
+def errands(panel: Panel, findings: Findings, dealers: Iterable[int]) -> Iterator[Errand]:
+    """(dealer, asker) of the ASKs of which something depends: of neither a guilty dealer nor one
+    that is absent whatever is said.
     """
-    return [
-        errand
-        for errand, _ in _unanswered(panel, findings, dealers)
-        if errand[1] not in findings.guilty
-    ]
+    for dealer in dealers:
+        askers = findings.askers(dealer)
+        if dealer not in findings.guilty and len(askers) <= panel.most_askers:
+            yield from ((dealer, asker) for asker in askers)
 
 
-def _unanswered(
-    panel: Panel, findings: Findings, dealers: Iterable[int] | None = None
-) -> Iterable[tuple[tuple[int, int], bool]]:
-    """Errands without an answer that names the header under which the dealing would stand, each
-    with whether its delivery is attested."""
-    for dealer in panel.selected if dealers is None else dealers:
-        words = findings.words(dealer)
-        askers = [member for member, (word, _) in words.items() if word == Check.ASK]
-        if dealer in findings.guilty or not 0 < len(askers) <= panel.most_askers:
-            continue
-        header, _ = _most_named(findings, dealer, words, askers)
-        for asker in askers:
-            if header is None or findings.answers.get((dealer, asker)) != header:
-                attested = Counter(findings.attestations.get((dealer, asker), {}).values())
-                yield (dealer, asker), any(n > panel.plan.threshold for n in attested.values())
+def awaited_errands(panel: Panel, findings: Findings, dealers: Iterable[int]) -> list[Errand]:
+    """Those of these dealers whose asker may still have something to say, since it has not said
+    that it holds what the others do. A delivery that is attested is not opened yet, and its asker
+    may hold proof against the dealer.
+    """
+    awaited = []
+    for dealer in dealers:
+        header, _ = usual_header(findings, dealer)
+        for errand in errands(panel, findings, (dealer,)):
+            if header is None or findings.answers.get(errand) != header:
+                awaited.append(errand)
+    return awaited
 
 
-def _most_named(
-    findings: Findings, dealer: int, words: Mapping[int, tuple[int, bytes]], askers: Iterable[int]
-) -> tuple[bytes | None, int]:
-    """The header that most members say OK to, in their reports or in answers, and how many."""
-    oks = Counter(data for word, data in words.values() if word == Check.OK)
-    for asker in askers:
-        answer = findings.answers.get((dealer, asker))
-        if answer is not None:
-            oks[answer] += 1
+def usual_header(findings: Findings, dealer: int) -> tuple[bytes | None, int]:
+    """The header to which most members say OK in their reports, and how many. An answer counts if
+    it names this one: askers are too few to choose another.
+    """
+    oks = Counter(data for word, data in findings.words(dealer).values() if word == Check.OK)
     return max(oks.items(), key=lambda item: (item[1], item[0]), default=(None, 0))

@@ -10,6 +10,8 @@ from dataclasses import dataclass, fields, replace
 
 from protocols.errors import ProtocolError
 
+PATIENCE = 12
+"""A member gives up on a cohort after so many times the agreement's deadline (§6)."""
 MAX_PATIENCE = 8
 """The timeout of a view grows with its number up to this many times the deadline."""
 PHASES = ("commit", "agreement", "deal", "check", "relay", "open", "result")
@@ -28,6 +30,7 @@ class Sizes:
     contested: int = 0
     locks: int = 0
     dealings: int = 0
+    lists: int = 0
     evidence: int = 0
     deliveries: int = 0
     sums: int = 0
@@ -48,7 +51,9 @@ class Deadlines:
     check: int = 4000
     hurry: int = 1000
     have: int = 125
-    relay: int = 4000
+    settle: int = 2000
+    attest: int = 2000
+    relay: int = 6000
     open: int = 8000
     result: int = 8000
     behind: int = 2000
@@ -65,6 +70,22 @@ class Deadlines:
     def leads(self, view: int) -> int:
         """How long this view's leader waits for everybody's locks."""
         return self.lead * min(view, MAX_PATIENCE)
+
+    @property
+    def lists(self) -> int:
+        """How long a member waits for a quorum of lists: one that compares may begin ``check``
+        later than the first one that is done, and take as long.
+        """
+        return 2 * self.check + self.settle
+
+    @property
+    def patience(self) -> int:
+        """After which a member gives up on a cohort (§6)."""
+        return PATIENCE * self.agreement
+
+    def giving_up(self, leaders: int) -> int:
+        """How long giving up may take where so many leaders fail, twice over."""
+        return 2 * (leaders + 1) * self.view(MAX_PATIENCE)
 
     @property
     def phases(self) -> dict[str, int]:
@@ -116,8 +137,13 @@ def derive(delta: int, bandwidth: int, training: int, sizes: Sizes) -> Deadlines
     # Reports: the others' (Δ), hurry, the check of all dealings, one's own (Δ), for members that
     # begin Δ apart. Comparisons: begun Δ apart, a HAVE (Δ, delayed by ``have``), what it lacks (Δ).
     check = hurry + 3 * delta + takes(sizes.dealings + sizes.evidence)
-    # The ask reaches the dealer, it the relays, they the asker, whose answer reaches all.
-    relay = 4 * delta + takes(sizes.deliveries)
+    # Once a quorum's lists are here, more than t honest ones are everywhere Δ later; whoever sees
+    # so many lists too, and Δ after that all of them are here.
+    settle = 2 * delta + takes(sizes.lists)
+    # The ask reaches the dealer, and it the relays.
+    attest = 2 * delta + takes(sizes.deliveries)
+    # Relays begin 3Δ apart at most, with the lists; their word takes Δ. An answer is here before.
+    relay = attest + 4 * delta + takes(sizes.lists)
     # Decision, sum, result; for who reconnects in between HELLO, the same again, a result; twice Δ
     # to spare. The sums are opened once they are here.
     open_ = 8 * delta + takes(2 * sizes.sums)
@@ -134,6 +160,8 @@ def derive(delta: int, bandwidth: int, training: int, sizes: Sizes) -> Deadlines
         check=check,
         hurry=hurry,
         have=have,
+        settle=settle,
+        attest=attest,
         relay=relay,
         open=open_,
         result=result,

@@ -1,8 +1,8 @@
 """How many bytes one honest peer sends or receives in a step: what deadlines must leave time for.
 
 Upper bounds of the sizes in docs/protocol.md §7. Counted are what honest peers say, and one proof
-against each of b liars. In ``deliveries`` and ``contested`` the false asks of t + e members are
-counted too: nobody can tell them from true ones.
+against each of b liars. In ``deliveries`` the false asks of t + e members are counted too: nobody
+can tell them from true ones. ``largest_brief`` counts all that liars may sign.
 """
 
 from __future__ import annotations
@@ -24,8 +24,15 @@ SEAT = 74
 VOTE = STATEMENT + 35
 COMMIT = STATEMENT + 69
 SMALL = STATEMENT + 35
-"""ATTESTATION, ANSWER."""
+"""ANSWER."""
+SAID = 80
+"""In a brief: signer, signature, and the lengths of what follows."""
 RESULT = STATEMENT + 180
+
+
+def largest_brief(setting: Setting) -> int:
+    """Bytes of the evidence in an honest leader's proposal on the cohort, whatever liars sign."""
+    return _Counted(setting).largest_brief
 
 
 def sizes_of(setting: Setting) -> Sizes:
@@ -43,6 +50,8 @@ class _Counted:
         """t + e: asks for one dealing, or the dealer is absent."""
         self.dealers = setting.clients or self.n
         self.relays = min(self.absent + setting.plan.threshold + 1, self.m - 1)
+        self.liars = setting.liars_among(self.dealers, self.n)
+        """b_s"""
 
     def sizes(self) -> Sizes:
         n, m, b, dealers = self.n, self.m, self.b, self.dealers
@@ -54,13 +63,15 @@ class _Counted:
             proposals=max(others * (self.seen + self.election_proposal), m * self.cohort_proposal),
             contested=max(
                 2 * others * b * self.proof + others * self.election_proposal,
-                m * (self.cohort_proposal + b * self.proof + asks * (self.relays + 1) * SMALL),
+                m * (self.cohort_outcome + self.largest_brief),
             ),
             locks=max(others * self.election_lock, m * self.cohort_lock),
             dealings=max(m, dealers) * self.dealing,
+            lists=m * self.listed,
             evidence=m * (self.report + b * self.dealing + NAMED * m),
             deliveries=self.relays * self.absent * max(1, -(-dealers // m), b) * self.dealing
-            + asks * (self.relays + 1) * SMALL,
+            + m * self.attestation
+            + asks * SMALL,
             sums=m * (STATEMENT + 69 + self.opened),
             fetched=0 if self.setting.roster_sits else self.polynomials,
             caught_up=self.certificate + 4 * self.setting.parameters,
@@ -96,8 +107,44 @@ class _Counted:
         return STATEMENT + (SEAT + COMMIT) * self.n + listed
 
     @property
+    def listed(self) -> int:
+        return STATEMENT + NAMED * self.m
+
+    @property
+    def attestation(self) -> int:
+        return STATEMENT + -(-self.relays * self.dealers // 8)
+
+    @property
+    def cohort_outcome(self) -> int:
+        return STATEMENT + WORD * self.dealers
+
+    @property
     def cohort_proposal(self) -> int:
-        return STATEMENT + WORD * self.dealers + self.m * self.report
+        """Of honest members alone: bits, and their words on the liars' dealings."""
+        reports = self.m * (self.short_report + WORD * self.liars)
+        return self.cohort_outcome + WORD * self.dealers + reports + self.m * self.short_list
+
+    @property
+    def short_report(self) -> int:
+        return SAID + -(-self.dealers // 8)
+
+    @property
+    def short_list(self) -> int:
+        return SAID + -(-self.m // 4)
+
+    @property
+    def largest_brief(self) -> int:
+        """docs/protocol.md §7, "How large a proposal may be"."""
+        plan, dealers, named = self.setting.plan, self.dealers, WORD * self.dealers
+        missing = self.liars + self.setting.roster_absent
+        honest = self.short_report + 35 * missing + self.attestation
+        report = self.short_report + 35 * dealers
+        twice = self.short_list + 32 * self.m, self.attestation, self.dealing
+        liar = report + max(report, *(2 * size for size in twice))
+        lists = plan.quorum * (self.short_list + 32 * plan.threshold)
+        answers = 68 * dealers * self.absent
+        seats = (self.m - plan.threshold) * honest + plan.threshold * liar
+        return STATEMENT + named + seats + lists + answers
 
     @property
     def election_lock(self) -> int:

@@ -66,17 +66,25 @@ class ReportsCompared(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class RelaysDue(Event):
-    """Of this relay stage, counted from 1."""
+class ListsDue(Event):
+    """``settled``: so long after a quorum of lists that all honest members' are here."""
 
-    stage: int
+    settled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AttestDue(Event):
+    """What a relay has not been sent by now it does not wait for."""
+
+
+@dataclass(frozen=True, slots=True)
+class RelaysDue(Event):
+    pass
 
 
 @dataclass(frozen=True, slots=True)
 class EvidenceCompared(Event):
-    """Behind this relay stage."""
-
-    stage: int
+    pass
 
 
 @dataclass(frozen=True, slots=True)

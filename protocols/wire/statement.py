@@ -92,7 +92,9 @@ class Reveal:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """§5. Hashes of the statements and of the evidence that the signer held at the deadline."""
+    """§5. Hashes of the statements and of the evidence that the signer held at the deadline. On the
+    cohort: of the reports, and no evidence.
+    """
 
     statements: tuple[bytes, ...] = wire(ListOf(HASH, 2 * MAX_PEERS, rising=True))
     evidence: tuple[bytes, ...] = wire(ListOf(HASH, MAX_PEERS, rising=True))
@@ -149,9 +151,9 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Attestation:
-    """§3. A relay forwarded this delivery to the asker."""
+    """§3. What a relay forwarded: a bit for each errand that it may be sent, the lowest first."""
 
-    delivery: bytes = wire(HASH)
+    carried: bytes = wire(Bytes(MAX_SUBJECT // 8))
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +230,8 @@ PAYLOADS: dict[Kind, type[Any]] = {
 
 ELECTION_KINDS = frozenset({Kind.COMMIT, Kind.REVEAL, Kind.SEEN})
 _AGREEMENT_KINDS = frozenset({Kind.PROPOSAL, Kind.FIRST_VOTE, Kind.SECOND_VOTE, Kind.NEW_VIEW})
+_ELECTION_TOO = ELECTION_KINDS | _AGREEMENT_KINDS
+"""What is said in an election; some of it of the cohort as well."""
 _SIGNED = (Bytes(MAX_BULK), SIGNATURE)
 
 
@@ -254,9 +258,7 @@ class Slot(NamedTuple):
     @property
     def by_identity(self) -> bool:
         """Election statements are signed by the identity; all others by the one-round key."""
-        return self.kind in ELECTION_KINDS or (
-            self.kind in _AGREEMENT_KINDS and self.subject != Topic.COHORT
-        )
+        return self.kind in _ELECTION_TOO and self.subject != Topic.COHORT
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -298,8 +300,13 @@ def statement_hash(body: bytes) -> bytes:
 
 def sign(crypto: Crypto, secret: bytes, group: bytes, slot: Slot, payload: Payload) -> Statement:
     """A statement by the owner of ``secret``. Callers journal it before they send it."""
+    signature = crypto.sign(secret, _DOMAIN + encode_body(group, slot, payload))
+    return assemble(group, slot, payload, signature)
+
+
+def assemble(group: bytes, slot: Slot, payload: Payload, signature: bytes) -> Statement:
+    """A statement of which everything is known but its bytes; the signature is not looked at."""
     body = encode_body(group, slot, payload)
-    signature = crypto.sign(secret, _DOMAIN + body)
     return Statement(slot, payload, body, signature, pack([body, signature]), statement_hash(body))
 
 
@@ -365,9 +372,9 @@ def _check_slot(slot: Slot) -> None:
         return
     if slot.view:
         raise WireError(f"view: {slot.kind.name} has none")
-    takes_subject = (Kind.COMPLAINT, Kind.DELIVERY, Kind.ATTESTATION, Kind.ANSWER, Kind.DISCLOSURE)
+    takes_subject = (Kind.COMPLAINT, Kind.DELIVERY, Kind.ANSWER, Kind.DISCLOSURE)
     if slot.kind is Kind.SEEN:
-        if slot.subject not in (Topic.COMMITS, Topic.REVEALS):
+        if slot.subject not in Topic.__members__.values():
             raise WireError(f"subject: nobody signs what it saw of {slot.subject}")
     elif slot.kind not in takes_subject and slot.subject:
         raise WireError(f"subject: {slot.kind.name} has none")

@@ -290,11 +290,14 @@ def cohort(seed: int) -> None:
                 (dealer, int(Check.ASK if ask else Check.OK), header) for dealer in range(4)
             )
             slot = Slot(0, 0, Kind.REPORT, 0, 0, member)
-            found.take_report(Statement(slot, Report(words), bytes([member]), b"", b"", b""))
+            name = digest("lab/report", bytes([member]))
+            found.reports[member] = Statement(slot, Report(words), b"", b"", b"", name)
             for dealer in range(4):
-                for relay in range(attested or 0):
-                    place = found.attestations.setdefault((dealer, member), {})
-                    place[panel.relays(member)[relay]] = header
+                for relay in panel.relays(member)[: attested or 0]:
+                    found.attestations.setdefault((dealer, member), set()).add(relay)
+        everything = frozenset(report.hash for report in found.reports.values())
+        found.seen = dict.fromkeys(range(4), everything)
+        found.settle(panel)
         return found
 
     for oks, attested, stands in ((3, None, True), (2, None, False), (3, 2, True), (3, 1, False)):

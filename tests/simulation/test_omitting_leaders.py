@@ -107,9 +107,9 @@ def test_the_omission_would_change_the_cohort(name: str) -> None:
 
 def test_members_that_do_not_compare_would_leave_an_honest_dealer_out() -> None:
     """The control of the rule itself: the planted bug is what the omission is made for."""
-    place = "protocols.committee.ballot:CohortInputs._missing"
-    with planted(place, lambda sound: lambda self, offered: set()):
-        world, _, proposals, leader = play("OkOmitter", 0)
+    place = "protocols.committee.shown:Shown.lacking"
+    with planted(place, lambda sound: lambda self, wanted, offered: set()):
+        world, _, proposals, leader = play("AttestationOmitter", 0)
     record = next(node.completed[0] for node in world.nodes if node.honest)
     assert len({0, 1, 2, 3} - {leader} - set(record.dealers)) == 1
     assert proposals.offered

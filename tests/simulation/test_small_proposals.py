@@ -67,7 +67,8 @@ def test_liars_that_complain_of_all_dealers_fill_no_proposal() -> None:
 def found(member: Member) -> Findings:
     """What all that a member holds shows, of which it proposes less."""
     pool = member._intake.pool
-    return gather(member._panel, pool.statements.values(), pool.shown.convicted(pool.statements))
+    said = (*pool.statements.values(), *pool.index.seen.values())
+    return gather(member._panel, said, pool.shown.convicted(pool.statements))
 
 
 LARGE = frozenset({Kind.HEADER, Kind.COMPLAINT, Kind.DISCLOSURE, Kind.DELIVERY})
@@ -91,7 +92,8 @@ class OtherProof(LyingMember):
         headers = {s.hash for s in held if s.kind is Kind.HEADER}
         proposed = pool.shown.proposed().keys()
         left_out = headers if headers & proposed else complaints
-        kept = {s.hash: s for s in held if s.hash not in left_out}
+        said = (*held, *pool.index.seen.values())
+        kept = {s.hash: s for s in said if s.hash not in left_out}
         outcome = decide(panel, gather(panel, kept.values(), pool.shown.convicted(kept)))
         return outcome.encode(), tuple(kept[key] for key in sorted(kept))
 

@@ -202,7 +202,6 @@ DRIVES = {
 USED = {
     "peerd/runner": {
         **DRIVES,
-        "protocols.committee.member": "PATIENCE alone: an abort is told with its deadline",
         "protocols.hashing": "the rehearsal's updates",
         "protocols.proof": "the rehearsal deals once, to measure this machine",
         "protocols.record.election": "see RULES_OUTSIDE: resume",
@@ -215,7 +214,6 @@ USED = {
         **DRIVES,
         "protocols.aggregation.clear_sum": "what an opened sum must be, computed in the clear",
         "protocols.agreement": "the model checker tries these very rules",
-        "protocols.committee.member": "PATIENCE alone: how long a scenario may take",
         "protocols.committee.receiver": "kept_prefix alone: where the watch looks on a disk",
         "protocols.hashing": "the seeded entropy, and pretended signatures",
         "protocols.opening": "the oracle reads what was opened",

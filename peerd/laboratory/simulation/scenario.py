@@ -33,7 +33,6 @@ from peerd.laboratory.simulation.swarm import swarm
 from peerd.laboratory.simulation.watch import Watch, overrun
 from peerd.laboratory.simulation.world import World
 from protocols.aggregation import aggregator
-from protocols.committee.member import PATIENCE
 from protocols.record.certificate import Certificate
 from protocols.record.deadlines import MAX_PATIENCE
 from protocols.record.effects import Completed
@@ -220,13 +219,13 @@ def end_of(scenario: Scenario, setting: Setting) -> int:
     deadlines, group = setting.deadlines, scenario.group
     bad = min(group.peers - 1, group.liars + group.plan.absent + len(scenario.victims))
     views = sum(deadlines.view(view) for view in range(bad + 2))
-    stages = 1 + bad
     attempt = (
         2 * (deadlines.commit + views)
         + deadlines.deal
-        + 2 * deadlines.check
-        + stages * (deadlines.relay + deadlines.check)
-        + PATIENCE * deadlines.agreement
+        + 3 * deadlines.check
+        + deadlines.lists
+        + deadlines.relay
+        + deadlines.patience
         + (bad + 2) * MAX_PATIENCE * deadlines.agreement
         + deadlines.open
         + deadlines.result

@@ -52,7 +52,7 @@ plant(
     lambda sound: (
         lambda panel, found, dealer, asker, header: (
             sound(panel, found, dealer, asker, header)
-            or len(found.attestations.get((dealer, asker), {})) >= panel.plan.threshold
+            or len(found.attestations.get((dealer, asker), ())) >= panel.plan.threshold
         )
     ),
     STARVER,
@@ -111,6 +111,7 @@ def _voids_repeats(sound: Any) -> Any:
         for said in by_slot.values():
             if len(said) == 1:
                 sort_in(panel, findings, said[0])
+        findings.settle(panel)
         return findings
 
     return gather
@@ -118,7 +119,7 @@ def _voids_repeats(sound: Any) -> Any:
 
 plant(
     "a proposal may leave out what members hold",
-    "protocols.committee.ballot:CohortInputs._missing",
+    "protocols.committee.shown:Shown.lacking",
     always(set()),
     OMITTING,
     "left-out",

@@ -24,7 +24,6 @@ from protocols.record.party import Party
 from protocols.secret import Secret
 from protocols.wire.statement import (
     Answer,
-    Attestation,
     Check,
     Complaint,
     Delivery,
@@ -32,8 +31,10 @@ from protocols.wire.statement import (
     Kind,
     Payload,
     Report,
+    Seen,
     Slot,
     Statement,
+    Topic,
     sign,
 )
 from tests.simulation.swarm import FOUR, setting_of
@@ -74,7 +75,7 @@ class Talk:
 
     def say(self) -> Statement:
         rng = self.rng
-        kinds = [Kind.REPORT] * 4 + [Kind.ANSWER] * 6
+        kinds = [Kind.REPORT] * 4 + [Kind.ANSWER] * 6 + [Kind.SEEN] * 3
         kinds += [Kind.ATTESTATION, Kind.COMPLAINT, Kind.DELIVERY, Kind.DISCLOSURE]
         kind, signer, other = rng.choice(kinds), rng.randrange(M), rng.randrange(M)
         payload, subject = self.content(kind, signer, other)
@@ -96,7 +97,10 @@ class Talk:
             return Answer(rng.choice(HEADERS)), PANEL.errand(other, signer)
         if kind is Kind.ATTESTATION:
             asker = rng.choice([p for p in range(M) if signer in PANEL.relays(p)])
-            return Attestation(rng.choice(HEADERS)), PANEL.errand(other, asker)
+            return PANEL.attestation(signer, [(other, asker)]), 0
+        if kind is Kind.SEEN:
+            reports = sorted({s.hash for s in self.said if s.kind is Kind.REPORT})
+            return Seen(tuple(k for k in reports if rng.random() < 0.8), ()), int(Topic.COHORT)
         report = self.hash_of(Kind.REPORT)
         if kind is Kind.DELIVERY:
             return Delivery(report, b"box"), PANEL.errand(signer, other)
@@ -123,8 +127,9 @@ def test_what_is_awaited_follows_from_all_of_the_pool(seed: int) -> None:
         else:
             pool.take(statement)
         held = pool.statements
-        findings = gather(PANEL, held.values(), pool.shown.convicted(held))
-        assert pool.awaited() == awaited_errands(PANEL, findings)
+        shown = (*held.values(), *pool.index.seen.values())
+        findings = gather(PANEL, shown, pool.shown.convicted(held))
+        assert pool.awaited() == awaited_errands(PANEL, findings, PANEL.selected)
         assert pool.awaited() is pool.awaited()
         for members in (range(M), range(1)):
             assert pool.index.complete(members) == _complete(pool, set(members))

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from protocols.errors import WireError
+from protocols.record.brief import Brief
 from protocols.record.certificate import Certificate, ElectionCertificate
 from protocols.record.cohort import Cohort
 from protocols.record.election import Commitments, Election
 from protocols.record.evidence import open_evidence
 from protocols.record.setting import Setting
+from protocols.wire.canonical import unpack
 from protocols.wire.frames import (
     CertificateFrame,
     DealingFrame,
@@ -30,6 +32,7 @@ from protocols.wire.frames import (
     SumFrame,
     decode_frame,
 )
+from protocols.wire.schema import from_value
 from protocols.wire.statement import Kind, Statement, Topic, decode_statement
 
 DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "protocol.md"
@@ -98,7 +101,8 @@ class Sizes:
                 return self.statement(statement), listed, [self.evidence(x) for x in evidence]
             case ProposalFrame(statement, outcome, inputs, lock):
                 topic = decode_statement(statement, self.group).slot.subject
-                given = [self.input(item) for item in inputs]
+                cohort = topic == Topic.COHORT
+                given = [self.brief(item) if cohort else self.input(item) for item in inputs]
                 votes = self.statements(lock)
                 return self.statement(statement), self.outcome(topic, outcome), given, votes
             case NewViewFrame(statement, outcome, lock):
@@ -156,11 +160,23 @@ class Sizes:
                 return self(name, i, slot.subject, self.seat(said, i))
             case Kind.DELIVERY:
                 return self(name, dealer, seat)
-            case Kind.ATTESTATION | Kind.ANSWER | Kind.DISCLOSURE:
+            case Kind.ATTESTATION:
+                return self(name, i, len(payload.carried))
+            case Kind.ANSWER | Kind.DISCLOSURE:
                 return self(name, i, dealer, seat)
             case Kind.RESULT:
                 return self(name, i, range(payload.dealers))
         return self(name, i)
+
+    def brief(self, data: bytes) -> int:
+        brief = from_value(Brief, unpack(data))
+        said = [
+            [self("SAID", signer, len(bits), len(rest)) for signer, _, bits, rest in items]
+            for items in (brief.reports, brief.seen)
+        ]
+        rest = self.statements(brief.rest)
+        dealers = [dealer for dealer, _ in brief.headers]
+        return self("BRIEF", dealers, *said, len(brief.answers) // 68, rest)
 
     def seat(self, said: Statement, peer: int) -> int:
         return self.seats[said.slot.round, said.slot.attempt].index(peer)

@@ -13,8 +13,8 @@ from protocols.record.cohort import (
     Panel,
     awaited_errands,
     decide,
+    errands,
     gather,
-    open_errands,
 )
 from protocols.wire.statement import (
     Answer,
@@ -23,8 +23,10 @@ from protocols.wire.statement import (
     Kind,
     Payload,
     Report,
+    Seen,
     Slot,
     Statement,
+    Topic,
     sign,
 )
 
@@ -42,7 +44,9 @@ def said(signer: int, kind: Kind, payload: Payload, subject: int = 0) -> Stateme
 
 
 def reports(**about: dict[int, tuple[Check, bytes]]) -> list[Statement]:
-    """OK of everyone for every dealer, but for what ``about`` d0, d1, … says by member."""
+    """OK of everyone for every dealer, but for what ``about`` d0, d1, … says by member; and who
+    holds these: all of them.
+    """
     found = []
     for member in range(M):
         words = []
@@ -50,17 +54,24 @@ def reports(**about: dict[int, tuple[Check, bytes]]) -> list[Statement]:
             word, data = about.get(f"d{dealer}", {}).get(member, (Check.OK, HEADER))
             words.append((dealer, int(word), data))
         found.append(said(member, Kind.REPORT, Report(tuple(words))))
-    return found
+    return found + [lists(member, *found) for member in range(M)]
+
+
+def lists(member: int, *held: Statement) -> Statement:
+    named = tuple(sorted(report.hash for report in held))
+    return said(member, Kind.SEEN, Seen(named, ()), Topic.COHORT)
 
 
 def ask(*members: int) -> dict[int, tuple[Check, bytes]]:
     return dict.fromkeys(members, (Check.ASK, KEY))
 
 
-def attested(dealer: int, asker: int, relays: int, delivery: bytes = b"d" * 32) -> list[Statement]:
-    chosen = PANEL.relays(asker)[:relays]
-    subject = PANEL.errand(dealer, asker)
-    return [said(relay, Kind.ATTESTATION, Attestation(delivery), subject) for relay in chosen]
+def attested(dealer: int, asker: int, relays: int) -> list[Statement]:
+    return [attests(relay, (dealer, asker)) for relay in PANEL.relays(asker)[:relays]]
+
+
+def attests(relay: int, *carried: tuple[int, int]) -> Statement:
+    return said(relay, Kind.ATTESTATION, PANEL.attestation(relay, carried))
 
 
 def answer(dealer: int, asker: int, header: bytes = HEADER) -> Statement:
@@ -92,31 +103,52 @@ def test_a_quorum_of_oks_is_needed_for_one_header() -> None:
 def test_an_ask_is_resolved_by_more_than_t_attestations(relays: int, stands: bool) -> None:
     pool = reports(d3=ask(6)) + attested(3, 6, relays)
     assert dealers(pool) == (ALL if stands else BUT_3)
-    assert open_errands(PANEL, gather(PANEL, pool, ())) == ([] if stands else [(3, 6)])
-    assert awaited_errands(PANEL, gather(PANEL, pool, ())) == [(3, 6)]
+    assert awaited(pool) == [(3, 6)], "its asker may hold proof against the dealer"
 
 
-def test_attestations_of_different_deliveries_do_not_add_up() -> None:
-    pool = reports(d3=ask(6)) + attested(3, 6, 5)[:2]
-    relay = PANEL.relays(6)[2]
-    pool.append(said(relay, Kind.ATTESTATION, Attestation(b"e" * 32), PANEL.errand(3, 6)))
-    assert dealers(pool) == BUT_3
+def test_one_attestation_says_what_a_relay_has_carried() -> None:
+    relay = PANEL.relays(6)[0]
+    askers = [asker for asker in ALL if relay in PANEL.relays(asker)]
+    carried = [(dealer, asker) for dealer in (3, 5) for asker in askers]
+    assert len(askers) == 5
+    findings = gather(PANEL, [attests(relay, *carried)], ())
+    assert set(findings.attestations) == set(carried)
 
 
-def test_who_is_no_relay_attests_nothing() -> None:
-    outsiders = [peer for peer in ALL if peer not in PANEL.relays(6) and peer != 6]
-    subject = PANEL.errand(3, 6)
-    pool = reports(d3=ask(6)) + attested(3, 6, 2)
-    pool += [said(p, Kind.ATTESTATION, Attestation(b"d" * 32), subject) for p in outsiders]
-    assert dealers(pool) == BUT_3
+def test_an_attestation_about_nobody() -> None:
+    with pytest.raises(WireError, match="a bit for nobody"):
+        list(PANEL.attested(said(0, Kind.ATTESTATION, Attestation(b"\0" * 5 + b"\1"))))
+
+
+@pytest.mark.parametrize(("named", "counts"), [(0, False), (2, False), (3, True), (8, True)])
+def test_a_report_counts_that_more_than_t_have_listed(named: int, counts: bool) -> None:
+    """One that only liars have seen could not be answered: what it asks shuts nobody out."""
+    found = [report for report in reports(d3=ask(6)) if report.kind is Kind.REPORT]
+    others = [report for report in found if report.signer != 6]
+    seen = [lists(member, *(found if member < named else others)) for member in range(M)]
+    findings = gather(PANEL, [*found, *seen], ())
+    assert (6 in findings.counted) is counts
+    assert dealers([*found, *seen]) == (BUT_3 if counts else ALL)
+
+
+def test_the_word_of_the_guilty_counts_for_nothing() -> None:
+    """Their reports, lists, answers and attestations: else all of these would be shown."""
+    pool = [*reports(d3=ask(6)), answer(3, 6), attests(7, (3, 6))]
+    findings = gather(PANEL, pool, (6, 7))
+    assert {6, 7}.isdisjoint({*findings.counted, *findings.seen})
+    assert not findings.answers and not findings.attestations
+
+
+def awaited(pool: list[Statement]) -> list[tuple[int, int]]:
+    return awaited_errands(PANEL, gather(PANEL, pool, ()), ALL)
 
 
 def test_an_answer_resolves_only_under_the_header_that_stands() -> None:
     assert dealers([*reports(d3=ask(6)), answer(3, 6)]) == ALL
-    assert awaited_errands(PANEL, gather(PANEL, [*reports(d3=ask(6)), answer(3, 6)], ())) == []
+    assert awaited([*reports(d3=ask(6)), answer(3, 6)]) == []
     bogus = [*reports(d3=ask(6)), answer(3, 6, OTHER)]
     assert dealers(bogus) == BUT_3
-    assert open_errands(PANEL, gather(PANEL, bogus, ())) == [(3, 6)], "a bogus answer ends nothing"
+    assert awaited(bogus) == [(3, 6)], "a bogus answer ends nothing"
     assert dealers(bogus + attested(3, 6, 3)) == ALL, "nor shuts out a dealer that delivered"
 
 
@@ -125,7 +157,8 @@ def test_more_than_t_plus_e_askers_make_a_dealer_absent() -> None:
     three = [*reports(d3=ask(4, 5, 6)), answer(3, 4), answer(3, 5), answer(3, 6)]
     assert dealers(two) == ALL
     assert dealers(three) == BUT_3
-    assert open_errands(PANEL, gather(PANEL, three, ())) == []
+    assert list(errands(PANEL, gather(PANEL, two, ()), ALL)) == [(3, 5), (3, 6)]
+    assert list(errands(PANEL, gather(PANEL, three, ()), ALL)) == [], "nothing depends on them"
 
 
 def test_the_guilty_are_out_and_named_as_such() -> None:
@@ -139,7 +172,7 @@ def test_two_reports_void_both_and_convict_their_signer() -> None:
     double = said(3, Kind.REPORT, Report(((0, int(Check.OK), OTHER),)))
     findings = gather(PANEL, [*reports(), double], ())
     assert findings.guilty == {3}
-    assert 3 not in findings.reports
+    assert 3 not in findings.counted
 
 
 def test_too_small_a_cohort_opens_nothing() -> None:

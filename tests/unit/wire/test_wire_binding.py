@@ -99,7 +99,7 @@ def test_which_key_signs_what(kind: Kind, topic: Topic) -> None:
     """The one-round key is not certified before the election ends: its votes need the identity."""
     election = {Kind.COMMIT, Kind.REVEAL, Kind.SEEN}
     agreement = {Kind.PROPOSAL, Kind.FIRST_VOTE, Kind.SECOND_VOTE, Kind.NEW_VIEW}
-    by_identity = kind in election or (kind in agreement and topic is not Topic.COHORT)
+    by_identity = kind in election | agreement and topic is not Topic.COHORT
     assert Slot(0, 0, kind, int(topic), 0, 0).by_identity is by_identity
 
 
