@@ -34,6 +34,7 @@ from protocols.record.evidence import Finding, judge_bytes
 from protocols.record.setting import Setting
 from protocols.session.session import Session
 from protocols.wire.canonical import unpack
+from tests.tiers import later
 
 needs_atheris = pytest.mark.skipif(
     importlib.util.find_spec("atheris") is None,
@@ -178,7 +179,9 @@ def script() -> Any:
 
 
 @needs_atheris
-@pytest.mark.parametrize("name", ["frame", "statement", "certificate", "evidence", "session"])
+@pytest.mark.parametrize(
+    "name", ["evidence", "session", *later(["frame", "statement", "certificate"])]
+)
 def test_a_short_run_guided_by_coverage_finds_nothing(name: str, tmp_path: Path) -> None:
     """Longer ones are run by hand (docs/attacks.md says how many executions there were)."""
     result = tmp_path / "result.json"
