@@ -148,7 +148,7 @@ async def play(story: list[Part], say: Callable[[str], None]) -> list[str]:
 
 def test_disks_that_fail_a_young_backup_and_crashes() -> None:
     """One group for all: to start nine daemons is what costs most."""
-    story = [full_disk, torn_write, failed_fsync, young_backup, crash_loop, many_crash]
+    story = [young_backup, full_disk, torn_write, failed_fsync, crash_loop, many_crash]
     assert trio.run(play, story, print) == []
 
 
