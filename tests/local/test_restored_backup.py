@@ -27,7 +27,8 @@ STILL = (6, 7, 8)
 """As many as the plan can do without: the round goes on without these, and not without one more."""
 PAUSE = 2.0  # seconds from the kill to the start on the old copy
 
-pytestmark = pytest.mark.swarm
+pytestmark = [pytest.mark.swarm, pytest.mark.acceptance]
+"""`make test` has one such peer in the group of test_disks_and_crashes.py."""
 
 
 def _copy(group: Group, peer: int, name: str) -> Path:

@@ -12,7 +12,8 @@ from protocols.record.deadlines import Deadlines, derive
 from protocols.record.sizes import sizes_of
 from protocols.wire.frames import DealingFrame, decode_frame
 
-SEEDS = range(24)
+SEEDS = range(12)
+"""Every dealer beside every friend, once."""
 BANDWIDTH = 10**6
 SHORT = {"check": 1000, "hurry": 250, "have": 31}
 """What used to be allowed at Δ = 1000: each at least Δ, and hurry a quarter of check."""
@@ -52,6 +53,6 @@ def test_no_honest_dealer_is_left_out(delta: int, hostile: bool) -> None:
 
 def test_below_what_is_derived_one_is_and_so_it_is_refused() -> None:
     short = Deadlines(**SHORT)
-    assert sum(left_out(short, 1000, seed, hostile=True) for seed in SEEDS) >= 4
+    assert sum(left_out(short, 1000, seed, hostile=True) for seed in SEEDS) >= 2
     with pytest.raises(ProtocolError, match="deadline check is 1000 ms, and at least 40"):
         derived(1000).lengthened({"check": SHORT["check"]})

@@ -1,4 +1,7 @@
-"""A daemon killed -9 in mid-round, with a liar among the others; and a forged transcript."""
+"""`peerd swarm` with real daemons: processes, libp2p over loopback, torch.
+
+One lies, another is killed -9 in mid-round; then an audit, and a forged transcript.
+"""
 
 from __future__ import annotations
 
@@ -44,6 +47,24 @@ def test_the_killed_daemon_catches_up_and_the_swarm_does_not_stop(
     assert len(honest) == PEERS - 1
     assert len({peer["model_hash"] for peer in honest}) == 1
     assert [each["outcome"] for each in result["rounds"]] == ["completed"] * 4
+
+
+@pytest.mark.swarm
+def test_a_liar_is_caught_and_an_auditor_agrees(result: dict[str, Any], kept: Path) -> None:
+    (liar,) = [peer["id"] for peer in result["peers"] if not peer["honest"]]
+    standing = [peer for i, peer in enumerate(result["peers"]) if peer["honest"] and i != KILLED]
+    assert len(standing) == PEERS - 2
+    assert all(peer["blamed"] == [liar] for peer in standing)
+    assert result["rounds"][-1]["accuracy"] > 0.3
+    transcript, genesis = kept / "transcripts" / "round-0.transcript", kept / "genesis.json"
+    command = [sys.executable, "-m", "peerd.cli.main", "audit", "--json", str(transcript)]
+    command += ["--genesis", str(genesis)]
+    audited = subprocess.run(command, capture_output=True, text=True, timeout=HANG, check=False)
+    assert audited.returncode == 0, audited.stderr
+    found = json.loads(audited.stdout)
+    assert [each["peer"] for each in found["blamed"]] == [liar]
+    assert liar not in found["cohort"]
+    assert found["model_hash"] == result["rounds"][0]["model_hash"]
 
 
 @pytest.mark.swarm

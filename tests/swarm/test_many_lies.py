@@ -35,6 +35,7 @@ def swarm(tmp_path: Path, *asked: str) -> tuple[dict[str, Any], Path]:
     return document, kept
 
 
+@pytest.mark.acceptance
 def test_all_five_lies_at_once(tmp_path: Path) -> None:
     """Sixteen peers, five of them liars, each with another lie: four are proven, one is absent."""
     lies = (*PROVEN, *ABSENT)
