@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from peerd.laboratory.adversaries.place import Place
 from peerd.laboratory.adversaries.trick import Trick
+from protocols.record.door import read_statement
 from protocols.record.votes import outcome_hash
 from protocols.wire.frames import (
     DealingFrame,
@@ -17,7 +18,7 @@ from protocols.wire.frames import (
     StatementFrame,
     encode_frame,
 )
-from protocols.wire.statement import Ballot, Kind, Seen, Slot, Statement, Topic, decode_statement
+from protocols.wire.statement import Ballot, Kind, Seen, Slot, Statement, Topic
 
 VOTES = (Kind.FIRST_VOTE, Kind.SECOND_VOTE)
 
@@ -52,7 +53,7 @@ class Mask:
         return frame
 
     def _decode(self, wire: bytes) -> Statement:
-        return decode_statement(wire, self._at.setting.group)
+        return read_statement(self._at.setting, wire)
 
     def _instead(self, honest: Statement) -> Statement | None:
         """What is said in place of a statement; others' statements pass."""
