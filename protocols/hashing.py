@@ -16,9 +16,13 @@ DIGEST_BYTES = 32
 def _frame(domain: str, parts: tuple[bytes, ...]) -> bytes:
     pieces = [_prefix(domain)]
     for part in parts:
-        pieces.append(len(part).to_bytes(8, "little"))
+        size = len(part)
+        pieces.append(_SIZES[size] if size < 256 else size.to_bytes(8, "little"))
         pieces.append(part)
     return b"".join(pieces)
+
+
+_SIZES = [size.to_bytes(8, "little") for size in range(256)]
 
 
 @lru_cache(maxsize=256)

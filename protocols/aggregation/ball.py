@@ -96,7 +96,7 @@ class Ball:
         links: tuple[Link, ...] = ()
         small: tuple[Smallness, ...] = ()
         if self.proof == "norm":
-            # An honest change, of norm T at most, fails with chance below 2^-40.
+            # An honest change, of norm T at most, fails with chance below 2^-42.
             small = (Smallness(VECTOR, Smallness.bits_for(1 << (self.theta - 1))),)
             largest = small[0].largest
         else:

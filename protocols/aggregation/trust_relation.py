@@ -52,7 +52,7 @@ class TrustRelation:
         links: tuple[Link, ...] = ()
         small: tuple[Smallness, ...] = ()
         if self.proof == "norm":
-            # An honest vector, of norm S at most, fails with chance below 2^-40.
+            # An honest vector, of norm S at most, fails with chance below 2^-42.
             small = (Smallness(VECTOR, Smallness.bits_for(1 << self.theta)),)
             largest = small[0].largest
         else:

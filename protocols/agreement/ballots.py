@@ -33,7 +33,9 @@ class Ballots:
     def quorums(self, kind: Kind, view: int) -> Iterator[tuple[bytes, tuple[bytes, ...]]]:
         """The outcomes, by their hash, that a quorum voted for in a view, with the votes."""
         by_value: dict[bytes, list[Statement]] = {}
-        for statement in self._votes.get((kind, view), {}).values():
+        if not rules.is_quorum(self.count(kind, view), self._quorum):
+            return
+        for statement in self._votes[kind, view].values():
             by_value.setdefault(statement.payload.outcome, []).append(statement)
         for value, votes in by_value.items():
             if rules.is_quorum(len(votes), self._quorum):

@@ -19,7 +19,7 @@ SMALLNESS_ROWS = 309
 MIN_SMALLNESS_BITS = 3
 MAX_SMALLNESS_BITS = 59
 HONEST_SPREAD = 19
-"""Projections of a W of 2-norm N stay below 19 N but for 2^-40 (docs/protocol.md §3)."""
+"""Projections of a W of 2-norm N stay below 19 N, all 309 but for 2^-42 (docs/protocol.md §3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ class Smallness:
 
     Shown without bits of W: 309 random projections of it, y_i = a_i^T W b_i, lie in [-B, B) with
     B = 2^(bits - 2). The dealing draws a_i and b_i from its first root and appends the bits of y
-    itself: they are not part of what an aggregator encodes. An honest W passes but for 2^-40 if its
+    itself: they are not part of what an aggregator encodes. An honest W passes but for 2^-42 if its
     2-norm is at most B / 19: see ``bits_for``.
     """
 
@@ -156,7 +156,7 @@ class Smallness:
 
     @classmethod
     def bits_for(cls, norm: int) -> int:
-        """The least ``bits`` at which every W of 2-norm <= ``norm`` passes but for 2^-40."""
+        """The least ``bits`` at which every W of 2-norm <= ``norm`` passes but for 2^-42."""
         return max(MIN_SMALLNESS_BITS, (HONEST_SPREAD * norm - 1).bit_length() + 2)
 
     @property

@@ -100,7 +100,7 @@ def deal(
 
     ``secret``: at least 32 uniform bytes, one round's. ``context``: 32 bytes or more that bind the
     round (module docstring of protocols.proof). Raises ValueError when v is outside V, as the
-    committee would prove this dealer guilty; ProjectionOverflow, by chance 2^-40 for a small W.
+    committee would prove this dealer guilty; ProjectionOverflow, by chance 2^-42 for a small W.
     """
     broken = shape.relation.violations(shape.field.p, values)
     if broken:

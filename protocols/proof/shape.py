@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from math import isqrt
+from math import comb, isqrt
 from typing import Protocol
 
 import numpy as np
@@ -41,10 +41,10 @@ class Plan(Protocol):
     def quorum(self) -> int: ...
 
 
-def challenge_count(p: int) -> int:
-    """The smallest c with (2/p)^c <= 2^-128: 9, 5, 3 for the 16-, 31-, 61-bit primes."""
+def challenge_count(p: int, choices: int) -> int:
+    """The smallest c with choices (2/p)^c <= 2^-128; for 1: 9, 5, 3 at 16, 31, 61 bits."""
     count = 1
-    while p**count < 1 << (SOUNDNESS_BITS + count):
+    while p**count < choices << (SOUNDNESS_BITS + count):
         count += 1
     return count
 
@@ -162,8 +162,11 @@ class DealingShape:
 
     @cached_property
     def challenges(self) -> int:
-        """c, the independent repetitions of the proof."""
-        return challenge_count(self.field.p)
+        """c, the independent repetitions of the proof.
+
+        Liars may choose who is absent once they know the challenges: each choice is another try.
+        """
+        return challenge_count(self.field.p, comb(self.plan.committee, self.plan.absent))
 
     @cached_property
     def sums(self) -> int:

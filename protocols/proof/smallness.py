@@ -14,7 +14,7 @@ chance <= 3/4, whatever the other values are and whatever wraps around; 309 pass
 
 **Completeness.** a (y / N) has E exp(x y) <= (1 - x^2 / 4)^(-1/2), N the 2-norm of W, because a
 sum of such entries times w is subgaussian with parameter |w|^2 / 2, twice, and the worst W has rank
-1. Hence Pr[|y| >= 19 N] < 2^-48.8, and all 309 are smaller with 1 - 2^-40.
+1. Hence, at x N = 1.974, Pr[|y| >= 19 N] < 2^-50.4, and all 309 are smaller but for 2^-42.
 
 A rank-1 projection costs a member L + k products instead of L k, and a_i and b_i as many random
 bits: independent entries for all of W would make this check a hundred times dearer than all else.
@@ -38,7 +38,7 @@ from protocols.proof.shape import DealingShape
 
 
 class ProjectionOverflow(ProtocolError):
-    """A projection lies outside its interval: by chance 2^-40 for a small W. Nobody is to blame."""
+    """A projection lies outside its interval: by chance 2^-42 for a small W. Nobody is to blame."""
 
 
 FOLD_BLOCK = 1 << 18
@@ -138,7 +138,7 @@ def _bit_slots(shape: DealingShape, each: Projected, y: Residues) -> Residues:
     if (shifted >= np.uint64(2 * each.small.bound)).any():
         raise ProjectionOverflow(
             f"a projection of segment {each.small.segment} exceeds {each.small.bound}: its values"
-            f" are too large, or chance had it (2^-40); nothing was dealt"
+            f" are too large, or chance had it (2^-42); nothing was dealt"
         )
     packing, groups = shape.plan.packing, shape.layout.groups
     laid = np.zeros((each.planes, groups * packing), np.uint64)

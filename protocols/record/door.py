@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from protocols.errors import WireError
 from protocols.record.setting import Setting
@@ -32,6 +33,9 @@ SMALL_FRAME = 8 << 10
 """Bytes of a frame that is worth remembering decoded."""
 
 
+_Opened: TypeAlias = tuple[Frame, Statement | None, Slot | None, tuple[int, int] | None]
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """A frame from a peer, with the statement that it is there for.
@@ -49,24 +53,24 @@ class Message:
 
 def open_message(setting: Setting, sender: int, data: bytes) -> Message:
     """Raises WireError for whatever is no message of this group."""
-    frame = open_frame(setting, data)
+    # A dealing holds a share, of which nothing may be left once the cohort is decided (§6).
+    if len(data) > SMALL_FRAME or data.startswith(DEALING):
+        return Message(sender, *_opened(setting, data))
+    return Message(sender, *setting.memory.recall("frame", data, lambda: _opened(setting, data)))
+
+
+def _opened(setting: Setting, data: bytes) -> _Opened:
+    frame = decode_frame(data)
     if isinstance(frame, HaveFrame):
-        return Message(sender, frame, None, None, (frame.round, frame.attempt))
+        return frame, None, None, (frame.round, frame.attempt)
     statement = _statement_of(setting, frame)
     slot = slot_of(setting, frame) if statement is None else statement.slot
-    return Message(sender, frame, statement, slot, slot.place if slot is not None else None)
+    return frame, statement, slot, slot.place if slot is not None else None
 
 
 def own_message(me: int, frame: Frame, statement: Statement) -> Message:
     """What a peer says to itself."""
     return Message(me, frame, statement, statement.slot, statement.slot.place)
-
-
-def open_frame(setting: Setting, data: bytes) -> Frame:
-    # A dealing holds a share, of which nothing may be left once the cohort is decided (§6).
-    if len(data) > SMALL_FRAME or data.startswith(DEALING):
-        return decode_frame(data)
-    return setting.memory.recall("frame", data, lambda: decode_frame(data))
 
 
 def read_statement(setting: Setting, data: bytes) -> Statement:

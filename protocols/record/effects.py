@@ -231,18 +231,33 @@ class Step:
 class Draft:
     """A step while it is made: effects go in as they come up, each kind keeps its order."""
 
-    __slots__ = ("_fields",)
+    __slots__ = ("_fields", "_whole")
 
     def __init__(self, effects: Iterable[Effect] = ()) -> None:
         self._fields: dict[str, list[Any]] = {}  # most steps of most machines are empty
+        self._whole = NOTHING  # or one step of another machine, and most go up as they are
         for effect in effects:
             self.add(effect)
 
     def add(self, effect: Effect | Outcome) -> None:
+        if self._whole is not NOTHING:
+            self._unfold()
         self._fields.setdefault(_FIELD.get(type(effect), "outcomes"), []).append(effect)
 
     def extend(self, step: Step) -> None:
         """The effects of another step; its outcomes are for whoever called."""
+        if self._whole is not NOTHING:
+            self._unfold()
+        if self._fields or step.outcomes:
+            self._take_from(step)
+        else:
+            self._whole = step
+
+    def _unfold(self) -> None:
+        whole, self._whole = self._whole, NOTHING
+        self._take_from(whole)
+
+    def _take_from(self, step: Step) -> None:
         for name in _EFFECTS:
             found = getattr(step, name)
             if found:
@@ -251,7 +266,8 @@ class Draft:
     def take(self) -> Step:
         """All that went in since the last time."""
         if not self._fields:
-            return NOTHING
+            whole, self._whole = self._whole, NOTHING
+            return whole
         fields, self._fields = self._fields, {}
         return Step(**{name: tuple(found) for name, found in fields.items()})
 

@@ -190,9 +190,9 @@ class Attempt(Role):
             self.absorb(self._fetch.ask())
 
     def _done(self) -> Step:
-        if self.phase_name != self._shown:
-            self._shown = self.phase_name
-            self.emit(Phase(*self.party.place, self._shown))
+        if (name := self.phase_name) != self._shown:
+            self._shown = name
+            self.emit(Phase(*self.party.place, name))
         return self.done()
 
     def _compare(self, message: Message) -> None:

@@ -140,13 +140,15 @@ class Participation(Component):
             self._neighbours.greet_once_more(self._rounds.current.place)
             return True
         round_ = self._rounds.current
-        beyond = self._neighbours.beyond(round_.place) > self._peer.setting.liars
-        if round_.state is Rounding.PAUSING and beyond:
+        if round_.state is Rounding.PAUSING and self._others_are_beyond(round_.place):
             round_.retry(round_.place)
         if round_.state is not Rounding.AGAIN:
             return False
         self._begin_attempt()
         return True
+
+    def _others_are_beyond(self, place: tuple[int, int]) -> bool:
+        return self._neighbours.beyond(place) > self._peer.setting.liars
 
     def _begin_round(self) -> None:
         round_, permit = self._number, self._permit

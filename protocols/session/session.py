@@ -13,7 +13,7 @@ from protocols.errors import WireError
 from protocols.record.base import Values
 from protocols.record.certificate import signatures_needed, verify_certificate
 from protocols.record.door import Message, open_message
-from protocols.record.effects import Ask, Dropped, Record, Step, Timer
+from protocols.record.effects import NOTHING, Ask, Dropped, Record, Step, Timer
 from protocols.record.outcomes import Adopting, Begun, Behind, Left, Surveyed
 from protocols.record.party import Component
 from protocols.record.position import Position
@@ -184,7 +184,7 @@ class Session(Component):
             self._hear(self._part.done())
             steps.append(self._done())
         steps.append(self._done())
-        return [step for step in steps if step]
+        return [step for step in steps if step is not NOTHING]
 
     def _done(self) -> Step:
         self._hear(self.neighbours.done())
@@ -195,6 +195,8 @@ class Session(Component):
         self._hear(self._part.follow(step))
 
     def _hear(self, step: Step) -> None:
+        if step is NOTHING:
+            return
         for outcome in self.absorb(step):
             if isinstance(outcome, Begun):
                 for sender, data in self.neighbours.ahead.take_all():

@@ -23,6 +23,7 @@ from protocols.wire.frames import StatementFrame, SumFrame, decode_frame, encode
 from protocols.wire.statement import Kind, Topic, decode_statement
 from tests.mutation.rules import judge
 from tests.simulation.swarm import EIGHT, FOUR, TEN, swarm
+from tests.simulation.test_returns import WITHIN, deadlines_waited, dealt_since, freeze
 
 Attack = Callable[[int], None]
 
@@ -206,6 +207,19 @@ def put_back(seed: int) -> None:
     judge(world, guilty=(), away=(victim,))
     demand(world.faults["restore"] == 1, "vacuous", "nothing was put back")
     demand(not world.faults["exposed"], "signed-twice", f"peer {victim} signs a slot anew")
+
+
+def back_again(seed: int) -> None:
+    """Who said nothing while it was waited for is back within three rounds, at a latency of Δ."""
+    assert seed == 0  # nothing is drawn
+    demand(True in dealt_since(freeze, 200, 1000)[: WITHIN + 1], "returns", "it never comes back")
+
+
+def never_says_a_word(seed: int) -> None:
+    """Who is connected and never commits costs a deadline in eight rounds."""
+    assert seed == 0
+    waited = deadlines_waited()
+    demand(waited <= 3, "waits", f"{waited} deadlines in 18 rounds")
 
 
 def _says(world: World, effect: Effect, kinds: frozenset[Kind]) -> bool:

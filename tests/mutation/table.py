@@ -11,6 +11,7 @@ from tests.mutation.bugs import (
     openings,
     proofs,
     restores,
+    returns,
     secrets,
     statements,
     steps,
@@ -27,6 +28,7 @@ BUGS: list[Bug] = [
     *openings.BUGS,
     *secrets.BUGS,
     *restores.BUGS,
+    *returns.BUGS,
     *hellos.BUGS,
     *steps.BUGS,
 ]

@@ -153,7 +153,7 @@ class Liar:
 
     def _pass(self, steps: Iterable[Step]) -> list[Step]:
         """What comes of these steps, and of all that the liar then tells itself."""
-        out = [step_of(new for effect in step for new in self._replace(effect)) for step in steps]
+        out = [self._replaced(step) for step in steps]
         for scene in list(self._scenes.values()):
             out.append(step_of(scene.added()))
         told = [frame for scene in self._scenes.values() for frame in scene.told()]
@@ -161,17 +161,22 @@ class Liar:
             out += self._pass(self._session.on_message(self.me, encode_frame(frame)))
         return out
 
+    def _replaced(self, step: Step) -> Step:
+        if not step.request:
+            return step
+        return step_of(new for effect in step for new in self._replace(effect))
+
     def _replace(self, effect: Effect) -> list[Effect]:
         if isinstance(effect, Timer) and isinstance(effect.event, ViewOver):
             self._begin_view(effect.place, effect.event)
         if not isinstance(effect, Send):
             return [effect]
-        at = open_message(self._session.setting, self.me, effect.frame).place
-        scene = self._scene_of(at, make=True)
+        message = open_message(self._session.setting, self.me, effect.frame)
+        scene = self._scene_of(message.place, make=True)
         if scene is None:  # a frame that belongs to no attempt
             return [effect]
         self._learn((scene.place.round, scene.place.attempt))
-        return scene.say(effect)
+        return scene.say(effect, message.frame)
 
     def _begin_view(self, at: tuple[int, int], view: ViewOver) -> None:
         scene = self._scenes.get(at)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from peerd.laboratory.adversaries.place import Place
 from peerd.laboratory.adversaries.trick import Trick
 from protocols.errors import WireError
+from protocols.record.door import read_statement
 from protocols.record.votes import outcome_hash
 from protocols.wire.frames import (
     DealingFrame,
@@ -18,7 +19,7 @@ from protocols.wire.frames import (
     StatementFrame,
     encode_frame,
 )
-from protocols.wire.statement import Ballot, Kind, Seen, Slot, Statement, Topic, decode_statement
+from protocols.wire.statement import Ballot, Kind, Seen, Slot, Statement, Topic
 
 VOTES = (Kind.FIRST_VOTE, Kind.SECOND_VOTE)
 
@@ -53,7 +54,7 @@ class Mask:
         return frame
 
     def _decode(self, wire: bytes) -> Statement:
-        return decode_statement(wire, self._at.setting.group)
+        return read_statement(self._at.setting, wire)
 
     def _instead(self, honest: Statement) -> Statement | None:
         """What is said in place of a statement; others' statements pass."""

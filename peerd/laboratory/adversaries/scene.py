@@ -119,9 +119,8 @@ class Scene:
 
     # -- what goes out -------------------------------------------------------------------------
 
-    def say(self, send: Send) -> list[Effect]:
+    def say(self, send: Send, frame: Frame) -> list[Effect]:
         """What is sent in place of a frame of the honest session, and what the tricks add."""
-        frame = decode_frame(send.frame)
         said = self._mask.outward(frame)
         if isinstance(said, StatementFrame) and said != frame:
             changed = self.place.read(said.statement)

@@ -1,4 +1,4 @@
-"""docs/attacks.md: all 88 rows, each with a code, and tests and adversaries that exist."""
+"""docs/attacks.md: a row for each fault, each with a code, and tests and adversaries that exist."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ _, *_PARTS = re.split(r"^### Row (\d+)\n", DOCUMENT, flags=re.M)
 DETAILS = {int(number): text.strip() for number, text in zip(*[iter(_PARTS)] * 2, strict=True)}
 TESTS = sorted(set(re.findall(r"`(tests/[^`]+\.py)::([^`]+)`", DOCUMENT)))
 CODE = re.compile(r"[BXCDMN]|A\([a-z ]+\)")
+NUMBERS = [*range(1, 89), 91, 92, 93, 98]
+"""Faults keep their numbers: who adds a row adds it here."""
 UNSHOWN = ("not shown yet", "measured later, with the learning laboratory")
 
 
@@ -35,8 +37,8 @@ def number(row: list[str]) -> int:
 
 
 def test_each_row_is_there_once_and_in_order() -> None:
-    assert [number(row) for row in ROWS] == list(range(1, 89))
-    assert re.findall(r"^### Row (.*)", DOCUMENT, re.M) == [str(each) for each in range(1, 89)]
+    assert [number(row) for row in ROWS] == NUMBERS
+    assert re.findall(r"^### Row (.*)", DOCUMENT, re.M) == [str(each) for each in NUMBERS]
     assert {len(row) for row in ROWS} == {4}
     assert all(row[1] and row[3] for row in ROWS)
 
@@ -66,9 +68,10 @@ def test_the_counts_are_those_of_the_rows() -> None:
     unshown, later = (sum(shown.startswith(text) for shown in DETAILS.values()) for text in UNSHOWN)
     shown = len(ROWS) - partly - unshown - later
     said = re.search(
-        r"Of 88 rows (\d+) are .*?(\d+) partly, (\d+) are .*?(\d+) are", DOCUMENT, re.S
+        r"Of (\d+) rows (\d+) are .*?(\d+) partly, (\d+) are .*?(\d+) are", DOCUMENT, re.S
     )
-    assert said and [int(count) for count in said.groups()] == [shown, partly, later, unshown]
+    counts = [len(NUMBERS), shown, partly, later, unshown]
+    assert said and [int(count) for count in said.groups()] == counts
 
 
 @cache

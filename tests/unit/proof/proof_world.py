@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import isqrt
+from math import comb, isqrt
 
 import numpy as np
 
@@ -70,11 +70,12 @@ def _opened(of: DealingShape, seat: int, root: bytes, package: bytes) -> bytes |
 
 
 def _count(of: DealingShape) -> int:
-    return -(-of.length // of.plan.packing) + 2 * _repetitions(of.field.p)
+    return -(-of.length // of.plan.packing) + 2 * _repetitions(of)
 
 
-def _repetitions(p: int) -> int:
-    return next(c for c in range(1, 200) if (2 / p) ** c <= 2.0**-128)
+def _repetitions(of: DealingShape) -> int:
+    p, choices = of.field.p, comb(of.plan.committee, of.plan.absent)
+    return next(c for c in range(1, 200) if choices * (2 / p) ** c <= 2.0**-128)
 
 
 def _sample(field: PrimeField, stream: Xof, count: int) -> list[int]:
@@ -98,7 +99,7 @@ def _holds(
     of: DealingShape, seat: int, context: bytes, root: bytes, proof: bytes, content: bytes
 ) -> bool:
     field, plan, p = of.field, of.plan, of.field.p
-    count, reps = -(-of.length // plan.packing), _repetitions(p)
+    count, reps = -(-of.length // plan.packing), _repetitions(of)
     d_terms, w_terms = plan.threshold + plan.packing, 2 * plan.threshold + plan.packing - 1
     try:
         published = field.decode(proof, reps * (d_terms + w_terms)).tolist()

@@ -95,7 +95,7 @@ class Reference:
     def __init__(self, of: DealingShape) -> None:
         self.of, self.p, self.plan = of, of.field.p, of.plan
         self.k, self.t = of.plan.packing, of.plan.threshold
-        self.reps = _repetitions(self.p)
+        self.reps = _repetitions(of)
         self.first: dict[str, int] = {}
         end = 0
         segments = of.relation.segments

@@ -150,7 +150,7 @@ def test_what_is_not_dealt() -> None:
 
 
 def test_repetitions_make_two_to_the_minus_128() -> None:
-    assert [challenge_count(field.p) for field in (P16, P31, P61)] == [9, 5, 3]
+    assert [challenge_count(field.p, 1) for field in (P16, P31, P61)] == [9, 5, 3]
 
 
 @pytest.mark.parametrize("constraint", [SlotConstraint(0, 2, -1), SlotConstraint(0, -1, 1)])

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import re
 import tracemalloc
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -29,7 +32,7 @@ from protocols.proof import (
     smallness,
     split,
 )
-from protocols.proof.constraints import SMALLNESS_ROWS
+from protocols.proof.constraints import HONEST_SPREAD, SMALLNESS_ROWS
 from protocols.proof.smallness import Rows, draw_rows, project
 from protocols.proof.sums import random_sum
 
@@ -102,6 +105,39 @@ def test_rows_are_as_often_0_as_not() -> None:
 def test_enough_rows() -> None:
     assert 3**SMALLNESS_ROWS << 128 <= 4**SMALLNESS_ROWS
     assert 3 ** (SMALLNESS_ROWS - 1) << 128 > 4 ** (SMALLNESS_ROWS - 1)
+
+
+def tail(spread: float) -> float:
+    """Pr[|y| >= spread N] is at most this: Chernoff from E exp(x y) <= (1 - x^2 / 4)^(-1/2), N = 1.
+
+    x is where the derivative of the bound is 0.
+    """
+    x = (math.sqrt(1 + 16 * spread**2) - 1) / (2 * spread)
+    return 2 * math.exp(-x * spread) / math.sqrt(1 - x**2 / 4)
+
+
+@pytest.mark.parametrize("x", [0.3, 1.0, 1.6, 1.97])
+def test_the_moment_bound_holds(x: float) -> None:
+    """All W of 2 x 2 entries from -3 to 3, exactly."""
+    chances = {0: 1 / 2, 1: 1 / 4, -1: 1 / 4}
+    drawn = np.array([entries for entries in product(range(-3, 4), repeat=4) if any(entries)])
+    w = (drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).reshape(-1, 2, 2)
+    mean = np.zeros(len(w))
+    for entries in product(chances, repeat=4):
+        y = np.einsum("l,nlk,k->n", entries[:2], w, entries[2:])
+        mean += math.prod(chances[entry] for entry in entries) * np.exp(x * y)
+    assert mean.max() <= 1 / math.sqrt(1 - x**2 / 4)
+
+
+def test_the_stated_chances_of_an_honest_dealing() -> None:
+    document = (Path(__file__).parents[3] / "docs" / "protocol.md").read_text()
+    one, every = re.findall(
+        r"≥ 19N\] < 2\^-([\d.]+)[\s\S]*?all 309 does with < 2\^-([\d.]+)", document
+    )[0]
+    assert tail(HONEST_SPREAD) < 2 ** -float(one) < 2**0.1 * tail(HONEST_SPREAD)
+    assert SMALLNESS_ROWS * 2 ** -float(one) < 2 ** -float(every)
+    assert SMALLNESS_ROWS * tail(HONEST_SPREAD - 1) > 2 ** -float(every)
+    assert f"| < 2^-{every} a dealing; nobody is blamed |" in document
 
 
 @pytest.mark.parametrize("shape", ["one coordinate", "rank one", "flat", "random"])

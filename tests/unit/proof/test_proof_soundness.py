@@ -192,7 +192,7 @@ class TestPackage:
     @pytest.mark.parametrize("seat", seats)
     def test_another_shape(self, seat: int) -> None:
         """A plan with another e has the same lengths and other challenges."""
-        other = shape(replace(WIDE, absent=1), 61)
+        other = shape(replace(WIDE, absent=3), 61)
         item = (CONTEXT, self.dealing.root, self.dealing.proof, self.dealing.packages[seat])
         assert check(other, seat, *item) is Verdict.INVALID
 

@@ -16,10 +16,10 @@ from protocols.ports import Forgetful
 from protocols.record.door import (
     SMALL_FRAME,
     SMALL_STATEMENT,
-    open_frame,
     open_message,
     read_statement,
 )
+from protocols.record.setting import Setting
 from protocols.wire.canonical import pack
 from protocols.wire.frames import (
     DealingFrame,
@@ -79,6 +79,10 @@ def said(kind: Kind, payload: Payload) -> Statement:
     return sign(Sodium(), digest("test/secret"), SETTING.group, slot, payload)
 
 
+def frame_of(setting: Setting, data: bytes) -> Frame:
+    return open_message(setting, 1, data).frame
+
+
 REMEMBERING = replace(SETTING, memory=MEMORY)
 VOTE = said(Kind.FIRST_VOTE, Ballot(digest("test/outcome")))
 HEADER = said(Kind.HEADER, Header(bytes(32), bytes(32), b"proof"))
@@ -86,7 +90,7 @@ HEADER = said(Kind.HEADER, Header(bytes(32), bytes(32), b"proof"))
 
 def test_a_frame_that_comes_again_is_not_decoded_again() -> None:
     data = encode_frame(HelloFrame(3, 1))
-    assert open_frame(REMEMBERING, data) is open_frame(REMEMBERING, bytes(bytearray(data)))
+    assert frame_of(REMEMBERING, data) is frame_of(REMEMBERING, bytes(bytearray(data)))
     assert MEMORY.computed == ["frame"]
 
 
@@ -102,7 +106,6 @@ def test_a_statement_that_comes_in_many_frames_is_decoded_once() -> None:
     "frame",
     [
         DealingFrame(HEADER.wire, b"share"),
-        StatementFrame(bytes(SMALL_FRAME)),
         SumFrame(VOTE.wire, bytes(SMALL_FRAME)),
         ProposalFrame(VOTE.wire, b"", (bytes(SMALL_FRAME),), ()),
     ],
@@ -110,7 +113,7 @@ def test_a_statement_that_comes_in_many_frames_is_decoded_once() -> None:
 )
 def test_nothing_is_kept_of_a_share_nor_of_what_is_large(frame: Frame) -> None:
     data = encode_frame(frame)
-    assert open_frame(REMEMBERING, data) == frame
+    assert frame_of(REMEMBERING, data) == frame
     assert MEMORY.held("frame") == 0
 
 
@@ -138,7 +141,7 @@ def test_a_large_statement_is_not_kept() -> None:
 def test_what_is_refused_is_not_kept_and_refused_again() -> None:
     for _ in range(2):
         with pytest.raises(WireError, match="HelloFrame"):
-            open_frame(REMEMBERING, bytes([0x93, 1, 11, 0x91, 3]))
+            frame_of(REMEMBERING, bytes([0x93, 1, 11, 0x91, 3]))
         with pytest.raises(WireError):
             read_statement(REMEMBERING, VOTE.wire[:-1])
     assert MEMORY.computed == ["frame", "statement"] * 2
@@ -147,12 +150,12 @@ def test_what_is_refused_is_not_kept_and_refused_again() -> None:
 
 def test_many_frames_take_no_more_than_the_bound() -> None:
     for number in range(KEPT["frame"] + 10):
-        open_frame(REMEMBERING, encode_frame(HelloFrame(number, 0)))
+        frame_of(REMEMBERING, encode_frame(HelloFrame(number, 0)))
     assert MEMORY.held("frame") == KEPT["frame"]
     MEMORY.computed.clear()
-    open_frame(REMEMBERING, encode_frame(HelloFrame(KEPT["frame"] + 9, 0)))
+    frame_of(REMEMBERING, encode_frame(HelloFrame(KEPT["frame"] + 9, 0)))
     assert MEMORY.computed == [], "the oldest goes, not the newest"
-    open_frame(REMEMBERING, encode_frame(HelloFrame(0, 0)))
+    frame_of(REMEMBERING, encode_frame(HelloFrame(0, 0)))
     assert MEMORY.computed == ["frame"]
 
 
@@ -160,7 +163,7 @@ def test_with_or_without_a_memory_the_same_is_read() -> None:
     forgetting = replace(SETTING, memory=Forgetful())
     data = encode_frame(StatementFrame(VOTE.wire))
     for setting in (REMEMBERING, REMEMBERING, forgetting):
-        assert open_frame(setting, data) == decode_frame(data)
+        assert frame_of(setting, data) == decode_frame(data)
         assert read_statement(setting, VOTE.wire) == decode_statement(VOTE.wire, setting.group)
 
 
