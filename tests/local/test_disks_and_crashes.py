@@ -139,7 +139,7 @@ async def play(story: list[Part], say: Callable[[str], None]) -> list[str]:
                 await part(group)
             rounds = min(group.finished.values()) + 1
             found = await witnesses(group, rounds)
-        wrong = verdict(layout, SEED, found, rounds)
+        wrong = verdict(layout, tolerance(SEED), found, rounds)
     say(f"{rounds} rounds, {len(wrong)} findings")
     if not wrong:
         shutil.rmtree(directory)

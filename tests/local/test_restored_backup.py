@@ -93,7 +93,7 @@ async def play(say: Callable[[str], None]) -> list[str]:
         await restored(group, 4, FLIPPED)
         rounds = min(group.finished.values()) + 1
         found = await witnesses(group, rounds)
-    wrong = verdict(layout, SEED, found, rounds)
+    wrong = verdict(layout, tolerance(SEED), found, rounds)
     say(f"{rounds} rounds, {len(wrong)} findings")
     if not wrong:
         shutil.rmtree(directory)

@@ -61,6 +61,7 @@ class Group:
     ``failing``: daemons that may end by themselves, because something was done to them; what they
     said last is then in ``ended``, and ``start`` starts them again. ``may_stop``: more befalls the
     group than its plan covers, so that a daemon may call for its operators; ``stopped`` did.
+    ``entered``: (peer, phase), since whoever waits for one has cleared it.
     """
 
     network: Network  # of those groups that have one
@@ -77,7 +78,9 @@ class Group:
         self.ended: dict[int, DaemonDied] = {}
         self.may_stop = False
         self.stopped: set[int] = set()
+        self.patience = PATIENCE
         self.standing = dict.fromkeys(self.everybody, (-1, "starting"))
+        self.entered: set[tuple[int, str]] = set()
         self.finished = dict.fromkeys(self.everybody, -1)
         self.aborted = 0  # attempts, of all peers together
         self._changed = trio.Event()
@@ -115,6 +118,7 @@ class Group:
         match event.get("kind"):
             case "phase" if isinstance(number, int):
                 self.standing[index] = (number, str(event.get("phase")))
+                self.entered.add((index, str(event.get("phase"))))
             case "round" if isinstance(number, int) and event.get("outcome") == COMPLETED:
                 self.finished[index] = max(self.finished[index], number)
             case "attempt":
@@ -129,11 +133,11 @@ class Group:
 
     async def until(self, what: str, condition: Callable[[], bool]) -> None:
         """Returns when ``condition`` holds after some event. Raises Stuck."""
-        with trio.move_on_after(PATIENCE) as scope:
+        with trio.move_on_after(self.patience) as scope:
             while not condition():
                 await self._changed.wait()
         if scope.cancelled_caught:
-            raise Stuck(f"waited {PATIENCE:.0f} s until {what}; {self._where()}")
+            raise Stuck(f"waited {self.patience:.0f} s until {what}; {self._where()}")
 
     async def complete(self, round_: int, peers: Iterable[int]) -> None:
         """Until all of ``peers`` have finished ``round_``, by their own work or by certificate."""
@@ -234,13 +238,13 @@ async def witnesses(group: Group, rounds: int) -> list[Witness]:
     return found
 
 
-def verdict(layout: Layout, seed: int, found: list[Witness], rounds: int) -> list[str]:
+def verdict(layout: Layout, options: SwarmOptions, found: list[Witness], rounds: int) -> list[str]:
     """What is wrong, a line each. The daemons have ended: their stores are read.
 
     Every round complete and one model in it, nobody honest blamed, one ledger in every store,
     and an auditor who agrees.
     """
-    options = replace(tolerance(seed), rounds=rounds)
+    options = replace(options, rounds=rounds)
     run = Run(tuple(found), (), 0.0)
     transcripts = collect_transcripts(layout, options)
     audited, wrong = audit_all(layout, run, transcripts)

@@ -44,7 +44,7 @@ async def play(
                 await _play_all(group, names)
                 rounds = min(group.finished.values()) + 1
                 found = await witnesses(group, rounds)
-        wrong = verdict(group.layout, seed, found, rounds)
+        wrong = verdict(group.layout, tolerance(seed), found, rounds)
         told(f"{rounds} rounds, {group.aborted} attempts aborted at a peer, {len(wrong)} findings")
     except BaseException:
         told(f"logs, keys and stores are in {directory}")
