@@ -55,12 +55,8 @@ class Permit:
         self._since = reached
 
     def was_there(self, round_: int) -> bool:
-        """Whether this life has run since ``round_`` began: what others say of it came here. A
-        group's first round begins with whoever has signed nothing.
-        """
-        since = self._start[0] if self._since is None else self._since
-        fresh = self._start == (0, False) and not self.must_sit_out(0)
-        return round_ > since or (round_ == 0 and fresh)
+        """Whether this life has run since ``round_`` began: what others say of it came here."""
+        return self._since is not None and round_ > self._since
 
     def must_sit_out(self, round_: int) -> bool:
         """Whether it is known that the store lacks what was signed in this round."""
@@ -85,14 +81,13 @@ class Permit:
         known = []
         if self.must_sit_out(round_):
             known.append(Persist(round_, sat_out_key(self._sit_out), b""))
-        if round_ and self.looks_old(round_):  # ahead of the first round an empty journal says it
+        if self.looks_old(round_):
             known.append(Persist(round_, DOUBTED, b""))
         return known
 
     def cleared(self, journal: Journal) -> list[Effect]:
         """The journal knows all of its round from now on."""
-        doubted = 0 < journal.round <= self._suspect
-        return [journal.erase(DOUBTED)] if doubted else []
+        return [journal.erase(DOUBTED)] if journal.round <= self._suspect else []
 
     def hear(self, sender: int, frame: RecalledFrame, journal: Journal) -> int:
         """What ``sender`` holds that this peer has signed: the last round in which something is

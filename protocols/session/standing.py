@@ -56,12 +56,11 @@ def suspected_until(start: int, reached: int, remembered: bool) -> int:
     """The last round in which this peer may have signed what its store does not know, or ``SIGNS``.
 
     The store stood ahead of round ``start``, the group proved that it is at round ``reached``;
-    ``remembered``: the store has a journal of round ``start``. Without one it may be at the
-    beginning of the round that it went into with the others, and ahead of the first round it may be
-    any store that was emptied.
+    ``remembered``: the store has a journal of round ``start``. In the round that it went into with
+    the others it may not have signed yet; so in the group's first one, where all begin empty.
     """
     missed = reached - start
-    if missed > CRASH_LAG or not (remembered or (missed == 0 and start)):
+    if missed > CRASH_LAG or (missed and not remembered):
         return reached
     return SIGNS
 

@@ -245,8 +245,7 @@ class Rollback(Mishaps):
 def _must_doubt(lost: Backup, copied: Backup) -> bool:
     """No crash leaves a peer so far behind, or so without a journal."""
     start, reached = (0 if b.position is None else b.position.round for b in (copied, lost))
-    wanting = not copied.journal.get(start) and (start < reached or not start)
-    return reached - start > 1 or wanting
+    return reached - start > 1 or (reached > start and not copied.journal.get(start))
 
 
 def _excuse(world: World, node: Node, may: Callable[[], bool]) -> None:
