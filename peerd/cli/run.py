@@ -8,13 +8,23 @@ from peerd.cli.daemon import add_config_argument, load_config
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """``--config`` and ``--restored``."""
+    """``--config``, ``--restored`` and ``--intact``."""
     add_config_argument(parser)
-    parser.add_argument(
+    said = parser.add_mutually_exclusive_group()
+    said.add_argument(
         "--restored",
-        action="store_true",
+        action="store_const",
+        const=True,
         help="the data directory comes from a backup, or was lost: sign nothing in the rounds in"
         " progress, since this peer may have signed there already",
+    )
+    said.add_argument(
+        "--intact",
+        action="store_const",
+        const=False,
+        dest="restored",
+        help="the data directory was never emptied, copied or put back: sign with it, although too"
+        " few of the others were there when the round began, and remember it",
     )
 
 

@@ -52,7 +52,7 @@ class Sessions(Protocol):
         journal: Mapping[str, bytes] | None = None,
         *,
         rounds: int | None,
-        restored: bool,
+        restored: bool | None,
     ) -> Peer: ...
 
 
@@ -64,10 +64,11 @@ class Crew:
     session: Sessions = Session
 
 
-def run(config: Config, *, restored: bool = False, crew: Crew = Crew()) -> int:
+def run(config: Config, *, restored: bool | None = None, crew: Crew = Crew()) -> int:
     """Run the daemon until SIGTERM or SIGINT; 0 when it was asked to stop. Raises PeerdError.
 
-    ``restored``: the data directory was put back from a backup, and may not know what was signed.
+    ``restored``: the data directory was put back from a backup, and may not know what was signed;
+    False: it never was, and never emptied. None: nobody says anything.
     """
     configure(config.log.level, config.log.format)
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
@@ -110,7 +111,7 @@ class _Daemon:
         identity: Identity,
         genesis: Genesis,
         store: Store,
-        restored: bool,
+        restored: bool | None,
         crew: Crew,
     ) -> None:
         self.config = config

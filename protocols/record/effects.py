@@ -29,6 +29,7 @@ class Stop(StrEnum):
     UNDECIDED = "undecided"  # no cohort was agreed on: fewer than a quorum can vote, or will
     UNCERTIFIED = "uncertified"  # the sum is open here, and too few members signed one result
     UNDECODABLE = "undecodable"  # more sums are wrong than the plan allows for
+    FORGOTTEN = "forgotten"  # this store may be an old one, and too few remember its round
     ATTEMPTS = "attempts"  # the plan pays for no further draw, or attempts have no more numbers
 
 

@@ -9,6 +9,7 @@ from protocols.record.effects import Send, Step
 from protocols.record.party import Component
 from protocols.record.setting import Setting
 from protocols.session.neighbours import Neighbours
+from protocols.session.permit import Permit
 from protocols.session.recall import recalled
 from protocols.session.rounds import Rounds
 from protocols.wire.frames import HelloFrame, RecallFrame
@@ -18,11 +19,14 @@ from protocols.wire.statement import Statement
 class Answers(Component):
     """What one peer asks too often is put off."""
 
-    def __init__(self, setting: Setting, rounds: Rounds, neighbours: Neighbours) -> None:
+    def __init__(
+        self, setting: Setting, rounds: Rounds, neighbours: Neighbours, permit: Permit
+    ) -> None:
         super().__init__()
         self._setting = setting
         self._rounds = rounds
         self._neighbours = neighbours
+        self._permit = permit
 
     def on_hello(self, sender: int, frame: HelloFrame) -> Step:
         round_, neighbours = self._rounds.current, self._neighbours
@@ -50,8 +54,9 @@ class Answers(Component):
         if self._may_ask(sender, frame):
             if frame.round < round_.number:
                 self._neighbours.help(sender, frame.round, round_.place, again=True)
-            said = self.what_was_said_by(sender)
-            self._neighbours.send(sender, recalled(said, frame.round))
+            said, stands = self.what_was_said_by(sender), round_.number
+            there = self._permit.was_there(stands)
+            self._neighbours.send(sender, recalled(said, frame.round, stands, there=there))
         return self.done()
 
     def what_was_said_by(self, peer: int) -> list[Statement]:

@@ -11,17 +11,23 @@ import numpy as np
 import numpy.typing as npt
 
 from protocols.record.certificate import CertifiedRound
-from protocols.record.effects import Outcome, Phase, Step, Timer
+from protocols.record.deadlines import MAX_PATIENCE
+from protocols.record.effects import Outcome, Phase, Step, Stop, Stopped, Timer
 from protocols.record.outcomes import Begun, Left, Surveyed
 from protocols.record.party import Component
+from protocols.record.setting import Setting
 from protocols.record.states import Machine
 from protocols.record.timers import RecallOver
 from protocols.session.local import LocalPeer
 from protocols.session.neighbours import Neighbours
 from protocols.session.permit import Permit
 from protocols.session.rounds import Rounds
+from protocols.session.standing import SIGNS
 from protocols.session.states import SESSION, Rounding, Standing, StandingEvent
 from protocols.wire.frames import RecalledFrame, RecallFrame
+
+MAX_PAUSE = 64
+"""In deadlines of a question, until those that have not answered are asked once more."""
 
 
 class Participation(Component):
@@ -44,6 +50,8 @@ class Participation(Component):
         self._permit = permit
         self._last = last
         self._state = Machine(Standing.SURVEYING, SESSION)
+        self._waits_in = SIGNS
+        self._waited = 0
 
     @property
     def state(self) -> Standing:
@@ -72,25 +80,51 @@ class Participation(Component):
         """Ask the others, and wait for them for a while."""
         self._state.move(StandingEvent.SURVEYED)
         self._permit.surveyed(self._number, surveyed.shown)
-        deadline = self._peer.setting.deadlines.recall
-        self.emit(Timer((self._number, 0), RecallOver(), deadline))
+        self._wait()
         self.emit(Phase(self._number, 0, self.state.value))
         self.emit_all(self._permit.journaled(self._number))
         return self.ask()
 
+    def _wait(self) -> None:
+        """For answers; they are asked for once more when the time is over, ever more rarely."""
+        if self._waits_in != self._number:
+            self._waits_in = self._number
+            deadline = self._peer.setting.deadlines.recall
+            delay = max(deadline, min(self._waited, MAX_PAUSE * deadline))
+            self.emit(Timer((self._number, 0), RecallOver(), delay))
+
     def ask(self) -> Step:
         """What they hold that this peer signed: those that are here, and were not asked yet."""
         if self.state is not Standing.SURVEYING:
-            neighbours = self._neighbours
-            for peer in self._permit.recall.ask(neighbours.present - {self._peer.me}):
-                neighbours.send(peer, RecallFrame(self._number))
+            self._ask_present()
             self._settle()
         return self.done()
 
-    def on_recall_over(self) -> Step:
-        if self.state is Standing.ASKING and self._permit.recall.give_up():
+    def _ask_present(self) -> None:
+        neighbours = self._neighbours
+        for peer in self._permit.recall.ask(neighbours.present - {self._peer.me}):
+            neighbours.send(peer, RecallFrame(self._number))
+
+    def on_recall_over(self, timer: Timer) -> Step:
+        permit, mine = self._permit, timer.place[0] == self._waits_in
+        self._waits_in = SIGNS if mine else self._waits_in
+        if self.state is Standing.ASKING and permit.recall.give_up():
             self._answered()
+        elif self.state is Standing.SUSPECT and mine and not permit.is_doubtful(self._number):
+            self._clear()
+        elif self.sits_out and mine:
+            self._ask_again(timer.delay)
         return self.done()
+
+    def _ask_again(self, waited: int) -> None:
+        """``waited``: milliseconds since they were last asked."""
+        before, self._waited = self._waited, self._waited + waited
+        self._permit.recall.ask_again()
+        self._ask_present()
+        self._wait()
+        forgotten = self._permit.must_sit_out(self._number) or self._permit.looks_old(self._number)
+        if forgotten and before < patience(self._peer.setting) <= self._waited:
+            self.emit(Stopped(self._number, Stop.FORGOTTEN))
 
     def on_recalled(self, sender: int, frame: RecalledFrame) -> Step:
         """What ``sender`` holds that this peer has signed. Rubbish is an answer too; what nobody
@@ -105,12 +139,17 @@ class Participation(Component):
         return self.done()
 
     def _settle(self) -> None:
-        if self._permit.recall.settle(self._neighbours.present):
+        permit, present = self._permit, self._neighbours.present
+        if permit.recall.settle(present):
             self._answered()
-        elif self.state is Standing.SUSPECT and not self._permit.is_doubtful(self._number):
-            # the answer that was wanting has come after the deadline
-            self._state.move(StandingEvent.CLEARED)
-            self._begin_round()
+            return
+        waits = permit.recall.awaits(present) or permit.is_doubtful(self._number)
+        if self.state is Standing.SUSPECT and not waits:
+            self._clear()  # the answer that was wanting has come after the deadline
+
+    def _clear(self) -> None:
+        self._state.move(StandingEvent.CLEARED)
+        self._begin_round()
 
     def _answered(self) -> None:
         self._state.move(StandingEvent.ANSWERED)
@@ -130,6 +169,8 @@ class Participation(Component):
 
     def _say_sitting_out(self) -> None:
         self.emit(Phase(self._number, 0, "sitting out"))
+        self._waited = 0
+        self._wait()
 
     # -- rounds --------------------------------------------------------------------------------
 
@@ -161,6 +202,7 @@ class Participation(Component):
             self._say_sitting_out()
         else:
             self._state.move(StandingEvent.BEGIN)
+            self.emit_all(permit.cleared(self._rounds.current.journal))
             self._begin_attempt()
 
     def _begin_attempt(self) -> None:
@@ -175,14 +217,13 @@ class Participation(Component):
     def adopt(self, missed: Sequence[CertifiedRound], model: npt.NDArray[np.float32]) -> Step:
         """On behind rounds that others have certified."""
         permit, neighbours = self._permit, self._neighbours
-        if permit.recall.waits:
-            permit.doubt(self._number, missed, self._rounds.current.journal)
+        asks = permit.missed(missed, self._number)
         self._hear(self.absorb(self._rounds.adopt(missed, model)))
         self.emit_all(permit.journaled(self._number))  # with the head: a crash may come in between
         neighbours.greet_later(neighbours.present)
         if self.state is Standing.ASKING:
             neighbours.greet_once_more(self._rounds.current.place)
-        return self.done()
+        return self.ask() if asks else self.done()
 
     def _hear(self, outcomes: Sequence[Outcome]) -> None:
         for outcome in outcomes:
@@ -192,3 +233,12 @@ class Participation(Component):
                     self._neighbours.remember(each.round, each.certificate.encode())
                 self._neighbours.next_round()
             self.emit(outcome)
+
+
+def patience(setting: Setting) -> int:
+    """Milliseconds that a peer which may not sign waits for a round's end until it calls for its
+    operators: by then those who may sign would have called (protocols.committee.member).
+    """
+    deadlines, plan = setting.deadlines, setting.plan
+    views = 2 * (plan.threshold + plan.absent + 2)
+    return deadlines.commit + deadlines.deal + views * MAX_PATIENCE * deadlines.agreement

@@ -1,9 +1,14 @@
-"""What others hold that this peer signed, asked for ahead of a life's first signature (fault 47).
+"""What others hold that this peer signed, asked for ahead of a life's first signature (faults 47,
+94).
 
 A store that was put back from a backup has forgotten what its peer signed since, and a slot that is
 signed anew convicts. The others have not forgotten: whoever starts asks them first. Something of
 one's own that the journal lacks means an old store, and nothing is signed any more in that round.
 Nobody can invent such a statement: it bears this peer's own signature.
+
+That an answer shows nothing is worth what its sender can know. One for whom the round is over has
+forgotten it, and does not count. What others said is in memory alone: a peer remembers all of a
+round only if it has run since the round began.
 
 *Limit:* what reached no honest peer that answers. Liars remember it, and say nothing.
 """
@@ -21,12 +26,17 @@ from protocols.wire.statement import Kind, Slot, Statement
 
 
 class Recall:
-    """Whom this life has asked, and whose answer it still waits for before it signs anything."""
+    """Whom this life has asked, and whose answer it still waits for before it signs anything.
+    ``answered``: who did, to any question of this life.
+    """
 
     def __init__(self, setting: Setting, me: int) -> None:
         self._setting = setting
         self._me = me
         self._asked: set[int] = set()
+        self._awaited: set[int] = set()
+        self._counted: set[int] = set()
+        self._there: set[int] = set()
         self.answered: set[int] = set()
         self._waits = True
 
@@ -39,21 +49,45 @@ class Recall:
         """Those among ``peers`` that were not asked yet: they are asked now."""
         new = sorted(set(peers) - self._asked)
         self._asked.update(new)
+        self._awaited.update(new)
         return new
+
+    def ask_again(self) -> None:
+        """All but those that were there: one may be by now, and a question may be lost."""
+        self._asked &= self._there
+        self._awaited.clear()
+
+    def ask_anew(self) -> None:
+        """Of another round: what was answered was about the one before."""
+        for known in (self._asked, self._awaited, self._counted, self._there):
+            known.clear()
 
     def forget_absent(self, present: Iterable[int]) -> None:
         """A question to one that is gone may be lost: it is asked again when it is back."""
-        self._asked &= self.answered | set(present)
+        gone = self._awaited - set(present)
+        self._asked -= gone
+        self._awaited -= gone
 
     def quorum_answered(self) -> bool:
-        """Whether a quorum, with this peer, has answered; what they showed is ``hear``'s to say. At
-        most b of them lie, and what an earlier life signed reached the honest that were there.
+        """Whether a quorum, with this peer, has answered; what they showed is ``hear``'s to say.
+
+        More can't be asked for: b others may be silent, and as many away as the plan allows.
         """
-        return len(self.answered) >= self._setting.roster_quorum - 1
+        return len(self._counted) >= self._setting.roster_quorum - 1
+
+    def quorum_was_there(self) -> bool:
+        """The same of those alone that have run since the round began. At most b of them lie, and
+        what an earlier life signed reached the honest that were there.
+        """
+        return len(self._there) >= self._setting.roster_quorum - 1
+
+    def awaits(self, present: Iterable[int]) -> bool:
+        """Whether somebody who is present has not answered."""
+        return bool(self._awaited & set(present))
 
     def settle(self, present: Iterable[int]) -> bool:
         """Nothing more is waited for once everybody who is present has answered: True, once."""
-        return not (self._asked & set(present)) - self.answered and self.give_up()
+        return not self.awaits(present) and self.give_up()
 
     def give_up(self) -> bool:
         """The deadline has passed, and whoever has not answered may be lying: True, once."""
@@ -66,15 +100,23 @@ class Recall:
 
         Raises WireError for what is no statement of this group. Unasked answers count for nothing.
         """
-        if sender not in self._asked or sender in self.answered:
+        if sender not in self._awaited:
             return SIGNS
+        self._awaited.discard(sender)
         self.answered.add(sender)
         said = [read_statement(self._setting, item) for item in frame.statements]
+        self._count(sender, frame, round_)
         own = [s for s in said if s.signer == self._me]
         own = [s for s in own if s.slot.round >= round_]
         keys = self._round_keys(own, round_, journal)
         lacking = (s for s in own if s.slot.round > round_ or not self._knows(journal, s))
         return max((s.slot.round for s in lacking if self._is_mine(s, keys)), default=SIGNS)
+
+    def _count(self, sender: int, frame: RecalledFrame, round_: int) -> None:
+        if frame.round <= round_:
+            self._counted.add(sender)
+        if frame.round == round_ and frame.there:
+            self._there.add(sender)
 
     def _round_keys(
         self, own: Iterable[Statement], round_: int, journal: Journal
@@ -105,8 +147,12 @@ class Recall:
         return read_statement(self._setting, earlier).body == statement.body
 
 
-def recalled(statements: Iterable[Statement], round_: int) -> RecalledFrame:
-    """The answer to one that asks what it signed in ``round_`` and later, within the bounds."""
+def recalled(
+    statements: Iterable[Statement], round_: int, stands: int, *, there: bool
+) -> RecalledFrame:
+    """The answer to one that asks what it signed in ``round_`` and later, within the bounds, by a
+    peer that ``stands`` in a round, and may have been ``there`` when that began.
+    """
     chosen: list[bytes] = []
     room = MAX_RECALLED_BYTES
     told = {s.wire: s for s in statements if s.slot.round >= round_}
@@ -115,7 +161,7 @@ def recalled(statements: Iterable[Statement], round_: int) -> RecalledFrame:
         if room < 0 or len(chosen) == MAX_RECALLED:
             break
         chosen.append(statement.wire)
-    return RecalledFrame(tuple(chosen))
+    return RecalledFrame(tuple(chosen), stands, int(there))
 
 
 def _latest_first(statement: Statement) -> tuple[int, int, int, bytes]:

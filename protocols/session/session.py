@@ -45,8 +45,8 @@ from protocols.wire.statement import Kind, Statement
 
 class Session(Component):
     """``journal`` is the current round's, as an earlier life left it. After ``rounds`` rounds no
-    further one begins; the session goes on helping those behind. ``restored``: the operator says
-    that the store was put back from a backup.
+    further one begins; the session goes on helping those behind. ``restored``: whether the
+    operator says that the store was put back from a backup; None where nothing is said.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Session(Component):
         journal: Mapping[str, bytes] | None = None,
         *,
         rounds: int | None = None,
-        restored: bool = False,
+        restored: bool | None = None,
     ) -> None:
         super().__init__()
         self.setting = peer.setting
@@ -65,7 +65,7 @@ class Session(Component):
         self.neighbours = Neighbours(peer.me)
         self.permit = Permit(peer, self.rounds.current.journal, restored=restored)
         self._part = Participation(peer, self.rounds, self.neighbours, self.permit, rounds)
-        self._answers = Answers(peer.setting, self.rounds, self.neighbours)
+        self._answers = Answers(peer.setting, self.rounds, self.neighbours, self.permit)
         self._catch_up = CatchUp(peer.setting, peer.me)
         self._results: set[int] = set()
 
@@ -140,7 +140,7 @@ class Session(Component):
         here = timer.place[0] == self.position.round
         match timer.event:
             case RecallOver():
-                self._hear(self._part.on_recall_over())
+                self._hear(self._part.on_recall_over(timer))
             case CertificateLate():
                 if here:
                     self.neighbours.greet(self.neighbours.present, self.place)
@@ -275,6 +275,6 @@ class Session(Component):
         """
         certified = verify_certificate(self.setting, data)
         if certified.round >= self.position.round:
-            if self.permit.recall.waits:
+            if self.permit.recall.waits or self.state is Standing.SUSPECT:
                 self.permit.sit_out_until(certified.round)
             self.neighbours.catch_up(certified.round, sender)

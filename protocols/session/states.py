@@ -83,7 +83,7 @@ class Standing(Enum):
     ASKING = "asking what was signed before"
     BETWEEN = "between rounds"
     RUNNING = "in a round"
-    SUSPECT = "its store looks old, and too few have said that they know of nothing"
+    SUSPECT = "too few have said what they know that it has signed"
     SITTING_OUT = "sitting out: others hold, or may hold, what its store does not know"
     FINISHED = "finished: it goes on helping those behind"
 
@@ -93,8 +93,10 @@ class StandingEvent(Enum):
     ANSWERED = "everyone present has answered, or the time for it is over"
     BEGIN = "the next round begins"
     HOLD = "the next round is one that must be sat out"
-    DOUBT = "in the next round it may have signed what its store does not know"
-    CLEARED = "a quorum has said that it knows of nothing"
+    DOUBT = (
+        "in the next round it may have signed what its store does not know; too few have answered"
+    )
+    CLEARED = "a quorum has said what it knows, and that is nothing new"
     SHOWN = "somebody shows what this peer signed, and its store does not know"
     OVER = "the round is certified and stored, here or by others"
     LAST = "no further round is to be run"

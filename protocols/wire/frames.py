@@ -131,9 +131,13 @@ class RecallFrame:
 
 @dataclass(frozen=True, slots=True)
 class RecalledFrame:
-    """Statements of whoever asked, from the round that it named and from later ones."""
+    """Statements of whoever asked, from the round that it named and from later ones. The sender
+    stands in ``round``; ``there`` 1: and has run since that round began.
+    """
 
     statements: tuple[bytes, ...] = wire(ListOf(_STATEMENT, MAX_RECALLED))
+    round: int = wire(Integer(MAX_ROUND))
+    there: int = wire(Integer(1))
 
 
 Frame: TypeAlias = (

@@ -10,7 +10,7 @@ from peerd.laboratory.adversaries.liar import Lie
 from peerd.laboratory.adversaries.lies import LIES
 from peerd.laboratory.simulation.dice import group_of
 from peerd.laboratory.simulation.node import Node
-from peerd.laboratory.simulation.operations import Restore, parse
+from peerd.laboratory.simulation.operations import Power, Restore, Rollback, parse
 from peerd.laboratory.simulation.oracle import demand
 from peerd.laboratory.simulation.scenario import Scenario, run
 from peerd.laboratory.simulation.world import World
@@ -220,6 +220,20 @@ def never_says_a_word(seed: int) -> None:
     assert seed == 0
     waited = deadlines_waited()
     demand(waited <= 3, "waits", f"{waited} deadlines in 18 rounds")
+
+
+def emptied(seed: int) -> None:
+    """One honest peer's directory is emptied, and all others start again ahead of its question:
+    whoever remembers what it signed has forgotten it.
+    """
+    victim = seed % 4
+    world = group(FOUR, seed, rounds=3)
+    moment = 3_000 + 1_700 * seed
+    others = tuple(peer for peer in range(4) if peer != victim)
+    Rollback((victim,), 0, moment, 1).install(world)
+    Power(others, moment + 100, 40).install(world)
+    judge(world, guilty=(), away=range(4))
+    demand(world.faults["rollback"] == 1, "vacuous", "nothing was emptied")
 
 
 def _says(world: World, effect: Effect, kinds: frozenset[Kind]) -> bool:

@@ -26,7 +26,7 @@ Answer = Callable[[World, int], bytes]
 
 
 def rubbish(world: World, asker: int) -> bytes:
-    return encode_frame(RecalledFrame((b"\x93no statement",)))
+    return encode_frame(RecalledFrame((b"\x93no statement",), 0, 1))
 
 
 def forged(world: World, asker: int) -> bytes:
@@ -38,7 +38,7 @@ def forged(world: World, asker: int) -> bytes:
         setting = world.setting
         said = Commit(b"c" * 32, b"k" * 32)
         made.append(sign(setting.crypto, secret, setting.group, slot, said))
-    return encode_frame(recalled(made, 0))
+    return encode_frame(recalled(made, 0, 0, there=True))
 
 
 def other_s_own(world: World, asker: int) -> bytes:
@@ -46,7 +46,7 @@ def other_s_own(world: World, asker: int) -> bytes:
     session = world.nodes[LIAR].session
     assert session is not None
     said = [s for peer in range(4) for s in session.what_was_said_by(peer)]
-    return encode_frame(recalled(said, 0))
+    return encode_frame(recalled(said, 0, 0, there=True))
 
 
 @pytest.mark.parametrize("answer", [None, rubbish, forged, other_s_own])
@@ -78,13 +78,27 @@ def test_nobody_is_kept_from_signing(answer: Answer | None) -> None:
     assert (begun >= world.setting.deadlines.recall) is (answer is None)
 
 
+def know_nothing(world: World, peers: tuple[int, ...]) -> None:
+    """The victim's second life hears from these that it has signed nothing."""
+    node = world.nodes[VICTIM]
+
+    def replace(sender: int, to: int, data: bytes) -> bool:
+        if (to, node.lives) != (VICTIM, 2) or sender not in peers:
+            return False
+        frame = decode_frame(data)
+        if isinstance(frame, RecalledFrame):
+            said = encode_frame(RecalledFrame((), frame.round, frame.there))
+            world.at(node, 100, lambda session: session.on_message(sender, said))
+        return isinstance(frame, RecalledFrame)
+
+    world.drop = replace
+
+
 @pytest.mark.parametrize("number", [7, 19, 31])
 def test_one_honest_answer_is_enough(number: int) -> None:
-    """Of three others one lies and one is down: what the last one shows keeps the peer silent."""
+    """Of three others two say that they know nothing: the last one's word keeps the peer silent."""
     world = swarm(FOUR, 1, seed=number, rounds=3, traced=False, parameters=3)
-    world.drop = lambda sender, to, data: (
-        sender in (0, LIAR) and isinstance(decode_frame(data), RecalledFrame)
-    )
+    know_nothing(world, (0, LIAR))
     Restore(VICTIM, number, 2_600, 500).install(world)
     Watch(world)
     world.run(until=300_000)
@@ -98,6 +112,7 @@ def test_an_answer_that_comes_late_ends_what_the_peer_does_in_that_round(number:
     world = swarm(FOUR, 1, seed=number, rounds=3, traced=False, parameters=3)
     node = world.nodes[VICTIM]
     late = world.setting.deadlines.recall + 900
+    know_nothing(world, (2, LIAR))
     world.delay = lambda sender, to, data: (
         late
         if (to, node.lives) == (VICTIM, 2) and isinstance(decode_frame(data), RecalledFrame)

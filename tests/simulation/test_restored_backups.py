@@ -12,7 +12,7 @@ from peerd.laboratory.simulation.swarm import FOUR, NINE, swarm
 from peerd.laboratory.simulation.watch import Watch
 from peerd.laboratory.simulation.world import World
 from protocols.plan import CommitteePlan
-from protocols.record.effects import NOTHING, Completed, Effect, Persist
+from protocols.record.effects import Completed, Effect, Persist
 from protocols.session.answers import Answers
 from protocols.session.standing import (
     CRASH_LAG,
@@ -87,8 +87,8 @@ def test_a_backup_of_the_round_in_progress_or_of_the_one_before(
 
 
 def test_without_asking_it_is_proven_to_have_signed_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The control: nobody answers, and a backup of the round in progress convicts its owner."""
-    monkeypatch.setattr(Answers, "on_recall", lambda answers, sender, frame: NOTHING)
+    """The control: nobody shows it, and a backup of the round in progress convicts its owner."""
+    monkeypatch.setattr(Answers, "what_was_said_by", lambda answers, peer: [])
     guilty = 0
     for number in range(5, 65, 6):
         world = swarm(FOUR, 1, rounds=4, parameters=3, seed=number, traced=False)
@@ -178,15 +178,18 @@ def test_a_suspect_store_waits_for_a_quorum_s_word(seed: int) -> None:
 
     def look(at: Node, effect: Effect) -> None:
         before(at, effect)
-        if at is node and isinstance(effect, Persist) and not began[0]:
+        signs = isinstance(effect, Persist) and effect.key.startswith("slot/")
+        if at is node and signs and not began[0]:
             began[0] = world.now
 
     world.delay, before, world.before = delay, world.before, look
     load = world._load
 
-    def suspect(each: Node, restored: bool = False) -> None:
+    def suspect(each: Node, restored: bool | None = None) -> None:
         load(each, restored)
-        if each is node and each.session is not None:
+        assert each.session is not None
+        each.session.permit.was_there = lambda round_: True  # type: ignore[method-assign]
+        if each is node:
             each.session.permit._suspect = 0
 
     world._load = suspect  # type: ignore[method-assign]

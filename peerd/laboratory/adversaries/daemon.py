@@ -72,7 +72,7 @@ def lying(lie: Lie) -> Sessions:
         journal: Mapping[str, bytes] | None = None,
         *,
         rounds: int | None,
-        restored: bool,
+        restored: bool | None,
     ) -> Peer:
         keys = Keys(peer)
         honest = Session(keys.peer, position, journal, rounds=rounds, restored=restored)

@@ -21,7 +21,7 @@ class SilentPeer:
         journal: Mapping[str, bytes] | None = None,
         *,
         rounds: int | None = None,
-        restored: bool = False,
+        restored: bool | None = None,
     ) -> None:
         self.me = peer.me
         self.position = position

@@ -15,6 +15,7 @@ from peerd.laboratory.simulation.operations import (
     OperationError,
     Pace,
     Restore,
+    Rollback,
 )
 from peerd.laboratory.simulation.oracle import (
     Violation,
@@ -193,7 +194,8 @@ class Referee:
     def _lasting(self) -> bool:
         """Whether something is lost for good: a peer, or a message that nobody misses."""
         return any(
-            isinstance(item, Lose | Pace | Restore) or (isinstance(item, Crash) and not item.back)
+            isinstance(item, Lose | Pace | Restore | Rollback)
+            or (isinstance(item, Crash) and not item.back)
             for item in self.scenario.operations
         )
 

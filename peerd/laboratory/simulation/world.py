@@ -158,7 +158,7 @@ class World:
                 return False
         return True
 
-    def boot(self, node: Node, *, restored: bool = False) -> None:
+    def boot(self, node: Node, *, restored: bool | None = None) -> None:
         """Start, or restart after ``crash``, with what is on the node's disk; ``restored`` is the
         session's.
         """
@@ -167,7 +167,7 @@ class World:
         self._load(node, restored)
         self._start(node)
 
-    def _load(self, node: Node, restored: bool = False) -> None:
+    def _load(self, node: Node, restored: bool | None = None) -> None:
         node.up = True
         node.lives += 1
         position = node.position or first_position(self.setting, self.model)

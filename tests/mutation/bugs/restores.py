@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from protocols.session.standing import SIGNS
-from tests.mutation.attacks import put_back
+from tests.mutation.attacks import emptied, put_back
 from tests.mutation.bug import Bugs, always
 
 BUGS = Bugs()
 bug, plant = BUGS.bug, BUGS.plant
 RECALL = "protocols.session.recall:Recall."
+PERMIT = "protocols.session.permit:Permit."
 
 
 @bug(
@@ -46,5 +47,20 @@ plant(
     RECALL + "_knows",
     always(True),
     put_back,
+    "framed signed-twice",
+)
+
+plant(
+    "those that have just started themselves count as well",
+    PERMIT + "was_there",
+    always(True),
+    emptied,
+    "framed signed-twice",
+)
+plant(
+    "a store that looks old is not doubted",
+    PERMIT + "looks_old",
+    always(False),
+    emptied,
     "framed signed-twice",
 )

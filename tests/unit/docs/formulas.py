@@ -134,7 +134,8 @@ class Sizes:
             case RecallFrame(round_):
                 self.at(round_, 0)
                 return ()
-            case RecalledFrame(statements):
+            case RecalledFrame(statements, round_):
+                self.at(round_, 0)
                 return (self.statements(statements),)
 
     def statements(self, items: Iterable[bytes]) -> list[int]:

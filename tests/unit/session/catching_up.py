@@ -93,6 +93,9 @@ class Disk:
                 self.position = after(self.position, rounds, model)
             case Erase(round_, None):
                 self.journal.pop(round_, None)
+            case Erase(round_, keys):
+                for key in keys or ():
+                    self.journal.get(round_, {}).pop(key, None)
 
 
 class Scene:
@@ -100,7 +103,7 @@ class Scene:
     by peer and record. ``slow``: milliseconds until these answer.
     """
 
-    def __init__(self, world: World, disk: Disk, heads: list[int], *, restored: bool = False):
+    def __init__(self, world: World, disk: Disk, heads: list[int], *, restored: bool | None = None):
         self.world = world
         self.disk = disk
         self.heads = dict(enumerate(heads, 1))
@@ -180,6 +183,6 @@ class Scene:
         return max((r for r in range(20) if permit.must_sit_out(r)), default=SIGNS)
 
     def doubts(self) -> int:
-        """The last one in which a quorum must first say that it knows of nothing."""
+        """The last one in which a quorum that was there must first say what it knows."""
         permit = self.session.permit
-        return max((r for r in range(20) if permit.is_doubtful(r)), default=SIGNS)
+        return max((r for r in range(20) if permit.looks_old(r)), default=SIGNS)

@@ -94,8 +94,8 @@ class Hostile:
         frames = (
             HelloFrame(round_, 0),
             RecallFrame(round_),
-            RecalledFrame(()),
-            RecalledFrame((b"?",)),
+            RecalledFrame((), 0, 1),
+            RecalledFrame((b"?",), 0, 1),
         )
         return self.dice.choice([*frames, shown(self.world, round_)])
 

@@ -59,6 +59,13 @@ def mine(kind: Kind, payload: Payload, *, round_: int = ROUND, attempt: int = 0)
     return by(SECRETS[ME], kind, payload, round_=round_, attempt=attempt)
 
 
+def shows(*statements: bytes) -> RecalledFrame:
+    return RecalledFrame(statements, ROUND, 1)
+
+
+NOTHING = shows()
+
+
 def journal(*statements: Statement) -> Journal:
     return Journal(ROUND, {statement.slot.key(): statement.wire for statement in statements})
 
@@ -66,7 +73,7 @@ def journal(*statements: Statement) -> Journal:
 def hear(*shown: Statement, known: tuple[Statement, ...] = ()) -> int:
     recall = Recall(SETTING, ME)
     recall.ask([OTHER])
-    frame = RecalledFrame(tuple(statement.wire for statement in shown))
+    frame = shows(*(statement.wire for statement in shown))
     return recall.hear(OTHER, frame, ROUND, journal(*known))
 
 
@@ -119,7 +126,7 @@ def test_rubbish_is_an_error_and_counts_as_an_answer() -> None:
         recall = Recall(SETTING, ME)
         recall.ask([OTHER])
         with pytest.raises(WireError):
-            recall.hear(OTHER, RecalledFrame((data,)), ROUND, journal())
+            recall.hear(OTHER, shows(data), ROUND, journal())
         assert recall.settle([OTHER])
 
 
@@ -128,16 +135,16 @@ def test_a_statement_that_no_peer_of_this_group_makes_is_not_read() -> None:
     recall.ask([OTHER])
     large = bytes(SETTING.largest_statement + 1)
     with pytest.raises(WireError, match="bytes"):
-        recall.hear(OTHER, RecalledFrame((large,)), ROUND, journal())
+        recall.hear(OTHER, shows(large), ROUND, journal())
 
 
 def test_only_who_was_asked_is_heard_and_once() -> None:
-    commit = RecalledFrame((mine(Kind.COMMIT, COMMIT).wire,))
+    commit = shows(mine(Kind.COMMIT, COMMIT).wire)
     recall = Recall(SETTING, ME)
     assert recall.hear(OTHER, commit, ROUND, journal()) == SIGNS
     assert recall.ask([OTHER, 2]) == [OTHER, 2]
     assert recall.ask([OTHER, 2, 3]) == [3], "a new connection is no new question"
-    assert recall.hear(OTHER, RecalledFrame(()), ROUND, journal()) == SIGNS
+    assert recall.hear(OTHER, NOTHING, ROUND, journal()) == SIGNS
     assert recall.hear(OTHER, commit, ROUND, journal()) == SIGNS, "its first word counts"
     assert recall.hear(2, commit, ROUND, journal()) == ROUND
 
@@ -145,25 +152,21 @@ def test_only_who_was_asked_is_heard_and_once() -> None:
 def test_who_went_away_with_the_question_is_asked_again_and_who_answered_is_not() -> None:
     recall = Recall(SETTING, ME)
     recall.ask([1, 2, 3])
-    recall.hear(1, RecalledFrame(()), ROUND, journal())
+    recall.hear(1, NOTHING, ROUND, journal())
     recall.forget_absent([3])
     assert recall.settle([1]), "nobody is waited for who is gone"
     assert recall.ask([1, 2, 3]) == [2]
-    assert (
-        recall.hear(1, RecalledFrame((mine(Kind.COMMIT, COMMIT).wire,)), ROUND, journal()) == SIGNS
-    )
-    assert (
-        recall.hear(2, RecalledFrame((mine(Kind.COMMIT, COMMIT).wire,)), ROUND, journal()) == ROUND
-    )
+    assert recall.hear(1, shows(mine(Kind.COMMIT, COMMIT).wire), ROUND, journal()) == SIGNS
+    assert recall.hear(2, shows(mine(Kind.COMMIT, COMMIT).wire), ROUND, journal()) == ROUND
 
 
 def test_a_quorum_is_counted_with_the_asker() -> None:
     assert SETTING.roster_quorum == 3
     recall = Recall(SETTING, ME)
     recall.ask([1, 2, 3])
-    recall.hear(1, RecalledFrame(()), ROUND, journal())
+    recall.hear(1, NOTHING, ROUND, journal())
     assert not recall.quorum_answered()
-    recall.hear(2, RecalledFrame(()), ROUND, journal())
+    recall.hear(2, NOTHING, ROUND, journal())
     assert recall.quorum_answered()
 
 
@@ -171,8 +174,8 @@ def test_signing_waits_for_everybody_who_is_present_or_for_the_deadline() -> Non
     recall = Recall(SETTING, ME)
     recall.ask([1, 2, 3])
     assert recall.waits and not recall.settle([1, 2, 3])
-    recall.hear(1, RecalledFrame(()), ROUND, journal())
-    recall.hear(2, RecalledFrame(()), ROUND, journal())
+    recall.hear(1, NOTHING, ROUND, journal())
+    recall.hear(2, NOTHING, ROUND, journal())
     assert not recall.settle([1, 2, 3])
     assert recall.settle([1, 2]), "the third is gone"
     assert not recall.waits
@@ -180,14 +183,14 @@ def test_signing_waits_for_everybody_who_is_present_or_for_the_deadline() -> Non
     late = Recall(SETTING, ME)
     late.ask([1])
     assert late.give_up() and not late.waits and not late.give_up()
-    assert late.hear(1, RecalledFrame((mine(Kind.COMMIT, COMMIT).wire,)), ROUND, journal()) == ROUND
+    assert late.hear(1, shows(mine(Kind.COMMIT, COMMIT).wire), ROUND, journal()) == ROUND
 
 
 def test_an_answer_holds_each_statement_once_of_the_rounds_asked_for() -> None:
     commit = mine(Kind.COMMIT, COMMIT)
     old = mine(Kind.COMMIT, COMMIT, round_=ROUND - 1)
     next_ = mine(Kind.REVEAL, Reveal(b"n" * 32), round_=ROUND + 1)
-    frame = recalled([commit, old, commit, next_], ROUND)
+    frame = recalled([commit, old, commit, next_], ROUND, ROUND, there=True)
     assert set(frame.statements) == {commit.wire, next_.wire}
 
 
@@ -196,11 +199,13 @@ def test_an_answer_is_bounded_and_the_latest_attempts_come_first() -> None:
         by(SECRETS[ME], Kind.FIRST_VOTE, Ballot(b"o" * 32), attempt=number)
         for number in range(MAX_RECALLED + 5)
     ]
-    told = recalled(many, ROUND).statements
+    told = recalled(many, ROUND, ROUND, there=True).statements
     assert told == tuple(statement.wire for statement in many[: -MAX_RECALLED - 1 : -1])
     small = mine(Kind.COMMIT, COMMIT)
     large = replace(small, wire=bytes(MAX_RECALLED_BYTES + 1))
-    assert recalled([large, small], ROUND).statements == (small.wire,), "the smallest of them"
+    assert recalled([large, small], ROUND, ROUND, there=True).statements == (small.wire,), (
+        "the smallest of them"
+    )
 
 
 def test_what_one_shows_is_journaled_while_others_are_awaited() -> None:
@@ -212,7 +217,7 @@ def test_what_one_shows_is_journaled_while_others_are_awaited() -> None:
     for ask in asked:
         if isinstance(ask, Ask):
             session.on_answer(ask, pack(-1))  # nobody is further: it asks what it has signed
-    shown = RecalledFrame((mine(Kind.COMMIT, COMMIT, round_=0).wire,))
+    shown = shows(mine(Kind.COMMIT, COMMIT, round_=0).wire)
     steps = session.on_message(OTHER, encode_frame(shown))
     effects = [effect for step in steps for effect in step]
     assert session.permit.recall.waits, "two have not answered yet"

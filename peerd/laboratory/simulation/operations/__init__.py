@@ -27,6 +27,7 @@ from peerd.laboratory.simulation.operations.machines import (
     Pace,
     Power,
     Restore,
+    Rollback,
 )
 from peerd.laboratory.simulation.operations.network import (
     Cut,
@@ -43,13 +44,13 @@ KINDS: dict[str, type[Operation]] = {
     kind.name: kind
     for kind in (
         Lie, Silent, Rush, Choosy, Fickle, Slow, Late, Repeat, Twice, Lose, Drop, Cut, Crash, Disk,
-        Power, Outage, Freeze, Pace, Restore, Ring,
+        Power, Outage, Freeze, Pace, Restore, Ring, Rollback,
     )
 }  # fmt: skip
 __all__ = [
     "KINDS", "LIARS", "Choosy", "Crash", "Cut", "Disk", "Drop", "Fickle", "Freeze", "Late", "Lie",
     "Lose", "Operation", "OperationError", "Outage", "Pace", "Power", "Repeat", "Restore", "Ring",
-    "Rush", "Silent", "Slow", "Twice", "parse", "render",
+    "Rollback", "Rush", "Silent", "Slow", "Twice", "parse", "render",
 ]  # fmt: skip
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from peerd.laboratory.simulation.node import Backup, DiskFailed, Node
 from peerd.laboratory.simulation.operations.operation import Mishap, Mishaps
@@ -197,6 +199,77 @@ class Restore(Mishap):
         if node.honest and node.session and not holders & node.session.permit.recall.answered:
             world.faults["exposed"] += 1
             node.honest, node.lying = False, True
+
+
+@dataclass(frozen=True)
+class Rollback(Mishaps):
+    """At ``begin`` these peers go down, and come up one after another with their data directories
+    as they were at ``since`` (0: empty).
+
+    One whose store is so old that it must doubt it never signs a slot anew, however few answer,
+    unless as many as a quorum have lost theirs: that is how a group begins. Of a younger one the
+    same is promised as of ``Restore``.
+    """
+
+    name = "rollback"
+    since: int
+    begin: int
+    back: int
+
+    @property
+    def end(self) -> int:
+        return self.begin + self.back + len(self.side)
+
+    def install(self, world: World) -> None:
+        copies: dict[int, Backup] = {}
+        young: dict[int, bool] = {}
+
+        def copy() -> None:
+            copies.update((peer, Backup.of(world.nodes[peer])) for peer in self.side)
+
+        def lose() -> None:
+            for turn, peer in enumerate(self.side):
+                node, copied = world.nodes[peer], copies[peer]
+                young[peer] = not _must_doubt(Backup.of(node), copied)
+                self.kills(world, node, 0)
+                copied.put_back(node)
+                world.happen(world.now + self.back + turn, partial(world.boot, node))
+
+        world.happen(self.since, copy)
+        world.happen(self.begin, lose)
+        many = len(self.side) >= world.setting.roster_quorum
+        for peer in self.side:
+            _excuse(world, world.nodes[peer], lambda peer=peer: many or young[peer])  # type: ignore[misc]
+
+
+def _must_doubt(lost: Backup, copied: Backup) -> bool:
+    """No crash leaves a peer so far behind, or so without a journal."""
+    start, reached = (0 if b.position is None else b.position.round for b in (copied, lost))
+    return reached - start > 1 or (reached > start and not copied.journal.get(start))
+
+
+def _excuse(world: World, node: Node, may: Callable[[], bool]) -> None:
+    """Where ``may`` says so, and nobody who knew better was heard, a slot that is signed anew is no
+    fault of the protocol: the peer is ``exposed``.
+    """
+    before = world.before
+    signed: dict[tuple[int, str], bytes] = {}
+    holders: set[int] = set()
+
+    def at_effect(at: Node, effect: Effect) -> None:
+        before(at, effect)
+        if at is not node or node.session is None:
+            return
+        if isinstance(effect, Timer) and effect.event == RecallOver():
+            holders.update(n.index for n in world.nodes if n.honest and _tells(n, node))
+        if isinstance(effect, Persist) and effect.key.startswith("slot/"):
+            slot = effect.round, effect.key
+            anew = signed.setdefault(slot, effect.value) != effect.value
+            if anew and may() and not holders & node.session.permit.recall.answered:
+                world.faults["exposed"] += 1
+                node.honest, node.lying = False, True
+
+    world.before = at_effect
 
 
 def _tells(other: Node, node: Node) -> bool:
