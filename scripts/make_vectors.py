@@ -44,7 +44,7 @@ RECORDS: dict[str, type[Any]] = {
     item.__name__: item for item in (Commitments, Election, Cohort, ElectionCertificate)
 }
 WITHOUT_SUBJECT = frozenset(
-    {Kind.COMMIT, Kind.REVEAL, Kind.HEADER, Kind.REPORT, Kind.SUM, Kind.RESULT}
+    {Kind.COMMIT, Kind.REVEAL, Kind.HEADER, Kind.REPORT, Kind.SUM, Kind.RESULT, Kind.ABANDON}
 )
 BALLOTS = frozenset({Kind.PROPOSAL, Kind.FIRST_VOTE, Kind.SECOND_VOTE, Kind.NEW_VIEW})
 

@@ -143,6 +143,8 @@ class _Daemon:
             model_hash=None,
             reason=None,
             advice=None,
+            abandon=None,
+            abandoned_by=[],
             warnings=[],
             pid=os.getpid(),
         )
