@@ -44,7 +44,16 @@ RECORDS: dict[str, type[Any]] = {
     item.__name__: item for item in (Commitments, Election, Cohort, ElectionCertificate)
 }
 WITHOUT_SUBJECT = frozenset(
-    {Kind.ATTESTATION, Kind.COMMIT, Kind.REVEAL, Kind.HEADER, Kind.REPORT, Kind.SUM, Kind.RESULT}
+    {
+        Kind.ATTESTATION,
+        Kind.COMMIT,
+        Kind.REVEAL,
+        Kind.HEADER,
+        Kind.REPORT,
+        Kind.SUM,
+        Kind.RESULT,
+        Kind.ABANDON,
+    }
 )
 BALLOTS = frozenset({Kind.PROPOSAL, Kind.FIRST_VOTE, Kind.SECOND_VOTE, Kind.NEW_VIEW})
 
@@ -249,9 +258,7 @@ def statement_vectors(kind: Kind) -> Json:
         for f in fields(PAYLOADS[kind])
     ]
     wrong: list[tuple[int, str, Value, str]] = []
-    if kind in BALLOTS:
-        wrong += [(5, "no topic", subject, "subject") for subject in (0, 4)]
-    elif kind is Kind.SEEN:
+    if kind in BALLOTS or kind is Kind.SEEN:
         wrong += [(5, "no topic", subject, "subject") for subject in (0, 4)]
     elif kind in WITHOUT_SUBJECT:
         wrong += [(5, "a subject where there is none", 1, "subject")]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from protocols.record.deadlines import Deadlines
-from protocols.record.effects import Abort, Aborted
+from protocols.record.effects import Abort, Aborted, Stopped
 
 WORDS = {
     Abort.FLIP: ("reveals", "delta_ms"),
@@ -34,6 +34,17 @@ def explain(effect: Aborted, deadlines: Deadlines, roster: Sequence[str]) -> dic
         "awaited": names,
         "waited_seconds": waited,
         "advice": advice,
+    }
+
+
+def stopped(effect: Stopped) -> dict[str, Any]:
+    """What the operators can do. ``abandon``: the decided cohort, as 'peerd abandon' takes it."""
+    if not effect.cohort:
+        return {"advice": "bring back the members that are away", "abandon": None}
+    return {
+        "advice": "bring back the members that are away, with their data directories; where these"
+        " are lost for good, a quorum of the operators can give the cohort up: 'peerd abandon'",
+        "abandon": f"{effect.round}.{effect.attempt}.{effect.cohort.hex()}",
     }
 
 

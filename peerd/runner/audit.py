@@ -42,10 +42,12 @@ def audit(transcript: Path, genesis: Path) -> dict[str, Any]:
         "committee": [names[peer] for peer in found.seats],
         "cohort": [names[peer] for peer in certified.cohort.peers],
         "absent": [names[peer] for peer in certified.cohort.absent],
+        "abandoned_by": [names[peer] for peer in found.abandoned_by],
+        "words": found.words,
         "flips_voided_by": [names[peer] for peer in found.voided_by],
-        "previous": certified.result.previous.hex(),
+        "previous": certified.end.previous.hex(),
         "certificate": certified.hash.hex(),
-        "model_hash": certified.result.model.hex(),
+        "model_hash": certified.end.model.hex(),
         "cohort_follows_from_evidence": found.cohort_follows,
         "blamed": [
             {"peer": names[item.culprit], "round": item.round, "reason": item.reason}

@@ -144,6 +144,8 @@ class _Daemon:
             model_hash=None,
             reason=None,
             advice=None,
+            abandon=None,
+            abandoned_by=[],
             warnings=[],
             pid=os.getpid(),
         )

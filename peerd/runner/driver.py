@@ -17,10 +17,13 @@ import numpy.typing as npt
 import structlog
 import trio
 
+from peerd.errors import ConfigError
 from peerd.learning import Trainer
+from peerd.runner.aborts import stopped
 from peerd.runner.drops import Drops
 from peerd.runner.library import Library
 from peerd.runner.meter import Meter
+from peerd.runner.orders import take
 from peerd.runner.records import Records
 from peerd.status.board import StatusBoard
 from peerd.storage import Store
@@ -28,6 +31,7 @@ from peerd.transport.transport import Transport
 from protocols.aggregation import model_hash
 from protocols.aggregation.contract import Reference, Referenced
 from protocols.record.effects import (
+    Abandonment,
     Aborted,
     Adopted,
     Ask,
@@ -45,10 +49,12 @@ from protocols.record.effects import (
     Train,
 )
 from protocols.record.setting import Setting
-from protocols.session.events import Peer
+from protocols.session.events import Order, Peer, Refused
 
 log = structlog.get_logger(__name__)
 
+ORDERS_PAUSE = 1.0
+"""Seconds between looks for an operator's order."""
 MAX_BURST = 64
 """Frames that are handled, and journaled, together."""
 LOSS_GRACE = 3.0
@@ -96,6 +102,7 @@ class Driver:
             self._show_where_it_starts(before.round - 1, before.model)
             nursery.start_soon(self._watch_peers)
             nursery.start_soon(self._receive)
+            nursery.start_soon(self._take_orders)
             task_status.started()
 
     def _show_where_it_starts(self, last: int, model: npt.NDArray[np.float32]) -> None:
@@ -153,6 +160,22 @@ class Driver:
                     break
                 burst.append((self._index[peer], frame))
             await self._step(partial(_messages, burst))
+
+    async def _take_orders(self) -> None:
+        """What the operator leaves in the data directory; nothing else is ever ordered."""
+        while True:
+            await trio.sleep(ORDERS_PAUSE)
+            refused = None
+            try:
+                order = take(self._store.directory)
+                if order is None:
+                    continue
+                log.warning("ordered to give up a cohort", round=order.round)
+                await self._step(partial(_ordered, order))
+            except (ConfigError, Refused) as error:
+                refused = str(error)
+                log.error("an order was refused", reason=refused)
+            self._board.publish("order", refused=refused)
 
     async def _ring(self, timer: Timer) -> None:
         await trio.sleep(timer.delay / 1000)
@@ -219,9 +242,15 @@ class Driver:
                 self._board.update(reason=effect.reason, advice=shown["advice"])
                 self._board.publish("attempt", round=effect.round, **shown)
             case Stopped(round_, reason):
-                log.error("the group can't go on without its operators", reason=reason)
-                self._board.update(state="stopped", reason=reason)
-                self._board.publish("stopped", round=round_, reason=reason)
+                shown = stopped(effect)
+                log.error("the group can't go on without its operators", reason=reason, **shown)
+                self._board.update(state="stopped", reason=reason, **shown)
+                self._board.publish("stopped", round=round_, reason=reason, **shown)
+            case Abandonment(round_, attempt, signers):
+                names = [self._records.name(peer) for peer in signers]
+                log.warning("operators give up the cohort", round=round_, signed=names)
+                self._board.publish("abandon", round=round_, attempt=attempt, signed=names)
+                self._board.update(abandoned_by=names)
             case Dropped(peer, reason):
                 self._drops.note(self._records.name(peer), reason)
             case Persist() | Erase():
@@ -263,7 +292,13 @@ class Driver:
     def _show_head(self, round_: int, model: bytes) -> None:
         state = "finished" if self._session.finished else "running"
         self._board.update(
-            head=round_, model_hash=model.hex(), reason=None, advice=None, state=state
+            head=round_,
+            model_hash=model.hex(),
+            reason=None,
+            advice=None,
+            abandon=None,
+            abandoned_by=[],
+            state=state,
         )
 
     async def _evaluate(self, round_: int, model: npt.NDArray[np.float32]) -> None:
@@ -285,7 +320,7 @@ class Driver:
         last = effect.rounds[-1]
         log.info("caught up", round=last.round)
         self._meter.finish()
-        self._show_head(last.round, last.result.model)
+        self._show_head(last.round, last.end.model)
         self._nursery.start_soon(self._evaluate, last.round, effect.model)
 
     def _traffic(self) -> tuple[int, int]:
@@ -298,6 +333,10 @@ def _messages(frames: Iterable[tuple[int, bytes]], session: Peer) -> list[Step]:
     for sender, frame in frames:
         steps += session.on_message(sender, frame)
     return steps
+
+
+def _ordered(order: Order, session: Peer) -> list[Step]:
+    return session.on_order(order)
 
 
 def _now_present(present: set[int], session: Peer) -> list[Step]:

@@ -92,7 +92,7 @@ class Records:
         aborted, self._aborted = self._aborted, []
         return {
             "round": effect.round,
-            "outcome": "completed",
+            "outcome": _outcome(effect.abandoned),
             "reason": None,
             "model_hash": effect.model_hash.hex(),
             "accuracy": None,
@@ -114,11 +114,11 @@ class Records:
         """A round in which this peer took no part, from its certificate."""
         return {
             "round": certified.round,
-            "outcome": "completed",
+            "outcome": _outcome(certified.abandoned),
             "reason": "caught up by certificate",
-            "model_hash": certified.result.model.hex(),
+            "model_hash": certified.end.model.hex(),
             "accuracy": None,
-            "dealers": [self.name(peer) for peer in certified.cohort.peers],
+            "dealers": [self.name(peer) for peer in certified.dealers],
             "blamed": [],
             "absent": [self.name(peer) for peer in certified.cohort.absent],
             "aborted": [],
@@ -135,3 +135,8 @@ class Records:
             summary |= {"accuracy": metrics.get("accuracy"), "loss": metrics.get("loss")}
             self._store.put_round(round_, summary)
         return summary
+
+
+def _outcome(abandoned: bool) -> str:
+    """Whether the round's sum is in the model, or its operators gave it up."""
+    return "abandoned" if abandoned else "completed"

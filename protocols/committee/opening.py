@@ -48,6 +48,11 @@ class Previous:
     certificate: bytes
 
 
+def sum_key(attempt: int) -> str:
+    """The journal's key for S_j."""
+    return f"sum/{attempt}"
+
+
 class Opening(Role):
     """Comes to ``Certified``, and to ``SumOpened`` once the model is here as well."""
 
@@ -80,6 +85,11 @@ class Opening(Role):
         return self._decided.cohort.peers
 
     @property
+    def model(self) -> npt.NDArray[np.float32]:
+        """What the round started from."""
+        return self._previous.model
+
+    @property
     def votes(self) -> tuple[bytes, ...]:
         """The second votes that decided the cohort."""
         return self._decided.decision.votes
@@ -88,6 +98,11 @@ class Opening(Role):
     def lacks_sum(self) -> bool:
         """Whether the round is certified, and its opened sum is still to come."""
         return self.state is Openness.CERTIFIED
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether all time is over, and neither sums enough have come nor a certificate."""
+        return self._hopeless and self._certified is None
 
     @property
     def summed(self) -> bool:
@@ -155,7 +170,9 @@ class Opening(Role):
         party = self.party
         if not self._seated or self.summed or not party.can_sign(Kind.SUM):
             return
-        shape, key = party.setting.shape, f"sum/{party.attempt}"
+        if party.has_signed(Kind.ABANDON):
+            return
+        shape, key = party.setting.shape, sum_key(party.attempt)
         earlier = party.journal.get(key)
         words = self._sum(dealings) if earlier is None else decode_words(shape, earlier)
         if words is None:
@@ -190,6 +207,8 @@ class Opening(Role):
         """Decode as soon as enough words agree: with lies among them it takes more to come."""
         if not self._seated or not self._state.allows(OpeningEvent.OPEN):
             return
+        if self.party.has_signed(Kind.ABANDON):
+            return  # who has given it up does not look at it any more (§6)
         words = self._words
         if len(words) < self._committee.panel.plan.quorum:
             if self._hopeless:
@@ -241,7 +260,7 @@ class Opening(Role):
     # -- the certificate -----------------------------------------------------------------------
 
     def _try_certify(self) -> None:
-        """t + e + 1 signatures under one result of this cohort."""
+        """A quorum of signatures under one result of this cohort."""
         if self._certified is not None:
             return
         by_payload: dict[Result, list[Statement]] = {}

@@ -58,7 +58,7 @@ class Openness(Enum):
 
 class OpeningEvent(Enum):
     OPEN = "enough words agree, or somebody shows the certified polynomials"
-    CERTIFY = "t + e + 1 members signed one result"
+    CERTIFY = "a quorum of members signed one result"
     CLOSE = "the round is over, here or by others"
 
 

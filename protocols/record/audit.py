@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from protocols.errors import WireError
+from protocols.record.abandonment import WORDS
 from protocols.record.certificate import (
     CertifiedRound,
     committee_electorate,
@@ -34,6 +35,16 @@ class Audit:
     cohort_follows: bool
     """Whether the pool as this transcript holds it gives the decided cohort. A member's pool may
     hold evidence that came after the decision, so False is no proof of anything."""
+
+    @property
+    def abandoned_by(self) -> tuple[int, ...]:
+        """Whose operators gave the cohort up, in the words of protocols.record.abandonment."""
+        return self.certified.signers if self.certified.abandoned else ()
+
+    @property
+    def words(self) -> str | None:
+        """What they signed."""
+        return WORDS if self.certified.abandoned else None
 
 
 def audit_round(setting: Setting, data: bytes) -> Audit:

@@ -1,6 +1,6 @@
 """Certificates: what a peer takes from anyone, because it proves itself (docs/protocol.md §6).
 
-An election certificate shows who sat, under which keys; a round certificate shows what t + e + 1 of
+An election certificate shows who sat, under which keys; a round certificate shows what a quorum of
 those who sat signed. Both are checked with nothing but the group's setting.
 """
 
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from protocols.errors import WireError
 from protocols.hashing import digest
+from protocols.record.abandonment import abandons, enough
 from protocols.record.cohort import Cohort, Panel
 from protocols.record.door import is_signed, read_statement
 from protocols.record.election import Election
@@ -32,6 +33,7 @@ from protocols.wire.schema import (
 )
 from protocols.wire.statement import (
     MAX_ATTEMPT,
+    Abandon,
     Kind,
     Result,
     Slot,
@@ -153,7 +155,9 @@ def panel_of(setting: Setting, flip: Elected) -> Panel:
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """A round's result, signed by t + e + 1 seated members with their one-round keys."""
+    """A round's result, signed by a quorum of its members with their one-round keys; or the word of
+    its operators, with their identities, that its cohort is given up (§6).
+    """
 
     election: ElectionCertificate
     cohort: bytes
@@ -175,13 +179,14 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class CertifiedRound:
-    """What a verified certificate says."""
+    """What a verified certificate says. ``end``: the result, or that ``cohort`` was given up."""
 
     round: int
     attempt: int
     elected: Elected
     cohort: Cohort
-    result: Result
+    end: Result | Abandon
+    signers: tuple[int, ...]
     hash: bytes
     certificate: Certificate
 
@@ -189,8 +194,24 @@ class CertifiedRound:
     def election(self) -> Election:
         return self.elected.election
 
+    @property
+    def abandoned(self) -> bool:
+        return isinstance(self.end, Abandon)
 
-def result_hash(group: bytes, round_: int, attempt: int, result: Result) -> bytes:
+    @property
+    def result(self) -> Result:
+        """WireError where the cohort was given up: nothing was opened, and nobody was wrong."""
+        if isinstance(self.end, Abandon):
+            raise WireError("a cohort that was given up has no result")
+        return self.end
+
+    @property
+    def dealers(self) -> tuple[int, ...]:
+        """Whose updates are in the model."""
+        return () if self.abandoned else self.cohort.peers
+
+
+def result_hash(group: bytes, round_: int, attempt: int, result: Result | Abandon) -> bytes:
     """Names a certificate wherever it is bound: its statement, never its signatures."""
     place = round_.to_bytes(8, "little"), attempt.to_bytes(8, "little")
     return digest("peerd/certificate", group, *place, pack(to_value(result)))
@@ -202,7 +223,10 @@ def genesis_hash(setting: Setting) -> bytes:
 
 
 def signatures_needed(setting: Setting) -> int:
-    return setting.plan.threshold + setting.plan.absent + 1
+    """A quorum of the committee: what its members abandon needs one too, and both share an honest
+    member (§6).
+    """
+    return setting.plan.quorum
 
 
 def verify_certificate(setting: Setting, data: bytes) -> CertifiedRound:
@@ -212,20 +236,43 @@ def verify_certificate(setting: Setting, data: bytes) -> CertifiedRound:
     if flip.election.missing:
         raise WireError("a certificate of a void flip")
     statements = [read_statement(setting, item) for item in certificate.results]
-    result = _common_result(setting, flip, statements)
-    if result.election != flip.hash:
-        raise WireError("a certificate of another election")
-    if result.cohort != outcome_hash(Topic.COHORT, certificate.cohort):
-        raise WireError("a certificate of another cohort")
     cohort = Cohort.decode(certificate.cohort)
-    if result.dealers != len(cohort.dealers):
-        raise WireError("a certificate that miscounts its dealers")
-    named = result_hash(setting.group, *flip.place, result)
-    return CertifiedRound(*flip.place, flip, cohort, result, named, certificate)
+    end: Result | Abandon
+    if statements and statements[0].kind is Kind.ABANDON:
+        end = _common_end(setting, flip, statements)
+    else:
+        end = _common_result(setting, flip, statements)
+        if end.election != flip.hash:
+            raise WireError("a certificate of another election")
+        if end.dealers != len(cohort.dealers):
+            raise WireError("a certificate that miscounts its dealers")
+    if end.cohort != outcome_hash(Topic.COHORT, certificate.cohort):
+        raise WireError("a certificate of another cohort")
+    named = result_hash(setting.group, *flip.place, end)
+    signers = tuple(statement.signer for statement in statements)
+    return CertifiedRound(*flip.place, flip, cohort, end, signers, named, certificate)
+
+
+def _common_end(setting: Setting, flip: Elected, statements: list[Statement]) -> Abandon:
+    """What enough operators signed of one cohort (§6)."""
+    end: Abandon = statements[0].payload
+    signers = {said.signer for said in statements}
+    for said in statements:
+        slot = said.slot
+        if (slot.round, slot.attempt, slot.kind) != (*flip.place, Kind.ABANDON):
+            raise WireError("an abandonment with a statement of something else")
+        if not abandons(said.payload, end.cohort, end.previous, end.model):
+            raise WireError("an abandonment in other words, or of something else")
+        key = key_lookup(setting, flip.keys)(slot)
+        if key is None or not is_signed(setting, said, key):
+            raise WireError(f"an abandonment that peer {said.signer} did not sign")
+    if len(signers) < len(statements) or not enough(setting, flip.seats, signers):
+        raise WireError("an abandonment without its quorums")
+    return end
 
 
 def _common_result(setting: Setting, flip: Elected, statements: list[Statement]) -> Result:
-    """The one result that t + e + 1 seated members signed."""
+    """The one result that a quorum of the committee signed."""
     seats, key_of = set(flip.seats), key_lookup(setting, flip.keys)
     signers = set()
     for statement in statements:

@@ -102,7 +102,9 @@ class Blame:
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """A verified certificate. ``model`` is the new one; ``transcript`` is what an auditor reads."""
+    """A verified certificate. ``model`` is the new one; ``transcript`` is what an auditor reads.
+    ``abandoned``: its cohort was given up, and the model is the old one.
+    """
 
     round: int
     certificate: bytes = field(repr=False)
@@ -112,6 +114,7 @@ class Completed:
     model_hash: bytes
     dealers: tuple[int, ...]
     absent: tuple[int, ...]
+    abandoned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +131,23 @@ class Aborted:
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """The group can't go on without its operators (§6), unless what is missing comes after all."""
+    """The group can't go on without its operators (§6), unless what is missing comes after all.
+    ``cohort``: the hash of the decided one that operators may give up; empty where there is none.
+    """
 
     round: int
     reason: Stop
+    attempt: int = 0
+    cohort: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Abandonment:
+    """So far these peers' operators have given up the cohort of this attempt (§6)."""
+
+    round: int
+    attempt: int
+    signers: tuple[int, ...]
 
 
 class Record(StrEnum):
@@ -179,6 +195,7 @@ Effect: TypeAlias = (
     | Completed
     | Aborted
     | Stopped
+    | Abandonment
     | Ask
     | Adopted
     | Dropped
@@ -191,7 +208,7 @@ class Outcome:
     __slots__ = ()
 
 
-Notice: TypeAlias = Phase | Blame | Aborted | Stopped | Dropped
+Notice: TypeAlias = Phase | Blame | Aborted | Stopped | Abandonment | Dropped
 """What is only to be told, to the operator or the log."""
 Request: TypeAlias = Send | Train | Ask
 """What leaves the core: others, or the training, will answer."""
@@ -282,7 +299,7 @@ _FIELD: dict[type, str] = {
     Erase: "erase",
     **dict.fromkeys((Send, Train, Ask), "request"),
     Timer: "timers",
-    **dict.fromkeys((Phase, Blame, Aborted, Stopped, Dropped), "notices"),
+    **dict.fromkeys((Phase, Blame, Aborted, Stopped, Abandonment, Dropped), "notices"),
 }
 """Where in a Step each kind of effect stands; all else is an outcome."""
 

@@ -12,7 +12,7 @@ from protocols.record.cohort import Cohort
 from protocols.record.effects import Abort, Outcome, Stop
 from protocols.record.evidence import Evidence
 from protocols.wire.frames import Frame
-from protocols.wire.statement import Result, Statement, Topic
+from protocols.wire.statement import Abandon, Result, Statement, Topic
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +87,19 @@ class Reported(Outcome):
 
 @dataclass(frozen=True, slots=True)
 class Certified(Outcome):
-    """t + e + 1 members signed one result."""
+    """A quorum of members signed one result."""
 
     certificate: bytes = field(repr=False)
     result: Result
+    signers: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Abandoned(Outcome):
+    """Enough operators have given up the cohort: the round is over, and the model stays."""
+
+    certificate: bytes = field(repr=False)
+    result: Abandon
     signers: tuple[int, ...]
 
 
@@ -104,14 +113,18 @@ class SumOpened(Outcome):
 
 
 @dataclass(frozen=True, slots=True)
-class RoundOver(SumOpened):
-    """The same, with what a transcript keeps of the attempt: who was to deal, the votes that
-    decided the cohort, and the evidence on dealings.
+class RoundOver(Outcome):
+    """The round's end, its model, and what a transcript keeps of the attempt: who was to deal, the
+    votes that decided the cohort, and the evidence on dealings. Nothing is open where it was given
+    up.
     """
 
     selected: tuple[int, ...]
     votes: tuple[bytes, ...] = field(repr=False)
     pool: tuple[bytes, ...] = field(repr=False)
+    certified: Certified | Abandoned
+    polynomials: bytes = field(repr=False)
+    model: npt.NDArray[np.float32] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

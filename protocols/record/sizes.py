@@ -170,5 +170,5 @@ class _Counted:
 
     @property
     def certificate(self) -> int:
-        results = (self.absent + 1) * RESULT
+        results = self.setting.plan.quorum * RESULT
         return self.election_lock + WORD * self.dealers + results

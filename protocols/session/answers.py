@@ -8,11 +8,12 @@ from protocols.record.door import signed_in
 from protocols.record.effects import Send, Step
 from protocols.record.party import Component
 from protocols.record.setting import Setting
+from protocols.session.abandonments import given_up_in
 from protocols.session.neighbours import Neighbours
 from protocols.session.permit import Permit
 from protocols.session.recall import recalled
 from protocols.session.rounds import Rounds
-from protocols.wire.frames import HelloFrame, RecallFrame
+from protocols.wire.frames import HelloFrame, RecallFrame, StatementFrame
 from protocols.wire.statement import Statement
 
 
@@ -37,7 +38,10 @@ class Answers(Component):
         elif frame.round > round_.number:
             neighbours.greet_later({sender})
             neighbours.catch_up(frame.round - 1, sender)
-        elif round_.attempt is not None:
+        elif round_.attempt is None:
+            for said in given_up_in(round_.journal):
+                neighbours.send(sender, StatementFrame(said))
+        else:
             endings = round_.endings[frame.attempt :]
             for closing in chain.from_iterable(ending.frames for ending in endings):
                 neighbours.send(sender, closing)

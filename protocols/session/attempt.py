@@ -16,7 +16,7 @@ from protocols.agreement import rules
 from protocols.committee.committee import Committee
 from protocols.committee.dealer import Dealer
 from protocols.committee.member import Member
-from protocols.committee.opening import Opening, Previous
+from protocols.committee.opening import Previous
 from protocols.committee.sums import Sums
 from protocols.election.flip import Draw, Flip, Outset
 from protocols.errors import WireError
@@ -38,6 +38,7 @@ from protocols.record.effects import (
 from protocols.record.evidence import Evidence, Fault
 from protocols.record.ledger import Ledger
 from protocols.record.outcomes import (
+    Abandoned,
     Aborting,
     Accused,
     Certified,
@@ -175,6 +176,11 @@ class Attempt(Role):
             self._handle(message)
         return self._done()
 
+    def follow(self, step: Step) -> Step:
+        """What its operator ordered (protocols.session.abandonments)."""
+        self._hear(step)
+        return self._done()
+
     def on_polynomials(self, data: bytes) -> Step:
         """What somebody gives as the opened sum; empty where it gives nothing."""
         if isinstance(self.phase, Summing) and self.lacks_sum:
@@ -224,10 +230,14 @@ class Attempt(Role):
                 self._ask_for_sum()
             case SumOpened() as opened, Summing() as phase if not self.over:
                 self.emit(phase.over(opened))
+            case Abandoned() as given_up, Summing() as phase if not self.over:
+                self.emit(phase.given_up(given_up))
             case Hopeless(reason), _:
                 self._stop(reason)
-            case Conflict(), _:
-                self._on_conflict(outcome)
+            case Conflict(), phase:
+                self.emit(_equivocation(phase, outcome))
+                if isinstance(phase, Aggregating):
+                    self._hear(phase.member.on_conflict(outcome))
             case Accused() | Wasted(), _:
                 self.emit(outcome)
             case Told(said, frame), _:
@@ -278,8 +288,8 @@ class Attempt(Role):
             given_up = decided.cohort == GIVEN_UP
             self._state.move(StageEvent.GIVEN_UP if given_up else StageEvent.NO_COHORT)
             reason = Abort.TIMEOUT if given_up else Abort.COHORT
-            seen = decided.cohort, phase.member.reporters
-            self.emit(Aborting(reason, phase.committee.flip, *seen))
+            reporters = phase.member.reporters
+            self.emit(Aborting(reason, phase.committee.flip, decided.cohort, reporters))
             return
         self._state.move(StageEvent.COHORT_DECIDED)
         # Nothing is dealt any more: what could open this peer's update is erased (§6).
@@ -287,24 +297,15 @@ class Attempt(Role):
         self._values, start = None, self._start
         self.erase("update", dealing_key(self.party.attempt))
         previous = Previous(start.model, start.previous)
-        opening = Opening(phase.sums, phase.committee, decided, previous, start.secret)
-        self.phase = Summing.of(phase, opening)
-        self._hear(opening.start(phase.member.dealings))
-        if opening.summed:
+        self.phase = summing = Summing.of(phase, decided, previous, start.secret)
+        self._hear(summing.opening.start(phase.member.dealings))
+        if summing.opening.summed:
             phase.member.forget_shares()
-
-    def _on_conflict(self, conflict: Conflict) -> None:
-        phase, election = self.phase, None
-        if isinstance(phase, Aggregating) and not conflict.first.slot.by_identity:
-            election = phase.committee.flip.certificate
-        both = conflict.first, conflict.second
-        self.emit(Accused(Evidence(Fault.EQUIVOCATION, election, both)))
-        if isinstance(phase, Aggregating):
-            self._hear(phase.member.on_conflict(conflict))
+        self._hear(summing.abandoning.start())
 
     def _stop(self, reason: Stop) -> None:
         if not self.over:
-            self.emit(Stopped(self.party.round, reason))
+            self.emit(Stopped(self.party.round, reason, self.party.attempt, self.phase.decided))
 
     # -- the end -------------------------------------------------------------------------------
 
@@ -338,6 +339,14 @@ class Attempt(Role):
         """What proves to a peer that is still in this attempt that it is over."""
         made = (agreement.decision for agreement in self.phase.closing())
         return [DecisionFrame(each.outcome, each.votes) for each in made if each is not None]
+
+
+def _equivocation(phase: Electing, conflict: Conflict) -> Accused:
+    election = None
+    if isinstance(phase, Aggregating) and not conflict.first.slot.by_identity:
+        election = phase.committee.flip.certificate
+    both = conflict.first, conflict.second
+    return Accused(Evidence(Fault.EQUIVOCATION, election, both))
 
 
 def _needs_election(message: Message) -> bool:

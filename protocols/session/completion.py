@@ -28,9 +28,10 @@ def completed(
         transcript.encode(),
         over.polynomials,
         over.model,
-        certified.result.model,
-        certified.cohort.peers,
+        certified.end.model,
+        certified.dealers,
         _absent(round_, over, certified, proofs.blamed_in(certified.round)),
+        certified.abandoned,
     )
 
 

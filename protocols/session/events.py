@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Protocol
 
 from protocols.aggregation.contract import Reference
+from protocols.errors import ProtocolError
 from protocols.record.base import Values
 from protocols.record.effects import Ask, Step, Timer
 from protocols.record.position import Position
+
+
+class Refused(ProtocolError):
+    """This peer does not carry out what its operator ordered, and says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """The operator's: give up the cohort that this hash names, decided in this attempt (§6)."""
+
+    round: int
+    attempt: int
+    cohort: bytes
 
 
 class Peer(Protocol):
@@ -36,3 +51,6 @@ class Peer(Protocol):
     def on_message(self, sender: int, data: bytes) -> list[Step]: ...
 
     def on_answer(self, ask: Ask, data: bytes) -> list[Step]: ...
+
+    def on_order(self, order: Order) -> list[Step]:
+        """Raises Refused; then nothing has changed."""

@@ -140,7 +140,7 @@ class Follow(Component):
             certified = verify_certificate(self._setting, data)
         except WireError:
             return None
-        named = certified.round, certified.result.previous
+        named = certified.round, certified.end.previous
         return certified if named == (self._position.round + len(self._chain), behind) else None
 
     def _on_head(self, data: bytes) -> None:
@@ -165,7 +165,7 @@ class Follow(Component):
             self.part()
 
     def _on_model(self, data: bytes) -> None:
-        model = read_model(self._setting, data, self._wanted.result.model)
+        model = read_model(self._setting, data, self._wanted.end.model)
         if model is None:
             self._tried += 1
             self._ask_model()

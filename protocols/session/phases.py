@@ -10,18 +10,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from protocols.agreement.machine import Agreement
+from protocols.committee.abandoning import Abandoning
 from protocols.committee.committee import Committee
 from protocols.committee.dealer import Dealer
 from protocols.committee.member import Member
-from protocols.committee.opening import Opening
+from protocols.committee.opening import Opening, Previous
 from protocols.committee.sums import Sums
 from protocols.election.flip import Flip
 from protocols.errors import WireError
 from protocols.record.door import Message
 from protocols.record.effects import NOTHING, Event, Step
-from protocols.record.outcomes import RoundOver, SumOpened
+from protocols.record.outcomes import Abandoned, CohortDecided, RoundOver, SumOpened
 from protocols.record.party import Party, Role
 from protocols.record.timers import CommitsDue, OfView, RevealsDue, SumsDue
+from protocols.secret import Secret
 from protocols.wire.frames import (
     DealingFrame,
     DecisionFrame,
@@ -47,6 +49,11 @@ class Electing:
     @property
     def name(self) -> str:
         return self.flip.state.value
+
+    @property
+    def decided(self) -> bytes:
+        """The hash of the cohort that is to be opened; empty where none is."""
+        return b""
 
     def closing(self) -> Iterator[Agreement]:
         """Whose decisions show a peer that is still in this attempt that it is over."""
@@ -118,6 +125,10 @@ class Electing:
             return self._talked(said.slot.subject, vote)
         if said.kind in (Kind.COMMIT, Kind.REVEAL):
             return self.flip.on_statement(said)
+        if said.kind is Kind.ABANDON:  # from one that knows the cohort, as this peer does not yet
+            listener = Role(self.party)
+            listener.admit(said)
+            return listener.done()
         raise WireError(f"{said.kind.name} does not come alone")
 
 
@@ -184,12 +195,18 @@ class Summing(Aggregating):
     """The cohort is decided: its sum is opened and certified (§6)."""
 
     opening: Opening
+    abandoning: Abandoning
 
     @classmethod
-    def of(cls, phase: Aggregating, opening: Opening) -> Summing:
+    def of(
+        cls, phase: Aggregating, decided: CohortDecided, previous: Previous, secret: Secret
+    ) -> Summing:
         """What follows the phase in which the cohort was decided."""
-        roles = phase.committee, phase.dealer, phase.member, phase.sums
-        return cls(phase.party, phase.flip, *roles, opening)
+        party, committee, sums = phase.party, phase.committee, phase.sums
+        opening = Opening(sums, committee, decided, previous, secret)
+        abandoning = Abandoning(party, committee, decided, previous)
+        roles = committee, phase.dealer, phase.member, sums
+        return cls(party, phase.flip, *roles, opening, abandoning)
 
     def on_timer(self, event: Event) -> Step:
         if isinstance(event, SumsDue):
@@ -203,11 +220,27 @@ class Summing(Aggregating):
             return self.opening.follow(step, self.member.dealings)
         return step
 
+    @property
+    def decided(self) -> bytes:
+        return self.abandoning.cohort
+
     def over(self, opened: SumOpened) -> RoundOver:
         """The certified sum is open, with what a transcript keeps of this attempt."""
         said = opened.certified, opened.polynomials, opened.model
-        selected = self.committee.panel.selected
-        return RoundOver(*said, selected, self.opening.votes, self.member.pool)
+        return RoundOver(*self._kept, *said)
+
+    def given_up(self, abandoned: Abandoned) -> RoundOver:
+        """Nothing is opened, and the model stays what it was."""
+        return RoundOver(*self._kept, abandoned, b"", self.opening.model)
+
+    @property
+    def _kept(self) -> tuple[tuple[int, ...], tuple[bytes, ...], tuple[bytes, ...]]:
+        return self.committee.panel.selected, self.opening.votes, self.member.pool
+
+    def _on_statement(self, said: Statement) -> Step:
+        if said.kind is Kind.ABANDON:
+            return self.abandoning.on_statement(said)
+        return Aggregating._on_statement(self, said)
 
     def _on_opening(self, said: Statement, frame: SumFrame | StatementFrame | None) -> Step:
         return self.opening.follow(Aggregating._on_opening(self, said, frame))

@@ -25,8 +25,10 @@ from protocols.record.timers import (
     SumsDue,
     SurveyOver,
 )
+from protocols.session.abandonments import Abandonments
 from protocols.session.answers import Answers
 from protocols.session.catchup import CatchUp
+from protocols.session.events import Order
 from protocols.session.local import LocalPeer
 from protocols.session.neighbours import Neighbours
 from protocols.session.participation import Participation
@@ -67,6 +69,7 @@ class Session(Component):
         self._part = Participation(peer, self.rounds, self.neighbours, self.permit, rounds)
         self._answers = Answers(peer.setting, self.rounds, self.neighbours, self.permit)
         self._catch_up = CatchUp(peer.setting, peer.me)
+        self._abandonments = Abandonments(peer, self.rounds, self.permit)
         self._results: set[int] = set()
 
     @property
@@ -169,6 +172,11 @@ class Session(Component):
             self._follow(self.rounds.current.on_polynomials(data))
         return self._proceed()
 
+    def on_order(self, order: Order) -> list[Step]:
+        """The operator's, to give up a decided cohort. Raises Refused; then nothing has changed."""
+        self._follow(self._abandonments.order(order, sits_out=self.sits_out))
+        return self._proceed()
+
     # -- what follows --------------------------------------------------------------------------
 
     def _proceed(self) -> list[Step]:
@@ -255,15 +263,17 @@ class Session(Component):
             self.neighbours.help(sender, place[0], mine)
 
     def _is_over(self, message: Message) -> bool:
-        """Whether RESULTs say that the round which this peer sits out is certified: behind the
+        """Whether others' words say that the round which this peer sits out may be over: behind the
         group's last one nobody is ever seen in a later one.
         """
-        if self.sits_out and message.slot is not None and message.slot.kind is Kind.RESULT:
+        last = message.slot is not None and message.slot.kind in (Kind.RESULT, Kind.ABANDON)
+        if self.sits_out and last:
             self._results.add(message.sender)
         return len(self._results) >= signatures_needed(self.setting)
 
     def _on_recalled(self, sender: int, frame: RecalledFrame) -> None:
         try:
+            self._abandonments.hear(frame)
             self._hear(self._part.on_recalled(sender, frame))
         except WireError as error:  # rubbish is an answer too
             self.emit(Dropped(sender, str(error)))

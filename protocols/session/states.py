@@ -24,7 +24,7 @@ class StageEvent(Enum):
     COHORT_DECIDED = "the cohort is decided"
     NO_COHORT = "too few dealings stood"
     GIVEN_UP = "a quorum decided to give up: no cohort in time"
-    CERTIFIED = "t + e + 1 members signed one result"
+    CERTIFIED = "a quorum of members signed one result"
     LEAVE = "the round is certified and stored, here or by others"
     ABANDON = "others hold what this peer signed in it, and its own store does not"
 

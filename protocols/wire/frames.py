@@ -174,6 +174,8 @@ FRAMES: dict[int, type[Any]] = {
 _CODES = {kind: code for code, kind in FRAMES.items()}
 DEALING = bytes((0x93, FRAME_VERSION, _CODES[DealingFrame]))
 """How every dealing begins on the wire: a list of three, the version, the type."""
+SUM = bytes((0x93, FRAME_VERSION, _CODES[SumFrame]))
+"""The same of a sum."""
 
 
 def encode_frame(frame: Frame) -> bytes:

@@ -59,6 +59,7 @@ class Kind(IntEnum):
     DISCLOSURE = 14
     SUM = 15
     RESULT = 16
+    ABANDON = 17
 
 
 class Topic(IntEnum):
@@ -192,6 +193,16 @@ class Result:
     model: bytes = wire(HASH)
 
 
+@dataclass(frozen=True, slots=True)
+class Abandon:
+    """§6. An operator gives up the sum of a decided cohort, in ``words``; ``model`` stays."""
+
+    previous: bytes = wire(HASH)
+    cohort: bytes = wire(HASH)
+    model: bytes = wire(HASH)
+    words: bytes = wire(Bytes(512))
+
+
 Payload: TypeAlias = (
     Commit
     | Reveal
@@ -207,6 +218,7 @@ Payload: TypeAlias = (
     | Disclosure
     | Sum
     | Result
+    | Abandon
 )
 
 PAYLOADS: dict[Kind, type[Any]] = {
@@ -226,12 +238,13 @@ PAYLOADS: dict[Kind, type[Any]] = {
     Kind.DISCLOSURE: Disclosure,
     Kind.SUM: Sum,
     Kind.RESULT: Result,
+    Kind.ABANDON: Abandon,
 }
 
-ELECTION_KINDS = frozenset({Kind.COMMIT, Kind.REVEAL, Kind.SEEN})
+IDENTITY_KINDS = frozenset({Kind.COMMIT, Kind.REVEAL, Kind.SEEN, Kind.ABANDON})
 _AGREEMENT_KINDS = frozenset({Kind.PROPOSAL, Kind.FIRST_VOTE, Kind.SECOND_VOTE, Kind.NEW_VIEW})
-_ELECTION_TOO = ELECTION_KINDS | _AGREEMENT_KINDS
-"""What is said in an election; some of it of the cohort as well."""
+_BY_IDENTITY = IDENTITY_KINDS | _AGREEMENT_KINDS
+"""But for what is said of the cohort."""
 _SIGNED = (Bytes(MAX_BULK), SIGNATURE)
 
 
@@ -257,8 +270,10 @@ class Slot(NamedTuple):
 
     @property
     def by_identity(self) -> bool:
-        """Election statements are signed by the identity; all others by the one-round key."""
-        return self.kind in _ELECTION_TOO and self.subject != Topic.COHORT
+        """Elections and what operators say are under the identity; all else is under a one-round
+        key.
+        """
+        return self.kind in _BY_IDENTITY and self.subject != Topic.COHORT
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -359,6 +374,8 @@ def _decode_body(body: bytes, group: bytes) -> tuple[Slot, Any]:
         raise WireError("statement of another group")
     numbers = [s.check(v, n) for s, v, n in zip(_HEAD, head, _HEAD_NAMES, strict=True)]
     round_, attempt, kind, subject, view, signer = numbers
+    if kind not in Kind.__members__.values():
+        raise WireError(f"kind: {kind} is none")
     slot = Slot(round_, attempt, Kind(kind), subject, view, signer)
     _check_slot(slot)
     return slot, from_value(PAYLOADS[slot.kind], payload)

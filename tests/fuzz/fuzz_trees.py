@@ -18,7 +18,7 @@ from protocols.opening import decode_words, word_root
 from protocols.record.votes import outcome_hash
 from protocols.wire.canonical import pack, unpack
 from protocols.wire.schema import MAX_PEERS, MAX_ROUND
-from protocols.wire.statement import _DOMAIN, ELECTION_KINDS, Topic, decode_statement
+from protocols.wire.statement import _DOMAIN, IDENTITY_KINDS, Topic, decode_statement
 
 INTEGERS = (
     *(0, 1, 2, 3, 4, 5, 10, 15, 17, 255, 512, 4999, MAX_PEERS, 8191, 65535, 65536),
@@ -116,7 +116,7 @@ def _signature(tree: Packed, body: bytes) -> bytes:
     if signer != HOSTILE:
         return tree.signature
     voted = kind in (4, 5, 6, 7) and subject != Topic.COHORT
-    secret = scene().identity if kind in ELECTION_KINDS or voted else scene().round_key
+    secret = scene().identity if kind in IDENTITY_KINDS or voted else scene().round_key
     return CRYPTO.sign(secret, _DOMAIN + body)
 
 

@@ -91,7 +91,7 @@ def certificates(seed: int) -> None:
     certificate = Certificate.decode(record)
     verify_certificate(setting, record)
     results = certificate.results
-    needed = setting.plan.threshold + setting.plan.absent + 1
+    needed = setting.plan.quorum
     votes = certificate.election.votes
     short = replace(certificate.election, votes=votes[: setting.roster_quorum - 1])
     twice = replace(certificate.election, votes=(*short.votes, short.votes[-1]))
@@ -121,7 +121,7 @@ def seats(seed: int) -> None:
     certificate = Certificate.decode(world.nodes[0].completed[1].certificate)
     sound = module.seats_of
     signer = read_statement(setting, certificate.results[0]).signer
-    needed = setting.plan.threshold + setting.plan.absent + 1
+    needed = setting.plan.quorum
     data = replace(certificate, results=certificate.results[:needed]).encode()
     # The committee is drawn without it, as in a roster larger than its committee.
     module.seats_of = lambda setting, election: tuple(  # type: ignore[assignment]

@@ -16,10 +16,12 @@ from protocols.election.flip import Draw
 from protocols.record.effects import Effect, Send
 from protocols.record.votes import outcome_hash
 from protocols.secret import Secret
+from protocols.session.events import Order
 from protocols.wire.frames import (
     DealingFrame,
     ProposalFrame,
     SeenFrame,
+    SumFrame,
     decode_frame,
     encode_frame,
 )
@@ -28,6 +30,8 @@ from tests.simulation.oracle import Watch, check
 from tests.simulation.swarm import EIGHT, swarm
 
 TWO_FACED = 6
+LATE = 400_000
+"""Virtual milliseconds by which a group without sums has stopped."""
 BESIDE: dict[Kind, tuple[int, Lie]] = {
     Kind.COMPLAINT: (5, LIES["bad-share"]),
     Kind.ANSWER: (5, ALL["Withholder"]),
@@ -125,6 +129,25 @@ def silence_the_first_leaders(world: World) -> None:
     world.drop = lost
 
 
+def have_the_cohort_given_up(world: World) -> None:
+    """No sum of round 0 arrives, so that the group stops; then all operators give it up."""
+
+    def lost(sender: int, to: int, data: bytes) -> bool:
+        frame = decode_frame(data)
+        if not isinstance(frame, SumFrame):
+            return False
+        return decode_statement(frame.statement, world.setting.group).slot.round == 0
+
+    def order() -> None:
+        for node in world.nodes:
+            stop = node.stopped[-1]
+            word = Order(stop.round, stop.attempt, stop.cohort)
+            world.at(node, 0, lambda peer, word=word: peer.on_order(word))
+
+    world.drop = lost
+    world.happen(LATE, order)
+
+
 @pytest.mark.parametrize("kind", Kind, ids=lambda kind: kind.name)
 def test_two_statements_of_any_kind_convict(kind: Kind) -> None:
     other, lie = BESIDE.get(kind, (TWO_FACED, Lie()))
@@ -133,6 +156,8 @@ def test_two_statements_of_any_kind_convict(kind: Kind) -> None:
     world = swarm(EIGHT, 2, seed=seed, rounds=3, lies=lies, parameters=3, traced=False)
     if kind is Kind.NEW_VIEW:
         silence_the_first_leaders(world)
+    if kind is Kind.ABANDON:
+        have_the_cohort_given_up(world)
     two_faced = TwoFaced(world, kind)
     Watch(world)
     world.run(until=600_000)

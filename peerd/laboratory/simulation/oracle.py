@@ -118,7 +118,7 @@ def check_round(
     demand(len(models) <= 1, "agreement", f"two models of {round_}")
     cohorts = {record.dealers for record in records}
     demand(len(cohorts) <= 1, "agreement", f"two cohorts of {round_}")
-    if records:
+    if records and not records[0].abandoned:
         _check_result(world, round_, away, unknown_inputs)
 
 
@@ -225,7 +225,7 @@ def check_audits(world: World) -> None:
             audit = audit_round(world.setting, record.transcript)
             found = {finding.culprit for finding in audit.findings}
             demand(found <= liars, "audit", f"an auditor blames the honest: {found - liars}")
-            same = audit.certified.result.model == record.model_hash
+            same = audit.certified.end.model == record.model_hash
             demand(same, "audit", "an auditor finds another model")
 
 

@@ -32,7 +32,7 @@ def adopt(world: World, node: Node, effect: Adopted) -> None:
     """Its disk has the rounds that others made, as these have them."""
     for certified in effect.rounds:
         records = (peer.completed.get(certified.round) for peer in world.nodes)
-        known = (r for r in records if r is not None and r.model_hash == certified.result.model)
+        known = (r for r in records if r is not None and r.model_hash == certified.end.model)
         node.completed[certified.round] = next(known)
     before = node.position or first_position(world.setting, world.model)
     node.position = after(before, effect.rounds, effect.model)

@@ -37,6 +37,7 @@ class Watch:
     opened: dict[int, tuple[int, bytes]] = field(default_factory=dict)
     committed: dict[tuple[int, int], frozenset[int]] = field(default_factory=dict)
     ended: dict[tuple[int, int], str] = field(default_factory=dict)
+    abandoned: set[tuple[int, int, int]] = field(default_factory=set)
     frames: int = 0
 
     def __post_init__(self) -> None:
@@ -93,6 +94,7 @@ class Watch:
             demand(before == statement.body, "signed-twice", (node.index, statement.slot))
             if statement.kind is Kind.SUM:
                 self._hear_sum(node, statement)
+            self._hear_one_of_two(node, statement)
 
     def _hear_sum(self, node: Node, statement: Statement) -> None:
         """§6: one cohort; and what could open this peer's update is gone before its sum is out."""
@@ -104,6 +106,19 @@ class Watch:
         kept = {"update", f"deal/{slot.attempt}"} & set(journal)
         kept |= {key for key in journal if key.startswith(kept_prefix(slot.attempt))}
         demand(not kept, "erased", f"peer {node.index} keeps {kept} past the decision")
+
+    def _hear_one_of_two(self, node: Node, statement: Statement) -> None:
+        """§6: who has given a cohort up neither sends its sum any more nor signs its result; nor is
+        it given up by who has signed that.
+        """
+        slot = statement.slot
+        key = node.index, *slot.place
+        if slot.kind is Kind.ABANDON:
+            self.abandoned.add(key)
+        result = Slot(*slot.place, Kind.RESULT, 0, 0, node.index)
+        both = result in self.said or slot.kind is Kind.SUM
+        what = f"peer {node.index} gave up the cohort of {slot.place}, and helps to certify it"
+        demand(not both or key not in self.abandoned, "abandoned", what)
 
     def _hear_decision(self, frame: DecisionFrame, slot: Slot) -> None:
         if slot.subject == Topic.COMMITS:

@@ -27,6 +27,7 @@ from protocols.aggregation.contract import Reference, Referenced
 from protocols.hashing import Xof
 from protocols.record.certificate import CertifiedRound, verify_certificate
 from protocols.record.effects import (
+    Abandonment,
     Aborted,
     Adopted,
     Ask,
@@ -306,7 +307,7 @@ class World:
                     node.stopped.append(effect)
                 case Dropped():
                     node.dropped.append(effect)
-                case Phase():
+                case Phase() | Abandonment():
                     pass
 
     def _deliver(self, sender: Node, to: Node, frame: bytes) -> None:

@@ -58,7 +58,7 @@ plant(
 plant(
     "t signatures certify",
     CERTIFICATE + "signatures_needed",
-    lambda sound: lambda setting: sound(setting) - 1,
+    lambda sound: lambda setting: setting.plan.threshold,
     WRONG_RESULT,
     "agreement refused stops blame framed",
 )

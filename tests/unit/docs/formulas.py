@@ -167,6 +167,8 @@ class Sizes:
                 return self(name, i, dealer, seat)
             case Kind.RESULT:
                 return self(name, i, range(payload.dealers))
+            case Kind.ABANDON:
+                return self(name, i, len(payload.words))
         return self(name, i)
 
     def brief(self, data: bytes) -> int:

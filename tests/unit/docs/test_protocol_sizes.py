@@ -23,6 +23,7 @@ from protocols.plan import CommitteePlan, require_sound
 from protocols.record.base import Base
 from protocols.record.deadlines import Deadlines
 from protocols.record.setting import Setting
+from protocols.session.events import Order
 from protocols.session.phases import Aggregating
 from protocols.wire.frames import (
     FRAMES,
@@ -33,6 +34,7 @@ from protocols.wire.frames import (
     ProposalFrame,
     SeenFrame,
     StatementFrame,
+    SumFrame,
     decode_frame,
 )
 from protocols.wire.statement import (
@@ -171,6 +173,19 @@ def a_round(sender: int, to: int, said: Statement | None, frame: Frame) -> bool:
     return to == 1 and (isinstance(frame, HelloFrame) or (said is not None and not said.slot.round))
 
 
+def sums(sender: int, to: int, said: Statement | None, frame: Frame) -> bool:
+    """No sum arrives: the group stops, and its operators give the cohort up."""
+    return isinstance(frame, SumFrame)
+
+
+def all_give_up(world: World) -> None:
+    """What every operator orders once the group has stopped."""
+    for node in world.nodes:
+        stop = node.stopped[-1]
+        order = Order(stop.round, stop.attempt, stop.cohort)
+        world.at(node, 0, lambda peer, order=order: peer.on_order(order))
+
+
 class BadAnswerDealer(LyingDealer):
     """Deals nothing to one member, and answers its ASK with what it did not commit to."""
 
@@ -189,6 +204,8 @@ class BadAnswerDealer(LyingDealer):
         return bytes(len(package)) if self.answering else package
 
 
+LATE = 600_000
+"""Virtual milliseconds by which a group without sums has stopped."""
 SCENARIOS = {
     "nothing": (nothing, {}, 2),
     "a dealing": (a_dealing, {}, 1),
@@ -200,6 +217,7 @@ SCENARIOS = {
     "a liar that deals wrongly": (nothing, {0: LIES["bad-share"]}, 2),
     "a liar that opens wrongly": (nothing, {0: LIES["wrong-opening"]}, 2),
     "a liar that answers wrongly": (nothing, {0: Lie(BadAnswerDealer)}, 1),
+    "sums": (sums, {}, 1),
 }
 
 
@@ -211,6 +229,8 @@ def played(group: str, scenario: str) -> Recorder:
     model = first_model(setting.parameters)
     world = World(setting, secrets, model, update, seed=1, rounds=rounds, liars=lies)
     recorder = Recorder(world, lost)
+    if scenario == "sums":
+        world.happen(LATE, lambda: all_give_up(world))
     world.run()
     assert world.finished()
     return recorder

@@ -10,6 +10,7 @@ import pytest
 from protocols.record import timers
 from protocols.record.effects import (
     NOTHING,
+    Abandonment,
     Abort,
     Aborted,
     Adopted,
@@ -51,6 +52,7 @@ ORDERED: list[Effect] = [
     Phase(0, 0, "here"),
     Blame(0, 1, "why", b""),
     Stopped(0, Stop.QUORUM),
+    Abandonment(0, 0, (1,)),
     Aborted(0, 0, Abort.FLIP),
     Dropped(1, "why"),
 ]
@@ -87,7 +89,7 @@ def test_a_step_is_carried_out_kind_by_kind(seed: int) -> None:
     assert list(step) == ORDERED
     fields = step.persist, step.complete, step.erase, step.request, step.timers, step.notices
     assert [effect for field in fields for effect in field] == ORDERED
-    assert [len(field) for field in fields] == [2, 2, 2, 4, 2, 5]
+    assert [len(field) for field in fields] == [2, 2, 2, 4, 2, 6]
     assert step.outcomes == ()
 
 

@@ -143,16 +143,19 @@ def test_a_certificate_verifies_with_the_setting_alone() -> None:
     world, certificate = certified()
     stranger = setting_of(EIGHT, 2, seed=2)
     assert verify_certificate(stranger, certificate.encode()).round == 0
-    assert len(certificate.results) >= signatures_needed(world.setting) == 3
+    assert len(certificate.results) >= signatures_needed(world.setting) == EIGHT.quorum
 
 
-def test_t_signatures_make_no_certificate_nor_do_repeated_ones() -> None:
+def test_fewer_than_a_quorum_make_no_certificate_nor_do_repeated_ones() -> None:
     world, certificate = certified()
-    results = certificate.results
-    for fewer in (results[:2], (), (results[0], results[1], results[1])):
+    results, needed = certificate.results, signatures_needed(world.setting)
+    few = results[: needed - 1]
+    for fewer in (few, (), (*few, few[-1])):
         with pytest.raises(WireError):
             verify_certificate(world.setting, replace(certificate, results=fewer).encode())
-    assert verify_certificate(world.setting, replace(certificate, results=results[:3]).encode())
+    assert verify_certificate(
+        world.setting, replace(certificate, results=results[:needed]).encode()
+    )
 
 
 def test_a_certificate_of_mixed_or_changed_parts_is_none() -> None:

@@ -76,7 +76,7 @@ def test_where_all_of_them_lie_they_are_asked_once_more_in_a_while(unseated: Uns
     assert effect == Timer((0, 0), FetchAgain(), FETCH_PAUSE)
     steps: list[Step] = session.on_timer(effect)
     assert [each for step in steps for each in step] == [unseated.first]
-    assert len(first) == len(set(first)) == 2
+    assert len(first) == len(set(first)) == SEATED.quorum
     unseated.answered(unseated.first, unseated.right)
     assert session.position.round == 1
 

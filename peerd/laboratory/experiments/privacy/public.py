@@ -50,13 +50,19 @@ FIELDS: dict[Kind, dict[str, Bears]] = {
         "polynomials": Bears.ROOT_OF_SHARES,
         "model": Bears.HASH_OF_MODEL,
     },
+    Kind.ABANDON: {
+        "previous": HIDDEN,
+        "cohort": HIDDEN,
+        "model": Bears.HASH_OF_MODEL,
+        "words": NOTHING,
+    },
 }
 """Fields of each payload that has any. ``words`` of a report: header hashes and one-time keys."""
 
 PUBLISHED = frozenset(
     {Kind.COMMIT, Kind.REVEAL, Kind.SEEN, Kind.SECOND_VOTE, Kind.REPORT, Kind.COMPLAINT}
     | {Kind.HEADER, Kind.DELIVERY, Kind.ATTESTATION, Kind.ANSWER, Kind.DISCLOSURE, Kind.RESULT}
-    | {Kind.SUM}
+    | {Kind.SUM, Kind.ABANDON}
 )
 """Kinds that a transcript, a certificate or evidence may hold. The experiment gives the outsider
 all headers, which is more: a transcript has those of dealers that somebody complained of."""

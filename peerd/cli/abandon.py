@@ -1,0 +1,92 @@
+"""``peerd abandon``: give up a decided cohort whose sum is lost for good (docs/operations.md)."""
+
+from __future__ import annotations
+
+import argparse
+from contextlib import aclosing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from peerd.cli.daemon import add_config_argument, load_config
+from peerd.errors import ConfigError, PeerdError
+
+if TYPE_CHECKING:
+    from protocols.session.events import Order
+
+LEAST_PREFIX = 8
+"""Digits of the cohort's hash that an operator types: nobody gives up what they did not read."""
+ANSWER_SECONDS = 60.0
+
+
+class AbandonRefused(PeerdError):
+    """The daemon does not sign it, and says why."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The cohort, for a daemon that does not know it, and the confirmation."""
+    add_config_argument(parser)
+    parser.add_argument(
+        "--cohort",
+        metavar="ROUND.ATTEMPT.HASH",
+        help="what another operator's daemon shows, for one whose data directory is lost",
+    )
+    parser.add_argument(
+        "--yes-abandon", metavar="PREFIX", help="the first digits of HASH, instead of typing them"
+    )
+
+
+def main(args: argparse.Namespace) -> int:
+    """Show what stands, ask, leave the order, and say what the daemon made of it."""
+    import trio
+
+    from peerd.runner.orders import give
+    from peerd.status.client import get
+    from protocols.record.abandonment import WORDS
+
+    config = load_config(args)
+    status = trio.run(get, config.status, "/v1/status")
+    order = _order(args.cohort or status.get("abandon"))
+    name = order.cohort.hex()
+    print(f"round {order.round}, attempt {order.attempt}: the cohort {name} is decided.")
+    print("No other is opened in its place unless its operators sign these words:")
+    print(f"\n  {WORDS}\n")
+    print("Wait instead while a member that is away may come back with its data directory.")
+    print("What this peer holds of the cohort is erased at once, and it can't be taken back.\n")
+    given = args.yes_abandon
+    if given is None:
+        given = input(f"Type the first {LEAST_PREFIX} digits of the cohort to sign: ")
+    if len(given) < LEAST_PREFIX or not name.startswith(given):
+        raise ConfigError("these are not the first digits of the cohort", "nothing was signed")
+    give(config.data, order)
+    trio.run(_await_answer, config.status, status["seq"])
+    print("signed; the round ends once a quorum of the operators has signed")
+    return 0
+
+
+def _order(text: object) -> Order:
+    from peerd.runner.orders import order_of
+
+    parts = str(text or "").split(".")
+    if len(parts) != 3 or not (parts[0] + parts[1]).isdecimal():
+        raise ConfigError(
+            "this daemon has not stopped at a decided cohort",
+            "where its data directory was lost: --cohort ROUND.ATTEMPT.HASH, as another's"
+            " 'peerd status' shows under 'abandon'",
+        )
+    return order_of(int(parts[0]), int(parts[1]), parts[2])
+
+
+async def _await_answer(socket: Path, seen: object) -> None:
+    import trio
+
+    from peerd.status.client import events
+
+    since = seen if isinstance(seen, int) else 0
+    with trio.move_on_after(ANSWER_SECONDS):
+        async with aclosing(events(socket, since=since)) as stream:
+            async for event in stream:
+                if event.get("kind") == "order":
+                    if event.get("refused") is not None:
+                        raise AbandonRefused(f"the daemon does not sign: {event['refused']}")
+                    return
+    raise AbandonRefused("the daemon does not answer", "its log says more")

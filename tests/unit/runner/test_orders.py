@@ -1,0 +1,41 @@
+"""An operator's order in the data directory: taken once, and rubbish is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from peerd.errors import ConfigError
+from peerd.runner.orders import FILE, give, order_of, take
+from protocols.session.events import Order
+
+ORDER = Order(3, 1, bytes(range(32)))
+
+
+def test_an_order_is_taken_once(tmp_path: Path) -> None:
+    assert take(tmp_path) is None
+    give(tmp_path, ORDER)
+    assert take(tmp_path) == ORDER
+    assert take(tmp_path) is None
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{}", '{"round": 3}', '{"round": -1, "attempt": 0, "cohort": ""}', "\x00" * 9000],
+)
+def test_rubbish_is_no_order_and_is_gone(tmp_path: Path, text: str) -> None:
+    (tmp_path / FILE).write_text(text)
+    with pytest.raises(ConfigError):
+        take(tmp_path)
+    assert take(tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("round_", "attempt", "cohort"),
+    [(True, 0, "00" * 32), (0, 9000, "00" * 32), (0, 0, "00" * 31), (0, 0, "zz" * 32)],
+)
+def test_what_names_no_cohort_is_refused(round_: int, attempt: int, cohort: str) -> None:
+    with pytest.raises(ConfigError):
+        order_of(round_, attempt, cohort)
