@@ -27,6 +27,7 @@ class Index:
         self._sizes = {Kind.COMPLAINT: 0, Kind.DISCLOSURE: 0}
         self._complained: set[tuple[int, int]] = set()
         self._wanting: set[tuple[int, int]] = set()
+        self._threshold = panel.plan.threshold
         self._errands = Errands(panel)
         self._looked_at: tuple[int, ...] = ()
 
@@ -50,6 +51,19 @@ class Index:
             self._wanting.discard((signer, statement.slot.subject))
         elif kind is Kind.ANSWER:
             self._errands.answer(statement)
+
+    @property
+    def honest_reported(self) -> bool:
+        """More than t have, so an honest one has: it had every dealing, or its deadline has passed.
+        Whoever still waits asks now. Else a dealer could keep its shares from honest members and
+        have them decided without their word, and (A) counts on every one of them.
+        """
+        return len(self.reporters) > self._threshold
+
+    @property
+    def honest_listed(self) -> bool:
+        """An honest one has: what others are to wait for is here as well, or its time is over."""
+        return len(self.seen) > self._threshold
 
     def report_of(self, member: int) -> Statement | None:
         return next((report for report in self.reports if report.signer == member), None)

@@ -69,10 +69,8 @@ class Member(Role):
 
     @property
     def pool(self) -> tuple[bytes, ...]:
-        """What an auditor reads: all evidence that is held, and the lists of reports, by hash."""
-        pool = self._intake.pool
-        held = {**pool.statements, **{said.hash: said for said in pool.index.seen.values()}}
-        return tuple(held[key].wire for key in sorted(held))
+        """What an auditor reads."""
+        return self._intake.pool.wires
 
     @property
     def reporters(self) -> frozenset[int]:
@@ -207,7 +205,7 @@ class Member(Role):
     def _advance(self) -> None:
         if self.state is Seat.DEALING and self._all_dealt():
             self._report()
-        if not self._hurried and self._others_report():
+        if not self._hurried and self._intake.pool.index.honest_reported:
             # Counted from here, not from this member's report: a member from which a dealer keeps
             # a share may report much later, and its ask must be heard by those who were early.
             self._hurried = True
@@ -219,7 +217,7 @@ class Member(Role):
             self._compare_stage()
         if self.state is Seat.COMPARING and self._all_agree_on_evidence():
             self._list_stage()
-        if self.state in (Seat.REPORTING, Seat.COMPARING) and self._others_list():
+        if self.state in (Seat.REPORTING, Seat.COMPARING) and index.honest_listed:
             self._list_stage()
         if self.state is Seat.LISTING:
             self._await_lists()
@@ -232,17 +230,6 @@ class Member(Role):
         """Every awaited dealing is here, and the reference without which none can be checked."""
         awaited = self._attendance.of(self._panel.selected)
         return bool(self._intake.receiver.base_model) and awaited <= set(self.dealings)
-
-    def _others_report(self) -> bool:
-        """More than t have reported, so an honest one has: it had every dealing, or its deadline
-        has passed. Whoever still waits asks now. Else a dealer could keep its shares from honest
-        members and have them decided without their word, and (A) counts on every one of them.
-        """
-        return len(self._intake.pool.index.reporters) > self._panel.plan.threshold
-
-    def _others_list(self) -> bool:
-        """An honest one has: all that it was to wait for is here as well, or its time is over."""
-        return len(self._intake.pool.index.seen) > self._panel.plan.threshold
 
     def _all_agree_on_evidence(self) -> bool:
         return self._intake.comparison.equal(self._attendance.seats)

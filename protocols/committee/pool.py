@@ -139,6 +139,12 @@ class Pool(Role):
     # -- what it shows -------------------------------------------------------------------------
 
     @property
+    def wires(self) -> tuple[bytes, ...]:
+        """All evidence that is held, and the lists of reports, by hash."""
+        held = {**self.statements, **{said.hash: said for said in self.index.seen.values()}}
+        return tuple(held[key].wire for key in sorted(held))
+
+    @property
     def shown(self) -> Shown:
         """What a proposal shows of it, and what a proposal lacks."""
         return Shown(self._committee.panel, self.statements, self.index.seen, self.guilty)

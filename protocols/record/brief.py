@@ -13,9 +13,10 @@ from struct import Struct
 from typing import Any
 
 from protocols.errors import WireError
-from protocols.record.cohort import Panel, bits_in, with_bits
+from protocols.record.cohort import Panel
 from protocols.record.door import read_statement
 from protocols.record.setting import Setting
+from protocols.wire.bits import bits_in, with_bits
 from protocols.wire.canonical import Value, pack, unpack
 from protocols.wire.schema import (
     HASH,

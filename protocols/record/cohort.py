@@ -13,6 +13,7 @@ from enum import IntEnum
 
 from protocols.errors import WireError
 from protocols.plan import CommitteePlan, minimum_cohort
+from protocols.wire.bits import bits_in, with_bits
 from protocols.wire.canonical import pack, unpack
 from protocols.wire.schema import (
     HASH,
@@ -146,24 +147,6 @@ class Panel:
     def attests(self, statement: Statement) -> bool:
         """Whether it says anything. WireError where it is about nobody."""
         return bool(list(self.attested(statement)))
-
-
-def with_bits(bits: Iterable[int], length: int) -> bytes:
-    """These bits of so many, the lowest first."""
-    made = bytearray(-(-length // 8))
-    for bit in bits:
-        made[bit // 8] |= 1 << bit % 8
-    return bytes(made)
-
-
-def bits_in(data: bytes, length: int) -> Iterator[int]:
-    """Which bits are set, rising. WireError for one that is none of so many."""
-    for place, byte in enumerate(data):
-        for bit in range(8) if byte else ():
-            if byte >> bit & 1:
-                if 8 * place + bit >= length:
-                    raise WireError("a bit for nobody")
-                yield 8 * place + bit
 
 
 @dataclass(slots=True)

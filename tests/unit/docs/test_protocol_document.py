@@ -67,8 +67,9 @@ def test_every_kind_and_every_frame_is_in_the_tables() -> None:
 def test_the_table_says_which_key_signs(kind: Kind) -> None:
     found = re.search(rf"^\| {kind.name} \| ((?:id|round)[^|]*) \|", DOCUMENT, re.MULTILINE)
     assert found is not None
-    in_cohort = Slot(0, 0, kind, int(Topic.COHORT), 0, 0).by_identity
-    in_election = Slot(0, 0, kind, int(Topic.COMMITS), 0, 0).by_identity
+    topics = kind in (Kind.SEEN, Kind.PROPOSAL, Kind.FIRST_VOTE, Kind.SECOND_VOTE, Kind.NEW_VIEW)
+    in_cohort = Slot(0, 0, kind, int(Topic.COHORT) * topics, 0, 0).by_identity
+    in_election = Slot(0, 0, kind, int(Topic.COMMITS) * topics, 0, 0).by_identity
     expected = "id" if in_cohort else "id; round for the cohort" if in_election else "round"
     assert found.group(1) == expected
     assert kind in PAYLOADS
