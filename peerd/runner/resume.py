@@ -25,8 +25,9 @@ from protocols.record.election import Election
 from protocols.record.ledger import Ledger
 from protocols.record.position import Position, first_position
 from protocols.record.setting import Setting
-from protocols.record.sizes import sizes_of
+from protocols.record.sizes import largest_brief, sizes_of
 from protocols.secret import Secret
+from protocols.wire.schema import MAX_BULK
 from protocols.wire.statement import decode_statement
 
 Model = npt.NDArray[np.float32]
@@ -52,6 +53,7 @@ def setting_of(genesis: Genesis) -> Setting:
             clients=genesis.clients,
             memory=Remembering(),
         )
+        _check_proposals(setting)
         return replace(setting, deadlines=_deadlines(genesis, setting))
     except (AggregationError, ProtocolError) as error:
         raise GroupError(f"genesis: {error}") from None
@@ -71,6 +73,16 @@ def _deadlines(genesis: Genesis, setting: Setting) -> Deadlines:
         raise GroupError(
             f"genesis: {error}", "state a longer one or none, or lower what it follows from"
         ) from None
+
+
+def _check_proposals(setting: Setting) -> None:
+    """What the worst liars can sign must fit a leader's frame, or they could stop the group."""
+    most = largest_brief(setting)
+    if most > MAX_BULK:
+        raise GroupError(
+            f"genesis: a proposal on a cohort may take {most} bytes, and a frame {MAX_BULK}",
+            "fewer members, a lower adversary bound, or a smaller model",
+        )
 
 
 def _check_weights(genesis: Genesis, most: int) -> None:

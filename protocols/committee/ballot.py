@@ -31,8 +31,8 @@ class CohortInputs(Role):
         if proposed is None:
             return None
         findings = gather(self._panel, proposed.values(), shown.convicted(proposed))
-        brief = shorten(proposed.values(), self._panel, findings.usual(self._panel))
-        return decide(self._panel, findings).encode(), (brief,)
+        inputs = shorten(proposed.values(), self._panel, findings.usual(self._panel))
+        return decide(self._panel, findings).encode(), inputs
 
     def judge(self, outcome: bytes, inputs: tuple[bytes, ...]) -> tuple[bool, Step]:
         """f of the inputs, which lack nothing that this member held at the deadline (§5)."""
@@ -47,11 +47,9 @@ class CohortInputs(Role):
         return self._follows(outcome, statements), self.done()
 
     def _read(self, inputs: tuple[bytes, ...]) -> list[Statement]:
-        if len(inputs) != 1:
-            raise WireError("a proposal on the cohort has one brief")
         party = self.party
-        brief = restore(party.setting, party.place, self._panel, inputs[0])
-        return [party.inbox.verify(statement) for statement in brief]
+        shown = restore(party.setting, party.place, self._panel, inputs)
+        return [party.inbox.verify(statement) for statement in shown]
 
     def _hear(self, step: Step) -> None:
         for outcome in self.absorb(step):

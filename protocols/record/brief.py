@@ -23,7 +23,6 @@ from protocols.wire.schema import (
     MAX_EVIDENCE,
     MAX_PEERS,
     MAX_SEATS,
-    MAX_STATEMENT,
     PEER,
     SIGNATURE,
     Bytes,
@@ -60,7 +59,7 @@ _SAID = Tuple((PEER, SIGNATURE, Bytes(MAX_PEERS), Bytes(WORD.size * MAX_PEERS)))
 class Brief:
     """``headers``: of each dealer the one to which most say OK; these are the usual words of
     ``reports``, and reports the usual names in ``seen``. Some of many records are in one string:
-    a message may have no more lists than members could send. ``rest``: whole statements.
+    a message may have no more lists than members could send.
     """
 
     headers: tuple[tuple[int, bytes], ...] = wire(
@@ -69,14 +68,13 @@ class Brief:
     reports: tuple[Said, ...] = wire(ListOf(_SAID, 2 * MAX_SEATS))
     seen: tuple[Said, ...] = wire(ListOf(_SAID, 2 * MAX_SEATS))
     answers: bytes = wire(Bytes(MAX_EVIDENCE))
-    rest: tuple[bytes, ...] = wire(ListOf(Bytes(MAX_STATEMENT), MAX_PEERS * MAX_SEATS))
 
 
 def shorten(
     statements: Iterable[Statement], panel: Panel, usual: Iterable[tuple[int, bytes]]
-) -> bytes:
-    """Of these statements, all of one attempt; ``usual``: the header to which most say OK, of each
-    dealer of which there is one.
+) -> tuple[bytes, ...]:
+    """Of these statements, all of one attempt: their brief, and those that it does not hold.
+    ``usual``: the header to which most say OK, of each dealer of which there is one.
     """
     by_kind: dict[Kind, list[Statement]] = {}
     for statement in sorted(statements, key=lambda statement: statement.hash):
@@ -92,9 +90,9 @@ def shorten(
         tuple(_report(report, headers) for report in reports),
         tuple(_seen(said, reports) for said in seen),
         b"".join(ANSWER.pack(answer.slot.subject, answer.signature) for answer in answers),
-        tuple(statement.wire for rest in (*by_kind.values(), others) for statement in rest),
     )
-    return pack(to_value(brief))
+    rest = (said.wire for kind in (*by_kind.values(), others) for said in kind)
+    return pack(to_value(brief)), *rest
 
 
 def _answered(answer: Statement, panel: Panel) -> tuple[int, bytes]:
@@ -120,16 +118,21 @@ def _seen(said: Statement, reports: Sequence[Statement]) -> Said:
     return said.signer, said.signature, _bits(named, keys), others
 
 
-def restore(setting: Setting, place: tuple[int, int], panel: Panel, data: bytes) -> list[Statement]:
-    """The statements of a brief. WireError for what is none; no signature is checked.
+def restore(
+    setting: Setting, place: tuple[int, int], panel: Panel, inputs: Sequence[bytes]
+) -> list[Statement]:
+    """The statements of a proposal. WireError for what is none; no signature is checked.
 
-    They take more room than it does: at most a report of a word on everybody, and a list of all
-    reports, twice for each seat.
+    A brief's take more room than it does: at most a report of a word on everybody, and a list of
+    all reports, twice for each seat.
     """
-    brief, twice = from_value(Brief, unpack(data)), 2 * len(panel.seats)
+    if not inputs:
+        raise WireError("a proposal on a cohort has a brief")
+    brief, twice = from_value(Brief, unpack(inputs[0])), 2 * len(panel.seats)
     if len(brief.headers) > len(panel.selected) or max(len(brief.reports), len(brief.seen)) > twice:
         raise WireError("a brief of more than there are peers")
-    return list(_Restored(setting, place, panel, brief).statements())
+    rest = (read_statement(setting, item) for item in inputs[1:])
+    return [*_Restored(setting, place, panel, brief).statements(), *rest]
 
 
 def _records(form: Struct, data: bytes) -> Iterator[tuple[Any, ...]]:
@@ -150,8 +153,6 @@ class _Restored:
         yield from reports
         yield from self._lists([report.hash for report in reports])
         yield from self._answers()
-        for item in self.brief.rest:
-            yield read_statement(self.setting, item)
 
     def _report(self, said: Said) -> Statement:
         signer, signature, bits, others = said

@@ -31,7 +31,7 @@ RESULT = STATEMENT + 180
 
 
 def largest_brief(setting: Setting) -> int:
-    """Bytes of the evidence in an honest leader's proposal on the cohort, whatever liars sign."""
+    """Bytes of what an honest leader shows in its proposal on the cohort, whatever liars sign."""
     return _Counted(setting).largest_brief
 
 

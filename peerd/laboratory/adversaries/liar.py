@@ -166,13 +166,14 @@ class Liar:
         return out
 
     def _replaced(self, step: Step) -> Step:
+        for timer in step.timers:
+            if isinstance(timer.event, ViewOver):
+                self._begin_view(timer.place, timer.event)
         if not step.request:
             return step
         return step_of(new for effect in step for new in self._replace(effect))
 
     def _replace(self, effect: Effect) -> list[Effect]:
-        if isinstance(effect, Timer) and isinstance(effect.event, ViewOver):
-            self._begin_view(effect.place, effect.event)
         if not isinstance(effect, Send):
             return [effect]
         message = open_message(self._session.setting, self.me, effect.frame)

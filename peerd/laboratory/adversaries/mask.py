@@ -141,7 +141,7 @@ class Mask:
             self._unproposed.add((signed.slot.view, signed.payload.outcome))
             ballot = Ballot(outcome_hash(Topic.COHORT, outcome))
             signed = self._at.forge(Kind.PROPOSAL, ballot, Topic.COHORT, signed.slot.view)
-        return ProposalFrame(signed.wire, outcome, (self._at.brief(statements),), ())
+        return ProposalFrame(signed.wire, outcome, self._at.brief(statements), ())
 
     # -- inward --------------------------------------------------------------------------------
 
@@ -166,7 +166,7 @@ class Mask:
         except WireError:
             return frame
         told = [self._decode(self._honest.get(said.wire, said.wire)) for said in shown]
-        return replace(frame, inputs=(self._at.brief(told),)) if told != shown else frame
+        return replace(frame, inputs=self._at.brief(told)) if told != shown else frame
 
 
 def _shows(frame: ProposalFrame, wires: Iterable[bytes]) -> bool:

@@ -206,10 +206,10 @@ class Place:
         """A cohort, beside what the honest session proposes."""
         ballot = Ballot(outcome_hash(Topic.COHORT, outcome))
         signed = self.forge(Kind.PROPOSAL, ballot, Topic.COHORT, view)
-        frame = ProposalFrame(signed.wire, outcome, (self.brief(statements),), ())
+        frame = ProposalFrame(signed.wire, outcome, self.brief(statements), ())
         self.send(self.panel.seats, frame)
 
-    def brief(self, statements: Iterable[Statement]) -> bytes:
+    def brief(self, statements: Iterable[Statement]) -> tuple[bytes, ...]:
         """What a proposal carries of these."""
         kept = list(statements)
         findings = gather(self.panel, kept, self._convicted(kept))
@@ -218,7 +218,7 @@ class Place:
     def shown_by(self, frame: ProposalFrame) -> list[Statement]:
         """What a proposal on the cohort carries. WireError for what is no such thing."""
         at = self.round, self.attempt
-        return [s for item in frame.inputs for s in restore(self.setting, at, self.panel, item)]
+        return restore(self.setting, at, self.panel, frame.inputs)
 
     def send(self, peers: Iterable[int], frame: Frame, *, again: bool = True) -> None:
         """``again`` keeps it for a peer that says hello later."""

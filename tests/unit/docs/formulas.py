@@ -101,8 +101,10 @@ class Sizes:
                 return self.statement(statement), listed, [self.evidence(x) for x in evidence]
             case ProposalFrame(statement, outcome, inputs, lock):
                 topic = decode_statement(statement, self.group).slot.subject
-                cohort = topic == Topic.COHORT
-                given = [self.brief(item) if cohort else self.input(item) for item in inputs]
+                if topic == Topic.COHORT:
+                    given = [self.brief(item) for item in inputs[:1]] + self.statements(inputs[1:])
+                else:
+                    given = [self.input(item) for item in inputs]
                 votes = self.statements(lock)
                 return self.statement(statement), self.outcome(topic, outcome), given, votes
             case NewViewFrame(statement, outcome, lock):
@@ -177,9 +179,8 @@ class Sizes:
             [self("SAID", signer, len(bits), len(rest)) for signer, _, bits, rest in items]
             for items in (brief.reports, brief.seen)
         ]
-        rest = self.statements(brief.rest)
         dealers = [dealer for dealer, _ in brief.headers]
-        return self("BRIEF", dealers, *said, len(brief.answers) // 68, rest)
+        return self("BRIEF", dealers, *said, len(brief.answers) // 68)
 
     def seat(self, said: Statement, peer: int) -> int:
         return self.seats[said.slot.round, said.slot.attempt].index(peer)

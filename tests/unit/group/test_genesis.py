@@ -417,6 +417,18 @@ def test_a_stranger_has_no_weight() -> None:
         genesis(weights={STRANGER.public: 2})
 
 
+def test_a_group_whose_proposals_may_outgrow_a_frame_is_refused() -> None:
+    """Five liars of 26, one proof against each, and a dealing of 7 MB."""
+    roster = [Identity(bytes([index]) * 32).public for index in range(26)]
+    changes = {"deadlines": {}, "constants": {}}
+    values = {**VALUES, **changes, "adversary": Fraction(1, 5), "parameters": 22_000_000}
+    large = new_genesis(roster=roster, **values)
+    with pytest.raises(GroupError, match=r"a proposal on a cohort may take \d+ bytes") as refused:
+        setting_of(large)
+    assert "a smaller model" in str(refused.value.hint)
+    setting_of(new_genesis(roster=roster, **{**values, "parameters": 200_000}))
+
+
 # -- clients -----------------------------------------------------------------------------------
 
 
