@@ -173,8 +173,7 @@ class TwoOutcomes(LyingMember):
         outcome, statements = shown
         ballot = Ballot(outcome_hash(Topic.COHORT, outcome))
         signed = self.at.forge(Kind.PROPOSAL, ballot, Topic.COHORT)
-        inputs = tuple(statement.wire for statement in statements)
-        self.at.send(peers, ProposalFrame(signed.wire, outcome, inputs, ()))
+        self.at.send(peers, ProposalFrame(signed.wire, outcome, self.at.brief(statements), ()))
         for kind in (Kind.FIRST_VOTE, Kind.SECOND_VOTE):
             vote = self.at.forge(kind, ballot, Topic.COHORT)
             self.at.send(peers, StatementFrame(vote.wire))

@@ -109,7 +109,7 @@ def _voids_repeats(sound: Any) -> Any:
         for statement in statements:
             by_slot.setdefault(statement.slot, []).append(statement)
         for said in by_slot.values():
-            if len(said) == 1:
+            if len(said) == 1 or said[0].kind is Kind.SEEN:
                 sort_in(panel, findings, said[0])
         findings.settle(panel)
         return findings

@@ -33,6 +33,7 @@ def _not_believed(sound: Any) -> Any:
     RECALL + "settle",
     put_back,
     "framed signed-twice blame",
+    also=((RECALL + "quorum_answered", lambda sound: lambda self: True),),
 )
 def _does_not_wait(sound: Any) -> Any:
     def settle(self: Any, present: Any) -> bool:
