@@ -113,15 +113,15 @@ def test_an_operator_s_word_lets_them_go_on() -> None:
     world.nodes[3].honest = False
     away, seen = world.nodes[0], list[bool]()
     world.happen(1, lambda: world.crash(away))
-    world.happen(9_000, lambda: world.crash(world.nodes[3]))
-    Power((1, 2), 9_100, 40).install(world)
+    world.happen(8_000, lambda: world.crash(world.nodes[3]))
+    Power((1, 2), 8_100, 40).install(world)
     world.happen(12_000, lambda: world.boot(away))
     world.happen(99_000, lambda: seen.append(sits_out(away)))
     world.happen(100_000, lambda: world.crash(away))
     world.happen(101_000, lambda: world.boot(away, restored=False))
     Watch(world)
     signed = rounds_signed(world, 0)
-    world.run(until=400_000)
+    world.run(until=900_000)
     assert seen == [True], "of those that are left nobody was there when the round began"
     assert not signed and 0 in world.nodes[1].completed[5].dealers
     check(world, guilty=(), away=(0,))

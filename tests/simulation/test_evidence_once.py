@@ -97,7 +97,7 @@ def test_a_leader_that_shows_it_never_or_twice_is_refused(lie: type[Proposer]) -
     liar, view, frame = proposals.made[1][0]
     assert (liar, view) == (election_leader(1, 1), 0)
     assert len(evidence_in(frame)) == (0 if lie is Sparer else 2)
-    honest, view, frame = proposals.made[1][1]
+    honest, view, frame = proposals.made[1][-1]
     assert honest != liar, "the next leader's is decided"
     assert view > 0
     assert len(evidence_in(frame)) == 1

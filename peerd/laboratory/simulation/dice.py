@@ -28,6 +28,7 @@ from peerd.laboratory.simulation.operations import (
     Repeat,
     Restore,
     Ring,
+    Rollback,
     Rush,
     Silent,
     Slow,
@@ -282,5 +283,6 @@ MISHAPS: dict[str, Callable[[Dice], Operation]] = {
     "pace": Dice.pace,
     "restore": Dice.restore,
 }
-FAULTS = frozenset({*KINDS, *MISHAPS})
-"""What ``--faults`` takes; ``die`` is a crash for good."""
+FAULTS = frozenset({*KINDS, *MISHAPS} - {Rollback.name})
+"""What ``--faults`` takes; ``die`` is a crash for good. A rollback is replayed only: what may come
+of it depends on who is left that remembers."""
