@@ -32,14 +32,8 @@ def pytest_configure(config: pytest.Config) -> None:
         config.args = config.getini("quick")
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of tests with daemons one runs at a time: each is many processes, and has deadlines. They go
-    first: one after another they take as long as all the others do beside them.
-    """
-    for item in items:
-        if item.get_closest_marker("swarm"):
-            item.add_marker(pytest.mark.xdist_group("daemons"))
+    """Tests with daemons go first: they wait much, and the others fill the time beside them."""
     items.sort(key=lambda item: item.get_closest_marker("swarm") is None)
 
 

@@ -129,9 +129,10 @@ class Panel:
 
     def attestation(self, relay: int, carried: Iterable[Errand]) -> Attestation:
         """What a relay says that it has carried: a bit for each errand that it may be sent."""
-        askers, size = self._asking(relay), len(self.selected)
-        bits = (askers.index(a) * size + self.selected.index(d) for d, a in carried)
-        return Attestation(with_bits(bits, len(askers) * size))
+        askers = {asker: place for place, asker in enumerate(self._asking(relay))}
+        dealers = {dealer: place for place, dealer in enumerate(self.selected)}
+        bits = (askers[asker] * len(dealers) + dealers[dealer] for dealer, asker in carried)
+        return Attestation(with_bits(bits, len(askers) * len(dealers)))
 
     def attested(self, statement: Statement) -> Iterator[Errand]:
         """The errands in it. WireError for one that is about nobody."""

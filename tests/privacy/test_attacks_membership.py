@@ -19,8 +19,6 @@ from peerd.laboratory.experiments.privacy.membership import (
 )
 from peerd.learning.task import Samples
 
-pytestmark = pytest.mark.xdist_group("membership")  # one process makes what all share
-
 MEMORISED = replace(ALONE, pool=80, share=0.5, rounds=300, hidden=128)
 MODELS = 8
 

@@ -14,8 +14,6 @@ from peerd.cli.dispatch import dispatch
 from peerd.laboratory.experiments.privacy.membership import ALONE, SWARM, infer
 from peerd.laboratory.experiments.privacy.report import Size, broken, measure, outsider
 
-pytestmark = pytest.mark.xdist_group("report")  # one process makes what all share
-
 TINY = Size(
     *(6, 10, 2, 12, 2, 6, 5, 2, 8, (2,), 2, 4),
     hidden=16,

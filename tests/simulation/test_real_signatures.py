@@ -16,8 +16,6 @@ from protocols.wire.frames import StatementFrame, decode_frame
 from protocols.wire.statement import decode_statement
 from tests.tiers import later
 
-pytestmark = pytest.mark.xdist_group("signatures")  # one process makes what all share
-
 QUOTING = frozenset({"COMPLAINT", "DELIVERY", "DISCLOSURE", "ATTESTATION"})
 """Statements about bytes that hold a signature: their hashes, and so the order in which evidence
 is passed on, depend on it.

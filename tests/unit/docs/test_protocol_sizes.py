@@ -48,8 +48,6 @@ from protocols.wire.statement import (
     sign,
 )
 
-pytestmark = pytest.mark.xdist_group("sizes")  # one process makes what all share
-
 GROUP = b"g" * 32
 
 

@@ -27,8 +27,6 @@ from peerd.laboratory.experiments.report.tables import as_markdown, rule_by_atta
 from peerd.laboratory.experiments.results import Directory, final
 from tests.patience import HANG
 
-pytestmark = pytest.mark.xdist_group("experiment")  # one process makes what all share
-
 EXPERIMENT = """
 title = "Test <of> the laboratory"
 note = "digits & little else"

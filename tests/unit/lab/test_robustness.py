@@ -11,8 +11,6 @@ from peerd.laboratory.experiments.cell import CLEAR, LIFTED, Cell, Descent
 from peerd.laboratory.experiments.play import play
 from peerd.laboratory.experiments.rules import checked_rule
 
-pytestmark = pytest.mark.xdist_group("robustness")  # one process makes what all share
-
 POISONED = (
     ("sign-flip", {}),
     ("bit-flip", {}),

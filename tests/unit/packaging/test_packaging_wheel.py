@@ -12,8 +12,6 @@ import pytest
 
 from tests.patience import HANG
 
-pytestmark = pytest.mark.xdist_group("wheel")  # one process makes what all share
-
 ROOT = Path(__file__).parents[3]
 
 

@@ -56,8 +56,6 @@ from protocols.wire.frames import DealingFrame, StatementFrame, decode_frame
 from protocols.wire.statement import Kind, decode_statement
 from tests.patience import HANG
 
-pytestmark = pytest.mark.xdist_group("canaries")  # one process makes what all share
-
 PEERS = 4
 PARAMETERS = 96
 PLAN = CommitteePlan(committee=4, threshold=1, packing=1, absent=0)

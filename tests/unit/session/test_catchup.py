@@ -25,8 +25,6 @@ from protocols.session.states import Standing
 from protocols.wire.canonical import pack
 from protocols.wire.frames import encode_frame
 
-pytestmark = pytest.mark.xdist_group("survey")  # one process makes what all share
-
 LIAR = 1
 BOAST = say(pack(4))
 """A round more than it has: it is asked first."""

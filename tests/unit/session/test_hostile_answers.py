@@ -31,8 +31,6 @@ from protocols.wire.frames import (
     encode_frame,
 )
 
-pytestmark = pytest.mark.xdist_group("survey")  # one process makes what all share
-
 LIAR, FORGETFUL = 1, 2
 """The second has nothing, and is honest."""
 SEEDS = range(40)

@@ -12,8 +12,6 @@ from protocols.session.standing import DOUBTED, SIGNS, sat_out, suspected_until
 from protocols.session.states import Standing
 from protocols.wire.frames import RecalledFrame, RecallFrame, decode_frame, encode_frame
 
-pytestmark = pytest.mark.xdist_group("survey")  # one process makes what all share
-
 
 @pytest.fixture(scope="module")
 def world() -> World:
