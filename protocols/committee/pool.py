@@ -168,7 +168,8 @@ def belongs(panel: Panel, statement: Statement) -> bool:
         case Kind.ATTESTATION:
             return signer in panel.seats and panel.attests(statement)
         case Kind.SEEN:
-            return signer in panel.seats and not payload.evidence
+            of_reports = not statement.slot.by_identity and not payload.evidence
+            return signer in panel.seats and of_reports
         case Kind.ANSWER | Kind.DISCLOSURE:
             return signer == panel.errand_of(subject)[1]
         case Kind.COMPLAINT if subject not in panel.selected:

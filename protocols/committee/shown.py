@@ -159,7 +159,7 @@ class Shown:
         doubled, liars = doubled_slots(offered.values()), two_faced(offered.values())
         return any(
             key not in self.held
-            and statement.kind is not Kind.SEEN
+            and (statement.kind is not Kind.SEEN or statement.slot.by_identity)
             and statement.slot not in doubled
             and not _disclosed_by(self.panel, statement, liars)
             for key, statement in offered.items()

@@ -232,7 +232,7 @@ def sort_in(panel: Panel, findings: Findings, statement: Statement) -> None:
     match statement.kind:
         case Kind.REPORT:
             findings.reports[signer] = statement
-        case Kind.SEEN:
+        case Kind.SEEN if not statement.slot.by_identity:
             findings.seen[signer] = frozenset(said.statements)
         case Kind.ATTESTATION:
             for errand in panel.attested(statement):

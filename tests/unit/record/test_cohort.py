@@ -131,6 +131,13 @@ def test_a_report_counts_that_more_than_t_have_listed(named: int, counts: bool) 
     assert dealers([*found, *seen]) == (BUT_3 if counts else ALL)
 
 
+def test_what_somebody_saw_of_an_election_is_no_list_of_reports() -> None:
+    found = [report for report in reports() if report.kind is Kind.REPORT]
+    named = tuple(sorted(report.hash for report in found))
+    seen = [said(member, Kind.SEEN, Seen(named, ()), Topic.COMMITS) for member in range(M)]
+    assert not gather(PANEL, [*found, *seen], ()).counted
+
+
 def test_the_word_of_the_guilty_counts_for_nothing() -> None:
     """Their reports, lists, answers and attestations: else all of these would be shown."""
     pool = [*reports(d3=ask(6)), answer(3, 6), attests(7, (3, 6))]
