@@ -35,7 +35,7 @@ STORAGE = 5  # the exit code of a StorageError
 SEED = 1
 Part = Callable[[Group], Awaitable[None]]
 
-pytestmark = pytest.mark.swarm
+pytestmark = [pytest.mark.swarm, pytest.mark.acceptance]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -152,6 +152,5 @@ def test_disks_that_fail_a_young_backup_and_crashes() -> None:
     assert trio.run(play, story, print) == []
 
 
-@pytest.mark.acceptance
 def test_disks_that_fail_at_other_moments() -> None:
     assert trio.run(play, [at_other_moments], print) == []
