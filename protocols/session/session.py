@@ -273,8 +273,8 @@ class Session(Component):
 
     def _on_recalled(self, sender: int, frame: RecalledFrame) -> None:
         try:
-            self._abandonments.hear(frame)
             self._hear(self._part.on_recalled(sender, frame))
+            self._abandonments.hear(frame)
         except WireError as error:  # rubbish is an answer too
             self.emit(Dropped(sender, str(error)))
             self._hear(self._part.ask())
