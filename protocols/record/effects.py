@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeAlias
@@ -249,27 +249,39 @@ class Step:
 class Draft:
     """A step while it is made: effects go in as they come up, each kind keeps its order."""
 
-    __slots__ = ("_fields", "_whole")
-
     def __init__(self, effects: Iterable[Effect] = ()) -> None:
         self._fields: dict[str, list[Any]] = {}  # most steps of most machines are empty
         self._whole = NOTHING  # or one step of another machine, and most go up as they are
-        for effect in effects:
-            self.add(effect)
+        self.emit_all(effects)
 
-    def add(self, effect: Effect | Outcome) -> None:
+    def emit(self, effect: Effect | Outcome) -> None:
         if self._whole is not NOTHING:
             self._unfold()
         self._fields.setdefault(_FIELD.get(type(effect), "outcomes"), []).append(effect)
 
-    def extend(self, step: Step) -> None:
-        """The effects of another step; its outcomes are for whoever called."""
+    def emit_all(self, effects: Iterable[Effect]) -> None:
+        for effect in effects:
+            self.emit(effect)
+
+    def absorb(self, step: Step) -> Sequence[Outcome]:
+        """Another machine's step becomes part of this one; what came of it is for the caller."""
+        if step is NOTHING:
+            return ()
         if self._whole is not NOTHING:
             self._unfold()
         if self._fields or step.outcomes:
             self._take_from(step)
         else:
             self._whole = step
+        return step.outcomes
+
+    def done(self) -> Step:
+        """All that went in since the last time."""
+        if not self._fields:
+            whole, self._whole = self._whole, NOTHING
+            return whole
+        fields, self._fields = self._fields, {}
+        return Step(**{name: tuple(found) for name, found in fields.items()})
 
     def _unfold(self) -> None:
         whole, self._whole = self._whole, NOTHING
@@ -280,14 +292,6 @@ class Draft:
             found = getattr(step, name)
             if found:
                 self._fields.setdefault(name, []).extend(found)
-
-    def take(self) -> Step:
-        """All that went in since the last time."""
-        if not self._fields:
-            whole, self._whole = self._whole, NOTHING
-            return whole
-        fields, self._fields = self._fields, {}
-        return Step(**{name: tuple(found) for name, found in fields.items()})
 
 
 NOTHING = Step()
@@ -306,4 +310,4 @@ _FIELD: dict[type, str] = {
 
 def step_of(effects: Iterable[Effect]) -> Step:
     """These effects, each kind in the order in which it came."""
-    return Draft(effects).take()
+    return Draft(effects).done()

@@ -7,11 +7,11 @@ what others said.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from protocols.errors import ProtocolError
 from protocols.record.door import read_statement
-from protocols.record.effects import NOTHING, Draft, Effect, Event, Outcome, Send, Step, Timer
+from protocols.record.effects import Draft, Event, Send, Timer
 from protocols.record.inbox import Admission, Inbox
 from protocols.record.journal import Journal
 from protocols.record.outcomes import Conflict
@@ -77,27 +77,8 @@ class Party:
         return sign(self.setting.crypto, secret.reveal(), self.setting.group, slot, payload)
 
 
-class Component:
+class Component(Draft):
     """A machine whose events return ``done()``: all that they call for."""
-
-    def __init__(self) -> None:
-        self._draft = Draft()
-
-    def done(self) -> Step:
-        return self._draft.take()
-
-    def emit(self, effect: Effect | Outcome) -> None:
-        self._draft.add(effect)
-
-    def emit_all(self, effects: Iterable[Effect]) -> None:
-        for effect in effects:
-            self._draft.add(effect)
-
-    def absorb(self, step: Step) -> Sequence[Outcome]:
-        """Another machine's step becomes part of this one's; what came of it is for the caller."""
-        if step is not NOTHING:
-            self._draft.extend(step)
-        return step.outcomes
 
 
 class Role(Component):

@@ -64,7 +64,7 @@ class Abandonments(Component):
 
     def _sign_without_memory(self, order: Order) -> None:
         peer, round_ = self._peer, self._rounds.current
-        if not self._permit.recall.quorum_answered():
+        if not self._permit.recall.quorum_answered(round_.number):
             raise Refused("too few others have said what this peer signed before")
         if (order.round, order.attempt) in self._results:
             raise Refused("others show that this peer has signed a result there")

@@ -119,7 +119,7 @@ class Participation(Component):
     def _ask_again(self, waited: int) -> None:
         """``waited``: milliseconds since they were last asked."""
         before, self._waited = self._waited, self._waited + waited
-        self._permit.recall.ask_again()
+        self._permit.recall.ask_again(self._number)
         self._ask_present()
         self._wait()
         forgotten = self._permit.must_sit_out(self._number) or self._permit.looks_old(self._number)
@@ -217,13 +217,13 @@ class Participation(Component):
     def adopt(self, missed: Sequence[CertifiedRound], model: npt.NDArray[np.float32]) -> Step:
         """On behind rounds that others have certified."""
         permit, neighbours = self._permit, self._neighbours
-        asks = permit.missed(missed, self._number)
+        permit.missed(missed, self._number)
         self._hear(self.absorb(self._rounds.adopt(missed, model)))
         self.emit_all(permit.journaled(self._number))  # with the head: a crash may come in between
         neighbours.greet_later(neighbours.present)
         if self.state is Standing.ASKING:
             neighbours.greet_once_more(self._rounds.current.place)
-        return self.ask() if asks else self.done()
+        return self.ask()
 
     def _hear(self, outcomes: Sequence[Outcome]) -> None:
         for outcome in outcomes:

@@ -18,6 +18,7 @@ from protocols.session.local import LocalPeer
 from protocols.session.recall import Recall
 from protocols.session.standing import (
     DOUBTED,
+    FIRST_ROUND,
     SIGNS,
     remembers,
     restored_until,
@@ -55,8 +56,16 @@ class Permit:
         self._since = reached
 
     def was_there(self, round_: int) -> bool:
-        """Whether this life has run since ``round_`` began: what others say of it came here."""
-        return self._since is not None and round_ > self._since
+        """Whether this life has run since ``round_`` began: what others say of it came here. In the
+        group's first one a store's first life has.
+        """
+        later = self._since is not None and round_ > self._since
+        return later or self._is_first(round_)
+
+    def _is_first(self, round_: int) -> bool:
+        """Whether the store was empty in the group's first round: new, for all that it knows."""
+        start, remembered = self._start
+        return round_ == start == FIRST_ROUND and not remembered
 
     def must_sit_out(self, round_: int) -> bool:
         """Whether it is known that the store lacks what was signed in this round."""
@@ -66,28 +75,30 @@ class Permit:
         """Whether too few have yet said what they know; where the store looks old, of those that
         were there.
         """
-        return not self.recall.quorum_answered() or self.looks_old(round_)
+        return not self.recall.quorum_answered(round_) or self.looks_old(round_)
 
     def looks_old(self, round_: int) -> bool:
         """And too few that were there have said what they know."""
         if self._restored is False:
             return False
-        return round_ <= self._suspect and not self.recall.quorum_was_there()
+        return round_ <= self._suspect and not self.recall.quorum_was_there(round_)
 
     def journaled(self, round_: int) -> list[Persist]:
         """What must be known when this peer starts once more: whoever remembers what was signed may
         be silent then, and the store looks like any other once it holds the group's certificates.
+        An empty one is in doubt again by itself.
         """
         known = []
         if self.must_sit_out(round_):
             known.append(Persist(round_, sat_out_key(self._sit_out), b""))
-        if self.looks_old(round_):
+        if self.looks_old(round_) and not self._is_first(round_):
             known.append(Persist(round_, DOUBTED, b""))
         return known
 
     def cleared(self, journal: Journal) -> list[Effect]:
         """The journal knows all of its round from now on."""
-        return [journal.erase(DOUBTED)] if journal.round <= self._suspect else []
+        doubted = journal.round <= self._suspect and not self._is_first(journal.round)
+        return [journal.erase(DOUBTED)] if doubted else []
 
     def hear(self, sender: int, frame: RecalledFrame, journal: Journal) -> int:
         """What ``sender`` holds that this peer has signed: the last round in which something is
@@ -101,17 +112,16 @@ class Permit:
         self._sit_out = max(last, self._sit_out)
         return further
 
-    def missed(self, rounds: Iterable[CertifiedRound], number: int) -> bool:
-        """Rounds from ``number`` on, in which this peer stands, were missed. True if it had not yet
-        heard enough to sign there: then its store is older than it seemed, or in doubt in the next
-        one as well, and the others are to be asked of that.
+    def missed(self, rounds: Iterable[CertifiedRound], number: int) -> None:
+        """Rounds from ``number`` on, in which this peer stands, were missed. If it had not yet
+        heard enough to sign there, its store is older than it seemed, or in doubt in the next one
+        as well.
         """
         if not (self.recall.waits or self.is_doubtful(number)):
-            return False
+            return
         start, remembered = self._start
         reached = max(certified.round for certified in rounds) + 1
         self._suspect = max(self._suspect, suspected_until(start, reached, remembered))
         if self._since is not None:
             self._since = max(self._since, reached)
-        self.recall.ask_anew()
-        return True
+        self.recall.expire(reached)

@@ -7,8 +7,12 @@ one's own that the journal lacks means an old store, and nothing is signed any m
 Nobody can invent such a statement: it bears this peer's own signature.
 
 That an answer shows nothing is worth what its sender can know. One for whom the round is over has
-forgotten it, and does not count. What others said is in memory alone: a peer remembers all of a
-round only if it has run since the round began.
+forgotten it, and does not count there. What others said is in memory alone: a peer remembers all of
+a round only if it has run since the round began.
+
+An answer is of the round in which its sender stands, and of the next, whose frames wait there:
+what this peer signs from its question on it knows itself. So who is led on by certificates asks
+those alone again whose answers are older.
 
 *Limit:* what reached no honest peer that answers. Liars remember it, and say nothing.
 """
@@ -20,7 +24,7 @@ from collections.abc import Iterable, Mapping
 from protocols.record.door import is_signed, read_statement
 from protocols.record.journal import Journal
 from protocols.record.setting import Setting
-from protocols.session.standing import SIGNS
+from protocols.session.standing import FIRST_ROUND, SIGNS
 from protocols.wire.frames import MAX_RECALLED, MAX_RECALLED_BYTES, RecalledFrame
 from protocols.wire.statement import Kind, Slot, Statement
 
@@ -35,8 +39,7 @@ class Recall:
         self._me = me
         self._asked: set[int] = set()
         self._awaited: set[int] = set()
-        self._counted: set[int] = set()
-        self._there: set[int] = set()
+        self._stood: dict[int, tuple[int, bool]] = {}
         self.answered: set[int] = set()
         self._waits = True
 
@@ -52,15 +55,16 @@ class Recall:
         self._awaited.update(new)
         return new
 
-    def ask_again(self) -> None:
+    def ask_again(self, round_: int) -> None:
         """All but those that were there: one may be by now, and a question may be lost."""
-        self._asked &= self._there
+        self._asked &= self._were_there(round_)
         self._awaited.clear()
 
-    def ask_anew(self) -> None:
-        """Of another round: what was answered was about the one before."""
-        for known in (self._asked, self._awaited, self._counted, self._there):
-            known.clear()
+    def expire(self, round_: int) -> None:
+        """Answers are worth nothing in ``round_`` but of those that were there."""
+        there = self._were_there(round_)
+        self._stood = {peer: stood for peer, stood in self._stood.items() if peer in there}
+        self.ask_again(round_)
 
     def forget_absent(self, present: Iterable[int]) -> None:
         """A question to one that is gone may be lost: it is asked again when it is back."""
@@ -68,18 +72,25 @@ class Recall:
         self._asked -= gone
         self._awaited -= gone
 
-    def quorum_answered(self) -> bool:
-        """Whether a quorum, with this peer, has answered; what they showed is ``hear``'s to say.
+    def quorum_answered(self, round_: int) -> bool:
+        """Whether a quorum, with this peer, has answered of ``round_``; what they showed is
+        ``hear``'s to say.
 
         More can't be asked for: b others may be silent, and as many away as the plan allows.
         """
-        return len(self._counted) >= self._setting.roster_quorum - 1
+        answers = sum(stood <= round_ for stood, _ in self._stood.values())
+        return answers >= self._setting.roster_quorum - 1
 
-    def quorum_was_there(self) -> bool:
-        """The same of those alone that have run since the round began. At most b of them lie, and
+    def quorum_was_there(self, round_: int) -> bool:
+        """The same of those alone that have run since ``round_`` began. At most b of them lie, and
         what an earlier life signed reached the honest that were there.
         """
-        return len(self._there) >= self._setting.roster_quorum - 1
+        return len(self._were_there(round_)) >= self._setting.roster_quorum - 1
+
+    def _were_there(self, round_: int) -> set[int]:
+        return {
+            peer for peer, (stood, there) in self._stood.items() if there and knows(stood, round_)
+        }
 
     def awaits(self, present: Iterable[int]) -> bool:
         """Whether somebody who is present has not answered."""
@@ -105,18 +116,12 @@ class Recall:
         self._awaited.discard(sender)
         self.answered.add(sender)
         said = [read_statement(self._setting, item) for item in frame.statements]
-        self._count(sender, frame, round_)
+        self._stood[sender] = frame.round, bool(frame.there)
         own = [s for s in said if s.signer == self._me]
         own = [s for s in own if s.slot.round >= round_]
         keys = self._round_keys(own, round_, journal)
         lacking = (s for s in own if s.slot.round > round_ or not self._knows(journal, s))
         return max((s.slot.round for s in lacking if self._is_mine(s, keys)), default=SIGNS)
-
-    def _count(self, sender: int, frame: RecalledFrame, round_: int) -> None:
-        if frame.round <= round_:
-            self._counted.add(sender)
-        if frame.round == round_ and frame.there:
-            self._there.add(sender)
 
     def _round_keys(
         self, own: Iterable[Statement], round_: int, journal: Journal
@@ -145,6 +150,13 @@ class Recall:
         if earlier is None:
             return False
         return read_statement(self._setting, earlier).body == statement.body
+
+
+def knows(stood: int, round_: int) -> bool:
+    """Whether one that was there in round ``stood`` knows what came to it of ``round_``. Of the
+    next one frames wait; but in the first a store that was emptied looks as if it had been there.
+    """
+    return stood == round_ or FIRST_ROUND < stood == round_ - 1
 
 
 def recalled(

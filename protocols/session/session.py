@@ -186,12 +186,13 @@ class Session(Component):
         """
         steps = [self._done()]
         for _ in range(4 * self.setting.max_attempts + 8):
-            self._hear(self._catch_up.proceed(self.position))
-            if not self._part.proceed():
+            caught_up = self._catch_up.proceed(self.position)
+            self._hear(caught_up)
+            if self._part.proceed():
+                self._hear(self._part.done())
+            elif caught_up is NOTHING:
                 break
-            self._hear(self._part.done())
             steps.append(self._done())
-        steps.append(self._done())
         return [step for step in steps if step is not NOTHING]
 
     def _done(self) -> Step:
@@ -200,7 +201,8 @@ class Session(Component):
 
     def _follow(self, step: Step) -> None:
         """What the current round, or the one before, calls for."""
-        self._hear(self._part.follow(step))
+        if step is not NOTHING:
+            self._hear(self._part.follow(step))
 
     def _hear(self, step: Step) -> None:
         if step is NOTHING:

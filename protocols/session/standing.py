@@ -23,6 +23,7 @@ from protocols.record.position import Position
 
 CRASH_LAG = 1
 """Rounds by which a crash can leave a peer behind what it has signed for."""
+FIRST_ROUND = 0
 SIGNS = -1
 """Instead of a round, where nothing needs to be sat out."""
 
@@ -57,10 +58,13 @@ def suspected_until(start: int, reached: int, remembered: bool) -> int:
 
     The store stood ahead of round ``start``, the group proved that it is at round ``reached``;
     ``remembered``: the store has a journal of round ``start``. In the round that it went into with
-    the others it may not have signed yet; so in the group's first one, where all begin empty.
+    the others it may not have signed yet. In the group's first one all begin empty, and an emptied
+    store can't be told from them: who is empty there is in doubt, and the others, who are there for
+    the first time, say at once that they know of nothing.
     """
     missed = reached - start
-    if missed > CRASH_LAG or (missed and not remembered):
+    empty = not remembered and (missed or start == FIRST_ROUND)
+    if missed > CRASH_LAG or empty:
         return reached
     return SIGNS
 

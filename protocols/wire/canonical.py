@@ -13,17 +13,20 @@ without a bound a hostile frame would cost many times its own size.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeAlias
 
 from protocols.errors import WireError
 
-Value: TypeAlias = "bool | int | str | bytes | list[Value] | dict[str, Value] | None"
+Value: TypeAlias = "bool | int | str | bytes | Sequence[Value] | dict[str, Value] | None"
 
 MAX_DEPTH = 8
 MAX_ITEMS = 1 << 21
 """Items of all lists and maps of one message together (a map's keys count)."""
 MAX_CONTAINERS = 1 << 16
 """Lists and maps in one message."""
+_NESTED = f"nested more than {MAX_DEPTH} deep"
+_TOO_DEEP = f"a message nests at most {MAX_DEPTH} deep"
 MAX_INTEGER = (1 << 64) - 1
 MIN_INTEGER = -(1 << 63)
 
@@ -32,6 +35,7 @@ _SIGNED = ((0xD0, 1), (0xD1, 2), (0xD2, 4), (0xD3, 8))
 # What most of a message is made of, encoded once for all.
 _SMALL_INTEGERS = [bytes((value,)) for value in range(0x80)]
 _SHORT_BYTES = [bytes((0xC4, size)) for size in range(0x100)]
+_SHORT_LISTS = [bytes((0x90 | size,)) for size in range(0x10)]
 
 
 def pack(value: Value) -> bytes:
@@ -62,7 +66,7 @@ class _Writer:
 
     def write(self, value: Value, depth: int) -> None:
         if depth > MAX_DEPTH:
-            raise ValueError(f"a message nests at most {MAX_DEPTH} deep")
+            raise ValueError(_TOO_DEEP)
         if isinstance(value, bytes):
             size = len(value)
             self.out.append(_SHORT_BYTES[size] if size < 256 else _long_bytes(size))
@@ -80,10 +84,7 @@ class _Writer:
             self.out.append(_length(len(encoded), 0xA0, 31, ((0xD9, 1), (0xDA, 2), (0xDB, 4))))
             self.out.append(encoded)
         elif isinstance(value, list | tuple):
-            self.count(len(value))
-            self.out.append(_length(len(value), 0x90, 15, ((0xDC, 2), (0xDD, 4))))
-            for item in value:
-                self.write(item, depth + 1)
+            self.array(value, depth)
         elif isinstance(value, dict):
             self.count(2 * len(value))
             self.out.append(_length(len(value), 0x80, 15, ((0xDE, 2), (0xDF, 4))))
@@ -92,6 +93,23 @@ class _Writer:
                 self.write(value[key], depth + 1)
         else:
             raise TypeError(f"no wire form for {type(value).__name__}")
+
+    def array(self, values: Sequence[Value], depth: int) -> None:
+        size = len(values)
+        self.count(size)
+        append = self.out.append
+        append(_SHORT_LISTS[size] if size < 16 else _length(size, None, 0, ((0xDC, 2), (0xDD, 4))))
+        if depth < MAX_DEPTH:
+            for item in values:  # most items are short bytes or small numbers: no call for these
+                if type(item) is bytes and len(item) < 256:
+                    append(_SHORT_BYTES[len(item)])
+                    append(item)
+                elif type(item) is int and 0 <= item < 0x80:
+                    append(_SMALL_INTEGERS[item])
+                else:
+                    self.write(item, depth + 1)
+        elif values:
+            raise ValueError(_TOO_DEEP)
 
     def count(self, items: int) -> None:
         self.items += items
@@ -144,7 +162,7 @@ class _Reader:
 
     def value(self, depth: int) -> Value:
         if depth > MAX_DEPTH:
-            raise WireError(f"nested more than {MAX_DEPTH} deep")
+            raise WireError(_NESTED)
         code = self.byte()
         if code < 0x80:
             return code
@@ -224,7 +242,22 @@ class _Reader:
 
     def array(self, count: int, depth: int) -> list[Value]:
         self.room(count)
-        return [self.value(depth + 1) for _ in range(count)]
+        if count and depth >= MAX_DEPTH:
+            raise WireError(_NESTED)
+        data, size = self.data, len(self.data)
+        values: list[Value] = []
+        for _ in range(count):  # most items are short bytes or small numbers: no call for these
+            start = self.position
+            code = data[start] if start < size else None
+            if code == 0xC4 and start + 1 < size and start + 2 + data[start + 1] <= size:
+                self.position = start + 2 + data[start + 1]
+                values.append(data[start + 2 : self.position])
+            elif code is not None and code < 0x80:
+                self.position = start + 1
+                values.append(code)
+            else:
+                values.append(self.value(depth + 1))
+        return values
 
     def map(self, count: int, depth: int) -> dict[str, Value]:
         self.room(2 * count)

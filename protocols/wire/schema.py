@@ -64,7 +64,11 @@ class ListOf:
             raise WireError(f"{name}: a list was expected")
         if len(value) > self.most:
             raise WireError(f"{name}: {len(value)} items where at most {self.most} fit")
-        items = _all_checked([self.item] * len(value), value, name)
+        check = self.item.check
+        try:
+            items = tuple([check(item, name) for item in value])
+        except WireError:
+            items = _all_checked([self.item] * len(value), value, name)
         if self.rising:
             strictly_rising((i[0] if isinstance(i, tuple) else i for i in items), name)
         return items
@@ -127,8 +131,8 @@ def _shapes(kind: Any) -> tuple[tuple[str, str, Shape], ...]:
 
 
 def to_value(payload: Any) -> list[Value]:
-    """A payload dataclass as the list of its fields."""
-    return [_plain(getattr(payload, name)) for name, _, _ in _shapes(type(payload))]  # type: ignore[arg-type]
+    """A payload dataclass as the list of its fields; ``pack`` refuses what is no value."""
+    return [getattr(payload, name) for name, _, _ in _shapes(type(payload))]  # type: ignore[arg-type]
 
 
 def from_value(kind: type[T], value: Value) -> T:
@@ -139,14 +143,6 @@ def from_value(kind: type[T], value: Value) -> T:
     return kind(
         *[shape.check(part, name) for (_, name, shape), part in zip(shapes, value, strict=True)]
     )
-
-
-def _plain(value: Any) -> Value:
-    """Tuples as lists, all the way down; ``pack`` refuses what is no value."""
-    if isinstance(value, tuple | list):
-        return [_plain(item) if isinstance(item, tuple | list) else item for item in value]
-    plain: Value = value
-    return plain
 
 
 def strictly_rising(items: Iterable[Any], name: str) -> None:

@@ -315,13 +315,16 @@ def statement_hash(body: bytes) -> bytes:
 
 def sign(crypto: Crypto, secret: bytes, group: bytes, slot: Slot, payload: Payload) -> Statement:
     """A statement by the owner of ``secret``. Callers journal it before they send it."""
-    signature = crypto.sign(secret, _DOMAIN + encode_body(group, slot, payload))
-    return assemble(group, slot, payload, signature)
+    body = encode_body(group, slot, payload)
+    return _with(slot, payload, body, crypto.sign(secret, _DOMAIN + body))
 
 
 def assemble(group: bytes, slot: Slot, payload: Payload, signature: bytes) -> Statement:
     """A statement of which everything is known but its bytes; the signature is not looked at."""
-    body = encode_body(group, slot, payload)
+    return _with(slot, payload, encode_body(group, slot, payload), signature)
+
+
+def _with(slot: Slot, payload: Payload, body: bytes, signature: bytes) -> Statement:
     return Statement(slot, payload, body, signature, pack([body, signature]), statement_hash(body))
 
 

@@ -86,7 +86,7 @@ def payload(data: bytes) -> None:
         decoded = from_value(kind, value)
     except WireError:
         return
-    assert to_value(decoded) == value
+    assert pack(to_value(decoded)) == data[1:]
 
 
 def outcome(data: bytes) -> None:

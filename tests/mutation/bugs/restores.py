@@ -33,7 +33,8 @@ def _not_believed(sound: Any) -> Any:
     RECALL + "settle",
     put_back,
     "framed signed-twice blame",
-    also=((RECALL + "quorum_answered", lambda sound: lambda self: True),),
+    seeds=3,
+    also=((RECALL + "quorum_answered", lambda sound: lambda self, round_: True),),
 )
 def _does_not_wait(sound: Any) -> Any:
     def settle(self: Any, present: Any) -> bool:

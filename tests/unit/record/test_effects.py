@@ -95,27 +95,27 @@ def test_a_step_is_carried_out_kind_by_kind(seed: int) -> None:
 
 def test_what_a_draft_gave_it_gives_once() -> None:
     draft = Draft(ORDERED)
-    assert draft.take() == Step(
+    assert draft.done() == Step(
         *(step_of(ORDERED).persist, step_of(ORDERED).complete, step_of(ORDERED).erase),
         *(step_of(ORDERED).request, step_of(ORDERED).timers, step_of(ORDERED).notices),
     )
-    assert draft.take() is NOTHING
+    assert draft.done() is NOTHING
     assert not NOTHING and list(NOTHING) == []
 
 
 def test_outcomes_are_for_the_caller_and_are_not_carried_out() -> None:
     draft = Draft([Send((1,), b"frame")])
     for outcome in (Drawn(), Hopeless(Stop.QUORUM), Begun()):
-        draft.add(outcome)
-    step = draft.take()
+        draft.emit(outcome)
+    step = draft.done()
     assert step and list(step) == [Send((1,), b"frame")]
     assert step.outcomes == (Drawn(), Hopeless(Stop.QUORUM), Begun())
 
 
 def test_a_step_with_nothing_but_an_outcome_is_one() -> None:
     draft = Draft()
-    draft.add(Drawn())
-    assert draft.take()
+    draft.emit(Drawn())
+    assert draft.done()
 
 
 def test_another_s_step_goes_in_behind_what_was_there_and_leaves_its_outcomes() -> None:

@@ -122,11 +122,18 @@ def test_an_emptied_store_is_not_cleared_by_those_that_started_since(world: Worl
 
 
 def test_who_has_left_the_round_or_not_reached_it_does_not_know_of_it(world: World) -> None:
-    for strange in (3, 5):
+    for stands, there in ((2, 1), (3, 0), (5, 1)):
         at = asking(world, 0, journal=False, head=3)
         for peer in at.heads:
-            hears(at, peer, RecalledFrame((), strange, 1))
+            hears(at, peer, RecalledFrame((), stands, there))
         assert at.session.state is Standing.SUSPECT
+
+
+def test_who_was_there_in_the_round_before_has_what_was_said_ahead(world: World) -> None:
+    at = asking(world, 0, journal=False, head=3)
+    for peer in at.heads:
+        hears(at, peer, RecalledFrame((), 3, 1))
+    assert at.session.state is Standing.RUNNING
 
 
 @pytest.mark.parametrize("stands", [4, 5])

@@ -165,9 +165,9 @@ def test_a_quorum_is_counted_with_the_asker() -> None:
     recall = Recall(SETTING, ME)
     recall.ask([1, 2, 3])
     recall.hear(1, NOTHING, ROUND, journal())
-    assert not recall.quorum_answered()
+    assert not recall.quorum_answered(ROUND)
     recall.hear(2, NOTHING, ROUND, journal())
-    assert recall.quorum_answered()
+    assert recall.quorum_answered(ROUND)
 
 
 def test_signing_waits_for_everybody_who_is_present_or_for_the_deadline() -> None:
