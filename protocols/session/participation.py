@@ -22,7 +22,7 @@ from protocols.session.local import LocalPeer
 from protocols.session.neighbours import Neighbours
 from protocols.session.permit import Permit
 from protocols.session.rounds import Rounds
-from protocols.session.standing import SIGNS
+from protocols.session.standing import FIRST_ROUND, SIGNS, STARTED
 from protocols.session.states import SESSION, Rounding, Standing, StandingEvent
 from protocols.wire.frames import RecalledFrame, RecallFrame
 
@@ -83,6 +83,8 @@ class Participation(Component):
         self._wait()
         self.emit(Phase(self._number, 0, self.state.value))
         self.emit_all(self._permit.journaled(self._number))
+        if self._number == FIRST_ROUND:
+            self.emit_all(self._rounds.current.journal.put(STARTED, b""))
         return self.ask()
 
     def _wait(self) -> None:

@@ -38,6 +38,7 @@ class Permit:
         self.recall = Recall(peer.setting, peer.me)
         self._restored = restored
         self._start = journal.round, remembers(journal)
+        self._signed = bool(journal.keys_under("slot/"))
         self._sit_out = sat_out(journal)
         self._suspect = journal.round if DOUBTED in journal else SIGNS
         self._since: int | None = None
@@ -56,16 +57,11 @@ class Permit:
         self._since = reached
 
     def was_there(self, round_: int) -> bool:
-        """Whether this life has run since ``round_`` began: what others say of it came here. In the
-        group's first one a store's first life has.
+        """Whether this life has run since ``round_`` began: what others say of it came here. The
+        group's first one begins for a peer with its first signature.
         """
         later = self._since is not None and round_ > self._since
-        return later or self._is_first(round_)
-
-    def _is_first(self, round_: int) -> bool:
-        """Whether the store was empty in the group's first round: new, for all that it knows."""
-        start, remembered = self._start
-        return round_ == start == FIRST_ROUND and not remembered
+        return later or (round_ == FIRST_ROUND and not self._signed)
 
     def must_sit_out(self, round_: int) -> bool:
         """Whether it is known that the store lacks what was signed in this round."""
@@ -86,18 +82,17 @@ class Permit:
     def journaled(self, round_: int) -> list[Persist]:
         """What must be known when this peer starts once more: whoever remembers what was signed may
         be silent then, and the store looks like any other once it holds the group's certificates.
-        An empty one is in doubt again by itself.
         """
         known = []
         if self.must_sit_out(round_):
             known.append(Persist(round_, sat_out_key(self._sit_out), b""))
-        if self.looks_old(round_) and not self._is_first(round_):
+        if round_ > FIRST_ROUND and self.looks_old(round_):
             known.append(Persist(round_, DOUBTED, b""))
         return known
 
     def cleared(self, journal: Journal) -> list[Effect]:
         """The journal knows all of its round from now on."""
-        doubted = journal.round <= self._suspect and not self._is_first(journal.round)
+        doubted = FIRST_ROUND < journal.round <= self._suspect
         return [journal.erase(DOUBTED)] if doubted else []
 
     def hear(self, sender: int, frame: RecalledFrame, journal: Journal) -> int:

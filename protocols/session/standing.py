@@ -32,6 +32,10 @@ DOUBTED = "doubted"
 signed there. A round that its store went into with the others has none: so nothing is written in
 the usual course, and no power cut can lose it.
 """
+STARTED = "started"
+"""The journal's key, in the group's first round, that says: this store has been here before. There
+all begin with an empty journal, and one that was emptied looks like a new one.
+"""
 _SAT_OUT = "sat-out/"
 
 
@@ -58,9 +62,8 @@ def suspected_until(start: int, reached: int, remembered: bool) -> int:
 
     The store stood ahead of round ``start``, the group proved that it is at round ``reached``;
     ``remembered``: the store has a journal of round ``start``. In the round that it went into with
-    the others it may not have signed yet. In the group's first one all begin empty, and an emptied
-    store can't be told from them: who is empty there is in doubt, and the others, who are there for
-    the first time, say at once that they know of nothing.
+    the others it may not have signed yet. In the group's first one a store starts with none but
+    once: it may be new, and the others, who are new as well, say at once that they know of nothing.
     """
     missed = reached - start
     empty = not remembered and (missed or start == FIRST_ROUND)

@@ -16,6 +16,7 @@ from protocols.record.setting import Setting
 from protocols.secret import Secret
 from protocols.session.local import LocalPeer
 from protocols.session.permit import Permit
+from protocols.session.standing import STARTED
 from protocols.wire.frames import RecalledFrame
 from protocols.wire.statement import Commit, Kind, Slot, Statement, sign
 
@@ -160,13 +161,13 @@ def test_in_the_first_round_an_empty_store_does_not_sign_by_those_that_started_a
 ) -> None:
     """An emptied one is not told from a new one there; a quorum may have heard what it signed."""
     peer = LocalPeer(setting, ME, SECRET, lambda round_, key: SECRET)
-    again = Permit(peer, Journal(0, {"secret/0": b"s"}))
-    again.surveyed(0, -1)
-    assert not again.was_there(0)
+    began = Permit(peer, Journal(0, {commit(setting).slot.key(): commit(setting).wire}))
     empty = Permit(peer, Journal(0))
-    empty.surveyed(0, -1)
-    for permit in (empty, again):
+    again = Permit(peer, Journal(0, {STARTED: b""}))
+    for permit in (began, empty, again):
+        permit.surveyed(0, -1)
         permit.recall.ask(range(1, setting.peers))
         for number in range(1, setting.peers):
-            permit.hear(number, RecalledFrame((), 0, 0), Journal(0))
-    assert empty.is_doubtful(0) and not again.is_doubtful(0)
+            permit.hear(number, RecalledFrame((), 0, int(began.was_there(0))), Journal(0))
+    assert empty.is_doubtful(0), "they have signed, and started since"
+    assert not began.is_doubtful(0) and not again.is_doubtful(0), "nor did a power cut empty it"
