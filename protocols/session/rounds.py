@@ -22,6 +22,7 @@ from protocols.session.completion import completed
 from protocols.session.local import LocalPeer
 from protocols.session.proofs import Proofs
 from protocols.session.round import Round
+from protocols.session.standing import after
 from protocols.wire.frames import EvidenceFrame, encode_frame
 from protocols.wire.statement import Statement
 
@@ -86,9 +87,8 @@ class Rounds(Component):
         self.absorb(self.current.leave())
         self.previous, position = self.current, self.current.position
         for each in certified:
-            ledger = position.ledger.after(each.round, each.election)
-            position = Position(each.round + 1, model, each.hash, ledger)
-            self.proofs.next_round(ledger)
+            position = after(position, [each], model)
+            self.proofs.next_round(position.ledger)
             self.awaits.took_part(each.elected.keys)
         self.current = Round(self._peer, position, Journal(position.round))
         self.emit(Left(tuple(certified)))

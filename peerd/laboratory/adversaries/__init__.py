@@ -41,6 +41,7 @@ from peerd.laboratory.adversaries.leaders import (
     LateAsker,
     RubbishLeader,
     SilentLeader,
+    TwoLister,
 )
 from peerd.laboratory.adversaries.liar import Lie
 from peerd.laboratory.adversaries.lies import BadShareDealer
@@ -107,6 +108,7 @@ MEMBERS = {
         CensoringLeader,
         SilentLeader,
         DoubleVoter,
+        TwoLister,
         LateAsker,
     )
 }

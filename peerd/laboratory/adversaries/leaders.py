@@ -8,7 +8,7 @@ from peerd.laboratory.adversaries.members import FalseAsker, LyingMember, Word
 from peerd.laboratory.adversaries.trick import Shown
 from protocols.record.votes import outcome_hash
 from protocols.wire.frames import Frame, HaveFrame, NewViewFrame, StatementFrame
-from protocols.wire.statement import Ballot, Kind, NewView, Statement, Topic
+from protocols.wire.statement import Ballot, Kind, NewView, Seen, Statement, Topic
 
 
 class RubbishLeader(LyingMember):
@@ -48,6 +48,20 @@ class DoubleVoter(LyingMember):
                 ballot = Ballot(outcome_hash(Topic.COHORT, bytes((half, kind))))
                 vote = at.forge(kind, ballot, Topic.COHORT)
                 at.send(at.panel.seats[half::2], StatementFrame(vote.wire))
+
+
+class TwoLister(LyingMember):
+    """21, 89: shows half of the others a list of reports that lacks one."""
+
+    def frame_for(self, peer: int, frame: Frame) -> Frame | None:
+        if not isinstance(frame, StatementFrame) or peer % 2:
+            return frame
+        at, said = self.at, self.at.read(frame.statement)
+        listed = (at.me, Kind.SEEN, Topic.COHORT)
+        if said is None or (said.signer, said.kind, said.slot.subject) != listed:
+            return frame
+        fewer = Seen(said.payload.statements[1:], ())
+        return StatementFrame(at.forge(Kind.SEEN, fewer, Topic.COHORT).wire)
 
 
 class LateAsker(FalseAsker):
