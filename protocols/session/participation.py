@@ -22,7 +22,7 @@ from protocols.session.local import LocalPeer
 from protocols.session.neighbours import Neighbours
 from protocols.session.permit import Permit
 from protocols.session.rounds import Rounds
-from protocols.session.standing import FIRST_ROUND, SIGNS, STARTED
+from protocols.session.standing import SIGNS
 from protocols.session.states import SESSION, Rounding, Standing, StandingEvent
 from protocols.wire.frames import RecalledFrame, RecallFrame
 
@@ -83,8 +83,6 @@ class Participation(Component):
         self._wait()
         self.emit(Phase(self._number, 0, self.state.value))
         self.emit_all(self._permit.journaled(self._number))
-        if self._number == FIRST_ROUND:
-            self.emit_all(self._rounds.current.journal.put(STARTED, b""))
         return self.ask()
 
     def _wait(self) -> None:
@@ -179,7 +177,7 @@ class Participation(Component):
     def proceed(self) -> bool:
         """A transition that an earlier event called for; False where there is none."""
         if self.state is Standing.BETWEEN:
-            self._begin_round()
+            self._begin_round(waits=self._asks_anew())
             self._neighbours.greet_once_more(self._rounds.current.place)
             return True
         round_ = self._rounds.current
@@ -193,11 +191,12 @@ class Participation(Component):
     def _others_are_beyond(self, place: tuple[int, int]) -> bool:
         return self._neighbours.beyond(place) > self._peer.setting.liars
 
-    def _begin_round(self) -> None:
+    def _begin_round(self, *, waits: bool = False) -> None:
+        """``waits``: for answers, also where there are enough."""
         round_, permit = self._number, self._permit
         if self.finished:
             self._state.move(StandingEvent.LAST)
-        elif permit.must_sit_out(round_) or permit.is_doubtful(round_):
+        elif permit.must_sit_out(round_) or permit.is_doubtful(round_) or waits:
             known = permit.must_sit_out(round_)
             self._state.move(StandingEvent.HOLD if known else StandingEvent.DOUBT)
             self.emit_all(permit.journaled(round_))
@@ -206,6 +205,12 @@ class Participation(Component):
             self._state.move(StandingEvent.BEGIN)
             self.emit_all(permit.cleared(self._rounds.current.journal))
             self._begin_attempt()
+
+    def _asks_anew(self) -> bool:
+        """Whether a store that looked old has led here, and somebody was asked of it just now."""
+        permit = self._permit
+        suspect = permit.is_suspect(self._number)
+        return suspect and permit.recall.awaits(self._neighbours.present)
 
     def _begin_attempt(self) -> None:
         self._hear(self.absorb(self._rounds.begin(self._neighbours.present)))

@@ -18,7 +18,6 @@ from protocols.session.local import LocalPeer
 from protocols.session.recall import Recall
 from protocols.session.standing import (
     DOUBTED,
-    FIRST_ROUND,
     SIGNS,
     remembers,
     restored_until,
@@ -38,7 +37,6 @@ class Permit:
         self.recall = Recall(peer.setting, peer.me)
         self._restored = restored
         self._start = journal.round, remembers(journal)
-        self._signed = bool(journal.keys_under("slot/"))
         self._sit_out = sat_out(journal)
         self._suspect = journal.round if DOUBTED in journal else SIGNS
         self._since: int | None = None
@@ -57,11 +55,8 @@ class Permit:
         self._since = reached
 
     def was_there(self, round_: int) -> bool:
-        """Whether this life has run since ``round_`` began: what others say of it came here. The
-        group's first one begins for a peer with its first signature.
-        """
-        later = self._since is not None and round_ > self._since
-        return later or (round_ == FIRST_ROUND and not self._signed)
+        """Whether this life has run since ``round_`` began: what others say of it came here."""
+        return self._since is not None and round_ > self._since
 
     def must_sit_out(self, round_: int) -> bool:
         """Whether it is known that the store lacks what was signed in this round."""
@@ -73,11 +68,13 @@ class Permit:
         """
         return not self.recall.quorum_answered(round_) or self.looks_old(round_)
 
+    def is_suspect(self, round_: int) -> bool:
+        """Whether the store looked old, or emptied, when it was led into this round."""
+        return round_ <= self._suspect and self._restored is not False
+
     def looks_old(self, round_: int) -> bool:
         """And too few that were there have said what they know."""
-        if self._restored is False:
-            return False
-        return round_ <= self._suspect and not self.recall.quorum_was_there(round_)
+        return self.is_suspect(round_) and not self.recall.quorum_was_there(round_)
 
     def journaled(self, round_: int) -> list[Persist]:
         """What must be known when this peer starts once more: whoever remembers what was signed may
@@ -86,14 +83,13 @@ class Permit:
         known = []
         if self.must_sit_out(round_):
             known.append(Persist(round_, sat_out_key(self._sit_out), b""))
-        if round_ > FIRST_ROUND and self.looks_old(round_):
+        if self.looks_old(round_):
             known.append(Persist(round_, DOUBTED, b""))
         return known
 
     def cleared(self, journal: Journal) -> list[Effect]:
         """The journal knows all of its round from now on."""
-        doubted = FIRST_ROUND < journal.round <= self._suspect
-        return [journal.erase(DOUBTED)] if doubted else []
+        return [journal.erase(DOUBTED)] if journal.round <= self._suspect else []
 
     def hear(self, sender: int, frame: RecalledFrame, journal: Journal) -> int:
         """What ``sender`` holds that this peer has signed: the last round in which something is

@@ -24,7 +24,7 @@ from collections.abc import Iterable, Mapping
 from protocols.record.door import is_signed, read_statement
 from protocols.record.journal import Journal
 from protocols.record.setting import Setting
-from protocols.session.standing import FIRST_ROUND, SIGNS
+from protocols.session.standing import SIGNS
 from protocols.wire.frames import MAX_RECALLED, MAX_RECALLED_BYTES, RecalledFrame
 from protocols.wire.statement import Kind, Slot, Statement
 
@@ -88,9 +88,9 @@ class Recall:
         return len(self._were_there(round_)) >= self._setting.roster_quorum - 1
 
     def _were_there(self, round_: int) -> set[int]:
-        return {
-            peer for peer, (stood, there) in self._stood.items() if there and knows(stood, round_)
-        }
+        """Also who was there in the round before: this round's frames wait there."""
+        here = (round_ - 1, round_)
+        return {peer for peer, (stood, there) in self._stood.items() if there and stood in here}
 
     def awaits(self, present: Iterable[int]) -> bool:
         """Whether somebody who is present has not answered."""
@@ -150,13 +150,6 @@ class Recall:
         if earlier is None:
             return False
         return read_statement(self._setting, earlier).body == statement.body
-
-
-def knows(stood: int, round_: int) -> bool:
-    """Whether one that was there in round ``stood`` knows what came to it of ``round_``. Of the
-    next one frames wait; but in the first a store that was emptied looks as if it had been there.
-    """
-    return stood == round_ or FIRST_ROUND < stood == round_ - 1
 
 
 def recalled(

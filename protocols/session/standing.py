@@ -23,7 +23,6 @@ from protocols.record.position import Position
 
 CRASH_LAG = 1
 """Rounds by which a crash can leave a peer behind what it has signed for."""
-FIRST_ROUND = 0
 SIGNS = -1
 """Instead of a round, where nothing needs to be sat out."""
 
@@ -31,10 +30,6 @@ DOUBTED = "doubted"
 """The journal's key that says: this store came into its round late, and may not know what was
 signed there. A round that its store went into with the others has none: so nothing is written in
 the usual course, and no power cut can lose it.
-"""
-STARTED = "started"
-"""The journal's key, in the group's first round, that says: this store has been here before. There
-all begin with an empty journal, and one that was emptied looks like a new one.
 """
 _SAT_OUT = "sat-out/"
 
@@ -62,12 +57,10 @@ def suspected_until(start: int, reached: int, remembered: bool) -> int:
 
     The store stood ahead of round ``start``, the group proved that it is at round ``reached``;
     ``remembered``: the store has a journal of round ``start``. In the round that it went into with
-    the others it may not have signed yet. In the group's first one a store starts with none but
-    once: it may be new, and the others, who are new as well, say at once that they know of nothing.
+    the others it may not have signed yet; so in the group's first one, where all begin empty.
     """
     missed = reached - start
-    empty = not remembered and (missed or start == FIRST_ROUND)
-    if missed > CRASH_LAG or empty:
+    if missed > CRASH_LAG or (missed and not remembered):
         return reached
     return SIGNS
 

@@ -22,7 +22,7 @@ from protocols.record.effects import Effect, Persist, Stop
 SMALL, SPARE = GROUPS[0][1], GROUPS[2][1]
 VICTIM = 1
 MOMENTS = range(3_700, 8_700, 800)
-"""Over the rounds behind the first."""
+"""Over the rounds behind the first: in that one an emptied store is like a new one."""
 
 
 def judged(group: Group, seed: int, *operations: Operation) -> Scenario:
@@ -39,13 +39,6 @@ def test_it_is_emptied_and_all_that_remember_start_anew(moment: int) -> None:
     """Of what it has signed nobody is left who knows: what they say counts for nothing."""
     others = tuple(peer for peer in range(SMALL.peers) if peer != VICTIM)
     judged(SMALL, 3, Rollback((VICTIM,), 0, moment, 1), Power(others, moment + 100, 40))
-
-
-@pytest.mark.parametrize("moment", [600, 900, 1_000, 1_600, 1_800])
-def test_so_it_is_in_the_first_round(moment: int) -> None:
-    """There an emptied store is like a new one; but the others are not new any more."""
-    others = tuple(peer for peer in range(SMALL.peers) if peer != VICTIM)
-    judged(SMALL, 0, Rollback((VICTIM,), 0, moment, 1), Power(others, moment + 100, 40))
 
 
 @pytest.mark.parametrize("moment", MOMENTS)

@@ -17,13 +17,12 @@ bug, plant = BUGS.bug, BUGS.plant
     "protocols.record.effects:Step.__iter__",
     attacks.dies_before_it_stores,
     "signed-twice",
-    # it would sign nothing alone, nor with an empty store, and the others tell it
+    # it would sign nothing alone, and the others tell it
     also=(
         (
             "protocols.session.recall:Recall.quorum_answered",
             lambda sound: lambda self, round_: True,
         ),
-        ("protocols.session.permit:Permit.looks_old", lambda sound: lambda self, round_: False),
     ),
 )
 def _erased_first(sound: Any) -> Any:

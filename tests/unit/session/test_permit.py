@@ -136,6 +136,25 @@ def test_who_was_there_in_the_round_before_has_what_was_said_ahead(world: World)
     assert at.session.state is Standing.RUNNING
 
 
+@pytest.mark.parametrize("answers", [True, False])
+def test_who_is_led_on_waits_for_those_that_it_asks_anew(world: World, answers: bool) -> None:
+    """A quorum's older answers hold; the third one's may be all that knows."""
+    at = asking(world, 0, journal=False, head=2)
+    hears(at, 3, RecalledFrame((), 3, 0))
+    hears(at, 1, RecalledFrame((), 3, 1))
+    at.heads = dict.fromkeys(at.heads, 3)
+    at.carry_out(at.session.on_message(1, encode_frame(shown(world, 3))))
+    hears(at, 2, RecalledFrame((), 4, 1))
+    while at.disk.position.round < 4:
+        at.next()
+    assert at.session.state is Standing.SUSPECT and signed([*at.steps[-1]]) == set()
+    if answers:
+        hears(at, 3, RecalledFrame((), 4, 0))
+    while not answers and at.session.state is Standing.SUSPECT:
+        at.next()  # until it has had its time
+    assert at.session.state is Standing.RUNNING
+
+
 @pytest.mark.parametrize("stands", [4, 5])
 def test_a_life_signs_nothing_before_a_quorum_has_answered(world: World, stands: int) -> None:
     """Its store looks sound; those for whom the round is over have forgotten it."""

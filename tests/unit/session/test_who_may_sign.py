@@ -16,7 +16,6 @@ from protocols.record.setting import Setting
 from protocols.secret import Secret
 from protocols.session.local import LocalPeer
 from protocols.session.permit import Permit
-from protocols.session.standing import STARTED
 from protocols.wire.frames import RecalledFrame
 from protocols.wire.statement import Commit, Kind, Slot, Statement, sign
 
@@ -145,29 +144,12 @@ def test_who_crashed_signs_with_any_quorum_that_is_not_further(setting: Setting)
 
 
 def test_a_group_begins_with_any_quorum(setting: Setting) -> None:
-    """They are there for the first time, or say that they are."""
+    """An emptied directory is not told from a new one there, but by what others show."""
     peer = LocalPeer(setting, ME, SECRET, lambda round_, key: SECRET)
     mine = Permit(peer, Journal(0))
     mine.surveyed(0, -1)
     mine.recall.ask(range(1, setting.peers))
     for number in range(1, setting.roster_quorum):
         assert mine.is_doubtful(0) and not mine.must_sit_out(0)
-        mine.hear(number, RecalledFrame((), 0, int(mine.was_there(0))), Journal(0))
+        mine.hear(number, RecalledFrame((), 0, 0), Journal(0))
     assert not mine.is_doubtful(0)
-
-
-def test_in_the_first_round_an_empty_store_does_not_sign_by_those_that_started_again(
-    setting: Setting,
-) -> None:
-    """An emptied one is not told from a new one there; a quorum may have heard what it signed."""
-    peer = LocalPeer(setting, ME, SECRET, lambda round_, key: SECRET)
-    began = Permit(peer, Journal(0, {commit(setting).slot.key(): commit(setting).wire}))
-    empty = Permit(peer, Journal(0))
-    again = Permit(peer, Journal(0, {STARTED: b""}))
-    for permit in (began, empty, again):
-        permit.surveyed(0, -1)
-        permit.recall.ask(range(1, setting.peers))
-        for number in range(1, setting.peers):
-            permit.hear(number, RecalledFrame((), 0, int(began.was_there(0))), Journal(0))
-    assert empty.is_doubtful(0), "they have signed, and started since"
-    assert not began.is_doubtful(0) and not again.is_doubtful(0), "nor did a power cut empty it"
