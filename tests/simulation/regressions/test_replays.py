@@ -144,6 +144,12 @@ SEVEN = Group(7, 2, CommitteePlan(7, 2, 1, 0))
             "cut 1 3130 12130 2; restore 1 7 300 40; power 1 3472 9000",
             id="one that sat out on a backup, and had forgotten that when it started once more",
         ),
+        pytest.param(
+            3615,
+            None,
+            "cut 0 19 619 1; restore 0 36 300 300; outage 0,1,2,3,4,5,6 5 60 40",
+            id="a young backup, and then all who could have told it lose power: it is excused",
+        ),
         *(
             pytest.param(
                 1004849,

@@ -158,7 +158,7 @@ class Restore(Mishap):
     def install(self, world: World) -> None:
         before, count = world.before, [0]
         signed: dict[tuple[int, str], bytes] = {}
-        holders: set[int] = set()
+        told = _Told(world, world.nodes[self.peer])
         old: set[int] = set()
 
         def at_effect(node: Node, effect: Effect) -> None:
@@ -173,12 +173,12 @@ class Restore(Mishap):
                     world.now + self.later + self.back,
                     lambda: self._restore(world, node, backup, old),
                 )
-            if node.lives in old and isinstance(effect, Timer) and effect.event == RecallOver():
-                holders.update(n.index for n in world.nodes if n.honest and _tells(n, node))
+            if old:
+                told.look(effect)
             if isinstance(effect, Persist) and effect.key.startswith("slot/"):
                 slot = effect.round, effect.key
                 if signed.setdefault(slot, effect.value) != effect.value:
-                    self._expose(world, node, holders)
+                    told.excuse()
 
         world.before = at_effect
 
@@ -193,12 +193,6 @@ class Restore(Mishap):
         backup.put_back(node)
         world.boot(node)
         old.add(node.lives)
-
-    def _expose(self, world: World, node: Node, holders: set[int]) -> None:
-        """Excused only if nobody who knew better was heard."""
-        if node.honest and node.session and not holders & node.session.permit.recall.answered:
-            world.faults["exposed"] += 1
-            node.honest, node.lying = False, True
 
 
 @dataclass(frozen=True)
@@ -252,24 +246,49 @@ def _excuse(world: World, node: Node, may: Callable[[], bool]) -> None:
     """Where ``may`` says so, and nobody who knew better was heard, a slot that is signed anew is no
     fault of the protocol: the peer is ``exposed``.
     """
-    before = world.before
+    before, told = world.before, _Told(world, node)
     signed: dict[tuple[int, str], bytes] = {}
-    holders: set[int] = set()
 
     def at_effect(at: Node, effect: Effect) -> None:
         before(at, effect)
         if at is not node or node.session is None:
             return
-        if isinstance(effect, Timer) and effect.event == RecallOver():
-            holders.update(n.index for n in world.nodes if n.honest and _tells(n, node))
+        told.look(effect)
         if isinstance(effect, Persist) and effect.key.startswith("slot/"):
             slot = effect.round, effect.key
             anew = signed.setdefault(slot, effect.value) != effect.value
-            if anew and may() and not holders & node.session.permit.recall.answered:
-                world.faults["exposed"] += 1
-                node.honest, node.lying = False, True
+            if anew and may():
+                told.excuse()
 
     world.before = at_effect
+
+
+class _Told:
+    """Whether a peer was told, in any of its lives that are looked at, what its store lacks."""
+
+    def __init__(self, world: World, node: Node) -> None:
+        self._world = world
+        self._node = node
+        self._life = node.lives
+        self._holders: set[int] = set()
+        self._heard = False
+
+    def look(self, effect: Effect) -> None:
+        """Ahead of each of its effects. Who knew better may have forgotten it by its next life."""
+        node = self._node
+        if node.lives != self._life:
+            self._life, self._holders = node.lives, set()
+        if isinstance(effect, Timer) and effect.event == RecallOver():
+            peers = self._world.nodes
+            self._holders.update(n.index for n in peers if n.honest and _tells(n, node))
+        if node.session is not None:
+            self._heard |= not self._holders.isdisjoint(node.session.permit.recall.answered)
+
+    def excuse(self) -> None:
+        """It signs a slot anew: of one that was not told nothing better is promised."""
+        if self._node.honest and not self._heard:
+            self._world.faults["exposed"] += 1
+            self._node.honest, self._node.lying = False, True
 
 
 def _tells(other: Node, node: Node) -> bool:
