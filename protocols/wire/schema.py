@@ -132,7 +132,8 @@ def _shapes(kind: Any) -> tuple[tuple[str, str, Shape], ...]:
 
 def to_value(payload: Any) -> list[Value]:
     """A payload dataclass as the list of its fields; ``pack`` refuses what is no value."""
-    return [getattr(payload, name) for name, _, _ in _shapes(type(payload))]  # type: ignore[arg-type]
+    kind: Any = type(payload)
+    return [getattr(payload, name) for name, _, _ in _shapes(kind)]
 
 
 def from_value(kind: type[T], value: Value) -> T:

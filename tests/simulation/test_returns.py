@@ -12,7 +12,7 @@ from peerd.laboratory.simulation.world import World
 from tests.simulation.swarm import FOUR, swarm
 from tests.tiers import later
 
-AWAY, BEGIN, BACK = 3, 2_000, 9_500
+AWAY, BEGIN, BACK = 3, 500, 9_500
 ROUNDS = 60
 WITHIN = 3
 """Rounds that end behind its return without it; the next one has its update."""

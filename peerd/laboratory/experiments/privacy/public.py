@@ -38,7 +38,7 @@ FIELDS: dict[Kind, dict[str, Bears]] = {
     Kind.REPORT: {"words": HIDDEN},
     Kind.COMPLAINT: {"header": Bears.MASKED, "package": Bears.SHARES},
     Kind.DELIVERY: {"report": HIDDEN, "box": Bears.SEALED},
-    Kind.ATTESTATION: {"carried": HIDDEN},
+    Kind.ATTESTATION: {"carried": Bears.NOTHING},
     Kind.ANSWER: {"header": HIDDEN},
     Kind.DISCLOSURE: {"report": HIDDEN, "delivery": HIDDEN, "secret": Bears.SHARES},
     Kind.SUM: {"cohort": HIDDEN, "root": Bears.ROOT_OF_SHARES},
