@@ -47,9 +47,8 @@ class CohortInputs(Role):
         return self._follows(outcome, statements), self.done()
 
     def _read(self, inputs: tuple[bytes, ...]) -> list[Statement]:
-        party = self.party
-        shown = restore(party.setting, party.place, self._panel, inputs)
-        return [party.inbox.verify(statement) for statement in shown]
+        inbox = self.party.inbox
+        return [inbox.verify(statement) for statement in restore(inbox, self._panel, inputs)]
 
     def _hear(self, step: Step) -> None:
         for outcome in self.absorb(step):

@@ -8,13 +8,14 @@ from protocols.election.inputs import (
     MAX_SHOWN_EVIDENCE,
     Inputs,
     check_listed,
-    decode_inputs,
     encode_inputs,
     listed_by,
     shown,
+    sort_inputs,
     unnamed,
 )
 from protocols.errors import WireError
+from protocols.record.door import read_frame
 from protocols.record.effects import Step
 from protocols.record.election import Commitments, Election
 from protocols.record.evidence import Evidence, Fault, evidence_hash, judge_bytes
@@ -73,7 +74,10 @@ class Heard(Role):
         return {peer for peer, _, _ in self.commitments.commits} <= set(self.reveals)
 
     def _take(self, statement: Statement) -> None:
-        if statement.kind is Kind.COMMIT:
+        signer, is_commit = statement.signer, statement.kind is Kind.COMMIT
+        if (self.commits if is_commit else self.reveals).get(signer) is statement:
+            return  # every SEEN brings it once more
+        if is_commit:
             self._on_commit(statement)
         else:
             self._on_reveal(statement)
@@ -86,8 +90,6 @@ class Heard(Role):
         if statement.signer not in self.eligible:
             return
         if self.admit(statement).counts:
-            if self.reveals.get(statement.signer) is statement:
-                return  # it opens its commitment: every SEEN brings it once more
             self._early_reveals.setdefault(statement.signer, statement)
             self._match_reveals()
 
@@ -179,7 +181,8 @@ class Union:
             return False, self._heard.done()
         setting = self._heard.party.setting
         try:
-            found = decode_inputs(self._topic, self._heard.party.inbox.read, inputs)
+            frames = [read_frame(setting, item) for item in inputs]
+            found = sort_inputs(self._topic, self._heard.party.inbox.read, frames)
             judged = [(judge_bytes(setting, p).culprit, p) for p in found.evidence.values()]
         except WireError:
             return False, self._heard.done()

@@ -14,9 +14,9 @@ from protocols.errors import WireError
 from protocols.record.evidence import evidence_hash
 from protocols.wire.frames import (
     EvidenceFrame,
+    Frame,
     SeenFrame,
     StatementFrame,
-    decode_frame,
     encode_frame,
 )
 from protocols.wire.schema import MAX_BULK, MAX_EVIDENCE
@@ -107,14 +107,13 @@ def encode_inputs(
     return tuple(encode_frame(frame) for some in frames for frame in some)
 
 
-def decode_inputs(topic: Topic, read: Read, inputs: Iterable[bytes]) -> Inputs:
+def sort_inputs(topic: Topic, read: Read, inputs: Iterable[Frame]) -> Inputs:
     """WireError unless each thing is there once, and all that is listed, and nothing else is.
 
     Of evidence there may be less than is listed, and none that is not.
     """
     found = Inputs({}, {}, {})
-    for data in inputs:
-        frame = decode_frame(data)
+    for frame in inputs:
         if isinstance(frame, EvidenceFrame):
             _once(found.evidence, evidence_hash(frame.evidence), frame.evidence)
         elif isinstance(frame, StatementFrame):

@@ -15,9 +15,9 @@ from typing import Any
 from protocols.errors import WireError
 from protocols.record.cohort import Panel
 from protocols.record.door import read_statement
-from protocols.record.setting import Setting
+from protocols.record.inbox import Inbox
 from protocols.wire.bits import bits_in, with_bits
-from protocols.wire.canonical import Value, pack, unpack
+from protocols.wire.canonical import pack, unpack
 from protocols.wire.schema import (
     HASH,
     MAX_EVIDENCE,
@@ -118,9 +118,7 @@ def _seen(said: Statement, reports: Sequence[Statement]) -> Said:
     return said.signer, said.signature, _bits(named, keys), others
 
 
-def restore(
-    setting: Setting, place: tuple[int, int], panel: Panel, inputs: Sequence[bytes]
-) -> list[Statement]:
+def restore(inbox: Inbox, panel: Panel, inputs: Sequence[bytes]) -> list[Statement]:
     """The statements of a proposal. WireError for what is none; no signature is checked.
 
     A brief's take more room than it does: at most a report of a word on everybody, and a list of
@@ -131,8 +129,8 @@ def restore(
     brief, twice = from_value(Brief, unpack(inputs[0])), 2 * len(panel.seats)
     if len(brief.headers) > len(panel.selected) or max(len(brief.reports), len(brief.seen)) > twice:
         raise WireError("a brief of more than there are peers")
-    rest = (read_statement(setting, item) for item in inputs[1:])
-    return [*_Restored(setting, place, panel, brief).statements(), *rest]
+    rest = (read_statement(inbox.setting, item) for item in inputs[1:])
+    return [*_Restored(inbox, panel, brief).statements(), *rest]
 
 
 def _records(form: Struct, data: bytes) -> Iterator[tuple[Any, ...]]:
@@ -143,8 +141,7 @@ def _records(form: Struct, data: bytes) -> Iterator[tuple[Any, ...]]:
 
 @dataclass(frozen=True, slots=True)
 class _Restored:
-    setting: Setting
-    place: tuple[int, int]
+    inbox: Inbox
     panel: Panel
     brief: Brief
 
@@ -159,26 +156,37 @@ class _Restored:
         headers = self.brief.headers
         usual = (headers[bit] for bit in bits_in(bits, len(headers)))
         oks = ((dealer, int(Check.OK), header) for dealer, header in usual)
-        words = sorted((*oks, *_records(WORD, others)))
-        return self._said((Kind.REPORT, 0, signer), [[list(word) for word in words]], signature)
+        words = tuple(sorted((*oks, *_records(WORD, others))))
+        return self._said((Kind.REPORT, 0, signer), (words,), signature)
 
     def _lists(self, keys: Sequence[bytes]) -> Iterator[Statement]:
         for signer, signature, bits, others in self.brief.seen:
             extra = (name for (name,) in _records(NAME, others))
             usual = (keys[bit] for bit in bits_in(bits, len(keys)))
-            named: list[Value] = [*sorted({*usual, *extra})]
-            yield self._said((Kind.SEEN, Topic.COHORT, signer), [named, []], signature)
+            named = tuple(sorted({*usual, *extra}))
+            yield self._said((Kind.SEEN, Topic.COHORT, signer), (named, ()), signature)
 
     def _answers(self) -> Iterator[Statement]:
         usual = dict(self.brief.headers)
         for subject, signature in _records(ANSWER, self.brief.answers):
             dealer, asker = self.panel.errand_of(subject)
             header = usual.get(dealer, b"")
-            yield self._said((Kind.ANSWER, subject, asker), [header], signature)
+            yield self._said((Kind.ANSWER, subject, asker), (header,), signature)
 
-    def _said(self, slot: tuple[Kind, int, int], value: list[Value], signature: bytes) -> Statement:
-        """``slot``: kind, subject, signer."""
+    def _said(
+        self, slot: tuple[Kind, int, int], fields: tuple[Any, ...], signature: bytes
+    ) -> Statement:
+        """``slot``: kind, subject, signer. Most are here already, and are not made once more."""
         kind, subject, signer = slot
-        payload: Payload = from_value(PAYLOADS[kind], value)
-        made = Slot(*self.place, kind, subject, 0, signer)
-        return assemble(self.setting.group, made, payload, signature)
+        made = Slot(*self.inbox.place, kind, subject, 0, signer)
+        known = self.inbox.of(made)
+        here = known if known is not None and known.signature == signature else None
+        if here is not None and tuple(to_value(here.payload)) == fields:
+            return here
+        payload: Payload = from_value(PAYLOADS[kind], _listed(fields))
+        return assemble(self.inbox.setting.group, made, payload, signature)
+
+
+def _listed(fields: Any) -> Any:
+    """As from the wire, where all that is several is a list."""
+    return [*map(_listed, fields)] if isinstance(fields, tuple) else fields

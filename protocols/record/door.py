@@ -7,8 +7,7 @@ comes through the door again.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from protocols.errors import WireError
 from protocols.record.setting import Setting
@@ -36,8 +35,7 @@ SMALL_FRAME = 8 << 10
 _Opened: TypeAlias = tuple[Frame, Statement | None, Slot | None, tuple[int, int] | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """A frame from a peer, with the statement that it is there for.
 
     ``slot``: that statement's, or of a decision the slot of its votes. ``place``: the (round,
@@ -45,18 +43,30 @@ class Message:
     """
 
     sender: int
-    frame: Frame = field(repr=False)
+    frame: Frame
     statement: Statement | None
     slot: Slot | None
     place: tuple[int, int] | None
 
+    def __repr__(self) -> str:
+        return f"Message({self.sender}, {self.statement}, {self.place})"
+
 
 def open_message(setting: Setting, sender: int, data: bytes) -> Message:
     """Raises WireError for whatever is no message of this group."""
+    return Message(sender, *_recalled(setting, data))
+
+
+def read_frame(setting: Setting, data: bytes) -> Frame:
+    """One that is part of another. WireError as ``open_message``."""
+    return _recalled(setting, data)[0]
+
+
+def _recalled(setting: Setting, data: bytes) -> _Opened:
     # A dealing holds a share, of which nothing may be left once the cohort is decided (§6).
     if len(data) > SMALL_FRAME or data.startswith(DEALING):
-        return Message(sender, *_opened(setting, data))
-    return Message(sender, *setting.memory.recall("frame", data, lambda: _opened(setting, data)))
+        return _opened(setting, data)
+    return setting.memory.recall("frame", data, lambda: _opened(setting, data))
 
 
 def _opened(setting: Setting, data: bytes) -> _Opened:
@@ -86,6 +96,13 @@ def read_statement(setting: Setting, data: bytes) -> Statement:
         return decode_statement(data, setting.group)
     read = setting.memory.recall
     return read("statement", data, lambda: decode_statement(data, setting.group))
+
+
+def remember(setting: Setting, said: Statement) -> Statement:
+    """What this peer says comes back to it in votes, lists and certificates."""
+    if len(said.wire) > SMALL_STATEMENT:
+        return said
+    return setting.memory.recall("statement", said.wire, lambda: said)
 
 
 def is_signed(setting: Setting, statement: Statement, public: bytes) -> bool:

@@ -34,8 +34,8 @@ class Inbox:
     """``place``: (round, attempt). One-round keys are taken once the election gives them."""
 
     def __init__(self, setting: Setting, place: tuple[int, int]) -> None:
-        self._setting = setting
-        self._place = place
+        self.setting = setting
+        self.place = place
         self._key_of = key_lookup(setting, {})
         self._slots: dict[Slot, Statement] = {}
         self._doubled: set[Slot] = set()
@@ -49,7 +49,7 @@ class Inbox:
 
     def take_round_keys(self, keys: Mapping[int, bytes]) -> None:
         """Of the committee and the dealers, from the election's outcome (§2)."""
-        self._key_of = key_lookup(self._setting, keys)
+        self._key_of = key_lookup(self.setting, keys)
 
     def of(self, slot: Slot) -> Statement | None:
         """The statement that counts in this slot."""
@@ -65,18 +65,18 @@ class Inbox:
 
     def read(self, data: bytes) -> Statement:
         """A statement of this attempt with a valid signature; WireError for anything else."""
-        return self.verify(read_statement(self._setting, data))
+        return self.verify(read_statement(self.setting, data))
 
     def verify(self, statement: Statement) -> Statement:
         """The same for one that came through the door; the one with its body, where it is here."""
         slot = statement.slot
-        if slot.place != self._place:
+        if slot.place != self.place:
             raise WireError(f"{slot.kind.name} of round {slot.round}.{slot.attempt}")
         known = self._slots.get(slot)
         if known is not None and known.body == statement.body:
             return known
         key = self._key_of(slot)
-        if key is None or not is_signed(self._setting, statement, key):
+        if key is None or not is_signed(self.setting, statement, key):
             raise WireError(f"{slot.kind.name}: not signed by peer {slot.signer}")
         return statement
 

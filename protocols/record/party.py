@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from protocols.errors import ProtocolError
-from protocols.record.door import read_statement
+from protocols.record.door import read_statement, remember
 from protocols.record.effects import Draft, Event, Send, Timer
 from protocols.record.inbox import Admission, Inbox
 from protocols.record.journal import Journal
@@ -22,8 +22,8 @@ from protocols.wire.statement import Kind, Payload, Slot, Statement, sign
 
 
 class Party:
-    """``me`` in attempt ``place`` of the journal's round. ``sent``: what went out, for a peer that
-    says hello later.
+    """``me`` in ``place``: an attempt of the journal's round. ``sent``: what went out, for a peer
+    that says hello later.
     """
 
     def __init__(
@@ -33,16 +33,12 @@ class Party:
         self.me = me
         self.round = journal.round
         self.attempt = attempt
+        self.place = journal.round, attempt
         self.journal = journal
         self.inbox = Inbox(setting, self.place)
         self.sent: list[tuple[tuple[int, ...], bytes]] = []
         self._identity = identity
         self._round_secret: Secret | None = None
-
-    @property
-    def place(self) -> tuple[int, int]:
-        """(round, attempt)."""
-        return self.round, self.attempt
 
     def everyone(self) -> range:
         return range(self.setting.peers)
@@ -74,7 +70,8 @@ class Party:
         secret = self._identity if slot.by_identity else self._round_secret
         if secret is None:
             raise ProtocolError(f"no key to sign a {kind.name} with")
-        return sign(self.setting.crypto, secret.reveal(), self.setting.group, slot, payload)
+        setting, key = self.setting, secret.reveal()
+        return remember(setting, sign(setting.crypto, key, setting.group, slot, payload))
 
 
 class Component(Draft):

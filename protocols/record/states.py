@@ -19,25 +19,21 @@ class IllegalMove(AssertionError):
 
 
 class Machine(Generic[State, Event]):
-    """A state and the one way to change it."""
+    """``state``, and the one way to change it."""
 
-    __slots__ = ("_state", "_table")
+    __slots__ = ("_table", "state")
 
     def __init__(self, start: State, table: Mapping[tuple[State, Event], State]) -> None:
-        self._state = start
+        self.state = start
         self._table = table
 
-    @property
-    def state(self) -> State:
-        return self._state
-
     def allows(self, event: Event) -> bool:
-        return (self._state, event) in self._table
+        return (self.state, event) in self._table
 
     def move(self, event: Event) -> State:
         """The state that follows. Raises IllegalMove, and stays, where there is none."""
         try:
-            self._state = self._table[self._state, event]
+            self.state = self._table[self.state, event]
         except KeyError:
-            raise IllegalMove(f"{event.name} while {self._state.value}") from None
-        return self._state
+            raise IllegalMove(f"{event.name} while {self.state.value}") from None
+        return self.state

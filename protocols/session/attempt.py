@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from enum import Enum
 
 import numpy as np
 import numpy.typing as npt
@@ -104,7 +105,7 @@ class Attempt(Role):
         self._values: Values | None = None
         self._early: Waiting[bytes] = Waiting(MAX_EARLY_FRAMES)
         self._fetch: Fetch | None = None
-        self._shown = ""
+        self._shown: Enum | None = None
         self._present = frozenset(party.everyone())
 
     @property
@@ -128,8 +129,12 @@ class Attempt(Role):
 
     @property
     def phase_name(self) -> str:
-        running = self._state.state in (Stage.ELECTING, Stage.AGGREGATING)
-        return self.phase.name if running else str(self._state.state.value)
+        return str(self._standing.value)
+
+    @property
+    def _standing(self) -> Enum:
+        stage = self._state.state
+        return self.phase.state if stage in (Stage.ELECTING, Stage.AGGREGATING) else stage
 
     # -- events --------------------------------------------------------------------------------
 
@@ -196,9 +201,9 @@ class Attempt(Role):
             self.absorb(self._fetch.ask())
 
     def _done(self) -> Step:
-        if (name := self.phase_name) != self._shown:
-            self._shown = name
-            self.emit(Phase(*self.party.place, name))
+        if (standing := self._standing) is not self._shown:
+            self._shown = standing
+            self.emit(Phase(*self.party.place, self.phase_name))
         return self.done()
 
     def _compare(self, message: Message) -> None:
@@ -214,8 +219,9 @@ class Attempt(Role):
     # -- what the roles come to ----------------------------------------------------------------
 
     def _hear(self, step: Step) -> None:
-        for outcome in self.absorb(step):
-            self._take(outcome)
+        if step is not NOTHING:
+            for outcome in self.absorb(step):
+                self._take(outcome)
 
     def _take(self, outcome: Outcome) -> None:
         match outcome, self.phase:

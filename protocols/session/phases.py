@@ -15,8 +15,10 @@ from protocols.committee.committee import Committee
 from protocols.committee.dealer import Dealer
 from protocols.committee.member import Member
 from protocols.committee.opening import Opening, Previous
+from protocols.committee.states import Seat
 from protocols.committee.sums import Sums
 from protocols.election.flip import Flip
+from protocols.election.states import FlipState
 from protocols.errors import WireError
 from protocols.record.door import Message
 from protocols.record.effects import NOTHING, Event, Step
@@ -47,8 +49,9 @@ class Electing:
     flip: Flip
 
     @property
-    def name(self) -> str:
-        return self.flip.state.value
+    def state(self) -> FlipState | Seat:
+        """What is shown of it."""
+        return self.flip.state
 
     @property
     def decided(self) -> bytes:
@@ -100,7 +103,7 @@ class Electing:
 
     def _talked(self, topic: int, step: Step) -> Step:
         """What an agreement calls for goes through the role whose it is."""
-        return self.flip.on_agreement(step)
+        return step if step is NOTHING else self.flip.on_agreement(step)
 
     def _on_agreement(
         self, sender: int, said: Statement, frame: ProposalFrame | NewViewFrame
@@ -142,8 +145,8 @@ class Aggregating(Electing):
     sums: Sums
 
     @property
-    def name(self) -> str:
-        return self.member.state.value
+    def state(self) -> FlipState | Seat:
+        return self.member.state
 
     def closing(self) -> Iterator[Agreement]:
         yield self.flip.agreement(Topic.REVEALS)
@@ -174,7 +177,7 @@ class Aggregating(Electing):
 
     def _talked(self, topic: int, step: Step) -> Step:
         role = self.member if topic == Topic.COHORT else self.flip
-        return role.on_agreement(step)
+        return step if step is NOTHING else role.on_agreement(step)
 
     def _on_statement(self, said: Statement) -> Step:
         if said.kind is Kind.RESULT:

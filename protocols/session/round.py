@@ -11,6 +11,7 @@ from protocols.record.base import Values
 from protocols.record.certificate import ElectionCertificate
 from protocols.record.door import Message
 from protocols.record.effects import (
+    NOTHING,
     Abort,
     Aborted,
     Erase,
@@ -67,7 +68,7 @@ class Round(Component):
     @property
     def place(self) -> tuple[int, int]:
         """(round, attempt)."""
-        return self.number, self.attempt.party.attempt if self.attempt else 0
+        return self.attempt.party.place if self.attempt else (self.number, 0)
 
     def takes(self, place: tuple[int, int]) -> bool:
         """Whether what is said there is said of its current, or last, attempt."""
@@ -188,6 +189,8 @@ class Round(Component):
     # -- what an attempt comes to --------------------------------------------------------------
 
     def _hear(self, step: Step) -> None:
+        if step is NOTHING:
+            return
         for outcome in self.absorb(step):
             match outcome:
                 case Aborting():

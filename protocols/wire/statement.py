@@ -43,6 +43,7 @@ _DOMAIN = b"peerd/statement/1\0"
 
 
 class Kind(IntEnum):
+    __hash__ = int.__hash__  # a slot is looked up for every statement
     COMMIT = 1
     REVEAL = 2
     SEEN = 3

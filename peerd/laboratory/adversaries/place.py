@@ -20,6 +20,7 @@ from protocols.record.door import is_signed, read_statement
 from protocols.record.effects import Event, Send, Timer
 from protocols.record.election import Commitments
 from protocols.record.evidence import Evidence, Fault, judge
+from protocols.record.inbox import Inbox
 from protocols.record.setting import Setting
 from protocols.record.votes import outcome_hash
 from protocols.wire.frames import DealingFrame, Frame, ProposalFrame, encode_frame
@@ -217,8 +218,8 @@ class Place:
 
     def shown_by(self, frame: ProposalFrame) -> list[Statement]:
         """What a proposal on the cohort carries. WireError for what is no such thing."""
-        at = self.round, self.attempt
-        return restore(self.setting, at, self.panel, frame.inputs)
+        inbox = Inbox(self.setting, (self.round, self.attempt))
+        return restore(inbox, self.panel, frame.inputs)
 
     def send(self, peers: Iterable[int], frame: Frame, *, again: bool = True) -> None:
         """``again`` keeps it for a peer that says hello later."""

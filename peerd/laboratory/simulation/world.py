@@ -271,7 +271,16 @@ class World:
             if not node.up or node.lives != life:
                 return
             self.history.note(self.now, node, effect)
-            match effect:
+            match effect:  # the most frequent first
+                case Send(peers, frame):
+                    for turn, peer in enumerate(peers):
+                        self.handing(node, turn)
+                        if not node.up or node.lives != life:
+                            return
+                        self._deliver(node, self.nodes[peer], frame)
+                case Timer():
+                    delay = effect.delay * node.pace // 100
+                    self.at(node, delay, _on_timer(effect))
                 case Persist(round_, key, value):
                     self.write(node, key)
                     journal = node.journal.setdefault(round_, {})
@@ -282,15 +291,8 @@ class World:
                 case Erase(round_, keys):
                     for key in keys or ():
                         node.journal.get(round_, {}).pop(key, None)
-                case Send(peers, frame):
-                    for turn, peer in enumerate(peers):
-                        self.handing(node, turn)
-                        if not node.up or node.lives != life:
-                            return
-                        self._deliver(node, self.nodes[peer], frame)
-                case Timer():
-                    delay = effect.delay * node.pace // 100
-                    self.at(node, delay, _on_timer(effect))
+                case Phase() | Abandonment():
+                    pass
                 case Train(round_, model):
                     self._train(node, round_, model)
                 case Completed():
@@ -307,8 +309,6 @@ class World:
                     node.stopped.append(effect)
                 case Dropped():
                     node.dropped.append(effect)
-                case Phase() | Abandonment():
-                    pass
 
     def _deliver(self, sender: Node, to: Node, frame: bytes) -> None:
         lost = (sender.index, to.index) in self.cuts

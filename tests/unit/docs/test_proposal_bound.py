@@ -15,6 +15,7 @@ from peerd.laboratory.simulation.swarm import EIGHT, FOUR, NINE, SEATED, setting
 from protocols.plan import CommitteePlan, plan_group
 from protocols.record.brief import restore, shorten
 from protocols.record.cohort import Panel, decide, gather
+from protocols.record.inbox import Inbox
 from protocols.record.setting import Setting
 from protocols.record.sizes import largest_brief
 from protocols.wire.statement import (
@@ -161,5 +162,5 @@ def test_the_worst_that_liars_sign_stays_below(name: str) -> None:
     honest = set(worst.panel.seats) - worst.liars
     assert honest <= set(decide(worst.panel, findings).peers), "and shuts out no honest dealer"
     place = statements[0].slot.place
-    restored = restore(setting, place, worst.panel, inputs)
+    restored = restore(Inbox(setting, place), worst.panel, inputs)
     assert {said.wire for said in restored} == {said.wire for said in statements}

@@ -15,17 +15,24 @@ from protocols.election.inputs import (
     MAX_SHOWN_EVIDENCE,
     Inputs,
     check_listed,
-    decode_inputs,
     encode_inputs,
     listed_by,
     shown,
+    sort_inputs,
     unnamed,
 )
 from protocols.errors import WireError
 from protocols.record.evidence import evidence_hash
 from protocols.record.setting import MAX_ELECTORATE
 from protocols.wire.canonical import pack
-from protocols.wire.frames import EvidenceFrame, HelloFrame, SeenFrame, StatementFrame, encode_frame
+from protocols.wire.frames import (
+    EvidenceFrame,
+    HelloFrame,
+    SeenFrame,
+    StatementFrame,
+    decode_frame,
+    encode_frame,
+)
 from protocols.wire.schema import MAX_BULK, MAX_EVIDENCE
 from protocols.wire.statement import (
     Commit,
@@ -76,7 +83,7 @@ def encoded(frames: Iterable[SeenFrame], evidence: Iterable[bytes]) -> tuple[byt
 
 
 def decoded(inputs: Iterable[bytes]) -> Inputs:
-    return decode_inputs(Topic.COMMITS, read, inputs)
+    return sort_inputs(Topic.COMMITS, read, map(decode_frame, inputs))
 
 
 COMMITS = [commit(peer) for peer in range(4)]
@@ -137,7 +144,7 @@ def test_a_proposal_with_too_much_or_too_little(bad: str) -> None:
 
 def test_seens_of_the_other_topic_are_no_seens() -> None:
     with pytest.raises(WireError):
-        decode_inputs(Topic.REVEALS, read, encoded(SEENS, PROOFS))
+        sort_inputs(Topic.REVEALS, read, map(decode_frame, encoded(SEENS, PROOFS)))
 
 
 def test_a_seen_lists_one_statement_a_signer_and_one_proof_a_culprit() -> None:
