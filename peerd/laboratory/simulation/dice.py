@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from peerd.laboratory.adversaries import DEALERS, ELECTORS, MEMBERS, OPENERS
+from peerd.laboratory.adversaries import DEALERS, ELECTORS, LEADERS, MEMBERS, OPENERS
 from peerd.laboratory.adversaries.lies import LIES
 from peerd.laboratory.simulation.operations import (
     KINDS,
@@ -107,7 +107,8 @@ def operations_of(
 ) -> list[Operation]:
     """What goes wrong under this seed. ``beyond``: more liars than the plan covers."""
     dice = Dice(random.Random(f"operations/{seed}"), group, rounds, faults)
-    traitors = dice.traitors(beyond) + dice.ring(random.Random(f"ring/{seed}"))
+    traitors = dice.traitors(beyond) + dice.omission(random.Random(f"omission/{seed}"))
+    traitors += dice.ring(random.Random(f"ring/{seed}"))
     return traitors + dice.mishaps() + dice.outage(random.Random(f"outage/{seed}"))
 
 
@@ -139,6 +140,12 @@ class Dice:
             for way in {rng.choices(ways, weights)[0]: None, rng.choices(ways, weights)[0]: None}:
                 found += self._betray(peer, way)
         return found
+
+    def omission(self, rng: random.Random) -> list[Operation]:
+        """In one run of six a liar leaves something out of what it proposes, should it lead."""
+        if "lie" not in self._faults or not self._traitors or rng.randrange(6):
+            return []
+        return [Lie(rng.choice(self._traitors), rng.choice(list(LEADERS)))]
 
     def ring(self, rng: random.Random) -> list[Operation]:
         """In every other run two liars or more know each other. Of as many as bring a wrong sum to

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from peerd.laboratory.adversaries import ALL
+from peerd.laboratory.adversaries.lies import LIES
 from peerd.laboratory.simulation.dice import FAULTS, GROUPS, group_of, operations_of
-from peerd.laboratory.simulation.operations import OperationError, parse, render
+from peerd.laboratory.simulation.operations import Lie, OperationError, parse, render
 from peerd.laboratory.simulation.scenario import Scenario, world_of
 
 SEEDS = range(300)
@@ -19,6 +21,14 @@ def test_what_a_seed_draws_is_read_back_from_its_text() -> None:
         assert operations == operations_of(seed, group_of(seed), 2, FAULTS)
         seen |= {operation.name for operation in operations}
     assert seen | {"die"} == FAULTS, "every fault is drawn"
+
+
+def test_every_adversary_is_drawn() -> None:
+    drawn = set()
+    for seed in range(1500):
+        for operation in operations_of(seed, group_of(seed), 2, FAULTS):
+            drawn |= {operation.kind} if isinstance(operation, Lie) else set()
+    assert drawn == {*ALL, *LIES}
 
 
 def test_liars_stay_within_the_plan_unless_asked_otherwise() -> None:
