@@ -8,6 +8,7 @@ from peerd.errors import ConfigError, PeerdError
 
 # By the module's name: the package that has it, and the extra of pyproject.toml.
 EXTRAS = {
+    "flwr": ("flwr", "flower"),
     "sklearn": ("scikit-learn", "lab"),
     "matplotlib": ("matplotlib", "lab"),
 }

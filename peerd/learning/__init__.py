@@ -7,7 +7,7 @@ and the in-process baselines do, through the modules that need it.
 from __future__ import annotations
 
 from peerd.learning.settings import Partition, Training, peer_seed
-from peerd.learning.task import Samples, Task
+from peerd.learning.task import FittedTask, Samples, Task
 from peerd.learning.trainer import Trainer
 
-__all__ = ["Partition", "Samples", "Task", "Trainer", "Training", "peer_seed"]
+__all__ = ["FittedTask", "Partition", "Samples", "Task", "Trainer", "Training", "peer_seed"]

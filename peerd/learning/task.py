@@ -18,14 +18,19 @@ training worker only. The loss is cross-entropy and the metric accuracy unless o
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
 
 from peerd.errors import TaskError
 from peerd.learning.settings import Options, Partition
 
 if TYPE_CHECKING:
     import torch
+
+Arrays = Sequence[NDArray[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +50,30 @@ class Samples:
         return len(self.inputs)
 
 
-class Task(ABC):
-    """A model, its data, a loss and a metric.
-
-    ``options`` are the group's (same at every peer, signed in the genesis), ``local`` this peer's
-    own (paths to its data). A subclass checks them in its constructor and raises TaskError with
-    one line that says what to change.
+class BaseTask:
+    """``options`` are the group's (same at every peer, signed in the genesis), ``local`` this
+    peer's own (paths to its data). A subclass checks them in its constructor and raises TaskError
+    with one line that says what to change.
     """
 
     def __init__(self, options: Options, local: Options) -> None:
         self.options = options
         self.local = local
+
+    def unknown_options(self, known_options: set[str], known_local: set[str]) -> None:
+        """Refuses what this task doesn't know, so that a typing mistake is not a silent default."""
+        for given, known, where in (
+            (self.options, known_options, "task option"),
+            (self.local, known_local, "local task option"),
+        ):
+            for key in given:
+                if key not in known:
+                    listed = ", ".join(sorted(known)) or "none"
+                    raise TaskError(f"unknown {where} {key!r}", f"known ones: {listed}")
+
+
+class Task(BaseTask, ABC):
+    """A model, its data, a loss and a metric."""
 
     @abstractmethod
     def model(self) -> torch.nn.Module:
@@ -88,13 +106,31 @@ class Task(ABC):
         right = (outputs.argmax(dim=1) == targets) & finite
         return float(right.double().mean())
 
-    def unknown_options(self, known_options: set[str], known_local: set[str]) -> None:
-        """Refuses what this task doesn't know, so that a typing mistake is not a silent default."""
-        for given, known, where in (
-            (self.options, known_options, "task option"),
-            (self.local, known_local, "local task option"),
-        ):
-            for key in given:
-                if key not in known:
-                    listed = ", ".join(sorted(known)) or "none"
-                    raise TaskError(f"unknown {where} {key!r}", f"known ones: {listed}")
+
+class FittedTask(BaseTask, ABC):
+    """A model as arrays, and code of one's own that trains and evaluates it: a Flower client, a
+    scikit-learn estimator. Its class is named as any task's.
+
+    peerd gives it the group's model, and takes what it comes to: how it gets there is its own. So
+    only rules that take any update go with it: RSA and the rules with momentum or root data need
+    peerd's own steps.
+
+    NumPy's, Python's and torch's generators are seeded ahead of each call: the group's seed for
+    ``first``, so that all peers begin with one model, this peer's and the round's for ``fit``.
+    """
+
+    @abstractmethod
+    def first(self) -> Arrays:
+        """The first model, equal at every peer. Of any float dtype, the group shares float32; what
+        is no float (a counter) stays what it is here.
+        """
+
+    @abstractmethod
+    def fit(self, arrays: Arrays, partition: Partition, round: int) -> Arrays:
+        """The arrays after training on this peer's rows: as many, of the same shapes."""
+
+    @abstractmethod
+    def evaluate(self, arrays: Arrays, partition: Partition) -> Mapping[str, float]:
+        """Named numbers of ``arrays`` on rows that were not trained on; ``accuracy`` and ``loss``
+        are shown as such.
+        """

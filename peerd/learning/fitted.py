@@ -1,0 +1,130 @@
+"""The client of a task that trains by itself (FittedTask), in the worker."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peerd.errors import TaskError
+from peerd.learning.parameters import MAX_PARAMETERS
+from peerd.learning.settings import Partition, derived_seed
+from peerd.learning.task import Arrays, FittedTask
+from peerd.learning.trained import Trained
+from protocols.aggregation import LocalRule, canonical_model
+from protocols.aggregation.contract import Model
+
+
+class FittedClient:
+    """What ``Client`` is for a task that peerd trains. Not thread-safe."""
+
+    root = None
+
+    def __init__(self, task: FittedTask, partition: Partition, seed: int, model_seed: int) -> None:
+        self.task = task
+        self.partition = partition
+        self.seed = seed
+        seed_all(derived_seed("peerd/learning/model", model_seed))
+        begun = task.first()
+        if not isinstance(begun, list | tuple):
+            raise TaskError(f"the first model is no list of arrays, but a {type(begun).__name__}")
+        self._first = [np.array(array) for array in begun]
+        self.first_model = self._vector(self._first, "the first model")
+        self.parameters = self.first_model.size
+        if not 0 < self.parameters <= MAX_PARAMETERS:
+            raise TaskError(
+                f"the model has {self.parameters} parameters; 1…{MAX_PARAMETERS} can be"
+            )
+
+    def train(self, rule: LocalRule, round: int, model: Model, kept: Model | None) -> Trained:
+        """The task's own training from ``model`` (d,). Raises TaskError for what the group can't
+        aggregate, and for a rule that takes steps of its own.
+        """
+        check_rule(rule)
+        seed_all(derived_seed("peerd/learning/round", self.seed, round))
+        fitted = self.task.fit(self._arrays(model), self.partition, round)
+        update = self._vector(fitted, f"training in round {round}")
+        return Trained(update, update)
+
+    def root_step(self, rule: LocalRule, round: int, model: Model, group: bytes) -> Model:
+        raise TaskError("a task that trains by itself has no public root data")
+
+    def evaluate(self, model: Model) -> Mapping[str, float]:
+        """The task's own numbers of ``model`` (d,)."""
+        return self.task.evaluate(self._arrays(model), self.partition)
+
+    def _arrays(self, model: Model) -> list[NDArray[Any]]:
+        """``model`` (d,) in the first model's shapes and dtypes."""
+        arrays, start = [], 0
+        for first in self._first:
+            if not is_shared(first):
+                arrays.append(first.copy())
+                continue
+            end = start + first.size
+            arrays.append(np.array(model[start:end], dtype=first.dtype).reshape(first.shape))
+            start = end
+        return arrays
+
+    def _vector(self, arrays: Arrays, source: str) -> Model:
+        """(d,): all floats, one array after the other. TaskError names the one that is wrong."""
+        if not isinstance(arrays, list | tuple):
+            raise TaskError(f"{source} gave no list of arrays, but a {type(arrays).__name__}")
+        if len(arrays) != len(self._first):
+            raise TaskError(f"{source} gave {len(arrays)} arrays, not {len(self._first)}")
+        shared = [
+            _flat(
+                _array(array, first.shape, f"{source}: array {index}"), f"{source}: array {index}"
+            )
+            for index, (array, first) in enumerate(zip(arrays, self._first, strict=True))
+            if is_shared(first)
+        ]
+        if not shared:
+            raise TaskError(f"{source} has no array of floats: there is nothing to share")
+        return canonical_model(np.concatenate(shared))
+
+
+def _array(given: Any, shape: tuple[int, ...], name: str) -> NDArray[Any]:
+    try:
+        array = np.asarray(given.detach().cpu() if hasattr(given, "detach") else given)
+    except (TypeError, ValueError) as error:
+        raise TaskError(f"{name} is no array: {error}") from None
+    if array.shape != shape:
+        raise TaskError(f"{name} has shape {array.shape}, not {shape}")
+    if array.dtype.kind not in "fiub":
+        raise TaskError(f"{name} is of {array.dtype}, which is no number")
+    return array
+
+
+def _flat(array: NDArray[Any], name: str) -> Model:
+    with np.errstate(over="ignore"):
+        flat: Model = array.astype(np.float32).reshape(-1)
+    if not np.isfinite(flat).all():
+        raise TaskError(f"{name} is no longer finite", "lower the learning rate, or check the data")
+    return flat
+
+
+def is_shared(array: NDArray[Any]) -> bool:
+    """Floats are; counters and flags are each peer's own."""
+    return array.dtype.kind == "f"
+
+
+def check_rule(rule: LocalRule) -> None:
+    """TaskError for a rule that says which steps a peer takes."""
+    if rule.keeps_local_model or rule.momentum:
+        what = "keeps each peer's own model" if rule.keeps_local_model else "has momentum"
+        raise TaskError(
+            f"the group's rule {what}, and this task trains by itself",
+            "take weighted-mean, or centered-clipping or centered-clipping-l2 with momentum 0",
+        )
+
+
+def seed_all(seed: int) -> None:
+    """Whatever a task's code may draw from."""
+    import torch
+
+    random.seed(seed)
+    np.random.seed(seed % (1 << 32))
+    torch.manual_seed(seed)
