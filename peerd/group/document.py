@@ -47,6 +47,8 @@ def render(genesis: Genesis) -> str:
     content = genesis._content()
     content["roster"] = [peer_id_of(public) for public in genesis.roster]
     content["first_model"] = genesis.first_model.hex()
+    if genesis.fixed:
+        content["fixed"] = genesis.fixed.hex()
     if genesis.weights:
         content["weights"] = dict(zip(content["roster"], genesis.weights, strict=True))
     content["signatures"] = {
@@ -77,8 +79,9 @@ def parse(data: bytes) -> Genesis:
         content["roster"] = [_key(f"roster[{i}]", peer) for i, peer in enumerate(roster)]
         if "weights" in content:
             content["weights"] = _weights(content["weights"], roster)
-    if "first_model" in content:
-        content["first_model"] = _hex("first_model", content["first_model"])
+    for name in ("first_model", "fixed"):
+        if name in content:
+            content[name] = _hex(name, content[name])
     return Genesis.from_content(
         content,
         {

@@ -27,6 +27,8 @@ MAX_CONSTANT = 256
 MAX_OPTION_BYTES = 1 << 20
 MAX_OPTION_DEPTH = 5
 MAX_SEED = (1 << 63) - 1
+STATISTICS = ("refused", "local", "averaged")
+"""What becomes of the running statistics of normalisation layers; the first where nothing is said."""
 
 _TASK = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)*(:[A-Za-z_][A-Za-z0-9_]*)?", re.ASCII)
 _AGGREGATOR = re.compile(r"[a-z][a-z0-9-]*|[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
@@ -194,6 +196,12 @@ def _check_option(field: str, value: object, depth: int) -> None:
         raise refused(field, f"is a float, which has no canonical form; write it as text: {value}")
     elif value is not None and not isinstance(value, bool):
         raise refused(field, f"must be text, a whole number, true or false, not {shown(value)}")
+
+
+def check_statistics(value: object) -> str:
+    if not isinstance(value, str) or value not in STATISTICS:
+        raise refused("statistics", f"must be one of {', '.join(STATISTICS)}, not {shown(value)}")
+    return value
 
 
 def check_hash(field: str, value: object) -> bytes:

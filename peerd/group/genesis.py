@@ -42,7 +42,9 @@ class Genesis:
     ``deadlines``: milliseconds, those that the group wants longer; none where none is stated (then
     they are no part of the content). ``parameters``: d.
     ``first_model``: hash of the model before round 0. ``model_seed``: what the first model is
-    drawn from. ``weights``: one a member, in roster order, for a weighted aggregator; empty where
+    drawn from. ``fixed``: hash of what of the model nobody trains (frozen parameters, constant
+    buffers), empty where there is nothing. ``statistics``: what becomes of the running statistics
+    of its normalisation layers (peerd/learning/shared.py). ``weights``: one a member, in roster order, for a weighted aggregator; empty where
     all are 1 (then they are no part of the content). ``signatures``: by public key; not part of
     the content, hence of the id.
     """
@@ -64,6 +66,8 @@ class Genesis:
     deadlines: dict[str, int] = field(default_factory=dict)
     model_seed: int = 0
     clients: int | None = None
+    fixed: bytes = b""
+    statistics: str = rules.STATISTICS[0]
     weights: tuple[int, ...] = ()
     version: int = GENESIS_VERSION
     signatures: dict[bytes, bytes] = field(default_factory=dict)
@@ -99,6 +103,9 @@ class Genesis:
         self._own("deadlines", rules.check_deadlines(self.deadlines))
         rules.check_integer("parameters", self.parameters, 1, rules.MAX_PARAMETERS)
         rules.check_hash("first_model", self.first_model)
+        if self.fixed:
+            rules.check_hash("fixed", self.fixed)
+        rules.check_statistics(self.statistics)
         rules.check_integer("model_seed", self.model_seed, 0, rules.MAX_SEED)
         self._check_signatures()
         self._own("signatures", dict(self.signatures))
@@ -171,7 +178,7 @@ class Genesis:
         """From the plain values of the content: rationals as text, the roster as a list."""
         values = dict(rules.check_mapping("content", content))
         known = {item.name for item in fields(cls)} - {"signatures"}
-        optional = {"weights", "clients", "deadlines"}
+        optional = {"weights", "clients", "deadlines", "fixed", "statistics"}
         for name in values:
             if name not in known:
                 raise rules.refused(rules.shown(name), "is an unknown field")
@@ -187,6 +194,10 @@ class Genesis:
             raise rules.refused("clients", "is left out where everybody deals")
         if "deadlines" in values and not values["deadlines"]:
             raise rules.refused("deadlines", "are left out where none is longer than derived")
+        if "fixed" in values and not values["fixed"]:
+            raise rules.refused("fixed", "is left out where everything is trained")
+        if values.get("statistics") == rules.STATISTICS[0]:
+            raise rules.refused("statistics", f"are left out where they are {rules.STATISTICS[0]}")
         return cls(**values, signatures=signatures)
 
     def unsigned(self) -> tuple[bytes, ...]:
@@ -229,6 +240,10 @@ class Genesis:
             del content["clients"]
         if not self.deadlines:
             del content["deadlines"]
+        if not self.fixed:
+            del content["fixed"]
+        if self.statistics == rules.STATISTICS[0]:
+            del content["statistics"]
         return content | {"roster": list(self.roster)}
 
     def weight_of(self, index: int) -> int:

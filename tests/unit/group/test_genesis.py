@@ -87,6 +87,25 @@ def test_every_field_is_in_the_id(name: str) -> None:
     assert genesis(**{name: CHANGES[name]}).group_id != genesis().group_id
 
 
+LEFT_OUT: dict[str, Any] = {"fixed": bytes(range(32)), "statistics": "averaged"}
+
+
+@pytest.mark.parametrize("name", LEFT_OUT)
+def test_what_is_left_out_where_it_says_nothing_is_in_the_id_where_it_does(name: str) -> None:
+    said = genesis(**{name: LEFT_OUT[name]})
+    assert said.group_id != genesis().group_id
+    assert Genesis.decode(said.encode()) == said
+    assert document.parse(document.render(said).encode()) == said
+    assert name not in json.loads(document.render(genesis()))
+    with pytest.raises(GroupError, match=f"{name} .* left out"):
+        usual = shown(getattr(genesis(), name))
+        document.parse(document.render(said).replace(shown(LEFT_OUT[name]), usual).encode())
+
+
+def shown(value: bytes | str) -> str:
+    return json.dumps(value.hex() if isinstance(value, bytes) else value)
+
+
 def test_signatures_are_not_in_the_id() -> None:
     assert signed().group_id == genesis().group_id
 
@@ -187,6 +206,10 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("absent", -1, "absent must be in 0…8"),
     ("absent", 9, "absent must be in 0…8"),
     ("absent", False, "absent must be an integer"),
+    ("fixed", bytes(31), "fixed must be a hash of 32 bytes"),
+    ("fixed", "00" * 32, "fixed must be a hash of 32 bytes"),
+    ("statistics", "shared", "statistics must be one of refused, local, averaged"),
+    ("statistics", None, "statistics must be one of"),
     ("delta_ms", 9, "delta_ms must be in 10…"),
     ("delta_ms", 0.5, "delta_ms must be an integer"),
     ("bandwidth_bytes_per_second", 999, "bandwidth_bytes_per_second must be in 1000…"),
