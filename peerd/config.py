@@ -28,6 +28,7 @@ from peerd.config_values import (
     path,
     socket_path,
     table,
+    text,
     whole,
 )
 from peerd.errors import ConfigError
@@ -63,6 +64,11 @@ class TaskConfig:
     seed: Annotated[
         int, Key(whole(0, MAX_SEED), "of the order of this peer's training samples")
     ] = 0
+    device: Annotated[str, Key(text, "where this peer computes, as torch calls it")] = "cpu"
+    python: Annotated[
+        Path | None,
+        Key(path, "the interpreter of the training worker, if not the daemon's", like="bin/python"),
+    ] = None
     options: Annotated[dict[str, Any], Key(table, "passed to the task as it stands")] = field(
         default_factory=dict
     )

@@ -160,7 +160,8 @@ def _client_fn(found: Any) -> Callable[[Any], Any]:
     if isinstance(made, Client):
         return lambda context: made
     if callable(made):
-        return made
+        make: Callable[[Any], Any] = made
+        return make
     raise TaskError(
         f"task option client: a {type(found).__name__} is no Flower client",
         "name a ClientApp, a NumPyClient, a Client, or a client_fn",

@@ -28,7 +28,7 @@ MAX_OPTION_BYTES = 1 << 20
 MAX_OPTION_DEPTH = 5
 MAX_SEED = (1 << 63) - 1
 STATISTICS = ("refused", "local", "averaged")
-"""What becomes of the running statistics of normalisation layers; the first where nothing is said."""
+"""What becomes of the running statistics of normalisation layers: the first unless said."""
 
 _TASK = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)*(:[A-Za-z_][A-Za-z0-9_]*)?", re.ASCII)
 _AGGREGATOR = re.compile(r"[a-z][a-z0-9-]*|[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)

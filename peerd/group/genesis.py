@@ -43,10 +43,10 @@ class Genesis:
     they are no part of the content). ``parameters``: d.
     ``first_model``: hash of the model before round 0. ``model_seed``: what the first model is
     drawn from. ``fixed``: hash of what of the model nobody trains (frozen parameters, constant
-    buffers), empty where there is nothing. ``statistics``: what becomes of the running statistics
-    of its normalisation layers (peerd/learning/shared.py). ``weights``: one a member, in roster order, for a weighted aggregator; empty where
-    all are 1 (then they are no part of the content). ``signatures``: by public key; not part of
-    the content, hence of the id.
+    buffers); empty where there is nothing. ``statistics``: what becomes of the running statistics
+    of normalisation layers (peerd/learning/shared.py). ``weights``: one a member, in roster order,
+    for a weighted aggregator; empty where all are 1. Of these three nothing is part of the content
+    where it says nothing. ``signatures``: by public key; not part of the content, hence of the id.
     """
 
     name: str

@@ -9,35 +9,50 @@ from functools import cached_property
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from peerd.errors import TaskError
 from peerd.learning.answers import checked_loss, checked_samples
 from peerd.learning.measure import evaluate
-from peerd.learning.parameters import count_parameters, fill, flatten
 from peerd.learning.repeatable import common_kernels
 from peerd.learning.settings import Partition, derived_seed, group_seed
+from peerd.learning.shared import SharedModel
 from peerd.learning.task import Samples, Task
 from peerd.learning.trained import Evaluation, Trained
-from protocols.aggregation import LocalRule
+from protocols.aggregation import Aggregator, LocalRule
 from protocols.aggregation.contract import Model
 
 
 class Client:
     """One peer's task, model and samples. Not thread-safe: it owns torch's global generator."""
 
-    def __init__(self, task: Task, partition: Partition, seed: int, model_seed: int) -> None:
+    def __init__(
+        self,
+        task: Task,
+        partition: Partition,
+        seed: int,
+        model_seed: int,
+        *,
+        statistics: str = "refused",
+        device: str = "cpu",
+    ) -> None:
         self.task = task
         self._model_seed = derived_seed("peerd/learning/model", model_seed)
-        self.module = self.build()
-        self.parameters = count_parameters(self.module)
-        self.first_model = flatten(self.module)
+        self._statistics, self._device = statistics, _device(device)
+        self.shared = self.build()
+        self.module = self.shared.module
+        self.parameters, self.fixed = self.shared.parameters, self.shared.fixed
+        self.first_model = self.shared.flatten()
         self.samples = checked_samples(task.data(partition), "data()")
         self.seed = seed
 
-    def build(self) -> torch.nn.Module:
+    def build(self) -> SharedModel:
         """The group's first model, made anew."""
         torch.manual_seed(self._model_seed)
-        return self.task.model()
+        made: object = self.task.model()
+        if isinstance(made, torch.nn.Module):
+            made = made.to(self._device)
+        return SharedModel(made, self._statistics)
 
     @cached_property
     def held_out(self) -> Samples:
@@ -49,6 +64,24 @@ class Client:
         """Asked for when it is needed: by few rules."""
         root = self.task.root()
         return None if root is None else checked_samples(root, "root()")
+
+    def check_rule(self, rule: Aggregator) -> None:
+        """TaskError for one that can't aggregate what this model shares."""
+        averages = self._statistics == "averaged" and bool(self.shared.running)
+        if averages and rule.local_rule(0).keeps_local_model:
+            raise TaskError(
+                f"the rule {rule.name} opens votes on each coordinate, and running statistics"
+                " can't be averaged so",
+                "found the group with --statistics local, or with a rule that clips updates",
+            )
+
+    def own(self) -> NDArray[np.float64]:
+        """Running statistics that are this peer's alone."""
+        return self.shared.own()
+
+    def set_own(self, values: NDArray[np.float64]) -> None:
+        """As an earlier life had them."""
+        self.shared.set_own(values)
 
     def train(self, rule: LocalRule, round: int, model: Model, kept: Model | None) -> Trained:
         """``rule.steps`` minibatch steps towards lower loss and the ``model`` (d,).
@@ -77,8 +110,10 @@ class Client:
                 "give the task a root() method, or choose another aggregator",
             )
         seed = group_seed(group, round)
+        own = self.shared.own()
         with common_kernels():
             trained = self._descend(rule, round, model, None, self.root, seed)
+        self.shared.set_own(own)
         change: Model = trained.update - model
         return change
 
@@ -93,19 +128,27 @@ class Client:
     ) -> Trained:
         torch.manual_seed(seed)
         batches = torch.Generator().manual_seed(seed)
-        centre = torch.from_numpy(np.array(model, dtype=np.float32))
-        fill(self.module, model if kept is None or not rule.keeps_local_model else kept)
+        centre = torch.from_numpy(np.array(model, dtype=np.float32)).to(self._device)
+        start = model if kept is None or not rule.keeps_local_model else kept
+        self.shared.fill(start)
+        begun = self.shared.vector() if self.shared.rounds else start
         momentum = _Momentum(rule.momentum, kept) if rule.momentum else None
         self.module.train()
         for _ in range(rule.steps):
             self._step(rule, _minibatch(samples, rule.batch, batches), centre, momentum)
-        update = self._vector(round)
+        update = self._vector(round, start, begun)
         if momentum is not None:
-            return Trained(update, momentum.value.numpy())
+            return Trained(update, momentum.padded(self.parameters))
         return Trained(update, update)
 
-    def _vector(self, round: int) -> Model:
-        result = torch.nn.utils.parameters_to_vector(self.module.parameters()).detach().numpy()
+    def _vector(self, round: int, start: Model, begun: Model) -> Model:
+        """Where training led from ``start``, which the module holds as ``begun``: what half a
+        precision makes of it is no change.
+        """
+        result = self.shared.vector()
+        if begun is not start:
+            result = start + (result - begun)
+        self.shared.check_fixed()
         if not np.isfinite(result).all():
             raise TaskError(
                 f"training diverged in round {round}: the model is no longer finite",
@@ -116,7 +159,7 @@ class Client:
     def _step(
         self, rule: LocalRule, batch: Samples, centre: torch.Tensor, momentum: _Momentum | None
     ) -> None:
-        parameters = list(self.module.parameters())
+        parameters = self.shared.trained
         _, gradients = self.gradients(batch)
         if momentum is not None:
             gradients = momentum.after(gradients, parameters)
@@ -138,8 +181,9 @@ class Client:
         """
         # The task's code may have switched gradients off, for an evaluation of its own.
         with torch.enable_grad():
-            loss = checked_loss(self.task.loss(self.module(batch.inputs), batch.targets))
-            parameters = list(self.module.parameters())
+            placed = self.placed(batch)
+            loss = checked_loss(self.task.loss(self.module(placed.inputs), placed.targets))
+            parameters = self.shared.trained
             gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
         if all(gradient is None for gradient in gradients):
             raise TaskError(
@@ -148,13 +192,19 @@ class Client:
             )
         return loss, gradients
 
+    def placed(self, batch: Samples) -> Samples:
+        """On the device on which the model is."""
+        if self._device.type == "cpu":
+            return batch
+        return Samples(batch.inputs.to(self._device), batch.targets.to(self._device))
+
     def evaluate(self, model: Model, *, quoting: bool = False) -> Evaluation:
         """Accuracy (0…1, the task's metric) and loss of ``model`` on the held-out samples.
 
         What the task's code does wrong is a warning; ``quoting``: with what its exception says.
         """
-        fill(self.module, model)
-        return evaluate(self.task, self.module, lambda: self.held_out, quoting=quoting)
+        self.shared.fill(model)
+        return evaluate(self, lambda: self.held_out, quoting=quoting)
 
 
 class _Momentum:
@@ -174,12 +224,19 @@ class _Momentum:
         pairs = zip(gradients, parameters, strict=True)
         flat = torch.cat(
             [(torch.zeros_like(p) if g is None else g).reshape(-1) for g, p in pairs]
-        ).detach()
+        ).to(torch.float32)
         if self._known:
-            flat = self.value.mul(self._decay).add_(flat, alpha=1 - self._decay)
+            known = self.value[: flat.numel()].to(flat.device)
+            flat = known.mul(self._decay).add_(flat, alpha=1 - self._decay)
         self.value, self._known = flat, True
         parts = torch.split(flat, [parameter.numel() for parameter in parameters])
         return tuple(part.view_as(p) for part, p in zip(parts, parameters, strict=True))
+
+    def padded(self, parameters: int) -> Model:
+        """m (d,): running statistics have none."""
+        padded: Model = np.zeros(parameters, dtype=np.float32)
+        padded[: self.value.numel()] = self.value.cpu().numpy()
+        return padded
 
 
 def _minibatch(samples: Samples, size: int, generator: torch.Generator) -> Samples:
@@ -188,3 +245,16 @@ def _minibatch(samples: Samples, size: int, generator: torch.Generator) -> Sampl
         return samples
     rows = torch.randperm(len(samples), generator=generator)[:size]
     return Samples(samples.inputs[rows], samples.targets[rows])
+
+
+def _device(name: str) -> torch.device:
+    """TaskError for one that this machine lacks."""
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        why = str(error).partition("\n")[0]
+        raise TaskError(
+            f"device {name!r} can't be used here: {why}", "such as cpu, or cuda:0"
+        ) from None
+    return device

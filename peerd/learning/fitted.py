@@ -10,24 +10,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peerd.errors import TaskError
-from peerd.learning.parameters import MAX_PARAMETERS
+from peerd.learning.answers import described, number, tell
 from peerd.learning.settings import Partition, derived_seed
+from peerd.learning.shared import MAX_PARAMETERS
 from peerd.learning.task import Arrays, FittedTask
-from peerd.learning.trained import Trained
-from protocols.aggregation import LocalRule, canonical_model
+from peerd.learning.trained import Evaluation, Trained
+from protocols.aggregation import Aggregator, LocalRule, canonical_model
 from protocols.aggregation.contract import Model
+
+OTHERS = "take weighted-mean, or centered-clipping or centered-clipping-l2 with momentum 0"
 
 
 class FittedClient:
     """What ``Client`` is for a task that peerd trains. Not thread-safe."""
 
-    root = None
+    fixed = b""
 
     def __init__(self, task: FittedTask, partition: Partition, seed: int, model_seed: int) -> None:
         self.task = task
         self.partition = partition
         self.seed = seed
-        seed_all(derived_seed("peerd/learning/model", model_seed))
+        self._model_seed = derived_seed("peerd/learning/model", model_seed)
+        seed_all(self._model_seed)
         begun = task.first()
         if not isinstance(begun, list | tuple):
             raise TaskError(f"the first model is no list of arrays, but a {type(begun).__name__}")
@@ -43,18 +47,57 @@ class FittedClient:
         """The task's own training from ``model`` (d,). Raises TaskError for what the group can't
         aggregate, and for a rule that takes steps of its own.
         """
-        check_rule(rule)
-        seed_all(derived_seed("peerd/learning/round", self.seed, round))
-        fitted = self.task.fit(self._arrays(model), self.partition, round)
-        update = self._vector(fitted, f"training in round {round}")
+        check_steps(rule)
+        update = self._fit(model, round)
         return Trained(update, update)
 
     def root_step(self, rule: LocalRule, round: int, model: Model, group: bytes) -> Model:
+        """TaskError: nothing that all compute alike."""
         raise TaskError("a task that trains by itself has no public root data")
 
-    def evaluate(self, model: Model) -> Mapping[str, float]:
-        """The task's own numbers of ``model`` (d,)."""
-        return self.task.evaluate(self._arrays(model), self.partition)
+    def check_rule(self, rule: Aggregator) -> None:
+        """TaskError for one that says which steps a peer takes, or compares with root data."""
+        check_steps(rule.local_rule(0))
+        if rule.uses_reference:
+            raise TaskError(
+                f"the rule {rule.name} compares with root data, and a task that trains by itself"
+                " has none",
+                OTHERS,
+            )
+
+    def inspect(self) -> list[str]:
+        """Try it: TaskError for what would keep this peer from training."""
+        seed_all(self._model_seed)
+        again = self._vector(self.task.first(), "the first model")
+        if not np.array_equal(again, self.first_model):
+            raise TaskError(
+                "the first model is unseeded: two calls of first() differ",
+                "draw it with NumPy's, Python's or torch's own generator, which peerd seeds",
+            )
+        self._fit(self.first_model, 0)
+        return []
+
+    def own(self) -> NDArray[np.float64]:
+        """Nothing: what such a task keeps is its own affair."""
+        return np.zeros(0)
+
+    def set_own(self, values: NDArray[np.float64]) -> None:
+        """Nothing to be set."""
+
+    def evaluate(self, model: Model, *, quoting: bool = False) -> Evaluation:
+        """The task's own numbers of ``model`` (d,). Whatever fails is a warning."""
+        try:
+            found = dict(self.task.evaluate(self._arrays(model), self.partition))
+        except BaseException as error:
+            tell(error)
+            why = f"evaluate() failed: {described(error, quoting=quoting)}"
+            return Evaluation(None, None, (f"accuracy and loss are unknown: {why}",))
+        return _evaluation(found)
+
+    def _fit(self, model: Model, round: int) -> Model:
+        seed_all(derived_seed("peerd/learning/round", self.seed, round))
+        fitted = self.task.fit(self._arrays(model), self.partition, round)
+        return self._vector(fitted, f"training in round {round}")
 
     def _arrays(self, model: Model) -> list[NDArray[Any]]:
         """``model`` (d,) in the first model's shapes and dtypes."""
@@ -111,13 +154,13 @@ def is_shared(array: NDArray[Any]) -> bool:
     return array.dtype.kind == "f"
 
 
-def check_rule(rule: LocalRule) -> None:
+def check_steps(rule: LocalRule) -> None:
     """TaskError for a rule that says which steps a peer takes."""
     if rule.keeps_local_model or rule.momentum:
         what = "keeps each peer's own model" if rule.keeps_local_model else "has momentum"
         raise TaskError(
             f"the group's rule {what}, and this task trains by itself",
-            "take weighted-mean, or centered-clipping or centered-clipping-l2 with momentum 0",
+            OTHERS,
         )
 
 
@@ -128,3 +171,15 @@ def seed_all(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed % (1 << 32))
     torch.manual_seed(seed)
+
+
+def _evaluation(found: Mapping[str, object]) -> Evaluation:
+    """Accuracy and loss, and the others by their names; what is no finite number is a warning."""
+    known: dict[str, float] = {}
+    warnings: list[str] = []
+    for name, value in found.items():
+        try:
+            known[str(name)] = number(value)
+        except Exception as error:
+            warnings.append(f"{name} is unknown: evaluate() gave {described(error)}")
+    return Evaluation(known.pop("accuracy", None), known.pop("loss", None), tuple(warnings), known)

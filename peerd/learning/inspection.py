@@ -14,11 +14,10 @@ import torch
 from peerd.errors import TaskError
 from peerd.learning.answers import described, tell
 from peerd.learning.client import Client
-from peerd.learning.parameters import count_parameters, fill, flatten
 from peerd.learning.rows import batches, check_finite, check_labels
+from peerd.learning.shared import SharedModel
 from peerd.learning.task import Samples, Task
 from protocols.aggregation import Aggregator
-from protocols.aggregation.contract import Model
 
 MAX_NAMED = 3  # parameters in one line
 
@@ -28,24 +27,24 @@ def inspect(client: Client, rule: Aggregator) -> list[str]:
 
     Raises TaskError for what would keep this peer from training.
     """
-    warnings = _inspect_model(client)
+    warnings, own = _inspect_model(client), client.shared.own()
     batch = rule.local_rule(0).batch
     warnings += _inspect_samples(client, client.samples, "data()", batch)
     if rule.uses_reference and client.root is not None:
         _inspect_samples(client, client.root, "root()", batch)
+    client.shared.set_own(own)
     return warnings + _inspect_held_out(client)
 
 
 def _inspect_model(client: Client) -> list[str]:
     """TaskError where two first models of one seed differ: members must start from the same."""
     again = client.build()
-    if again is client.module:
+    if again.module is client.module:
         return [
             "model() gives one object again and again, so nothing shows that all members start"
             " from the same first model; build it anew in model()"
         ]
-    count_parameters(again)
-    differing = _differing(client.first_model, flatten(again), again)
+    differing = _differing(client, again)
     if differing:
         raise TaskError(
             f"the first model is unseeded: two calls of model() differ in {_listed(differing)}",
@@ -55,20 +54,27 @@ def _inspect_model(client: Client) -> list[str]:
     return []
 
 
-def _differing(one: Model, two: Model, module: torch.nn.Module) -> list[str]:
-    """The parameters of ``module`` in which the vectors (d,) differ."""
+def _differing(client: Client, again: SharedModel) -> list[str]:
+    """What of two first models is not the same."""
+    one, two = client.first_model, again.flatten()
     if one.size != two.size:
         return [f"size ({one.size} and {two.size} parameters)"]
-    named = list(module.named_parameters())
-    cuts = list(accumulate(parameter.numel() for _, parameter in named))[:-1]
-    pieces = zip(named, np.split(one, cuts), np.split(two, cuts), strict=True)
+    if client.fixed != again.fixed:
+        return ["what is frozen or constant in it"]
+    named = [(name, each) for name, each in _trained(client)]
+    cuts = list(accumulate(parameter.numel() for _, parameter in named))
+    pieces = zip(named, np.split(one, cuts), np.split(two, cuts), strict=False)
     return [name for (name, _), first, second in pieces if not np.array_equal(first, second)]
+
+
+def _trained(client: Client) -> list[tuple[str, torch.nn.Parameter]]:
+    return [(name, each) for name, each in client.module.named_parameters() if each.requires_grad]
 
 
 def _inspect_samples(client: Client, samples: Samples, where: str, size: int) -> list[str]:
     """A step on ``samples`` that is thrown away; warnings. TaskError."""
     check_finite(samples, where)
-    fill(client.module, client.first_model)
+    client.shared.fill(client.first_model)
     client.module.train()
     unused: set[str] = set()
     for batch in batches(samples, size):
@@ -82,7 +88,7 @@ def _try_step(client: Client, samples: Samples, batch: Samples, where: str) -> s
     """The parameters without a gradient."""
     torch.manual_seed(0)
     with torch.no_grad():
-        outputs = client.module(batch.inputs)
+        outputs = client.module(client.placed(batch).inputs)
     if type(client.task).loss is Task.loss and isinstance(outputs, torch.Tensor):
         check_labels(samples, outputs, where)
     try:
@@ -98,13 +104,13 @@ def _try_step(client: Client, samples: Samples, batch: Samples, where: str) -> s
             f" outputs {_form(outputs)}, targets {_form(batch.targets)}",
             "the loss must take what the model gives, and the targets as they are",
         ) from error
-    _check_gradients(client.module, loss, gradients, where)
-    names = [name for name, _ in client.module.named_parameters()]
+    _check_gradients(client, loss, gradients, where)
+    names = [name for name, _ in _trained(client)]
     return {name for name, each in zip(names, gradients, strict=True) if each is None}
 
 
 def _check_gradients(
-    module: torch.nn.Module,
+    client: Client,
     loss: torch.Tensor,
     gradients: tuple[torch.Tensor | None, ...],
     where: str,
@@ -114,7 +120,7 @@ def _check_gradients(
             f"the loss on {where} is {loss.item()} for the first model",
             "look at the loss (a logarithm or a division by 0?) and at the size of the inputs",
         )
-    names = [name for name, _ in module.named_parameters()]
+    names = [name for name, _ in _trained(client)]
     wrong = [
         name
         for name, gradient in zip(names, gradients, strict=True)

@@ -9,7 +9,7 @@ import re
 from peerd.errors import TaskError
 from peerd.extras import EXTRAS, need
 from peerd.learning.settings import Options
-from peerd.learning.task import Task
+from peerd.learning.task import FittedTask, Task
 
 SHIPPED = {
     "digits": "peerd.tasks.digits:Digits",
@@ -20,7 +20,7 @@ SHIPPED = {
 _REFERENCE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
 
 
-def task_class(reference: str) -> type[Task]:
+def task_class(reference: str) -> type[Task | FittedTask]:
     """The class that ``reference`` names: a shipped task's short name, or ``package.module:Class``.
 
     Imports the module (the user's code runs). Raises TaskError; what the user's module raises on
@@ -50,14 +50,27 @@ def task_class(reference: str) -> type[Task]:
     found = getattr(module, class_name, None)
     if found is None:
         raise TaskError(f"task {reference}: module {module_name} has no class {class_name}")
-    if not isinstance(found, type) or not issubclass(found, Task):
-        raise TaskError(f"task {reference}: {class_name} is not a subclass of peerd.learning.Task")
+    if not isinstance(found, type) or not issubclass(found, Task | FittedTask):
+        raise TaskError(
+            f"task {reference}: {class_name} is not a subclass of peerd.learning.Task or FittedTask"
+        )
     return found
 
 
-def load_task(reference: str, options: Options, local: Options) -> Task:
+def load_task(reference: str, options: Options, local: Options) -> Task | FittedTask:
     """The task, built. Raises TaskError."""
     made = task_class(reference)
     if missing := sorted(getattr(made, "__abstractmethods__", ())):
         raise TaskError(f"task {reference}: {made.__name__} does not define {', '.join(missing)}")
     return made(options, local)
+
+
+def load_torch_task(reference: str, options: Options, local: Options) -> Task:
+    """One whose steps peerd takes itself, as the laboratory's peers do. Raises TaskError."""
+    task = load_task(reference, options, local)
+    if not isinstance(task, Task):
+        raise TaskError(
+            f"task {reference} trains by itself, and here peerd takes the steps",
+            "play it in a swarm of daemons: peerd swarm",
+        )
+    return task

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Protocol
 
 import torch
 
@@ -18,14 +19,20 @@ from peerd.learning.trained import Evaluation
 EVALUATION_ROWS = 4096
 
 
+class Measured(Protocol):
+    """What is evaluated: a client, of its task."""
+
+    task: Task
+    module: torch.nn.Module
+
+    def placed(self, batch: Samples) -> Samples: ...
+
+
 def evaluate(
-    task: Task,
-    module: torch.nn.Module,
-    held_out: Callable[[], Samples],
-    *,
-    quoting: bool = False,
+    client: Measured, held_out: Callable[[], Samples], *, quoting: bool = False
 ) -> Evaluation:
     """The means over all rows of ``held_out()``. ``quoting``: as ``described`` takes it."""
+    task, module = client.task, client.module
     accuracy, loss = _Mean("accuracy", "metric()", quoting), _Mean("loss", "loss()", quoting)
     doing = "held_out()"
     try:
@@ -35,9 +42,9 @@ def evaluate(
         with torch.no_grad():
             for start in range(0, len(samples), EVALUATION_ROWS):
                 rows = slice(start, start + EVALUATION_ROWS)
-                targets = samples.targets[rows]
-                outputs = module(samples.inputs[rows])
-                share = len(targets) / len(samples)
+                batch = client.placed(Samples(samples.inputs[rows], samples.targets[rows]))
+                targets, outputs = batch.targets, module(batch.inputs)
+                share = len(batch) / len(samples)
                 accuracy.add(partial(task.metric, outputs, targets), share)
                 loss.add(partial(task.loss, outputs, targets), share)
     except BaseException as error:

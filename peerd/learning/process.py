@@ -43,14 +43,21 @@ class WorkerProcess:
         """With one thread and with this very peerd on its path. Raises Ended when it can't be."""
         try:
             process = await trio.lowlevel.open_process(
-                [sys.executable, "-X", "faulthandler", "-m", "peerd.learning.worker"],
+                [
+                    str(training.python or sys.executable),
+                    "-X",
+                    "faulthandler",
+                    "-m",
+                    "peerd.learning.worker",
+                ],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 env=_environment(training),
             )
         except OSError as error:
-            raise Ended(f"it can't be started: {error.strerror}") from error
+            named = f" by {training.python}" if training.python else ""
+            raise Ended(f"it can't be started{named}: {error.strerror}") from error
         return cls(process)
 
     @property

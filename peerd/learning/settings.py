@@ -38,7 +38,9 @@ class Training:
     ``options`` come from the genesis (the same at every peer), ``local`` from the peer's own
     configuration (paths). ``model_seed`` is the group's (it fixes the first model), ``seed`` the
     peer's (minibatches). ``directory`` keeps the local model across restarts. ``group`` is the
-    group's id, which seeds what all compute alike.
+    group's id, which seeds what all compute alike. ``statistics``: what becomes of running ones
+    (peerd/learning/shared.py). ``device``: where this peer computes, as torch calls it. ``python``:
+    the interpreter that runs the worker, the daemon's own unless another is named.
     """
 
     task: str
@@ -51,6 +53,9 @@ class Training:
     seed: int = 0
     model_seed: int = 0
     group: bytes = b""
+    statistics: str = "refused"
+    device: str = "cpu"
+    python: Path | None = None
 
     def __post_init__(self) -> None:
         for name, seed in (("seed", self.seed), ("model_seed", self.model_seed)):
@@ -70,6 +75,8 @@ class Training:
             "seed": self.seed,
             "model_seed": self.model_seed,
             "group": self.group,
+            "statistics": self.statistics,
+            "device": self.device,
         }
 
 

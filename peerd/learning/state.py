@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from peerd.errors import CorruptError, StorageError
 from peerd.learning.trained import Trained
@@ -77,18 +78,48 @@ class LocalModels:
         magic = _ONE_VECTOR if len(vectors) == 1 else _TWO_VECTORS
         body = np.concatenate(vectors).astype("<f4", copy=False).tobytes()
         checksum = digest("peerd/learning/local", basis, body)
-        path = self._path(round)
+        self._write(self._path(round), magic + basis + checksum + body)
+        for old in self.rounds()[:-KEPT]:
+            try:
+                self._path(old).unlink()
+            except OSError as error:
+                raise StorageError(f"can't remove {self._path(old)}: {error.strerror}") from error
+
+    def own(self) -> NDArray[np.float64]:
+        """What ``save_own`` was given last; nothing where it never was, or is damaged: running
+        statistics are learnt anew.
+        """
+        try:
+            data = self._own_path.read_bytes()
+        except FileNotFoundError:
+            return np.zeros(0)
+        except OSError as error:
+            raise StorageError(f"can't read {self._own_path}: {error.strerror}") from error
+        checksum, body = data[:DIGEST_BYTES], data[DIGEST_BYTES:]
+        if len(body) % 8 or digest("peerd/learning/own", body) != checksum:
+            return np.zeros(0)
+        return np.frombuffer(body, dtype="<f8").astype(np.float64)
+
+    def save_own(self, values: NDArray[np.float64]) -> None:
+        """This peer's running statistics; nothing is written where there are none."""
+        if values.size:
+            body = values.astype("<f8", copy=False).tobytes()
+            self._write(self._own_path, digest("peerd/learning/own", body) + body)
+
+    @property
+    def _own_path(self) -> Path:
+        return self.directory / "statistics.own"
+
+    def _write(self, path: Path, data: bytes) -> None:
         part = path.with_suffix(".part")
         try:
             descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with os.fdopen(descriptor, "wb") as file:
-                file.write(magic + basis + checksum + body)
+                file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(part, path)
             self._sync_directory()
-            for old in self.rounds()[:-KEPT]:
-                self._path(old).unlink()
         except OSError as error:
             raise StorageError(f"can't write {path}: {error.strerror}") from error
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from peerd.errors import TaskError
 from protocols.aggregation.contract import Model
@@ -26,12 +27,14 @@ class Trained:
 class Evaluation:
     """The task's metric and loss on the held-out samples: finite, or None where it is unknown.
 
-    ``warnings`` say why, one line each. Nothing in a round depends on an evaluation.
+    ``warnings`` say why, one line each. ``metrics``: what else the task measures, by name. Nothing
+    in a round depends on an evaluation.
     """
 
     accuracy: float | None
     loss: float | None
     warnings: tuple[str, ...] = ()
+    metrics: Mapping[str, float] = field(default_factory=dict)
 
     def known(self) -> tuple[float, float]:
         """Accuracy and loss, for whoever can't go on without; a loss without bound is MAX_LOSS.

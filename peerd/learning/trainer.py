@@ -50,6 +50,8 @@ class Trainer:
         self.training = training
         self.parameters = 0
         """d, known once ``run`` has started."""
+        self.fixed = b""
+        """The hash of what of the model nobody trains, known as well."""
         self.process_id: int | None = None
         self.warn: Callable[[Sequence[str]], None] = lambda lines: None
         """Told that the worker is gone, and with nothing when one answers again."""
@@ -112,7 +114,14 @@ class Trainer:
             reply = await self._requests.ask(message, self._tries or EVALUATION_TRIES)
         except TaskError as error:
             return Evaluation(None, None, (f"accuracy and loss are unknown: {error}",))
-        return Evaluation(_finite(reply.get("accuracy")), _finite(reply.get("loss")), _lines(reply))
+        known = reply.get("metrics")
+        metrics = {
+            str(name): found
+            for name, value in (known if isinstance(known, dict) else {}).items()
+            if (found := _finite(value)) is not None
+        }
+        accuracy, loss = _finite(reply.get("accuracy")), _finite(reply.get("loss"))
+        return Evaluation(accuracy, loss, _lines(reply), metrics)
 
     async def rehearse(self, *, quoting: bool = False) -> tuple[str, ...]:
         """Warnings, after a step and an evaluation that are thrown away; ``quoting``: see there.
@@ -159,15 +168,17 @@ class Trainer:
     async def _build(self, worker: WorkerProcess, task_status: TaskStatus[None]) -> None:
         number = self._requests.number()
         frame = frames.encode({"id": number, "training": self.training.packed()})
-        parameters = checked(await worker.exchange(number, frame)).get("parameters")
-        if not isinstance(parameters, int):
+        reply = checked(await worker.exchange(number, frame))
+        parameters, fixed = reply.get("parameters"), reply.get("fixed")
+        if not isinstance(parameters, int) or not isinstance(fixed, bytes):
             raise Ended("it did not say how large the model is")
         if not self.parameters:
-            self.parameters = parameters
+            self.parameters, self.fixed = parameters, fixed
             task_status.started()
-        elif parameters != self.parameters:
+        elif (parameters, fixed) != (self.parameters, self.fixed):
             raise TaskError(
-                f"the task's model had {self.parameters} parameters, and has {parameters} now",
+                f"the task's model had {self.parameters} parameters, and is another one now"
+                f" ({parameters})",
                 "a group trains one model: restart the daemon with the task as it was",
             )
 

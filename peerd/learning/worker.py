@@ -18,10 +18,12 @@ from peerd.errors import PeerdError, StorageError
 from peerd.learning import frames
 from peerd.learning.answers import described, tell
 from peerd.learning.client import Client
+from peerd.learning.fitted import FittedClient
 from peerd.learning.inspection import inspect
 from peerd.learning.loading import load_task
 from peerd.learning.settings import Partition, Training
 from peerd.learning.state import LocalModels
+from peerd.learning.task import FittedTask, Task
 from protocols.aggregation import AggregationError, aggregator, model_hash
 from protocols.aggregation.contract import Model
 from protocols.hashing import digest
@@ -36,9 +38,11 @@ class Worker:
     def __init__(self, training: Training) -> None:
         self.aggregator = aggregator(training.aggregator, training.constants)
         task = load_task(training.task, training.options, training.local)
-        self.client = Client(task, training.partition, training.seed, training.model_seed)
+        self.client = _client(task, training)
+        self.client.check_rule(self.aggregator)
         self.models = LocalModels(training.directory, self.client.parameters)
         self.models.prepare()
+        self.client.set_own(self.models.own())
         self.settings = repr(sorted(self.aggregator.constants().items())).encode()
         self.group = training.group
 
@@ -57,12 +61,18 @@ class Worker:
         earlier = [known for known in kept if known < round]
         last = self.models.load(earlier[-1])[1].kept if earlier else None
         trained = self.client.train(self.aggregator.local_rule(round), round, model, last)
+        self.models.save_own(self.client.own())
         self.models.save(round, basis, trained)
         return trained.update
 
     def root(self, round: int, model: Model) -> Model:
         """x_0 − w on the task's public root data: the same at every peer."""
         return self.client.root_step(self.aggregator.local_rule(round), round, model, self.group)
+
+    def _rehearse(self) -> list[str]:
+        if isinstance(self.client, FittedClient):
+            return self.client.inspect()
+        return inspect(self.client, self.aggregator)
 
     def answer(self, request: frames.Message) -> dict[str, Any]:
         """The reply's fields for one request."""
@@ -81,8 +91,21 @@ class Worker:
                 found = self.client.evaluate(model, quoting=request.get("quoting", False))
                 return asdict(found)
             case "rehearse":
-                return {"warnings": inspect(self.client, self.aggregator)}
+                return {"warnings": self._rehearse()}
         raise ValueError(f"unknown request {request.get('do')!r}")
+
+
+def _client(task: Task | FittedTask, training: Training) -> Client | FittedClient:
+    seeds = training.seed, training.model_seed
+    if isinstance(task, FittedTask):
+        return FittedClient(task, training.partition, *seeds)
+    return Client(
+        task,
+        training.partition,
+        *seeds,
+        statistics=training.statistics,
+        device=training.device,
+    )
 
 
 def training_from(fields: frames.Message) -> Training:
@@ -121,7 +144,7 @@ def serve(requests: BinaryIO, replies: BinaryIO) -> None:
         try:
             if worker is None:
                 worker = Worker(training_from(request["training"]))
-                reply = {"parameters": worker.client.parameters}
+                reply = {"parameters": worker.client.parameters, "fixed": worker.client.fixed}
             else:
                 reply = worker.answer(request)
         except BaseException as error:  # a task may also raise SystemExit: that ends nothing here

@@ -40,6 +40,9 @@ def training_of(genesis: Genesis, task: TaskConfig, directory: Path) -> Training
         seed=task.seed,
         model_seed=genesis.model_seed,
         group=genesis.group_id,
+        statistics=genesis.statistics,
+        device=task.device,
+        python=task.python,
     )
 
 

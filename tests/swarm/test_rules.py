@@ -16,7 +16,7 @@ from peerd.group import Genesis, load
 from peerd.group.rule import rule_of
 from peerd.learning import peer_seed
 from peerd.learning.client import Client
-from peerd.learning.loading import load_task
+from peerd.learning.loading import load_torch_task
 from peerd.learning.repeatable import ENVIRONMENT
 from peerd.learning.settings import Partition
 from protocols.aggregation import aggregate, model_hash
@@ -53,7 +53,7 @@ def clear(genesis: Genesis, absent: list[list[int]]) -> list[str]:
     """
     torch.set_num_threads(1)
     rule = rule_of(genesis.aggregator, genesis.constants)
-    task = load_task("digits", genesis.task_options, {})
+    task = load_torch_task("digits", genesis.task_options, {})
     clients = [
         Client(task, Partition(index, PEERS), peer_seed(SEED, index), SEED)
         for index in range(PEERS)

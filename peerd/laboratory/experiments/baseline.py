@@ -17,7 +17,7 @@ import torch
 from peerd.errors import TaskError
 from peerd.laboratory.experiments.attacks import DEFAULT_SCALE, forge
 from peerd.learning.client import Client
-from peerd.learning.loading import load_task
+from peerd.learning.loading import load_torch_task
 from peerd.learning.settings import Options, Partition, peer_seed
 from protocols.aggregation import Aggregator, LocalRule, aggregator
 from protocols.aggregation.clear import plain_mean
@@ -54,7 +54,7 @@ def baseline(
     """
     torch.set_num_threads(1)
     wrong = _indices(liars, peers) if attack is not None else frozenset[int]()
-    loaded = load_task(task, options, local or {})
+    loaded = load_torch_task(task, options, local or {})
     clients = [
         Client(loaded, Partition(index, peers), peer_seed(seed, index), seed)
         for index in range(peers)

@@ -10,7 +10,7 @@ from peerd.laboratory.experiments.attacks import View, said
 from peerd.laboratory.experiments.cell import Cell
 from peerd.laboratory.experiments.poison import poisoned
 from peerd.learning.client import Client
-from peerd.learning.loading import load_task
+from peerd.learning.loading import load_torch_task
 from peerd.learning.settings import Option, Partition, derived_seed, peer_seed
 from protocols.aggregation import LocalRule
 from protocols.aggregation.clear import Vector
@@ -22,7 +22,7 @@ class Peers:
     """The clients of a cell and what each keeps between rounds; the last ``liars`` lie."""
 
     def __init__(self, cell: Cell) -> None:
-        task = load_task(cell.task, _options(cell), cell.local)
+        task = load_torch_task(cell.task, _options(cell), cell.local)
         self.clients = [
             Client(task, Partition(index, cell.peers), peer_seed(cell.seed, index), cell.seed)
             for index in range(cell.peers)

@@ -11,7 +11,6 @@ import torch
 from peerd.errors import TaskError
 from peerd.laboratory.experiments.attacks.catalogue import CLEAN, FLIPPED_LABELS
 from peerd.learning.client import Client
-from peerd.learning.parameters import fill
 from peerd.learning.task import Samples
 from protocols.aggregation.contract import Model
 
@@ -78,7 +77,7 @@ def trigger_success(client: Client, model: Model) -> float:
     inputs = Trigger.on(held_out.inputs).stamp(held_out.inputs[others])
     if not len(inputs) or not np.isfinite(model).all():
         return 0.0
-    fill(client.module, model)
+    client.shared.fill(model)
     client.module.eval()
     with torch.no_grad():
         outputs = client.module(inputs)

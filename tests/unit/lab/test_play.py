@@ -20,7 +20,7 @@ from peerd.laboratory.experiments.poison import TARGET, Trigger, poisoned
 from peerd.laboratory.experiments.rules import checked_rule
 from peerd.laboratory.experiments.sharing import SharedRounds, committee_plan
 from peerd.learning.client import Client
-from peerd.learning.loading import load_task
+from peerd.learning.loading import load_torch_task
 from peerd.learning.settings import Partition, peer_seed
 from peerd.learning.task import Samples
 from protocols.aggregation import aggregator
@@ -63,7 +63,7 @@ def accuracies(result: Result) -> list[float]:
 def test_it_is_the_computation_of_the_daemons(name: str) -> None:
     """With the pieces that a worker and a round use: kept model, momentum, reference, weights."""
     rule = aggregator(name, {})
-    task = load_task("digits", {"hidden": 8}, {})
+    task = load_torch_task("digits", {"hidden": 8}, {})
     clients = [Client(task, Partition(i, PEERS), peer_seed(3, i), 3) for i in range(PEERS)]
     weights = [min(len(client.samples), largest_weight(rule)) for client in clients]
     model = clients[0].first_model
@@ -225,7 +225,7 @@ def test_evaluations_are_as_rare_as_asked_and_the_last_round_has_one() -> None:
 
 
 def test_labels_are_mirrored_and_only_the_liars() -> None:
-    held_out = load_task("digits", {}, {}).held_out()
+    held_out = load_torch_task("digits", {}, {}).held_out()
     samples = Samples(torch.zeros(3, 64), torch.tensor([0, 3, 9]))
     assert poisoned("flipped labels", samples, held_out).targets.tolist() == [9, 6, 0]
     assert poisoned("clean", samples, held_out) is samples
@@ -251,7 +251,7 @@ def test_the_trigger_is_a_patch(shape: tuple[int, ...], marked: int) -> None:
 
 
 def test_every_second_row_of_a_backdoor_is_stamped() -> None:
-    held_out = load_task("digits", {}, {}).held_out()
+    held_out = load_torch_task("digits", {}, {}).held_out()
     samples = Samples(held_out.inputs[:6], held_out.targets[:6])
     bad = poisoned("trigger", samples, held_out)
     assert bad.targets[::2].tolist() == [TARGET] * 3

@@ -8,7 +8,7 @@ import pytest
 from peerd.errors import TaskError
 from peerd.laboratory.experiments.baseline import baseline
 from peerd.learning.client import Client
-from peerd.learning.loading import load_task
+from peerd.learning.loading import load_torch_task
 from peerd.learning.settings import Partition, peer_seed
 from protocols.aggregation import aggregator
 
@@ -59,7 +59,7 @@ def test_it_is_the_computation_of_the_daemons() -> None:
     """Round by round with the pieces that a daemon uses: worker's client, encode, sum, apply."""
     peers, seed = 3, 5
     rule = aggregator("rsa", {})
-    task = load_task("digits", {}, {})
+    task = load_torch_task("digits", {}, {})
     clients = [
         Client(task, Partition(index, peers), peer_seed(seed, index), seed)
         for index in range(peers)

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from peerd.errors import TaskError
 from peerd.learning.client import Client
-from peerd.learning.parameters import count_parameters, fill, flatten
 from peerd.learning.settings import Partition
 from peerd.learning.task import Samples, Task
 from peerd.learning.trained import MAX_LOSS
@@ -168,25 +167,6 @@ def test_evaluation_covers_every_held_out_row_and_is_finite() -> None:
     assert diverged.loss is None
     assert diverged.warnings == ("loss is unknown: loss() gave nan, which is no finite number",)
     assert diverged.known() == (diverged.accuracy, MAX_LOSS)
-
-
-def test_the_flat_vector_and_the_module_hold_the_same_numbers() -> None:
-    module = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.ReLU(), torch.nn.Linear(2, 1))
-    values = np.arange(11, dtype=np.float32)
-    fill(module, values)
-    assert np.array_equal(flatten(module), values)
-    assert module[0].bias.tolist() == [6.0, 7.0]
-    with pytest.raises(TaskError, match="10 for a model of 11"):
-        fill(module, values[:10])
-
-
-def test_models_that_a_group_cannot_agree_on_are_refused() -> None:
-    with pytest.raises(TaskError, match="BatchNorm"):
-        count_parameters(torch.nn.BatchNorm1d(3))
-    with pytest.raises(TaskError, match="float32"):
-        count_parameters(torch.nn.Linear(2, 1).double())
-    with pytest.raises(TaskError, match="0 parameters"):
-        count_parameters(torch.nn.ReLU())
 
 
 def test_samples_that_do_not_match_are_refused() -> None:

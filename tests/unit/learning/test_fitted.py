@@ -57,7 +57,7 @@ def test_floats_of_every_width_are_shared_as_float32_and_counters_are_not() -> N
     seen = made.task.seen  # type: ignore[attr-defined]
     assert [each.dtype for each in seen] == [np.float64, np.int64, np.float16]
     assert seen[1] == 7
-    assert made.evaluate(trained.update) == {"accuracy": 30.0}
+    assert made.evaluate(trained.update).accuracy == 30.0
 
 
 def test_what_a_task_does_to_its_arguments_stays_there() -> None:

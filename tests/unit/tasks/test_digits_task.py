@@ -7,8 +7,8 @@ import pytest
 from sklearn.datasets import load_digits
 
 from peerd.errors import TaskError
-from peerd.learning.parameters import count_parameters
 from peerd.learning.settings import Partition
+from peerd.learning.shared import SharedModel
 from peerd.tasks.digits import HELD_OUT, Digits
 from peerd.tasks.partition import SHARDS_EACH
 
@@ -66,7 +66,7 @@ def test_models_have_the_stated_sizes_and_score_ten_classes(
 ) -> None:
     task = Digits(options, {})
     module = task.model()
-    assert count_parameters(module) == parameters
+    assert SharedModel(module).parameters == parameters
     assert module(task.held_out().inputs[:5]).shape == (5, 10)
 
 

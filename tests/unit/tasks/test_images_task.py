@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from peerd.errors import TaskError
-from peerd.learning.parameters import count_parameters
 from peerd.learning.settings import Partition
+from peerd.learning.shared import SharedModel
 from peerd.tasks.idx import MAX_BYTES, read_idx
 from peerd.tasks.images import Images
 
@@ -108,7 +108,7 @@ def test_emnist_files_are_mirrored_at_the_diagonal(files: dict[str, str]) -> Non
 def test_the_papers_network(files: dict[str, str], tmp_path: Path) -> None:
     """1.2 million parameters, as §B.5.1 says; and it takes images of other sides."""
     network = Images({"model": "cnn"}, files).model()
-    assert count_parameters(network) == 1_199_882
+    assert SharedModel(network).parameters == 1_199_882
     images = tmp_path / "images-8"
     images.write_bytes(idx(np.arange(12 * 64).reshape(12, 8, 8) % 256))
     task = Images({**OPTIONS, "model": "cnn", "side": 8}, {**files, "images": str(images)})

@@ -20,7 +20,6 @@ from torch.func import functional_call, grad, vmap
 
 from peerd.laboratory.experiments.privacy.dealt import Tells
 from peerd.laboratory.experiments.privacy.victims import Victims
-from peerd.learning.parameters import fill
 from peerd.tasks.digits import CLASSES, SIDE
 
 Floats = npt.NDArray[np.float64]
@@ -46,7 +45,7 @@ class Inversion:
 
     def _match(self, victims: Victims, targets: Floats, labels: torch.Tensor | None) -> Floats:
         module = victims.client.module
-        fill(module, victims.model)
+        victims.client.shared.fill(victims.model)
         weights = {name: value.detach() for name, value in module.named_parameters()}
         goal = torch.as_tensor(targets, dtype=torch.float32)
         count = 1 if labels is not None else self.dummies

@@ -17,8 +17,7 @@ import torch
 
 from peerd.laboratory.experiments.privacy.likeness import auc, bootstrap, tpr_at
 from peerd.learning.client import Client
-from peerd.learning.loading import load_task
-from peerd.learning.parameters import fill
+from peerd.learning.loading import load_torch_task
 from peerd.learning.settings import Partition, peer_seed
 from peerd.learning.task import Samples
 from protocols.aggregation import LocalRule, aggregator
@@ -60,7 +59,7 @@ class School:
     def __init__(self, course: Course, seed: int) -> None:
         torch.set_num_threads(1)
         self.course = course
-        task = load_task("digits", {"model": "mlp", "hidden": course.hidden}, {})
+        task = load_torch_task("digits", {"model": "mlp", "hidden": course.hidden}, {})
         self.client = Client(task, Partition(0, 1), seed, seed)
         self.everything = self.client.samples
         if course.pool > len(self.everything):
@@ -117,7 +116,7 @@ class School:
 
     def scores(self, model: Model) -> Floats:
         """log(p / (1 − p)) of the true class for each image of the pool: (pool,)."""
-        fill(self.client.module, model)
+        self.client.shared.fill(model)
         pool = self.pool()
         with torch.no_grad():
             logits = self.client.module(pool.inputs).double()

@@ -24,7 +24,7 @@ from peerd.laboratory.experiments.privacy.inference import places
 from peerd.laboratory.experiments.privacy.likeness import Z_999, bootstrap
 from peerd.laboratory.experiments.privacy.view import Leak, Seen, dealing_of, see, shape_of
 from peerd.learning.client import Client
-from peerd.learning.loading import load_task
+from peerd.learning.loading import load_torch_task
 from peerd.learning.settings import Partition, peer_seed
 from protocols.aggregation import aggregator, model_hash
 from protocols.aggregation.contract import Aggregator, Constants, Model
@@ -89,7 +89,7 @@ class Group:
     ) -> None:
         torch.set_num_threads(1)
         hidden = hidden or FOLLOWED[rule].hidden
-        task = load_task("digits", {"model": "mlp", "hidden": hidden}, {})
+        task = load_torch_task("digits", {"model": "mlp", "hidden": hidden}, {})
         self.peers, self.seed = peers, seed
         self.clients = [
             Client(task, Partition(i, peers), peer_seed(seed, i), seed) for i in range(peers)

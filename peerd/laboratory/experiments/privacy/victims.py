@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 
 from peerd.learning.client import Client
-from peerd.learning.loading import load_task
+from peerd.learning.loading import load_torch_task
 from peerd.learning.settings import Partition
 from peerd.learning.task import Samples
 from protocols.aggregation import LocalRule
@@ -43,7 +43,7 @@ class Victims:
     @cached_property
     def client(self) -> Client:
         torch.set_num_threads(1)  # small models: more threads are slower, and less reproducible
-        task = load_task("digits", {"model": "mlp", "hidden": self.hidden}, {})
+        task = load_torch_task("digits", {"model": "mlp", "hidden": self.hidden}, {})
         return Client(task, Partition(0, 1), self.seed, self.seed)
 
     @cached_property
