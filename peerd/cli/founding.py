@@ -12,7 +12,7 @@ from typing import Any
 from peerd.cli.rule_arguments import typed, typed_rule
 from peerd.config import TaskConfig
 from peerd.group import Genesis, new_genesis
-from peerd.learning import Partition
+from peerd.group.fields import STATISTICS
 from peerd.runner.rehearsal import training_of, try_round, worker
 from peerd.runner.resume import setting_of
 from protocols.aggregation import Aggregator, model_hash
@@ -20,15 +20,16 @@ from protocols.aggregation import Aggregator, model_hash
 DELTA = 1000  # milliseconds, between sites
 BANDWIDTH = 1_000_000  # bytes a second: a modest uplink
 SAFETY = 4  # other members' machines are slower, or have more data
+HERE = TaskConfig()
 LEAST_TRAINING = 10  # seconds: a machine may be at work on something else
-WHOLE = Partition()
 
 
 @dataclass(frozen=True, slots=True)
 class Founding:
     """A group about to be founded. ``training``: seconds; None: ``safety`` times what one update
     takes here, and ``least``. ``deadlines``: milliseconds, those that are to be longer than what is
-    derived. ``weights``: the members', by public key; 1 for whoever isn't named.
+    derived. ``here``: the task's part on this machine. ``weights``: the members', by public key; 1
+    for whoever isn't named.
     """
 
     name: str
@@ -48,8 +49,8 @@ class Founding:
     least: int = LEAST_TRAINING
     deadlines: Mapping[str, int] | None = None
     model_seed: int = 0
-    local_options: Mapping[str, Any] | None = None
-    partition: Partition = WHOLE
+    statistics: str = STATISTICS[0]
+    here: TaskConfig = HERE
     weights: Mapping[bytes, int] | None = None
 
 
@@ -62,10 +63,7 @@ async def found(request: Founding, say: Callable[[str], None] = lambda line: Non
     rule = typed_rule(request.aggregator, request.constants or {})
     with typed():
         genesis = _draft(request, rule)
-    parameters, first_model, seconds = await _measured(
-        request, genesis, say, rooted=rule.uses_reference
-    )
-    complete = replace(genesis, parameters=parameters, first_model=first_model)
+    complete, seconds = await _measured(request, genesis, say, rooted=rule.uses_reference)
     with typed():
         if seconds is not None:
             allowed = max(request.least, math.ceil(request.safety * seconds))
@@ -98,28 +96,29 @@ def _draft(request: Founding, rule: Aggregator) -> Genesis:
         parameters=1,
         first_model=bytes(32),
         model_seed=request.model_seed,
+        statistics=request.statistics,
         weights=request.weights,
     )
 
 
 async def _measured(
     request: Founding, draft: Genesis, say: Callable[[str], None], *, rooted: bool
-) -> tuple[int, bytes, float | None]:
-    """d, the first model's hash, and the seconds to a dealing unless the training time is given.
-
-    ``say`` is told what the rehearsal warns of.
+) -> tuple[Genesis, float | None]:
+    """The genesis with its first model, and the seconds to a dealing unless the training time is
+    given. ``say`` is told what the rehearsal warns of.
     """
-    task = TaskConfig(partition=request.partition.index, partitions=request.partition.count)
-    training = replace(training_of(draft, task, Path()), local=request.local_options or {})
-    async with worker(training) as trainer:
+    async with worker(training_of(draft, request.here, Path())) as trainer:
         for line in await trainer.rehearse(quoting=True):
             say(f"warning: {line}")
         model = await trainer.initial_model()
         if rooted:  # says now, and not in round 0, that the task has no root data
             await trainer.root_step(0, model)
+        complete = replace(
+            draft, parameters=len(model), first_model=model_hash(model), fixed=trainer.fixed
+        )
         seconds = None
         if request.training is None:
             with typed():
-                setting = setting_of(replace(draft, parameters=len(model), deadlines={}))
+                setting = setting_of(replace(complete, deadlines={}))
             seconds = (await try_round(trainer, setting, model)).dealing
-    return len(model), model_hash(model), seconds
+    return complete, seconds

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -160,7 +161,6 @@ def _new(args: argparse.Namespace) -> Genesis:
     from peerd.cli.weights import check_weights
     from peerd.group import save
     from peerd.identity import peer_id_of
-    from peerd.learning.settings import Partition
     from protocols.plan import PlanError, rational
 
     if args.out.exists():
@@ -179,6 +179,7 @@ def _new(args: argparse.Namespace) -> Genesis:
         request.rule(),
         {peer_id_of(public): weight for public, weight in stated.items()},
     )
+    index, count = partition(args.partition)
     founding = Founding(
         name=args.name,
         task=request.task_class,
@@ -195,8 +196,8 @@ def _new(args: argparse.Namespace) -> Genesis:
         bandwidth=BANDWIDTH if args.bandwidth is None else args.bandwidth,
         training=args.training,
         model_seed=args.model_seed,
-        local_options=request.local,
-        partition=Partition(*partition(args.partition)),
+        statistics=request.statistics,
+        here=replace(request.here, partition=index, partitions=count),
         weights={public: weight for public, weight in stated.items() if weight is not None},
     )
     said: list[str] = []

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from peerd.cli.output import print_json
 from peerd.cli.places import make_directory
-from peerd.cli.task_arguments import add_local_arguments, local_options
+from peerd.cli.task_arguments import add_local_arguments, task_config
 from peerd.errors import ConfigError
 
 CONFIG = "peerd.toml"
@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Make key and configuration; neither is ever overwritten."""
-    from peerd.config import TaskConfig, render_config
+    from peerd.config import render_config
     from peerd.identity import Identity
 
     directory: Path = args.directory
@@ -43,12 +43,7 @@ def main(args: argparse.Namespace) -> int:
         key=KEY,
         listen=args.listen,
         bootstrap=tuple(args.bootstrap),
-        task=TaskConfig(
-            partition=index,
-            partitions=count,
-            seed=args.seed,
-            options=local_options(args),
-        ),
+        task=task_config(args, partition=index, partitions=count, seed=args.seed),
     )
     make_directory("DIR", directory, 0o700)
     _write_checked(config, text)

@@ -9,23 +9,29 @@ from typing import TYPE_CHECKING, Any
 
 from peerd.cli.pairs import pairs
 from peerd.cli.rule_arguments import add_rule_arguments, rule_request, typed_rule
+from peerd.config import TaskConfig
 from peerd.errors import ConfigError
+from peerd.group.fields import STATISTICS
 
 if TYPE_CHECKING:
     from protocols.aggregation import Aggregator
 
+HERE = TaskConfig()
 TASKS = {"digits": "peerd.tasks.digits:Digits", "table": "peerd.tasks.table:Table"}
 
 
 @dataclass(frozen=True, slots=True)
 class TaskRequest:
-    """``options`` and ``constants`` are the group's; ``local`` is this machine's (its files)."""
+    """``options``, ``constants`` and ``statistics`` are the group's; ``here`` is this machine's:
+    its files, its device, its interpreter.
+    """
 
     task: str
     aggregator: str
     options: dict[str, Any]
     constants: dict[str, int | str]
-    local: dict[str, Any]
+    here: TaskConfig = HERE
+    statistics: str = STATISTICS[0]
 
     @property
     def task_class(self) -> str:
@@ -54,6 +60,12 @@ def add_task_arguments(parser: argparse.ArgumentParser, task: str | None) -> Non
         metavar="NAME=VALUE",
         help="such as model=cnn; NAME=@FILE reads JSON from a file",
     )
+    parser.add_argument(
+        "--statistics",
+        choices=STATISTICS,
+        default=STATISTICS[0],
+        help="what becomes of the running statistics of normalisation layers",
+    )
     add_local_arguments(parser)
     parser.add_argument(
         "--label", metavar="COLUMN", help="for table: derive the group's schema from --data"
@@ -69,6 +81,28 @@ def add_local_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="NAME=VALUE",
         help="a local option of the task, such as images=train.gz",
+    )
+    parser.add_argument(
+        "--device", default="cpu", metavar="DEVICE", help="to train on: cpu, cuda:0, mps"
+    )
+    parser.add_argument(
+        "--python",
+        type=Path,
+        metavar="FILE",
+        help="the interpreter that trains, where the task's packages are (default: this one)",
+    )
+
+
+def task_config(args: argparse.Namespace, **given: Any) -> TaskConfig:
+    """What ``add_local_arguments`` took, and ``given`` beside it. ConfigError."""
+    python: Path | None = args.python
+    if python is not None and not python.is_file():
+        raise ConfigError(f"--python {python}: there is no such file", "such as env/bin/python")
+    return TaskConfig(
+        options=local_options(args),
+        device=args.device,
+        python=None if python is None else python.absolute(),
+        **given,
     )
 
 
@@ -93,7 +127,7 @@ def task_request(args: argparse.Namespace) -> TaskRequest:
         raise ConfigError(
             f"--task {args.task}: no such task", f"use {', '.join(TASKS)} or package.module:Class"
         )
-    local = local_options(args)
+    here = task_config(args)
     options = pairs("--task-option", args.task_option)
     if args.label is not None:
         if args.data is None:
@@ -112,5 +146,6 @@ def task_request(args: argparse.Namespace) -> TaskRequest:
         aggregator=aggregator,
         options=options,
         constants=constants,
-        local=local,
+        here=here,
+        statistics=args.statistics,
     )

@@ -27,7 +27,13 @@ from peerd.runner.latency import Latency
 from peerd.runner.library import Library
 from peerd.runner.records import Records
 from peerd.runner.rehearsal import training_of
-from peerd.runner.resume import claim, journaled_secret, position_of, setting_of
+from peerd.runner.resume import (
+    check_fixed,
+    claim,
+    journaled_secret,
+    position_of,
+    setting_of,
+)
 from peerd.status.board import StatusBoard
 from peerd.status.routes import Views
 from peerd.status.server import serve_status
@@ -179,6 +185,7 @@ class _Daemon:
         for line in warnings:
             log.warning("the rehearsal warns", reason=line)
         self.board.warn("rehearsal", warnings)
+        check_fixed(self.genesis, self.trainer.fixed)
         return position_of(self.setting, self.store, await self.trainer.initial_model())
 
     async def _play(self, nursery: trio.Nursery, position: Position) -> None:

@@ -17,7 +17,7 @@ from peerd.errors import GroupError
 from peerd.group import Genesis
 from peerd.learning import Trainer
 from peerd.learning.settings import Partition, Training
-from peerd.runner.resume import setting_of, start_of
+from peerd.runner.resume import check_fixed, setting_of, start_of
 from protocols.aggregation.contract import Model, Referenced
 from protocols.hashing import digest
 from protocols.proof import check_many, deal
@@ -100,6 +100,7 @@ async def rehearse(genesis: Genesis, task: TaskConfig) -> Rehearsal:
         first = await trainer.initial_model()
         setting = setting_of(genesis)
         start_of(setting, first)
+        check_fixed(genesis, trainer.fixed)
         found = await try_round(trainer, setting, first)
         return replace(found, warnings=warnings)
 

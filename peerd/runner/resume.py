@@ -162,6 +162,16 @@ def _of_another_group(store: Store, group: bytes) -> bool:
     return False
 
 
+def check_fixed(genesis: Genesis, found: bytes) -> None:
+    """GroupError where what of the model nobody trains is not the group's."""
+    if found != genesis.fixed:
+        raise GroupError(
+            "what of the model nobody trains (frozen layers, constants) is here not what the"
+            " genesis names",
+            "every member needs the same pretrained files, and the same versions of libraries",
+        )
+
+
 def start_of(setting: Setting, model: Model) -> Position:
     """Before round 0. GroupError where ``model`` (d,) is not the group's first."""
     try:

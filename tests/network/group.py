@@ -30,7 +30,7 @@ from tests.network.namespaces import Network
 
 PEERS, LIARS, ABSENT = 9, 2, 1
 PATIENCE = 120.0  # seconds for anything to happen; only a group that hangs takes so long
-WORK = TaskRequest("digits", "rsa", {}, {}, {})
+WORK = TaskRequest("digits", "rsa", {}, {})
 
 
 class Stuck(AssertionError):

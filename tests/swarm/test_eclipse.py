@@ -64,7 +64,7 @@ async def status(place: Place) -> dict[str, object]:
 
 
 async def story(directory: Path) -> None:
-    work = TaskRequest("digits", "rsa", {}, {}, {})
+    work = TaskRequest("digits", "rsa", {}, {})
     options = swarm_options(peers=4, rounds=2, work=work, liars=0, attack="silent", seed=1)
     layout = await lay_out(options, directory)
     victim = layout.places[VICTIM]

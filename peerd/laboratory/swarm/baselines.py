@@ -47,7 +47,7 @@ async def _curve(
         attack=attack if liars else None,
         rounds=options.rounds,
         seed=options.seed,
-        local=options.work.local,
+        local=options.work.here.local,
         aggregator_name=options.work.aggregator,
         constants=options.work.constants,
         weights=options.weights or None,

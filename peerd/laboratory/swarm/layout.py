@@ -10,18 +10,17 @@ import os
 import shutil
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from peerd.cli.founding import SAFETY, Founding, found
-from peerd.config import LogConfig, TaskConfig, render_config
+from peerd.config import LogConfig, render_config
 from peerd.config_values import MAX_SOCKET_PATH
 from peerd.errors import ConfigError
 from peerd.group import Genesis, save, sign
 from peerd.identity import Identity
 from peerd.laboratory.swarm.options import SwarmOptions
 from peerd.learning import peer_seed
-from peerd.learning.settings import Partition
 from peerd.runner.resume import setting_of
 
 KEY = "peer.key"
@@ -133,8 +132,8 @@ def _configuration(options: SwarmOptions, place: Place, bootstrap: Place) -> str
         listen=place.listen,
         bootstrap=() if place is bootstrap else (bootstrap.address,),
         rounds=options.rounds,
-        task=TaskConfig(
-            options=options.work.local,
+        task=replace(
+            options.work.here,
             partition=place.index,
             partitions=options.peers,
             seed=peer_seed(options.seed, place.index),
@@ -159,8 +158,8 @@ def _founding(options: SwarmOptions, identities: Sequence[Identity]) -> Founding
         safety=SAFETY * options.peers,  # all train at once, perhaps on one core
         least=LEAST_TRAINING,
         model_seed=options.seed,
-        local_options=options.work.local,
-        partition=Partition(0, options.peers),
+        statistics=options.work.statistics,
+        here=replace(options.work.here, partitions=options.peers),
         weights={
             identity.public: weight
             for identity, weight in zip(identities, options.weights, strict=False)

@@ -7,6 +7,7 @@ import json
 import os
 import sqlite3
 import stat
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from test_cli_daemon import schema_errors
 from peerd.cli import founding
 from peerd.cli.main import main
 from peerd.config import Config
+from peerd.group import Genesis
 from peerd.runner import rehearsal
 from peerd.storage import Store
 
@@ -30,9 +32,10 @@ def _no_training(monkeypatch: pytest.MonkeyPatch) -> None:
     """A first model and an update take seconds and torch; tests/swarm covers them."""
 
     async def measured(
-        request: founding.Founding, draft: object, say: object, *, rooted: bool
-    ) -> tuple[int, bytes, float | None]:
-        return 10, bytes(32), UPDATE_SECONDS if request.training is None else None
+        request: founding.Founding, draft: Genesis, say: object, *, rooted: bool
+    ) -> tuple[Genesis, float | None]:
+        seconds = UPDATE_SECONDS if request.training is None else None
+        return replace(draft, parameters=10), seconds
 
     async def rehearsed(genesis: object, task: object) -> rehearsal.Rehearsal:
         return rehearsal.Rehearsal(UPDATE_SECONDS, CHECK_SECONDS)
@@ -233,7 +236,7 @@ def test_a_group_that_can_not_be(
 def test_where_it_can_not_be_written_is_said_before_the_first_model_is_computed(
     members: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def measured(*given: object, rooted: bool) -> tuple[int, bytes, float | None]:
+    async def measured(*given: object, rooted: bool) -> tuple[Genesis, float | None]:
         raise AssertionError("computed for nothing")
 
     monkeypatch.setattr(founding, "_measured", measured)

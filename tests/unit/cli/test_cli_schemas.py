@@ -19,7 +19,7 @@ NAMES = sorted(path.stem for path in SCHEMAS.glob("*.json"))
 
 
 def swarm_document() -> dict[str, Any]:
-    work = TaskRequest("digits", "rsa", {}, {}, {})
+    work = TaskRequest("digits", "rsa", {}, {})
     asked = SwarmOptions(peers=4, rounds=2, work=work, attacks=("silent",), seed=1)
     witnesses = [witness(PEER, None, [record(0), record(1)]), witness(PEER, "silent", [])]
     return document(asked, witnesses, {"plain_mean": [0.5, 0.25], "no_liars": []})

@@ -57,7 +57,7 @@ def test_everything(tmp_path: Path) -> None:
     assert (config.data, config.status) == (Path("/var/peer"), tmp_path / "s.sock")
     assert len(config.bootstrap) == 2
     assert config.rounds == 30
-    assert config.task == TaskConfig(tmp_path / "rows.csv", 3, 8, 9, {"column": "when"})
+    assert config.task == TaskConfig(tmp_path / "rows.csv", 3, 8, 9, options={"column": "when"})
     assert config.task.local == {"column": "when", "data": str(tmp_path / "rows.csv")}
     assert config.log == LogConfig("debug", "json")
 
@@ -151,7 +151,7 @@ names = st.text(
 
 @given(names, names, st.dictionaries(names, st.integers(-9, 9) | names | st.booleans(), max_size=3))
 def test_what_is_rendered_reads_back(data: str, key: str, options: dict[str, object]) -> None:
-    task = TaskConfig(Path("/rows.csv"), 2, 5, 77, options)
+    task = TaskConfig(Path("/rows.csv"), 2, 5, 77, "cuda:1", Path("/env/bin/python"), options)
     log = LogConfig("warning", "json")
     bootstrap = (f"/ip4/127.0.0.1/tcp/4001/p2p/{PEER}",)
     text = render_config(data=data, key=key, bootstrap=bootstrap, rounds=4, task=task, log=log)

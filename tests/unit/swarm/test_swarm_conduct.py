@@ -99,7 +99,7 @@ def test_a_transcript_that_is_missing_or_fails(monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_swarm_that_was_given_no_weights_says_so() -> None:
     def said(aggregator: str, weights: tuple[int, ...] = ()) -> str:
-        work = TaskRequest("digits", aggregator, {}, {}, {})
+        work = TaskRequest("digits", aggregator, {}, {})
         return introduction(replace(options(), work=work, weights=weights))
 
     assert said("weighted-mean").endswith("; all peers weigh 1 (--weights)")

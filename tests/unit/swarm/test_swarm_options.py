@@ -12,7 +12,7 @@ from peerd.laboratory.swarm.kills import EARLIEST, LATEST, Kills, moment
 from peerd.laboratory.swarm.options import Kill, SwarmOptions, swarm_options
 from protocols.plan import plan_group
 
-WORK = TaskRequest("digits", "rsa", {}, {}, {})
+WORK = TaskRequest("digits", "rsa", {}, {})
 
 
 def options(**changes: Any) -> SwarmOptions:

@@ -33,7 +33,7 @@ from peerd.laboratory.swarm.signals import interruptible
 from protocols.record.deadlines import Deadlines
 
 SCRIPT = Path(__file__).with_name("scripted_daemon.py")
-WORK = TaskRequest("digits", "rsa", {}, {}, {})
+WORK = TaskRequest("digits", "rsa", {}, {})
 LIMIT = 120  # seconds; only a hang takes so long
 
 

@@ -16,7 +16,7 @@ MODELS = [letter * 64 for letter in "0123"]
 
 
 def options(*attacks: str, rounds: int = 2) -> SwarmOptions:
-    work = TaskRequest("digits", "rsa", {}, {}, {})
+    work = TaskRequest("digits", "rsa", {}, {})
     return SwarmOptions(peers=8, rounds=rounds, work=work, attacks=attacks, seed=1)
 
 
