@@ -29,7 +29,7 @@ PYTHON = (3, 11)
 LIBP2P = "0.8.1"  # the version whose faults peerd.transport repairs
 LITTLE_DISK_BYTES = 1 << 30
 EARLIEST = 1_767_225_600.0  # 2026-01-01: no machine that runs this lives before it
-NEEDS = {"task": {"genesis"}, "training": {"genesis", "task"}, "latency": {"genesis"}}
+NEEDS = {"task": {"genesis"}, "latency": {"genesis"}}
 """What a check is no use without."""
 COLOURS = {"ok": "green", "warning": "yellow", "error": "red"}
 
@@ -90,12 +90,11 @@ def peer_checks(path: Path) -> Iterator[Check]:
         yield Check("configuration", "error", str(error))
         return
     yield Check("configuration", "ok", str(path))
-    checks: list[tuple[str, Callable[[Config], str]]] = [
+    checks: list[tuple[str, Callable[[Config], str | list[Check]]]] = [
         ("key", _key),
         ("genesis", _genesis),
         ("data directory", _store),
-        ("task", _task),
-        ("training", _training),
+        ("task", _rehearsed),
         ("latency", _latency),
         ("status socket", _status),
         ("port", _port),
@@ -105,7 +104,8 @@ def peer_checks(path: Path) -> Iterator[Check]:
         if NEEDS.get(name, set()) & failed:
             continue
         try:
-            yield Check(name, "ok", look(config))
+            found = look(config)
+            yield from [Check(name, "ok", found)] if isinstance(found, str) else found
         except PeerdError as error:
             failed.add(name)
             yield Check(name, "error", str(error))
@@ -176,36 +176,27 @@ def _check_owner(config: Config, store: Store) -> None:
     check_owner(store, group, public)
 
 
-def _task(config: Config) -> str:
-    """Builds the task on this peer's data: a column that is missing shows here."""
-    from peerd.errors import TaskError
-    from peerd.group import load
-    from peerd.learning.loading import load_task
+def _rehearsed(config: Config) -> list[Check]:
+    """What keeps this peer from training, what its owner should know, and whether it is in time.
 
-    genesis = load(config.genesis)
-    sys.path.append(os.getcwd())  # as the training worker has it
-    try:
-        load_task(genesis.task, genesis.task_options, config.task.local)
-    except PeerdError:
-        raise
-    except Exception as error:  # the user's code
-        raise TaskError(f"{genesis.task} failed: {type(error).__name__}: {error}") from error
-    finally:
-        sys.path.remove(os.getcwd())
-    return f"{genesis.task} takes this peer's data"
-
-
-def _training(config: Config) -> str:
-    """One real update on this peer's data, dealt and checked: whoever is too slow is absent."""
+    One real update on its own data, dealt and checked: whoever is too slow is absent.
+    """
     import trio
 
     from peerd.cli.output import quiet_logs
+    from peerd.errors import GroupError
     from peerd.group import load
     from peerd.runner.rehearsal import check_time, rehearse
 
     genesis = load(config.genesis)
     quiet_logs()
-    return check_time(trio.run(rehearse, genesis, config.task), genesis)
+    found = trio.run(rehearse, genesis, config.task)
+    checks = [Check("task", "ok", f"{genesis.task} trains on this peer's data")]
+    checks += [Check("task", "warning", line) for line in found.warnings]
+    try:
+        return [*checks, Check("training", "ok", check_time(found, genesis))]
+    except GroupError as error:
+        return [*checks, Check("training", "error", str(error))]
 
 
 def _latency(config: Config) -> str:

@@ -62,7 +62,9 @@ async def found(request: Founding, say: Callable[[str], None] = lambda line: Non
     rule = typed_rule(request.aggregator, request.constants or {})
     with typed():
         genesis = _draft(request, rule)
-    parameters, first_model, seconds = await _measured(request, genesis, rooted=rule.uses_reference)
+    parameters, first_model, seconds = await _measured(
+        request, genesis, say, rooted=rule.uses_reference
+    )
     complete = replace(genesis, parameters=parameters, first_model=first_model)
     with typed():
         if seconds is not None:
@@ -101,12 +103,17 @@ def _draft(request: Founding, rule: Aggregator) -> Genesis:
 
 
 async def _measured(
-    request: Founding, draft: Genesis, *, rooted: bool
+    request: Founding, draft: Genesis, say: Callable[[str], None], *, rooted: bool
 ) -> tuple[int, bytes, float | None]:
-    """d, the first model's hash, and the seconds to a dealing unless the training time is given."""
+    """d, the first model's hash, and the seconds to a dealing unless the training time is given.
+
+    ``say`` is told what the rehearsal warns of.
+    """
     task = TaskConfig(partition=request.partition.index, partitions=request.partition.count)
     training = replace(training_of(draft, task, Path()), local=request.local_options or {})
     async with worker(training) as trainer:
+        for line in await trainer.rehearse(quoting=True):
+            say(f"warning: {line}")
         model = await trainer.initial_model()
         if rooted:  # says now, and not in round 0, that the task has no root data
             await trainer.root_step(0, model)

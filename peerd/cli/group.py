@@ -238,6 +238,8 @@ def _measure(genesis: Genesis, path: Path) -> None:
     quiet_logs()
     with progress("timing one update"):
         found = trio.run(rehearse, genesis, task)
+    for line in found.warnings:
+        print(f"warning: {line}", file=sys.stderr)
     print(check_time(found, genesis), file=sys.stderr)
 
 

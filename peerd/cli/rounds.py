@@ -42,7 +42,8 @@ def main(args: argparse.Namespace) -> int:
         print_json(document)
         return 0
     rounds = document["rounds"]
-    print(table(HEADER, [row(each) for each in rounds] if isinstance(rounds, list) else []))
+    records = rounds if isinstance(rounds, list) else []
+    print("\n".join([table(HEADER, map(row, records)), *warnings(records)]))
     return 0
 
 
@@ -69,13 +70,28 @@ def row(record: dict[str, object]) -> tuple[object, ...]:
     return (
         record.get("round"),
         colour(shown, "green" if outcome == "completed" else "red"),
-        record.get("accuracy"),
+        "unknown" if _failed(record) else record.get("accuracy"),
         short(record.get("model_hash")),
         _names(record.get("blamed")),
         _names(record.get("absent")),
         record.get("seconds"),
         size(sent) if isinstance(sent, int | float) else None,
     )
+
+
+def warnings(records: list[dict[str, object]]) -> list[str]:
+    """Below the table: why an evaluation failed, a line for each thing of a round."""
+    found = ((record.get("round"), record.get("warnings")) for record in records)
+    return [
+        f"round {number}: {line}"
+        for number, lines in found
+        if isinstance(lines, list)
+        for line in lines
+    ]
+
+
+def _failed(record: dict[str, object]) -> bool:
+    return record.get("accuracy") is None and bool(record.get("warnings"))
 
 
 def _names(value: object) -> str:

@@ -5,39 +5,50 @@ Runs in the worker, and in the baselines, which must be the same code.
 
 from __future__ import annotations
 
-import math
+from functools import cached_property
 
 import numpy as np
 import torch
 
 from peerd.errors import TaskError
+from peerd.learning.answers import checked_loss, checked_samples
+from peerd.learning.measure import evaluate
 from peerd.learning.parameters import count_parameters, fill, flatten
 from peerd.learning.repeatable import common_kernels
 from peerd.learning.settings import Partition, derived_seed, group_seed
 from peerd.learning.task import Samples, Task
-from peerd.learning.trained import Trained
+from peerd.learning.trained import Evaluation, Trained
 from protocols.aggregation import LocalRule
 from protocols.aggregation.contract import Model
-
-# Rows of the held-out set that are evaluated at once: bounds the activations in memory.
-EVALUATION_ROWS = 4096
-# JSON has no infinity; beyond this a loss says nothing more.
-MAX_LOSS = 1e30
 
 
 class Client:
     """One peer's task, model and samples. Not thread-safe: it owns torch's global generator."""
 
     def __init__(self, task: Task, partition: Partition, seed: int, model_seed: int) -> None:
-        torch.manual_seed(derived_seed("peerd/learning/model", model_seed))
         self.task = task
-        self.module = task.model()
+        self._model_seed = derived_seed("peerd/learning/model", model_seed)
+        self.module = self.build()
         self.parameters = count_parameters(self.module)
         self.first_model = flatten(self.module)
-        self.samples = task.data(partition)
-        self.held_out = task.held_out()
-        self.root = task.root()
+        self.samples = checked_samples(task.data(partition), "data()")
         self.seed = seed
+
+    def build(self) -> torch.nn.Module:
+        """The group's first model, made anew."""
+        torch.manual_seed(self._model_seed)
+        return self.task.model()
+
+    @cached_property
+    def held_out(self) -> Samples:
+        """Asked for when it is needed: training goes on without."""
+        return checked_samples(self.task.held_out(), "held_out()")
+
+    @cached_property
+    def root(self) -> Samples | None:
+        """Asked for when it is needed: by few rules."""
+        root = self.task.root()
+        return None if root is None else checked_samples(root, "root()")
 
     def train(self, rule: LocalRule, round: int, model: Model, kept: Model | None) -> Trained:
         """``rule.steps`` minibatch steps towards lower loss and the ``model`` (d,).
@@ -106,8 +117,7 @@ class Client:
         self, rule: LocalRule, batch: Samples, centre: torch.Tensor, momentum: _Momentum | None
     ) -> None:
         parameters = list(self.module.parameters())
-        loss = self.task.loss(self.module(batch.inputs), batch.targets)
-        gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
+        _, gradients = self.gradients(batch)
         if momentum is not None:
             gradients = momentum.after(gradients, parameters)
         start = 0
@@ -121,20 +131,30 @@ class Client:
                 parameter.sub_(step, alpha=rule.rate)
                 start = end
 
-    def evaluate(self, model: Model) -> dict[str, float]:
-        """Accuracy (0…1, the task's metric) and loss of ``model`` on the held-out samples."""
+    def gradients(self, batch: Samples) -> tuple[torch.Tensor, tuple[torch.Tensor | None, ...]]:
+        """The loss of ``batch``, and its gradient by each parameter: None where it has none.
+
+        Raises TaskError where the loss has no gradient by any of them.
+        """
+        # The task's code may have switched gradients off, for an evaluation of its own.
+        with torch.enable_grad():
+            loss = checked_loss(self.task.loss(self.module(batch.inputs), batch.targets))
+            parameters = list(self.module.parameters())
+            gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
+        if all(gradient is None for gradient in gradients):
+            raise TaskError(
+                "the loss does not depend on the model's parameters: it has no gradient by them",
+                "compute it from the outputs that it is given",
+            )
+        return loss, gradients
+
+    def evaluate(self, model: Model, *, quoting: bool = False) -> Evaluation:
+        """Accuracy (0…1, the task's metric) and loss of ``model`` on the held-out samples.
+
+        What the task's code does wrong is a warning; ``quoting``: with what its exception says.
+        """
         fill(self.module, model)
-        self.module.eval()
-        total = len(self.held_out)
-        accuracy = loss = 0.0
-        with torch.no_grad():
-            for start in range(0, total, EVALUATION_ROWS):
-                rows = slice(start, start + EVALUATION_ROWS)
-                targets = self.held_out.targets[rows]
-                outputs = self.module(self.held_out.inputs[rows])
-                accuracy += self.task.metric(outputs, targets) * len(targets) / total
-                loss += float(self.task.loss(outputs, targets)) * len(targets) / total
-        return {"accuracy": accuracy, "loss": loss if math.isfinite(loss) else MAX_LOSS}
+        return evaluate(self.task, self.module, lambda: self.held_out, quoting=quoting)
 
 
 class _Momentum:

@@ -57,6 +57,21 @@ class Training:
             if not 0 <= seed < 1 << SEED_BITS:
                 raise TaskError(f"{name} = {seed} must be in 0…2^{SEED_BITS} − 1")
 
+    def packed(self) -> dict[str, object]:
+        """As the worker is told it."""
+        return {
+            "task": self.task,
+            "aggregator": self.aggregator,
+            "directory": str(self.directory),
+            "options": dict(self.options),
+            "local": dict(self.local),
+            "constants": dict(self.constants),
+            "partition": [self.partition.index, self.partition.count],
+            "seed": self.seed,
+            "model_seed": self.model_seed,
+            "group": self.group,
+        }
+
 
 def peer_seed(seed: int, index: int) -> int:
     """The training seed of the ``index``-th peer of a swarm that was started with ``seed``."""

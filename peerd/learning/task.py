@@ -37,9 +37,12 @@ class Samples:
 
     def __post_init__(self) -> None:
         if len(self.inputs) != len(self.targets):
-            raise TaskError(f"{len(self.inputs)} inputs have {len(self.targets)} targets")
+            raise TaskError(
+                f"{len(self.inputs)} inputs have {len(self.targets)} targets",
+                "give one target for each row of the inputs",
+            )
         if not len(self.inputs):
-            raise TaskError("there is no sample to learn from", "check the task's data")
+            raise TaskError("there is no sample to learn from: 0 rows", "check the task's data")
 
     def __len__(self) -> int:
         return len(self.inputs)

@@ -1,10 +1,13 @@
-"""What F^C gives. No torch here."""
+"""What F^C gives, and what an evaluation finds. No torch here."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from peerd.errors import TaskError
 from protocols.aggregation.contract import Model
+
+MAX_LOSS = 1e30
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,3 +20,24 @@ class Trained:
 
     update: Model
     kept: Model
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """The task's metric and loss on the held-out samples: finite, or None where it is unknown.
+
+    ``warnings`` say why, one line each. Nothing in a round depends on an evaluation.
+    """
+
+    accuracy: float | None
+    loss: float | None
+    warnings: tuple[str, ...] = ()
+
+    def known(self) -> tuple[float, float]:
+        """Accuracy and loss, for whoever can't go on without; a loss without bound is MAX_LOSS.
+
+        TaskError where the accuracy is unknown.
+        """
+        if self.accuracy is None:
+            raise TaskError(self.warnings[0])
+        return self.accuracy, MAX_LOSS if self.loss is None else self.loss

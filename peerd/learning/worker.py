@@ -7,8 +7,8 @@ to stderr, which the daemon logs. It ends when the daemon closes the pipe, or di
 from __future__ import annotations
 
 import os
-import sys
-import traceback
+import signal
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,7 +16,9 @@ import torch
 
 from peerd.errors import PeerdError, StorageError
 from peerd.learning import frames
+from peerd.learning.answers import described, tell
 from peerd.learning.client import Client
+from peerd.learning.inspection import inspect
 from peerd.learning.loading import load_task
 from peerd.learning.settings import Partition, Training
 from peerd.learning.state import LocalModels
@@ -76,7 +78,10 @@ class Worker:
                 return {"vector": frames.vector_bytes(self.root(request["round"], model))}
             case "evaluate":
                 model = frames.vector(request["vector"], parameters)
-                return {"metrics": self.client.evaluate(model)}
+                found = self.client.evaluate(model, quoting=request.get("quoting", False))
+                return asdict(found)
+            case "rehearse":
+                return {"warnings": inspect(self.client, self.aggregator)}
         raise ValueError(f"unknown request {request.get('do')!r}")
 
 
@@ -87,16 +92,12 @@ def training_from(fields: frames.Message) -> Training:
     return Training(partition=Partition(index, count), directory=directory, **fields)
 
 
-def report(error: Exception, doing: str) -> dict[str, Any]:
+def report(error: BaseException, doing: str) -> dict[str, Any]:
     """An error as reply fields: the line for the user; the traceback of a surprise to stderr."""
-    if isinstance(error, PeerdError | AggregationError):
-        line = str(error)
-    else:
-        traceback.print_exception(error, file=sys.stderr)
-        sys.stderr.flush()
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        place = f"{Path(where.filename).name}:{where.lineno}"
-        line = f"the task failed while {doing}: {type(error).__name__}: {error} ({place})"
+    tell(error)
+    line = described(error)
+    if not isinstance(error, PeerdError | AggregationError):
+        line = f"the task failed while {doing}: {line}"
     kind = "storage" if isinstance(error, StorageError) else "task"
     return {"error": line[: frames.MAX_TEXT], "kind": kind}
 
@@ -123,7 +124,7 @@ def serve(requests: BinaryIO, replies: BinaryIO) -> None:
                 reply = {"parameters": worker.client.parameters}
             else:
                 reply = worker.answer(request)
-        except Exception as error:
+        except BaseException as error:  # a task may also raise SystemExit: that ends nothing here
             reply = report(error, doing)
         replies.write(frames.encode({"id": request["id"], **reply}))
         replies.flush()
@@ -137,6 +138,8 @@ def main() -> None:
     with open(os.devnull, "rb") as nothing:
         os.dup2(nothing.fileno(), 0)
     os.dup2(2, 1)
+    # An operator's Ctrl-C is for the daemon, which ends this process: here the task would raise it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(NICENESS)
     # On one thread the CPU's kernels sum in one order: an update can be computed again.
     torch.set_num_threads(1)

@@ -127,7 +127,7 @@ class _Daemon:
         self.transport = Transport(
             identity, genesis.group_id, genesis.roster, config.listen, self.book
         )
-        # Before the transport runs: others may ask while this daemon still loads torch.
+        # Before the transport runs: others ask as soon as it does.
         self.library = Library(self.setting, store, self.transport)
         training = training_of(genesis, config.task, config.data / "training")
         self.trainer = crew.trainer(training)
@@ -154,6 +154,8 @@ class _Daemon:
             await nursery.start(
                 partial(serve_status, self.board, self.config.status, self._views())
             )
+            # Before anybody is met: whoever can't train is no member that others should wait for.
+            position = await self._rehearse(nursery)
             try:
                 await nursery.start(self.transport.run)
             except TransportError as error:
@@ -167,12 +169,19 @@ class _Daemon:
             )
             nursery.start_soon(discovery.run)
             nursery.start_soon(Latency(self.transport.links, self.genesis.delta_ms, self.board).run)
-            await self._play(nursery)
+            await self._play(nursery, position)
 
-    async def _play(self, nursery: trio.Nursery) -> None:
+    async def _rehearse(self, nursery: trio.Nursery) -> Position:
+        """Builds the task and tries it; where this peer stands. TaskError, GroupError."""
+        self.trainer.warn = partial(self.board.warn, "training worker")
         await nursery.start(self.trainer.run)
-        first = await self.trainer.initial_model()
-        position = position_of(self.setting, self.store, first)
+        warnings = await self.trainer.rehearse()
+        for line in warnings:
+            log.warning("the rehearsal warns", reason=line)
+        self.board.warn("rehearsal", warnings)
+        return position_of(self.setting, self.store, await self.trainer.initial_model())
+
+    async def _play(self, nursery: trio.Nursery, position: Position) -> None:
         records = Records(self.store, self.setting.roster)
         await gather(
             self.setting, self.transport.connected, self.board, resuming=position.round > 0

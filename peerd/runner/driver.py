@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from functools import partial
 from typing import Any, cast
 
@@ -302,9 +303,13 @@ class Driver:
         )
 
     async def _evaluate(self, round_: int, model: npt.NDArray[np.float32]) -> None:
-        metrics = await self._trainer.evaluate(model)
-        self._board.publish("evaluation", round=round_, **metrics)
-        summary = self._records.evaluated(round_, metrics)
+        """For display: what fails is a warning on the round, and the group's business goes on."""
+        found = await self._trainer.evaluate(model)
+        for line in found.warnings:
+            log.warning("a round's evaluation failed", round=round_, reason=line)
+        self._board.warn("evaluation", [f"round {round_}: {line}" for line in found.warnings])
+        self._board.publish("evaluation", round=round_, **asdict(found))
+        summary = self._records.evaluated(round_, found)
         if summary is not None:
             self._board.publish("round", **summary)
 

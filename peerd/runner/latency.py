@@ -76,4 +76,4 @@ class Latency:
         if slow.keys() != self._slow:
             self._slow = set(slow)
             lines = [advice(peer, slow[peer], self._delta) for peer in sorted(slow)]
-            self._board.update(warnings=lines)
+            self._board.warn("latency", lines)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from peerd.identity import peer_id_of
+from peerd.learning.trained import Evaluation
 from peerd.runner.aborts import explain
 from peerd.runner.library import polynomials_key, polynomials_record
 from peerd.storage import Store
@@ -129,10 +130,11 @@ class Records:
             "phases": {},
         }
 
-    def evaluated(self, round_: int, metrics: dict[str, float]) -> dict[str, Any] | None:
+    def evaluated(self, round_: int, found: Evaluation) -> dict[str, Any] | None:
+        """The round's summary with its evaluation; ``warnings`` say why a number is None."""
         summary = self._store.round(round_)
         if summary is not None:
-            summary |= {"accuracy": metrics.get("accuracy"), "loss": metrics.get("loss")}
+            summary |= asdict(found)
             self._store.put_round(round_, summary)
         return summary
 

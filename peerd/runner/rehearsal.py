@@ -17,7 +17,7 @@ from peerd.errors import GroupError
 from peerd.group import Genesis
 from peerd.learning import Trainer
 from peerd.learning.settings import Partition, Training
-from peerd.runner.resume import setting_of
+from peerd.runner.resume import setting_of, start_of
 from protocols.aggregation.contract import Model, Referenced
 from protocols.hashing import digest
 from protocols.proof import check_many, deal
@@ -47,7 +47,8 @@ def training_of(genesis: Genesis, task: TaskConfig, directory: Path) -> Training
 async def worker(training: Training) -> AsyncIterator[Trainer]:
     """A training worker with a directory of its own, for as long as the block lasts."""
     with tempfile.TemporaryDirectory(prefix="peerd-rehearsal-") as directory:
-        trainer = Trainer(replace(training, directory=Path(directory)))
+        # A person waits: a worker that dies is told, not tried again and again.
+        trainer = Trainer(replace(training, directory=Path(directory)), tries=1)
         async with trio.open_nursery() as nursery:
             with trio.fail_after(START_SECONDS):
                 await nursery.start(trainer.run)
@@ -57,10 +58,14 @@ async def worker(training: Training) -> AsyncIterator[Trainer]:
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """Seconds: from a model to a dealing, and for the check of everybody's dealings."""
+    """Seconds: from a model to a dealing, and for the check of everybody's dealings.
+
+    ``warnings``: what does not keep this peer from training, and should be known before it signs.
+    """
 
     dealing: float
     checking: float
+    warnings: tuple[str, ...] = ()
 
 
 async def try_round(trainer: Trainer, setting: Setting, model: Model) -> Rehearsal:
@@ -83,9 +88,17 @@ async def try_round(trainer: Trainer, setting: Setting, model: Model) -> Rehears
 
 
 async def rehearse(genesis: Genesis, task: TaskConfig) -> Rehearsal:
-    """What a round would ask of this peer, from the first model and on its own data."""
+    """What a round would ask of this peer, from the first model and on its own data.
+
+    TaskError: why it can't train. GroupError: its first model is not the group's.
+    """
     async with worker(training_of(genesis, task, Path())) as trainer:
-        return await try_round(trainer, setting_of(genesis), await trainer.initial_model())
+        warnings = await trainer.rehearse(quoting=True)
+        first = await trainer.initial_model()
+        setting = setting_of(genesis)
+        start_of(setting, first)
+        found = await try_round(trainer, setting, first)
+        return replace(found, warnings=warnings)
 
 
 def check_time(found: Rehearsal, genesis: Genesis) -> str:

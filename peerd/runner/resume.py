@@ -103,7 +103,7 @@ def position_of(setting: Setting, store: Store, first: Model) -> Position:
     """
     head = store.head()
     if head < 0:
-        return _first(setting, first)
+        return start_of(setting, first)
     ledger, previous, wanted = Ledger(), b"", b""
     for round_ in range(head + 1):
         record = store.certificate(round_)
@@ -162,7 +162,8 @@ def _of_another_group(store: Store, group: bytes) -> bool:
     return False
 
 
-def _first(setting: Setting, model: Model) -> Position:
+def start_of(setting: Setting, model: Model) -> Position:
+    """Before round 0. GroupError where ``model`` (d,) is not the group's first."""
     try:
         return first_position(setting, model)
     except ProtocolError:

@@ -12,7 +12,7 @@ import math
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import trio
@@ -46,6 +46,7 @@ class StatusBoard:
         self._clock = clock
         self.boot = secrets.token_hex(8) if boot is None else boot
         self._fields: JsonObject = {}
+        self._warnings: dict[str, list[str]] = {}
         self._events: deque[JsonObject] = deque(maxlen=RING_EVENTS)
         self._sequence = 0
         self._started = clock()
@@ -55,6 +56,11 @@ class StatusBoard:
     def update(self, **fields: object) -> None:
         """Set top-level fields of the status: state, round, attempt, phase, group, peer, …"""
         self._fields.update(_copy(fields)[0])
+
+    def warn(self, about: str, lines: Sequence[str]) -> None:
+        """Set what the status warns of ``about``: nothing, or one line for each trouble."""
+        self._warnings[about] = list(lines)
+        self.update(warnings=[line for each in self._warnings.values() for line in each])
 
     def publish(self, kind: str, **fields: object) -> None:
         """Append an event; every subscriber gets it, and one whose queue is full is dropped.

@@ -42,9 +42,9 @@ def baseline(
     constants: Mapping[str, int | str] | None = None,
     weights: Sequence[int] | None = None,
     scale: float = DEFAULT_SCALE,
-    progress: Callable[[int, float], None] | None = None,
-) -> list[float]:
-    """The accuracy (0…1) after each round.
+    progress: Callable[[int, float | None], None] | None = None,
+) -> list[float | None]:
+    """The accuracy (0…1) after each round; None where the task's metric gives no number.
 
     ``kind``: ``plain_mean``, or the name of an aggregator. ``liars``: their indices, or how many
     of the last ones; ``attack`` is None when they are honest. The plain mean trains as
@@ -62,7 +62,7 @@ def baseline(
     rule = aggregator(aggregator_name if kind == PLAIN_MEAN else kind, constants or {})
     model = clients[0].first_model
     kept: list[Model | None] = [None] * peers
-    accuracies: list[float] = []
+    accuracies: list[float | None] = []
     for round in range(rounds):
         if np.isfinite(model).all():
             steps = _local_rule(kind, rule, round)
@@ -82,7 +82,7 @@ def baseline(
             else:
                 reference = _reference(rule, clients[0], round, model)
                 model = aggregate(rule, model, said, round, weights=weights, reference=reference)
-        accuracies.append(clients[0].evaluate(model)["accuracy"])
+        accuracies.append(clients[0].evaluate(model).accuracy)
         if progress is not None:
             progress(round, accuracies[-1])
     return accuracies

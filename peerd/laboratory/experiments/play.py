@@ -128,11 +128,11 @@ class _Run:
         """Adds an evaluation of the present model."""
         with self.result.phase("evaluate"):
             client = self.peers.clients[0]
-            found = client.evaluate(self.model)
+            accuracy, loss = client.evaluate(self.model).known()
             hit = None
             if self.cell.attack.data == TRIGGER:
                 hit = trigger_success(client, self.model)
-        self.result.evaluations.append(Evaluation(number, found["accuracy"], found["loss"], hit))
+        self.result.evaluations.append(Evaluation(number, accuracy, loss, hit))
 
 
 def _peers(cell: Cell) -> Peers:

@@ -21,15 +21,19 @@ def learning_attack(options: SwarmOptions) -> str:
     return next((name for name in options.attacks if name in LEARNING_LIES), STRONGEST)
 
 
-async def baselines(options: SwarmOptions) -> dict[str, list[float]]:
-    """``plain_mean`` and ``no_liars``: accuracy (0…1) after each round, same seeds and data."""
+async def baselines(options: SwarmOptions) -> dict[str, list[float | None]]:
+    """``plain_mean`` and ``no_liars``: accuracy (0…1) after each round, same seeds and data;
+    None where the task's metric gives no number.
+    """
     return {
         "plain_mean": await _curve(options, "plain_mean", options.liars, learning_attack(options)),
         "no_liars": await _curve(options, options.work.aggregator, 0, None),
     }
 
 
-async def _curve(options: SwarmOptions, kind: str, liars: int, attack: str | None) -> list[float]:
+async def _curve(
+    options: SwarmOptions, kind: str, liars: int, attack: str | None
+) -> list[float | None]:
     # Imports torch: here, when the daemons are gone, and not where the swarm is driven.
     from peerd.laboratory.experiments.baseline import baseline
 

@@ -24,7 +24,8 @@ def plot(document: Mapping[str, Any], path: Path) -> None:
     styles = {"no_liars": ("no liars", "--"), "plain_mean": ("plain averaging, same liars", ":")}
     for name, curve in document["baselines"].items():
         label, line = styles.get(name, (name, "-."))
-        axes.plot(range(len(curve)), curve, line, label=label)
+        seen = [(number, value) for number, value in enumerate(curve) if value is not None]
+        axes.plot([each[0] for each in seen], [each[1] for each in seen], line, label=label)
     known = [each for each in document["rounds"] if each["accuracy"] is not None]
     rounds = [each["round"] for each in known]
     axes.plot(rounds, [each["accuracy"] for each in known], "-o", markersize=3, label="peerd")

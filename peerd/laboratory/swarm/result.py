@@ -60,7 +60,7 @@ def absent_in(record: Record) -> list[str]:
 def document(
     options: SwarmOptions,
     witnesses: Sequence[Witness],
-    baselines: Mapping[str, Sequence[float]],
+    baselines: Mapping[str, Sequence[float | None]],
 ) -> Document:
     """The swarm's result, as ``--json`` writes it."""
     numbers = sorted({n for each in witnesses if each.honest for n in each.rounds})

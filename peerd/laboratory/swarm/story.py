@@ -32,11 +32,11 @@ def _accuracies(document: Mapping[str, Any]) -> list[str]:
             f"{len(peers)} peers, {liars} of them liars ({document['attack']}), trained one model "
             f"to an accuracy of {final[-1]:.1%}, and nobody saw anybody's update."
         )
-    curves = document["baselines"]
-    if curves.get("no_liars"):
-        lines.append(f"With no liars at all it would have been {curves['no_liars'][-1]:.1%}.")
-    if curves.get("plain_mean"):
-        lines.append(f"Plain averaging with these liars ends at {curves['plain_mean'][-1]:.1%}.")
+    ends = {name: curve[-1] for name, curve in document["baselines"].items() if curve}
+    if ends.get("no_liars") is not None:
+        lines.append(f"With no liars at all it would have been {ends['no_liars']:.1%}.")
+    if ends.get("plain_mean") is not None:
+        lines.append(f"Plain averaging with these liars ends at {ends['plain_mean']:.1%}.")
     return lines
 
 

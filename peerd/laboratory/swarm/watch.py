@@ -68,7 +68,7 @@ class Watch:
             case "attempt":
                 self._aborted(view, event)
             case "evaluation":
-                view.accuracy = _number(event.get("accuracy"), view.accuracy)
+                view.accuracy = _number(event.get("accuracy"), None)
                 self._evaluated(view, event)
 
     def done(self) -> bool:
@@ -112,8 +112,8 @@ class Watch:
         view.round = number
         view.phase = str(event.get("outcome", ""))
         view.finished = number if view.finished is None else max(view.finished, number)
-        if event.get("accuracy") is not None:
-            view.accuracy, view.evaluated = _number(event["accuracy"], view.accuracy), number
+        if _is_evaluated(event):
+            view.accuracy, view.evaluated = _number(event.get("accuracy"), None), number
         view.bytes += sent_in(event)
         model = event.get("model_hash")
         view.model_hash = str(model) if model else view.model_hash
@@ -133,7 +133,7 @@ class Watch:
         for earlier in [each for each in self._untold if each < number]:
             self._tell_round(earlier, None)
         self._untold[number] = event
-        if event.get("outcome") != COMPLETED or event.get("accuracy") is not None:
+        if event.get("outcome") != COMPLETED or _is_evaluated(event):
             self._tell_round(number, _number(event.get("accuracy"), None))
 
     def _evaluated(self, view: PeerView, event: Mapping[str, object]) -> None:
@@ -176,3 +176,8 @@ class Watch:
 
 def _number(value: object, otherwise: float | None) -> float | None:
     return float(value) if isinstance(value, int | float) else otherwise
+
+
+def _is_evaluated(event: Mapping[str, object]) -> bool:
+    """Whether an evaluation is in a round's summary: with its warnings, where it has failed."""
+    return event.get("accuracy") is not None or bool(event.get("warnings"))

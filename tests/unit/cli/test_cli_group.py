@@ -30,7 +30,7 @@ def _no_training(monkeypatch: pytest.MonkeyPatch) -> None:
     """A first model and an update take seconds and torch; tests/swarm covers them."""
 
     async def measured(
-        request: founding.Founding, draft: object, *, rooted: bool
+        request: founding.Founding, draft: object, say: object, *, rooted: bool
     ) -> tuple[int, bytes, float | None]:
         return 10, bytes(32), UPDATE_SECONDS if request.training is None else None
 

@@ -74,7 +74,7 @@ def test_it_is_the_computation_of_the_daemons() -> None:
         ]
         opened = np.sum([rule.encode(model, x).astype(np.int64) for x in own], axis=0)
         model = rule.apply(model, opened, peers, round)
-        accuracies.append(clients[1].evaluate(model)["accuracy"])
+        accuracies.append(clients[1].evaluate(model).accuracy)
     assert accuracies == baseline(
         "rsa", "digits", {}, peers=peers, liars=0, attack=None, rounds=3, seed=seed
     )

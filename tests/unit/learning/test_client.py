@@ -12,6 +12,7 @@ from peerd.learning.client import Client
 from peerd.learning.parameters import count_parameters, fill, flatten
 from peerd.learning.settings import Partition
 from peerd.learning.task import Samples, Task
+from peerd.learning.trained import MAX_LOSS
 from protocols.aggregation import LocalRule
 
 INPUTS = np.array([[1.0, 2.0], [-1.0, 0.5], [0.0, 3.0]], dtype=np.float32)
@@ -159,10 +160,14 @@ def test_training_that_diverges_is_an_error_and_not_an_update() -> None:
 
 def test_evaluation_covers_every_held_out_row_and_is_finite() -> None:
     client = Client(Line({}, {}), Partition(), 1, 1)
-    metrics = client.evaluate(vector(1.0, 0.0))
-    assert metrics["accuracy"] == pytest.approx(1 / 3)
-    assert metrics["loss"] == pytest.approx(float(((INPUTS[:, :1] - TARGETS) ** 2).mean()))
-    assert np.isfinite(client.evaluate(vector(np.inf, np.nan))["loss"])
+    found = client.evaluate(vector(1.0, 0.0))
+    assert found.accuracy == pytest.approx(1 / 3)
+    assert found.loss == pytest.approx(float(((INPUTS[:, :1] - TARGETS) ** 2).mean()))
+    assert found.warnings == ()
+    diverged = client.evaluate(vector(np.inf, np.nan))
+    assert diverged.loss is None
+    assert diverged.warnings == ("loss is unknown: loss() gave nan, which is no finite number",)
+    assert diverged.known() == (diverged.accuracy, MAX_LOSS)
 
 
 def test_the_flat_vector_and_the_module_hold_the_same_numbers() -> None:

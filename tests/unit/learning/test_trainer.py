@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,11 +17,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import trio
-import trio.testing
 
 from peerd.errors import StorageError, TaskError
 from peerd.learning import Partition, Trainer, Training
 from peerd.learning.repeatable import ENVIRONMENT
+from tests.patience import HANG
 
 USER_TASK = '''
 import os, sys, time
@@ -99,9 +101,10 @@ async def test_digits_train_and_a_restart_resumes(tmp_path: Path) -> None:
         one = await trainer.update(0, first)
         assert np.array_equal(one, await trainer.update(0, first))
         two = await trainer.update(1, one)
-        metrics = await trainer.evaluate(first)
-        assert set(metrics) == {"accuracy", "loss"}
-        assert 0 <= metrics["accuracy"] <= 1
+        found = await trainer.evaluate(first)
+        assert found.accuracy is not None and 0 <= found.accuracy <= 1
+        assert found.loss is not None and found.loss > 0
+        assert found.warnings == ()
         nursery.cancel_scope.cancel()
     with pytest.raises(TaskError, match="stopped"):
         await trainer.initial_model()
@@ -205,11 +208,15 @@ async def test_a_task_that_raises_costs_one_answer_and_not_the_worker(
     async with trio.open_nursery() as nursery:
         await nursery.start(trainer.run)
         first = await trainer.initial_model()
-        with pytest.raises(
-            TaskError, match=r"RuntimeError: metric of the user \(moody_task"
-        ) as error:
-            await trainer.evaluate(first)
-        assert "\n" not in str(error.value)
+        found = await trainer.evaluate(first, quoting=True)
+        assert found.accuracy is None and found.loss is not None
+        (line,) = found.warnings
+        assert "metric() failed: RuntimeError: metric of the user (moody_task" in line
+        assert "\n" not in line
+        # What is stored and shown by the status quotes nothing.
+        assert (await trainer.evaluate(first)).warnings == (
+            line.replace(": metric of the user", ""),
+        )
         with pytest.raises(TaskError, match="2 parameters"):
             await trainer.update(0, np.zeros(3, dtype=np.float32))
         assert (await trainer.update(0, first)).shape == (2,)
@@ -243,21 +250,208 @@ async def test_a_caller_that_gives_up_does_not_confuse_the_next(
         nursery.cancel_scope.cancel()
 
 
+class Pauses:
+    """Sleeps not at all, and remembers for how long it should have; ``most`` of them."""
+
+    def __init__(self, most: int) -> None:
+        self.seconds: list[float] = []
+        self._most = most
+        self.enough = trio.Event()
+
+    async def __call__(self, seconds: float) -> None:
+        self.seconds.append(seconds)
+        if len(self.seconds) == self._most:
+            self.enough.set()
+            await trio.sleep_forever()
+
+
+WAYS = {
+    "SIGKILL": ("os.kill(os.getpid(), 9)", r"killed \(SIGKILL\): the machine may have run out"),
+    "SIGSEGV": ("os.kill(os.getpid(), 11)", "ended by SIGSEGV"),
+    "_exit": ("os._exit(3)", "ended with status 3"),
+    "quietly": ("os._exit(0)", "ended with status 0"),
+    "no pipe": ("os.closerange(3, 64); os._exit(4)", "ended with status 4"),
+    "babble": ("[os.write(fd, b'x' * 99) for fd in pipes()]", "channel is corrupt"),
+}
+DEADLY = """
+import os, stat
+import torch
+from pathlib import Path
+from peerd.learning import Samples, Task
+
+def pipes():
+    found = []
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            if int(name) > 2 and stat.S_ISFIFO(os.fstat(int(name)).st_mode):
+                os.write(int(name), b"")
+                found.append(int(name))
+        except OSError:
+            pass
+    return found
+
+def die():
+    {how}
+
+class Deadly(Task):
+    def _maybe(self, place):
+        if place != self.options["where"]:
+            return
+        if self.options.get("once"):
+            flag = Path(self.options["once"])
+            if flag.exists():
+                return
+            flag.touch()
+        die()
+
+    def model(self):
+        self._maybe("model")
+        return torch.nn.Linear(1, 2, bias=False)
+
+    def data(self, partition):
+        return Samples(torch.ones(4, 1), torch.zeros(4, dtype=torch.long))
+
+    def held_out(self):
+        self._maybe("held_out")
+        return self.data(None)
+
+    def loss(self, outputs, targets):
+        if torch.is_grad_enabled():
+            self._maybe("loss")
+        return super().loss(outputs, targets)
+
+    def metric(self, outputs, targets):
+        self._maybe("metric")
+        return super().metric(outputs, targets)
+"""
+
+
+def deadly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str, where: str, *, once: bool
+) -> Training:
+    (tmp_path / "deadly_task.py").write_text(DEADLY.replace("{how}", WAYS[way][0]))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    options = {"where": where} | ({"once": str(tmp_path / "died")} if once else {})
+    return training(tmp_path, "deadly_task:Deadly", **options)
+
+
 @pytest.mark.trio
-async def test_a_worker_that_dies_is_reported_to_everyone(tmp_path: Path, user_task: str) -> None:
-    trainer = Trainer(training(tmp_path, user_task, mood="slow"))
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_worker_that_dies_is_started_again_and_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """The same bytes come as from a worker that never died, and the warning goes."""
+    settings = deadly(tmp_path, monkeypatch, way, "loss", once=True)
+    pauses = Pauses(3)
+    trainer = Trainer(settings, sleep=pauses)
+    warned: list[list[str]] = []
+    trainer.warn = lambda lines: warned.append(list(lines))
+    async with trio.open_nursery() as nursery:
+        await nursery.start(trainer.run)
+        first = await trainer.initial_model()
+        update = await trainer.update(0, first)
+        (line,), nothing = warned
+        assert re.search(WAYS[way][1], line)
+        assert "it is started again after 1 s" in line
+        assert nothing == []
+        assert pauses.seconds == [1.0]
+        nursery.cancel_scope.cancel()
+    # "died" is there now: nothing kills this one.
+    async with running(replace(settings, directory=tmp_path / "calm")) as calm:
+        assert np.array_equal(update, await calm.update(0, first))
 
-    async def waits() -> None:
-        with pytest.raises(TaskError, match="ended by signal 9"):
-            await trainer.update(0, np.zeros(2, dtype=np.float32))
 
-    with one_error(TaskError, "ended by signal 9"):
-        async with trio.open_nursery() as nursery:
-            await nursery.start(trainer.run)
-            nursery.start_soon(waits)
-            await trio.testing.wait_all_tasks_blocked(0.05)
-            assert trainer.process_id is not None
-            os.kill(trainer.process_id, signal.SIGKILL)
+@pytest.mark.trio
+async def test_a_worker_that_always_dies_leaves_the_daemon_alive_and_pauses_longer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses = Pauses(4)
+    trainer = Trainer(deadly(tmp_path, monkeypatch, "SIGKILL", "loss", once=False), sleep=pauses)
+
+    async def asks() -> None:
+        await trainer.update(0, await trainer.initial_model())
+        pytest.fail("nobody can have trained")
+
+    async with trio.open_nursery() as nursery:
+        await nursery.start(trainer.run)
+        nursery.start_soon(asks)
+        await pauses.enough.wait()
+        nursery.cancel_scope.cancel()
+    assert pauses.seconds == [1.0, 2.0, 4.0, 8.0]
+
+
+@pytest.mark.trio
+async def test_a_pause_has_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no process can be started at all, too."""
+
+    async def no_process(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    monkeypatch.setattr(trio.lowlevel, "open_process", no_process)
+    pauses = Pauses(40)
+    trainer = Trainer(training(tmp_path), sleep=pauses)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(trainer.run)
+        await pauses.enough.wait()
+        nursery.cancel_scope.cancel()
+    assert pauses.seconds == sorted(pauses.seconds)
+    assert set(pauses.seconds[6:]) == {60.0}
+
+
+@pytest.mark.trio
+@pytest.mark.parametrize("where", ["metric", "held_out"])
+async def test_an_evaluation_that_kills_is_a_warning_and_the_update_behind_it_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    pauses = Pauses(40)
+    trainer = Trainer(deadly(tmp_path, monkeypatch, "SIGKILL", where, once=False), sleep=pauses)
+    updates = []
+    async with trio.open_nursery() as nursery:
+        await nursery.start(trainer.run)
+        first = await trainer.initial_model()
+
+        async def trains() -> None:
+            updates.append(await trainer.update(0, first))
+
+        nursery.start_soon(trains)
+        found = await trainer.evaluate(first)
+        assert updates[0].shape == (2,)
+        nursery.cancel_scope.cancel()
+    assert found.accuracy is None and found.loss is None
+    assert "SIGKILL" in found.warnings[0]
+
+
+@pytest.mark.trio
+async def test_an_idle_worker_that_is_killed_is_missed_at_once(
+    tmp_path: Path, user_task: str
+) -> None:
+    pauses = Pauses(40)
+    trainer = Trainer(training(tmp_path, user_task, mood="calm"), sleep=pauses)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(trainer.run)
+        first = await trainer.initial_model()
+        killed = trainer.process_id
+        assert killed is not None
+        os.kill(killed, signal.SIGKILL)
+        with trio.fail_after(HANG):
+            while trainer.process_id == killed:
+                await trio.sleep(0.01)
+        assert np.array_equal(await trainer.initial_model(), first)
+        nursery.cancel_scope.cancel()
+
+
+@pytest.mark.trio
+async def test_a_rehearsal_tells_a_death_instead_of_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for where, match in (("model", "while it built the task"), ("loss", "is gone")):
+        pauses = Pauses(40)
+        settings = deadly(tmp_path, monkeypatch, "_exit", where, once=False)
+        trainer = Trainer(settings, tries=1, sleep=pauses)
+        with one_error(TaskError, f"{match}: it ended with status 3"):
+            async with trio.open_nursery() as nursery:
+                await nursery.start(trainer.run)
+                await trainer.rehearse()
 
 
 @pytest.mark.trio

@@ -128,7 +128,7 @@ class School:
 
     def accuracy(self, model: Model) -> float:
         """On the held-out images."""
-        return self.client.evaluate(model)["accuracy"]
+        return self.client.evaluate(model).known()[0]
 
 
 def draw_members(course: Course, models: int, seed: int) -> Flags:

@@ -127,7 +127,7 @@ class Group:
 
     def accuracy(self, model: Model) -> float:
         """On the held-out images."""
-        return self.clients[0].evaluate(model)["accuracy"]
+        return self.clients[0].evaluate(model).known()[0]
 
 
 def read_header(shape: DealingShape, seen: Seen) -> tuple[Floats, int]:

@@ -1,0 +1,152 @@
+"""The rehearsal's part in the worker: what can't train is named before anybody is met.
+
+A second first model, a look at all rows, and one step that is thrown away. The owner of the data
+is told, on a screen of his own: a line names columns and counts.
+"""
+
+from __future__ import annotations
+
+from itertools import accumulate
+
+import numpy as np
+import torch
+
+from peerd.errors import TaskError
+from peerd.learning.answers import described, tell
+from peerd.learning.client import Client
+from peerd.learning.parameters import count_parameters, fill, flatten
+from peerd.learning.rows import batches, check_finite, check_labels
+from peerd.learning.task import Samples, Task
+from protocols.aggregation import Aggregator
+from protocols.aggregation.contract import Model
+
+MAX_NAMED = 3  # parameters in one line
+
+
+def inspect(client: Client, rule: Aggregator) -> list[str]:
+    """Warnings: what evaluation alone needs, and what may be meant so.
+
+    Raises TaskError for what would keep this peer from training.
+    """
+    warnings = _inspect_model(client)
+    batch = rule.local_rule(0).batch
+    warnings += _inspect_samples(client, client.samples, "data()", batch)
+    if rule.uses_reference and client.root is not None:
+        _inspect_samples(client, client.root, "root()", batch)
+    return warnings + _inspect_held_out(client)
+
+
+def _inspect_model(client: Client) -> list[str]:
+    """TaskError where two first models of one seed differ: members must start from the same."""
+    again = client.build()
+    if again is client.module:
+        return [
+            "model() gives one object again and again, so nothing shows that all members start"
+            " from the same first model; build it anew in model()"
+        ]
+    count_parameters(again)
+    differing = _differing(client.first_model, flatten(again), again)
+    if differing:
+        raise TaskError(
+            f"the first model is unseeded: two calls of model() differ in {_listed(differing)}",
+            "draw it with torch's own generator (torch.randn, torch.nn.init), which peerd seeds,"
+            " and not with random, NumPy or a clock: all members must start from the same model",
+        )
+    return []
+
+
+def _differing(one: Model, two: Model, module: torch.nn.Module) -> list[str]:
+    """The parameters of ``module`` in which the vectors (d,) differ."""
+    if one.size != two.size:
+        return [f"size ({one.size} and {two.size} parameters)"]
+    named = list(module.named_parameters())
+    cuts = list(accumulate(parameter.numel() for _, parameter in named))[:-1]
+    pieces = zip(named, np.split(one, cuts), np.split(two, cuts), strict=True)
+    return [name for (name, _), first, second in pieces if not np.array_equal(first, second)]
+
+
+def _inspect_samples(client: Client, samples: Samples, where: str, size: int) -> list[str]:
+    """A step on ``samples`` that is thrown away; warnings. TaskError."""
+    check_finite(samples, where)
+    fill(client.module, client.first_model)
+    client.module.train()
+    unused: set[str] = set()
+    for batch in batches(samples, size):
+        unused |= _try_step(client, samples, batch, where)
+    if not unused:
+        return []
+    return [f"the loss on {where} does not depend on {_listed(sorted(unused))}: it isn't trained"]
+
+
+def _try_step(client: Client, samples: Samples, batch: Samples, where: str) -> set[str]:
+    """The parameters without a gradient."""
+    torch.manual_seed(0)
+    with torch.no_grad():
+        outputs = client.module(batch.inputs)
+    if type(client.task).loss is Task.loss and isinstance(outputs, torch.Tensor):
+        check_labels(samples, outputs, where)
+    try:
+        loss, gradients = client.gradients(batch)
+    except TaskError:
+        raise
+    except Exception as error:
+        if isinstance(outputs, torch.Tensor):
+            check_labels(samples, outputs, where)
+        tell(error)
+        raise TaskError(
+            f"a training step on {where} failed: {described(error)};"
+            f" outputs {_form(outputs)}, targets {_form(batch.targets)}",
+            "the loss must take what the model gives, and the targets as they are",
+        ) from error
+    _check_gradients(client.module, loss, gradients, where)
+    names = [name for name, _ in client.module.named_parameters()]
+    return {name for name, each in zip(names, gradients, strict=True) if each is None}
+
+
+def _check_gradients(
+    module: torch.nn.Module,
+    loss: torch.Tensor,
+    gradients: tuple[torch.Tensor | None, ...],
+    where: str,
+) -> None:
+    if not loss.isfinite().all():
+        raise TaskError(
+            f"the loss on {where} is {loss.item()} for the first model",
+            "look at the loss (a logarithm or a division by 0?) and at the size of the inputs",
+        )
+    names = [name for name, _ in module.named_parameters()]
+    wrong = [
+        name
+        for name, gradient in zip(names, gradients, strict=True)
+        if gradient is not None and not gradient.isfinite().all()
+    ]
+    if wrong:
+        raise TaskError(
+            f"the gradient on {where} is nan or infinite in {_listed(wrong)}, though the loss is"
+            " finite",
+            "look at the loss and the model for a root, norm or logarithm at 0",
+        )
+
+
+def _inspect_held_out(client: Client) -> list[str]:
+    """What is wrong with it is a warning: it is for evaluation alone, which says what it lacks."""
+    try:
+        held_out = client.held_out
+    except BaseException:
+        return []
+    try:
+        check_finite(held_out, "held_out()")
+    except Exception as error:
+        return [described(error)]
+    return []
+
+
+def _form(value: object) -> str:
+    if isinstance(value, torch.Tensor):
+        return f"{tuple(value.shape)} {str(value.dtype).removeprefix('torch.')}"
+    return f"a {type(value).__name__}"
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
+    return ", ".join(names[:MAX_NAMED]) + more
