@@ -112,7 +112,7 @@ async def _measured(
     task = TaskConfig(partition=request.partition.index, partitions=request.partition.count)
     training = replace(training_of(draft, task, Path()), local=request.local_options or {})
     async with worker(training) as trainer:
-        for line in await trainer.rehearse(quoting=True):
+        for line in await trainer.rehearse(at_home=True):
             say(f"warning: {line}")
         model = await trainer.initial_model()
         if rooted:  # says now, and not in round 0, that the task has no root data

@@ -28,16 +28,16 @@ class Client:
     def __init__(self, task: Task, partition: Partition, seed: int, model_seed: int) -> None:
         self.task = task
         self._model_seed = derived_seed("peerd/learning/model", model_seed)
-        self.module = self.build()
+        self.module = self.build(task)
         self.parameters = count_parameters(self.module)
         self.first_model = flatten(self.module)
         self.samples = checked_samples(task.data(partition), "data()")
         self.seed = seed
 
-    def build(self) -> torch.nn.Module:
-        """The group's first model, made anew."""
+    def build(self, task: Task) -> torch.nn.Module:
+        """The group's first model, as ``task`` makes it."""
         torch.manual_seed(self._model_seed)
-        return self.task.model()
+        return task.model()
 
     @cached_property
     def held_out(self) -> Samples:

@@ -22,6 +22,7 @@ from peerd.learning.inspection import inspect
 from peerd.learning.loading import load_task
 from peerd.learning.settings import Partition, Training
 from peerd.learning.state import LocalModels
+from peerd.learning.task import Task
 from protocols.aggregation import AggregationError, aggregator, model_hash
 from protocols.aggregation.contract import Model
 from protocols.hashing import digest
@@ -35,12 +36,18 @@ class Worker:
 
     def __init__(self, training: Training) -> None:
         self.aggregator = aggregator(training.aggregator, training.constants)
-        task = load_task(training.task, training.options, training.local)
-        self.client = Client(task, training.partition, training.seed, training.model_seed)
+        self._training = training
+        self._untouched = torch.get_rng_state()
+        self.client = Client(self._task(), training.partition, training.seed, training.model_seed)
         self.models = LocalModels(training.directory, self.client.parameters)
         self.models.prepare()
         self.settings = repr(sorted(self.aggregator.constants().items())).encode()
         self.group = training.group
+
+    def _task(self) -> Task:
+        """The task, built: each time with torch's generator as it was before the first."""
+        torch.set_rng_state(self._untouched)
+        return load_task(self._training.task, self._training.options, self._training.local)
 
     def update(self, round: int, model: Model) -> Model:
         """x_i of ``round``: from disk when it was trained before, else one run of F^C.
@@ -81,7 +88,8 @@ class Worker:
                 found = self.client.evaluate(model, quoting=request.get("quoting", False))
                 return asdict(found)
             case "rehearse":
-                return {"warnings": inspect(self.client, self.aggregator)}
+                task = self._task() if request.get("at_home") else self.client.task
+                return {"warnings": inspect(self.client, task, self.aggregator)}
         raise ValueError(f"unknown request {request.get('do')!r}")
 
 
