@@ -108,7 +108,7 @@ async def _measured(
     given. ``say`` is told what the rehearsal warns of.
     """
     async with worker(training_of(draft, request.here, Path())) as trainer:
-        for line in await trainer.rehearse(quoting=True):
+        for line in await trainer.rehearse(at_home=True):
             say(f"warning: {line}")
         model = await trainer.initial_model()
         if rooted:  # says now, and not in round 0, that the task has no root data

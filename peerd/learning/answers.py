@@ -36,7 +36,10 @@ def described(error: BaseException, *, quoting: bool = True) -> str:
 
 
 def _place(error: BaseException) -> str:
-    where = traceback.extract_tb(error.__traceback__)[-1]
+    """The innermost line outside of installed packages: the task's own, if it is on the way."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if "site-packages" not in frame.filename]
+    where = (own or frames)[-1]
     return f"{Path(where.filename).name}:{where.lineno}"
 
 

@@ -39,17 +39,17 @@ class Client:
         self.task = task
         self._model_seed = derived_seed("peerd/learning/model", model_seed)
         self._statistics, self._device = statistics, _device(device)
-        self.shared = self.build()
+        self.shared = self.build(task)
         self.module = self.shared.module
         self.parameters, self.fixed = self.shared.parameters, self.shared.fixed
         self.first_model = self.shared.flatten()
         self.samples = checked_samples(task.data(partition), "data()")
         self.seed = seed
 
-    def build(self) -> SharedModel:
-        """The group's first model, made anew."""
+    def build(self, task: Task) -> SharedModel:
+        """The group's first model, as ``task`` makes it."""
         torch.manual_seed(self._model_seed)
-        made: object = self.task.model()
+        made: object = task.model()
         if isinstance(made, torch.nn.Module):
             made = made.to(self._device)
         return SharedModel(made, self._statistics)

@@ -65,10 +65,12 @@ class FittedClient:
                 OTHERS,
             )
 
-    def inspect(self) -> list[str]:
-        """Try it: TaskError for what would keep this peer from training."""
+    def inspect(self, task: FittedTask) -> list[str]:
+        """Try it: TaskError for what would keep this peer from training. ``task``: the same, or
+        built a second time.
+        """
         seed_all(self._model_seed)
-        again = self._vector(self.task.first(), "the first model")
+        again = self._vector(task.first(), "the first model")
         if not np.array_equal(again, self.first_model):
             raise TaskError(
                 "the first model is unseeded: two calls of first() differ",

@@ -22,36 +22,34 @@ from protocols.aggregation import Aggregator
 MAX_NAMED = 3  # parameters in one line
 
 
-def inspect(client: Client, rule: Aggregator) -> list[str]:
+def inspect(client: Client, again: Task, rule: Aggregator) -> list[str]:
     """Warnings: what evaluation alone needs, and what may be meant so.
 
-    Raises TaskError for what would keep this peer from training.
+    ``again``: the client's task, or that task built a second time. Raises TaskError for what would
+    keep this peer from training.
     """
-    warnings, own = _inspect_model(client), client.shared.own()
+    own = client.shared.own()
+    _inspect_model(client, again)
     batch = rule.local_rule(0).batch
-    warnings += _inspect_samples(client, client.samples, "data()", batch)
+    warnings = _inspect_samples(client, client.samples, "data()", batch)
     if rule.uses_reference and client.root is not None:
         _inspect_samples(client, client.root, "root()", batch)
     client.shared.set_own(own)
     return warnings + _inspect_held_out(client)
 
 
-def _inspect_model(client: Client) -> list[str]:
+def _inspect_model(client: Client, task: Task) -> None:
     """TaskError where two first models of one seed differ: members must start from the same."""
-    again = client.build()
+    again = client.build(task)
     if again.module is client.module:
-        return [
-            "model() gives one object again and again, so nothing shows that all members start"
-            " from the same first model; build it anew in model()"
-        ]
+        return
     differing = _differing(client, again)
     if differing:
         raise TaskError(
-            f"the first model is unseeded: two calls of model() differ in {_listed(differing)}",
+            f"the first model is unseeded: two that model() built differ in {_listed(differing)}",
             "draw it with torch's own generator (torch.randn, torch.nn.init), which peerd seeds,"
             " and not with random, NumPy or a clock: all members must start from the same model",
         )
-    return []
 
 
 def _differing(client: Client, again: SharedModel) -> list[str]:
@@ -87,15 +85,22 @@ def _inspect_samples(client: Client, samples: Samples, where: str, size: int) ->
 def _try_step(client: Client, samples: Samples, batch: Samples, where: str) -> set[str]:
     """The parameters without a gradient."""
     torch.manual_seed(0)
-    with torch.no_grad():
-        outputs = client.module(client.placed(batch).inputs)
+    try:
+        with torch.no_grad():
+            outputs = client.module(client.placed(batch).inputs)
+    except BaseException as error:
+        tell(error)
+        raise TaskError(
+            f"the model failed on the inputs of {where}, {_form(batch.inputs)}: {described(error)}",
+            "the model must take the inputs as they are",
+        ) from error
     if type(client.task).loss is Task.loss and isinstance(outputs, torch.Tensor):
         check_labels(samples, outputs, where)
     try:
         loss, gradients = client.gradients(batch)
     except TaskError:
         raise
-    except Exception as error:
+    except BaseException as error:
         if isinstance(outputs, torch.Tensor):
             check_labels(samples, outputs, where)
         tell(error)

@@ -52,7 +52,8 @@ class Requests:
         if self._failure is not None:
             raise self._failure
         number = self.number()
-        request = _Request(number, frames.encode({"id": number, **message}), tries)
+        frame = frames.encode({"id": number, **message})
+        request = _Request(number, frame, str(message["do"]), tries)
         self._queue.append(request)
         self.wake()
         try:
@@ -88,7 +89,8 @@ class Requests:
         if request.deaths < request.tries:
             self._queue.rotate(-1)  # behind what a round waits for
         else:
-            self._answer(request, {"error": f"the training worker is gone: {ended}"})
+            line = f"the training worker is gone, asked to {request.doing}: {ended}"
+            self._answer(request, {"error": line})
 
     def _answer(self, request: _Request, reply: frames.Message) -> None:
         request.reply = reply
@@ -106,6 +108,7 @@ class _Request:
 
     number: int
     frame: bytes
+    doing: str
     tries: int | None
     deaths: int = 0
     reply: frames.Message | None = None

@@ -123,13 +123,14 @@ class Trainer:
         accuracy, loss = _finite(reply.get("accuracy")), _finite(reply.get("loss"))
         return Evaluation(accuracy, loss, _lines(reply), metrics)
 
-    async def rehearse(self, *, quoting: bool = False) -> tuple[str, ...]:
-        """Warnings, after a step and an evaluation that are thrown away; ``quoting``: see there.
+    async def rehearse(self, *, at_home: bool = False) -> tuple[str, ...]:
+        """Warnings, after a step and an evaluation that are thrown away.
 
-        TaskError: why this peer can't train.
+        ``at_home``: its owner waits at a screen, so exceptions are quoted, and the whole task is
+        built a second time, to compare its first models. TaskError: why this peer can't train.
         """
-        reply = await self._requests.ask({"do": "rehearse"}, self._tries)
-        found = await self.evaluate(await self.initial_model(), quoting=quoting)
+        reply = await self._requests.ask({"do": "rehearse", "at_home": at_home}, self._tries)
+        found = await self.evaluate(await self.initial_model(), quoting=at_home)
         return (*_lines(reply), *found.warnings)
 
     # -- the worker's lives --------------------------------------------------------------------

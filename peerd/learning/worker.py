@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 import torch
 
-from peerd.errors import PeerdError, StorageError
+from peerd.errors import PeerdError, StorageError, TaskError
 from peerd.learning import frames
 from peerd.learning.answers import described, tell
 from peerd.learning.client import Client
@@ -37,14 +37,20 @@ class Worker:
 
     def __init__(self, training: Training) -> None:
         self.aggregator = aggregator(training.aggregator, training.constants)
-        task = load_task(training.task, training.options, training.local)
-        self.client = _client(task, training)
+        self._training = training
+        self._untouched = torch.get_rng_state()
+        self.client = _client(self._task(), training)
         self.client.check_rule(self.aggregator)
         self.models = LocalModels(training.directory, self.client.parameters)
         self.models.prepare()
         self.client.set_own(self.models.own())
         self.settings = repr(sorted(self.aggregator.constants().items())).encode()
         self.group = training.group
+
+    def _task(self) -> Task | FittedTask:
+        """The task, built: each time with torch's generator as it was before the first."""
+        torch.set_rng_state(self._untouched)
+        return load_task(self._training.task, self._training.options, self._training.local)
 
     def update(self, round: int, model: Model) -> Model:
         """x_i of ``round``: from disk when it was trained before, else one run of F^C.
@@ -69,10 +75,13 @@ class Worker:
         """x_0 − w on the task's public root data: the same at every peer."""
         return self.client.root_step(self.aggregator.local_rule(round), round, model, self.group)
 
-    def _rehearse(self) -> list[str]:
-        if isinstance(self.client, FittedClient):
-            return self.client.inspect()
-        return inspect(self.client, self.aggregator)
+    def _rehearse(self, *, at_home: bool) -> list[str]:
+        task = self._task() if at_home else self.client.task
+        if isinstance(self.client, FittedClient) and isinstance(task, FittedTask):
+            return self.client.inspect(task)
+        if isinstance(self.client, Client) and isinstance(task, Task):
+            return inspect(self.client, task, self.aggregator)
+        raise TaskError("the task is of another class when it is built again")
 
     def answer(self, request: frames.Message) -> dict[str, Any]:
         """The reply's fields for one request."""
@@ -91,7 +100,7 @@ class Worker:
                 found = self.client.evaluate(model, quoting=request.get("quoting", False))
                 return asdict(found)
             case "rehearse":
-                return {"warnings": self._rehearse()}
+                return {"warnings": self._rehearse(at_home=request.get("at_home", False))}
         raise ValueError(f"unknown request {request.get('do')!r}")
 
 

@@ -15,13 +15,14 @@ import trio
 from peerd.config import Config
 from peerd.discovery.address_book import AddressBook
 from peerd.discovery.discovery import Discovery
-from peerd.errors import NetworkError, PeerdError
+from peerd.errors import NetworkError
 from peerd.group import Genesis, load
 from peerd.identity import Identity, peer_id_of
 from peerd.learning import Trainer
 from peerd.learning.settings import Training
 from peerd.logging import configure
 from peerd.runner.driver import Driver
+from peerd.runner.failures import only_error
 from peerd.runner.gathering import gather
 from peerd.runner.latency import Latency
 from peerd.runner.library import Library
@@ -88,26 +89,11 @@ def run(config: Config, *, restored: bool | None = None, crew: Crew = Crew()) ->
         try:
             trio.run(_Daemon(config, identity, genesis, store, restored, crew).run)
         except BaseExceptionGroup as group:
-            error = _only_error(group)
+            error = only_error(group)
             if error is group:  # a fault of ours: nobody can be asked to make it happen again
                 log.error("a fault of peerd", exc_info=group)
             raise error from group
     return 0
-
-
-def _only_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """What an operator should read: the PeerdError in the group, if it holds nothing worse."""
-    leaves = _leaves(group)
-    failures = [error for error in leaves if isinstance(error, PeerdError)]
-    others = [error for error in leaves if not isinstance(error, PeerdError | trio.Cancelled)]
-    return failures[0] if failures and not others else group
-
-
-def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
-    found: list[BaseException] = []
-    for error in group.exceptions:
-        found += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
-    return found
 
 
 class _Daemon:

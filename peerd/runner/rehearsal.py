@@ -13,10 +13,11 @@ from typing import cast
 import trio
 
 from peerd.config import TaskConfig
-from peerd.errors import GroupError
+from peerd.errors import GroupError, TaskError
 from peerd.group import Genesis
 from peerd.learning import Trainer
 from peerd.learning.settings import Partition, Training
+from peerd.runner.failures import only_error
 from peerd.runner.resume import check_fixed, setting_of, start_of
 from protocols.aggregation.contract import Model, Referenced
 from protocols.hashing import digest
@@ -48,15 +49,31 @@ def training_of(genesis: Genesis, task: TaskConfig, directory: Path) -> Training
 
 @asynccontextmanager
 async def worker(training: Training) -> AsyncIterator[Trainer]:
-    """A training worker with a directory of its own, for as long as the block lasts."""
+    """A training worker with a directory of its own, for as long as the block lasts.
+
+    TaskError, StorageError: alone, and not in a group.
+    """
     with tempfile.TemporaryDirectory(prefix="peerd-rehearsal-") as directory:
         # A person waits: a worker that dies is told, not tried again and again.
         trainer = Trainer(replace(training, directory=Path(directory)), tries=1)
-        async with trio.open_nursery() as nursery:
-            with trio.fail_after(START_SECONDS):
-                await nursery.start(trainer.run)
-            yield trainer
-            nursery.cancel_scope.cancel()
+        try:
+            async with trio.open_nursery() as nursery:
+                await _start(nursery, trainer)
+                yield trainer
+                nursery.cancel_scope.cancel()
+        except BaseExceptionGroup as group:
+            raise only_error(group) from None
+
+
+async def _start(nursery: trio.Nursery, trainer: Trainer) -> None:
+    try:
+        with trio.fail_after(START_SECONDS):
+            await nursery.start(trainer.run)
+    except trio.TooSlowError:
+        raise TaskError(
+            f"the task is not built after {START_SECONDS:.0f} s",
+            "make its constructor, model() and data() quicker",
+        ) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +113,7 @@ async def rehearse(genesis: Genesis, task: TaskConfig) -> Rehearsal:
     TaskError: why it can't train. GroupError: its first model is not the group's.
     """
     async with worker(training_of(genesis, task, Path())) as trainer:
-        warnings = await trainer.rehearse(quoting=True)
+        warnings = await trainer.rehearse(at_home=True)
         first = await trainer.initial_model()
         setting = setting_of(genesis)
         start_of(setting, first)

@@ -25,6 +25,7 @@ PEERS = 4
 
 
 UPDATE_SECONDS, CHECK_SECONDS = 3.0, 0.5
+REHEARSE = rehearsal.rehearse  # the real one
 
 
 @pytest.fixture(autouse=True)
@@ -375,7 +376,7 @@ def test_a_full_disk_is_no_fault_of_peerd(
 
 
 def test_the_doctor_reads_the_data_and_the_database(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A table without its label, and a database cut short: found before the daemon starts."""
     rows, place = tmp_path / "rows.csv", tmp_path / "peer"
@@ -396,6 +397,7 @@ def test_the_doctor_reads_the_data_and_the_database(
     assert succeed(capsys, *doctor)["healthy"]
     assert not (place / "data").exists()
 
+    monkeypatch.setattr(rehearsal, "rehearse", REHEARSE)
     rows.write_text("age\n20\n")
     (place / "data").mkdir(mode=0o700)
     (place / "data" / "peerd.sqlite3").write_bytes(b"")

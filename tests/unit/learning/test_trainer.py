@@ -444,7 +444,10 @@ async def test_an_idle_worker_that_is_killed_is_missed_at_once(
 async def test_a_rehearsal_tells_a_death_instead_of_waiting(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for where, match in (("model", "while it built the task"), ("loss", "is gone")):
+    for where, match in (
+        ("model", "while it built the task"),
+        ("loss", "is gone, asked to rehearse"),
+    ):
         pauses = Pauses(40)
         settings = deadly(tmp_path, monkeypatch, "_exit", where, once=False)
         trainer = Trainer(settings, tries=1, sleep=pauses)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 
+import pytest
+
 from peerd.laboratory.swarm.screen import Screen, render
 from peerd.laboratory.swarm.watch import Watch
 
@@ -131,3 +133,20 @@ def test_a_terminal_is_redrawn_in_place() -> None:
     screen.draw(watch)
     screen.draw(watch)
     assert stream.getvalue().count("\x1b[4F\x1b[J") == 1
+
+
+@pytest.mark.parametrize("way", ["event", "summary"])
+def test_an_evaluation_that_failed_is_one(way: str) -> None:
+    """The swarm does not wait for a number that never comes, nor shows an old one."""
+    watch = make_watch(rounds=3)
+    watch.event(0, {"kind": "evaluation", "round": 0, "accuracy": 0.9, "loss": 0.1})
+    failed = {"accuracy": None, "loss": None, "warnings": ["accuracy is unknown: …"]}
+    if way == "event":
+        watch.event(0, finish(2, accuracy=None))
+        assert not watch.settled(0)
+        watch.event(0, {"kind": "evaluation", "round": 2} | failed)
+    else:
+        watch.event(0, finish(2, **failed))
+    assert watch.settled(0)
+    assert watch.views[0].accuracy is None
+    assert ["accuracy" in line for line in watch.take_lines()] == [False]
