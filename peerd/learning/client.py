@@ -49,10 +49,7 @@ class Client:
     def build(self, task: Task) -> SharedModel:
         """The group's first model, as ``task`` makes it."""
         torch.manual_seed(self._model_seed)
-        made: object = task.model()
-        if isinstance(made, torch.nn.Module):
-            made = made.to(self._device)
-        return SharedModel(made, self._statistics)
+        return SharedModel(task.model(), self._statistics, self._device)
 
     @cached_property
     def held_out(self) -> Samples:

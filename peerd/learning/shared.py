@@ -26,6 +26,7 @@ from protocols.hashing import digest
 
 # What a group can train is bounded by what a round can carry.
 MAX_PARAMETERS = 1 << 26
+CPU = torch.device("cpu")
 RUNNING = frozenset({"running_mean", "running_var", "num_batches_tracked"})
 """How torch's normalisation layers call their statistics, BatchNorm and InstanceNorm alike."""
 
@@ -33,8 +34,10 @@ RUNNING = frozenset({"running_mean", "running_var", "num_batches_tracked"})
 class SharedModel:
     """``module``, and its vector. TaskError for what can't be trained so."""
 
-    def __init__(self, module: object, statistics: str = "refused") -> None:
-        self.module = _checked(module)
+    def __init__(
+        self, module: object, statistics: str = "refused", device: torch.device = CPU
+    ) -> None:
+        self.module = _checked(module).to(device)
         self.trained = [each for each in self.module.parameters() if each.requires_grad]
         running = {name: each for name, each in _buffers(self.module) if _is_running(name)}
         self.running = tuple(running)
@@ -154,6 +157,11 @@ def _checked(module: object) -> torch.nn.Module:
             raise TaskError(
                 f"the size of the model's parameter {name} isn't known before its first input",
                 "state the layer's sizes: Linear, not LazyLinear",
+            )
+        if parameter.is_meta:
+            raise TaskError(
+                f"the model's parameter {name} is on meta, and has no numbers",
+                "build it on a device that computes, or call to_empty and initialise it",
             )
         if parameter.requires_grad and not parameter.is_floating_point():
             raise TaskError(

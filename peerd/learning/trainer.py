@@ -170,9 +170,10 @@ class Trainer:
         number = self._requests.number()
         frame = frames.encode({"id": number, "training": self.training.packed()})
         reply = checked(await worker.exchange(number, frame))
-        parameters, fixed = reply.get("parameters"), reply.get("fixed")
-        if not isinstance(parameters, int) or not isinstance(fixed, bytes):
+        parameters, found = reply.get("parameters"), reply.get("fixed")
+        if not isinstance(parameters, int) or not isinstance(found, str):
             raise Ended("it did not say how large the model is")
+        fixed = bytes.fromhex(found)
         if not self.parameters:
             self.parameters, self.fixed = parameters, fixed
             task_status.started()

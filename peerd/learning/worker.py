@@ -153,7 +153,7 @@ def serve(requests: BinaryIO, replies: BinaryIO) -> None:
         try:
             if worker is None:
                 worker = Worker(training_from(request["training"]))
-                reply = {"parameters": worker.client.parameters, "fixed": worker.client.fixed}
+                reply = {"parameters": worker.client.parameters, "fixed": worker.client.fixed.hex()}
             else:
                 reply = worker.answer(request)
         except BaseException as error:  # a task may also raise SystemExit: that ends nothing here

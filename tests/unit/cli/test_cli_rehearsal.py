@@ -22,7 +22,7 @@ import hostile_tasks as hostile  # noqa: E402
 
 PEERS = 4
 COMMANDS = ("sign", "doctor", "run")
-NAMED = ["some-frozen", "label-too-large", "nan-input", "data-system-exit"]
+NAMED = ["all-frozen", "label-too-large", "nan-input", "data-system-exit"]
 """One of each kind in each command; the others at the worker's door, in tests/unit/learning."""
 
 
