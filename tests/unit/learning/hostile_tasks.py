@@ -225,7 +225,7 @@ UNTRAINABLE: dict[str, tuple[type[Task], str]] = {
     "nan-model": (changed(model=unseeded(lambda: NAN)), "2.bias is nan or infinite"),
     "unseeded-random": (
         changed(model=unseeded(random.random)),
-        "unseeded: two calls of model() dif",
+        "unseeded: two that model()",
     ),
     "unseeded-numpy": (changed(model=unseeded(_GENERATOR.random)), "differ in 2.bias"),
     "unseeded-count": (changed(model=unseeded(lambda: next(_COUNT))), "differ in 2.bias"),
@@ -314,7 +314,7 @@ WARNED: dict[str, tuple[type[Task], str]] = {
         changed(held_out=rows_with(inputs=put(NAN, (0, 3)))),
         "held_out(): inputs",
     ),
-    "held-out-label": (changed(held_out=rows_with(targets=put(9, 0))), "loss is unknown: loss()"),
+    "held-out-label": (changed(held_out=rows_with(targets=put(9, 0))), "held_out(): 1 of 12 rows"),
     "held-out-width": (
         changed(held_out=lambda s: Samples(torch.ones(5, 6), torch.zeros(5, dtype=torch.long))),
         "the model failed",
