@@ -14,8 +14,13 @@ import torch
 from peerd.errors import TaskError
 from peerd.learning.answers import described, tell
 from peerd.learning.client import Client
+<<<<<<< HEAD
 from peerd.learning.rows import batches, check_finite, check_labels
 from peerd.learning.shared import SharedModel
+=======
+from peerd.learning.parameters import count_parameters, fill, flatten
+from peerd.learning.rows import RowsError, batches, check_finite, check_labels
+>>>>>>> 49cc52adc3585c26f4f0a153823cc7867c3946cf
 from peerd.learning.task import Samples, Task
 from protocols.aggregation import Aggregator
 
@@ -142,13 +147,15 @@ def _check_gradients(
 def _inspect_held_out(client: Client) -> list[str]:
     """What is wrong with it is a warning: it is for evaluation alone, which says what it lacks."""
     try:
-        held_out = client.held_out
-    except BaseException:
-        return []
-    try:
-        check_finite(held_out, "held_out()")
-    except Exception as error:
+        check_finite(client.held_out, "held_out()")
+        if type(client.task).loss is Task.loss:
+            with torch.no_grad():
+                outputs = client.module(client.held_out.inputs[:1])
+            check_labels(client.held_out, outputs, "held_out()")
+    except RowsError as error:
         return [described(error)]
+    except BaseException:
+        return []  # the evaluation says so
     return []
 
 

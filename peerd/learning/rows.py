@@ -15,15 +15,19 @@ MAX_COLUMNS = 5  # named in one line
 IGNORED = -100  # the label that torch's cross-entropy leaves out, unless told otherwise
 
 
+class RowsError(TaskError):
+    """Rows that nothing can be learnt from."""
+
+
 def check_finite(samples: Samples, where: str) -> None:
-    """TaskError that names the columns (from 0 on) in which there is NaN or infinity."""
+    """RowsError that names the columns (from 0 on) in which there is NaN or infinity."""
     for name in ("inputs", "targets"):
         part: torch.Tensor = getattr(samples, name)
         if part.layout != torch.strided or not (part.is_floating_point() or part.is_complex()):
             continue
         rows, columns = _not_finite(part)
         if rows:
-            raise TaskError(
+            raise RowsError(
                 f"{where}: {name} are nan or infinite in {rows} of {len(part)} rows"
                 f"{_columns(columns, part.shape[1:])}",
                 "nothing can be learnt from a missing value: fill it, or leave the row out",
@@ -60,7 +64,7 @@ def _index(flat: int, shape: torch.Size) -> str:
 
 
 def check_labels(samples: Samples, outputs: torch.Tensor, where: str) -> None:
-    """TaskError for class labels (n, …) beyond the classes of ``outputs`` (n, classes, …)."""
+    """RowsError for class labels (n, …) beyond the classes of ``outputs`` (n, classes, …)."""
     targets = samples.targets
     if not _are_labels(targets) or targets.dim() != outputs.dim() - 1:
         return
@@ -70,7 +74,7 @@ def check_labels(samples: Samples, outputs: torch.Tensor, where: str) -> None:
     if rows:
         low, high = int(targets[wrong].min()), int(targets[wrong].max())
         found = f"label {low}" if low == high else f"labels from {low} to {high}"
-        raise TaskError(
+        raise RowsError(
             f"{where}: {rows} of {len(targets)} rows have a label out of range ({found}); the"
             f" model has {classes} outputs, for the labels 0…{classes - 1}",
             "count labels from 0, or give the model an output for each",
