@@ -19,6 +19,7 @@ from nacl.bindings import crypto_core_ed25519_is_valid_point
 from nacl.signing import SigningKey
 
 from peerd.errors import IdentityError
+from peerd.text import NotText, decode
 from protocols.ports import PUBLIC_KEY_BYTES, SECRET_KEY_BYTES
 from protocols.secret import Secret
 
@@ -162,16 +163,19 @@ def _check_access(status: os.stat_result, path: Path) -> None:
 
 def _parse(content: bytes, path: Path) -> bytes:
     """The seed. No error quotes the content: it may be a key in another format."""
+    reason = ""
     try:
-        text = content.decode("ascii")
+        text = decode(content)
         if len(content) <= _MAX_FILE_BYTES and text.startswith(_LABEL):
-            digits = text[len(_LABEL) :].removesuffix("\n")
+            digits = text[len(_LABEL) :].removesuffix("\n").removesuffix("\r")
             if len(digits) == 2 * SECRET_KEY_BYTES and digits.isalnum():
                 return bytes.fromhex(digits)
+    except NotText as error:
+        reason = f": {error.message}"
     except ValueError:
         pass
     raise IdentityError(
-        f"the file {path} does not hold a peerd key",
+        f"the file {path} does not hold a peerd key{reason}",
         f"it should be one line, '{_LABEL}' and {2 * SECRET_KEY_BYTES} hex digits",
     ) from None
 

@@ -261,14 +261,29 @@ def members(words: list[str]) -> dict[bytes, int | None]:
     for word in words:
         path = Path(word)
         if path.is_file():
-            text = path.read_text(encoding="utf-8", errors="replace")[:MAX_MEMBERS_FILE_BYTES]
-            lines = [line.partition("#")[0].strip() for line in text.splitlines()]
-            found += [_weighed(line, f"{path}: ") for line in lines if line]
+            found += _members_in(path)
         else:
             found.append(_weighed(word, "--members: "))
     if len(dict(found)) != len(found):
         raise ConfigError("--members: somebody is named twice")
     return dict(found)
+
+
+def _members_in(path: Path) -> list[tuple[bytes, int | None]]:
+    from peerd.text import NotText, read_text
+
+    try:
+        text = read_text(path, MAX_MEMBERS_FILE_BYTES)
+    except OSError as error:
+        raise ConfigError(f"--members: can't read {path}: {error.strerror}") from None
+    except NotText as error:
+        raise ConfigError(f"--members: {path} is {error.message}", error.hint) from None
+    found = []
+    for number, line in enumerate(text.splitlines(), 1):
+        # A mark within the file: somebody has joined several files to one.
+        if word := line.partition("#")[0].strip("\ufeff \t"):
+            found.append(_weighed(word, f"{path} line {number}: "))
+    return found
 
 
 def _weighed(word: str, where: str) -> tuple[bytes, int | None]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from peerd.errors import ConfigError
+from peerd.text import NotText, read_text
 
 MAX_OPTION_FILE_BYTES = 1 << 20
 EXAMPLES = {"--constant": "theta=12", "--local": "images=train.gz", "--task-option": "model=cnn"}
@@ -29,12 +30,10 @@ def _pair(option: str, text: str) -> tuple[str, Any]:
 
 def _json_file(option: str, path: Path) -> Any:
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_OPTION_FILE_BYTES + 1)
-        if len(data) > MAX_OPTION_FILE_BYTES:
-            raise ConfigError(f"{option}: {path} has more than {MAX_OPTION_FILE_BYTES} bytes")
-        return json.loads(data)
+        return json.loads(read_text(path, MAX_OPTION_FILE_BYTES))
     except OSError as error:
         raise ConfigError(f"{option}: can't read {path}: {error.strerror}") from None
-    except ValueError:
+    except NotText as error:
+        raise ConfigError(f"{option}: {path} is {error.message}", error.hint) from None
+    except (ValueError, RecursionError):
         raise ConfigError(f"{option}: {path} is not JSON") from None

@@ -15,6 +15,7 @@ from peerd.group import fields as rules
 from peerd.group.genesis import MAX_GENESIS_BYTES, Genesis
 from peerd.identity import peer_id_of, public_of
 from peerd.storage.durable import write_durably
+from peerd.text import NotText, decode, read_text
 
 
 def save(genesis: Genesis, path: Path) -> None:
@@ -28,16 +29,13 @@ def save(genesis: Genesis, path: Path) -> None:
 def load(path: Path) -> Genesis:
     """The genesis in a file; GroupError names file and field. Signatures are not verified yet."""
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_GENESIS_BYTES + 1)
+        return _parse(read_text(path, MAX_GENESIS_BYTES))
     except OSError as error:
         raise GroupError(
             f"can't read the genesis {path}: {error.strerror}", "make one with 'peerd group new'"
         ) from None
-    if len(data) > MAX_GENESIS_BYTES:
-        raise GroupError(f"{path}: more than {MAX_GENESIS_BYTES} bytes; this is no genesis")
-    try:
-        return parse(data)
+    except NotText as error:
+        raise GroupError(f"{path}: {error.message}; this is no genesis", error.hint) from None
     except GroupError as error:
         raise GroupError(f"{path}: {error.message}", error.hint) from None
 
@@ -59,11 +57,14 @@ def render(genesis: Genesis) -> str:
 def parse(data: bytes) -> Genesis:
     """The genesis in a JSON text. GroupError for everything else."""
     try:
-        document = json.loads(
-            data.decode(), object_pairs_hook=_distinct, parse_constant=_no_constant
-        )
-    except UnicodeDecodeError:
-        raise GroupError("genesis: not UTF-8 text") from None
+        return _parse(decode(data))
+    except NotText as error:
+        raise GroupError(f"genesis: {error.message}", error.hint) from None
+
+
+def _parse(text: str) -> Genesis:
+    try:
+        document = json.loads(text, object_pairs_hook=_distinct, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
         raise GroupError(f"genesis: not JSON: {error.msg} at line {error.lineno}") from None
     except RecursionError:
