@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 from peerd.cli.pairs import pairs
 from peerd.cli.rule_arguments import add_rule_arguments, rule_request, typed_rule
 from peerd.errors import ConfigError
+from peerd.tasks.names import SHIPPED
 
 if TYPE_CHECKING:
     from protocols.aggregation import Aggregator
-
-TASKS = {"digits": "peerd.tasks.digits:Digits", "table": "peerd.tasks.table:Table"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +29,7 @@ class TaskRequest:
     @property
     def task_class(self) -> str:
         """The task as the genesis names it: ``package.module:Class``."""
-        return TASKS.get(self.task, self.task)
+        return SHIPPED.get(self.task, self.task)
 
     def rule(self) -> Aggregator:
         """The aggregator. ConfigError, TaskError: see ``typed_rule``."""
@@ -44,7 +43,7 @@ def add_task_arguments(parser: argparse.ArgumentParser, task: str | None) -> Non
         default=task,
         required=task is None,
         metavar="TASK",
-        help=f"{', '.join(TASKS)}, or your own: package.module:Class",
+        help=f"{', '.join(SHIPPED)}, or your own: package.module:Class",
     )
     add_rule_arguments(parser)
     parser.add_argument(
@@ -89,9 +88,9 @@ def local_options(args: argparse.Namespace) -> dict[str, Any]:
 
 def task_request(args: argparse.Namespace) -> TaskRequest:
     """What ``add_task_arguments`` took. ConfigError, TaskError (a file that can't be a table)."""
-    if args.task not in TASKS and ":" not in args.task:
+    if args.task not in SHIPPED and ":" not in args.task:
         raise ConfigError(
-            f"--task {args.task}: no such task", f"use {', '.join(TASKS)} or package.module:Class"
+            f"--task {args.task}: no such task", f"use {', '.join(SHIPPED)} or package.module:Class"
         )
     local = local_options(args)
     options = pairs("--task-option", args.task_option)
@@ -101,7 +100,7 @@ def task_request(args: argparse.Namespace) -> TaskRequest:
         from peerd.tasks.schema import derive_schema
 
         options["schema"] = derive_schema(args.data, args.label)
-    if TASKS.get(args.task, args.task) == TASKS["table"] and "schema" not in options:
+    if SHIPPED.get(args.task, args.task) == SHIPPED["table"] and "schema" not in options:
         raise ConfigError(
             "--task table: the group's schema is missing",
             "--data FILE --label COLUMN takes it from a file",

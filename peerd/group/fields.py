@@ -28,8 +28,9 @@ MAX_OPTION_BYTES = 1 << 20
 MAX_OPTION_DEPTH = 5
 MAX_SEED = (1 << 63) - 1
 
-_TASK = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)*(:[A-Za-z_][A-Za-z0-9_]*)?", re.ASCII)
-_AGGREGATOR = re.compile(r"[a-z][a-z0-9-]*|[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
+_REFERENCE = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*"  # as Python spells names, capitals too
+_TASK = re.compile(rf"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)*|{_REFERENCE}", re.ASCII)
+_AGGREGATOR = re.compile(rf"[a-z][a-z0-9-]*|{_REFERENCE}", re.ASCII)
 
 
 def refused(field: str, why: str) -> GroupError:

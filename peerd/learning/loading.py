@@ -10,13 +10,8 @@ from peerd.errors import TaskError
 from peerd.extras import EXTRAS, need
 from peerd.learning.settings import Options
 from peerd.learning.task import Task
+from peerd.tasks.names import SHIPPED
 
-SHIPPED = {
-    "digits": "peerd.tasks.digits:Digits",
-    "table": "peerd.tasks.table:Table",
-    "images": "peerd.tasks.images:Images",
-    "cifar": "peerd.tasks.cifar:Cifar",
-}
 _REFERENCE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
 
 

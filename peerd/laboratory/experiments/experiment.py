@@ -15,8 +15,8 @@ from peerd.laboratory.experiments.attacks.catalogue import NONE
 from peerd.laboratory.experiments.cell import CLEAR, LIFTED, Cell, Descent, RuleSpec
 from peerd.laboratory.experiments.rules import checked_rule, least_peers
 from peerd.laboratory.experiments.sharing import committee_plan
-from peerd.learning.loading import SHIPPED
 from peerd.learning.settings import Option
+from peerd.tasks.names import SHIPPED
 from peerd.tasks.partition import checked_partition
 from peerd.text import NotText, read_text
 
