@@ -391,6 +391,7 @@ def _say(args: argparse.Namespace, genesis: Genesis, done: str | None) -> None:
 
 def _print_terms(genesis: Genesis, found: dict[str, object]) -> None:
     """What a member must read before it signs: who, what, under which bounds."""
+    from peerd.decimals import numbers
     from peerd.identity import peer_id_of
 
     missing = set(genesis.unsigned())
@@ -409,6 +410,6 @@ def _print_terms(genesis: Genesis, found: dict[str, object]) -> None:
         )
         print(f"{name} {shown}{' (ms)' if name == 'deadlines' and value != 'none' else ''}")
     for name, option in sorted(genesis.task_options.items()):
-        text = json.dumps(option)
+        text = json.dumps(numbers(option))
         rest = "… (the document has all of it)" if len(text) > MAX_SHOWN else ""
         print(f"task option {name} {text[:MAX_SHOWN]}{rest}")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from peerd import decimals
 from peerd.cli.pairs import pairs
 from peerd.cli.rule_arguments import add_rule_arguments, rule_request, typed_rule
 from peerd.errors import ConfigError
@@ -51,7 +52,8 @@ def add_task_arguments(parser: argparse.ArgumentParser, task: str | None) -> Non
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="such as model=cnn; NAME=@FILE reads JSON from a file",
+        help="such as model=cnn, hidden=64 or rate=0.1; NAME=@FILE reads JSON from a file, "
+        "where a number in quotes is text",
     )
     add_local_arguments(parser)
     parser.add_argument(
@@ -73,7 +75,7 @@ def add_local_arguments(parser: argparse.ArgumentParser) -> None:
 
 def local_options(args: argparse.Namespace) -> dict[str, Any]:
     """What ``add_local_arguments`` took; files by their absolute paths. ConfigError."""
-    given = pairs("--local", args.local)
+    given = pairs("--local", args.local, _file_or_number)
     if args.data is not None:
         if not args.data.is_file():
             raise ConfigError(f"--data {args.data}: there is no such file")
@@ -86,6 +88,10 @@ def local_options(args: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+def _file_or_number(text: str) -> str | float:
+    return text if Path(text).exists() else decimals.number(text)
+
+
 def task_request(args: argparse.Namespace) -> TaskRequest:
     """What ``add_task_arguments`` took. ConfigError, TaskError (a file that can't be a table)."""
     if args.task not in SHIPPED and ":" not in args.task:
@@ -93,7 +99,7 @@ def task_request(args: argparse.Namespace) -> TaskRequest:
             f"--task {args.task}: no such task", f"use {', '.join(SHIPPED)} or package.module:Class"
         )
     local = local_options(args)
-    options = pairs("--task-option", args.task_option)
+    options = pairs("--task-option", args.task_option, decimals.kept)
     if args.label is not None:
         if args.data is None:
             raise ConfigError("--label needs --data", "name the CSV file with that column")

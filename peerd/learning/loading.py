@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import re
 
+from peerd.decimals import numbers
 from peerd.errors import TaskError
 from peerd.extras import EXTRAS, need
 from peerd.learning.settings import Options
@@ -51,8 +52,8 @@ def task_class(reference: str) -> type[Task]:
 
 
 def load_task(reference: str, options: Options, local: Options) -> Task:
-    """The task, built. Raises TaskError."""
+    """The task, built; the decimals of ``options`` are floats by then. Raises TaskError."""
     made = task_class(reference)
     if missing := sorted(getattr(made, "__abstractmethods__", ())):
         raise TaskError(f"task {reference}: {made.__name__} does not define {', '.join(missing)}")
-    return made(options, local)
+    return made(numbers(options), local)
