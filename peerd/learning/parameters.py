@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from torch.nn.modules.batchnorm import _NormBase
+from torch.nn.parameter import is_lazy
 
 from peerd.errors import TaskError
 from protocols.aggregation import canonical_model
@@ -11,6 +13,12 @@ from protocols.aggregation.contract import Model
 
 # What a group can train is bounded by what a round can carry.
 MAX_PARAMETERS = 1 << 26
+MAX_LISTED = 3  # modules with buffers that an error names
+_NORM = "use GroupNorm or LayerNorm in its place, or track_running_stats=False"
+_OTHER = (
+    "make a buffer a torch.nn.Parameter if it is learnt; if it is a constant,"
+    " compute it in forward() or keep it as a plain attribute"
+)
 
 
 def count_parameters(module: torch.nn.Module) -> int:
@@ -19,16 +27,39 @@ def count_parameters(module: torch.nn.Module) -> int:
     for parameter in parameters:
         if parameter.dtype != torch.float32:
             raise TaskError(f"the model has {parameter.dtype} parameters; peerd trains float32")
-    buffers = [name for name, buffer in module.named_buffers() if buffer.numel()]
-    if buffers:
-        raise TaskError(
-            f"the model keeps state outside its parameters ({buffers[0]})",
-            "the group agrees on parameters only: use GroupNorm or LayerNorm, not BatchNorm",
-        )
+    _check_buffers(module)
     total = sum(parameter.numel() for parameter in parameters)
     if not 0 < total <= MAX_PARAMETERS:
         raise TaskError(f"the model has {total} parameters; 1…{MAX_PARAMETERS} can be trained")
     return total
+
+
+def _check_buffers(module: torch.nn.Module) -> None:
+    """TaskError for a module with buffers: it names them, by module, and what to do."""
+    owners: dict[str, list[str]] = {}
+    for name, buffer in module.named_buffers():
+        if is_lazy(buffer) or buffer.numel():
+            owners.setdefault(name.rpartition(".")[0], []).append(name)
+    if not owners:
+        return
+    modules = [module.get_submodule(owner) for owner in owners]
+    listed = [
+        f"{', '.join(names)} (of {type(owner).__name__})"
+        for owner, names in zip(modules, owners.values(), strict=True)
+    ]
+    more = f"; and of {len(listed) - MAX_LISTED} modules more" if listed[MAX_LISTED:] else ""
+    advice = [
+        says
+        for says, needed in (
+            (_NORM, any(isinstance(each, _NormBase) for each in modules)),
+            (_OTHER, not all(isinstance(each, _NormBase) for each in modules)),
+        )
+        if needed
+    ]
+    raise TaskError(
+        f"the model keeps state outside its parameters: {'; '.join(listed[:MAX_LISTED])}{more}",
+        f"the group agrees on parameters only: {'; '.join(advice)}",
+    )
 
 
 def flatten(module: torch.nn.Module) -> Model:
