@@ -23,9 +23,9 @@ from peerd.config_values import (
     addresses,
     choice,
     is_listen_address,
-    is_peer_address,
     is_public_address,
     path,
+    peer_address,
     socket_path,
     table,
     whole,
@@ -108,7 +108,7 @@ class Config:
     bootstrap: Annotated[
         tuple[str, ...],
         Key(
-            addresses(address(is_peer_address, _PEER), MAX_BOOTSTRAP),
+            addresses(peer_address(_PEER), MAX_BOOTSTRAP),
             f'peers to ask first: "{_PEER}"',
         ),
     ] = ()

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 DEFAULT_OUT = Path("genesis.json")
 MAX_MEMBERS_FILE_BYTES = 1 << 20
+_OPTION = "--members: "
+_AS_INIT = "copy members' peer ids as 'peerd init' prints them, with the checksum behind"
 MAX_SHOWN = 400  # characters of a task's option; the document has them all
 UNSAID = {"clients": "all"}
 TERMS = (
@@ -263,7 +265,7 @@ def members(words: list[str]) -> dict[bytes, int | None]:
         if path.is_file():
             found += _members_in(path)
         else:
-            found.append(_weighed(word, "--members: "))
+            found.append(_weighed(word, _OPTION))
     if len(dict(found)) != len(found):
         raise ConfigError("--members: somebody is named twice")
     return dict(found)
@@ -298,19 +300,18 @@ def _weighed(word: str, where: str) -> tuple[bytes, int | None]:
 
 
 def _member(word: str, where: str) -> bytes:
-    from peerd.identity import public_of
+    from peerd.identity import is_public_key, public_of
 
-    if len(word) == 64:
-        try:
-            return bytes.fromhex(word)
-        except ValueError:
-            pass
     try:
-        return public_of(word)
+        public = bytes.fromhex(word) if len(word) == 64 else public_of(word)
+    except ValueError:
+        raise ConfigError(f"{where}{word}: neither hex nor a peer id", _AS_INIT) from None
     except IdentityError as error:
-        raise ConfigError(
-            f"{where}{error.message}, and no file", "members are peer ids as 'peerd init' prints"
-        ) from None
+        file = "" if word.startswith("12D3") or where != _OPTION else ", and no file"
+        raise ConfigError(f"{where}{error.message}{file}", _AS_INIT) from None
+    if not is_public_key(public):
+        raise ConfigError(f"{where}{word}: no public key: it is mistyped", _AS_INIT)
+    return public
 
 
 def _deadlines(words: list[str]) -> dict[str, int]:
@@ -392,13 +393,13 @@ def _say(args: argparse.Namespace, genesis: Genesis, done: str | None) -> None:
 def _print_terms(genesis: Genesis, found: dict[str, object]) -> None:
     """What a member must read before it signs: who, what, under which bounds."""
     from peerd.decimals import numbers
-    from peerd.identity import peer_id_of
+    from peerd.identity import peer_id_of, with_checksum
 
     missing = set(genesis.unsigned())
     for index, public in enumerate(genesis.roster):
         weight = f" weight {genesis.weight_of(index)}" if genesis.weights else ""
         state = "missing" if public in missing else "signed"
-        print(f"member {peer_id_of(public)} {state}{weight}")
+        print(f"member {with_checksum(peer_id_of(public))} {state}{weight}")
     if not genesis.weights:
         print("weights all 1")
     for name in TERMS:

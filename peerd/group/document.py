@@ -77,37 +77,45 @@ def _parse(text: str) -> Genesis:
     if isinstance(roster, list):
         content["roster"] = [_key(f"roster[{i}]", peer) for i, peer in enumerate(roster)]
         if "weights" in content:
-            content["weights"] = _weights(content["weights"], roster)
+            content["weights"] = _weights(content["weights"], content["roster"])
     if "first_model" in content:
         content["first_model"] = _hex("first_model", content["first_model"])
     return Genesis.from_content(
         content,
         {
-            _key("signatures", peer): _hex(f"signatures.{peer}", signature)
-            for peer, signature in signatures.items()
+            public: _hex(f"signatures.{peer_id_of(public)}", signature)
+            for public, signature in _by_key("signatures", signatures).items()
         },
     )
 
 
-def _weights(value: object, roster: list[object]) -> list[object]:
+def _weights(value: object, roster: list[bytes]) -> list[object]:
     """By peer id in the file, so that people see whose each is; in roster order in the content."""
-    weights = rules.check_mapping("weights", value)
-    for name in weights:
-        if name not in roster:
-            raise rules.refused("weights", f"name {rules.shown(name)}, who is not in the roster")
-    for peer in roster:
-        if peer not in weights:
-            raise rules.refused("weights", f"leave out {rules.shown(peer)}")
-    return [weights[str(peer)] for peer in roster]
+    weights = _by_key("weights", rules.check_mapping("weights", value))
+    for public in weights:
+        if public not in roster:
+            raise rules.refused("weights", f"name {peer_id_of(public)}, who is not in the roster")
+    for public in roster:
+        if public not in weights:
+            raise rules.refused("weights", f"leave out {peer_id_of(public)}")
+    return [weights[public] for public in roster]
+
+
+def _by_key(field: str, named: dict[str, Any]) -> dict[bytes, Any]:
+    found = {_key(field, peer): value for peer, value in named.items()}
+    if len(found) != len(named):
+        raise rules.refused(field, "name somebody twice, with the checksum and without")
+    return found
 
 
 def _key(field: str, peer: object) -> bytes:
+    if not isinstance(peer, str):
+        raise rules.refused(field, f"must be the peer id of a member, not {rules.shown(peer)}")
     try:
-        if isinstance(peer, str):
-            return public_of(peer)
-    except IdentityError:
-        pass
-    raise rules.refused(field, f"must be the peer id of an Ed25519 key, not {rules.shown(peer)}")
+        return public_of(peer)
+    except IdentityError as error:
+        said = rules.refused(field, f"must be the peer id of a member: {error.message}")
+        raise GroupError(said.message, error.hint) from None
 
 
 def _hex(field: str, text: object) -> bytes:

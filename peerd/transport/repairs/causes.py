@@ -10,6 +10,8 @@ import trio
 from libp2p.security.noise.exceptions import PeerIDMismatchesPubkey
 from libp2p.transport.exceptions import UpgradeFailure
 
+from peerd.identity import with_checksum
+
 _NO_WAY = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.ENETDOWN}
 
 
@@ -26,7 +28,7 @@ def cause_of(error: BaseException) -> str:
 
 
 def _another(error: BaseException) -> str:
-    answered = str(error).rpartition("=")[2]
+    answered = with_checksum(str(error).rpartition("=")[2])
     return (
         f"another peer answers there, {answered}; check address and peer id against what"
         " their operators say"

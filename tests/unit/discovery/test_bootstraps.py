@@ -18,7 +18,7 @@ from structlog.testing import capture_logs
 
 from peerd.discovery import AddressBook, Discovery
 from peerd.discovery.bootstraps import Bootstraps
-from peerd.identity import Identity
+from peerd.identity import Identity, with_checksum
 from peerd.transport import Limits, Transport
 from peerd.transport.names import libp2p_id
 from peerd.transport.repairs.causes import cause_of
@@ -223,7 +223,7 @@ async def test_a_bootstrap_that_fails_is_told_once_with_its_cause(
 async def test_who_else_answers_is_named(tmp_path: Path) -> None:
     async with member(OTHER, [OTHER.public, ME.public], tmp_path) as other:
         cause = await warned(tmp_path, f"/ip4/127.0.0.1/tcp/{port_of(other)}")
-    assert f"another peer answers there, {OTHER.peer_id}" in cause
+    assert f"another peer answers there, {with_checksum(OTHER.peer_id)};" in cause
 
 
 @pytest.mark.trio
