@@ -178,20 +178,11 @@ def _check_owner(config: Config, store: Store) -> None:
 
 def _task(config: Config) -> str:
     """Builds the task on this peer's data: a column that is missing shows here."""
-    from peerd.errors import TaskError
+    from peerd.cli.user_task import with_task
     from peerd.group import load
-    from peerd.learning.loading import load_task
 
     genesis = load(config.genesis)
-    sys.path.append(os.getcwd())  # as the training worker has it
-    try:
-        load_task(genesis.task, genesis.task_options, config.task.local)
-    except PeerdError:
-        raise
-    except Exception as error:  # the user's code
-        raise TaskError(f"{genesis.task} failed: {type(error).__name__}: {error}") from error
-    finally:
-        sys.path.remove(os.getcwd())
+    with_task(genesis, config.task.local, lambda task: None)
     return f"{genesis.task} takes this peer's data"
 
 
