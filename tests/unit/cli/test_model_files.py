@@ -9,15 +9,17 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import zipfile
 from collections.abc import Callable
 from fractions import Fraction
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import trio
 
 from peerd.cli.main import main
 from peerd.config import render_config
@@ -28,9 +30,11 @@ from peerd.laboratory.simulation.swarm import first_model
 from peerd.laboratory.simulation.world import World
 from peerd.runner.export import verify_export
 from peerd.runner.resume import setting_of
+from peerd.status import StatusBoard, Views, serve_status
 from peerd.storage import Store
 from peerd.tensor_file import read_export, write_safetensors
 from protocols.aggregation import aggregator, model_hash
+from protocols.record.transcript import Transcript
 from tests.patience import HANG
 
 ROOT = Path(__file__).parents[3]
@@ -141,6 +145,35 @@ def test_an_export_is_shown_and_verified_with_the_genesis_alone(
     assert '"rate": 0.1' in said and description["certificate"] not in said
     assert main(["model", "verify", name, "--genesis", "other.json"]) == 9
     assert "proves nothing to the group 'banks'" in capsys.readouterr().err
+
+
+@pytest.mark.trio
+@pytest.mark.parametrize("kept", [True, False])
+async def test_a_running_daemon_is_asked_for_model_and_certificate(place: Path, kept: bool) -> None:
+    certificate, model = group()[1][1]
+    transcript = Transcript((), (), (), (), certificate, ()).encode()
+    views = Views(
+        peers=list,
+        rounds=lambda limit: [{"round": 1, "model_hash": model_hash(model).hex()}],
+        round=lambda number: None,
+        transcript=lambda number: transcript if kept else None,
+        model=lambda number: model,
+    )
+    with tempfile.TemporaryDirectory(prefix="peerd-") as name:  # a socket's path is short
+        path = Path(name) / "run" / "status.sock"
+        async with trio.open_nursery() as nursery:
+            await nursery.start(partial(serve_status, StatusBoard(), path, views))
+            command = [sys.executable, "-m", "peerd", "model", "export", "--socket", str(path)]
+            done = await trio.run_process(
+                [*command, "--out", "m.safetensors"], capture_stderr=True, check=False
+            )
+            nursery.cancel_scope.cancel()
+    if kept:
+        assert done.returncode == 0, done.stderr
+        assert verify_export(place / "m.safetensors", place / "genesis.json")["round"] == 1
+    else:
+        assert done.returncode == 5
+        assert b"no certificate of this round is kept" in done.stderr
 
 
 def test_showing_imports_nothing_that_a_file_names(place: Path) -> None:
