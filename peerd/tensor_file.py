@@ -1,4 +1,4 @@
-"""Exported models as files: safetensors, and NumPy's npz; written and read without their libraries.
+"""Exported models as files: safetensors, NumPy's npz, torch's state_dict with a description beside.
 
 The data of a safetensors file is the group's vector, cut into named tensors in the order in which
 the task's module has them; whoever reads the file back gets the vector without the task. What is
@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import io
 import json
+import struct
 import zipfile
+import zlib
 from collections.abc import Sequence
 from math import prod
 from pathlib import Path
@@ -23,7 +25,12 @@ from peerd.errors import ConfigError, VerificationError
 from protocols.aggregation.contract import Model
 
 KEY = "peerd"  # of the description
+MEMBER = f"{KEY}.json"  # of a state_dict's archive
 MAX_HEADER_BYTES = 1 << 24
+_BROKEN = (  # what a header that lies leads json, zipfile and NumPy's header to
+    *(ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError),
+    *(RuntimeError, EOFError, struct.error, zlib.error, zipfile.BadZipFile),
+)
 Layers = Sequence[tuple[str, tuple[int, ...]]]
 
 
@@ -50,15 +57,25 @@ def write_npz(file: BinaryIO, model: Model, description: str | None, **more: obj
     np.savez(file, **arrays)
 
 
-def read_export(path: Path) -> tuple[dict[str, Any], Model]:
-    """The description, and the vector (d,) float32. ConfigError: no file; VerificationError: it is
-    no export of peerd, or one without a description.
+def write_state_dict(file: BinaryIO, saved: bytes, description: str) -> None:
+    """``saved``: what torch.save wrote, an archive; it takes no notice of one member more."""
+    buffer = io.BytesIO(saved)
+    with zipfile.ZipFile(buffer, "a") as archive:
+        folder = archive.namelist()[0].partition("/")[0]
+        archive.writestr(f"{folder}/{MEMBER}", description)
+    file.write(buffer.getvalue())
+
+
+def read_export(path: Path) -> tuple[dict[str, Any], Model | None]:
+    """The description, and the vector (d,) float32; None in the place of a state_dict's, in which
+    it is pickled. ConfigError: no file; VerificationError: it is no export of peerd, or one
+    without a description.
     """
     try:
         with path.open("rb") as file:
             is_zip = file.read(2) == b"PK"
             file.seek(0)
-            text, model = _read_npz(file) if is_zip else _read_safetensors(file)
+            text, model = _read_archive(file) if is_zip else _read_safetensors(file)
         description = json.loads(text, object_pairs_hook=_distinct)
         if not isinstance(description, dict):
             raise ValueError("the description is no table")
@@ -67,7 +84,7 @@ def read_export(path: Path) -> tuple[dict[str, Any], Model]:
         raise ConfigError(
             f"can't read {path}: {error.strerror}", "name an exported model"
         ) from None
-    except (ValueError, KeyError, TypeError, RecursionError, EOFError, zipfile.BadZipFile) as error:
+    except _BROKEN as error:
         raise VerificationError(
             f"{path} is no model that peerd has exported with a description: {error}",
             "'peerd model export' writes one",
@@ -93,24 +110,30 @@ def _read_safetensors(file: BinaryIO) -> tuple[str, Model]:
     return str(text), np.frombuffer(file.read(start), "<f4").astype(np.float32)
 
 
-def _read_npz(file: BinaryIO) -> tuple[str, Model]:
+def _read_archive(file: BinaryIO) -> tuple[str, Model | None]:
     with zipfile.ZipFile(file) as archive:
+        found = [each for each in archive.infolist() if each.filename.endswith(f"/{MEMBER}")]
+        if found:
+            return _stored(archive, found[0]).decode(), None
         text = _member(archive, KEY, np.dtype(np.uint8)).tobytes().decode()
         return text, _member(archive, "parameters", np.dtype("<f4")).astype(np.float32)
 
 
 def _member(archive: zipfile.ZipFile, name: str, kind: np.dtype[Any]) -> NDArray[Any]:
-    info = archive.getinfo(f"{name}.npy")
-    if info.compress_type != zipfile.ZIP_STORED:  # it could be larger than the file
-        raise ValueError(f"{name} is compressed")
-    with archive.open(info) as member:
-        if np.lib.format.read_magic(member) != (1, 0):
-            raise ValueError(f"{name} is no array of version 1.0")
-        shape, _, dtype = np.lib.format.read_array_header_1_0(member)
-        data = member.read()
+    member = io.BytesIO(_stored(archive, archive.getinfo(f"{name}.npy")))
+    if np.lib.format.read_magic(member) != (1, 0):
+        raise ValueError(f"{name} is no array of version 1.0")
+    shape, _, dtype = np.lib.format.read_array_header_1_0(member)
+    data = member.read()
     if dtype != kind or shape != (len(data) // kind.itemsize,) or len(data) % kind.itemsize:
         raise ValueError(f"{name} is {dtype} {shape}")
     return np.frombuffer(data, kind)
+
+
+def _stored(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    if info.compress_type != zipfile.ZIP_STORED:  # it could be larger than the file
+        raise ValueError(f"{info.filename} is compressed")
+    return archive.read(info)
 
 
 def _whole(value: object) -> int:

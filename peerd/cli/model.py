@@ -28,13 +28,14 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from peerd.group import Genesis
     from peerd.learning import Task
     from peerd.tensor_file import Layers
 
     Read: TypeAlias = tuple[dict[str, object], NDArray[np.float32], bytes | None]
 
 
-FORMATS = {".npz": "npz", ".safetensors": "safetensors"}
+FORMATS = {".npz": "npz", ".safetensors": "safetensors", ".pt": "state-dict"}
 MAX_SHOWN = 400  # characters of an option
 
 
@@ -44,12 +45,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     export = verbs.add_parser("export", help="write a model to a file, with what it is")
     export.add_argument("--round", type=int, metavar="N", help="the model after round N (the last)")
     export.add_argument(
-        "--out", type=Path, required=True, metavar="FILE", help="FILE.npz or FILE.safetensors, new"
+        "--out", type=Path, required=True, metavar="FILE", help="FILE.npz, .safetensors or .pt, new"
     )
     export.add_argument(
         "--format",
         choices=list(FORMATS.values()),
-        help="default: as FILE ends; safetensors has the layers by name, and builds the task",
+        help="default: as FILE ends; all but npz have the layers by name, and build the task",
     )
     add_daemon_arguments(export)
     show = verbs.add_parser("show", help="what an exported model says of itself, unproven")
@@ -94,7 +95,7 @@ def _shown(value: object) -> str:
 
 
 def _export(args: argparse.Namespace) -> int:
-    from peerd.tensor_file import write_npz, write_safetensors
+    from peerd.tensor_file import write_npz, write_safetensors, write_state_dict
     from protocols.aggregation import model_hash
 
     out: Path = args.out
@@ -109,13 +110,16 @@ def _export(args: argparse.Namespace) -> int:
         raise VerificationError(
             f"the model of round {number} is not the certified one", "export it at another peer"
         )
-    description, layers = _description(args, form, model, certificate)
+    description, genesis = _description(args, form, model, certificate)
+    named = None if form == "npz" else _named(args, form, genesis, model)
     try:
         with out.open("xb") as file:
-            if form == "npz":
+            if named is None:
                 write_npz(file, model, description, round=number, model_hash=certified)
+            elif isinstance(named, bytes):
+                write_state_dict(file, named, str(description))
             else:
-                write_safetensors(file, layers, model, description or "")
+                write_safetensors(file, named, model, str(description))
     except FileExistsError:
         raise ConfigError(f"{out} exists already", "name a new file") from None
     found = {"round": number, "model_hash": certified, "parameters": model.size, "file": str(out)}
@@ -128,36 +132,46 @@ def _export(args: argparse.Namespace) -> int:
 
 def _description(
     args: argparse.Namespace, form: str, model: NDArray[np.float32], certificate: bytes | None
-) -> tuple[str | None, Layers]:
-    """The description as JSON, and the layers. An npz does without both, where it has to."""
-    from peerd.cli.user_task import with_task
+) -> tuple[str | None, Genesis | None]:
+    """The description as JSON, and the genesis. An npz does without both, where it has to."""
     from peerd.group import load
     from peerd.runner.export import describe
 
     try:
-        config = load_config(args)
-        genesis = load(config.genesis)
+        genesis = load(load_config(args).genesis)
         if certificate is None:
             raise StorageError("no certificate of this round is kept", "export at another peer")
-        description = json.dumps(describe(genesis, certificate, model))
+        return json.dumps(describe(genesis, certificate, model)), genesis
     except (ConfigError, GroupError, StorageError) as error:
         if form != "npz":
             raise
         print(f"peerd: exported without a description: {error}", file=sys.stderr)
-        return None, ()
-    if form == "npz":
-        return description, ()
-    layers = with_task(genesis, config.task.local, lambda task: _layers(task))
-    if sum(prod(shape) for _, shape in layers) != model.size:
-        raise TaskError(
-            f"{genesis.task} builds another model than the group's, of {model.size} parameters",
-            "install the version of the task that the group trains, or export to FILE.npz",
-        )
-    return description, layers
+        return None, None
 
 
-def _layers(task: Task) -> Layers:
-    return [(name, tuple(each.shape)) for name, each in task.model().named_parameters()]
+def _named(
+    args: argparse.Namespace, form: str, genesis: Genesis | None, model: NDArray[np.float32]
+) -> Layers | bytes:
+    """The layers of the task's module, or its state_dict as a file. TaskError."""
+    from peerd.cli.user_task import with_task
+
+    assert genesis is not None  # without one only an npz is described
+
+    def look(task: Task) -> Layers | bytes:
+        module = task.model()
+        layers = [(name, tuple(each.shape)) for name, each in module.named_parameters()]
+        if sum(prod(shape) for _, shape in layers) != model.size:
+            raise TaskError(
+                f"{genesis.task} builds another model than the group's, of {model.size} parameters",
+                "install the version of the task that the group trains, or export to FILE.npz",
+            )
+        if form == "safetensors":
+            return layers
+        from peerd.learning.parameters import state_dict_file
+
+        return state_dict_file(module, model)
+
+    return with_task(genesis, load_config(args).task.local, look)
 
 
 def _read(args: argparse.Namespace) -> Read:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import torch
 from torch.nn.modules.batchnorm import _NormBase
@@ -67,6 +69,14 @@ def flatten(module: torch.nn.Module) -> Model:
     with torch.no_grad():
         flat = torch.cat([parameter.reshape(-1) for parameter in module.parameters()])
     return canonical_model(flat.numpy())
+
+
+def state_dict_file(module: torch.nn.Module, vector: Model) -> bytes:
+    """What torch.save writes of the module's state_dict with the vector (d,) in it."""
+    fill(module, vector)
+    file = io.BytesIO()
+    torch.save(module.state_dict(), file)
+    return file.getvalue()
 
 
 def fill(module: torch.nn.Module, vector: Model) -> None:

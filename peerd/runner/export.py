@@ -45,6 +45,11 @@ def verify_export(path: Path, genesis_path: Path) -> dict[str, Any]:
     genesis = load(genesis_path)
     genesis.verify()
     claimed, model = read_export(path)
+    if model is None:
+        raise VerificationError(
+            f"{path} is a state_dict: only a pickle leads to its numbers, and can lie, or run code",
+            "have it exported to FILE.safetensors",
+        )
     try:
         certificate = base64.b64decode(claimed["certificate"], validate=True)
     except (KeyError, TypeError, ValueError):

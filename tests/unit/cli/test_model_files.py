@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import os
+import random
 import re
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 import trio
 
 from peerd.cli.main import main
@@ -279,6 +281,13 @@ HOSTILE: dict[str, bytes] = {
     "no header": (1 << 60).to_bytes(8, "little"),
     "header of nothing": bytes(8),
     "not JSON": safetensors(b"nonsense"),
+    "a number": safetensors(b"5"),
+    "a number as metadata": safetensors({"__metadata__": 5}),
+    "a number as a tensor": safetensors({**META, "a": 5}),
+    "no offsets": safetensors({**META, "a": {"dtype": "F32", "shape": [0]}}),
+    "offsets of two kinds": safetensors(
+        {**META, "a": tensor([], 0, 4), "b": {**tensor([], 0, 4), "data_offsets": "x"}}
+    ),
     "not UTF-8": safetensors(b"\xff\xfe"),
     "a list": safetensors([]),
     "deep": safetensors(b"[" * 100_000),
@@ -319,6 +328,24 @@ def test_a_hostile_file_is_one_line(
     assert said.out == "" and said.err.count("\n") == 1 and "x.safetensors" in said.err
 
 
+@pytest.mark.parametrize("name", ["m.npz", "m.safetensors", "m.pt"])
+def test_a_damaged_file_is_read_as_it_was_or_refused(place: Path, name: str) -> None:
+    assert export(name) == 0
+    whole = (place / name).read_bytes()
+    dice, refused = random.Random(name), 0
+    for _ in range(800):
+        data = bytearray(whole)
+        for _ in range(dice.randint(1, 3)):
+            data[dice.randrange(len(data))] = dice.choice((0, 1, 0x7F, 0xFF, dice.randrange(256)))
+        cut = dice.choice((len(data), len(data), dice.randrange(len(data))))
+        (place / "damaged").write_bytes(data[:cut])
+        try:
+            read_export(place / "damaged")
+        except PeerdError:
+            refused += 1
+    assert refused > 150
+
+
 def test_what_a_stranger_wrote_reaches_no_terminal_as_it_is(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -351,6 +378,20 @@ def test_the_lines_of_the_documentation_use_an_export_without_peerd(place: Path)
     assert done.returncode == 0, done.stderr
     total, number = done.stdout.split()
     assert float(total) == pytest.approx(float(group()[1][1][1].sum()), rel=1e-5) and number == "1"
+
+
+def test_a_state_dict_is_what_torch_loads_and_is_shown_but_not_verified(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert export("m.pt", "--round", "1") == 0
+    found = torch.load(place / "m.pt", weights_only=True)
+    assert list(found) == ["0.weight", "0.bias", "2.weight", "2.bias"]
+    flat = torch.cat([each.reshape(-1) for each in found.values()]).numpy()
+    assert np.array_equal(flat, group()[1][1][1])
+    assert main(["model", "show", "m.pt"]) == 0
+    assert "round: 1\n" in capsys.readouterr().out
+    assert main(["model", "verify", "m.pt", "--genesis", "genesis.json"]) == 9
+    assert "exported to FILE.safetensors" in capsys.readouterr().err
 
 
 def test_an_npz_is_what_numpy_reads(place: Path) -> None:
