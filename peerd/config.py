@@ -23,15 +23,16 @@ from peerd.config_values import (
     addresses,
     choice,
     is_listen_address,
-    is_peer_address,
     is_public_address,
     path,
+    peer_address,
     socket_path,
     table,
     text,
     whole,
 )
 from peerd.errors import ConfigError
+from peerd.text import NotText, read_text
 
 MAX_CONFIG_BYTES = 1 << 20
 MAX_BOOTSTRAP = 64
@@ -113,7 +114,7 @@ class Config:
     bootstrap: Annotated[
         tuple[str, ...],
         Key(
-            addresses(address(is_peer_address, _PEER), MAX_BOOTSTRAP),
+            addresses(peer_address(_PEER), MAX_BOOTSTRAP),
             f'peers to ask first: "{_PEER}"',
         ),
     ] = ()
@@ -147,19 +148,14 @@ class Config:
 
 def _document(path: Path) -> dict[str, Any]:
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_CONFIG_BYTES + 1)
+        return tomllib.loads(read_text(path, MAX_CONFIG_BYTES))
     except OSError as error:
         raise ConfigError(
             f"can't read the configuration {path}: {error.strerror}",
             "make one with 'peerd init', or name it with --config",
         ) from None
-    if len(data) > MAX_CONFIG_BYTES:
-        raise ConfigError(f"{path}: more than {MAX_CONFIG_BYTES} bytes")
-    try:
-        return tomllib.loads(data.decode())
-    except UnicodeDecodeError:
-        raise ConfigError(f"{path}: not UTF-8 text") from None
+    except NotText as error:
+        raise ConfigError(f"{path}: {error.message}", error.hint) from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: not TOML: {error}") from None
     except (RecursionError, ValueError):

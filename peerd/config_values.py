@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from peerd.errors import ConfigError, IdentityError
-from peerd.identity import public_of
+from peerd.identity import peer_id_of, public_of
 
 MAX_SOCKET_PATH = 107  # bytes: sockaddr_un holds 108 with the final zero
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", re.ASCII)
@@ -29,8 +29,8 @@ class At:
     def item(self, index: int) -> At:
         return At(self.file, f"{self.name}[{index}]")
 
-    def wrong(self, why: str) -> ConfigError:
-        return ConfigError(f"{self.file}: {self.name} {why}")
+    def wrong(self, why: str, hint: str = "") -> ConfigError:
+        return ConfigError(f"{self.file}: {self.name} {why}", hint)
 
 
 Reader: TypeAlias = Callable[[Any, At], Any]
@@ -127,15 +127,19 @@ def is_public_address(address: str) -> bool:
     return _is_tcp_address(address, names=True)
 
 
-def is_peer_address(address: str) -> bool:
-    base, found, peer_id = address.rpartition("/p2p/")
-    if not found or not is_public_address(base):
-        return False
-    try:
-        public_of(peer_id)
-    except IdentityError:
-        return False
-    return True
+def peer_address(like: str) -> Reader:
+    """``/…/p2p/<peer id>``; a checksum behind the peer id is verified, and left out."""
+
+    def read(value: Any, at: At) -> str:
+        base, found, peer_id = value.rpartition("/p2p/") if isinstance(value, str) else ("", "", "")
+        if not found or not is_public_address(base):
+            raise at.wrong(f"must look like {like}, not {value!r}")
+        try:
+            return f"{base}/p2p/{peer_id_of(public_of(peer_id))}"
+        except IdentityError as error:
+            raise at.wrong(f"must look like {like}: {error.message}", error.hint) from None
+
+    return read
 
 
 def _is_tcp_address(address: str, *, names: bool) -> bool:

@@ -5,7 +5,9 @@ link, belongs to somebody else, or has any permission bit for group or others (f
 
 The libp2p peer id is the identity multihash of the public key's protobuf, in base58
 (https://github.com/libp2p/specs/blob/master/peer-ids/peer-ids.md): 38 bytes with the key inside,
-so that peer id and public key name each other.
+so that peer id and public key name each other. It has no checksum of its own, and one character
+in the place of another mostly spells somebody else's: people are shown one behind it
+(``with_checksum``), and where they type a peer id it is verified if it is there.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from nacl.bindings import crypto_core_ed25519_is_valid_point
 from nacl.signing import SigningKey
 
 from peerd.errors import IdentityError
+from peerd.text import NotText, decode
 from protocols.ports import PUBLIC_KEY_BYTES, SECRET_KEY_BYTES
 from protocols.secret import Secret
 
@@ -28,6 +31,9 @@ _MAX_FILE_BYTES = 256
 _PEER_ID_PREFIX = bytes((0x00, 0x24, 0x08, 0x01, 0x12, 0x20))
 _PEER_ID_BYTES = len(_PEER_ID_PREFIX) + PUBLIC_KEY_BYTES
 _MAX_PEER_ID_CHARACTERS = 64
+_CHECKSUM_PRIME = 65521  # the largest below 2^16
+_SEPARATOR = "-"  # no character of base 58, of a multiaddr or of a comment
+_COPY = "copy it again from where it is shown, with the checksum behind it"
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
 
@@ -94,24 +100,64 @@ def peer_id_of(public: bytes) -> str:
     return _base58(_PEER_ID_PREFIX + public)
 
 
-def public_of(peer_id: str) -> bytes:
-    """The public key inside a peer id. Raises IdentityError if it isn't an Ed25519 peer id."""
-    shown = peer_id[:_MAX_PEER_ID_CHARACTERS]
-    number = 0
-    if len(peer_id) <= _MAX_PEER_ID_CHARACTERS and set(peer_id) <= set(_BASE58):
-        for char in peer_id:
-            number = number * 58 + _BASE58.index(char)
-        if number.bit_length() <= 8 * _PEER_ID_BYTES:
-            data = number.to_bytes(_PEER_ID_BYTES, "big")
-            # Encoding it again refuses a second spelling (other leading "1"s) of the same key.
-            if data.startswith(_PEER_ID_PREFIX) and _base58(data) == peer_id:
-                return data[len(_PEER_ID_PREFIX) :]
-    raise IdentityError(f"{shown!r} is not the peer id of an Ed25519 key")
+def checksum(peer_id: str) -> str:
+    """Four hex digits: the number that a peer id spells in base 58, modulo a prime.
+
+    The prime divides no 58^i · d with 0 < d < 58, and no 58^i · 57 · d: so one character in the
+    place of another, and two neighbours that change places, always show. It is no secret, and
+    keeps nobody from making a peer id up: it is against typing errors.
+    """
+    return f"{_number(peer_id) % _CHECKSUM_PRIME:04x}"
+
+
+def with_checksum(peer_id: str) -> str:
+    """A peer id as people copy it: ``12D3KooW…-3f0c``."""
+    return f"{peer_id}{_SEPARATOR}{checksum(peer_id)}"
+
+
+def public_of(text: str) -> bytes:
+    """The public key inside a peer id, which may have its checksum behind it.
+
+    Raises IdentityError for what is no Ed25519 peer id, or does not go with the checksum.
+    """
+    peer_id, separator, given = text.partition(_SEPARATOR)
+    data = _decoded(peer_id)
+    shown = text[:_MAX_PEER_ID_CHARACTERS]
+    if data is None:
+        raise IdentityError(f"{shown!r} is not the peer id of an Ed25519 key", _COPY)
+    if separator and given.lower() != checksum(peer_id):
+        raise IdentityError(
+            f"{shown!r}: the peer id and its checksum do not go together, one of them is mistyped",
+            _COPY,
+        )
+    public = data[len(_PEER_ID_PREFIX) :]
+    if not is_public_key(public):
+        raise IdentityError(f"{shown!r} is nobody's peer id: it is mistyped", _COPY)
+    return public
+
+
+def _decoded(peer_id: str) -> bytes | None:
+    """The bytes of an Ed25519 peer id; None for anything else."""
+    if len(peer_id) > _MAX_PEER_ID_CHARACTERS or not set(peer_id) <= set(_BASE58):
+        return None
+    number = _number(peer_id)
+    if number.bit_length() > 8 * _PEER_ID_BYTES:
+        return None
+    data = number.to_bytes(_PEER_ID_BYTES, "big")
+    # Encoding it again refuses a second spelling (other leading "1"s) of the same key.
+    return data if data.startswith(_PEER_ID_PREFIX) and _base58(data) == peer_id else None
 
 
 def is_public_key(public: bytes) -> bool:
     """Whether these bytes are a point of Ed25519's prime-order group (fault 60: no small order)."""
     return len(public) == PUBLIC_KEY_BYTES and bool(crypto_core_ed25519_is_valid_point(public))
+
+
+def _number(text: str) -> int:
+    number = 0
+    for char in text:
+        number = number * len(_BASE58) + _BASE58.index(char)
+    return number
 
 
 def _base58(data: bytes) -> str:
@@ -162,16 +208,19 @@ def _check_access(status: os.stat_result, path: Path) -> None:
 
 def _parse(content: bytes, path: Path) -> bytes:
     """The seed. No error quotes the content: it may be a key in another format."""
+    reason = ""
     try:
-        text = content.decode("ascii")
+        text = decode(content)
         if len(content) <= _MAX_FILE_BYTES and text.startswith(_LABEL):
-            digits = text[len(_LABEL) :].removesuffix("\n")
+            digits = text[len(_LABEL) :].removesuffix("\n").removesuffix("\r")
             if len(digits) == 2 * SECRET_KEY_BYTES and digits.isalnum():
                 return bytes.fromhex(digits)
+    except NotText as error:
+        reason = f": {error.message}"
     except ValueError:
         pass
     raise IdentityError(
-        f"the file {path} does not hold a peerd key",
+        f"the file {path} does not hold a peerd key{reason}",
         f"it should be one line, '{_LABEL}' and {2 * SECRET_KEY_BYTES} hex digits",
     ) from None
 

@@ -123,9 +123,9 @@ def _package(name: str) -> Check:
 
 
 def _key(config: Config) -> str:
-    from peerd.identity import Identity
+    from peerd.identity import Identity, with_checksum
 
-    return Identity.load(config.key).peer_id
+    return with_checksum(Identity.load(config.key).peer_id)
 
 
 def _genesis(config: Config) -> str:

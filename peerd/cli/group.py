@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 DEFAULT_OUT = Path("genesis.json")
 MAX_MEMBERS_FILE_BYTES = 1 << 20
+_OPTION = "--members: "
+_AS_INIT = "copy members' peer ids as 'peerd init' prints them, with the checksum behind"
 MAX_SHOWN = 400  # characters of a task's option; the document has them all
 UNSAID = {"clients": "all"}
 TERMS = (
@@ -266,14 +268,29 @@ def members(words: list[str]) -> dict[bytes, int | None]:
     for word in words:
         path = Path(word)
         if path.is_file():
-            text = path.read_text(encoding="utf-8", errors="replace")[:MAX_MEMBERS_FILE_BYTES]
-            lines = [line.partition("#")[0].strip() for line in text.splitlines()]
-            found += [_weighed(line, f"{path}: ") for line in lines if line]
+            found += _members_in(path)
         else:
-            found.append(_weighed(word, "--members: "))
+            found.append(_weighed(word, _OPTION))
     if len(dict(found)) != len(found):
         raise ConfigError("--members: somebody is named twice")
     return dict(found)
+
+
+def _members_in(path: Path) -> list[tuple[bytes, int | None]]:
+    from peerd.text import NotText, read_text
+
+    try:
+        text = read_text(path, MAX_MEMBERS_FILE_BYTES)
+    except OSError as error:
+        raise ConfigError(f"--members: can't read {path}: {error.strerror}") from None
+    except NotText as error:
+        raise ConfigError(f"--members: {path} is {error.message}", error.hint) from None
+    found = []
+    for number, line in enumerate(text.splitlines(), 1):
+        # A mark within the file: somebody has joined several files to one.
+        if word := line.partition("#")[0].strip("\ufeff \t"):
+            found.append(_weighed(word, f"{path} line {number}: "))
+    return found
 
 
 def _weighed(word: str, where: str) -> tuple[bytes, int | None]:
@@ -288,19 +305,18 @@ def _weighed(word: str, where: str) -> tuple[bytes, int | None]:
 
 
 def _member(word: str, where: str) -> bytes:
-    from peerd.identity import public_of
+    from peerd.identity import is_public_key, public_of
 
-    if len(word) == 64:
-        try:
-            return bytes.fromhex(word)
-        except ValueError:
-            pass
     try:
-        return public_of(word)
+        public = bytes.fromhex(word) if len(word) == 64 else public_of(word)
+    except ValueError:
+        raise ConfigError(f"{where}{word}: neither hex nor a peer id", _AS_INIT) from None
     except IdentityError as error:
-        raise ConfigError(
-            f"{where}{error.message}, and no file", "members are peer ids as 'peerd init' prints"
-        ) from None
+        file = "" if word.startswith("12D3") or where != _OPTION else ", and no file"
+        raise ConfigError(f"{where}{error.message}{file}", _AS_INIT) from None
+    if not is_public_key(public):
+        raise ConfigError(f"{where}{word}: no public key: it is mistyped", _AS_INIT)
+    return public
 
 
 def _deadlines(words: list[str]) -> dict[str, int]:
@@ -383,13 +399,14 @@ def _say(args: argparse.Namespace, genesis: Genesis, done: str | None) -> None:
 
 def _print_terms(genesis: Genesis, found: dict[str, object]) -> None:
     """What a member must read before it signs: who, what, under which bounds."""
-    from peerd.identity import peer_id_of
+    from peerd.decimals import numbers
+    from peerd.identity import peer_id_of, with_checksum
 
     missing = set(genesis.unsigned())
     for index, public in enumerate(genesis.roster):
         weight = f" weight {genesis.weight_of(index)}" if genesis.weights else ""
         state = "missing" if public in missing else "signed"
-        print(f"member {peer_id_of(public)} {state}{weight}")
+        print(f"member {with_checksum(peer_id_of(public))} {state}{weight}")
     if not genesis.weights:
         print("weights all 1")
     for name in TERMS:
@@ -401,6 +418,6 @@ def _print_terms(genesis: Genesis, found: dict[str, object]) -> None:
         )
         print(f"{name} {shown}{' (ms)' if name == 'deadlines' and value != 'none' else ''}")
     for name, option in sorted(genesis.task_options.items()):
-        text = json.dumps(option)
+        text = json.dumps(numbers(option))
         rest = "… (the document has all of it)" if len(text) > MAX_SHOWN else ""
         print(f"task option {name} {text[:MAX_SHOWN]}{rest}")

@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Make key and configuration; neither is ever overwritten."""
     from peerd.config import render_config
-    from peerd.identity import Identity
+    from peerd.identity import Identity, with_checksum
 
     directory: Path = args.directory
     config = directory / CONFIG
@@ -56,10 +56,10 @@ def main(args: argparse.Namespace) -> int:
     if args.json:
         print_json(found)
     else:
-        print(f"{identity.peer_id}")
+        print(with_checksum(identity.peer_id))
         print(f"key {directory / KEY} (keep a copy where nobody else can read it)")
         print(f"configuration {config}")
-        print("next: give your peer id to whoever founds the group ('peerd group new')")
+        print("next: give the peer id and its checksum to the group's founder ('peerd group new')")
     return 0
 
 

@@ -30,6 +30,10 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _cell(name: str, value: object) -> object:
+    if name == "peer":
+        from peerd.identity import with_checksum
+
+        return with_checksum(str(value))
     if isinstance(value, bool) or not isinstance(value, int | float):
         return value
     if name.startswith("bytes"):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from peerd.cli.pairs import MAX_OPTION_FILE_BYTES, pairs
 from peerd.errors import ConfigError, GroupError
+from peerd.text import NotText, read_text
 
 if TYPE_CHECKING:
     from protocols.aggregation import Aggregator
@@ -65,12 +66,12 @@ def _from_file(word: str) -> tuple[str, dict[str, Any]]:
         return word, {}
     path = Path(word)
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_OPTION_FILE_BYTES)
-        document = tomllib.loads(data.decode())
+        document = tomllib.loads(read_text(path, MAX_OPTION_FILE_BYTES))
     except OSError as error:
         raise ConfigError(f"--aggregator: can't read {path}: {error.strerror}") from None
-    except ValueError as error:
+    except NotText as error:
+        raise ConfigError(f"--aggregator: {path} is {error.message}", error.hint) from None
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"--aggregator: {path} is no TOML: {error}") from None
     name, constants = document.pop("aggregator", None), document.pop("constants", {})
     if not isinstance(name, str) or not isinstance(constants, dict) or document:

@@ -25,13 +25,16 @@ def main(args: argparse.Namespace) -> int:
 
         trio.run(_follow, socket_path(args), bool(args.json))
         return 0
+    from peerd.identity import with_checksum
+
     document = ask(args, "/v1/status")
     if args.json:
         print_json(document)
         return 0
     width = max(map(len, document))
     for name, value in document.items():
-        print(f"{name.ljust(width)}  {_shown(value)}")
+        shown = with_checksum(str(value)) if name == "peer" else _shown(value)
+        print(f"{name.ljust(width)}  {shown}")
     return 0
 
 

@@ -7,17 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from peerd import decimals
 from peerd.cli.pairs import pairs
 from peerd.cli.rule_arguments import add_rule_arguments, rule_request, typed_rule
 from peerd.config import TaskConfig
 from peerd.errors import ConfigError
 from peerd.group.fields import STATISTICS
+from peerd.tasks.names import SHIPPED
 
 if TYPE_CHECKING:
     from protocols.aggregation import Aggregator
 
 HERE = TaskConfig()
-TASKS = {"digits": "peerd.tasks.digits:Digits", "table": "peerd.tasks.table:Table"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class TaskRequest:
     @property
     def task_class(self) -> str:
         """The task as the genesis names it: ``package.module:Class``."""
-        return TASKS.get(self.task, self.task)
+        return SHIPPED.get(self.task, self.task)
 
     def rule(self) -> Aggregator:
         """The aggregator. ConfigError, TaskError: see ``typed_rule``."""
@@ -50,7 +51,7 @@ def add_task_arguments(parser: argparse.ArgumentParser, task: str | None) -> Non
         default=task,
         required=task is None,
         metavar="TASK",
-        help=f"{', '.join(TASKS)}, or your own: package.module:Class",
+        help=f"{', '.join(SHIPPED)}, or your own: package.module:Class",
     )
     add_rule_arguments(parser)
     parser.add_argument(
@@ -58,7 +59,8 @@ def add_task_arguments(parser: argparse.ArgumentParser, task: str | None) -> Non
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="such as model=cnn; NAME=@FILE reads JSON from a file",
+        help="such as model=cnn, hidden=64 or rate=0.1; NAME=@FILE reads JSON from a file, "
+        "where a number in quotes is text",
     )
     parser.add_argument(
         "--statistics",
@@ -108,7 +110,7 @@ def task_config(args: argparse.Namespace, **given: Any) -> TaskConfig:
 
 def local_options(args: argparse.Namespace) -> dict[str, Any]:
     """What ``add_local_arguments`` took; files by their absolute paths. ConfigError."""
-    given = pairs("--local", args.local)
+    given = pairs("--local", args.local, _file_or_number)
     if args.data is not None:
         if not args.data.is_file():
             raise ConfigError(f"--data {args.data}: there is no such file")
@@ -121,21 +123,25 @@ def local_options(args: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+def _file_or_number(text: str) -> str | float:
+    return text if Path(text).exists() else decimals.number(text)
+
+
 def task_request(args: argparse.Namespace) -> TaskRequest:
     """What ``add_task_arguments`` took. ConfigError, TaskError (a file that can't be a table)."""
-    if args.task not in TASKS and ":" not in args.task:
+    if args.task not in SHIPPED and ":" not in args.task:
         raise ConfigError(
-            f"--task {args.task}: no such task", f"use {', '.join(TASKS)} or package.module:Class"
+            f"--task {args.task}: no such task", f"use {', '.join(SHIPPED)} or package.module:Class"
         )
     here = task_config(args)
-    options = pairs("--task-option", args.task_option)
+    options = pairs("--task-option", args.task_option, decimals.kept)
     if args.label is not None:
         if args.data is None:
             raise ConfigError("--label needs --data", "name the CSV file with that column")
         from peerd.tasks.schema import derive_schema
 
         options["schema"] = derive_schema(args.data, args.label)
-    if TASKS.get(args.task, args.task) == TASKS["table"] and "schema" not in options:
+    if SHIPPED.get(args.task, args.task) == SHIPPED["table"] and "schema" not in options:
         raise ConfigError(
             "--task table: the group's schema is missing",
             "--data FILE --label COLUMN takes it from a file",

@@ -14,9 +14,9 @@ from collections.abc import Callable, Sequence
 import structlog
 import trio
 from libp2p.tools.anyio_service import background_trio_service
-from multiaddr import Multiaddr
 
 from peerd.discovery.address_book import AddressBook, Outcome
+from peerd.discovery.bootstraps import Bootstraps, split
 from peerd.discovery.lookup import RosterDHT
 from peerd.discovery.own_addresses import reachable
 from peerd.discovery.records import LIFETIME, MAX_ADDRESSES, MAX_RECORD_BYTES, sign_record
@@ -66,6 +66,7 @@ class Discovery:
         self._moved = trio.Event()
         self._told: dict[bytes, int] = {}
         self._members = [link.peer for link in transport.links()]
+        self._bootstraps = Bootstraps()
         for address in bootstrap:
             self._add_bootstrap(address)
         everybody = [*self._members, identity.public]
@@ -74,20 +75,14 @@ class Discovery:
         self._connected = trio.open_memory_channel[bytes](2 * len(everybody) + 16)
         transport.serve(_PURPOSE, self._answer)
         transport.on_link_change(self._on_link_change)
+        transport.on_failed_dial(self._bootstraps.failed)
 
     def _add_bootstrap(self, address: str) -> None:
-        try:
-            maddr = Multiaddr(address)
-            peer_id = maddr.get_peer_id()
-            where = str(maddr.decapsulate(Multiaddr(f"/p2p/{peer_id}")))
-        except Exception as error:  # multiaddr's parser raises many kinds
-            raise ConfigError(
-                f"bootstrap address {address!r} can't be read: {error}",
-                "write it as /ip4/192.0.2.1/tcp/4001/p2p/<peer id>",
-            ) from error
+        where, peer_id = split(address)
         public = next((m for m in self._members if str(libp2p_id(m)) == peer_id), None)
         if public is not None:
             self._book.add_hint(public, where)
+            self._bootstraps.add(public, where)
         elif peer_id != self._identity.peer_id:
             raise ConfigError(
                 f"bootstrap peer {peer_id} is not in the group's roster",
@@ -110,6 +105,7 @@ class Discovery:
 
     def _on_link_change(self, peer: bytes, connected: bool) -> None:
         if connected:
+            self._bootstraps.connected(peer)
             try:
                 self._connected[0].send_nowait(peer)
             except trio.WouldBlock:

@@ -15,6 +15,7 @@ from peerd.group import fields as rules
 from peerd.group.genesis import MAX_GENESIS_BYTES, Genesis
 from peerd.identity import peer_id_of, public_of
 from peerd.storage.durable import write_durably
+from peerd.text import NotText, decode, read_text
 
 
 def save(genesis: Genesis, path: Path) -> None:
@@ -28,16 +29,13 @@ def save(genesis: Genesis, path: Path) -> None:
 def load(path: Path) -> Genesis:
     """The genesis in a file; GroupError names file and field. Signatures are not verified yet."""
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_GENESIS_BYTES + 1)
+        return _parse(read_text(path, MAX_GENESIS_BYTES))
     except OSError as error:
         raise GroupError(
             f"can't read the genesis {path}: {error.strerror}", "make one with 'peerd group new'"
         ) from None
-    if len(data) > MAX_GENESIS_BYTES:
-        raise GroupError(f"{path}: more than {MAX_GENESIS_BYTES} bytes; this is no genesis")
-    try:
-        return parse(data)
+    except NotText as error:
+        raise GroupError(f"{path}: {error.message}; this is no genesis", error.hint) from None
     except GroupError as error:
         raise GroupError(f"{path}: {error.message}", error.hint) from None
 
@@ -61,11 +59,14 @@ def render(genesis: Genesis) -> str:
 def parse(data: bytes) -> Genesis:
     """The genesis in a JSON text. GroupError for everything else."""
     try:
-        document = json.loads(
-            data.decode(), object_pairs_hook=_distinct, parse_constant=_no_constant
-        )
-    except UnicodeDecodeError:
-        raise GroupError("genesis: not UTF-8 text") from None
+        return _parse(decode(data))
+    except NotText as error:
+        raise GroupError(f"genesis: {error.message}", error.hint) from None
+
+
+def _parse(text: str) -> Genesis:
+    try:
+        document = json.loads(text, object_pairs_hook=_distinct, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
         raise GroupError(f"genesis: not JSON: {error.msg} at line {error.lineno}") from None
     except RecursionError:
@@ -78,38 +79,46 @@ def parse(data: bytes) -> Genesis:
     if isinstance(roster, list):
         content["roster"] = [_key(f"roster[{i}]", peer) for i, peer in enumerate(roster)]
         if "weights" in content:
-            content["weights"] = _weights(content["weights"], roster)
+            content["weights"] = _weights(content["weights"], content["roster"])
     for name in ("first_model", "fixed"):
         if name in content:
             content[name] = _hex(name, content[name])
     return Genesis.from_content(
         content,
         {
-            _key("signatures", peer): _hex(f"signatures.{peer}", signature)
-            for peer, signature in signatures.items()
+            public: _hex(f"signatures.{peer_id_of(public)}", signature)
+            for public, signature in _by_key("signatures", signatures).items()
         },
     )
 
 
-def _weights(value: object, roster: list[object]) -> list[object]:
+def _weights(value: object, roster: list[bytes]) -> list[object]:
     """By peer id in the file, so that people see whose each is; in roster order in the content."""
-    weights = rules.check_mapping("weights", value)
-    for name in weights:
-        if name not in roster:
-            raise rules.refused("weights", f"name {rules.shown(name)}, who is not in the roster")
-    for peer in roster:
-        if peer not in weights:
-            raise rules.refused("weights", f"leave out {rules.shown(peer)}")
-    return [weights[str(peer)] for peer in roster]
+    weights = _by_key("weights", rules.check_mapping("weights", value))
+    for public in weights:
+        if public not in roster:
+            raise rules.refused("weights", f"name {peer_id_of(public)}, who is not in the roster")
+    for public in roster:
+        if public not in weights:
+            raise rules.refused("weights", f"leave out {peer_id_of(public)}")
+    return [weights[public] for public in roster]
+
+
+def _by_key(field: str, named: dict[str, Any]) -> dict[bytes, Any]:
+    found = {_key(field, peer): value for peer, value in named.items()}
+    if len(found) != len(named):
+        raise rules.refused(field, "name somebody twice, with the checksum and without")
+    return found
 
 
 def _key(field: str, peer: object) -> bytes:
+    if not isinstance(peer, str):
+        raise rules.refused(field, f"must be the peer id of a member, not {rules.shown(peer)}")
     try:
-        if isinstance(peer, str):
-            return public_of(peer)
-    except IdentityError:
-        pass
-    raise rules.refused(field, f"must be the peer id of an Ed25519 key, not {rules.shown(peer)}")
+        return public_of(peer)
+    except IdentityError as error:
+        said = rules.refused(field, f"must be the peer id of a member: {error.message}")
+        raise GroupError(said.message, error.hint) from None
 
 
 def _hex(field: str, text: object) -> bytes:

@@ -7,6 +7,7 @@ from copy import deepcopy
 from fractions import Fraction
 from typing import Any
 
+from peerd import decimals
 from peerd.errors import GroupError
 from peerd.identity import is_public_key
 from protocols.hashing import DIGEST_BYTES
@@ -30,8 +31,10 @@ MAX_SEED = (1 << 63) - 1
 STATISTICS = ("refused", "local", "averaged")
 """What becomes of the running statistics of normalisation layers: the first unless said."""
 
-_TASK = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)*(:[A-Za-z_][A-Za-z0-9_]*)?", re.ASCII)
-_AGGREGATOR = re.compile(r"[a-z][a-z0-9-]*|[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
+_REFERENCE = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*"  # as Python spells names, capitals too
+_TASK = re.compile(rf"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)*|{_REFERENCE}", re.ASCII)
+_DECIMAL = '{"$decimal": "0.1"}'
+_AGGREGATOR = re.compile(rf"[a-z][a-z0-9-]*|{_REFERENCE}", re.ASCII)
 
 
 def refused(field: str, why: str) -> GroupError:
@@ -183,6 +186,8 @@ def _check_option(field: str, value: object, depth: int) -> None:
     if depth > MAX_OPTION_DEPTH:
         raise refused("task_options", f"nests more than {MAX_OPTION_DEPTH} deep")
     if isinstance(value, dict):
+        if decimals.MARK in value and not decimals.is_kept(value):
+            raise refused(field, f"must hold one decimal number as text, such as {_DECIMAL}")
         for name, item in check_mapping(field, value).items():
             _check_option(f"{field}.{name}", item, depth + 1)
     elif isinstance(value, list):
@@ -193,7 +198,9 @@ def _check_option(field: str, value: object, depth: int) -> None:
     elif isinstance(value, str):
         check_unicode(field, value)
     elif isinstance(value, float):
-        raise refused(field, f"is a float, which has no canonical form; write it as text: {value}")
+        raise refused(
+            field, f"is a float, which has no canonical form; write {_DECIMAL} for a number"
+        )
     elif value is not None and not isinstance(value, bool):
         raise refused(field, f"must be text, a whole number, true or false, not {shown(value)}")
 

@@ -79,6 +79,11 @@ class FittedClient:
         self._fit(self.first_model, 0)
         return []
 
+    def layers(self) -> list[tuple[str, tuple[int, ...]]]:
+        """Name and shape of each part of the vector (d,), in its order."""
+        numbered = enumerate(self._first)
+        return [(f"array.{index}", each.shape) for index, each in numbered if is_shared(each)]
+
     def own(self) -> NDArray[np.float64]:
         """Nothing: what such a task keeps is its own affair."""
         return np.zeros(0)

@@ -14,13 +14,8 @@ import torch
 from peerd.errors import TaskError
 from peerd.learning.answers import described, tell
 from peerd.learning.client import Client
-<<<<<<< HEAD
-from peerd.learning.rows import batches, check_finite, check_labels
-from peerd.learning.shared import SharedModel
-=======
-from peerd.learning.parameters import count_parameters, fill, flatten
 from peerd.learning.rows import RowsError, batches, check_finite, check_labels
->>>>>>> 49cc52adc3585c26f4f0a153823cc7867c3946cf
+from peerd.learning.shared import SharedModel
 from peerd.learning.task import Samples, Task
 from protocols.aggregation import Aggregator
 
@@ -39,6 +34,7 @@ def inspect(client: Client, again: Task, rule: Aggregator) -> list[str]:
     warnings = _inspect_samples(client, client.samples, "data()", batch)
     if rule.uses_reference and client.root is not None:
         _inspect_samples(client, client.root, "root()", batch)
+    client.shared.check_fixed()
     client.shared.set_own(own)
     return warnings + _inspect_held_out(client)
 

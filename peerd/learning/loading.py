@@ -6,17 +6,13 @@ import importlib
 import importlib.util
 import re
 
+from peerd.decimals import numbers
 from peerd.errors import TaskError
 from peerd.extras import EXTRAS, need
 from peerd.learning.settings import Options
 from peerd.learning.task import FittedTask, Task
+from peerd.tasks.names import SHIPPED
 
-SHIPPED = {
-    "digits": "peerd.tasks.digits:Digits",
-    "table": "peerd.tasks.table:Table",
-    "images": "peerd.tasks.images:Images",
-    "cifar": "peerd.tasks.cifar:Cifar",
-}
 _REFERENCE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
 
 
@@ -58,11 +54,11 @@ def task_class(reference: str) -> type[Task | FittedTask]:
 
 
 def load_task(reference: str, options: Options, local: Options) -> Task | FittedTask:
-    """The task, built. Raises TaskError."""
+    """The task, built; the decimals of ``options`` are floats by then. Raises TaskError."""
     made = task_class(reference)
     if missing := sorted(getattr(made, "__abstractmethods__", ())):
         raise TaskError(f"task {reference}: {made.__name__} does not define {', '.join(missing)}")
-    return made(options, local)
+    return made(numbers(options), local)
 
 
 def load_torch_task(reference: str, options: Options, local: Options) -> Task:

@@ -26,6 +26,7 @@ from protocols.hashing import digest
 
 # What a group can train is bounded by what a round can carry.
 MAX_PARAMETERS = 1 << 26
+MAX_LISTED = 3  # modules that an error names
 CPU = torch.device("cpu")
 RUNNING = frozenset({"running_mean", "running_var", "num_batches_tracked"})
 """How torch's normalisation layers call their statistics, BatchNorm and InstanceNorm alike."""
@@ -78,6 +79,12 @@ class SharedModel:
         with torch.no_grad():
             parts = [each.reshape(-1).to("cpu", torch.float32) for each in self._shared]
             return np.array(torch.cat(parts).numpy())
+
+    def layers(self) -> list[tuple[str, tuple[int, ...]]]:
+        """Name and shape of each part of the vector, in its order."""
+        names = {id(each): name for name, each in self.module.named_parameters()}
+        names |= {id(each): name for name, each in _buffers(self.module)}
+        return [(names[id(each)], tuple(each.shape)) for each in self._shared]
 
     def flatten(self) -> Model:
         """The same in its one form, which is hashed."""
@@ -176,18 +183,25 @@ def _checked(module: object) -> torch.nn.Module:
 
 
 def _has_statistics(module: torch.nn.Module, names: list[str]) -> TaskError:
-    owner = names[0].rpartition(".")[0]
-    layer = type(module.get_submodule(owner)).__name__
-    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    owners: dict[str, list[str]] = {}
+    for name in names:
+        owners.setdefault(name.rpartition(".")[0], []).append(name)
+    listed = [
+        f"{', '.join(found)} (of {type(module.get_submodule(owner)).__name__})"
+        for owner, found in owners.items()
+    ]
+    more = f"; and of {len(listed) - MAX_LISTED} modules more" if listed[MAX_LISTED:] else ""
     return TaskError(
-        f"the model keeps running statistics outside its parameters: {names[0]}{more}"
-        f" (of a {layer})",
-        "found the group with --statistics averaged or local, or use GroupNorm or LayerNorm",
+        f"the model keeps running statistics outside its parameters:"
+        f" {'; '.join(listed[:MAX_LISTED])}{more}",
+        "found the group with --statistics averaged or local; or use GroupNorm or LayerNorm in its"
+        " place, or track_running_stats=False",
     )
 
 
 def _buffers(module: torch.nn.Module) -> Iterable[tuple[str, torch.Tensor]]:
-    return ((name, buffer) for name, buffer in module.named_buffers() if buffer.numel())
+    named = module.named_buffers()
+    return ((name, buffer) for name, buffer in named if is_lazy(buffer) or buffer.numel())
 
 
 def _is_running(name: str) -> bool:

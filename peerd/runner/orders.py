@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 
 from peerd.errors import ConfigError
+from peerd.text import decode
 from protocols.errors import WireError
 from protocols.session.events import Order
 from protocols.wire.schema import HASH, MAX_ROUND, Integer
@@ -38,7 +39,7 @@ def take(data: Path) -> Order | None:
     except FileNotFoundError:
         return None
     try:
-        found = json.loads(text)
+        found = json.loads(decode(text))
         return order_of(found["round"], found["attempt"], found["cohort"])
     except (ValueError, TypeError, KeyError):
         raise ConfigError(f"{path}: not an order", "'peerd abandon' writes it") from None

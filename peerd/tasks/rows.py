@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from peerd.errors import TaskError
+from peerd.text import NotText, open_text
 
 MAX_FILE_BYTES = 4 << 30
 MAX_ROWS = 20_000_000
@@ -36,7 +37,7 @@ def open_rows(
         size = path.stat().st_size
         if size > MAX_FILE_BYTES:
             raise TaskError(f"{path} has {size} bytes; at most {MAX_FILE_BYTES} are read")
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with open_text(path) as file:
             reader = csv.reader(file, delimiter=delimiter, strict=True)
             with _explained(path, reader):
                 header = next(reader, None)
@@ -47,17 +48,19 @@ def open_rows(
                 yield names, _rows(path, reader, len(names))
     except OSError as error:
         raise TaskError(f"can't read {path}: {error.strerror}") from error
+    except NotText as error:
+        raise TaskError(f"{path}: {error.message}", error.hint) from error
 
 
 def guess_delimiter(path: Path) -> str:
     """The delimiter that occurs most often in the header line. Raises TaskError."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with open_text(path) as file:
             line = file.readline(MAX_COLUMNS * MAX_FIELD_CHARACTERS)
     except OSError as error:
         raise TaskError(f"can't read {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise TaskError(f"{path} is not UTF-8 text") from error
+    except NotText as error:
+        raise TaskError(f"{path}: {error.message}", error.hint) from error
     return max(DELIMITERS, key=line.count)
 
 
@@ -67,8 +70,6 @@ def _explained(path: Path, reader: _Reader) -> Iterator[None]:
         yield
     except csv.Error as error:
         raise TaskError(f"{path} line {reader.line_num}: {error}") from error
-    except UnicodeDecodeError as error:
-        raise TaskError(f"{path} after line {reader.line_num}: this is not UTF-8 text") from error
 
 
 def _check_names(path: Path, names: list[str]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from peerd.errors import NetworkError
 
 
@@ -10,7 +12,14 @@ class TransportError(NetworkError):
 
 
 class Unreachable(TransportError):
-    """No connection to the peer, and none could be made in time."""
+    """No connection to the peer, and none could be made in time.
+
+    ``causes``: of a dial, why each address did not lead to the peer, in a person's words.
+    """
+
+    def __init__(self, message: str, causes: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.causes = causes or {}
 
 
 class RequestFailed(TransportError):

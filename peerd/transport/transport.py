@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -22,6 +22,7 @@ from peerd.transport.names import libp2p_id, short
 from peerd.transport.outbox import LaneKind, Outbox
 from peerd.transport.receiver import Delivery, Receiver
 from peerd.transport.repairs.host import PeerHost, addresses_of, build_host
+from peerd.transport.repairs.swarm import NoAnswer
 from peerd.transport.requests import Handler, RequestServer, ask
 from peerd.transport.sender import Sender
 
@@ -64,6 +65,7 @@ class Transport:
             peer: Outbox(limits.control_frame, limits.outbox_bytes, limits.outbox_frames)
             for peer in self._peers
         }
+        self._on_failed_dial: list[Callable[[bytes, Mapping[str, str]], None]] = []
         self._table = LinkTable(identity.public, self._peers)
         deliver, self._frames = trio.open_memory_channel[Delivery](0)
         self._receiver = Receiver(limits, deliver)
@@ -195,6 +197,10 @@ class Transport:
         """``callback(peer, connected)`` at every change; it must not block."""
         self._table.on_change.append(callback)
 
+    def on_failed_dial(self, callback: Callable[[bytes, Mapping[str, str]], None]) -> None:
+        """``callback(peer, causes)``: why each address (multiaddr) did not lead to the peer."""
+        self._on_failed_dial.append(callback)
+
     async def connect(self, peer: bytes, addresses: Sequence[str]) -> None:
         """Dials a roster member at these multiaddrs. Raises Unreachable."""
         self._link(peer)
@@ -202,6 +208,8 @@ class Transport:
             known = [Multiaddr(address) for address in addresses]
             self.host.addresses.replace_addrs(libp2p_id(peer), known, _ADDRESS_SECONDS)
             await self.host.swarm.dial_peer(libp2p_id(peer))
+        except NoAnswer as error:
+            raise Unreachable(f"{short(peer)}: {error}", error.causes) from error
         except Exception as error:  # libp2p's dial fails in many ways
             raise Unreachable(f"{short(peer)}: {error}") from error
 
@@ -212,7 +220,12 @@ class Transport:
         return link
 
     async def _dial(self, peer: bytes) -> None:
-        await self.connect(peer, self.address_book.addresses(peer))
+        try:
+            await self.connect(peer, self.address_book.addresses(peer))
+        except Unreachable as error:
+            for callback in self._on_failed_dial:
+                callback(peer, error.causes)
+            raise
 
     async def _open_stream(self, link: PeerLink, protocol: str) -> INetStream:
         connection = link.connection

@@ -31,6 +31,7 @@ from peerd.storage import Store
 from peerd.tasks.cifar import FORMS, read_rows
 from peerd.tasks.idx import read_idx
 from peerd.tasks.rows import open_rows
+from peerd.tensor_file import read_export
 from protocols.errors import ProtocolError
 from protocols.record.certificate import Certificate
 from protocols.wire.frames import decode_frame
@@ -121,6 +122,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "genesis": load,
     "key": Identity.load,
     "option": lambda path: _json_file("--task-option", path),
+    "export": read_export,
     "images": read_idx,
     "colour images": lambda path: read_rows(path, FORMS[10]),
     "table": table,

@@ -15,9 +15,10 @@ from peerd.laboratory.experiments.attacks.catalogue import NONE
 from peerd.laboratory.experiments.cell import CLEAR, LIFTED, Cell, Descent, RuleSpec
 from peerd.laboratory.experiments.rules import checked_rule, least_peers
 from peerd.laboratory.experiments.sharing import committee_plan
-from peerd.learning.loading import SHIPPED
 from peerd.learning.settings import Option
+from peerd.tasks.names import SHIPPED
 from peerd.tasks.partition import checked_partition
+from peerd.text import NotText, read_text
 
 MAX_CONFIG_BYTES = 1 << 20
 MAX_CELLS = 20_000
@@ -48,13 +49,12 @@ def read_experiment(path: Path, local: Mapping[str, str] | None = None) -> Exper
     Raises ConfigError; TaskError where the code of a rule of one's own fails.
     """
     try:
-        data = path.read_bytes()
-        if len(data) > MAX_CONFIG_BYTES:
-            raise ConfigError(f"{path} has {len(data)} bytes; at most {MAX_CONFIG_BYTES} are read")
-        document = tomllib.loads(data.decode())
+        document = tomllib.loads(read_text(path, MAX_CONFIG_BYTES))
     except OSError as error:
         raise ConfigError(f"can't read {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except NotText as error:
+        raise ConfigError(f"{path} is {error.message}", error.hint) from None
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path} is not TOML: {error}") from error
     try:
         return _Reader(document, path.stem, dict(local or {})).experiment()

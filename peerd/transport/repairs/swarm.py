@@ -13,6 +13,9 @@ upstream: libp2p/network/swarm.py (0.8.1)
 - fault 8, handshakes have no cap: see ``Admission``.
 - fault 10, a ResourceManager that can't be built becomes None, silently: here there is none, by
   decision. Each limit of ours is enforced where the bytes are.
+
+Names are resolved here, by the machine's own resolver (``resolver``): the library asks a name
+server itself, and knows nothing of /etc/hosts, mDNS and search domains.
 """
 
 from __future__ import annotations
@@ -36,10 +39,22 @@ from multiaddr import Multiaddr
 
 from peerd.transport.limits import Limits
 
+from .causes import cause_of
+from .resolver import Resolver
 from .sockets import Admission
 from .yamux import StrictYamux
 
 log = structlog.get_logger(__name__)
+
+
+class NoAnswer(SwarmException):
+    """No address of the peer led to it. ``causes``: why not, in words, by the known address."""
+
+    def __init__(self, peer_id: ID, causes: dict[str, str]) -> None:
+        said = "; ".join(f"{address}: {cause}" for address, cause in causes.items())
+        super().__init__(f"{peer_id} doesn't answer at any address: {said}")
+        self.causes = causes
+
 
 _PER_PEER_UNUSED = 1_000_000  # a cap of the library that ours replaces
 
@@ -84,6 +99,7 @@ class RosterSwarm(Swarm):
         self._limits = limits
         self._dial_locks: dict[ID, trio.Lock] = {}
         self.admission = Admission(limits)
+        self._resolver = Resolver(limits.addresses_per_peer, limits.dial)
         self.failed_handlers = 0
         self.auto_connector = NoAutoConnector(self, auto_connect_interval=3600.0)
 
@@ -108,15 +124,27 @@ class RosterSwarm(Swarm):
             return [await self._dial_first(peer_id, addresses)]
 
     async def _dial_first(self, peer_id: ID, addresses: list[Multiaddr]) -> INetConn:
-        reasons: list[str] = []
+        causes: dict[str, str] = {}
         for address in addresses[: self._limits.addresses_per_peer]:
             try:
-                with trio.fail_after(self._limits.dial):
-                    return await self._dial_addr_single_attempt(address, peer_id)
+                return await self._dial_each(peer_id, address)
             except Exception as error:  # hostile bytes fail a handshake in many ways
-                cause = error.__cause__ or error
-                reasons.append(f"{address}: {cause or type(cause).__name__}")
-        raise SwarmException(f"{peer_id} doesn't answer at any address: {'; '.join(reasons)}")
+                causes[str(address)] = cause_of(error)
+        raise NoAnswer(peer_id, causes)
+
+    async def _dial_each(self, peer_id: ID, address: Multiaddr) -> INetConn:
+        """What an address stands for, one after the other: a name may have several.
+
+        Raises what each of them has failed with, in a group.
+        """
+        failures: list[Exception] = []
+        for place in await self._resolver.resolve(address):
+            try:
+                with trio.fail_after(self._limits.dial):
+                    return await self._dial_addr_single_attempt(place, peer_id)
+            except Exception as error:
+                failures.append(error)
+        raise ExceptionGroup(str(address), failures)
 
     def open_connections(self, peer_id: ID) -> list[INetConn]:
         return [c for c in self.get_connections(peer_id) if not c.is_closed]

@@ -18,6 +18,7 @@ from peerd.cli import founding
 from peerd.cli.main import main
 from peerd.config import Config
 from peerd.group import Genesis
+from peerd.identity import with_checksum
 from peerd.runner import rehearsal
 from peerd.storage import Store
 
@@ -102,7 +103,9 @@ def test_from_nothing_to_a_group(members: Path, capsys: pytest.CaptureFixture[st
     assert all(member["signed"] for member in shown["members"])
     assert main(["group", "show", genesis]) == 0
     read = capsys.readouterr().out
-    assert all(f"member {member['peer']} missing" in read for member in shown["members"])
+    assert all(
+        f"member {with_checksum(member['peer'])} missing" in read for member in shown["members"]
+    )
     assert "commit 5000" in read and "task option" not in read
 
 
@@ -438,7 +441,7 @@ def test_weights_are_stated_shown_and_signed(
     assert [weights[peer] for peer in peers] == [500, 40, *[1] * (len(peers) - 2)]
     assert main(["group", "show", str(members.parent / "genesis.json")]) == 0
     shown = capsys.readouterr().out
-    assert f"member {peers[0]} missing weight 500" in shown
+    assert f"member {with_checksum(peers[0])} missing weight 500" in shown
     assert "weights all 1" not in shown
 
 

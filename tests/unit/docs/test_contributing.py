@@ -41,8 +41,7 @@ def test_what_recipes_tell_people_to_extend_has_that_name() -> None:
         ("ABSENT", "tests/simulation/test_adversaries.py"),
         ("LIES", "peerd/laboratory/adversaries/lies.py"),
         ("ATTACKS", "peerd/laboratory/experiments/attacks/alone.py"),
-        ("SHIPPED", "peerd/learning/loading.py"),
-        ("TASKS", "peerd/cli/task_arguments.py"),
+        ("SHIPPED", "peerd/tasks/names.py"),
     ):
         assert f"`{name}`" in TEXT
         assert re.search(rf"^{name}\b", (ROOT / path).read_text(), re.M), (name, path)

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from peerd.errors import TaskError
-from peerd.learning.loading import SHIPPED, load_task, task_class
+from peerd.learning.loading import load_task, task_class
 from peerd.learning.task import Task
+from peerd.tasks.names import SHIPPED
 
 USER_TASKS = """
 from peerd.learning import Task

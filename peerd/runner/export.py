@@ -1,0 +1,84 @@
+"""What an exported model says of itself, and what of that the genesis document proves."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+from peerd.errors import VerificationError
+from peerd.group import Genesis, load
+from peerd.runner.resume import setting_of
+from peerd.tensor_file import read_export
+from protocols.aggregation import model_hash
+from protocols.aggregation.contract import Model
+from protocols.errors import ProtocolError
+from protocols.record.certificate import CertifiedRound, verify_certificate
+
+VERSION = 1
+
+
+def describe(genesis: Genesis, certificate: bytes, model: Model) -> dict[str, Any]:
+    """The description of ``model`` (d,), the certified one. VerificationError unless it is that."""
+    certified = _certified(genesis, certificate, model)
+    return {
+        "version": VERSION,
+        "group": genesis.group_id.hex(),
+        "name": genesis.name,
+        "task": genesis.task,
+        "task_options": genesis.task_options,
+        "round": certified.round,
+        "parameters": model.size,
+        "model_hash": certified.end.model.hex(),
+        "certificate_hash": certified.hash.hex(),
+        "certificate": base64.b64encode(certificate).decode(),
+    }
+
+
+def verify_export(path: Path, genesis_path: Path) -> dict[str, Any]:
+    """The description, all of it proven: what is in the file is what the group certified.
+
+    VerificationError says what does not hold. The names of layers are no part of it: they come from
+    the task's code, which a certificate does not bind.
+    """
+    genesis = load(genesis_path)
+    genesis.verify()
+    claimed, model = read_export(path)
+    if model is None:
+        raise VerificationError(
+            f"{path} is a state_dict: only a pickle leads to its numbers, and can lie, or run code",
+            "have it exported to FILE.safetensors",
+        )
+    try:
+        certificate = base64.b64decode(claimed["certificate"], validate=True)
+    except (KeyError, TypeError, ValueError):
+        raise VerificationError(f"{path}: there is no certificate in it") from None
+    try:
+        proven = describe(genesis, certificate, model)
+    except VerificationError as error:
+        raise VerificationError(f"{path}: {error.message}", error.hint) from None
+    for name in sorted(proven.keys() | claimed.keys()):
+        # By their text: 1, 1.0 and true are equal, and not the same.
+        if name not in proven or name not in claimed or _text(claimed, name) != _text(proven, name):
+            raise VerificationError(f"{path}: what it says of {name!r} is not what was certified")
+    return proven
+
+
+def _text(description: dict[str, Any], name: str) -> str:
+    return json.dumps(description[name], sort_keys=True)
+
+
+def _certified(genesis: Genesis, certificate: bytes, model: Model) -> CertifiedRound:
+    try:
+        certified = verify_certificate(setting_of(genesis), certificate)
+    except ProtocolError as error:
+        raise VerificationError(
+            f"the certificate proves nothing to the group {genesis.name!r}: {error}",
+            "is it of this genesis?",
+        ) from None
+    if model_hash(model) != certified.end.model:
+        raise VerificationError(
+            f"the model is not the one that the group certified in round {certified.round}"
+        )
+    return certified
