@@ -10,6 +10,7 @@ from peerd.errors import ConfigError, PeerdError
 EXTRAS = {
     "sklearn": ("scikit-learn", "lab"),
     "matplotlib": ("matplotlib", "lab"),
+    "pyarrow": ("pyarrow", "table"),
 }
 
 

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 DEFAULT_OUT = Path("genesis.json")
 MAX_MEMBERS_FILE_BYTES = 1 << 20
-MAX_SHOWN = 400  # characters of a task's option; the document has them all
 UNSAID = {"clients": "all"}
 TERMS = (
     "task",
@@ -394,6 +393,16 @@ def _print_terms(genesis: Genesis, found: dict[str, object]) -> None:
         )
         print(f"{name} {shown}{' (ms)' if name == 'deadlines' and value != 'none' else ''}")
     for name, option in sorted(genesis.task_options.items()):
-        text = json.dumps(option)
-        rest = "… (the document has all of it)" if len(text) > MAX_SHOWN else ""
-        print(f"task option {name} {text[:MAX_SHOWN]}{rest}")
+        _print_option(name, option)
+
+
+def _print_option(name: str, option: object) -> None:
+    """All of it: whoever signs has read what goes to everybody. Lists of maps line by line."""
+    if isinstance(option, dict) and option:
+        for key, value in option.items():
+            _print_option(f"{name}.{key}", value)
+    elif isinstance(option, list) and any(isinstance(item, dict) for item in option):
+        for item in option:
+            print(f"task option {name} {json.dumps(item, ensure_ascii=False)}")
+    else:
+        print(f"task option {name} {json.dumps(option)}")
