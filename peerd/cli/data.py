@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from peerd.cli.output import print_json, table
-from peerd.cli.table_arguments import add_selection_arguments, selection_of
+from peerd.cli.table_arguments import add_keep_argument, add_selection_arguments, selection_of
 from peerd.errors import ConfigError, TaskError
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--genesis", type=Path, metavar="FILE", help="whether the table fits this group"
     )
     add_selection_arguments(check)
+    add_keep_argument(check)
     check.add_argument("--json", action="store_true", help="print one JSON document")
 
 
@@ -39,7 +40,7 @@ def main(args: argparse.Namespace) -> int:
 
         report, _ = examine(args.file, args.label, selection)
     else:
-        if args.drop or args.keep or args.columns or args.keep_class:
+        if args.drop or args.keep_columns or args.columns or args.keep_class:
             raise ConfigError("--genesis: the group has chosen its columns already")
         from peerd.tasks.conformity import compare
 

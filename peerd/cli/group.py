@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from peerd.cli.output import print_json, progress, quiet_logs
 from peerd.cli.places import check_file
+from peerd.cli.table_arguments import add_keep_argument
 from peerd.cli.task_arguments import add_task_arguments, task_request
 from peerd.errors import ConfigError, IdentityError, PeerdError
 
@@ -80,6 +81,7 @@ def _add_new(parser: argparse.ArgumentParser) -> None:
         "samples) is for a weighted aggregator, and then each member states one",
     )
     add_task_arguments(parser, None)
+    add_keep_argument(parser)
     parser.add_argument(
         "--adversary", required=True, metavar="BETA", help="the share of peers that may lie: 0.1"
     )

@@ -124,8 +124,8 @@ def _taken(
             report.warnings.append(f"column {column.name!r}: {why}")
     elif kind == "category":
         found, hidden = _category_column(column, selection.min_rows)
-        why = f"{why}; {len(found.values)} values in at least {selection.min_rows} rows each"
-        why += f", {hidden} rarer ones go to hash buckets" if hidden else ""
+        why = f"{why}; named are {len(found.values)} values of {selection.min_rows} rows and more"
+        why += f", {hidden} more share hash buckets" if hidden else ""
     else:
         report.warnings.append(f"column {column.name!r} is empty: left out")
     if doubt is not None:
@@ -153,7 +153,7 @@ def _number_column(column: Column) -> NumberColumn:
 
 
 def _category_column(column: Column, min_rows: int) -> tuple[CategoryColumn, int]:
-    """And how many values are too rare to be told."""
+    """And how many values it does not name."""
     present = np.flatnonzero(~column.missing)
     told = [
         (-int(column.counts[at]), column.values[int(at)].as_py())

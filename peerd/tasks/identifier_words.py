@@ -64,23 +64,24 @@ _JOINED = re.compile(
     r"(s?)(nummer|number|numero|nr|no|num|id|name|naam|nom)"
 )
 
-# By these a column of one word a cell is known for names of people.
+# By these a column of one word a cell is known for names of people. Left out are those that are
+# colours, trades or creeds too.
 GIVEN = _words("""
-    anna maria peter hans thomas michael andreas stefan christian martin klaus jurgen wolfgang
+    anna maria peter hans thomas michael andreas stefan martin klaus jurgen wolfgang
     sabine petra monika susanne ursula heike karin lukas jonas felix leon emma mia hannah lena
     john james robert william david richard joseph charles mary patricia jennifer linda elizabeth
     barbara susan jessica sarah karen emily olivia jack harry oliver george alice bob carol
     jean pierre michel philippe alain nicolas marie nathalie isabelle sylvie catherine francoise
     camille julie claire luc jose antonio manuel francisco juan carlos luis javier miguel carmen
     ana isabel lucia elena pilar pedro pablo giuseppe giovanni mario luigi paolo marco francesco
-    giulia chiara sofia rosa lucia jan johannes cornelis hendrik willem pieter kees johanna
-    maarten sanne daan lotte ahmed mohammed ali fatima mehmet ayse wei li
-    smith johnson williams brown jones miller davis wilson taylor anderson moore
-    muller mueller schmidt schneider fischer weber meier meyer mayer wagner becker schulz hoffmann
-    schafer koch bauer richter klein wolf schroder neumann schwarz zimmermann braun kruger
-    dupont durand dubois bernard petit moreau laurent lefebvre leroy roux garcia martinez lopez
+    giulia chiara sofia lucia jan johannes cornelis hendrik willem pieter kees johanna
+    maarten sanne daan lotte ahmed mohammed fatima mehmet ayse
+    smith johnson williams jones miller davis wilson taylor anderson moore
+    muller mueller schmidt weber meier meyer mayer wagner becker schulz hoffmann
+    schafer schroder neumann zimmermann kruger
+    dupont durand dubois bernard moreau laurent lefebvre leroy garcia martinez lopez
     gonzalez rodriguez fernandez sanchez perez gomez rossi russo ferrari esposito bianchi romano
-    colombo ricci dejong jansen devries bakker visser smit mulder bos vos nguyen khan
+    colombo ricci dejong jansen devries bakker visser smit mulder nguyen khan
     """)
 # Two words with capitals are names of a person, unless one of them is such a word.
 COMMON = _words("""

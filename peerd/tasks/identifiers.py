@@ -92,7 +92,8 @@ def people_suspicion(texts: list[str]) -> bool:
         return True
     if len({text.split()[0] for text in texts if text.split()}) * 2 < len(texts) < 10:
         return False  # "Region North", "Region South"
-    return len(texts) >= 3 and _share(texts, _like_a_person) >= 0.6
+    many = len(texts) >= _MANY
+    return len(texts) >= 3 and _share(texts, lambda text: _like_a_person(text, many)) >= 0.6
 
 
 def words_of(text: str) -> list[str]:
@@ -116,7 +117,10 @@ def _matching(texts: list[str], pattern: re.Pattern[str]) -> float:
     return _share(texts, lambda text: bool(pattern.fullmatch(text)))
 
 
-def _like_a_person(text: str) -> bool:
+def _like_a_person(text: str, many: bool) -> bool:
+    """Two words and more with capitals. Of ``many`` different texts, initials and small letters do:
+    few categories have as many values of two words.
+    """
     words = [word for word in re.split(r"[\s,]+", text) if word]
     if not 2 <= len(words) <= 5 or any(each.isdigit() for each in text):
         return False
@@ -124,8 +128,8 @@ def _like_a_person(text: str) -> bool:
     if len(named) < 2 or set(words_of(text)) & COMMON or _TERM.search(text):
         return False
     if any(_ROMAN.fullmatch(word) for word in named):
-        return "," in text  # else "Type A", "Stage II"
-    return all(word[0].isupper() and word[0].isalpha() for word in named)
+        return many or "," in text  # else "Type A", "Stage II"
+    return all(word[0].isalpha() and (many or word[0].isupper()) for word in named)
 
 
 def _numbered(texts: list[str]) -> bool:

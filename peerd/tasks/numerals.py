@@ -17,7 +17,7 @@ def _forms(mark: str, group: str) -> tuple[str, str]:
     """Plain and grouped numbers where ``mark`` is the decimal mark, as regular expressions."""
     plain = rf"^[+-]?(\d+{mark}?\d*|{mark}\d+){_TAIL}"
     spaced = rf"[{_SPACES}]\d{{3}}([{_SPACES}]\d{{3}})*"
-    grouped = rf"^[+-]?\d{{1,3}}(({group}\d{{3}})+|{spaced})({mark}\d*)?$"
+    grouped = rf"^[+-]?[1-9]\d{{0,2}}(({group}\d{{3}})+|{spaced})({mark}\d*)?$"
     return plain, grouped
 
 
