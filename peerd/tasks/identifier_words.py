@@ -29,14 +29,20 @@ ALWAYS = _words("""
     """)
 # So does one of these unless the column holds numbers: a French "nombre" is a count.
 TEXT = _words("""
-    name names naam namen nom noms nome nombre patient patients person
+    name names naam namen nom noms nome nombre
     address addr addresse adresse anschrift direccion domicilio indirizzo adres street strasse
     rue calle straat wohnort residence
     note notes comment comments remark remarks freetext text narrative description anamnesis
     notiz notizen bemerkung bemerkungen kommentar freitext anamnese befund arztbrief
     commentaire commentaires remarque remarques texte observaciones comentario comentarios nota
     notas osservazioni commento commenti testo opmerking opmerkingen toelichting vrijetekst tekst
-    doctor physician arzt hausarzt medecin medico huisarts anschreiben
+    anschreiben
+    """)
+# A column that is called so and no more holds people, where "patient sex" does not.
+WHO = _words("""
+    patient patients person persons holder subject doctor physician author
+    patienten arzt hausarzt kunde kunden medecin medico huisarts paciente paziente klant client
+    cliente customer employee mitarbeiter
     """)
 # A name of one of these is no person's.
 THINGS = _words("""
@@ -45,22 +51,22 @@ THINGS = _words("""
     medikament produkt klinik station abteilung medicament produit hopital service farmaco producto
     producto ospedale reparto ziekenhuis afdeling geneesmiddel diagnosis procedure file field
     """)
+# With a word for a number beside it, one of these numbers somebody.
 _ENTITY = _words("""
-    patient pat person subject case record chart encounter visit admission member customer client
-    account policy insurance insured claim invoice order contract card employee user donor sample
+    patient pat person subject record chart member customer client passenger student donor user
+    account policy insurance insured employee social security
     fall akte akten kunde kunden konto police versicherte versicherten versicherung mitglied
-    dossier compte assure assurance adherent sejour paciente cliente cuenta poliza expediente
-    historia seguro paziente conto polizza cartella assicurato tessera klant rekening polis
-    verzekerde bank social security national medical health hospital tax transaction loan
+    dossier compte assure assurance adherent paciente cliente cuenta poliza expediente historia
+    seguro paziente conto polizza cartella assicurato tessera klant rekening polis verzekerde
     """)
-_NUMBER = _words("""
-    id ids no nr num number numero numeri nummer identifier key kennung ref reference code n
-    """)
+_NUMBER = _words("id ids no nr nbr num number numero numeri nummer identifier key kennung ref")
+# "admission_type_id" of a few values is a code; of many, whatever it numbers is a case.
+_FEW_NUMBERS, _FEW_TEXTS = 64, 20
 _JOINED = re.compile(
     r"(patient|patienten|pat|person|personal|personen|fall|akten|konto|kunden|kund|mitglieds?"
     r"|versicherten|versicherungs|sozialversicherungs|policen|steuer|ausweis|pass|rechnungs"
-    r"|vertrags|record|account|member|customer|client|policy|case|subject|encounter|chart"
-    r"|dossier|rekening|polis|klant|burgerservice|verzekerden|verzekerings|insurance|visit)"
+    r"|vertrags|record|account|member|customer|client|policy|case|subject|chart"
+    r"|dossier|rekening|polis|klant|burgerservice|verzekerden|verzekerings|insurance)"
     r"(s?)(nummer|number|numero|nr|no|num|id|name|naam|nom)"
 )
 
@@ -112,16 +118,18 @@ FLAGS = _words("""
     """)
 
 
-def suspicious_name(tokens: list[str], *, number: bool) -> bool:
-    """Whether a column whose name has these words identifies. ``number``: it holds numbers."""
+def suspicious_name(tokens: list[str], distinct: int, *, number: bool) -> bool:
+    """Whether a column whose name has these words identifies: one of numbers, or of text."""
     words, joined = set(tokens), "".join(tokens)
     if words & ALWAYS or joined in ALWAYS or _JOINED.fullmatch(joined):
         return True
-    if not number and (words & TEXT or joined in TEXT) and not words & THINGS:
+    if not number and (words & TEXT or joined in TEXT or joined in WHO) and not words & THINGS:
         return True
-    numbered = words & _NUMBER
     if tokens in (["id"], ["ids"], ["pid"], ["key"], ["identifier"], ["nr"], ["index"]):
         return True
     # "number of visits" counts; "visit number" names one
     counts = {"of", "de", "di", "der", "van"} & words or tokens[:1] in (["num"], ["n"], ["no"])
-    return bool(numbered and words & _ENTITY and not counts and not words & {"type", "group"})
+    if not words & _NUMBER or counts:
+        return False
+    many = distinct > (_FEW_NUMBERS if number else _FEW_TEXTS)
+    return bool(words & _ENTITY and not words & {"type", "group", "kind"}) or many

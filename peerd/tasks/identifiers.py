@@ -38,7 +38,7 @@ _PATTERNS = {
     "account numbers": r"[A-Z]{2}\d{2}( ?[A-Z0-9]{4}){2,7}( ?[A-Z0-9]{1,3})?",
     "phone numbers": r"(\+|00?)\d[\d\s()/.-]{5,18}\d|\(?\d{2,5}\)?[\s/-]+\d{3,4}[\s-]+\d{3,5}",
     "postal addresses": rf"(?i:(?=.*\d).*(\b{_STREET}|{_STREET}(\s|,|$)).*)",
-    "long numbers": r".*\d[\d -]{6,}\d.*",
+    "long numbers": r"(?!(\d{4} ?[-–] ?\d{4}|\d{5} ?[-–] ?\d{5})$).*\d[\d -]{6,}\d.*",
 }
 _COMPILED = {what: re.compile(pattern) for what, pattern in _PATTERNS.items()}
 _TITLE = re.compile(r"(?i)(dr|prof|mr|mrs|ms|herr|frau|mme|mlle|sr|sra|sig|dhr|mevr)\.?\s+\w.*")
@@ -57,7 +57,7 @@ def suspicion(column: Column, *, number: bool) -> str | None:
     """Why ``column`` looks like an identifier, in words that hold none of its values; or None."""
     if not column.distinct or _is_flag(column):
         return None
-    if suspicious_name(words_of(column.name), number=number):
+    if suspicious_name(words_of(column.name), column.distinct, number=number):
         return "its name says that it identifies"
     return _number_suspicion(column) if number else text_suspicion(column)
 
@@ -90,6 +90,8 @@ def people_suspicion(texts: list[str]) -> bool:
     known = _share(texts, lambda text: bool(set(words_of(text)) & GIVEN))
     if len(texts) >= 3 and known >= 0.25:
         return True
+    if 0 < len(texts) < 3 and known == 1:
+        return all(_like_a_person(text, False) for text in texts)
     if len({text.split()[0] for text in texts if text.split()}) * 2 < len(texts) < 10:
         return False  # "Region North", "Region South"
     many = len(texts) >= _MANY
