@@ -319,6 +319,7 @@ def summary(genesis: Genesis) -> dict[str, object]:
         "group": genesis.group_id.hex(),
         "name": genesis.name,
         "task": genesis.task,
+        "task_options": dict(genesis.task_options),
         "aggregator": genesis.aggregator,
         "constants": dict(genesis.constants),
         "adversary": str(genesis.adversary),

@@ -18,6 +18,7 @@ from peerd.tasks.reading import TextTable
 MISSING = frozenset({"", "?", "na", "n/a", "nan", "null", "none", "-"})
 # At most this share of the cells of a number column is something else, such as "<0.5".
 ODD_SHARE = 0.05
+_SOME = 10
 _MAX_FORM = 20
 # Forms that may be shown: a sign of comparison and a number. Whatever has letters may be a name.
 _SHOWN = re.compile(r"[<>≤≥~±=]{1,2}\s*[\d.,]+|[\d.,]+\s*[+*-]")
@@ -57,8 +58,13 @@ class Column:
     @property
     def numeric(self) -> bool:
         """All but a few cells are numbers, and they are no codes such as 01067."""
+        return self.present > 0 and not self.too_odd and not self._padded()
+
+    @property
+    def too_odd(self) -> bool:
+        """More cells are no numbers than a number column may have: one, if it has ten."""
         odd = int(self.counts[self.odd].sum())
-        return self.present > 0 and odd <= ODD_SHARE * self.present and not self._padded()
+        return odd > max(ODD_SHARE * self.present, self.present >= _SOME)
 
     def texts(self, chosen: NDArray[np.bool_]) -> list[str]:
         """The chosen values."""

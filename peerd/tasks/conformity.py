@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from peerd.tasks.columns import ODD_SHARE, Column, columns_of
+from peerd.tasks.columns import Column, columns_of
 from peerd.tasks.encoding import MAX_DEVIATION, deviations
 from peerd.tasks.identifiers import suspicion
 from peerd.tasks.reading import read_table
@@ -60,7 +60,7 @@ def _line(column: Column, described: NumberColumn | CategoryColumn, report: Repo
 def _number_line(column: Column, described: NumberColumn, report: Report) -> ColumnReport:
     odd = int(column.counts[column.odd].sum())
     why = odd_cells(column) if odd else "a number in the group's schema"
-    if odd > ODD_SHARE * column.present:
+    if column.too_odd:
         why = f"a number in the group's schema, and {odd} of {column.present} cells are none"
         report.errors.append(
             f"column {column.name!r} is {why} (row {column.first_row(column.odd)} first): write"

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from peerd.errors import TaskError
-from peerd.tasks.columns import ODD_SHARE, Column, columns_of
+from peerd.tasks.columns import Column, columns_of
 from peerd.tasks.reading import read_table
 from peerd.tasks.schema import CategoryColumn, NumberColumn, Schema
 from protocols.hashing import digest
@@ -111,7 +111,7 @@ def _encode_numbers(
     path: Path,
 ) -> None:
     odd = int(found.counts[found.odd].sum())
-    if odd > ODD_SHARE * found.present:
+    if found.too_odd:
         raise TaskError(
             f"{path} row {found.first_row(found.odd)}: {column.name} is not a number, nor in"
             f" {odd} of {found.present} cells, and the group takes it for one",

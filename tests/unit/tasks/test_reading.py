@@ -198,6 +198,24 @@ def test_a_few_odd_cells_are_missing_and_said(share: float, odd: str, tmp_path: 
     assert "Meier" not in str(report.document())
 
 
+@pytest.mark.parametrize(("rows", "number"), [(8, False), (10, True), (15, True)])
+def test_one_odd_cell_of_a_short_column_is_few(rows: int, number: bool, tmp_path: Path) -> None:
+    lines = ["<0.5,a", *(f"{row / 7:.2f},b" for row in range(rows - 1))]
+    (tmp_path / "t").write_text("\n".join(["crp,y", *lines]) + "\n")
+    report, _ = examine(tmp_path / "t", "y", Selection(min_rows=1))
+    assert report.columns[0].type == ("number" if number else "category")
+
+
+@pytest.mark.parametrize("digits", [20, 100, 200])
+def test_long_whole_numbers_are_identifiers_and_can_be_kept(digits: int, tmp_path: Path) -> None:
+    lines = [f"{row + 1}{'7' * digits},{row / 3:.2f},{row % 2}" for row in range(40)]
+    (tmp_path / "t").write_text("\n".join(["n,x,y", *lines]) + "\n")
+    assert examine(tmp_path / "t", "y", Selection())[0].columns[0].identifier
+    schema = Schema.from_options(derive_schema(tmp_path / "t", "y", Selection(keep=["n"]))[0])
+    inputs, _, _ = encode_file(schema, tmp_path / "t")
+    assert np.abs(inputs[:, 0]).max() < 3 and not inputs[:, 1].any()
+
+
 def test_the_held_out_rows_are_those_of_the_hash(tmp_path: Path) -> None:
     rows = [(str(row), "aé"[row % 2] * (row % 5), "ny"[row % 2]) for row in range(500)]
     (tmp_path / "t").write_text("\n".join(["n,c,y", *(",".join(row) for row in rows)]) + "\n")
