@@ -18,7 +18,7 @@ DELIMITERS = (",", ";", "\t", "|")
 PARQUET = "Parquet"
 _SAMPLED = 100  # records by which a delimiter is judged
 _MARKS = (
-    (b"\xef\xbb\xbf", "utf-8"),
+    (b"\xef\xbb\xbf", "utf-8-sig"),
     (b"\xff\xfe\x00\x00", "utf-32"),
     (b"\x00\x00\xfe\xff", "utf-32"),
     (b"\xff\xfe", "utf-16"),

@@ -5,6 +5,7 @@ pyarrow reads; everything stays text here. What is a number is decided afterward
 
 from __future__ import annotations
 
+import codecs
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,26 @@ class _NoText(Exception):
     """The file is not UTF-8."""
 
 
+class _Utf8(Source):
+    """Raises _NoText as soon as it reads something else.
+
+    The library would find it too late: it can't tell of a bad row that is no text.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+
+    def read(self, size: int = -1) -> bytes:
+        """As Source."""
+        data = super().read(size)
+        try:
+            self._decoder.decode(data, final=not data)
+        except UnicodeDecodeError:
+            raise _NoText from None
+        return data
+
+
 def _read_csv(path: Path, dialect: Dialect) -> pa.Table:
     ragged: list[TaskError] = []
 
@@ -71,7 +92,7 @@ def _read_csv(path: Path, dialect: Dialect) -> pa.Table:
         return "error"
 
     try:
-        with Source(path) as source:
+        with (_Utf8 if dialect.encoding == "utf-8" else Source)(path) as source:
             found = pa.csv.read_csv(
                 source,
                 read_options=pa.csv.ReadOptions(
@@ -89,6 +110,7 @@ def _read_csv(path: Path, dialect: Dialect) -> pa.Table:
                 convert_options=pa.csv.ConvertOptions(
                     column_types={f"f{index}": pa.string() for index in range(MAX_COLUMNS + 1)},
                     strings_can_be_null=False,
+                    check_utf8=False,  # it is: see _Utf8, or decoded from another encoding
                 ),
             )
     except UnicodeDecodeError:
@@ -97,8 +119,6 @@ def _read_csv(path: Path, dialect: Dialect) -> pa.Table:
         # the library's words hold the row's, so they are not passed on
         if ragged:
             raise ragged[0] from None
-        if "invalid UTF8" in str(error) and dialect.encoding == "utf-8":
-            raise _NoText from None
         raise TaskError(f"{path}: {_explained(str(error))}") from None
     _check_last_quote(path, found)
     return _with_header(path, found)

@@ -101,6 +101,8 @@ def test_a_parquet_file_with_its_own_types(
         (b"PAR1" + b"x" * 100, "Parquet file that can't be read"),
         (gzip.compress(text().encode())[:-400], "cut off or damaged"),
         (b"a,y\n\x81\x8d,1\n", "is not cp1252 text"),
+        (b"\xef\xbb\xbfa,y\n\xff,1\n", "is not utf-8-sig text"),
+        (b"a,y\n" + b"1,2\n" * 300_000 + b"J\xf6hn,Secret,2\n", "row 300002: 3 fields"),
         (b"sep=x\na,y\n", "delimiter 'x' is none of"),
         (b'a,y\n1,no\n2,"yes\n3,no\n', "row 3: a quote is opened and never closed"),
         (b"a,y", "a header and no rows"),
