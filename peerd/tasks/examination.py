@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import shlex
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ DEFAULT_CATEGORIES = 32
 DEFAULT_BUCKETS = 4
 MAX_SCHEMA_BYTES = 1_000_000  # a genesis takes 2^20 bytes of options
 _SCALE_DIGITS = 3
+_SHOWN_NAMES = 40
+_CELL = re.compile(r"[-+<>\d][\d.,:/ -]*")  # a number or a date
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +95,7 @@ def _chosen(table: TextTable, label: str, selection: Selection) -> list[str]:
     named = (label, *selection.drop, *selection.keep, *selection.only)
     for name in named:
         if name not in table.columns:
-            listed = list(table.columns)[:40]
-            more = " …" if len(table.columns) > len(listed) else ""
-            raise TaskError(
-                f"{table.path} has no column {name!r}", f"it has {', '.join(listed)}{more}"
-            )
+            raise TaskError(f"{table.path} has no column {name!r}", _listed(list(table.columns)))
     for name in selection.drop:
         if name == label or name in selection.keep:
             raise TaskError(f"{table.path}: column {name!r} can't be both dropped and taken")
@@ -106,6 +105,13 @@ def _chosen(table: TextTable, label: str, selection: Selection) -> list[str]:
         if name != label and name not in selection.drop
         if not selection.only or name in {*selection.only, *selection.keep}
     ]
+
+
+def _listed(names: list[str]) -> str:
+    """The header, unless it is a row: then it is nothing to be shown."""
+    if any(_CELL.fullmatch(name) for name in names):
+        return "its first line looks like a row: put a header line in front"
+    return f"it has {', '.join(names[:_SHOWN_NAMES])}{' …' if names[_SHOWN_NAMES:] else ''}"
 
 
 def _taken(

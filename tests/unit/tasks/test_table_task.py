@@ -148,6 +148,8 @@ def test_bytes_that_are_no_text_and_files_that_are_not_there(bank: Path, tmp_pat
     [
         ("", "y", "is empty"),
         ("a,b\n1,2\n", "y", "no column 'y'; it has a, b"),
+        ("Anna Q,40,yes\nAnna R,41,no\n", "y", "'y'; its first line looks like a row"),
+        ("Anna Q,2024-01-01\nAnna R,2024-01-02\n", "y", "'y'; its first line looks like a row"),
         ("a,y\n1,2\n1,2\n", "y", "1 different values"),
         ("y\n1\n2\n", "y", "no column to learn from"),
         ("a,y\n,1\n,2\n", "y", "no column to learn from"),
