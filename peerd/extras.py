@@ -11,6 +11,7 @@ EXTRAS = {
     "flwr": ("flwr", "flower"),
     "sklearn": ("scikit-learn", "lab"),
     "matplotlib": ("matplotlib", "lab"),
+    "pyarrow": ("pyarrow", "table"),
 }
 
 

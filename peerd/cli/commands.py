@@ -34,6 +34,7 @@ class Command:
 COMMANDS = (
     Command("init", "peerd.cli.init", "make a peer: its key and its configuration"),
     Command("group", "peerd.cli.group", "make, sign, merge, verify and show a group's genesis"),
+    Command("data", "peerd.cli.data", "check a table: how it is read, what it would tell"),
     Command("run", "peerd.cli.run", "run the daemon"),
     Command("status", "peerd.cli.status", "show what the daemon is doing"),
     Command("rounds", "peerd.cli.rounds", "list the rounds, or show one"),

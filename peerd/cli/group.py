@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 from peerd.cli.output import print_json, progress, quiet_logs
 from peerd.cli.places import check_file
+from peerd.cli.table_arguments import add_keep_argument
 from peerd.cli.task_arguments import add_task_arguments, task_request
+from peerd.decimals import numbers
 from peerd.errors import ConfigError, IdentityError, PeerdError
 
 if TYPE_CHECKING:
@@ -21,7 +23,6 @@ DEFAULT_OUT = Path("genesis.json")
 MAX_MEMBERS_FILE_BYTES = 1 << 20
 _OPTION = "--members: "
 _AS_INIT = "copy members' peer ids as 'peerd init' prints them, with the checksum behind"
-MAX_SHOWN = 400  # characters of a task's option; the document has them all
 UNSAID = {"clients": "all"}
 TERMS = (
     "task",
@@ -86,6 +87,7 @@ def _add_new(parser: argparse.ArgumentParser) -> None:
         "samples) is for a weighted aggregator, and then each member states one",
     )
     add_task_arguments(parser, None)
+    add_keep_argument(parser)
     parser.add_argument(
         "--adversary", required=True, metavar="BETA", help="the share of peers that may lie: 0.1"
     )
@@ -339,6 +341,7 @@ def summary(genesis: Genesis) -> dict[str, object]:
         "group": genesis.group_id.hex(),
         "name": genesis.name,
         "task": genesis.task,
+        "task_options": numbers(genesis.task_options),
         "aggregator": genesis.aggregator,
         "constants": dict(genesis.constants),
         "adversary": str(genesis.adversary),
@@ -399,7 +402,6 @@ def _say(args: argparse.Namespace, genesis: Genesis, done: str | None) -> None:
 
 def _print_terms(genesis: Genesis, found: dict[str, object]) -> None:
     """What a member must read before it signs: who, what, under which bounds."""
-    from peerd.decimals import numbers
     from peerd.identity import peer_id_of, with_checksum
 
     missing = set(genesis.unsigned())
@@ -418,6 +420,16 @@ def _print_terms(genesis: Genesis, found: dict[str, object]) -> None:
         )
         print(f"{name} {shown}{' (ms)' if name == 'deadlines' and value != 'none' else ''}")
     for name, option in sorted(genesis.task_options.items()):
-        text = json.dumps(numbers(option))
-        rest = "… (the document has all of it)" if len(text) > MAX_SHOWN else ""
-        print(f"task option {name} {text[:MAX_SHOWN]}{rest}")
+        _print_option(name, numbers(option))
+
+
+def _print_option(name: str, option: object) -> None:
+    """All of it: whoever signs has read what goes to everybody. Lists of maps line by line."""
+    if isinstance(option, dict) and option:
+        for key, value in option.items():
+            _print_option(f"{name}.{key}", value)
+    elif isinstance(option, list) and any(isinstance(item, dict) for item in option):
+        for item in option:
+            print(f"task option {name} {json.dumps(item, ensure_ascii=False)}")
+    else:
+        print(f"task option {name} {json.dumps(option)}")

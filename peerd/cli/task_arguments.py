@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from peerd import decimals
 from peerd.cli.pairs import pairs
 from peerd.cli.rule_arguments import add_rule_arguments, rule_request, typed_rule
+from peerd.cli.table_arguments import add_selection_arguments, selection_of
 from peerd.config import TaskConfig
 from peerd.errors import ConfigError
 from peerd.group.fields import STATISTICS
@@ -72,6 +74,7 @@ def add_task_arguments(parser: argparse.ArgumentParser, task: str | None) -> Non
     parser.add_argument(
         "--label", metavar="COLUMN", help="for table: derive the group's schema from --data"
     )
+    add_selection_arguments(parser)
 
 
 def add_local_arguments(parser: argparse.ArgumentParser) -> None:
@@ -137,10 +140,13 @@ def task_request(args: argparse.Namespace) -> TaskRequest:
     options = pairs("--task-option", args.task_option, decimals.kept)
     if args.label is not None:
         if args.data is None:
-            raise ConfigError("--label needs --data", "name the CSV file with that column")
-        from peerd.tasks.schema import derive_schema
+            raise ConfigError("--label needs --data", "name the table with that column")
+        selection = selection_of(args)
+        from peerd.tasks.examination import derive_schema
 
-        options["schema"] = derive_schema(args.data, args.label)
+        options["schema"], warnings = derive_schema(args.data, args.label, selection)
+        for line in warnings:
+            print(f"{args.data}: {line}", file=sys.stderr)
     if SHIPPED.get(args.task, args.task) == SHIPPED["table"] and "schema" not in options:
         raise ConfigError(
             "--task table: the group's schema is missing",

@@ -1,6 +1,6 @@
-"""Any CSV file with a label column, such as a bank's transactions.
+"""Any table with a label column, such as a bank's transactions: CSV or Parquet.
 
-Task options (the group's): ``schema`` (from ``derive_schema``), ``hidden`` units (0: a linear
+Task options (the group's): ``schema`` (peerd.tasks.examination), ``hidden`` units (0: a linear
 model), ``partition`` (peerd.tasks.partition). Local options (the peer's): ``path`` of its file, and
 optionally ``held_out``, a second file to evaluate on. Without it, one row in five is held out,
 chosen by its contents: two peers that hold the same row both keep it out of training.
@@ -17,21 +17,19 @@ from numpy.typing import NDArray
 from peerd.errors import TaskError
 from peerd.learning.settings import Options, Partition
 from peerd.learning.task import Samples, Task
-from peerd.tasks.encoding import RowEncoder, encode_file
+from peerd.tasks.encoding import encode_file, width
 from peerd.tasks.partition import checked_partition, rows_of
-from peerd.tasks.schema import Schema, derive_schema
+from peerd.tasks.schema import Schema
 
 if TYPE_CHECKING:
     import torch
-
-__all__ = ["Table", "derive_schema"]
 
 MAX_HIDDEN = 4096
 SPLIT_SEED = 20261
 
 
 class Table(Task):
-    """Classification of the rows of a CSV file by a small perceptron."""
+    """Classification of the rows of a table by a small perceptron."""
 
     def __init__(self, options: Options, local: Options) -> None:
         super().__init__(options, local)
@@ -39,7 +37,7 @@ class Table(Task):
         if "schema" not in options:
             raise TaskError(
                 "table: task option 'schema' is missing",
-                "make it with peerd.tasks.table.derive_schema",
+                "'peerd group new --data FILE --label COLUMN' makes one",
             )
         self.schema = Schema.from_options(options["schema"])
         self.hidden = options.get("hidden", 32)
@@ -56,7 +54,7 @@ class Table(Task):
         """inputs–hidden–classes, or inputs–classes."""
         import torch
 
-        inputs, classes = RowEncoder(self.schema).width, len(self.schema.classes)
+        inputs, classes = width(self.schema), len(self.schema.classes)
         assert isinstance(self.hidden, int)
         if not self.hidden:
             return torch.nn.Sequential(torch.nn.Linear(inputs, classes))

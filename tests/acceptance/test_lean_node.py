@@ -1,4 +1,4 @@
-"""``pip install .`` in an environment of its own: no extra, and still a node of a real group."""
+"""``pip install`` in an environment of its own: no extra but its task's, and a node of a group."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DEADLINE = 300.0
 
 @pytest.fixture(scope="module")
 def peerd(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The command of a node that was installed without extras, from a copy of the source."""
+    """The command of a node with no extra but its task's, installed from a copy of the source."""
     folder = tmp_path_factory.mktemp("node")
     source = folder / "source"
     source.mkdir()
@@ -36,7 +36,7 @@ def peerd(tmp_path_factory: pytest.TempPathFactory) -> Path:
         copy(ROOT / name, source / name)
     subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True)
     pip = [folder / "venv/bin/pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, "--constraint", ROOT / "constraints.txt", source], check=True)
+    subprocess.run([*pip, "--constraint", ROOT / "constraints.txt", f"{source}[table]"], check=True)
     return folder / "venv/bin/peerd"
 
 

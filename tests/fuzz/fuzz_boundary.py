@@ -34,9 +34,9 @@ from peerd.status.routes import Views, route
 from peerd.storage import Store
 from peerd.tasks.cifar import FORMS, read_rows
 from peerd.tasks.encoding import encode_file
+from peerd.tasks.examination import Selection, examine
 from peerd.tasks.idx import read_idx
-from peerd.tasks.rows import guess_delimiter
-from peerd.tasks.schema import Schema, derive_schema
+from peerd.tasks.schema import Schema
 from peerd.transport.frame_wire import HEADER, HELLO
 from peerd.transport.limits import Limits, MuxLimits
 from peerd.transport.names import libp2p_id
@@ -295,7 +295,6 @@ SCHEMA: dict[str, Any] = {
         {"name": "amount", "mean": "10.0", "scale": "2.5"},
         {"name": "country", "values": ["DE", "FR"], "buckets": 2},
     ],
-    "delimiter": ",",
 }
 
 
@@ -303,9 +302,9 @@ def table(data: bytes) -> None:
     """A CSV file, as a founder reads it and as a member does."""
     path = written("rows.csv", data)
     try:
-        guess_delimiter(path)
-        options = derive_schema(path, "fraud")
-        encode_file(Schema.from_options(options), path)
+        _, found = examine(path, "fraud", Selection(min_rows=1))
+        if found is not None:
+            encode_file(found, path)
     except TaskError:
         pass
     try:

@@ -30,7 +30,7 @@ from peerd.runner.audit import audit
 from peerd.storage import Store
 from peerd.tasks.cifar import FORMS, read_rows
 from peerd.tasks.idx import read_idx
-from peerd.tasks.rows import open_rows
+from peerd.tasks.reading import read_table
 from peerd.tensor_file import read_export
 from protocols.errors import ProtocolError
 from protocols.record.certificate import Certificate
@@ -111,10 +111,10 @@ def address_book(path: Path) -> object:
 
 def table(path: Path) -> object:
     """A pickle of protocol 0 is text: then it is a table without the columns of any schema."""
-    with open_rows(path, ",") as (names, rows):
-        if "label" not in names:
-            raise ProtocolError("no such column")
-        return list(rows)
+    found = read_table(path)
+    if "label" not in found.columns:
+        raise ProtocolError("no such column")
+    return found
 
 
 READERS: dict[str, Callable[[Path], object]] = {

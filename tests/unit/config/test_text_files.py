@@ -18,19 +18,11 @@ from peerd.group import document, load
 from peerd.identity import Identity
 from peerd.laboratory.experiments.experiment import read_experiment
 from peerd.runner.orders import FILE, take
-from peerd.tasks.rows import guess_delimiter, open_rows
-from peerd.tasks.schema import derive_schema
 from peerd.text import NotText, decode, open_text, read_text
 from tests.unit.group.test_genesis import signed
 
 ROOT = Path(__file__).parents[3]
 PEERS = [Identity(bytes([number]) * 32).peer_id for number in range(1, 4)]
-ROWS = "ward;blood pressure;died\n" + "".join(f"Müller {n % 2};{n};{n % 2}\n" for n in range(9000))
-
-
-def rows(path: Path) -> object:
-    with open_rows(path, guess_delimiter(path)) as (names, found):
-        return names, list(found)
 
 
 def order(path: Path) -> object:
@@ -57,8 +49,6 @@ EDITED: dict[str, tuple[str, Callable[[Path], Any]]] = {
         lambda path: _from_file(str(path)),
     ),
     "experiment.toml": ((ROOT / "configs/lab/quick.toml").read_text(), experiment),
-    "rows.csv": (ROWS, rows),
-    "derived.csv": (ROWS, lambda path: derive_schema(path, "died")),
     "abandon.json": (json.dumps({"round": 3, "attempt": 1, "cohort": "ab" * 32}), order),
 }
 SECRET = "abab"  # of the key above: no error quotes it

@@ -1,0 +1,97 @@
+"""Whether a site's table fits the schema of its group."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from peerd.tasks.columns import Column, columns_of
+from peerd.tasks.encoding import MAX_DEVIATION, deviations
+from peerd.tasks.identifiers import suspicion
+from peerd.tasks.reading import read_table
+from peerd.tasks.report import ColumnReport, Report, line, odd_cells
+from peerd.tasks.schema import CategoryColumn, NumberColumn, Schema
+
+_MUCH = 0.1  # this share of cells beyond the schema is more than chance
+
+
+def compare(path: Path, schema: Schema) -> Report:
+    """Raises TaskError for a file that can't be read."""
+    table = read_table(path)
+    wanted = [schema.label, *(each.name for each in schema.columns)]
+    absent = [name for name in wanted if name not in table.columns]
+    columns, mark = columns_of(table, [name for name in wanted if name not in absent], schema.label)
+    label = columns.get(schema.label)
+    report = Report.of(table, mark, schema.label, label)
+    if absent:
+        listed = ", ".join(map(repr, absent))
+        report.errors.append(f"columns of the group's schema are not in this file: {listed}")
+    if label is not None:
+        _check_classes(label, schema, report)
+    for each in schema.columns:
+        if each.name in columns:
+            report.columns.append(_line(columns[each.name], each, report))
+    return report
+
+
+def _check_classes(label: Column, schema: Schema, report: Report) -> None:
+    known = set(schema.classes)
+    strange = {name: rows for name, rows in report.classes.items() if name not in known}
+    if strange:
+        rows = sum(strange.values())
+        row = label.first_row(np.array([each in strange for each in label.values.to_pylist()]))
+        report.errors.append(
+            f"{rows} rows, row {row} first, have a {schema.label} that is none of the group's"
+            f" {len(known)} classes: leave them out, or empty their label"
+        )
+    report.classes = {name: report.classes.get(name, 0) for name in schema.classes}
+    if sum(rows > 0 for rows in report.classes.values()) == 1:
+        report.warnings.append("all rows are of one class: this site's updates say nothing else")
+
+
+def _line(column: Column, described: NumberColumn | CategoryColumn, report: Report) -> ColumnReport:
+    if isinstance(described, NumberColumn):
+        return _number_line(column, described, report)
+    return _category_line(column, described, report)
+
+
+def _number_line(column: Column, described: NumberColumn, report: Report) -> ColumnReport:
+    odd = int(column.counts[column.odd].sum())
+    why = odd_cells(column) if odd else "a number in the group's schema"
+    if column.too_odd:
+        why = f"a number in the group's schema, and {odd} of {column.present} cells are none"
+        report.errors.append(
+            f"column {column.name!r} is {why} (row {column.first_row(column.odd)} first): write"
+            " numbers there, or nothing"
+        )
+    elif odd:
+        report.warnings.append(f"column {column.name!r}: {why}")
+    beyond = np.abs(np.nan_to_num(deviations(described, column))) > MAX_DEVIATION
+    clipped = int(column.counts[beyond].sum())
+    if clipped > _MUCH * column.present:
+        report.warnings.append(
+            f"column {column.name!r}: {clipped} of {column.present} numbers are beyond the group's"
+            " range and are cut: look at its unit"
+        )
+    found = line(column, "number", why, suspicion(column, number=True) is not None)
+    return replace(found, unknown=0, clipped=clipped)
+
+
+def _category_line(column: Column, described: CategoryColumn, report: Report) -> ColumnReport:
+    known = set(described.values)
+    strange = np.array([text not in known for text in column.values.to_pylist()], dtype=np.bool_)
+    unknown = int(column.counts[strange & ~column.missing].sum())
+    if known and column.present and unknown == column.present:
+        report.warnings.append(
+            f"column {column.name!r}: none of its values is one of the group's: look at its codes"
+        )
+    elif unknown > _MUCH * column.present:
+        report.warnings.append(
+            f"column {column.name!r}: {unknown} of {column.present} cells hold values that the"
+            " group's schema does not name: they share hash buckets"
+        )
+    why = f"a category of {len(known)} known values in the group's schema"
+    found = line(column, "category", why, suspicion(column, number=False) is not None)
+    return replace(found, unknown=unknown, clipped=0)
