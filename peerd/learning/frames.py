@@ -43,7 +43,7 @@ def body_length(prefix: bytes) -> int:
 def decode(body: bytes) -> Message:
     """The message. Raises TaskError for bytes that are not one."""
     try:
-        message = msgpack.unpackb(body, max_map_len=64, max_array_len=64)
+        message = msgpack.unpackb(body)
     except (ValueError, msgpack.exceptions.UnpackException) as error:
         raise TaskError(f"the training worker's channel is corrupt: {error}") from error
     if not isinstance(message, dict):

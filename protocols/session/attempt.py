@@ -74,6 +74,7 @@ from protocols.wire.statement import Kind, Statement
 MAX_EARLY_FRAMES = 256
 """Frames of one sender that wait for the election's outcome."""
 
+RUNNING = (Stage.ELECTING, Stage.AGGREGATING)
 BALLOTS = frozenset({Kind.FIRST_VOTE, Kind.SECOND_VOTE})
 
 
@@ -128,13 +129,9 @@ class Attempt(Role):
         return isinstance(self.phase, Summing) and self.phase.opening.lacks_sum and not self.over
 
     @property
-    def phase_name(self) -> str:
-        return str(self._standing.value)
-
-    @property
-    def _standing(self) -> Enum:
-        stage = self._state.state
-        return self.phase.state if stage in (Stage.ELECTING, Stage.AGGREGATING) else stage
+    def standing(self) -> Enum:
+        """Where it stands, as it is shown."""
+        return self.phase.state if self._state.state in RUNNING else self._state.state
 
     # -- events --------------------------------------------------------------------------------
 
@@ -201,9 +198,9 @@ class Attempt(Role):
             self.absorb(self._fetch.ask())
 
     def _done(self) -> Step:
-        if (standing := self._standing) is not self._shown:
+        if (standing := self.standing) is not self._shown:
             self._shown = standing
-            self.emit(Phase(*self.party.place, self.phase_name))
+            self.emit(Phase(*self.party.place, str(standing.value)))
         return self.done()
 
     def _compare(self, message: Message) -> None:
@@ -219,9 +216,8 @@ class Attempt(Role):
     # -- what the roles come to ----------------------------------------------------------------
 
     def _hear(self, step: Step) -> None:
-        if step is not NOTHING:
-            for outcome in self.absorb(step):
-                self._take(outcome)
+        for outcome in self.absorb(step):
+            self._take(outcome)
 
     def _take(self, outcome: Outcome) -> None:
         match outcome, self.phase:

@@ -11,7 +11,6 @@ from protocols.record.base import Values
 from protocols.record.certificate import ElectionCertificate
 from protocols.record.door import Message
 from protocols.record.effects import (
-    NOTHING,
     Abort,
     Aborted,
     Erase,
@@ -189,8 +188,6 @@ class Round(Component):
     # -- what an attempt comes to --------------------------------------------------------------
 
     def _hear(self, step: Step) -> None:
-        if step is NOTHING:
-            return
         for outcome in self.absorb(step):
             match outcome:
                 case Aborting():

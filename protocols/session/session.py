@@ -97,7 +97,7 @@ class Session(Component):
     @property
     def phase(self) -> str:
         attempt = self.rounds.current.attempt
-        return attempt.phase_name if attempt is not None else self.state.value
+        return str((attempt.standing if attempt is not None else self.state).value)
 
     def what_was_said_by(self, peer: int) -> list[Statement]:
         """What ``peer`` signed, as far as it came here, in frames that still wait too."""
