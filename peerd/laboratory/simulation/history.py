@@ -10,30 +10,38 @@ from protocols.record.effects import Completed, Effect, Persist, Send, Train
 
 
 class History:
-    """``lines`` stays empty unless ``traced``: ``digest`` stands for it."""
+    """``lines`` stays empty unless ``traced``. What the digest is of is kept as it came: nearly
+    nobody asks.
+    """
 
     def __init__(self, traced: bool) -> None:
         self.lines: list[str] = []
         self._traced = traced
-        self._hash = sha256()
+        self._noted: list[tuple[int, int, int, Effect]] = []
 
     @property
     def digest(self) -> str:
-        return self._hash.hexdigest()
+        found = sha256()
+        for now, index, lives, effect in self._noted:
+            found.update(b"%d %d %d " % (now, index, lives) + _bytes_of(effect))
+        return found.hexdigest()
 
     def note(self, now: int, node: Node, effect: Effect) -> None:
         if self._traced:
             self.lines.append(f"{now} {node.index} {line_of(effect)}")
-        self._hash.update(b"%d %d %d " % (now, node.index, node.lives))
-        match effect:
-            case Send(peers, frame):
-                self._hash.update(bytes(peers) + frame)
-            case Persist(_, key, value):
-                self._hash.update(key.encode() + value)
-            case Train() | Completed():
-                self._hash.update(line_of(effect).encode())
-            case _:
-                self._hash.update(repr(effect).encode())
+        self._noted.append((now, node.index, node.lives, effect))
+
+
+def _bytes_of(effect: Effect) -> bytes:
+    match effect:
+        case Send(peers, frame):
+            return bytes(peers) + frame
+        case Persist(_, key, value):
+            return key.encode() + value
+        case Train() | Completed():
+            return line_of(effect).encode()
+        case _:
+            return repr(effect).encode()
 
 
 def line_of(effect: Effect) -> str:

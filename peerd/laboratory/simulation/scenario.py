@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from peerd.laboratory.simulation.dice import Group
+from peerd.laboratory.simulation.history import History
 from peerd.laboratory.simulation.node import Node
 from peerd.laboratory.simulation.operations import (
     Crash,
@@ -82,9 +83,14 @@ class Verdict:
     rule: str
     what: str
     rounds: int
-    digest: str
+    history: History
     outcomes: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def digest(self) -> str:
+        """Of all that every peer did."""
+        return self.history.digest
 
 
 def world_of(scenario: Scenario, *, traced: bool = False) -> World:
@@ -122,9 +128,7 @@ def run(scenario: Scenario, world: World | None = None) -> Verdict:
         rule, what = f"raised {type(error).__name__}", f"{type(error).__name__}: {error}"
     begun = [node.session.position.round for node in honest(world) if node.session is not None]
     rounds = min(world.rounds, max(begun, default=0) + 1)
-    return Verdict(
-        rule, what, rounds, world.history.digest, _outcomes(world), Counter(world.faults)
-    )
+    return Verdict(rule, what, rounds, world.history, _outcomes(world), Counter(world.faults))
 
 
 def _play(scenario: Scenario, world: World) -> None:

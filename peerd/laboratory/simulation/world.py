@@ -314,7 +314,7 @@ class World:
         lost = (sender.index, to.index) in self.cuts
         if to.silent or self.drop(sender.index, to.index, frame) or lost:
             return
-        drawn = self._random.randint(1, self._slowest)
+        drawn = 1 + self._random.randrange(self._slowest)
         chosen = self.delay(sender.index, to.index, frame)
         delay = drawn if chosen is None else chosen
         self.at(to, delay, lambda session: session.on_message(sender.index, frame))
@@ -326,7 +326,7 @@ class World:
         values = rule.encode(model, update, reference)
         relation = rule.relation(self.setting.parameters, reference)
         self.inputs[(round_, node.index)] = opened_part(relation, values)
-        delay = self._random.randint(1, self._slowest)
+        delay = 1 + self._random.randrange(self._slowest)
         self.at(node, delay, lambda session: session.on_update(round_, values, reference))
 
     def _public(self, peer: int, round_: int, model: npt.NDArray[np.float32]) -> Reference:
