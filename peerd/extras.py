@@ -9,6 +9,8 @@ from peerd.errors import ConfigError, PeerdError
 # By the module's name: the package that has it, and the extra of pyproject.toml.
 EXTRAS = {
     "flwr": ("flwr", "flower"),
+    "peft": ("peft", "language"),
+    "transformers": ("transformers", "language"),
     "sklearn": ("scikit-learn", "lab"),
     "matplotlib": ("matplotlib", "lab"),
     "pyarrow": ("pyarrow", "table"),

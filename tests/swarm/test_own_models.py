@@ -1,4 +1,4 @@
-"""Models of one's own in a swarm of real daemons with one liar: each example of configs/tasks.
+"""Models of one's own in a swarm of real daemons with one liar: each example of docs/models.md.
 
 Nobody honest is blamed, all hold one model, and it is better than the first one.
 """
@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -20,27 +22,15 @@ from tests.tiers import later
 ROOT = Path(__file__).parents[2]
 
 
-def mean(tau: str, eta: str = "1/4") -> tuple[str, ...]:
-    """A rule that takes any update: each is clipped to about what an honest one is long."""
-    return ("--aggregator", "weighted-mean", "--constant", f"tau={tau}", "--constant", f"eta={eta}")
+TEXT = (ROOT / "docs/models.md").read_text()
+EXAMPLES = re.findall(r"^\$ peerd (swarm .*--attack.*)$", TEXT, re.M)
+QUICK = [line for line in EXAMPLES if "averaged" in line]
+"""The one that `make test` plays."""
 
 
-FROZEN = ("--task-option", "backbone=frozen", "--statistics", "local")
-PERCEPTRON = ("--task-option", "model=mlp", "--task-option", "passes=3")
-EXAMPLES: dict[str, tuple[int, tuple[str, ...]]] = {
-    "averaged statistics": (6, ("resnet:Digits", "--statistics", "averaged", *mean("5"))),
-    "a frozen backbone": (8, ("resnet:Digits", *FROZEN, *mean("2", "1/2"))),
-    "an adapter": (3, ("lora:Lora",)),
-    "a linear model": (4, ("sklearn_classifier:Classifier", *mean("1/2"))),
-    "a perceptron": (8, ("sklearn_classifier:Classifier", *PERCEPTRON, *mean("1/2"))),
-    "wine": (4, ("wine:Wine",)),
-}
-
-
-def swarm(folder: Path, rounds: int, task: tuple[str, ...]) -> dict[str, Any]:
+def swarm(folder: Path, line: str) -> dict[str, Any]:
     out = folder / "result.json"
-    command = [sys.executable, "-m", "peerd", "swarm", "--peers", "4", "--rounds", str(rounds)]
-    command += ["--liars", "1", "--attack", "sign-flip", "--no-baselines", "--task", *task]
+    command = [sys.executable, "-m", "peerd", *shlex.split(line), "--no-baselines"]
     command += ["--json", str(out), "--keep", str(folder / "swarm")]
     done = subprocess.run(
         command,
@@ -57,14 +47,16 @@ def swarm(folder: Path, rounds: int, task: tuple[str, ...]) -> dict[str, Any]:
 
 
 @pytest.mark.swarm
-@pytest.mark.parametrize(
-    "name", ["averaged statistics", *later(n for n in EXAMPLES if n != "averaged statistics")]
-)
-def test_an_example_is_learnt(name: str, tmp_path: Path) -> None:
-    rounds, task = EXAMPLES[name]
-    found = swarm(tmp_path, rounds, task)
+@pytest.mark.parametrize("line", [*QUICK, *later(each for each in EXAMPLES if each not in QUICK)])
+def test_an_example_is_learnt(line: str, tmp_path: Path) -> None:
+    found = swarm(tmp_path, line)
     accuracies = [each["accuracy"] for each in found["rounds"]]
-    assert len(accuracies) == rounds
     assert accuracies[-1] > max(0.15, accuracies[0])
     genesis = load(tmp_path / "swarm" / "genesis.json")
-    assert bool(genesis.fixed) == (name in ("a frozen backbone", "an adapter"))
+    assert bool(genesis.fixed) == ("frozen" in line or "lora" in line)
+
+
+def test_the_page_has_an_example_of_each_file() -> None:
+    files = {path.stem for path in (ROOT / "configs/tasks").glob("*.py")}
+    assert len(QUICK) == 1
+    assert {re.search(r"--task (\w+):", line)[1] for line in EXAMPLES} == files  # type: ignore[index]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from test_cli_daemon import schema_errors
 
 from peerd.cli import founding
 from peerd.cli.main import main
+from peerd.group import Genesis
 
 DRAW = random.Random(9)
 PATIENTS, VISITS = 40, 12
@@ -31,8 +33,10 @@ EVERY = ["--drop", "holder", "--drop", "code", "--drop", "born", "--drop", "stor
 def _no_training(monkeypatch: pytest.MonkeyPatch) -> None:
     """A first model and an update take seconds and torch; tests/swarm covers them."""
 
-    async def measured(*_: object, **__: object) -> tuple[int, bytes, float | None]:
-        return 10, bytes(32), 1.0
+    async def measured(
+        request: object, draft: Genesis, *_: object, **__: object
+    ) -> tuple[Genesis, float | None]:
+        return replace(draft, parameters=10), 1.0
 
     monkeypatch.setattr(founding, "_measured", measured)
 

@@ -156,7 +156,7 @@ def test_a_float_in_a_genesis_says_how_it_is_written() -> None:
 
 def test_local_numbers_are_numbers_and_a_file_of_that_name_is_a_file(own: Path) -> None:
     (own / "2024.1").write_text("")
-    local = asked("--local", "noise=0.5", "--local", "images=2024.1", "--local", "n=3").local
+    local = asked("--local", "noise=0.5", "--local", "images=2024.1", "--local", "n=3").here.local
     assert local == {"noise": 0.5, "images": str(own / "2024.1"), "n": 3}
 
 

@@ -87,7 +87,7 @@ def test_it_is_the_computation_of_the_daemons(name: str) -> None:
             for weight, each in zip(weights, trained, strict=True)
         )
         model = rule.apply(model, np.asarray(opened), sum(weights), round)
-        expected.append(clients[1].evaluate(model)["accuracy"])
+        expected.append(clients[1].evaluate(model).accuracy)
     assert accuracies(play(cell(LIFTED, name))) == expected
 
 
