@@ -7,10 +7,7 @@ is guessed is wrong one day. Everything that a person may have edited is read he
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
 
 _MARKS = (  # the longer ones first: UTF-32's begins as UTF-16's does
     (codecs.BOM_UTF32_LE, "UTF-32"),
@@ -19,7 +16,6 @@ _MARKS = (  # the longer ones first: UTF-32's begins as UTF-16's does
     (codecs.BOM_UTF16_BE, "UTF-16"),
 )
 _HEAD_BYTES = 256
-_CHUNK_BYTES = 1 << 16
 _SAVE_AGAIN = "save it as UTF-8 (in an editor: 'Save as', encoding UTF-8)"
 
 
@@ -48,33 +44,6 @@ def read_text(path: Path, most: int) -> str:
     if len(data) > most:
         raise NotText(f"more than {most} bytes")
     return decode(data)
-
-
-@contextmanager
-def open_text(path: Path) -> Iterator[TextIO]:
-    """A file too large to be read at once, with its line ends as they are.
-
-    Raises OSError, and NotText, also for what is found while it is read.
-    """
-    with path.open("rb") as file:
-        _check(file.read(_HEAD_BYTES))
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as text:
-            yield text
-    except UnicodeDecodeError:  # it knows its place in a buffer, and a person looks for a line
-        raise _not_utf8(_first_wrong_line(path)) from None
-
-
-def _first_wrong_line(path: Path) -> int:
-    decoder, line = codecs.getincrementaldecoder("utf-8")(), 1
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            try:
-                decoder.decode(chunk)
-            except UnicodeDecodeError as error:
-                return line + error.object.count(b"\n", 0, error.start)
-            line += chunk.count(b"\n")
-    return line
 
 
 def _not_utf8(line: int) -> NotText:

@@ -16,7 +16,7 @@ _.exc_type, _.exc_val, _.exc_tb
 # argparse and sqlite3 read these
 _.formatter_class, _.description, _.text_factory
 # a genesis document names these: module:Class
-_.Cifar, _.Digits, _.Images
+_.Cifar, _.Digits, _.Images, _.Flower
 # fields of documents that are printed whole
 _.trigger, _.identified, _.log2_failure, _.slices
 # a number that docs/protocol.md states as a bound, and the one that belongs to it
@@ -25,3 +25,5 @@ _.MAX_INTEGER, _.MIN_INTEGER
 _.FIELDS, _.PUBLISHED, _.MUTATIONS, _.DEADLOCKS, _.FOUR, _.EIGHT, _.NINE, _.TEN, _.SEATED
 # counters and states by which tests see what a daemon does silently
 _.process_id, _.dropped_subscribers, _.duplicates, _.oversized, _.failed_handlers, _.unread
+# Flower's messages read these
+_.task_id, _.run_id, _.node_id

@@ -11,10 +11,11 @@ from peerd.learning.trained import Evaluation
 from peerd.runner.aborts import explain
 from peerd.runner.library import polynomials_key, polynomials_record
 from peerd.storage import Store
-from protocols.record.certificate import CertifiedRound
+from protocols.record.certificate import CertifiedRound, verify_certificate
 from protocols.record.deadlines import Deadlines
 from protocols.record.effects import Aborted, Blame, Completed
 from protocols.record.evidence import evidence_hash
+from protocols.record.setting import Setting
 from protocols.record.transcript import Transcript
 
 
@@ -87,9 +88,19 @@ class Records:
             "evidence": evidence_hash(effect.evidence).hex(),
         }
 
+    def _blamed_in(self, round_: int) -> list[dict[str, Any]]:
+        return [
+            {
+                "peer": self.name(blame.peer),
+                "reason": blame.reason,
+                "evidence": evidence_hash(blame.evidence).hex(),
+            }
+            for blame in self._store.blames()
+            if blame.round == round_
+        ]
+
     def summary(self, effect: Completed, cost: dict[str, object]) -> dict[str, Any]:
         """The round as the status shows it; ``accuracy`` comes later, from the evaluation."""
-        blames = [blame for blame in self._store.blames() if blame.round == effect.round]
         aborted, self._aborted = self._aborted, []
         return {
             "round": effect.round,
@@ -98,25 +109,33 @@ class Records:
             "model_hash": effect.model_hash.hex(),
             "accuracy": None,
             "dealers": [self.name(peer) for peer in effect.dealers],
-            "blamed": [
-                {
-                    "peer": self.name(blame.peer),
-                    "reason": blame.reason,
-                    "evidence": evidence_hash(blame.evidence).hex(),
-                }
-                for blame in blames
-            ],
+            "blamed": self._blamed_in(effect.round),
             "absent": [self.name(peer) for peer in effect.absent],
             "aborted": aborted,
             **cost,
         }
 
-    def missed(self, certified: CertifiedRound) -> dict[str, Any]:
-        """A round in which this peer took no part, from its certificate."""
+    def fill(self, setting: Setting) -> None:
+        """Summaries of the last rounds, where an earlier life ended between a certificate and its
+        summary.
+        """
+        store = self._store
+        for round_ in range(store.head(), -1, -1):
+            certificate = store.certificate(round_)
+            if certificate is None or store.round(round_) is not None:
+                return
+            certified = verify_certificate(setting, certificate)
+            told = self.missed(certified, "restarted as it ended")
+            store.put_round(round_, told | {"blamed": self._blamed_in(round_)})
+
+    def missed(
+        self, certified: CertifiedRound, reason: str = "caught up by certificate"
+    ) -> dict[str, Any]:
+        """A round as its certificate tells it."""
         return {
             "round": certified.round,
             "outcome": _outcome(certified.abandoned),
-            "reason": "caught up by certificate",
+            "reason": reason,
             "model_hash": certified.end.model.hex(),
             "accuracy": None,
             "dealers": [self.name(peer) for peer in certified.dealers],

@@ -18,7 +18,7 @@ from peerd.group import document, load
 from peerd.identity import Identity
 from peerd.laboratory.experiments.experiment import read_experiment
 from peerd.runner.orders import FILE, take
-from peerd.text import NotText, decode, open_text, read_text
+from peerd.text import NotText, decode, read_text
 from tests.unit.group.test_genesis import signed
 
 ROOT = Path(__file__).parents[3]
@@ -122,14 +122,8 @@ def test_the_line_of_a_wrong_byte_is_exact_in_a_long_file(place: int, tmp_path: 
     data[place] = 0xFF
     line = bytes(data).count(b"\n", 0, place) + 1
     path = written(tmp_path / "x", "rows.csv", bytes(data))
-    for read in (lambda: open_and_read(path), lambda: read_text(path, 1 << 30)):
-        with pytest.raises(NotText, match=f"^line {line} is not"):
-            read()
-
-
-def open_and_read(path: Path) -> str:
-    with open_text(path) as file:
-        return file.read()
+    with pytest.raises(NotText, match=f"^line {line} is not"):
+        read_text(path, 1 << 30)
 
 
 @pytest.mark.parametrize("data", [b"", b"\xef\xbb\xbf", "\ufefftext".encode(), b"text"])

@@ -55,7 +55,28 @@ def test_a_crash_in_between_leaves_a_store_to_start_from(world: World, tmp_path:
         whole = adopt(world, path, writes)
         with Store.open(path) as store:
             reached.append(position_of(world.setting, store, first_model(1, 7)).round)
+            Records(store, world.setting.roster).fill(world.setting)
+            assert [each["round"] for each in store.rounds()] == list(range(reached[-1]))
         if whole:
             break
     assert set(reached) == {0, ROUNDS}
     assert reached == sorted(reached)
+
+
+def test_a_round_that_was_certified_and_not_told_is_told_at_the_next_start(
+    world: World, tmp_path: Path
+) -> None:
+    with Store.open(tmp_path) as store:
+        records = Records(store, world.setting.roster)
+        for round_ in range(ROUNDS):
+            effect = world.nodes[0].completed[round_]
+            records.completed(effect)
+            if round_ < 2:
+                store.put_round(round_, records.summary(effect, {}))
+        records.fill(world.setting)
+        told = store.rounds()
+        assert [each["round"] for each in told] == list(range(ROUNDS))
+        assert [each["reason"] for each in told] == [None] * 2 + ["restarted as it ended"] * 2
+        assert told[3]["model_hash"] == world.nodes[0].completed[3].model_hash.hex()
+        records.fill(world.setting)
+        assert store.rounds() == told
