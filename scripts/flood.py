@@ -387,7 +387,7 @@ async def measure(
 
 
 async def run(plan: Plan, directory: Path) -> list[Measured]:
-    work = TaskRequest("digits", "rsa", {}, {}, {})
+    work = TaskRequest("digits", "rsa", {}, {})
     options = swarm_options(peers=PEERS, rounds=1000, work=work, liars=1, attack="silent", seed=1)
     layout = await lay_out(options, directory)
     daemons = [Daemon(place) for place in layout.places if place.index != HOSTILE]
