@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peerd.errors import TaskError
-from peerd.learning.answers import described, number, tell
+from peerd.learning.answers import described, tell
+from peerd.learning.measure import finite
 from peerd.learning.settings import Partition, derived_seed
 from peerd.learning.shared import MAX_PARAMETERS
 from peerd.learning.task import Arrays, FittedTask
@@ -182,11 +183,5 @@ def seed_all(seed: int) -> None:
 
 def _evaluation(found: Mapping[str, object]) -> Evaluation:
     """Accuracy and loss, and the others by their names; what is no finite number is a warning."""
-    known: dict[str, float] = {}
-    warnings: list[str] = []
-    for name, value in found.items():
-        try:
-            known[str(name)] = number(value)
-        except Exception as error:
-            warnings.append(f"{name} is unknown: evaluate() gave {described(error)}")
+    known, warnings = finite(found, "evaluate()")
     return Evaluation(known.pop("accuracy", None), known.pop("loss", None), tuple(warnings), known)

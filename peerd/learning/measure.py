@@ -5,7 +5,7 @@ Whatever the task's code gives or raises, SystemExit too, makes a number unknown
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Protocol
 
@@ -17,6 +17,7 @@ from peerd.learning.trained import Evaluation
 
 # Rows of the held-out set that are evaluated at once: bounds the activations in memory.
 EVALUATION_ROWS = 4096
+MAX_NAME = 40  # characters of a metric's
 
 
 class Measured(Protocol):
@@ -34,6 +35,7 @@ def evaluate(
     """The means over all rows of ``held_out()``. ``quoting``: as ``described`` takes it."""
     task, module = client.task, client.module
     accuracy, loss = _Mean("accuracy", "metric()", quoting), _Mean("loss", "loss()", quoting)
+    named = _Named(task, quoting)
     doing = "held_out()"
     try:
         samples = held_out()
@@ -47,12 +49,14 @@ def evaluate(
                 share = len(batch) / len(samples)
                 accuracy.add(partial(task.metric, outputs, targets), share)
                 loss.add(partial(task.loss, outputs, targets), share)
+                named.add(outputs, targets)
     except BaseException as error:
         tell(error)
         why = f"accuracy and loss are unknown: {doing} failed: {described(error, quoting=quoting)}"
         return Evaluation(None, None, (why,))
-    warnings = tuple(each.trouble for each in (accuracy, loss) if each.trouble)
-    return Evaluation(accuracy.value(), loss.value(), warnings)
+    metrics, troubles = named.values()
+    warnings = (*(each.trouble for each in (accuracy, loss) if each.trouble), *troubles)
+    return Evaluation(accuracy.value(), loss.value(), warnings, metrics)
 
 
 class _Mean:
@@ -83,3 +87,41 @@ class _Mean:
 
     def value(self) -> float | None:
         return None if self.trouble else self._sum
+
+
+class _Named:
+    """What ``metrics`` gives for all rows; nothing is kept for a task that has none."""
+
+    def __init__(self, task: Task, quoting: bool) -> None:
+        self._task, self._quoting = task, quoting
+        self._asked = type(task).metrics is not Task.metrics
+        self._parts: list[tuple[torch.Tensor, torch.Tensor]] = []
+
+    def add(self, outputs: torch.Tensor, targets: torch.Tensor) -> None:
+        if self._asked:
+            self._parts.append((outputs, targets))
+
+    def values(self) -> tuple[dict[str, float], list[str]]:
+        """The numbers that are finite, and what is wrong with the others."""
+        if not self._asked:
+            return {}, []
+        try:
+            outputs, targets = zip(*self._parts, strict=True)
+            with torch.no_grad():
+                given = dict(self._task.metrics(torch.cat(outputs), torch.cat(targets)))
+        except BaseException as error:
+            tell(error)
+            return {}, [f"metrics() failed: {described(error, quoting=self._quoting)}"]
+        return finite(given, "metrics()")
+
+
+def finite(given: Mapping[str, object], method: str) -> tuple[dict[str, float], list[str]]:
+    """The finite numbers of ``given``, and a line for each of the others."""
+    known: dict[str, float] = {}
+    troubles: list[str] = []
+    for name, value in given.items():
+        try:
+            known[str(name)[:MAX_NAME]] = number(value)
+        except Exception as error:
+            troubles.append(f"{str(name)[:MAX_NAME]} is unknown: {method} gave {described(error)}")
+    return known, troubles

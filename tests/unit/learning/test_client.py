@@ -174,3 +174,43 @@ def test_samples_that_do_not_match_are_refused() -> None:
         Samples(torch.zeros(3, 1), torch.zeros(2))
     with pytest.raises(TaskError, match="no sample"):
         Samples(torch.zeros(0, 1), torch.zeros(0))
+
+
+class Measured(Line):
+    """Measures by name; what it says is ``told``."""
+
+    told: object = None
+    seen: tuple[int, int] = (0, 0)
+
+    def metrics(self, outputs: torch.Tensor, targets: torch.Tensor) -> dict[str, float]:
+        type(self).seen = (len(outputs), len(targets))
+        if isinstance(self.told, Exception):
+            raise self.told
+        return self.told  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize(
+    ("told", "known", "said"),
+    [
+        ({"auc": 0.75, "f1": np.float32(0.5)}, {"auc": 0.75, "f1": 0.5}, ()),
+        ({"auc": float("nan"), "f1": 0.5}, {"f1": 0.5}, ("auc is unknown: metrics() gave nan",)),
+        ({"auc": torch.zeros(3)}, {}, ("auc is unknown: metrics() gave a Tensor of shape (3,)",)),
+        ({7: 0.5, "x" * 99: 1}, {"7": 0.5, "x" * 40: 1.0}, ()),
+        ({}, {}, ()),
+        (None, {}, ("metrics() failed: TypeError",)),
+        ([1, 2], {}, ("metrics() failed: TypeError",)),
+        (ValueError("a row"), {}, ("metrics() failed: ValueError",)),
+    ],
+)
+def test_metrics_by_name_are_of_all_rows_and_never_end_anything(
+    told: object, known: dict[str, float], said: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("peerd.learning.measure.EVALUATION_ROWS", 2)
+    monkeypatch.setattr(Measured, "told", told)
+    client = Client(Measured({}, {}), Partition(), 0, 0)
+    found = client.evaluate(client.first_model)
+    assert Measured.seen == (3, 3)
+    assert found.metrics == known
+    assert len(found.warnings) == len(said)
+    assert all(line.startswith(start) for line, start in zip(found.warnings, said, strict=True))
+    assert found.accuracy is not None
