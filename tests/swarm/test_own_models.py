@@ -51,7 +51,8 @@ def swarm(folder: Path, line: str) -> dict[str, Any]:
 def test_an_example_is_learnt(line: str, tmp_path: Path) -> None:
     found = swarm(tmp_path, line)
     accuracies = [each["accuracy"] for each in found["rounds"]]
-    assert accuracies[-1] > max(0.15, accuracies[0])
+    assert accuracies[-1] > 0.15, "better than chance"
+    assert accuracies[-1] > accuracies[0] or accuracies[0] > 0.9, "and than it was"
     genesis = load(tmp_path / "swarm" / "genesis.json")
     assert bool(genesis.fixed) == ("frozen" in line or "lora" in line)
 
