@@ -72,8 +72,7 @@ class Flower(FittedTask):
         records = list(reply.content.array_records.values())
         if len(records) != 1:
             raise TaskError(f"the Flower client answered with {len(records)} models instead of one")
-        found: list[NDArray[Any]] = [array.numpy() for array in records[0].values()]
-        return found
+        return _in_order(records[0], self._names)
 
     def evaluate(self, arrays: Arrays, partition: Partition) -> Mapping[str, float]:
         """Its numbers by their names; of several in a list, nothing."""
@@ -147,6 +146,23 @@ class Flower(FittedTask):
             return found
         self._client = ClientApp(_client_fn(found))
         return self._client
+
+
+def _in_order(record: Mapping[str, Any], names: list[str] | None) -> Arrays:
+    """The arrays of an answer as the first model has them. A client may answer in another order,
+    and two layers of one shape would change places in silence; one of the time before messages
+    knows no names but numbers.
+    """
+    if names is None or record.keys() == {str(index) for index in range(len(names))}:
+        return [array.numpy() for array in record.values()]
+    if record.keys() != set(names):
+        wrong = sorted(record.keys() ^ set(names))
+        raise TaskError(
+            "the Flower client answered with other layers than the model's:"
+            f" {', '.join(wrong[:3])}",
+            "task option model must name what the client trains",
+        )
+    return [record[name].numpy() for name in names]
 
 
 def _client_fn(found: Any) -> Callable[[Any], Any]:

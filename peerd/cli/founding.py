@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,6 @@ from protocols.aggregation import Aggregator, model_hash
 DELTA = 1000  # milliseconds, between sites
 BANDWIDTH = 1_000_000  # bytes a second: a modest uplink
 SAFETY = 4  # other members' machines are slower, or have more data
-HERE = TaskConfig()
 LEAST_TRAINING = 10  # seconds: a machine may be at work on something else
 
 
@@ -50,7 +49,7 @@ class Founding:
     deadlines: Mapping[str, int] | None = None
     model_seed: int = 0
     statistics: str = STATISTICS[0]
-    here: TaskConfig = HERE
+    here: TaskConfig = field(default_factory=TaskConfig)
     weights: Mapping[bytes, int] | None = None
 
 

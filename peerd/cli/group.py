@@ -3,44 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from peerd.cli.members import members
 from peerd.cli.output import print_json, progress, quiet_logs
 from peerd.cli.places import check_file
 from peerd.cli.table_arguments import add_keep_argument
 from peerd.cli.task_arguments import add_task_arguments, task_request
-from peerd.decimals import numbers
-from peerd.errors import ConfigError, IdentityError, PeerdError
+from peerd.cli.terms import print_terms, summary
+from peerd.errors import ConfigError
 
 if TYPE_CHECKING:
     from peerd.group import Genesis
 
 DEFAULT_OUT = Path("genesis.json")
-MAX_MEMBERS_FILE_BYTES = 1 << 20
-_OPTION = "--members: "
-_AS_INIT = "copy members' peer ids as 'peerd init' prints them, with the checksum behind"
-UNSAID = {"clients": "all"}
-TERMS = (
-    "task",
-    "aggregator",
-    "constants",
-    "adversary",
-    "dropout",
-    "clients",
-    "parameters",
-    "first_model",
-    "fixed",
-    "statistics",
-    "delta_ms",
-    "bandwidth_bytes_per_second",
-    "training_seconds",
-    "deadlines",
-    "plan",
-)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -260,67 +239,6 @@ def _merge(args: argparse.Namespace) -> Genesis:
     return genesis
 
 
-def members(words: list[str]) -> dict[bytes, int | None]:
-    """Public keys with their weights (None: not stated).
-
-    From peer ids, hex keys, and files that hold one a line ("#" comments), each alone or with
-    "=WEIGHT".
-    """
-    found: list[tuple[bytes, int | None]] = []
-    for word in words:
-        path = Path(word)
-        if path.is_file():
-            found += _members_in(path)
-        else:
-            found.append(_weighed(word, _OPTION))
-    if len(dict(found)) != len(found):
-        raise ConfigError("--members: somebody is named twice")
-    return dict(found)
-
-
-def _members_in(path: Path) -> list[tuple[bytes, int | None]]:
-    from peerd.text import NotText, read_text
-
-    try:
-        text = read_text(path, MAX_MEMBERS_FILE_BYTES)
-    except OSError as error:
-        raise ConfigError(f"--members: can't read {path}: {error.strerror}") from None
-    except NotText as error:
-        raise ConfigError(f"--members: {path} is {error.message}", error.hint) from None
-    found = []
-    for number, line in enumerate(text.splitlines(), 1):
-        # A mark within the file: somebody has joined several files to one.
-        if word := line.partition("#")[0].strip("\ufeff \t"):
-            found.append(_weighed(word, f"{path} line {number}: "))
-    return found
-
-
-def _weighed(word: str, where: str) -> tuple[bytes, int | None]:
-    peer, equals, weight = word.partition("=")
-    public = _member(peer.strip(), where)
-    if not equals:
-        return public, None
-    number = weight.strip()
-    if not number.isascii() or not number.isdigit() or not 0 < int(number[:20]) < 1 << 53:
-        raise ConfigError(f"{where}{word}: the weight must be a positive whole number")
-    return public, int(number)
-
-
-def _member(word: str, where: str) -> bytes:
-    from peerd.identity import is_public_key, public_of
-
-    try:
-        public = bytes.fromhex(word) if len(word) == 64 else public_of(word)
-    except ValueError:
-        raise ConfigError(f"{where}{word}: neither hex nor a peer id", _AS_INIT) from None
-    except IdentityError as error:
-        file = "" if word.startswith("12D3") or where != _OPTION else ", and no file"
-        raise ConfigError(f"{where}{error.message}{file}", _AS_INIT) from None
-    if not is_public_key(public):
-        raise ConfigError(f"{where}{word}: no public key: it is mistyped", _AS_INIT)
-    return public
-
-
 def _deadlines(words: list[str]) -> dict[str, int]:
     found = {}
     for word in words:
@@ -329,61 +247,6 @@ def _deadlines(words: list[str]) -> dict[str, int]:
             raise ConfigError(f"--deadline {word}: not PHASE=MILLISECONDS", "such as commit=30000")
         found[name] = int(value)
     return found
-
-
-def summary(genesis: Genesis) -> dict[str, object]:
-    """The genesis as ``--json`` prints it; described by docs/schemas/group.json."""
-    from peerd.identity import peer_id_of
-
-    plan = genesis.plan
-    missing = set(genesis.unsigned())
-    return {
-        "group": genesis.group_id.hex(),
-        "name": genesis.name,
-        "task": genesis.task,
-        "task_options": numbers(genesis.task_options),
-        "aggregator": genesis.aggregator,
-        "constants": dict(genesis.constants),
-        "adversary": str(genesis.adversary),
-        "dropout": str(genesis.dropout),
-        "clients": genesis.clients,
-        "parameters": genesis.parameters,
-        "first_model": genesis.first_model.hex(),
-        "fixed": genesis.fixed.hex() or None,
-        "statistics": genesis.statistics,
-        "delta_ms": genesis.delta_ms,
-        "bandwidth_bytes_per_second": genesis.bandwidth_bytes_per_second,
-        "training_seconds": genesis.training_seconds,
-        "deadlines": _phases(genesis),
-        "plan": {
-            "committee": plan.committee,
-            "threshold": plan.threshold,
-            "packing": plan.packing,
-            "absent": plan.absent,
-        },
-        "members": [
-            {
-                "peer": peer_id_of(public),
-                "signed": public not in missing,
-                "weight": genesis.weight_of(index),
-            }
-            for index, public in enumerate(genesis.roster)
-        ],
-    }
-
-
-def _phases(genesis: Genesis) -> dict[str, int] | None:
-    """The deadlines that hold; None where the group can't be run here: it can be read all the same.
-
-    Whoever signs or verifies is told why; here a line must do.
-    """
-    from peerd.runner.resume import setting_of
-
-    try:
-        return setting_of(genesis).deadlines.phases
-    except PeerdError as error:
-        print(f"peerd: this group can't be run here: {error}", file=sys.stderr)
-        return None
 
 
 def _say(args: argparse.Namespace, genesis: Genesis, done: str | None) -> None:
@@ -397,39 +260,4 @@ def _say(args: argparse.Namespace, genesis: Genesis, done: str | None) -> None:
     print(f"group {found['group']} ({genesis.name})")
     print(f"{len(genesis.roster)} members, {unsigned} signatures missing")
     if args.verb in ("show", "new"):
-        _print_terms(genesis, found)
-
-
-def _print_terms(genesis: Genesis, found: dict[str, object]) -> None:
-    """What a member must read before it signs: who, what, under which bounds."""
-    from peerd.identity import peer_id_of, with_checksum
-
-    missing = set(genesis.unsigned())
-    for index, public in enumerate(genesis.roster):
-        weight = f" weight {genesis.weight_of(index)}" if genesis.weights else ""
-        state = "missing" if public in missing else "signed"
-        print(f"member {with_checksum(peer_id_of(public))} {state}{weight}")
-    if not genesis.weights:
-        print("weights all 1")
-    for name in TERMS:
-        value = UNSAID.get(name, "none") if found[name] is None else found[name]
-        shown = (
-            ", ".join(f"{key} {each}" for key, each in value.items())
-            if isinstance(value, dict)
-            else value
-        )
-        print(f"{name} {shown}{' (ms)' if name == 'deadlines' and value != 'none' else ''}")
-    for name, option in sorted(genesis.task_options.items()):
-        _print_option(name, numbers(option))
-
-
-def _print_option(name: str, option: object) -> None:
-    """All of it: whoever signs has read what goes to everybody. Lists of maps line by line."""
-    if isinstance(option, dict) and option:
-        for key, value in option.items():
-            _print_option(f"{name}.{key}", value)
-    elif isinstance(option, list) and any(isinstance(item, dict) for item in option):
-        for item in option:
-            print(f"task option {name} {json.dumps(item, ensure_ascii=False)}")
-    else:
-        print(f"task option {name} {json.dumps(option)}")
+        print_terms(genesis, found)

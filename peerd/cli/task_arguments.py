@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +20,6 @@ from peerd.tasks.names import SHIPPED
 if TYPE_CHECKING:
     from protocols.aggregation import Aggregator
 
-HERE = TaskConfig()
-
 
 @dataclass(frozen=True, slots=True)
 class TaskRequest:
@@ -33,7 +31,7 @@ class TaskRequest:
     aggregator: str
     options: dict[str, Any]
     constants: dict[str, int | str]
-    here: TaskConfig = HERE
+    here: TaskConfig = field(default_factory=TaskConfig)
     statistics: str = STATISTICS[0]
 
     @property

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from peerd.cli.group import members
+from peerd.cli.members import members
 from peerd.cli.pairs import pairs
 from peerd.cli.rule_arguments import _from_file
 from peerd.config import Config

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from peerd.cli.group import members
 from peerd.cli.main import main
+from peerd.cli.members import members
 from peerd.config import Config
 from peerd.errors import ConfigError, GroupError, IdentityError, PeerdError
 from peerd.group import document

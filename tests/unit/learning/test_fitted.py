@@ -14,7 +14,7 @@ from peerd.errors import TaskError
 from peerd.learning import FittedTask, Partition
 from peerd.learning.fitted import FittedClient
 from peerd.learning.task import Arrays
-from protocols.aggregation import LocalRule
+from protocols.aggregation import LocalRule, aggregator
 
 RULE = LocalRule(steps=1, batch=1, rate=0.1, penalty=0.0, keeps_local_model=False)
 FIRST: list[np.ndarray[Any, Any]] = [
@@ -144,3 +144,25 @@ def test_whatever_a_task_draws_from_is_seeded() -> None:
     first = one.train(RULE, 0, one.first_model, None).update
     assert (other.train(RULE, 0, other.first_model, None).update == first).all()
     assert (one.train(RULE, 1, one.first_model, None).update != first).any()
+
+
+@pytest.mark.parametrize(
+    ("rule", "constants", "said"),
+    [
+        ("rsa", {}, "keeps each peer's own model"),
+        ("centered-clipping", {}, "has momentum"),
+        ("centered-clipping-l2", {}, "has momentum"),
+        ("fltrust", {}, "compares with root data"),
+        ("weighted-mean", {}, None),
+        ("centered-clipping", {"momentum": "0"}, None),
+        ("centered-clipping-l2", {"momentum": "0"}, None),
+    ],
+)
+def test_which_rules_go_with_it_is_what_the_page_says(
+    rule: str, constants: dict[str, int | str], said: str | None
+) -> None:
+    if said is None:
+        client().check_rule(aggregator(rule, constants))
+        return
+    with pytest.raises(TaskError, match=said):
+        client().check_rule(aggregator(rule, constants))

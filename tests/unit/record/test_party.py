@@ -21,9 +21,10 @@ from protocols.wire.statement import (
     Reveal,
     Slot,
     Statement,
+    decode_statement,
     sign,
 )
-from tests.simulation.swarm import FOUR, setting_of
+from tests.simulation.swarm import FOUR, setting_of, swarm
 
 SETTING = setting_of(FOUR, 1)
 SECRETS, _ = swarm_secrets(SETTING.crypto, 4, 1)
@@ -99,3 +100,18 @@ def test_a_statement_larger_than_any_of_this_group_is_not_read() -> None:
     fat = by(1, Kind.HEADER, Header(bytes(32), bytes(32), bytes(SETTING.largest_statement)))
     with pytest.raises(WireError, match="hold any of this group"):
         role.party.inbox.read(fat.wire)
+
+
+def test_what_is_remembered_as_signed_is_what_would_have_been_decoded() -> None:
+    """Peers that share a memory get the signer's own object for its bytes."""
+    world = swarm(FOUR, 1, parameters=3, traced=False)
+    world.run()
+    seen = 0
+    for node in world.nodes:
+        assert node.session is not None
+        for statement in node.session.rounds.said_by(node.index):
+            decoded = decode_statement(statement.wire, world.setting.group)
+            assert (decoded.slot, decoded.payload) == (statement.slot, statement.payload)
+            assert (decoded.hash, decoded.body) == (statement.hash, statement.body)
+            seen += 1
+    assert seen > 20

@@ -1,0 +1,122 @@
+"""What a genesis says, for whoever signs it: as one document, or as lines."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from peerd.decimals import numbers
+from peerd.errors import PeerdError
+
+if TYPE_CHECKING:
+    from peerd.group import Genesis
+
+UNSAID = {"clients": "all"}
+TERMS = (
+    "task",
+    "aggregator",
+    "constants",
+    "adversary",
+    "dropout",
+    "clients",
+    "parameters",
+    "first_model",
+    "fixed",
+    "statistics",
+    "delta_ms",
+    "bandwidth_bytes_per_second",
+    "training_seconds",
+    "deadlines",
+    "plan",
+)
+
+
+def summary(genesis: Genesis) -> dict[str, object]:
+    """The genesis as ``--json`` prints it; described by docs/schemas/group.json."""
+    from peerd.identity import peer_id_of
+
+    plan = genesis.plan
+    missing = set(genesis.unsigned())
+    return {
+        "group": genesis.group_id.hex(),
+        "name": genesis.name,
+        "task": genesis.task,
+        "task_options": numbers(genesis.task_options),
+        "aggregator": genesis.aggregator,
+        "constants": dict(genesis.constants),
+        "adversary": str(genesis.adversary),
+        "dropout": str(genesis.dropout),
+        "clients": genesis.clients,
+        "parameters": genesis.parameters,
+        "first_model": genesis.first_model.hex(),
+        "fixed": genesis.fixed.hex() or None,
+        "statistics": genesis.statistics,
+        "delta_ms": genesis.delta_ms,
+        "bandwidth_bytes_per_second": genesis.bandwidth_bytes_per_second,
+        "training_seconds": genesis.training_seconds,
+        "deadlines": _phases(genesis),
+        "plan": {
+            "committee": plan.committee,
+            "threshold": plan.threshold,
+            "packing": plan.packing,
+            "absent": plan.absent,
+        },
+        "members": [
+            {
+                "peer": peer_id_of(public),
+                "signed": public not in missing,
+                "weight": genesis.weight_of(index),
+            }
+            for index, public in enumerate(genesis.roster)
+        ],
+    }
+
+
+def _phases(genesis: Genesis) -> dict[str, int] | None:
+    """The deadlines that hold; None where the group can't be run here: it can be read all the same.
+
+    Whoever signs or verifies is told why; here a line must do.
+    """
+    from peerd.runner.resume import setting_of
+
+    try:
+        return setting_of(genesis).deadlines.phases
+    except PeerdError as error:
+        print(f"peerd: this group can't be run here: {error}", file=sys.stderr)
+        return None
+
+
+def print_terms(genesis: Genesis, found: dict[str, object]) -> None:
+    """What a member must read before it signs: who, what, under which bounds."""
+    from peerd.identity import peer_id_of, with_checksum
+
+    missing = set(genesis.unsigned())
+    for index, public in enumerate(genesis.roster):
+        weight = f" weight {genesis.weight_of(index)}" if genesis.weights else ""
+        state = "missing" if public in missing else "signed"
+        print(f"member {with_checksum(peer_id_of(public))} {state}{weight}")
+    if not genesis.weights:
+        print("weights all 1")
+    for name in TERMS:
+        value = UNSAID.get(name, "none") if found[name] is None else found[name]
+        shown = (
+            ", ".join(f"{key} {each}" for key, each in value.items())
+            if isinstance(value, dict)
+            else value
+        )
+        print(f"{name} {shown}{' (ms)' if name == 'deadlines' and value != 'none' else ''}")
+    for name, option in sorted(genesis.task_options.items()):
+        _print_option(name, numbers(option))
+
+
+def _print_option(name: str, option: object) -> None:
+    """All of it: whoever signs has read what goes to everybody. Lists of maps line by line."""
+    if isinstance(option, dict) and option:
+        for key, value in option.items():
+            _print_option(f"{name}.{key}", value)
+    elif isinstance(option, list) and any(isinstance(item, dict) for item in option):
+        for item in option:
+            print(f"task option {name} {json.dumps(item, ensure_ascii=False)}")
+    else:
+        print(f"task option {name} {json.dumps(option)}")
