@@ -49,7 +49,8 @@ class Dealer(Role):
         party, base = self.party, self._committee.base
         context = self._committee.context(party.setting, base.hash, party.me)
         try:
-            dealing = deal(base.shape, values, self._secret.reveal(), context)
+            public = party.setting.public_inputs(party.me)
+            dealing = deal(base.shape, values, self._secret.reveal(), context, public)
         except ProjectionOverflow:
             return  # by chance below 2^-42 (§3): this peer deals nothing, in this attempt
         payload = Header(base.hash, dealing.root, dealing.proof)

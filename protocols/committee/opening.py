@@ -232,9 +232,8 @@ class Opening(Role):
     def _take(self, opened: Opened) -> tuple[Words, npt.NDArray[np.float32]]:
         setting = self.party.setting
         weight = sum(setting.weights_of(self.dealers))
-        model = setting.aggregator.apply(
-            self._previous.model, opened.values, weight, self.party.round
-        )
+        update = opened.values[: setting.opened_update]
+        model = setting.aggregator.apply(self._previous.model, update, weight, self.party.round)
         self._opened = opened.polynomials, model
         self._state.move(OpeningEvent.OPEN)
         self._complete()

@@ -136,7 +136,8 @@ class Receiver(Role):
             context = self._committee.context(setting, self.base_model, dealer)
             items.append((context, said.root, said.proof, unchecked[dealer].package))
         seat = self._committee.panel.seats.index(self.party.me)
-        verdicts, shares = check_many(self._committee.base.shape, seat, items)
+        public = [setting.public_inputs(dealer) for dealer in order]
+        verdicts, shares = check_many(self._committee.base.shape, seat, items, public)
         for index, dealer in enumerate(order):
             unchecked[dealer].verdict = verdicts[index]
             if unchecked[dealer].valid:

@@ -24,7 +24,7 @@ def sum_shares(
 ) -> Residues:
     """S_j, shape (L,): the sum of w_i share_ij over the cohort, from shares (dealers, L).
 
-    ``weights``: one non-negative integer a dealer, all 1 by default.
+    ``weights``: one non-negative integer a dealer, all 1 by default, and in unweighted segments.
     """
     count = shape.opened_polynomials
     if shares.ndim != 2 or shares.shape[1] != count:
@@ -34,7 +34,10 @@ def sum_shares(
     if len(weights) != len(shares):
         raise ValueError(f"{len(weights)} weights for {len(shares)} dealers")
     total: Residues = shape.field.matmul(shape.field.array(list(weights)).reshape(1, -1), shares)
-    return total.reshape(-1)
+    total = total.reshape(-1)
+    for columns in shape.layout.unweighted:
+        total[columns] = shape.field.sum(shares[:, columns], axis=0)
+    return total
 
 
 def word_bytes(shape: DealingShape) -> int:

@@ -20,7 +20,7 @@ from protocols.proof.dealing import expand, joint_root, leaf
 from protocols.proof.merkle import climb
 from protocols.proof.shape import SALT_BYTES, DealingShape
 from protocols.proof.smallness import draw_rows
-from protocols.proof.sums import constants, random_sum
+from protocols.proof.sums import constants, public_inputs, random_sum
 
 Item: TypeAlias = tuple[bytes, bytes, bytes, bytes]
 """(context, root, proof, package)."""
@@ -43,14 +43,20 @@ class Verdict(Enum):
 
 
 def check(
-    shape: DealingShape, seat: int, context: bytes, root: bytes, proof: bytes, package: bytes
+    shape: DealingShape,
+    seat: int,
+    context: bytes,
+    root: bytes,
+    proof: bytes,
+    package: bytes,
+    public: Sequence[int] = (),
 ) -> Verdict:
     """The verdict on one package: a pure function of its arguments (it judges complaints too).
 
     A malformed ``proof`` (check_proof is false) is INVALID when the package opens the root.
-    Raises ValueError on a seat that the plan doesn't have.
+    ``public``: the dealer's public inputs. Raises ValueError on a seat that the plan doesn't have.
     """
-    return check_many(shape, seat, [(context, root, proof, package)])[0][0]
+    return check_many(shape, seat, [(context, root, proof, package)], [public])[0][0]
 
 
 def check_proof(shape: DealingShape, proof: bytes) -> bool:
@@ -68,24 +74,30 @@ def check_proof(shape: DealingShape, proof: bytes) -> bool:
 
 
 def check_many(
-    shape: DealingShape, seat: int, items: Sequence[Item]
+    shape: DealingShape,
+    seat: int,
+    items: Sequence[Item],
+    public: Sequence[Sequence[int]] | None = None,
 ) -> tuple[list[Verdict], Elements]:
     """Verdicts on n packages for one seat, and their shares of opened polynomials (n, opened).
 
-    A row of shares is zero unless its verdict is VALID. Raises ValueError on an unknown seat.
+    ``public``: each dealer's public inputs; None where the relation takes none. A row of shares is
+    zero unless its verdict is VALID. Raises ValueError on an unknown seat, and on other inputs than
+    the relation takes.
     """
+    inputs = public_inputs(shape, [()] * len(items) if public is None else public)
     if not 0 <= seat < shape.plan.committee:
         raise ValueError(f"seat {seat} of {shape.plan.committee}")
     verdicts: list[Verdict] = []
     shares = np.zeros((len(items), shape.opened_polynomials), shape.field.dtype)
     for start in range(0, len(items), BATCH):
         window = slice(start, start + BATCH)
-        verdicts += _check_batch(shape, seat, items[window], shares[window])
+        verdicts += _check_batch(shape, seat, items[window], inputs[window], shares[window])
     return verdicts, shares
 
 
 def _check_batch(
-    shape: DealingShape, seat: int, items: Sequence[Item], shares: Elements
+    shape: DealingShape, seat: int, items: Sequence[Item], public: Residues, shares: Elements
 ) -> list[Verdict]:
     """The verdicts on one batch; the rows of ``shares``, zeros, get the valid ones."""
     verdicts = [Verdict.UNBOUND] * len(items)
@@ -95,7 +107,7 @@ def _check_batch(
     opened = [items[index] for index in bound]
     vectors, canonical = _vectors(shape, seat, [item[3] for item in opened])
     proofs, well_formed = _proofs(shape, [item[2] for item in opened])
-    agree = _agree(shape, seat, opened, vectors, proofs)
+    agree = _agree(shape, seat, opened, public[bound], vectors, proofs)
     for row, index in enumerate(bound):
         valid = bool(canonical[row] and well_formed[row] and agree[row])
         verdicts[index] = Verdict.VALID if valid else Verdict.INVALID
@@ -161,7 +173,12 @@ def _rows(shape: DealingShape, joined: bytes, width: int) -> tuple[Elements, Fla
 
 
 def _agree(
-    shape: DealingShape, seat: int, items: list[Item], vectors: Elements, proofs: Elements
+    shape: DealingShape,
+    seat: int,
+    items: list[Item],
+    public: Residues,
+    vectors: Elements,
+    proofs: Elements,
 ) -> Flags:
     """Whether each vector gives the values of its D, Z and Y at the seat's point."""
     field, count = shape.field, shape.challenges
@@ -177,7 +194,8 @@ def _agree(
     same_z: Flags = (field.add(slot, z) == field.mul(quotient, v)).all(axis=1)
     if not shape.sums:
         return same_d & same_z
-    summed = field.add(_summed(shape, seat, items, shares, challenges), masks[:, 2 * count :])
+    bare = _summed(shape, seat, items, public, shares, challenges)
+    summed = field.add(bare, masks[:, 2 * count :])
     same_y: Flags = (summed == published_sum(shape, seat, proofs, challenges)).all(axis=1)
     return same_d & same_z & same_y
 
@@ -186,6 +204,7 @@ def _summed(
     shape: DealingShape,
     seat: int,
     items: list[Item],
+    public: Residues,
     shares: Elements,
     challenges: Challenges,
 ) -> Residues:
@@ -195,7 +214,7 @@ def _summed(
         for context, _, _, package in (items if shape.first_part else ())
     )
     seats = np.full(len(items), seat, np.int64)
-    return random_sum(shape, seats, shares, rows, challenges.sums)
+    return random_sum(shape, seats, shares, rows, challenges.sums, public)
 
 
 def published(shape: DealingShape, seat: int, proofs: Elements) -> tuple[Residues, Residues]:

@@ -53,13 +53,15 @@ class Segment:
     """``length`` consecutive values of v, in polynomials of their own.
 
     The last polynomial is padded with zeros, which are proven zero. Only ``opened`` segments are
-    summed and opened: slack bits and projections never are.
+    summed and opened: slack bits and projections never are. ``weighted``: a dealer's values count
+    in the sum as often as the dealer weighs; otherwise once.
     """
 
     name: str
     length: int
     constraint: SlotConstraint
     opened: bool = True
+    weighted: bool = True
 
     def __post_init__(self) -> None:
         if not self.name:
@@ -106,21 +108,40 @@ class Linear:
 
 
 @dataclass(frozen=True, slots=True)
+class Scaled:
+    """``factor`` times the dealer's public input ``index`` times the sum of v_j over the segment.
+
+    Public inputs are integers that the group knows of each dealer, such as how many rows it holds
+    out: what a relation is the same for all dealers but for.
+    """
+
+    segment: str
+    index: int
+    factor: int
+
+    def __post_init__(self) -> None:
+        if self.index < 0:
+            raise ValueError("public inputs are numbered from 0")
+
+
+@dataclass(frozen=True, slots=True)
 class SummedConstraint:
-    """The sum of all ``squares`` and ``linear`` terms is ``constant`` modulo p."""
+    """The sum of all ``squares``, ``linear`` and ``scaled`` terms is ``constant`` modulo p."""
 
     squares: tuple[Square, ...] = ()
     linear: tuple[Linear, ...] = ()
     constant: int = 0
+    scaled: tuple[Scaled, ...] = ()
 
     def __post_init__(self) -> None:
-        if not self.squares and not self.linear:
+        if not (self.squares or self.linear or self.scaled):
             raise ValueError("a summed constraint sums something")
 
     def segments(self) -> Iterator[str]:
         """The names of the segments that it sums over."""
         yield from (term.segment for term in self.squares)
         yield from (term.segment for term in self.linear)
+        yield from (term.segment for term in self.scaled)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ the masks lie under a second one (a seed lies under both). What is published is 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -46,7 +47,7 @@ from protocols.proof.challenge import draw, forms
 from protocols.proof.merkle import MerkleTree
 from protocols.proof.shape import SALT_BYTES, SEED_BYTES, DealingShape
 from protocols.proof.smallness import draw_rows, projection_slots
-from protocols.proof.sums import random_sum
+from protocols.proof.sums import public_inputs, random_sum
 
 MIN_SECRET_BYTES = 32
 
@@ -95,17 +96,19 @@ def deal(
     values: Elements | npt.NDArray[np.int64],
     secret: bytes,
     context: bytes,
+    public: Sequence[int] = (),
 ) -> Dealing:
     """The dealing of ``values`` (|v|,), a pure function of its arguments.
 
     ``secret``: at least 32 uniform bytes, one round's. ``context``: 32 bytes or more that bind the
-    round (module docstring of protocols.proof). Raises ValueError when v is outside V, as the
-    committee would prove this dealer guilty; ProjectionOverflow, by chance 2^-42 for a small W.
+    round (module docstring of protocols.proof), and with it the dealer's ``public`` inputs. Raises
+    ValueError when v is outside V, as the committee would prove this dealer guilty;
+    ProjectionOverflow, by chance 2^-42 for a small W.
     """
-    broken = shape.relation.violations(shape.field.p, values)
+    broken = shape.relation.violations(shape.field.p, values, public)
     if broken:
         raise ValueError("; ".join(broken))
-    return seal(shape, context, split(shape, values, secret, context))
+    return seal(shape, context, split(shape, values, secret, context), public)
 
 
 def split(
@@ -185,7 +188,7 @@ def _shares(shape: DealingShape, secrets: Elements, free: Elements) -> Elements:
     return shares
 
 
-def seal(shape: DealingShape, context: bytes, parts: Split) -> Dealing:
+def seal(shape: DealingShape, context: bytes, parts: Split, public: Sequence[int] = ()) -> Dealing:
     """Commit to the vectors, draw the challenges from the root, and prove."""
     trees = commit(shape, parts)
     root = joint_root([tree.root for tree in trees])
@@ -194,7 +197,7 @@ def seal(shape: DealingShape, context: bytes, parts: Split) -> Dealing:
         content + parts.salts[seat] + b"".join(tree.path(seat) for tree in trees)
         for seat, content in enumerate(contents)
     )
-    proof = prove(shape, context, root, parts.vectors, trees[0].root)
+    proof = prove(shape, context, root, parts.vectors, trees[0].root, public)
     return Dealing(root, proof, packages)
 
 
@@ -242,7 +245,12 @@ def joint_root(roots: list[bytes]) -> bytes:
 
 
 def prove(
-    shape: DealingShape, context: bytes, root: bytes, vectors: Elements, first_root: bytes
+    shape: DealingShape,
+    context: bytes,
+    root: bytes,
+    vectors: Elements,
+    first_root: bytes,
+    public: Sequence[int] = (),
 ) -> bytes:
     """The polynomials D, Z / V and Y for the challenges that context and root give."""
     sharing, count = shape.sharing, shape.challenges
@@ -254,7 +262,8 @@ def prove(
     proof = shape.field.encode(d) + shape.field.encode(quotient)
     if shape.sums:
         rows = [draw_rows(shape, context, first_root)]
-        summed = random_sum(shape, np.arange(seats), shares, rows, challenges.sums)
+        inputs = public_inputs(shape, [public])
+        summed = random_sum(shape, np.arange(seats), shares, rows, challenges.sums, inputs)
         proof += shape.field.encode(prove_sum(shape, summed, masks[:, 2 * count :]))
     return proof
 

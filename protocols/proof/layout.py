@@ -74,6 +74,8 @@ class Layout:
         self.encoded_polynomials = end
         """Polynomials that hold v itself; the projections' bits come after them."""
         self.opened_polynomials = sum(self.blocks[s.name].polynomials for s in opened)
+        self.unweighted = tuple(self.blocks[s.name].columns for s in opened if not s.weighted)
+        """Opened polynomials in whose sum every dealer counts once."""
         self.projected = tuple(self._append(small) for small in relation.smallness)
         last = [each.bits.columns.stop for each in self.projected]
         self.polynomials = int(last[-1]) if last else end

@@ -7,7 +7,7 @@ segments slot by slot, and smallness without bits.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -21,6 +21,7 @@ from protocols.proof.constraints import (
     MAX_LENGTH,
     Linear,
     Link,
+    Scaled,
     Segment,
     SlotConstraint,
     Smallness,
@@ -34,6 +35,7 @@ __all__ = [
     "Linear",
     "Link",
     "Relation",
+    "Scaled",
     "Segment",
     "SlotConstraint",
     "Smallness",
@@ -111,6 +113,24 @@ class Relation:
         """Values that are summed and opened."""
         return sum(segment.length for segment in self.segments if segment.opened)
 
+    @cached_property
+    def public_inputs(self) -> int:
+        """How many integers a constraint may take from what is known of the dealer."""
+        terms = [term for constraint in self.summed for term in constraint.scaled]
+        return max((term.index + 1 for term in terms), default=0)
+
+    def beside(self, other: Relation) -> Relation:
+        """Both in one dealing: this one's segments, then the other's. ValueError where they share
+        a name.
+        """
+        return Relation(
+            self.segments + other.segments,
+            self.summed + other.summed,
+            self.links + other.links,
+            self.smallness + other.smallness,
+            max(self.modulus_above, other.modulus_above),
+        )
+
     def segment(self, name: str) -> slice:
         """Where the segment lies in v. Raises ValueError for a name that the relation lacks."""
         window = self._slices.get(name)
@@ -129,19 +149,23 @@ class Relation:
 
     # what an honest dealer asks before it deals
 
-    def violations(self, p: int, values: NDArray[np.int64] | Elements) -> list[str]:
+    def violations(
+        self, p: int, values: NDArray[np.int64] | Elements, public: Sequence[int] = ()
+    ) -> list[str]:
         """Constraints that ``values`` (|v|,) break modulo p, in English; empty for v in V.
 
-        Projections are known only after the commitment: here a coordinate counts as too large when
+        ``public``: the dealer's public inputs. Projections are known only after the commitment: here a coordinate counts as too large when
         it lies beyond what an accepted dealing can hold.
         """
         if values.shape != (self.length,):
             return [f"v has shape {values.shape} where the relation says ({self.length},)"]
+        if len(public) != self.public_inputs:
+            return [f"{len(public)} public inputs where the relation takes {self.public_inputs}"]
         of = PrimeField(p)
         v = of.array(values)
         return [
             *self._slot_violations(of, v),
-            *self._sum_violations(of, v),
+            *self._sum_violations(of, v, public),
             *self._link_violations(of, v),
             *self._size_violations(of, v),
         ]
@@ -152,7 +176,7 @@ class Relation:
             if len(outside):
                 yield f"value {int(outside[0])} of segment {segment.name} breaks its constraint"
 
-    def _sum_violations(self, of: PrimeField, v: Residues) -> Iterator[str]:
+    def _sum_violations(self, of: PrimeField, v: Residues, public: Sequence[int]) -> Iterator[str]:
         for index, constraint in enumerate(self.summed):
             total = 0
             for square in constraint.squares:
@@ -160,6 +184,9 @@ class Relation:
                 total += square.factor * _total(of, of.mul(part, part))
             for term in constraint.linear:
                 total += _weighted(of, term, v[self.segment(term.segment)])
+            for scaled in constraint.scaled:
+                part = v[self.segment(scaled.segment)]
+                total += scaled.factor * public[scaled.index] * _total(of, part)
             if (total - constraint.constant) % of.p:
                 names = ", ".join(dict.fromkeys(constraint.segments()))
                 yield f"summed constraint {index} over {names} does not hold"

@@ -114,7 +114,8 @@ class DealingShape:
         yield _counts(len(relation.segments))
         for segment in relation.segments:
             of = segment.constraint
-            yield _counts(segment.length, int(segment.opened)) + self._factors(of.c0, of.c1, of.c2)
+            opening = 2 if segment.opened and not segment.weighted else int(segment.opened)
+            yield _counts(segment.length, opening) + self._factors(of.c0, of.c1, of.c2)
         yield _counts(len(relation.summed))
         for summed in relation.summed:
             yield _counts(len(summed.squares), len(summed.linear)) + self._factors(summed.constant)
@@ -129,6 +130,10 @@ class DealingShape:
                 yield _counts(index[name]) + self._factors(factor)
         for small in relation.smallness:
             yield _counts(index[small.segment], small.bits)
+        for number, summed in enumerate(relation.summed):
+            for scaled in summed.scaled:  # longer than a smallness: nothing is read in two ways
+                named = _counts(number, index[scaled.segment], scaled.index)
+                yield named + self._factors(scaled.factor)
 
     def _coefficients(self, term: Linear) -> bytes:
         """8 bytes for one number; a vector's elements, and one byte more where they are 8 as well:

@@ -7,7 +7,7 @@ kappa f_l^2 + G_l f_l is a polynomial of degree <= 2 delta whose values on the s
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -32,16 +32,18 @@ def random_sum(
     shares: Elements,
     rows: Iterable[list[Rows]],
     coefficients: Elements,
+    public: Residues,
 ) -> Residues:
     """Y without its mask at each row's point: shape (n, c).
 
-    ``shares`` (n, L) at ``seats`` (n,). ``rows`` and ``coefficients`` (., c, sums) for n dealings,
-    or for one, which then serves all rows. Rows are taken one by one: they are larger than a share.
+    ``shares`` (n, L) at ``seats`` (n,). ``rows``, ``coefficients`` (., c, sums) and ``public``
+    (., inputs), the dealers' public inputs, are for n dealings, or for one, which then serves all
+    rows. Rows are taken one by one: they are larger than a share.
     """
     declared = len(shape.relation.summed)
     total = np.zeros((len(shares), coefficients.shape[1]), np.uint64)
     if declared:
-        values = _declared(shape, seats, shares)
+        values = _declared(shape, seats, shares, public)
         weights = coefficients[:, :, :declared].transpose(0, 2, 1)
         total = shape.field.matmul(values[:, None, :], weights)[:, 0]
     found = projected(shape, rows, seats, shares, one=len(coefficients) == 1)
@@ -52,10 +54,23 @@ def random_sum(
     return total
 
 
-def _declared(shape: DealingShape, seats: npt.NDArray[np.int64], shares: Elements) -> Residues:
+def public_inputs(shape: DealingShape, given: Sequence[Sequence[int]]) -> Residues:
+    """The public inputs of n dealers as field elements (n, inputs). ValueError for another count
+    than the relation's.
+    """
+    wanted = shape.relation.public_inputs
+    if any(len(each) != wanted for each in given):
+        raise ValueError(f"each dealer has {wanted} public inputs in this relation")
+    return shape.field.array(np.array(given, np.int64).reshape(len(given), wanted))
+
+
+def _declared(
+    shape: DealingShape, seats: npt.NDArray[np.int64], shares: Elements, public: Residues
+) -> Residues:
     """Every declared constraint's polynomial at each row's point: shape (n, constraints)."""
     columns = [
-        _constraint(shape, constraint, seats, shares) for constraint in shape.relation.summed
+        _constraint(shape, constraint, seats, shares, public)
+        for constraint in shape.relation.summed
     ]
     return np.stack(columns, axis=1)
 
@@ -65,6 +80,7 @@ def _constraint(
     constraint: SummedConstraint,
     seats: npt.NDArray[np.int64],
     shares: Elements,
+    public: Residues,
 ) -> Residues:
     field, total = shape.field, np.zeros(len(shares), np.uint64)
     for square in constraint.squares:
@@ -80,6 +96,10 @@ def _constraint(
         else:
             value = _weighted(shape, field.array(given), seats, part)
         total = field.add(total, value)
+    for scaled in constraint.scaled:
+        part = shares[:, shape.layout.blocks[scaled.segment].columns]
+        factor = field.mul(public[:, scaled.index], field.array([scaled.factor]))
+        total = field.fma(field.sum(part, axis=1), factor, total)
     return total
 
 

@@ -202,7 +202,8 @@ def judge_dealing(
         header.signer,
     )
     said = header.payload
-    return check(base.shape, seat, context, said.root, said.proof, package)
+    public = setting.public_inputs(header.signer)
+    return check(base.shape, seat, context, said.root, said.proof, package, public)
 
 
 def _equivocation(case: _Case) -> Finding:

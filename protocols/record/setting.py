@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 
+import numpy as np
+
 from protocols.aggregation import Aggregator
-from protocols.aggregation.contract import Reference
+from protocols.aggregation.contract import Encoded, Model, Reference, Update
+from protocols.aggregation.evaluation import Counts, Evaluation
 from protocols.errors import ProtocolError
 from protocols.field import PrimeField, field_for
 from protocols.hashing import digest
@@ -40,8 +43,8 @@ class Setting:
     """A group. ``liars`` is b, ``roster_absent`` e_r, ``parameters`` d (docs §0, §1).
 
     ``weights``: one positive integer a peer, for a weighted rule; empty: all are 1. ``clients``:
-    s, the dealers that the coin draws in each attempt; None: everybody deals. ``crypto`` and
-    ``memory`` are the ports.
+    s, the dealers that the coin draws in each attempt; None: everybody deals. ``evaluation``: what
+    dealers count beside their updates; None: nothing. ``crypto`` and ``memory`` are the ports.
     """
 
     group: bytes
@@ -56,6 +59,7 @@ class Setting:
     crypto: Crypto
     weights: tuple[int, ...] = ()
     clients: int | None = None
+    evaluation: Evaluation | None = None
     memory: Memory = dataclasses.field(default_factory=Forgetful, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -66,6 +70,8 @@ class Setting:
                 f"{n} peers can't agree with {b} liars and {e} absent: "
                 f"{3 * b + 2 * e + 1} are needed"
             )
+        if self.evaluation is not None and len(self.evaluation.rows) != n:
+            raise ProtocolError(f"{n} peers have as many counts of held-out rows")
         if self.clients is not None and not 1 <= self.clients <= n:
             raise ProtocolError(f"{self.clients} dealers out of {n} peers")
         if not self.plan.committee <= n:
@@ -98,6 +104,10 @@ class Setting:
     def weights_of(self, dealers: Iterable[int]) -> list[int]:
         """w_i of these peers, by which their shares are summed."""
         return [self.weights[dealer] if self.weights else 1 for dealer in dealers]
+
+    def public_inputs(self, dealer: int) -> tuple[int, ...]:
+        """What the relation takes of this dealer from the genesis."""
+        return () if self.evaluation is None else self.evaluation.public_inputs(dealer)
 
     @property
     def peers(self) -> int:
@@ -150,6 +160,8 @@ class Setting:
         points = self.plan.committee + self.plan.packing
         weight = sum(self.weights_of(range(self.peers)))
         largest = self.aggregator.largest_sum(self.parameters, weight)
+        if self.evaluation is not None:
+            largest = max(largest, self.evaluation.largest_sum)
         try:
             return field_for(largest, points, self.relation.least_modulus)
         except ValueError as error:
@@ -158,7 +170,14 @@ class Setting:
     @cached_property
     def relation(self) -> Relation:
         """V; sizes only, for a rule whose relation has a reference in it."""
-        return self.aggregator.relation(self.parameters)
+        return self._relation(None)
+
+    def _relation(self, reference: Reference | None) -> Relation:
+        """The aggregator's segments, and behind them those of the evaluation."""
+        relation = self.aggregator.relation(self.parameters, reference)
+        if self.evaluation is None:
+            return relation
+        return relation.beside(self.evaluation.relation())
 
     @cached_property
     def length(self) -> int:
@@ -174,11 +193,39 @@ class Setting:
 
         Raises AggregationError or ValueError for a vector that the rule can't use.
         """
-        relation = self.aggregator.relation(self.parameters, reference)
-        shape = DealingShape(self.plan, self.field, relation)
+        shape = DealingShape(self.plan, self.field, self._relation(reference))
         if shape.elements != self.shape.elements:
             raise ValueError("the relation's size depends on the reference")
         return shape
+
+    # v and what is opened of it
+
+    def encode(
+        self,
+        peer: int,
+        model: Model,
+        update: Update,
+        reference: Reference | None = None,
+        counts: Counts | None = None,
+    ) -> Encoded:
+        """v of this peer: its update, and its counts where the group evaluates (None: it takes no
+        part in that). Raises AggregationError for what can't be encoded.
+        """
+        values = self.aggregator.encode(model, update, reference)
+        if self.evaluation is None:
+            return values
+        return np.concatenate([values, self.evaluation.encode(peer, counts)])
+
+    @cached_property
+    def opened_update(self) -> int:
+        """How many of the opened values are the update's: the first ones."""
+        return self.aggregator.relation(self.parameters).opened_length
+
+    def counted(self, opened: Encoded) -> Counts | None:
+        """The group's counts among all opened values; None where it counts nothing."""
+        if self.evaluation is None:
+            return None
+        return self.evaluation.read(opened[self.opened_update :])
 
     @cached_property
     def rules(self) -> bytes:

@@ -40,7 +40,7 @@ class TwoHeaders(LyingDealer):
         super().deal(values)
         at = self.at
         parts = split(self.shape, values, digest("lab/second"), self.context())
-        other = seal(self.shape, self.context(), parts)
+        other = seal(self.shape, self.context(), parts, self.public)
         header = self.head(other)
         for seat, peer in enumerate(at.panel.seats):
             if seat % 2 and peer != at.me:
@@ -60,7 +60,7 @@ class HighDegree(LyingDealer):
         p, degree = setting.field.p, setting.plan.degree
         for seat, vector in enumerate(parts.vectors):
             vector[0] = (int(vector[0]) + pow(seat + 1, degree + 1, p)) % p
-        return seal(self.shape, context, parts)
+        return seal(self.shape, context, parts, self.public)
 
 
 class BadProofPolynomials(LyingDealer):

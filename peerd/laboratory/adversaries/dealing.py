@@ -66,7 +66,7 @@ class LyingDealer(Trick):
             self.deliver(seat, peer)
 
     def split(self, values: Values) -> Dealing:
-        return deal(self.shape, values, self.at.dealing_secret, self.context())
+        return deal(self.shape, values, self.at.dealing_secret, self.context(), self.public)
 
     def head(self, dealing: Dealing) -> Statement:
         """The signed header of a dealing."""
@@ -82,6 +82,11 @@ class LyingDealer(Trick):
     @property
     def shape(self) -> DealingShape:
         return self.at.base.shape
+
+    @property
+    def public(self) -> tuple[int, ...]:
+        """What the relation takes of this dealer."""
+        return self.at.setting.public_inputs(self.at.me)
 
     def package(self, seat: int) -> bytes:
         assert self.dealing is not None

@@ -57,7 +57,8 @@ class OtherHeaderDeliverer(GarbageDeliverer):
         values, context = self.at.values, self.at.context(self.other_base())
         assert values is not None
         secret = digest("lab/other", self.at.dealing_secret)
-        return seal(self.shape, context, split(self.shape, values, secret, context))
+        parts = split(self.shape, values, secret, context)
+        return seal(self.shape, context, parts, self.public)
 
 
 class OtherBaseDeliverer(OtherHeaderDeliverer):

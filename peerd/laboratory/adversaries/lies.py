@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from peerd.laboratory.adversaries.dealing import LyingDealer
@@ -9,6 +11,7 @@ from peerd.laboratory.adversaries.electors import Elector
 from peerd.laboratory.adversaries.liar import Lie
 from peerd.laboratory.adversaries.openers import WrongSummer, moved
 from peerd.laboratory.adversaries.place import Words
+from protocols.aggregation.evaluation import Counts
 from protocols.hashing import digest
 from protocols.proof import Dealing, seal, split
 from protocols.record.base import Values
@@ -23,7 +26,8 @@ class BadProofDealer(LyingDealer):
         forged = np.array(values, dtype=np.int64)
         forged[0] = 2
         shape, context = self.shape, self.context()
-        return seal(shape, context, split(shape, forged, self.at.dealing_secret, context))
+        parts = split(shape, forged, self.at.dealing_secret, context)
+        return seal(shape, context, parts, self.public)
 
 
 class BadShareDealer(LyingDealer):
@@ -39,7 +43,24 @@ class BadShareDealer(LyingDealer):
         )
         vector = parts.vectors[victim]
         vector[0] = (int(vector[0]) + 1) % at.setting.field.p
-        return seal(self.shape, context, parts)
+        return seal(self.shape, context, parts, self.public)
+
+
+class Overcounter(LyingDealer):
+    """Counts a held-out row that it doesn't have, and all of them right (docs/protocol.md §4)."""
+
+    def split(self, values: Values) -> Dealing:
+        evaluation, me = self.at.setting.evaluation, self.at.me
+        if evaluation is None or not evaluation.rows[me]:
+            return super().split(values)
+        claimed = list(evaluation.rows)
+        claimed[me] += 1 if claimed[me] + 1 < 1 << evaluation.row_bits else -1
+        other, none = replace(evaluation, rows=tuple(claimed)), (0,) * evaluation.classes
+        counted = other.encode(me, Counts(1, claimed[me], claimed[me], none, none))
+        forged = np.concatenate([np.asarray(values)[: -len(counted)], counted])
+        shape, context = self.shape, self.context()
+        parts = split(shape, forged, self.at.dealing_secret, context)
+        return seal(shape, context, parts, self.public)
 
 
 class WrongOpeningOpener(WrongSummer):
@@ -62,10 +83,12 @@ class EquivocatingElection(Elector):
         return StatementFrame(self.at.forge(Kind.COMMIT, other).wire)
 
 
+OVERCOUNT = "overcount"
 LIES = {
     "bad-proof": Lie(BadProofDealer),
     "bad-share": Lie(BadShareDealer),
     "wrong-opening": Lie(WrongOpeningOpener),
     "equivocate": Lie(EquivocatingElection),
+    OVERCOUNT: Lie(Overcounter),
 }
 """By the names that ``--attack`` takes."""

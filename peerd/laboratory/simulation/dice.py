@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from peerd.laboratory.adversaries import DEALERS, ELECTORS, LEADERS, MEMBERS, OPENERS
-from peerd.laboratory.adversaries.lies import LIES
+from peerd.laboratory.adversaries.lies import LIES, OVERCOUNT
 from peerd.laboratory.simulation.operations import (
     KINDS,
     Choosy,
@@ -48,13 +48,16 @@ BACK = (1, 40, 300, 2000, 9000, 60_000)
 
 @dataclass(frozen=True)
 class Group:
-    """n peers of which b may lie, and their plan; how many the coin draws to deal; their rule."""
+    """n peers of which b may lie, and their plan; how many the coin draws to deal; their rule, and
+    whether they count their held-out rows beside it.
+    """
 
     peers: int
     liars: int
     plan: CommitteePlan
     clients: int | None = None
     rule: str = "rsa"
+    evaluates: bool = False
 
     def covers(self, traitors: Collection[int], victims: Collection[int]) -> bool:
         """Whether the plan promises rounds that complete: silent peers may be honest ones."""
@@ -81,6 +84,8 @@ RULES = {
     "weighted-mean": 2,
 }
 """The rules with their weights: those with proofs of sums cost many times what RSA does."""
+EVALUATES = 6
+"""One group in so many counts its held-out rows."""
 
 
 def group_of(seed: int, peers: int | None = None) -> Group:
@@ -89,7 +94,10 @@ def group_of(seed: int, peers: int | None = None) -> Group:
     rng = random.Random(f"rule/{seed}")
     rule = rng.choices(list(RULES), list(RULES.values()))[0]
     drawn = group.plan.committee < group.peers and rng.random() < 0.5
-    return replace(group, rule=rule, clients=group.peers - 1 if drawn else None)
+    clients = group.peers - 1 if drawn else None
+    # A die of its own: the other draws of a seed stay what they were.
+    evaluates = not random.Random(f"evaluation/{seed}").randrange(EVALUATES)
+    return replace(group, rule=rule, clients=clients, evaluates=evaluates)
 
 
 def _sized(seed: int, peers: int | None) -> Group:
@@ -108,6 +116,7 @@ def operations_of(
     """What goes wrong under this seed. ``beyond``: more liars than the plan covers."""
     dice = Dice(random.Random(f"operations/{seed}"), group, rounds, faults)
     traitors = dice.traitors(beyond) + dice.omission(random.Random(f"omission/{seed}"))
+    traitors += dice.overcount(random.Random(f"overcount/{seed}"))
     traitors += dice.ring(random.Random(f"ring/{seed}"))
     return traitors + dice.mishaps() + dice.outage(random.Random(f"outage/{seed}"))
 
@@ -147,6 +156,12 @@ class Dice:
             return []
         return [Lie(rng.choice(self._traitors), rng.choice(list(LEADERS)))]
 
+    def overcount(self, rng: random.Random) -> list[Operation]:
+        """Where held-out rows are counted a liar counts more than it has, every other time."""
+        if "lie" not in self._faults or not (self._traitors and self._group.evaluates):
+            return []
+        return [Lie(rng.choice(self._traitors), OVERCOUNT)] if rng.randrange(2) else []
+
     def ring(self, rng: random.Random) -> list[Operation]:
         """In every other run two liars or more know each other. Of as many as bring a wrong sum to
         a quorum with delta honest ones nothing is promised: so many are more than t.
@@ -183,7 +198,8 @@ class Dice:
         rng = self._rng
         families = [list(DEALERS), list(MEMBERS), list(OPENERS), list(ELECTORS)]
         if rng.random() < 0.4:
-            return [rng.choice([*LIES, *(name for family in families for name in family)])]
+            alone = [name for name in LIES if name != OVERCOUNT]  # which has a die of its own
+            return [rng.choice([*alone, *(name for family in families for name in family)])]
         kept = [family for family in families[:3] if rng.random() < 0.7]
         kept += [families[3]] if rng.random() < 0.25 else []
         return [rng.choice(family) for family in kept]

@@ -7,9 +7,10 @@ enumeration; and no honest frame refused by an honest peer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import numpy as np
+import numpy.typing as npt
 
 from peerd.laboratory.simulation.node import Node
 from peerd.laboratory.simulation.violation import Violation, demand
@@ -23,6 +24,7 @@ from protocols.record.certificate import CertifiedRound, verify_certificate
 from protocols.record.effects import Abort, Completed, Stop
 from protocols.record.inbox import MAX_STATEMENTS_PER_SIGNER
 from protocols.record.ledger import Ledger
+from protocols.record.setting import Setting
 from protocols.session.attempt import MAX_EARLY_FRAMES
 from protocols.session.neighbours import MAX_AHEAD_FRAMES
 from protocols.session.proofs import MAX_EVIDENCE_OF_ONE
@@ -142,14 +144,35 @@ def _check_result(
     unknown = cohort & set(unknown_inputs)
     heard = sorted(cohort - unknown)
     weights = setting.weights_of(heard)
-    known = [w * world.inputs[round_, peer] for w, peer in zip(weights, heard, strict=True)]
-    rest = opened - np.sum(known, axis=0)
+    edge = setting.opened_update
+    inputs = [world.inputs[round_, peer] for peer in heard]
+    known = [w * each[:edge] for w, each in zip(weights, inputs, strict=True)]
+    rest = opened[:edge] - np.sum(known, axis=0)
     # Whatever a dealer that nobody knows dealt, its proof bounds; of bits also from below.
-    most = setting.aggregator.largest_sum(setting.parameters, sum(setting.weights_of(unknown)))
-    bits = all(s.constraint == BIT for s in setting.relation.segments if s.opened)
+    rule = setting.aggregator
+    most = rule.largest_sum(setting.parameters, sum(setting.weights_of(unknown)))
+    updates = rule.relation(setting.parameters).segments
+    bits = all(s.constraint == BIT for s in updates if s.opened)
     least = 0 if bits or not unknown else -most
     right = bool(np.all((rest >= least) & (rest <= (most if unknown else 0))))
     demand(right, "result", f"round {round_} opened another sum than the inputs'")
+    counted = opened[edge:] - np.sum([each[edge:] for each in inputs], axis=0)
+    _check_counts(setting, round_, counted, unknown)
+
+
+def _check_counts(
+    setting: Setting, round_: int, rest: npt.NDArray[np.int64], unknown: Collection[int]
+) -> None:
+    """Every dealer counts once, and a liar no more rows than it holds out."""
+    if setting.evaluation is None:
+        return
+    found = setting.evaluation.read(rest)
+    rows = sum(setting.evaluation.rows[peer] for peer in unknown)
+    pairs = [(found.right, found.rows), *zip(found.class_right, found.class_rows, strict=True)]
+    bounded = all(0 <= right <= of <= rows for right, of in pairs)
+    bounded &= sum(found.class_rows) <= found.rows and 0 <= found.sites <= len(unknown)
+    bounded &= 0 <= found.loss <= found.sites * setting.evaluation.loss_levels
+    demand(bounded, "counts", f"round {round_} opened other counts than the inputs': {found}")
 
 
 def _void(world: World, round_: int) -> list[tuple[int, ...]]:

@@ -35,6 +35,7 @@ from peerd.laboratory.simulation.swarm import swarm
 from peerd.laboratory.simulation.watch import Watch, overrun
 from peerd.laboratory.simulation.world import World
 from protocols.aggregation import aggregator
+from protocols.aggregation.evaluation import Evaluation
 from protocols.record.certificate import Certificate
 from protocols.record.deadlines import MAX_PATIENCE
 from protocols.record.effects import Completed
@@ -108,12 +109,19 @@ def world_of(scenario: Scenario, *, traced: bool = False) -> World:
         parameters=PARAMETERS,
         rule=aggregator(group.rule, COARSE.get(group.rule, {})),
         clients=group.clients,
+        evaluation=evaluation_of(group.peers) if group.evaluates else None,
         real=scenario.real,
         traced=traced,
     )
     for operation in scenario.operations:
         operation.install(world)
     return world
+
+
+def evaluation_of(peers: int) -> Evaluation:
+    """Sites of several sizes, and one that is too small where there are many."""
+    rows = [50 + 7 * peer for peer in range(peers)]
+    return Evaluation((*rows[:-1], 0 if peers > 4 else rows[-1]), classes=2, loss_bits=6)
 
 
 def run(scenario: Scenario, world: World | None = None) -> Verdict:

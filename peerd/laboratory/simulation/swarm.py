@@ -14,6 +14,7 @@ from peerd.laboratory.simulation.crypto import Pretend
 from peerd.laboratory.simulation.world import World, swarm_secrets
 from peerd.memory import Remembering
 from protocols.aggregation import Aggregator, aggregator, model_hash
+from protocols.aggregation.evaluation import Evaluation
 from protocols.plan import CommitteePlan
 from protocols.record.deadlines import Deadlines
 from protocols.record.setting import Setting
@@ -40,6 +41,7 @@ def setting_of(
     weights: tuple[int, ...] = (),
     clients: int | None = None,
     deadlines: Deadlines = Deadlines(),
+    evaluation: Evaluation | None = None,
 ) -> Setting:
     """A group whose plan is given; ``real`` signatures are libsodium's; RSA unless it is said."""
     crypto = Sodium() if real else Pretend()
@@ -57,6 +59,7 @@ def setting_of(
         crypto,
         weights,
         clients,
+        evaluation,
         Remembering(),
     )
 
@@ -82,6 +85,7 @@ def swarm(
     weights: tuple[int, ...] = (),
     clients: int | None = None,
     deadlines: Deadlines = Deadlines(),
+    evaluation: Evaluation | None = None,
 ) -> World:
     setting = setting_of(
         plan,
@@ -94,6 +98,7 @@ def swarm(
         weights=weights,
         clients=clients,
         deadlines=deadlines,
+        evaluation=evaluation,
     )
     secrets, _ = swarm_secrets(setting.crypto, setting.peers, seed)
 

@@ -24,6 +24,7 @@ from peerd.laboratory.simulation.node import DiskFailed, Node
 from peerd.laboratory.simulation.records import adopt, answer
 from protocols.aggregation.clear_sum import opened_part
 from protocols.aggregation.contract import Reference, Referenced
+from protocols.aggregation.evaluation import Counts
 from protocols.hashing import Xof
 from protocols.record.certificate import CertifiedRound, verify_certificate
 from protocols.record.effects import (
@@ -95,6 +96,7 @@ class World:
         self.write: Callable[[Node, str], None] = lambda node, key: None
         self.after: Callable[[Node, Completed], None] = lambda node, record: None
         self.reference: Callable[[int, int, npt.NDArray[np.float32]], Reference] = self._public
+        self.counts: Callable[[int, int], Counts | None] = self._counted
         self.cuts: set[tuple[int, int]] = set()
         self._update = update
         self._slowest = slowest
@@ -323,11 +325,25 @@ class World:
         update = self._update(node.index, round_, model)
         rule = self.setting.aggregator
         reference = self.reference(node.index, round_, model) if rule.uses_reference else None
-        values = rule.encode(model, update, reference)
-        relation = rule.relation(self.setting.parameters, reference)
-        self.inputs[(round_, node.index)] = opened_part(relation, values)
+        counts = self.counts(node.index, round_)
+        values = self.setting.encode(node.index, model, update, reference, counts)
+        self.inputs[(round_, node.index)] = opened_part(self.setting.relation, values)
         delay = 1 + self._random.randrange(self._slowest)
         self.at(node, delay, lambda session: session.on_update(round_, values, reference))
+
+    def _counted(self, peer: int, round_: int) -> Counts | None:
+        """What this peer counts of its held-out rows, should the group evaluate: now and then an
+        evaluation fails.
+        """
+        evaluation = self.setting.evaluation
+        rng = np.random.default_rng([self.seed, peer, round_, 1])
+        if evaluation is None or not evaluation.rows[peer] or not rng.integers(8):
+            return None
+        rows = evaluation.rows[peer]
+        of_class = [int(rng.integers(rows // max(1, evaluation.classes) + 1))] * evaluation.classes
+        right = [int(rng.integers(each + 1)) for each in (rows, *of_class)]
+        loss = evaluation.steps(float(rng.exponential(2)))
+        return Counts(1, rows, right[0], tuple(of_class), tuple(right[1:]), loss)
 
     def _public(self, peer: int, round_: int, model: npt.NDArray[np.float32]) -> Reference:
         """The reference of a round, the same at every peer unless a test makes one differ."""

@@ -28,7 +28,7 @@ from protocols.proof.dealing import leaf
 from protocols.proof.merkle import climb, depth
 from protocols.proof.shape import SALT_BYTES
 from protocols.proof.smallness import draw_rows, projection_slots
-from protocols.proof.sums import random_sum
+from protocols.proof.sums import public_inputs, random_sum
 
 
 @dataclass(frozen=True, order=True)
@@ -137,7 +137,7 @@ def complete(outlook: Outlook, candidate: Elements | Counts) -> Completed:
         every = np.arange(shape.plan.committee)
         proof = field.decode(seen.proof, shape.proof_elements)[None].astype(np.uint64)
         said = [published_sum(shape, int(seat), proof, challenges) for seat in every]
-        summed = random_sum(shape, every, shares, rows, challenges.sums)
+        summed = random_sum(shape, every, shares, rows, challenges.sums, public_inputs(shape, [()]))
         parts.append(field.sub(np.concatenate(said), summed))
     return Completed(np.concatenate(parts, axis=1), u_slots)
 
