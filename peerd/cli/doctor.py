@@ -186,11 +186,13 @@ def _rehearsed(config: Config) -> list[Check]:
     from peerd.cli.output import quiet_logs
     from peerd.errors import GroupError
     from peerd.group import load
+    from peerd.identity import Identity
     from peerd.runner.rehearsal import check_time, rehearse
 
     genesis = load(config.genesis)
     quiet_logs()
-    found = trio.run(rehearse, genesis, config.task)
+    public = Identity.load(config.key).public
+    found = trio.run(rehearse, genesis, config.task, public)
     checks = [Check("task", "ok", f"{genesis.task} trains on this peer's data")]
     checks += [Check("task", "warning", line) for line in found.warnings]
     try:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from peerd.cli.evaluation import OFF, OPTION, Say, evaluation_for
 from peerd.cli.rule_arguments import typed, typed_rule
 from peerd.config import TaskConfig
 from peerd.group import Genesis, new_genesis
 from peerd.group.fields import STATISTICS
+from peerd.learning import Trainer
 from peerd.runner.rehearsal import training_of, try_round, worker
 from peerd.runner.resume import setting_of
 from protocols.aggregation import Aggregator, model_hash
+from protocols.aggregation.contract import Model
+from protocols.aggregation.evaluation import Evaluation
 
 DELTA = 1000  # milliseconds, between sites
 BANDWIDTH = 1_000_000  # bytes a second: a modest uplink
@@ -28,7 +32,9 @@ class Founding:
     """A group about to be founded. ``training``: seconds; None: ``safety`` times what one update
     takes here, and ``least``. ``deadlines``: milliseconds, those that are to be longer than what is
     derived. ``here``: the task's part on this machine. ``weights``: the members', by public key; 1
-    for whoever isn't named.
+    for whoever isn't named. ``held_out``: rows that each member holds out, by public key; None: as
+    many as here, where all hold out the same (``alike``, or the task says so). ``evaluates``:
+    whether the group counts them.
     """
 
     name: str
@@ -51,9 +57,12 @@ class Founding:
     statistics: str = STATISTICS[0]
     here: TaskConfig = field(default_factory=TaskConfig)
     weights: Mapping[bytes, int] | None = None
+    held_out: Mapping[bytes, int] | None = None
+    alike: bool = False
+    evaluates: bool = True
 
 
-async def found(request: Founding, say: Callable[[str], None] = lambda line: None) -> Genesis:
+async def found(request: Founding, say: Say = lambda line: None) -> Genesis:
     """The unsigned genesis. Starts a training worker to compute the first model, and to measure how
     long an update takes; ``say`` is told.
 
@@ -101,7 +110,7 @@ def _draft(request: Founding, rule: Aggregator) -> Genesis:
 
 
 async def _measured(
-    request: Founding, draft: Genesis, say: Callable[[str], None], *, rooted: bool
+    request: Founding, draft: Genesis, say: Say, *, rooted: bool
 ) -> tuple[Genesis, float | None]:
     """The genesis with its first model, and the seconds to a dealing unless the training time is
     given. ``say`` is told what the rehearsal warns of.
@@ -115,9 +124,25 @@ async def _measured(
         complete = replace(
             draft, parameters=len(model), first_model=model_hash(model), fixed=trainer.fixed
         )
+        if request.evaluates:
+            counted = await _evaluation(request, complete, trainer, model, say)
+            complete = replace(complete, evaluation=counted)
         seconds = None
         if request.training is None:
             with typed():
                 setting = setting_of(replace(complete, deadlines={}))
             seconds = (await try_round(trainer, setting, model)).dealing
     return complete, seconds
+
+
+async def _evaluation(
+    request: Founding, complete: Genesis, trainer: Trainer, model: Model, say: Say
+) -> Evaluation | None:
+    """What the group counts of held-out rows; ``say`` is told why where it is nothing."""
+    found = await trainer.count(model)
+    common = request.alike or (found is not None and found.common)
+    if request.held_out is None and not common:
+        say(f"{OFF}: say with {OPTION} how many held-out rows each member has")
+        return None
+    with typed():
+        return evaluation_for(replace(complete, deadlines={}), found, request.held_out, say)

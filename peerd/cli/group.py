@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from peerd.cli.evaluation import add_evaluation_arguments, stated_rows
 from peerd.cli.members import members
 from peerd.cli.output import print_json, progress, quiet_logs
 from peerd.cli.places import check_file
@@ -108,6 +109,7 @@ def _add_new(parser: argparse.ArgumentParser) -> None:
         help="a longer one than follows, of commit, agreement, deal, check, relay, open or "
         "result, in milliseconds",
     )
+    add_evaluation_arguments(parser)
     parser.add_argument(
         "--partition", default="0/1", metavar="I/N", help="your part of the data, for table"
     )
@@ -182,6 +184,8 @@ def _new(args: argparse.Namespace) -> Genesis:
         statistics=request.statistics,
         here=replace(request.here, partition=index, partitions=count),
         weights={public: weight for public, weight in stated.items() if weight is not None},
+        held_out=stated_rows(args.held_out_rows, list(stated)),
+        evaluates=not args.no_evaluation,
     )
     said: list[str] = []
     with progress("computing the first model, and one update"):
@@ -202,13 +206,13 @@ def _sign(args: argparse.Namespace) -> Genesis:
     genesis.index(identity.public)
     setting_of(genesis)  # nobody signs what can't be run, with deadlines that are too short
     if not args.unmeasured:
-        _measure(genesis, args.config or args.key.parent / "peerd.toml")
+        _measure(genesis, args.config or args.key.parent / "peerd.toml", identity.public)
     genesis = sign(genesis, identity)
     save(genesis, args.out or args.genesis)
     return genesis
 
 
-def _measure(genesis: Genesis, path: Path) -> None:
+def _measure(genesis: Genesis, path: Path, public: bytes) -> None:
     """GroupError where this peer's machine is too slow for what the genesis allows."""
     import trio
 
@@ -223,7 +227,7 @@ def _measure(genesis: Genesis, path: Path) -> None:
     task = Config.load(path).task
     quiet_logs()
     with progress("timing one update"):
-        found = trio.run(rehearse, genesis, task)
+        found = trio.run(rehearse, genesis, task, public)
     for line in found.warnings:
         print(f"warning: {line}", file=sys.stderr)
     print(check_time(found, genesis), file=sys.stderr)

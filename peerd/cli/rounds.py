@@ -11,7 +11,9 @@ from peerd.cli.output import colour, print_json, short, size, table
 from peerd.cli.places import check_file
 from peerd.errors import ConfigError
 
-HEADER = ("round", "outcome", "accuracy", "model", "blamed", "absent", "seconds", "bytes")
+HEADER = ("round", "outcome", "group", "here", "model", "blamed", "absent", "seconds", "bytes")
+"""``group``: accuracy over the held-out rows of all sites, of the model that the round started from;
+``here``: over this site's own, of the model that the round led to."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -70,6 +72,7 @@ def row(record: dict[str, object]) -> tuple[object, ...]:
     return (
         record.get("round"),
         colour(shown, "green" if outcome == "completed" else "red"),
+        over_all(record.get("group")),
         "unknown" if _failed(record) else record.get("accuracy"),
         short(record.get("model_hash")),
         _names(record.get("blamed")),
@@ -88,6 +91,19 @@ def warnings(records: list[dict[str, object]]) -> list[str]:
         if isinstance(lines, list)
         for line in lines
     ]
+
+
+def over_all(group: object) -> str | None:
+    """The group's own evaluation: accuracy, how far liars may have moved it, and of how many rows;
+    None where nothing was counted.
+    """
+    if not isinstance(group, dict):
+        return None
+    accuracy, loss = group.get("accuracy"), group.get("loss")
+    worth = None if loss is None else f"loss {loss:.2f}"
+    if accuracy is not None:
+        worth = f"{accuracy:.3f} ±{group.get('within', 0):.3f}"
+    return f"{worth} of {group.get('rows')}"
 
 
 def _failed(record: dict[str, object]) -> bool:

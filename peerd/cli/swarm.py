@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from peerd.cli.evaluation import add_off_argument
 from peerd.cli.output import colour, print_json, quiet_logs, size
 from peerd.cli.places import check_file, check_new_directory
 from peerd.cli.task_arguments import add_task_arguments, task_request
@@ -62,6 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="W,W,…",
         help="what each peer weighs, for a weighted aggregator (default: all weigh 1)",
     )
+    add_off_argument(parser)
     parser.add_argument(
         "--no-baselines", action="store_true", help="don't train the two curves to compare with"
     )
@@ -113,6 +115,7 @@ def parse_options(args: argparse.Namespace) -> SwarmOptions:
         gone=args.gone,
         clients=args.clients,
         weights=args.weights,
+        evaluates=not args.no_evaluation,
     )
     if options.weights:
         stated = {f"peer {index}": weight for index, weight in enumerate(options.weights)}

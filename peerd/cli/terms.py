@@ -24,6 +24,7 @@ TERMS = (
     "first_model",
     "fixed",
     "statistics",
+    "evaluation",
     "delta_ms",
     "bandwidth_bytes_per_second",
     "training_seconds",
@@ -52,6 +53,7 @@ def summary(genesis: Genesis) -> dict[str, object]:
         "first_model": genesis.first_model.hex(),
         "fixed": genesis.fixed.hex() or None,
         "statistics": genesis.statistics,
+        "evaluation": _evaluation(genesis),
         "delta_ms": genesis.delta_ms,
         "bandwidth_bytes_per_second": genesis.bandwidth_bytes_per_second,
         "training_seconds": genesis.training_seconds,
@@ -67,9 +69,23 @@ def summary(genesis: Genesis) -> dict[str, object]:
                 "peer": peer_id_of(public),
                 "signed": public not in missing,
                 "weight": genesis.weight_of(index),
+                "held_out_rows": genesis.held_out_of(index),
             }
             for index, public in enumerate(genesis.roster)
         ],
+    }
+
+
+def _evaluation(genesis: Genesis) -> dict[str, object] | None:
+    """What is opened of the members' held-out rows, in sums over each round's cohort."""
+    found = genesis.evaluation
+    if found is None:
+        return None
+    return {
+        "rows": sum(found.rows),
+        "accuracy": found.accuracy,
+        "classes": found.classes,
+        "loss_bits": found.loss_bits,
     }
 
 
@@ -94,8 +110,9 @@ def print_terms(genesis: Genesis, found: dict[str, object]) -> None:
     missing = set(genesis.unsigned())
     for index, public in enumerate(genesis.roster):
         weight = f" weight {genesis.weight_of(index)}" if genesis.weights else ""
+        rows = f" held-out rows {genesis.held_out_of(index)}" if genesis.evaluation else ""
         state = "missing" if public in missing else "signed"
-        print(f"member {with_checksum(peer_id_of(public))} {state}{weight}")
+        print(f"member {with_checksum(peer_id_of(public))} {state}{weight}{rows}")
     if not genesis.weights:
         print("weights all 1")
     for name in TERMS:

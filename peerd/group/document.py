@@ -49,6 +49,9 @@ def render(genesis: Genesis) -> str:
         content["fixed"] = genesis.fixed.hex()
     if genesis.weights:
         content["weights"] = dict(zip(content["roster"], genesis.weights, strict=True))
+    if genesis.evaluation is not None:
+        rows = dict(zip(content["roster"], genesis.evaluation.rows, strict=True))
+        content["evaluation"]["rows"] = rows
     content["signatures"] = {
         peer_id_of(public): genesis.signatures[public].hex()
         for public in sorted(genesis.signatures)
@@ -79,7 +82,9 @@ def _parse(text: str) -> Genesis:
     if isinstance(roster, list):
         content["roster"] = [_key(f"roster[{i}]", peer) for i, peer in enumerate(roster)]
         if "weights" in content:
-            content["weights"] = _weights(content["weights"], content["roster"])
+            content["weights"] = _by_member("weights", content["weights"], content["roster"])
+        if "evaluation" in content:
+            content["evaluation"] = _evaluation(content["evaluation"], content["roster"])
     for name in ("first_model", "fixed"):
         if name in content:
             content[name] = _hex(name, content[name])
@@ -92,16 +97,21 @@ def _parse(text: str) -> Genesis:
     )
 
 
-def _weights(value: object, roster: list[bytes]) -> list[object]:
+def _evaluation(value: object, roster: list[bytes]) -> dict[str, object]:
+    given = dict(rules.check_mapping("evaluation", value))
+    return given | {"rows": _by_member("evaluation.rows", given.get("rows"), roster)}
+
+
+def _by_member(field: str, value: object, roster: list[bytes]) -> list[object]:
     """By peer id in the file, so that people see whose each is; in roster order in the content."""
-    weights = _by_key("weights", rules.check_mapping("weights", value))
-    for public in weights:
+    given = _by_key(field, rules.check_mapping(field, value))
+    for public in given:
         if public not in roster:
-            raise rules.refused("weights", f"name {peer_id_of(public)}, who is not in the roster")
+            raise rules.refused(field, f"name {peer_id_of(public)}, who is not in the roster")
     for public in roster:
-        if public not in weights:
-            raise rules.refused("weights", f"leave out {peer_id_of(public)}")
-    return [weights[public] for public in roster]
+        if public not in given:
+            raise rules.refused(field, f"leave out {peer_id_of(public)}")
+    return [given[public] for public in roster]
 
 
 def _by_key(field: str, named: dict[str, Any]) -> dict[bytes, Any]:

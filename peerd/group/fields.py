@@ -10,6 +10,8 @@ from typing import Any
 from peerd import decimals
 from peerd.errors import GroupError
 from peerd.identity import is_public_key
+from protocols.aggregation.contract import AggregationError
+from protocols.aggregation.evaluation import MAX_CLASSES, MAX_LOSS_BITS, MAX_ROWS, Evaluation
 from protocols.hashing import DIGEST_BYTES
 from protocols.plan import LARGEST_GROUP, SMALLEST_GROUP, PlanError, rational
 from protocols.record.deadlines import PHASES
@@ -120,6 +122,43 @@ def check_weights(value: object, members: int) -> tuple[int, ...]:
     if set(weights) == {1}:
         raise refused("weights", "are left out where all are 1")
     return weights
+
+
+EVALUATION = {"accuracy": 1, "classes": MAX_CLASSES, "loss_bits": MAX_LOSS_BITS}
+"""The numbers of an evaluation beside its rows, and the most that each may be."""
+
+
+def check_evaluation(value: object, members: int) -> Evaluation | None:
+    """What the group counts of held-out rows: ``rows`` is one number a member. None: nothing."""
+    if value is None or isinstance(value, Evaluation):
+        found = value
+    else:
+        given = check_mapping("evaluation", value)
+        if set(given) != {"rows", *EVALUATION}:
+            raise refused("evaluation", f"must hold exactly rows, {', '.join(EVALUATION)}")
+        if not isinstance(given["rows"], tuple | list):
+            raise refused("evaluation.rows", "must be a list of whole numbers")
+        rows = tuple(
+            check_integer(f"evaluation.rows[{index}]", each, 0, MAX_ROWS)
+            for index, each in enumerate(given["rows"])
+        )
+        of = {
+            name: check_integer(f"evaluation.{name}", given[name], 0, most)
+            for name, most in EVALUATION.items()
+        }
+        try:
+            found = Evaluation(rows, bool(of["accuracy"]), of["classes"], of["loss_bits"])
+        except AggregationError as error:
+            raise refused("evaluation", f"contradicts itself: {error}") from None
+    if found is not None and len(found.rows) != members:
+        raise refused("evaluation.rows", f"must be {members}, one a member, not {len(found.rows)}")
+    return found
+
+
+def evaluation_content(evaluation: Evaluation) -> dict[str, Any]:
+    """As plain values, which ``check_evaluation`` reads."""
+    numbers = {name: int(getattr(evaluation, name)) for name in EVALUATION}
+    return {"rows": list(evaluation.rows), **numbers}
 
 
 def check_rational(field: str, value: object, below: Fraction) -> Fraction:

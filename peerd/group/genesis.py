@@ -19,6 +19,7 @@ from nacl.signing import SigningKey, VerifyKey
 from peerd.errors import GroupError
 from peerd.group import fields as rules
 from peerd.identity import Identity, peer_id_of
+from protocols.aggregation.evaluation import Evaluation
 from protocols.errors import WireError
 from protocols.hashing import digest
 from protocols.plan import CommitteePlan, PlanError, plan_group
@@ -45,8 +46,10 @@ class Genesis:
     drawn from. ``fixed``: hash of what of the model nobody trains (frozen parameters, constant
     buffers); empty where there is nothing. ``statistics``: what becomes of the running statistics
     of normalisation layers (peerd/learning/shared.py). ``weights``: one a member, in roster order,
-    for a weighted aggregator; empty where all are 1. Of these three nothing is part of the content
-    where it says nothing. ``signatures``: by public key; not part of the content, hence of the id.
+    for a weighted aggregator; empty where all are 1. ``evaluation``: what members count of their
+    held-out rows; None: nothing. Of these four nothing is part of the content where it says
+    nothing.
+    ``signatures``: by public key; not part of the content, hence of the id.
     """
 
     name: str
@@ -69,6 +72,7 @@ class Genesis:
     fixed: bytes = b""
     statistics: str = rules.STATISTICS[0]
     weights: tuple[int, ...] = ()
+    evaluation: Evaluation | None = None
     version: int = GENESIS_VERSION
     signatures: dict[bytes, bytes] = field(default_factory=dict)
 
@@ -84,6 +88,8 @@ class Genesis:
         self._own("task_options", rules.check_options(self.task_options))
         rules.check_roster(self.roster)
         object.__setattr__(self, "weights", rules.check_weights(self.weights, len(self.roster)))
+        evaluation = rules.check_evaluation(self.evaluation, len(self.roster))
+        object.__setattr__(self, "evaluation", evaluation)
         rules.check_aggregator(self.aggregator)
         self._own("constants", rules.check_constants(self.constants))
         rules.check_rational("adversary", self.adversary, _THIRD)
@@ -178,7 +184,7 @@ class Genesis:
         """From the plain values of the content: rationals as text, the roster as a list."""
         values = dict(rules.check_mapping("content", content))
         known = {item.name for item in fields(cls)} - {"signatures"}
-        optional = {"weights", "clients", "deadlines", "fixed", "statistics"}
+        optional = {"weights", "clients", "deadlines", "fixed", "statistics", "evaluation"}
         for name in values:
             if name not in known:
                 raise rules.refused(rules.shown(name), "is an unknown field")
@@ -194,6 +200,8 @@ class Genesis:
             raise rules.refused("clients", "is left out where everybody deals")
         if "deadlines" in values and not values["deadlines"]:
             raise rules.refused("deadlines", "are left out where none is longer than derived")
+        if "evaluation" in values and not values["evaluation"]:
+            raise rules.refused("evaluation", "is left out where nothing is counted")
         if "fixed" in values and not values["fixed"]:
             raise rules.refused("fixed", "is left out where everything is trained")
         if values.get("statistics") == rules.STATISTICS[0]:
@@ -233,7 +241,9 @@ class Genesis:
         del content["signatures"]
         for name in ("adversary", "dropout"):
             content[name] = str(content[name])
-        del content["weights"]
+        del content["weights"], content["evaluation"]
+        if self.evaluation is not None:
+            content["evaluation"] = rules.evaluation_content(self.evaluation)
         if self.weights:
             content["weights"] = list(self.weights)
         if self.clients is None:
@@ -249,6 +259,10 @@ class Genesis:
     def weight_of(self, index: int) -> int:
         """What the member at a roster index counts in a weighted aggregator."""
         return self.weights[index] if self.weights else 1
+
+    def held_out_of(self, index: int) -> int:
+        """Held-out rows of the member at a roster index that the group counts."""
+        return 0 if self.evaluation is None else self.evaluation.rows[index]
 
 
 def new_genesis(

@@ -17,9 +17,10 @@ from peerd.learning.measure import evaluate
 from peerd.learning.repeatable import common_kernels
 from peerd.learning.settings import Partition, derived_seed, group_seed
 from peerd.learning.shared import SharedModel
+from peerd.learning.tally import Tally
 from peerd.learning.task import Samples, Task
-from peerd.learning.trained import Evaluation, Trained
-from protocols.aggregation import Aggregator, LocalRule
+from peerd.learning.trained import Evaluation, Found, Trained
+from protocols.aggregation import Aggregator, LocalRule, model_hash
 from protocols.aggregation.contract import Model
 
 
@@ -45,6 +46,7 @@ class Client:
         self.first_model = self.shared.flatten()
         self.samples = checked_samples(task.data(partition), "data()")
         self.seed = seed
+        self._seen: tuple[bytes, Evaluation, Tally] | None = None
 
     def build(self, task: Task) -> SharedModel:
         """The group's first model, as ``task`` makes it."""
@@ -200,8 +202,24 @@ class Client:
 
         What the task's code does wrong is a warning; ``quoting``: with what its exception says.
         """
-        self.shared.fill(model)
-        return evaluate(self, lambda: self.held_out, quoting=quoting)
+        if quoting:
+            self._seen = None
+        return self._evaluated(model, quoting=quoting)[0]
+
+    def found(self, model: Model, rows: int, classes: int) -> Found:
+        """What ``model`` does on ``rows`` held-out rows, as the group's evaluation counts."""
+        shown, tally = self._evaluated(model)
+        return tally.found(rows, classes, shown)
+
+    def _evaluated(self, model: Model, *, quoting: bool = False) -> tuple[Evaluation, Tally]:
+        """A round's model is asked about twice: for display, and for the group's counts."""
+        hashed = model_hash(model)
+        if self._seen is None or self._seen[0] != hashed:
+            self.shared.fill(model)
+            tally = Tally()
+            shown = evaluate(self, lambda: self.held_out, tally, quoting=quoting)
+            self._seen = hashed, shown, tally
+        return self._seen[1], self._seen[2]
 
 
 class _Momentum:

@@ -15,7 +15,7 @@ from peerd.learning.measure import finite
 from peerd.learning.settings import Partition, derived_seed
 from peerd.learning.shared import MAX_PARAMETERS
 from peerd.learning.task import Arrays, FittedTask
-from peerd.learning.trained import Evaluation, Trained
+from peerd.learning.trained import Evaluation, Found, Trained
 from protocols.aggregation import Aggregator, LocalRule, canonical_model
 from protocols.aggregation.contract import Model
 
@@ -101,6 +101,10 @@ class FittedClient:
             why = f"evaluate() failed: {described(error, quoting=quoting)}"
             return Evaluation(None, None, (f"accuracy and loss are unknown: {why}",))
         return _evaluation(found)
+
+    def found(self, model: Model, rows: int, classes: int) -> Found:
+        """Nothing that the group could count: such a task gives no more than numbers by name."""
+        return Found(0, False, 0)
 
     def _fit(self, model: Model, round: int) -> Model:
         seed_all(derived_seed("peerd/learning/round", self.seed, round))

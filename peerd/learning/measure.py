@@ -12,6 +12,7 @@ from typing import Protocol
 import torch
 
 from peerd.learning.answers import described, number, tell
+from peerd.learning.tally import Tally
 from peerd.learning.task import Samples, Task
 from peerd.learning.trained import Evaluation
 
@@ -30,9 +31,11 @@ class Measured(Protocol):
 
 
 def evaluate(
-    client: Measured, held_out: Callable[[], Samples], *, quoting: bool = False
+    client: Measured, held_out: Callable[[], Samples], tally: Tally, *, quoting: bool = False
 ) -> Evaluation:
-    """The means over all rows of ``held_out()``. ``quoting``: as ``described`` takes it."""
+    """The means over all rows of ``held_out()``. ``quoting``: as ``described`` takes it. ``tally``
+    is filled along with it.
+    """
     task, module = client.task, client.module
     accuracy, loss = _Mean("accuracy", "metric()", quoting), _Mean("loss", "loss()", quoting)
     named = _Named(task, quoting)
@@ -50,8 +53,10 @@ def evaluate(
                 accuracy.add(partial(task.metric, outputs, targets), share)
                 loss.add(partial(task.loss, outputs, targets), share)
                 named.add(outputs, targets)
+                tally.add(task, outputs, targets)
     except BaseException as error:
         tell(error)
+        tally.rows = 0  # not all of them were seen
         why = f"accuracy and loss are unknown: {doing} failed: {described(error, quoting=quoting)}"
         return Evaluation(None, None, (why,))
     metrics, troubles = named.values()

@@ -20,7 +20,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from numpy.typing import NDArray
 
@@ -78,6 +78,9 @@ class BaseTask:
 class Task(BaseTask, ABC):
     """A model, its data, a loss and a metric."""
 
+    common_held_out: ClassVar[bool] = False
+    """Whether ``held_out`` gives the same rows at every peer, as those of a public data set."""
+
     @abstractmethod
     def model(self) -> torch.nn.Module:
         """A fresh model. Torch's generator is seeded before the call: equal at every peer."""
@@ -105,9 +108,16 @@ class Task(BaseTask, ABC):
 
     def metric(self, outputs: torch.Tensor, targets: torch.Tensor) -> float:
         """Share of rows (0…1) whose highest score is the target; a NaN score is wrong."""
+        return float(Task.correct(self, outputs, targets).double().mean())
+
+    def correct(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Which rows are right, bool (n,): what the group's own evaluation counts over all sites.
+
+        By default those whose highest score is the target. A task with a ``metric`` of its own
+        and without this is counted by its loss alone.
+        """
         finite = outputs.isfinite().all(dim=1)
-        right = (outputs.argmax(dim=1) == targets) & finite
-        return float(right.double().mean())
+        return (outputs.argmax(dim=1) == targets) & finite
 
     def metrics(self, outputs: torch.Tensor, targets: torch.Tensor) -> Mapping[str, float]:
         """Further numbers by name, of all held-out rows at once (an AUC is no mean of parts): none

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from peerd.errors import TaskError
 from protocols.aggregation.contract import Model
+from protocols.aggregation.evaluation import Counts
+from protocols.aggregation.evaluation import Evaluation as GroupEvaluation
 
 MAX_LOSS = 1e30
 
@@ -44,3 +46,31 @@ class Evaluation:
         if self.accuracy is None:
             raise TaskError(self.warnings[0])
         return self.accuracy, MAX_LOSS if self.loss is None else self.loss
+
+
+@dataclass(slots=True)
+class Found:
+    """What a site's held-out rows come to: ``rows`` of them, ``hits`` whether they can be right,
+    ``classes`` that can be told apart (0: none), ``common`` whether all sites hold out the same.
+    ``counted``: whether the rest is there, which it is for as many rows as the genesis names.
+    """
+
+    rows: int
+    hits: bool
+    classes: int
+    common: bool = False
+    counted: bool = False
+    right: int = 0
+    class_rows: list[int] = field(default_factory=list)
+    class_right: list[int] = field(default_factory=list)
+    loss: float | None = None
+
+    def counts(self, group: GroupEvaluation, rows: int) -> Counts | None:
+        """As this site deals them, of ``rows`` rows; None where it takes no part."""
+        if not self.counted or self.hits < group.accuracy:
+            return None
+        counts = Counts(1, rows, loss=group.steps(self.loss))
+        if not group.accuracy:
+            return counts
+        of_class = tuple(self.class_rows), tuple(self.class_right)
+        return replace(counts, right=self.right, class_rows=of_class[0], class_right=of_class[1])

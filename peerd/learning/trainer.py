@@ -14,7 +14,7 @@ from peerd.learning import frames
 from peerd.learning.process import Ended, WorkerProcess
 from peerd.learning.requests import Requests, checked
 from peerd.learning.settings import Training
-from peerd.learning.trained import Evaluation
+from peerd.learning.trained import Evaluation, Found
 from protocols.aggregation.contract import Model
 
 if TYPE_CHECKING:
@@ -123,6 +123,19 @@ class Trainer:
         accuracy, loss = _finite(reply.get("accuracy")), _finite(reply.get("loss"))
         return Evaluation(accuracy, loss, _lines(reply), metrics)
 
+    async def count(self, model: Model, rows: int = 0, classes: int = 0) -> Found | None:
+        """What ``model`` (d,) does on ``rows`` held-out rows, by class where ``classes`` are told
+        apart; with 0 rows how many there are. None where nobody can say.
+        """
+        vector = frames.vector_bytes(model)
+        message = {"do": "count", "vector": vector, "rows": rows, "classes": classes}
+        try:
+            reply = await self._requests.ask(message, self._tries or EVALUATION_TRIES)
+            return _found(reply)
+        except (TaskError, KeyError, TypeError, ValueError) as error:
+            log.warning("held-out rows can't be counted", reason=str(error))
+            return None
+
     async def rehearse(self, *, at_home: bool = False) -> tuple[str, ...]:
         """Warnings, after a step and an evaluation that are thrown away.
 
@@ -202,6 +215,21 @@ class Trainer:
 
 def _finite(value: object) -> float | None:
     return value if isinstance(value, float) and math.isfinite(value) else None
+
+
+def _found(reply: frames.Message) -> Found:
+    """Raises KeyError, TypeError or ValueError for what a worker of ours does not say."""
+    return Found(
+        int(reply["rows"]),
+        bool(reply["hits"]),
+        int(reply["classes"]),
+        bool(reply["common"]),
+        bool(reply["counted"]),
+        int(reply["right"]),
+        [int(each) for each in reply["class_rows"]],
+        [int(each) for each in reply["class_right"]],
+        _finite(reply["loss"]),
+    )
 
 
 def _lines(reply: frames.Message) -> tuple[str, ...]:

@@ -99,6 +99,9 @@ class Worker:
                 model = frames.vector(request["vector"], parameters)
                 found = self.client.evaluate(model, quoting=request.get("quoting", False))
                 return asdict(found)
+            case "count":
+                model = frames.vector(request["vector"], parameters)
+                return asdict(self.client.found(model, request["rows"], request["classes"]))
             case "rehearse":
                 return {"warnings": self._rehearse(at_home=request.get("at_home", False))}
         raise ValueError(f"unknown request {request.get('do')!r}")

@@ -21,6 +21,7 @@ from peerd.identity import Identity, peer_id_of
 from peerd.learning import Trainer
 from peerd.learning.settings import Training
 from peerd.logging import configure
+from peerd.runner.counting import rows_warnings
 from peerd.runner.driver import Driver
 from peerd.runner.failures import only_error
 from peerd.runner.gathering import gather
@@ -172,7 +173,10 @@ class _Daemon:
             log.warning("the rehearsal warns", reason=line)
         self.board.warn("rehearsal", warnings)
         check_fixed(self.genesis, self.trainer.fixed)
-        return position_of(self.setting, self.store, await self.trainer.initial_model())
+        first = await self.trainer.initial_model()
+        rows = await rows_warnings(self.trainer, self.setting, self.me, first)
+        self.board.warn("held-out rows", rows)
+        return position_of(self.setting, self.store, first)
 
     async def _play(self, nursery: trio.Nursery, position: Position) -> None:
         records = Records(self.store, self.setting.roster)

@@ -21,6 +21,7 @@ import trio
 from peerd.errors import ConfigError
 from peerd.learning import Trainer
 from peerd.runner.aborts import stopped
+from peerd.runner.counting import own_counts
 from peerd.runner.drops import Drops
 from peerd.runner.library import Library
 from peerd.runner.meter import Meter
@@ -269,8 +270,9 @@ class Driver:
     async def _train(self, round_: int, model: npt.NDArray[np.float32]) -> None:
         update = await self._trainer.update(round_, model)
         reference = await self._reference(round_, model)
-        encode = self._setting.aggregator.encode
-        values = await trio.to_thread.run_sync(encode, model, update, reference)
+        counts = await own_counts(self._trainer, self._setting, self._session.me, model)
+        encode = partial(self._setting.encode, self._session.me, model, update, reference, counts)
+        values = await trio.to_thread.run_sync(encode)
         await self._step(lambda session: session.on_update(round_, values, reference))
 
     async def _reference(self, round_: int, model: npt.NDArray[np.float32]) -> Reference | None:
@@ -284,7 +286,7 @@ class Driver:
     def _finish_round(self, effect: Completed) -> None:
         assert self._nursery is not None
         self._drops.next_round()
-        summary = self._records.summary(effect, self._meter.finish())
+        summary = self._records.summary(effect, self._meter.finish(), self._setting)
         self._store.put_round(effect.round, summary)
         self._show_head(effect.round, effect.model_hash)
         log.info("round completed", round=effect.round, model=effect.model_hash.hex())

@@ -64,14 +64,8 @@ class Library:
             model = self._store.model(round_)
             return b"" if model is None else model.astype("<f4").tobytes()
         if what == Record.POLYNOMIALS:
-            return self._opened(round_)
+            return kept_polynomials(self._store, round_)
         raise WireError(f"nobody asks for {what[:40]!r}")
-
-    def _opened(self, round_: int) -> bytes:
-        record = self._store.meta(polynomials_key(round_))
-        if record is None or int.from_bytes(record[:8], "little") != round_:
-            return b""
-        return self._store.blob(record[8:]) or b""
 
     async def ask(self, peer: bytes, record: Record, round_: int) -> bytes:
         """The bytes, empty when ``peer`` has none or does not answer."""
@@ -85,6 +79,14 @@ class Library:
         except TransportError as error:
             log.info("request failed", what=record.value, round=round_, reason=str(error))
             return b""
+
+
+def kept_polynomials(store: Store, round_: int) -> bytes:
+    """A round's opened polynomials; empty where they are not kept any more."""
+    record = store.meta(polynomials_key(round_))
+    if record is None or int.from_bytes(record[:8], "little") != round_:
+        return b""
+    return store.blob(record[8:]) or b""
 
 
 def polynomials_key(round_: int) -> str:

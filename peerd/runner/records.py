@@ -9,7 +9,8 @@ from typing import Any
 from peerd.identity import peer_id_of
 from peerd.learning.trained import Evaluation
 from peerd.runner.aborts import explain
-from peerd.runner.library import polynomials_key, polynomials_record
+from peerd.runner.counting import opened_group
+from peerd.runner.library import kept_polynomials, polynomials_key, polynomials_record
 from peerd.storage import Store
 from protocols.record.certificate import CertifiedRound, verify_certificate
 from protocols.record.deadlines import Deadlines
@@ -99,7 +100,9 @@ class Records:
             if blame.round == round_
         ]
 
-    def summary(self, effect: Completed, cost: dict[str, object]) -> dict[str, Any]:
+    def summary(
+        self, effect: Completed, cost: dict[str, object], setting: Setting
+    ) -> dict[str, Any]:
         """The round as the status shows it; ``accuracy`` comes later, from the evaluation."""
         aborted, self._aborted = self._aborted, []
         return {
@@ -107,6 +110,7 @@ class Records:
             "outcome": _outcome(effect.abandoned),
             "reason": None,
             "model_hash": effect.model_hash.hex(),
+            "group": opened_group(setting, effect.polynomials, effect.dealers),
             "accuracy": None,
             "dealers": [self.name(peer) for peer in effect.dealers],
             "blamed": self._blamed_in(effect.round),
@@ -126,7 +130,13 @@ class Records:
                 return
             certified = verify_certificate(setting, certificate)
             told = self.missed(certified, "restarted as it ended")
+            told["group"] = self._group(setting, certified)
             store.put_round(round_, told | {"blamed": self._blamed_in(round_)})
+
+    def _group(self, setting: Setting, certified: CertifiedRound) -> dict[str, Any] | None:
+        """From the opened sum, if it is still kept."""
+        opened = kept_polynomials(self._store, certified.round)
+        return opened_group(setting, opened, certified.dealers)
 
     def missed(
         self, certified: CertifiedRound, reason: str = "caught up by certificate"
@@ -137,6 +147,7 @@ class Records:
             "outcome": _outcome(certified.abandoned),
             "reason": reason,
             "model_hash": certified.end.model.hex(),
+            "group": None,
             "accuracy": None,
             "dealers": [self.name(peer) for peer in certified.dealers],
             "blamed": [],

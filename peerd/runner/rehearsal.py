@@ -17,6 +17,7 @@ from peerd.errors import GroupError, TaskError
 from peerd.group import Genesis
 from peerd.learning import Trainer
 from peerd.learning.settings import Partition, Training
+from peerd.runner.counting import own_counts, rows_warnings
 from peerd.runner.failures import only_error
 from peerd.runner.resume import check_fixed, setting_of, start_of
 from protocols.aggregation.contract import Model, Referenced
@@ -88,7 +89,7 @@ class Rehearsal:
     warnings: tuple[str, ...] = ()
 
 
-async def try_round(trainer: Trainer, setting: Setting, model: Model) -> Rehearsal:
+async def try_round(trainer: Trainer, setting: Setting, model: Model, member: int = 0) -> Rehearsal:
     """One real update from ``model`` (d,), encoded and dealt, and its check in one seat."""
     rule = setting.aggregator
     began = time.monotonic()
@@ -97,18 +98,21 @@ async def try_round(trainer: Trainer, setting: Setting, model: Model) -> Rehears
     if rule.uses_reference:
         step = await trainer.root_step(0, model)
         reference = cast(Referenced, rule).reference(step)
-    values = rule.encode(model, update, reference)
+    counts = await own_counts(trainer, setting, member, model)
+    values = setting.encode(member, model, update, reference, counts)
     shape = setting.shape if reference is None else setting.shape_for(reference)
-    dealt = deal(shape, values, CONTEXT, CONTEXT)
+    public = setting.public_inputs(member)
+    dealt = deal(shape, values, CONTEXT, CONTEXT, public)
     dealing = time.monotonic()
     seat = setting.plan.committee - 1
-    check_many(shape, seat, [(CONTEXT, dealt.root, dealt.proof, dealt.packages[seat])])
+    item = CONTEXT, dealt.root, dealt.proof, dealt.packages[seat]
+    check_many(shape, seat, [item], [public])
     checking = time.monotonic() - dealing
     return Rehearsal(dealing - began, checking * (setting.clients or setting.peers))
 
 
-async def rehearse(genesis: Genesis, task: TaskConfig) -> Rehearsal:
-    """What a round would ask of this peer, from the first model and on its own data.
+async def rehearse(genesis: Genesis, task: TaskConfig, public: bytes) -> Rehearsal:
+    """What a round would ask of the member with this key, from the first model and on its own data.
 
     TaskError: why it can't train. GroupError: its first model is not the group's.
     """
@@ -118,8 +122,10 @@ async def rehearse(genesis: Genesis, task: TaskConfig) -> Rehearsal:
         setting = setting_of(genesis)
         start_of(setting, first)
         check_fixed(genesis, trainer.fixed)
-        found = await try_round(trainer, setting, first)
-        return replace(found, warnings=warnings)
+        member = genesis.index(public)
+        found = await try_round(trainer, setting, first, member)
+        rows = await rows_warnings(trainer, setting, member, first)
+        return replace(found, warnings=(*warnings, *rows))
 
 
 def check_time(found: Rehearsal, genesis: Genesis) -> str:

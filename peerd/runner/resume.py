@@ -51,6 +51,7 @@ def setting_of(genesis: Genesis) -> Setting:
             Sodium(),
             weights=genesis.weights,
             clients=genesis.clients,
+            evaluation=genesis.evaluation,
             memory=Remembering(),
         )
         _check_proposals(setting)

@@ -32,6 +32,8 @@ SPLIT_SEED = 20260
 class Digits(Task):
     """Options: ``model`` mlp | cnn, ``hidden`` units of the mlp, ``partition``."""
 
+    common_held_out = True
+
     def __init__(self, options: Options, local: Options) -> None:
         super().__init__(options, local)
         need("the task digits", "sklearn", TaskError)

@@ -1,8 +1,8 @@
 """The distributed zero-knowledge proof that a dealing is well formed (docs/protocol.md §3).
 
 ``context`` is 32 bytes or more that the round makes: a hash of version, group, round, attempt,
-election certificate, plan, field, |v|, aggregator and constants, base model, dealer; the group and the dealer bind its public
-inputs. The challenges come from it, the shape and the root.
+election certificate, plan, field, |v|, aggregator and constants, base model, dealer. The group and
+the dealer bind the dealer's public inputs. The challenges come from it, the shape and the root.
 """
 
 from protocols.proof.checking import Verdict, check, check_many, check_proof

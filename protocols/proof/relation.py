@@ -154,8 +154,8 @@ class Relation:
     ) -> list[str]:
         """Constraints that ``values`` (|v|,) break modulo p, in English; empty for v in V.
 
-        ``public``: the dealer's public inputs. Projections are known only after the commitment: here a coordinate counts as too large when
-        it lies beyond what an accepted dealing can hold.
+        ``public``: the dealer's public inputs. Projections are known only after the commitment:
+        here a coordinate counts as too large when it lies beyond what an accepted dealing can hold.
         """
         if values.shape != (self.length,):
             return [f"v has shape {values.shape} where the relation says ({self.length},)"]

@@ -160,6 +160,8 @@ def _founding(options: SwarmOptions, identities: Sequence[Identity]) -> Founding
         model_seed=options.seed,
         statistics=options.work.statistics,
         here=replace(options.work.here, partitions=options.peers),
+        alike=True,  # all have the same files
+        evaluates=options.evaluates,
         weights={
             identity.public: weight
             for identity, weight in zip(identities, options.weights, strict=False)

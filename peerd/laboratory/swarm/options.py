@@ -43,6 +43,7 @@ class SwarmOptions:
     weights: tuple[int, ...] = ()  # one a peer, for a weighted aggregator; empty: all 1
     gone: int | None = None  # honest peers that may be missing when the committee is drawn
     clients: int | None = None  # peers that the coin draws to deal in a round; None: all
+    evaluates: bool = True  # whether the group counts held-out rows
 
     @property
     def liars(self) -> int:
@@ -113,6 +114,7 @@ def swarm_options(
     gone: int | None = None,
     clients: int | None = None,
     weights: str | None = None,
+    evaluates: bool = True,
 ) -> SwarmOptions:
     """Check a request from the command line. ConfigError, for sizes without a plan too."""
     if 0 <= peers < SMALLEST_GROUP:
@@ -135,6 +137,7 @@ def swarm_options(
         gone=gone,
         clients=clients,
         weights=_weights(weights, peers),
+        evaluates=evaluates,
     )
     if gone is not None:
         _in_range("--gone", gone, 0, peers)

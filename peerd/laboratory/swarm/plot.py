@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ def plot(document: Mapping[str, Any], path: Path) -> None:
     known = [each for each in document["rounds"] if each["accuracy"] is not None]
     rounds = [each["round"] for each in known]
     axes.plot(rounds, [each["accuracy"] for each in known], "-o", markersize=3, label="peerd")
+    _plot_group(axes, document["rounds"])
     blamed = [each for each in known if each["blamed"]]
     if blamed:
         points = ([each["round"] for each in blamed], [each["accuracy"] for each in blamed])
@@ -44,3 +45,18 @@ def plot(document: Mapping[str, Any], path: Path) -> None:
     axes.grid(alpha=0.3)
     axes.legend(loc="best")
     figure.savefig(path, format="png", dpi=DOTS_PER_INCH)
+
+
+def _plot_group(axes: Any, rounds: Sequence[Mapping[str, Any]]) -> None:
+    """The group's own evaluation, at the round whose model it measured, with what liars can say."""
+    seen = [each for each in rounds if each.get("group") and each["group"]["accuracy"] is not None]
+    seen = [each for each in seen if each["round"]]  # the first model is no round's
+    if not seen:
+        return
+    at, of = [each["round"] - 1 for each in seen], [each["group"] for each in seen]
+    middle = [each["accuracy"] for each in of]
+    low = [max(0.0, each["accuracy"] - each["within"]) for each in of]
+    high = [min(1.0, each["accuracy"] + each["within"]) for each in of]
+    label = f"over all sites' rows ({of[-1]['rows']})"
+    (line,) = axes.plot(at, middle, "-", linewidth=1, label=label)
+    axes.fill_between(at, low, high, color=line.get_color(), alpha=0.12, linewidth=0)

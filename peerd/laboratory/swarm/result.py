@@ -103,6 +103,7 @@ def _merged(number: int, witnesses: Sequence[Witness]) -> Document:
         "round": number,
         "outcome": outcome,
         "reason": _reason(alike),
+        "group": next((each["group"] for each in alike if each.get("group")), None),
         "accuracy": _most(record.get("accuracy") for record in alike),
         "model_hash": _most(record.get("model_hash") for record in alike),
         "blamed": [

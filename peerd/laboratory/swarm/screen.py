@@ -8,7 +8,10 @@ from typing import TextIO
 from peerd.cli.output import colour, short, size, table
 from peerd.laboratory.swarm.watch import PeerView, Watch
 
-HEADER = ("peer", "lie", "state", "round", "phase", "accuracy", "sent", "memory", "model", "blames")
+HEADER = (
+    *("peer", "lie", "state", "round", "phase", "group", "here", "sent", "memory", "model"),
+    "blames",
+)
 
 
 class Screen:
@@ -67,6 +70,7 @@ def _row(watch: Watch, view: PeerView) -> tuple[object, ...]:
         view.state,
         view.round,
         view.phase,
+        view.group,
         view.accuracy,
         size(view.bytes),
         size(view.resident) if view.resident else None,

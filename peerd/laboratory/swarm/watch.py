@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from peerd.cli.output import short, size
+from peerd.cli.rounds import over_all
 from peerd.laboratory.swarm.result import sent_in
 
 STARTING = "starting"
@@ -23,6 +24,7 @@ class PeerView:
     round: int | None = None
     phase: str = ""
     accuracy: float | None = None
+    group: str | None = None  # accuracy over all sites' rows, as people read it
     bytes: int = 0
     model_hash: str | None = None
     finished: int | None = None  # the last round that it finished
@@ -114,6 +116,7 @@ class Watch:
         view.finished = number if view.finished is None else max(view.finished, number)
         if _is_evaluated(event):
             view.accuracy, view.evaluated = _number(event.get("accuracy"), None), number
+        view.group = over_all(event.get("group")) or view.group
         view.bytes += sent_in(event)
         model = event.get("model_hash")
         view.model_hash = str(model) if model else view.model_hash
@@ -157,6 +160,8 @@ class Watch:
         parts = [f"round {number}: {outcome}" + (f" ({reason})" if reason else "")]
         if accuracy is not None:
             parts.append(f"accuracy {accuracy:.3f}")
+        if (group := over_all(event.get("group"))) is not None:
+            parts.append(f"group before it {group}")
         parts.append(f"model {short(event.get('model_hash'))}")
         parts.append(f"{_number(event.get('seconds'), 0.0) or 0.0:.1f} s")
         parts.append(f"{size(sent_in(event))} sent by a peer")

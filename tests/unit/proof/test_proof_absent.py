@@ -38,6 +38,9 @@ TIGHT_UNPACKED = CommitteePlan(committee=5, threshold=1, packing=1, absent=1)
 MASKS = 400
 ROUNDING = 1e-12
 
+NO_INPUTS = np.zeros((1, 0), np.uint64)
+"""What a relation without public inputs takes of a dealer."""
+
 
 @dataclass(frozen=True)
 class Case:
@@ -134,7 +137,7 @@ def sums() -> Case:
     field, seats, degree = of.field, honest(of), of.sharing.degree
     f = of.sharing.share(of.slot_values(np.array([3, 4])), np.array([[2]], np.uint64))
     coins = [np.full((1, 1, 1), coin, np.uint64) for coin in range(field.p)]
-    bare = [random_sum(of, seats, f, [[]], coin)[:, 0] for coin in coins]
+    bare = [random_sum(of, seats, f, [[]], coin, NO_INPUTS)[:, 0] for coin in coins]
     at_slots = np.array(powers(field, of.sharing.slots, 2 * degree + 1), np.int64)
     zero = parity(field.p, at_slots.sum(axis=1)[None]).T  # coefficients with slot sum 0
     code = zero @ polynomials(of, 2 * degree) % field.p
