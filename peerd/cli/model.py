@@ -43,7 +43,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """``export --round N --out FILE``, ``show FILE`` and ``verify FILE --genesis FILE``."""
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     export = verbs.add_parser("export", help="write a model to a file, with what it is")
-    export.add_argument("--round", type=int, metavar="N", help="the model after round N (the last)")
+    which = export.add_mutually_exclusive_group()
+    which.add_argument("--round", type=int, metavar="N", help="the model after round N (the last)")
+    which.add_argument(
+        "--best",
+        action="store_true",
+        help="the model that is best over all sites' held-out rows: the latest of those that "
+        "differ by less than liars can say",
+    )
     export.add_argument(
         "--out", type=Path, required=True, metavar="FILE", help="FILE.npz, .safetensors or .pt, new"
     )
@@ -192,6 +199,8 @@ def _from_daemon(args: argparse.Namespace) -> Read:
     from protocols.errors import WireError
     from protocols.record.transcript import Transcript
 
+    if args.best:
+        args.round = _best(ask(args, "/v1/status").get("best"))
     if args.round is None:
         found = ask(args, "/v1/rounds")["rounds"]
         record = _last(found if isinstance(found, list) else [])
@@ -214,6 +223,8 @@ def _from_directory(args: argparse.Namespace) -> Read:
     if not config.data.is_dir():
         raise StorageError(f"there is no data directory {config.data}", "has the daemon ever run?")
     with Store.open(config.data) as store:
+        if args.best:
+            args.round = _best(store.best())
         record = _last(store.rounds()) if args.round is None else store.round(args.round)
         number = -1 if record is None else int(str(record["round"]))
         model, certificate = store.model(number), store.certificate(number)
@@ -222,6 +233,15 @@ def _from_directory(args: argparse.Namespace) -> Read:
             f"{config.data}: no model of round {args.round} is kept", "see: peerd rounds"
         )
     return record, model, certificate
+
+
+def _best(record: object) -> int:
+    if not isinstance(record, dict):
+        raise StorageError(
+            "no model has been measured over all sites' rows yet",
+            "a group without an evaluation, or with one round, has no best model: see peerd rounds",
+        )
+    return int(record["round"])
 
 
 def _last(records: list[dict[str, object]]) -> dict[str, object]:

@@ -12,8 +12,8 @@ from peerd.cli.places import check_file
 from peerd.errors import ConfigError
 
 HEADER = ("round", "outcome", "group", "here", "model", "blamed", "absent", "seconds", "bytes")
-"""``group``: accuracy over the held-out rows of all sites, of the model that the round started from;
-``here``: over this site's own, of the model that the round led to."""
+"""``group``: accuracy over the held-out rows of all sites, of the model that the round started
+from; ``here``: over this site's own, of the model that the round led to."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

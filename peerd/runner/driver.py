@@ -288,6 +288,8 @@ class Driver:
         self._drops.next_round()
         summary = self._records.summary(effect, self._meter.finish(), self._setting)
         self._store.put_round(effect.round, summary)
+        best = self._records.measured(effect.round, summary["group"])
+        self._board.update(evaluation=summary["group"], best=best)
         self._show_head(effect.round, effect.model_hash)
         log.info("round completed", round=effect.round, model=effect.model_hash.hex())
         self._nursery.start_soon(self._evaluate, effect.round, effect.model)

@@ -138,6 +138,24 @@ class Records:
         opened = kept_polynomials(self._store, certified.round)
         return opened_group(setting, opened, certified.dealers)
 
+    def measured(self, round_: int, group: dict[str, Any] | None) -> dict[str, Any] | None:
+        """The best model so far, once ``round_`` has measured the one that it started from. That
+        is the latest whose accuracy is no further below the highest than liars may have moved it.
+        """
+        best = self._store.best()
+        if group is None or group["accuracy"] is None or round_ == 0:
+            return best
+        seen = {name: group[name] for name in ("accuracy", "within", "rows")}
+        highest = max(seen["accuracy"], best["highest"] if best else 0.0)
+        kept = self._store.model(round_ - 1) is not None
+        if kept and seen["accuracy"] >= highest - seen["within"]:
+            best = {"round": round_ - 1, **seen, "highest": highest}
+        elif best is not None:
+            best = best | {"highest": highest}
+        if best is not None:
+            self._store.set_best(best)
+        return best
+
     def missed(
         self, certified: CertifiedRound, reason: str = "caught up by certificate"
     ) -> dict[str, Any]:

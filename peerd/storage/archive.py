@@ -29,8 +29,12 @@ class Archive:
                 "INSERT OR IGNORE INTO blob (hash, size, loose) VALUES (?, ?, 1)", blobs.sizes()
             )
 
-    def put(self, table: Table, round: int, data: bytes, kept: int) -> None:
-        """Stores (or replaces) what ``table`` has for ``round``; keeps the last ``kept`` rounds."""
+    def put(
+        self, table: Table, round: int, data: bytes, kept: int, pinned: int | None = None
+    ) -> None:
+        """Stores (or replaces) what ``table`` has for ``round``; keeps the last ``kept`` rounds,
+        and the one that is ``pinned``.
+        """
         name = self._blobs.write(data)
         with self._database.transaction() as connection:
             connection.execute(
@@ -39,8 +43,9 @@ class Archive:
             connection.execute(f"INSERT OR REPLACE INTO {table} VALUES (?, ?)", (round, name))
             connection.execute(
                 f"DELETE FROM {table} WHERE round <="
-                f" (SELECT round FROM {table} ORDER BY round DESC LIMIT 1 OFFSET ?)",
-                (kept,),
+                f" (SELECT round FROM {table} ORDER BY round DESC LIMIT 1 OFFSET ?)"
+                " AND round IS NOT ?",
+                (kept, pinned),
             )
         self._evict()
 

@@ -25,6 +25,7 @@ from peerd.storage.lock import DirectoryLock
 from peerd.storage.seal import bounded, opened, seal
 
 MODELS_KEPT = 16
+BEST = "best"
 TRANSCRIPTS_KEPT = 128
 ROUNDS_KEPT = 10_000
 BLAMES_PER_PEER = 16
@@ -141,19 +142,30 @@ class Store:
         return _number(self._database.rows("SELECT max(round) FROM certificate"))
 
     def put_model(self, round: int, model: NDArray[np.float32]) -> None:
-        """Stores (or replaces) the model after ``round``; keeps the last MODELS_KEPT.
+        """Stores (or replaces) the model after ``round``; keeps the last MODELS_KEPT, and the best.
 
         ``model``: shape (d,), float32.
         """
         if model.dtype != np.float32 or model.ndim != 1:
             raise ValueError(f"a model is a float32 vector, not {model.dtype} {model.shape}")
         data = model.astype("<f4", copy=False).tobytes()
-        self._archive.put("model", round, data, MODELS_KEPT)
+        best = self.best()
+        pinned = None if best is None else best["round"]
+        self._archive.put("model", round, data, MODELS_KEPT, pinned)
 
     def model(self, round: int) -> NDArray[np.float32] | None:
         """The model after ``round``; None if it was never stored, pruned, or is damaged."""
         data = self._archive.get("model", round)
         return None if data is None else np.frombuffer(data, "<f4").astype(np.float32)
+
+    def set_best(self, best: dict[str, Any]) -> None:
+        """A small JSON-able record of the best model so far; ``round`` names the one to keep."""
+        self.set_meta(BEST, json.dumps(best).encode())
+
+    def best(self) -> dict[str, Any] | None:
+        """What ``set_best`` stored last; None before."""
+        stored = self.meta(BEST)
+        return None if stored is None else json.loads(stored)
 
     def put_transcript(self, round: int, record: bytes) -> None:
         """What an auditor gets for ``round``; keeps the last TRANSCRIPTS_KEPT."""
