@@ -21,7 +21,7 @@ import trio
 from peerd.errors import ConfigError
 from peerd.learning import Trainer
 from peerd.runner.aborts import stopped
-from peerd.runner.counting import own_counts
+from peerd.runner.counting import opened_group, own_counts
 from peerd.runner.drops import Drops
 from peerd.runner.library import Library
 from peerd.runner.meter import Meter
@@ -286,7 +286,8 @@ class Driver:
     def _finish_round(self, effect: Completed) -> None:
         assert self._nursery is not None
         self._drops.next_round()
-        summary = self._records.summary(effect, self._meter.finish(), self._setting)
+        summary = self._records.summary(effect, self._meter.finish())
+        summary["group"] = opened_group(self._setting, effect.polynomials, effect.dealers)
         self._store.put_round(effect.round, summary)
         best = self._records.measured(effect.round, summary["group"])
         self._board.update(evaluation=summary["group"], best=best)

@@ -100,17 +100,15 @@ class Records:
             if blame.round == round_
         ]
 
-    def summary(
-        self, effect: Completed, cost: dict[str, object], setting: Setting
-    ) -> dict[str, Any]:
-        """The round as the status shows it; ``accuracy`` comes later, from the evaluation."""
+    def summary(self, effect: Completed, cost: dict[str, object]) -> dict[str, Any]:
+        """The round as the status shows it; ``group`` and ``accuracy`` are filled in by others."""
         aborted, self._aborted = self._aborted, []
         return {
             "round": effect.round,
             "outcome": _outcome(effect.abandoned),
             "reason": None,
             "model_hash": effect.model_hash.hex(),
-            "group": opened_group(setting, effect.polynomials, effect.dealers),
+            "group": None,
             "accuracy": None,
             "dealers": [self.name(peer) for peer in effect.dealers],
             "blamed": self._blamed_in(effect.round),

@@ -33,6 +33,14 @@ def record(number: int) -> dict[str, Any]:
         "outcome": "completed",
         "reason": None,
         "model_hash": model_hash(MODEL).hex(),
+        "group": {
+            "rows": 1080,
+            "sites": 3,
+            "accuracy": 0.75,
+            "within": 0.25,
+            "loss": 1.25,
+            "classes": [{"rows": 100, "right": 50}],
+        },
         "accuracy": 0.5,
         "blamed": [{"peer": PEER, "reason": "bad share", "evidence": "00"}],
         "absent": [],
@@ -120,7 +128,8 @@ async def test_status_rounds_peers_in_json_and_for_people(place: Path) -> None:
     assert schema_errors("peers", json.loads(peers)) == []
     assert schema_errors("model", json.loads(exported)) == []
     lines = table.splitlines()
-    assert lines[0].split()[:4] == ["ROUND", "OUTCOME", "ACCURACY", "MODEL"]
+    assert lines[0].split()[:4] == ["ROUND", "OUTCOME", "GROUP", "HERE"]
+    assert "0.750 ±0.250 of 1080  0.5" in lines[1]
     assert "…dwq8sbnz (bad share)" in lines[1]
     assert Path(transcript).read_bytes() == b"transcript"
     assert transcript in written

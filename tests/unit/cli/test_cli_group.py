@@ -39,7 +39,7 @@ def _no_training(monkeypatch: pytest.MonkeyPatch) -> None:
         seconds = UPDATE_SECONDS if request.training is None else None
         return replace(draft, parameters=10), seconds
 
-    async def rehearsed(genesis: object, task: object) -> rehearsal.Rehearsal:
+    async def rehearsed(genesis: object, task: object, public: object) -> rehearsal.Rehearsal:
         return rehearsal.Rehearsal(UPDATE_SECONDS, CHECK_SECONDS)
 
     monkeypatch.setattr(founding, "_measured", measured)

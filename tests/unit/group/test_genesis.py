@@ -17,6 +17,7 @@ from peerd.errors import GroupError
 from peerd.group import Genesis, document, load, merge, new_genesis, save, sign
 from peerd.identity import Identity
 from peerd.runner.resume import setting_of
+from protocols.aggregation.evaluation import Evaluation
 
 MEMBERS = [Identity(bytes([index]) * 32) for index in range(8)]
 STRANGER = Identity(b"s" * 32)
@@ -480,3 +481,59 @@ def test_wrong_clients_are_refused(clients: object, line: str) -> None:
 def test_too_few_drawn_clients_have_no_plan() -> None:
     with pytest.raises(GroupError, match=r"too few dealers.*7 dealers would do"):
         _ = genesis(clients=2).plan
+
+
+# -- what is counted of held-out rows ------------------------------------------------------------
+
+COUNTED = Evaluation((100, 0, 50, 50, 50, 50, 50, 50), classes=2, loss_bits=4)
+
+
+def test_an_evaluation_is_part_of_the_id_and_of_every_form() -> None:
+    counting = genesis(evaluation=COUNTED)
+    assert counting.group_id != genesis().group_id
+    assert Genesis.decode(counting.encode()) == counting
+    assert document.parse(document.render(counting).encode()) == counting
+    assert [counting.held_out_of(index) for index in (0, 1)] == [100, 0]
+    runs = replace(counting, constants={}, deadlines={})
+    assert setting_of(runs).evaluation == COUNTED
+    text = json.loads(document.render(counting))
+    assert set(text["evaluation"]["rows"]) == set(text["roster"])
+
+
+def _edited(change: Callable[[dict[str, Any]], None]) -> bytes:
+    text = json.loads(document.render(genesis(evaluation=COUNTED)))
+    change(text)
+    return json.dumps(text).encode()
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda text: text.update(evaluation=None), "evaluation"),
+        (lambda text: text.update(evaluation={}), "evaluation.rows"),
+        (lambda text: text["evaluation"].pop("rows"), "evaluation.rows"),
+        (lambda text: text["evaluation"].pop("classes"), "exactly rows"),
+        (lambda text: text["evaluation"].update(more=1), "exactly rows"),
+        (lambda text: text["evaluation"].update(classes="2"), "classes must be an integer"),
+        (lambda text: text["evaluation"].update(classes=1), "contradicts itself"),
+        (lambda text: text["evaluation"].update(accuracy=True), "accuracy must be an integer"),
+        (lambda text: text["evaluation"].update(accuracy=0), "contradicts itself"),
+        (lambda text: text["evaluation"].update(loss_bits=9), "loss_bits must be in 0…8"),
+        (lambda text: text["evaluation"]["rows"].popitem(), "leave out"),
+        (lambda text: text["evaluation"]["rows"].update({text["roster"][0]: 49}), "contradicts"),
+        (lambda text: text["evaluation"]["rows"].update({text["roster"][0]: -1}), "must be in 0"),
+        (lambda text: text["evaluation"]["rows"].update({text["roster"][0]: 2**25}), "must be in"),
+        (lambda text: text["evaluation"].update(rows=[100] * 8), "table of names"),
+        (lambda text: text["evaluation"]["rows"].update({STRANGER.peer_id: 50}), "not in the"),
+    ],
+)
+def test_an_evaluation_that_is_none_is_refused_by_name(
+    change: Callable[[dict[str, Any]], None], why: str
+) -> None:
+    with pytest.raises(GroupError, match=why):
+        document.parse(_edited(change))
+
+
+def test_rows_are_one_a_member() -> None:
+    with pytest.raises(GroupError, match=r"evaluation.rows must be 8, one a member, not 2"):
+        genesis(evaluation=Evaluation((50, 50)))

@@ -92,8 +92,8 @@ def test_a_round_that_is_not_evaluated_yet_is_none_that_failed() -> None:
         (0.5, ["loss is unknown: …"], 0.5),
         (None, ["accuracy is unknown: …"], "unknown"),
     ]:
-        assert rounds.row(SUMMARY | {"accuracy": accuracy, "warnings": warnings})[2] == shown
-    assert rounds.row(SUMMARY)[2] is None
+        assert rounds.row(SUMMARY | {"accuracy": accuracy, "warnings": warnings})[3] == shown
+    assert rounds.row(SUMMARY)[3] is None
     assert rounds.warnings([dict(SUMMARY)]) == []
 
 

@@ -134,6 +134,7 @@ def test_the_document() -> None:
         "round": 1,
         "outcome": "completed",
         "reason": None,
+        "group": None,
         "accuracy": 0.6,
         "model_hash": MODELS[1],
         "blamed": [blame(7)],

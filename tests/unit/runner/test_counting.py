@@ -1,0 +1,123 @@
+"""The group's own evaluation as a daemon shows it, and the best model by it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import trio
+
+from peerd.learning.trained import Found
+from peerd.runner.counting import opened_group, own_counts, rows_warnings
+from peerd.runner.records import Records
+from peerd.storage import Store
+from peerd.storage.store import MODELS_KEPT
+from protocols.aggregation.evaluation import Counts, Evaluation
+from protocols.record.deadlines import Deadlines
+from tests.simulation.swarm import FOUR, setting_of, swarm
+
+GROUP = Evaluation((60, 70, 80, 0), classes=2, loss_bits=8)
+MODEL = np.zeros(7, np.float32)
+
+
+def test_what_is_shown_is_what_was_opened() -> None:
+    world = swarm(FOUR, 1, evaluation=GROUP)
+    world.counts = lambda peer, round_: (
+        Counts(1, GROUP.rows[peer], 30 + peer, (20, 10), (15, 9), 16) if peer < 3 else None
+    )
+    world.run()
+    record = world.nodes[0].completed[0]
+    assert opened_group(world.setting, record.polynomials, record.dealers) == {
+        "rows": 210,
+        "sites": 3,
+        "accuracy": 93 / 210,
+        "within": 80 / 210,  # what the one liar may say at most
+        "loss": 1.03125,
+        "classes": [{"rows": 60, "right": 45}, {"rows": 30, "right": 27}],
+    }
+
+
+def test_nothing_is_shown_where_nobody_took_part_or_nothing_was_opened() -> None:
+    world = swarm(FOUR, 1, evaluation=GROUP)
+    world.counts = lambda peer, round_: None
+    world.run()
+    record = world.nodes[0].completed[0]
+    assert opened_group(world.setting, record.polynomials, record.dealers) is None
+    assert opened_group(world.setting, b"", ()) is None
+    assert opened_group(setting_of(FOUR, 1), record.polynomials, record.dealers) is None
+
+
+class Worker:
+    """A trainer whose worker finds ``found`` of the held-out rows, or never answers."""
+
+    def __init__(self, found: Found | str | None) -> None:
+        self.found = found
+
+    async def count(self, model: Any, rows: int = 0, classes: int = 0) -> Found | None:
+        if self.found == "hangs":
+            await trio.sleep_forever()
+        assert not isinstance(self.found, str)
+        return self.found
+
+
+def counts(worker: Worker, me: int) -> Counts | None:
+    setting = setting_of(FOUR, 1, evaluation=GROUP, deadlines=Deadlines(deal=400))
+    return trio.run(own_counts, worker, setting, me, MODEL)
+
+
+def test_a_site_counts_what_its_worker_finds() -> None:
+    found = Found(60, True, 2, False, True, 40, [30, 20], [20, 10], 0.5)
+    assert counts(Worker(found), 0) == Counts(1, 60, 40, (30, 20), (20, 10), 8)
+    assert counts(Worker(found), 3) is None  # the genesis counts none of its rows
+    assert counts(Worker(Found(50, True, 2)), 0) is None
+    assert counts(Worker(None), 0) is None
+
+
+def test_a_count_that_never_ends_leaves_this_site_out_and_holds_nothing_up() -> None:
+    assert counts(Worker("hangs"), 0) is None
+
+
+def test_a_member_is_told_before_it_signs_that_its_rows_will_not_be_counted() -> None:
+    setting = setting_of(FOUR, 1, evaluation=GROUP)
+
+    def said(found: Found | None, me: int = 1) -> tuple[str, ...]:
+        return trio.run(rows_warnings, Worker(found), setting, me, MODEL)
+
+    (line,) = said(Found(40, True, 2))
+    assert "counts 70 held-out rows of this member, and 40 are held out here" in line
+    assert said(Found(70, True, 2)) == said(Found(71, True, 2)) == ()
+    assert said(Found(0, True, 2), me=3) == ()
+    assert "and 0 are held out here" in said(None)[0]
+
+
+# -- the best model ------------------------------------------------------------------------------
+
+
+def measured(records: Records, store: Store, round_: int, accuracy: float) -> Any:
+    store.put_model(round_, np.full(3, round_, np.float32))
+    return records.measured(round_, {"accuracy": accuracy, "within": 0.05, "rows": 100})
+
+
+def test_the_best_is_the_latest_of_those_that_liars_may_have_told_apart(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "data") as store:
+        records = Records(store, [])
+        assert measured(records, store, 0, 0.9) is None  # the first model is no round's
+        seen = [0.5, 0.8, 0.78, 0.74, 0.76, 0.7]
+        found = [measured(records, store, n, each)["round"] for n, each in enumerate(seen, 1)]
+        assert found == [0, 1, 2, 2, 4, 4]  # 0.76 is within 0.05 of 0.8; 0.74 is not
+        assert store.best()["highest"] == 0.8
+        assert records.measured(9, None) == store.best()
+        assert records.measured(9, {"accuracy": None, "within": None, "rows": 5}) == store.best()
+
+
+def test_it_is_kept_when_others_of_its_age_are_not(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "data") as store:
+        records = Records(store, [])
+        for round_ in range(MODELS_KEPT + 6):
+            measured(records, store, round_, 0.9 if round_ == 3 else 0.1)
+        assert store.best()["round"] == 2
+        assert store.model(2) is not None
+        assert store.model(3) is None and store.model(1) is None
+    with Store.open(tmp_path / "data") as store:
+        assert store.model(2) is not None
