@@ -6,7 +6,8 @@ import random
 
 import pytest
 
-from peerd.laboratory.adversaries.lies import LIES
+from peerd.laboratory.adversaries.lies import LIES, OVERCOUNT
+from protocols.aggregation.evaluation import Evaluation
 from protocols.plan import CommitteePlan
 from tests.simulation.adversaries import ALL, DEALERS, ELECTORS, MEMBERS, OPENERS, Lie
 from tests.simulation.oracle import Watch, check
@@ -97,7 +98,9 @@ def test_a_lie_without_tricks_changes_nothing() -> None:
 
 @pytest.mark.parametrize("name", LIES)
 def test_lies_that_a_real_daemon_can_tell(name: str) -> None:
-    world = swarm(EIGHT, 2, rounds=2, lies={1: LIES[name], 5: LIES[name]})
+    counting = Evaluation((50,) * 8) if name == OVERCOUNT else None
+    lies = {1: LIES[name], 5: LIES[name]}
+    world = swarm(EIGHT, 2, rounds=2, lies=lies, evaluation=counting)
     Watch(world)
     world.run(until=END)
     check(world, guilty=(1, 5))
