@@ -13,7 +13,7 @@ from protocols.aggregation.evaluation import Counts
 from protocols.opening import decode_polynomials, values_of
 from protocols.record.setting import Setting
 
-SHARE_OF_DEAL = 8
+SHARE_OF_DEAL = 4
 """Counting may take up to this part of the deadline for dealings: a round's update must not be late
 for the sake of its counts."""
 

@@ -36,11 +36,11 @@ def swarm(tmp_path: Path, *asked: str) -> tuple[dict[str, Any], Path]:
 
 
 @pytest.mark.acceptance
-def test_all_five_lies_at_once(tmp_path: Path) -> None:
-    """Sixteen peers, five of them liars, each with another lie: four are proven, one is absent."""
+def test_all_lies_at_once(tmp_path: Path) -> None:
+    """Nineteen peers, six of them liars, each with another lie: five are proven, one is absent."""
     lies = (*PROVEN, *ABSENT)
     document, _ = swarm(
-        tmp_path, "--peers", "16", "--liars", str(len(lies)), "--attack", ",".join(lies)
+        tmp_path, "--peers", "19", "--liars", str(len(lies)), "--attack", ",".join(lies)
     )
     liars = dict(zip(lies, (p["id"] for p in document["peers"] if not p["honest"]), strict=True))
     guilty = sorted(liars[lie] for lie in PROVEN)
@@ -49,6 +49,7 @@ def test_all_five_lies_at_once(tmp_path: Path) -> None:
             assert peer["blamed"] == guilty
     for round_ in document["rounds"]:
         assert liars["silent"] in round_["absent"]
+        assert round_["group"]["sites"] == len(document["peers"]) - len(lies)
 
 
 def test_a_committee_that_is_drawn_from_the_group(tmp_path: Path) -> None:
