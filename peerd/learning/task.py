@@ -78,6 +78,11 @@ class BaseTask:
 class Task(BaseTask, ABC):
     """A model, its data, a loss and a metric."""
 
+    has_metric = True
+    """False where nothing is right or wrong (a regression): then accuracy is null without a
+    warning, and ``metrics`` say how good the model is.
+    """
+
     @abstractmethod
     def model(self) -> torch.nn.Module:
         """A fresh model. Torch's generator is seeded before the call: equal at every peer."""

@@ -104,6 +104,7 @@ def _merged(number: int, witnesses: Sequence[Witness]) -> Document:
         "outcome": outcome,
         "reason": _reason(alike),
         "accuracy": _most(record.get("accuracy") for record in alike),
+        "metrics": _metrics(alike),
         "model_hash": _most(record.get("model_hash") for record in alike),
         "blamed": [
             {key: each.get(key) for key in ("peer", "reason", "evidence")}
@@ -113,6 +114,13 @@ def _merged(number: int, witnesses: Sequence[Witness]) -> Document:
         "seconds": max((_float(record.get("seconds")) for record in alike), default=0.0),
         "bytes": sum(sent),
     }
+
+
+def _metrics(records: Sequence[Record]) -> dict[str, object]:
+    """What else the task measures, by name."""
+    found = [each for record in records if isinstance(each := record.get("metrics"), dict)]
+    names = sorted({str(name) for each in found for name in each})
+    return {name: _most(each.get(name) for each in found) for name in names}
 
 
 def _reason(records: Sequence[Record]) -> object:
