@@ -32,7 +32,7 @@ def kind_of_label(label: Column, asked: str | None, *, kept: bool) -> tuple[str,
     if measured.numeric:
         why = f"only {numbers} different numbers; --kind {REGRESSION} predicts the number"
         return CLASSIFICATION, why
-    return CLASSIFICATION, "text"
+    return CLASSIFICATION, "text or codes"
 
 
 def many_numbers(label: Column) -> bool:

@@ -89,7 +89,7 @@ class Table(Task):
         """The rows that are not held out; this peer's share. Numbers too far out are cut."""
         kept = np.arange(len(self._targets))
         if self._file is None:
-            check_split(self.rule, self._held)
+            self._check_split()
             kept = np.flatnonzero(~self._held)
         rows = kept[rows_of(self.partition, self._targets[kept], partition, SPLIT_SEED)]
         found = _samples(self._inputs[rows], self._targets[rows])
@@ -101,9 +101,15 @@ class Table(Task):
         """The rows of ``held_out_file``, or those of ``data`` that the group's rule holds out."""
         if self._file is not None:
             return _samples(*self._file)
-        if warnings := check_split(self.rule, self._held):
+        if warnings := self._check_split():
             raise TaskError(f"{self.path}: {warnings[0]}")
         return _samples(self._inputs[self._held], self._targets[self._held])
+
+    def _check_split(self) -> list[str]:
+        try:
+            return check_split(self.rule, self._held)
+        except TaskError as error:
+            raise TaskError(f"{self.path}: {error.message}", error.hint) from None
 
     def loss(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """Cross-entropy, weighted where the group says so; of numbers Huber's, in scales: e²/8 for

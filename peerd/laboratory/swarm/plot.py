@@ -49,11 +49,11 @@ def plot(document: Mapping[str, Any], path: Path) -> None:
 
 
 def _measure(rounds: Sequence[Mapping[str, Any]]) -> str:
-    """Accuracy; or, where a task has none, the last of what it measures by name."""
+    """Accuracy; or, where a task has none, one of what it measures by name (rmse, not r2)."""
     names = [name for each in rounds for name in each.get("metrics", ())]
     known = any(each["accuracy"] is not None for each in rounds)
     return "accuracy" if known or not names else max(names)
 
 
 def _value(round: Mapping[str, Any], measure: str) -> Any:
-    return round["accuracy"] if measure == "accuracy" else round["metrics"].get(measure)
+    return round["accuracy"] if measure == "accuracy" else round.get("metrics", {}).get(measure)

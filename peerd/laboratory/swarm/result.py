@@ -98,13 +98,13 @@ def _merged(number: int, witnesses: Sequence[Witness]) -> Document:
     for record in alike:
         for each in blamed_in(record):
             blamed.setdefault((each.get("peer"), each.get("reason")), each)
+    metrics = _metrics(alike)
     sent = [sent_in(each.rounds[number]) for each in witnesses if number in each.rounds]
     return {
         "round": number,
         "outcome": outcome,
         "reason": _reason(alike),
         "accuracy": _most(record.get("accuracy") for record in alike),
-        "metrics": _metrics(alike),
         "model_hash": _most(record.get("model_hash") for record in alike),
         "blamed": [
             {key: each.get(key) for key in ("peer", "reason", "evidence")}
@@ -113,6 +113,7 @@ def _merged(number: int, witnesses: Sequence[Witness]) -> Document:
         "absent": sorted({name for record in alike for name in absent_in(record)}),
         "seconds": max((_float(record.get("seconds")) for record in alike), default=0.0),
         "bytes": sum(sent),
+        **({"metrics": metrics} if metrics else {}),
     }
 
 
