@@ -15,10 +15,11 @@ def described(options: Mapping[str, object]) -> list[str]:
     """Lines: what is predicted, by which loss, and which rows are held out. Decimals are floats."""
     try:
         schema = Schema.from_options(options.get("schema"))
+        rule = HeldOutRule.of(options)
+        otherwise = ", unless a site names a file of its own" if rule.column is None else ""
         return [
             *_predicted(schema, options.get(WEIGHTS)),
-            f"held-out rows: chosen by {HeldOutRule.of(options).words()}, unless a site names a"
-            " file of its own",
+            f"held-out rows: chosen by {rule.words()}{otherwise}",
         ]
     except TaskError as error:
         return [f"these options can't be used: {error}"]

@@ -415,7 +415,7 @@ def test_the_rule_is_the_groups_and_is_told(
         assert "160 rows are held out by what column 'split' says of each row" in printed
         assert "split" not in [each["name"] for each in report["columns"]]
     main(["group", "show", str(place / "genesis.json")])
-    assert "held-out rows: chosen by what column 'split' says" in capsys.readouterr().out
+    assert "chosen by what column 'split' says of each row\n" in capsys.readouterr().out
     write(place / "site.csv", HEADER, ROWS)
     code, report, _ = check(
         capsys, str(place / "site.csv"), "--genesis", str(place / "genesis.json")
