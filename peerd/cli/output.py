@@ -100,3 +100,12 @@ def _cell(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.3f}".rstrip("0").rstrip(".")
     return str(value)
+
+
+def measures(metrics: object) -> str:
+    """A task's own metrics: ``rmse 52.4, r2 0.489``; "" where it has none."""
+    if not isinstance(metrics, dict):
+        return ""
+    return ", ".join(
+        f"{name} {value:.3g}" for name, value in metrics.items() if isinstance(value, int | float)
+    )

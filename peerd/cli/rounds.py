@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from peerd.cli.daemon import add_daemon_arguments, ask, socket_path
-from peerd.cli.output import colour, print_json, short, size, table
+from peerd.cli.output import colour, measures, print_json, short, size, table
 from peerd.cli.places import check_file
 from peerd.errors import ConfigError
 
@@ -73,7 +73,7 @@ def row(record: dict[str, object]) -> tuple[object, ...]:
         record.get("round"),
         colour(shown, "green" if outcome == "completed" else "red"),
         over_all(record.get("group")),
-        "unknown" if _failed(record) else record.get("accuracy"),
+        _accuracy(record),
         short(record.get("model_hash")),
         _names(record.get("blamed")),
         _names(record.get("absent")),
@@ -106,8 +106,11 @@ def over_all(group: object) -> str | None:
     return f"{worth} of {group.get('rows')}"
 
 
-def _failed(record: dict[str, object]) -> bool:
-    return record.get("accuracy") is None and bool(record.get("warnings"))
+def _accuracy(record: dict[str, object]) -> object:
+    """What a task without one measures instead, by name."""
+    if record.get("accuracy") is not None:
+        return record["accuracy"]
+    return "unknown" if record.get("warnings") else measures(record.get("metrics")) or None
 
 
 def _names(value: object) -> str:

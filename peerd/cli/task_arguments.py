@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from peerd import decimals
 from peerd.cli.pairs import pairs
 from peerd.cli.rule_arguments import add_rule_arguments, rule_request, typed_rule
-from peerd.cli.table_arguments import add_selection_arguments, selection_of
+from peerd.cli.table_arguments import add_selection_arguments, derived_options, selection_of
 from peerd.config import TaskConfig
 from peerd.errors import ConfigError
 from peerd.group.fields import STATISTICS
@@ -136,16 +136,15 @@ def task_request(args: argparse.Namespace) -> TaskRequest:
         )
     here = task_config(args)
     options = pairs("--task-option", args.task_option, decimals.kept)
+    is_table = SHIPPED.get(args.task, args.task) == SHIPPED["table"]
     if args.label is not None:
         if args.data is None:
             raise ConfigError("--label needs --data", "name the table with that column")
-        selection = selection_of(args)
-        from peerd.tasks.examination import derive_schema
-
-        options["schema"], warnings = derive_schema(args.data, args.label, selection)
+        selection = selection_of(args, options if is_table else {})
+        options, warnings = derived_options(args.data, args.label, selection, options)
         for line in warnings:
             print(f"{args.data}: {line}", file=sys.stderr)
-    if SHIPPED.get(args.task, args.task) == SHIPPED["table"] and "schema" not in options:
+    if is_table and "schema" not in options:
         raise ConfigError(
             "--task table: the group's schema is missing",
             "--data FILE --label COLUMN takes it from a file",

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from peerd.decimals import numbers
 from peerd.errors import PeerdError
+from peerd.tasks.names import SHIPPED
+from peerd.tasks.words import described
 
 if TYPE_CHECKING:
     from peerd.group import Genesis
@@ -123,6 +125,8 @@ def print_terms(genesis: Genesis, found: dict[str, object]) -> None:
             else value
         )
         print(f"{name} {shown}{' (ms)' if name == 'deadlines' and value != 'none' else ''}")
+    if genesis.task == SHIPPED["table"]:
+        print("\n".join(described(numbers(genesis.task_options))))
     for name, option in sorted(genesis.task_options.items()):
         _print_option(name, numbers(option))
 

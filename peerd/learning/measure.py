@@ -50,7 +50,8 @@ def evaluate(
                 batch = client.placed(Samples(samples.inputs[rows], samples.targets[rows]))
                 targets, outputs = batch.targets, module(batch.inputs)
                 share = len(batch) / len(samples)
-                accuracy.add(partial(task.metric, outputs, targets), share)
+                if task.has_metric:
+                    accuracy.add(partial(task.metric, outputs, targets), share)
                 loss.add(partial(task.loss, outputs, targets), share)
                 named.add(outputs, targets)
                 tally.add(task, outputs, targets)
@@ -61,7 +62,8 @@ def evaluate(
         return Evaluation(None, None, (why,))
     metrics, troubles = named.values()
     warnings = (*(each.trouble for each in (accuracy, loss) if each.trouble), *troubles)
-    return Evaluation(accuracy.value(), loss.value(), warnings, metrics)
+    right = accuracy.value() if task.has_metric else None
+    return Evaluation(right, loss.value(), warnings, metrics)
 
 
 class _Mean:

@@ -75,7 +75,9 @@ class Tally:
 
 def counts_hits(task: Task) -> bool:
     """Whether the task says which rows are right: a metric of its own is no such word."""
-    return type(task).correct is not Task.correct or type(task).metric is Task.metric
+    return task.has_metric and (
+        type(task).correct is not Task.correct or type(task).metric is Task.metric
+    )
 
 
 def _by_class(targets: torch.Tensor, classes: int) -> list[int]:

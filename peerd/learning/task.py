@@ -80,6 +80,10 @@ class Task(BaseTask, ABC):
 
     common_held_out: ClassVar[bool] = False
     """Whether ``held_out`` gives the same rows at every peer, as those of a public data set."""
+    has_metric = True
+    """False where nothing is right or wrong (a regression): then accuracy is null without a
+    warning, and ``metrics`` say how good the model is.
+    """
 
     @abstractmethod
     def model(self) -> torch.nn.Module:

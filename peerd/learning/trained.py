@@ -44,7 +44,9 @@ class Evaluation:
         TaskError where the accuracy is unknown.
         """
         if self.accuracy is None:
-            raise TaskError(self.warnings[0])
+            raise TaskError(
+                *self.warnings[:1] or ("the task has no accuracy: it predicts numbers", "")
+            )
         return self.accuracy, MAX_LOSS if self.loss is None else self.loss
 
 

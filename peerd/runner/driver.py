@@ -113,7 +113,7 @@ class Driver:
         Nothing else would tell it, if it was the group's last: whoever watches would wait on.
         """
         record = self._store.round(last) if last >= 0 else None
-        if record is None or record.get("accuracy") is not None:
+        if record is None or (record.get("accuracy"), record.get("loss")) != (None, None):
             return
         assert self._nursery is not None
         self._show_head(last, model_hash(model))

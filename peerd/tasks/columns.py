@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ MISSING = frozenset({"", "?", "na", "n/a", "nan", "null", "none", "-"})
 ODD_SHARE = 0.05
 _SOME = 10
 _MAX_FORM = 20
+_SCALE_DIGITS = 3
 # Forms that may be shown: a sign of comparison and a number. Whatever has letters may be a name.
 _SHOWN = re.compile(r"[<>≤≥~±=]{1,2}\s*[\d.,]+|[\d.,]+\s*[+*-]")
 
@@ -98,15 +100,40 @@ def columns_of(table: TextTable, names: list[str], label: str) -> tuple[dict[str
         values, counts, codes = distinct.pop(name)
         own = speaks[name][:2]
         used = decimal_mark(speaks[name], "") if own[0] != own[1] else mark
-        if name == label:
-            missing = pc.equal(values, "")
-        else:
-            missing = pc.is_in(pc.utf8_lower(values), pa.array(sorted(MISSING)))
-        absent = np.asarray(missing.to_numpy(zero_copy_only=False), dtype=np.bool_)
+        absent = _absent(values, MISSING if name != label else frozenset({""}))
         numbers = parse(values, used)
         numbers[absent] = np.nan
         columns[name] = Column(name, values, counts, codes, absent, numbers, used)
     return columns, mark
+
+
+def as_measured(label: Column) -> Column:
+    """The label if numbers are to be predicted: then what is missing in any column is in it too."""
+    missing = _absent(label.values, MISSING)
+    return replace(label, missing=missing, numbers=np.where(missing, np.nan, label.numbers))
+
+
+def rounded_scaling(column: Column) -> tuple[float, float]:
+    """Mean and scale to three digits of the scale: more would be the rows', and trains no better.
+
+    They are computed on numbers in −1…1, since the square of a large one is no float.
+    """
+    used = ~np.isnan(column.numbers)
+    numbers, counts = column.numbers[used], column.counts[used]
+    unit = float(np.abs(numbers).max()) or 1.0
+    shares = numbers / unit
+    mean = float(np.average(shares, weights=counts))
+    scale = math.sqrt(float(np.average((shares - mean) ** 2, weights=counts))) * unit
+    mean *= unit
+    if not scale > abs(mean) * 1e-12:
+        return float(f"{mean:.{_SCALE_DIGITS - 1}e}"), 1.0
+    digits = _SCALE_DIGITS - 1 - math.floor(math.log10(scale))
+    return round(mean, digits) + 0.0, round(scale, digits)
+
+
+def _absent(values: Any, missing: frozenset[str]) -> NDArray[np.bool_]:
+    found = pc.is_in(pc.utf8_lower(values), pa.array(sorted(missing)))
+    return np.asarray(found.to_numpy(zero_copy_only=False), dtype=np.bool_)
 
 
 def _distinct(column: Any) -> tuple[Any, NDArray[np.int64], NDArray[np.int32]]:

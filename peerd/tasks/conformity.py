@@ -7,46 +7,75 @@ from pathlib import Path
 
 import numpy as np
 
-from peerd.tasks.columns import Column, columns_of
-from peerd.tasks.encoding import MAX_DEVIATION, deviations
+from peerd.tasks.columns import Column, as_measured, columns_of
+from peerd.tasks.held_out import UNSAID, HeldOutRule
 from peerd.tasks.identifiers import suspicion
 from peerd.tasks.reading import read_table
 from peerd.tasks.report import ColumnReport, Report, line, odd_cells
-from peerd.tasks.schema import CategoryColumn, NumberColumn, Schema
+from peerd.tasks.schema import (
+    CLASSIFICATION,
+    REGRESSION,
+    CategoryColumn,
+    NumberColumn,
+    Schema,
+    Target,
+)
+from peerd.tasks.targets import MAX_DEVIATION, deviations, mostly_text, text_error
 
 _MUCH = 0.1  # this share of cells beyond the schema is more than chance
 
 
-def compare(path: Path, schema: Schema) -> Report:
-    """Raises TaskError for a file that can't be read."""
+def compare(path: Path, schema: Schema, rule: HeldOutRule = UNSAID) -> Report:
+    """``rule``: which rows the group holds out. Raises TaskError for a file that can't be read."""
     table = read_table(path)
     wanted = [schema.label, *(each.name for each in schema.columns)]
+    wanted += [] if rule.column is None else [rule.column]
     absent = [name for name in wanted if name not in table.columns]
     columns, mark = columns_of(table, [name for name in wanted if name not in absent], schema.label)
-    label = columns.get(schema.label)
-    report = Report.of(table, mark, schema.label, label)
+    report = Report.of(table, mark, schema.label)
     if absent:
         listed = ", ".join(map(repr, absent))
-        report.errors.append(f"columns of the group's schema are not in this file: {listed}")
-    if label is not None:
-        _check_classes(label, schema, report)
+        report.errors.append(f"columns that the group needs are not in this file: {listed}")
+    if schema.label in columns:
+        _check_label(columns[schema.label], schema, report)
     for each in schema.columns:
         if each.name in columns:
             report.columns.append(_line(columns[each.name], each, report))
+    if not report.errors:
+        report.tell_held_out(rule, schema, columns)
     return report
 
 
-def _check_classes(label: Column, schema: Schema, report: Report) -> None:
-    known = set(schema.classes)
-    strange = {name: rows for name, rows in report.classes.items() if name not in known}
+def _check_label(label: Column, schema: Schema, report: Report) -> None:
+    kind = CLASSIFICATION if schema.target is None else REGRESSION
+    report.tell_label(label, kind, "as the group's schema says")
+    if schema.target is None:
+        _check_classes(label, schema.classes, report)
+    else:
+        _check_numbers(label, schema.target, report)
+
+
+def _check_numbers(label: Column, target: Target, report: Report) -> None:
+    measured = as_measured(label)
+    if mostly_text(measured):
+        report.errors.append(f"{text_error(measured)}: write numbers there, or nothing")
+        return
+    report.tell_target(label, target)
+    if len(np.unique(measured.numbers[~np.isnan(measured.numbers)])) == 1:
+        report.warnings.append(f"{label.name} is one number in all rows: look at its column")
+
+
+def _check_classes(label: Column, classes: tuple[str, ...], report: Report) -> None:
+    known, counts = set(classes), report.classes or {}
+    strange = {name: rows for name, rows in counts.items() if name not in known}
     if strange:
         rows = sum(strange.values())
         row = label.first_row(np.array([each in strange for each in label.values.to_pylist()]))
         report.errors.append(
-            f"{rows} rows, row {row} first, have a {schema.label} that is none of the group's"
+            f"{rows} rows, row {row} first, have a {label.name} that is none of the group's"
             f" {len(known)} classes: leave them out, or empty their label"
         )
-    report.classes = {name: report.classes.get(name, 0) for name in schema.classes}
+    report.classes = {name: counts.get(name, 0) for name in classes}
     if sum(rows > 0 for rows in report.classes.values()) == 1:
         report.warnings.append("all rows are of one class: this site's updates say nothing else")
 

@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from peerd.errors import TaskError
 from peerd.tasks.columns import Column, columns_of
+from peerd.tasks.held_out import UNSAID, HeldOutRule
 from peerd.tasks.reading import read_table
 from peerd.tasks.schema import CategoryColumn, NumberColumn, Schema
+from peerd.tasks.splitting import held_out_rows
+from peerd.tasks.targets import MAX_DEVIATION, Targets, deviations, targets_of
 from protocols.hashing import digest
-
-HELD_OUT_ONE_IN = 5
-_HELD_OUT = b"peerd/tasks/table/held-out"
-# A number further out than this many scales is cut: one typing error must not own the gradient.
-MAX_DEVIATION = 8.0
-_ROWS_AT_ONCE = 1 << 14  # their bytes are Python's for a moment
-_HELD_OUT_DOMAIN = len(_HELD_OUT).to_bytes(2, "little") + _HELD_OUT
 
 
 def width_of(column: NumberColumn | CategoryColumn) -> int:
@@ -40,16 +32,14 @@ def width(schema: Schema) -> int:
 
 
 def encode_file(
-    schema: Schema, path: Path
-) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.bool_]]:
-    """Inputs (n, width), classes (n,), and which rows are held out (n,). Raises TaskError.
+    schema: Schema, path: Path, rule: HeldOutRule = UNSAID
+) -> tuple[NDArray[np.float32], Targets, NDArray[np.bool_]]:
+    """Inputs (n, width), targets (n,) and which rows ``rule`` holds out (n,). Raises TaskError.
 
-    A row without a label is left out.
+    Targets: classes, int64; or scaled numbers, float32. A row without a label is left out.
     """
-    columns = _fitting_columns(schema, path)
-    label = columns[schema.label]
-    targets = _targets(schema, label, path)
-    labelled = targets >= 0
+    columns = _fitting_columns(schema, path, rule)
+    targets, labelled = targets_of(schema, columns[schema.label], path)
     if not labelled.any():
         raise TaskError(f"{path} has no rows with a {schema.label}", "add rows")
     inputs = np.zeros((int(labelled.sum()), width(schema)), dtype=np.float32)
@@ -63,28 +53,29 @@ def encode_file(
             slots = category_slots(each, columns[each.name])
             block[np.arange(len(codes)), slots[codes]] = 1.0
         start += width_of(each)
-    names = [*(each.name for each in schema.columns), schema.label]
-    return inputs, targets[labelled], _held_out([columns[name] for name in names], labelled)
+    try:
+        held = held_out_rows(rule, schema, columns, labelled)
+    except TaskError as error:
+        raise TaskError(f"{path}: {error.message}", error.hint) from None
+    return inputs, targets[labelled], held
 
 
-def _fitting_columns(schema: Schema, path: Path) -> dict[str, Column]:
-    """Those columns of the file that ``schema`` names. Raises TaskError."""
+def _fitting_columns(schema: Schema, path: Path, rule: HeldOutRule) -> dict[str, Column]:
+    """Those columns of the file that ``schema`` and ``rule`` name. Raises TaskError."""
     table = read_table(path)
     names = [schema.label, *(column.name for column in schema.columns)]
+    names += [rule.column] if rule.column is not None else []
     for name in names:
         if name not in table.columns:
-            what = "label column" if name == schema.label else "column"
+            what = {schema.label: "label column", rule.column: "held-out column"}.get(
+                name, "column"
+            )
             raise TaskError(
                 f"{path} has no {what} {name!r} among its {len(table.columns)}",
                 "the header must name all columns of the group's schema; 'peerd data check FILE"
                 " --genesis GENESIS' shows how the file is read",
             )
     return columns_of(table, names, schema.label)[0]
-
-
-def deviations(column: NumberColumn, found: Column) -> NDArray[np.float64]:
-    """How many scales each distinct value is from the mean; NaN for what is no number."""
-    return (found.numbers - column.mean) / column.scale
 
 
 def category_slots(column: CategoryColumn, found: Column) -> NDArray[np.int64]:
@@ -121,60 +112,3 @@ def _encode_numbers(
     absent = np.isnan(cut)
     block[:, 0] = np.where(absent, 0.0, cut)
     block[:, 1] = absent
-
-
-def _targets(schema: Schema, label: Column, path: Path) -> NDArray[np.int64]:
-    """The class of each row, -1 for a row without a label. Raises TaskError."""
-    known = {name: index for index, name in enumerate(schema.classes)}
-    of_value = np.array([known.get(text, -1) for text in label.values.to_pylist()], dtype=np.int64)
-    if (strange := (of_value < 0) & ~label.missing).any():
-        rows = int(label.counts[strange].sum())
-        raise TaskError(
-            f"{path} row {label.first_row(strange)}: {schema.label} is none of the group's"
-            f" {len(known)} classes, nor in {rows} of {len(label.codes)} rows",
-            f"the classes are {', '.join(schema.classes[:10])}{' …' if len(known) > 10 else ''};"
-            " a row that has none of them must be left out, or its label empty",
-        )
-    if not len(of_value):
-        raise TaskError(f"{path} has a header and no rows", "add rows")
-    return of_value[label.codes]
-
-
-def _held_out(columns: list[Column], labelled: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """By the contents of a row, so that all sites that hold it keep it out of training.
-
-    A number counts as it is written with a point, so that sites may write it otherwise.
-    """
-    held = np.zeros(int(labelled.sum()), dtype=np.bool_)
-    framed = [_framed(_as_written(column)) for column in columns]
-    chosen = np.flatnonzero(labelled)
-    for start in range(0, len(chosen), _ROWS_AT_ONCE):
-        at = chosen[start : start + _ROWS_AT_ONCE]
-        cells = [
-            pc.take(texts, pa.array(column.codes[at]))
-            for texts, column in zip(framed, columns, strict=True)
-        ]
-        rows = pc.binary_join_element_wise(*cells, b"").to_pylist()
-        drawn = b"".join(hashlib.sha256(_HELD_OUT_DOMAIN + row).digest()[:8] for row in rows)
-        held[start : start + len(rows)] = np.frombuffer(drawn, "<u8") % HELD_OUT_ONE_IN == 0
-    return held
-
-
-def _framed(texts: Any) -> Any:
-    """Each with its length in front, as ``protocols.hashing.digest`` puts parts together.
-
-    That itself would be called with each cell of a million rows.
-    """
-    sizes = pc.binary_length(texts).to_numpy(zero_copy_only=False).astype("<u8")
-    buffers = [None, pa.py_buffer(sizes.tobytes())]
-    prefixes = pa.Array.from_buffers(pa.binary(8), len(sizes), buffers)
-    return pc.binary_join_element_wise(pc.cast(prefixes, pa.binary()), texts, b"")
-
-
-def _as_written(column: Column) -> Any:
-    texts = column.values
-    if column.mark == ",":
-        number = pa.array(~np.isnan(column.numbers))
-        pointed = pc.replace_substring(pc.replace_substring(texts, ".", ""), ",", ".")
-        texts = pc.if_else(number, pointed, texts)
-    return pc.cast(texts, pa.binary())

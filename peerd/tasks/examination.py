@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 import shlex
 from collections.abc import Collection
@@ -13,19 +12,27 @@ from typing import Any
 import numpy as np
 
 from peerd.errors import TaskError
-from peerd.tasks.columns import Column, columns_of
-from peerd.tasks.identifiers import suspicion
-from peerd.tasks.labels import is_continuous, label_errors
+from peerd.tasks.columns import Column, as_measured, columns_of, rounded_scaling
+from peerd.tasks.held_out import UNSAID, HeldOutRule
+from peerd.tasks.identifiers import name_suspicion, suspicion
+from peerd.tasks.labels import class_errors, kind_of_label, measurement_errors
 from peerd.tasks.reading import TextTable, read_table
 from peerd.tasks.report import Report, kind_of, line
-from peerd.tasks.schema import MAX_CATEGORIES, CategoryColumn, NumberColumn, Schema
+from peerd.tasks.schema import (
+    CLASSIFICATION,
+    MAX_CATEGORIES,
+    REGRESSION,
+    CategoryColumn,
+    NumberColumn,
+    Schema,
+    Target,
+)
 from protocols.wire.canonical import pack
 
 MIN_ROWS = 10
 DEFAULT_CATEGORIES = 32
 DEFAULT_BUCKETS = 4
 MAX_SCHEMA_BYTES = 1_000_000  # a genesis takes 2^20 bytes of options
-_SCALE_DIGITS = 3
 _SHOWN_NAMES = 40
 _CELL = re.compile(r"[-+<>\d][\d.,:/ -]*")  # a number or a date
 
@@ -35,8 +42,9 @@ class Selection:
     """Which columns and classes a founder takes. ``only``: no others than these (empty: all).
 
     ``keep``: columns that are taken although they look like identifiers; the label, although it
-    looks like a measured number. ``keep_classes``: although they are rare. Of what fewer than
-    ``min_rows`` rows hold, nothing leaves the machine.
+    looks like a measured number or an identifier. ``keep_classes``: although they are rare. Of what
+    fewer than ``min_rows`` rows hold, nothing leaves the machine. ``kind``: classification or
+    regression, None: as the label looks. ``held_out``: the group's rule.
     """
 
     drop: Collection[str] = ()
@@ -44,6 +52,8 @@ class Selection:
     only: Collection[str] = ()
     keep_classes: Collection[str] = ()
     min_rows: int = MIN_ROWS
+    kind: str | None = None
+    held_out: HeldOutRule = UNSAID
 
 
 ALL = Selection()
@@ -51,8 +61,8 @@ ALL = Selection()
 
 def derive_schema(
     path: Path | str, label: str, selection: Selection = ALL
-) -> tuple[dict[str, Any], list[str]]:
-    """The schema of a table, in the form that the task option ``schema`` takes; and warnings.
+) -> tuple[dict[str, Any], Report]:
+    """The schema of a table, in the form that the task option ``schema`` takes; and the report.
 
     What the group sees of the file: column names, rounded means and scales, values and classes
     that ``selection.min_rows`` rows have. Raises TaskError with all that forbids it.
@@ -61,7 +71,7 @@ def derive_schema(
     report, schema = examine(path, label, selection)
     if report.errors or schema is None:
         raise TaskError(f"{path}: {'; '.join(report.errors)}")
-    return schema.to_options(), report.warnings
+    return schema.to_options(), report
 
 
 def examine(path: Path, label: str, selection: Selection) -> tuple[Report, Schema | None]:
@@ -71,38 +81,43 @@ def examine(path: Path, label: str, selection: Selection) -> tuple[Report, Schem
     """
     table = read_table(path)
     names = _chosen(table, label, selection)
-    columns, mark = columns_of(table, [label, *names], label)
-    report = Report.of(table, mark, label, columns[label])
+    marks = [] if selection.held_out.column is None else [selection.held_out.column]
+    columns, mark = columns_of(table, [label, *names, *marks], label)
+    report = Report.of(table, mark, label)
+    target = _check_label(columns[label], selection, report)
     taken = [_taken(columns[name], selection, report) for name in names]
     used = tuple(each for each in taken if each is not None)
-    _check_label(columns[label], selection, report)
     _check_identifiers(report, selection)
     if not used and not report.errors:
         report.errors.append(f"there is no column to learn from beside {label!r}")
     if report.errors:
         return report, None
-    schema = Schema.from_options(Schema(label, tuple(report.classes), used).to_options())
+    found = Schema(label, tuple(report.classes or ()), used, target)
+    schema = Schema.from_options(found.to_options())
     if (size := len(pack(schema.to_options()))) > MAX_SCHEMA_BYTES:
         report.errors.append(
             f"the schema of its {len(used)} columns has {size} bytes, and a genesis takes"
             f" {MAX_SCHEMA_BYTES}: choose fewer with --columns or --drop"
         )
         return report, None
-    return report, schema
+    report.tell_held_out(selection.held_out, schema, columns)
+    return report, None if report.errors else schema
 
 
 def _chosen(table: TextTable, label: str, selection: Selection) -> list[str]:
-    named = (label, *selection.drop, *selection.keep, *selection.only)
-    for name in named:
+    marks = selection.held_out.column
+    named = [label, *selection.drop, *selection.keep, *selection.only]
+    for name in named if marks is None else [*named, marks]:
         if name not in table.columns:
             raise TaskError(f"{table.path} has no column {name!r}", _listed(list(table.columns)))
     for name in selection.drop:
         if name == label or name in selection.keep:
             raise TaskError(f"{table.path}: column {name!r} can't be both dropped and taken")
+    selection.held_out.check_column(label, [*selection.keep, *selection.only])
     return [
         name
         for name in table.columns
-        if name != label and name not in selection.drop
+        if name not in (label, marks) and name not in selection.drop
         if not selection.only or name in {*selection.only, *selection.keep}
     ]
 
@@ -125,7 +140,7 @@ def _taken(
         why = f"fewer than {selection.min_rows} numbers: left out, they would tell of single rows"
         report.warnings.append(f"column {column.name!r} has {why}")
     elif kind == "number":
-        found = _number_column(column)
+        found = NumberColumn(column.name, *rounded_scaling(column))
         if doubt is None and column.odd.any():
             report.warnings.append(f"column {column.name!r}: {why}")
     elif kind == "category":
@@ -140,24 +155,6 @@ def _taken(
     return found
 
 
-def _number_column(column: Column) -> NumberColumn:
-    """Mean and scale to three digits of the scale: more would be the rows', and trains no better.
-
-    They are computed on numbers in −1…1, since the square of a large one is no float.
-    """
-    used = ~np.isnan(column.numbers)
-    numbers, counts = column.numbers[used], column.counts[used]
-    unit = float(np.abs(numbers).max()) or 1.0
-    shares = numbers / unit
-    mean = float(np.average(shares, weights=counts))
-    scale = math.sqrt(float(np.average((shares - mean) ** 2, weights=counts))) * unit
-    mean *= unit
-    if not scale > abs(mean) * 1e-12:
-        return NumberColumn(column.name, float(f"{mean:.{_SCALE_DIGITS - 1}e}"), 1.0)
-    digits = _SCALE_DIGITS - 1 - math.floor(math.log10(scale))
-    return NumberColumn(column.name, round(mean, digits) + 0.0, round(scale, digits))
-
-
 def _category_column(column: Column, min_rows: int) -> tuple[CategoryColumn, int]:
     """And how many values it does not name."""
     present = np.flatnonzero(~column.missing)
@@ -170,25 +167,42 @@ def _category_column(column: Column, min_rows: int) -> tuple[CategoryColumn, int
     return CategoryColumn(column.name, tuple(values), DEFAULT_BUCKETS), len(present) - len(values)
 
 
-def _check_label(label: Column, selection: Selection, report: Report) -> None:
+def _check_label(label: Column, selection: Selection, report: Report) -> Target | None:
+    """The scaling of a number that is predicted; None for classes, and where there are errors."""
     kept = label.name in selection.keep
-    if is_continuous(label) and not kept:
-        report.errors.append(
-            f"label column {label.name!r} holds {label.distinct} different numbers: that is a"
-            " measurement, to be predicted by regression, which the task table can't do; make"
-            f" classes of it (such as low and high), or say --keep {label.name} if they are codes"
-        )
-    elif (doubt := suspicion(label, number=label.numeric)) is not None and not kept:
+    kind, why = kind_of_label(label, selection.kind, kept=kept)
+    report.tell_label(label, kind, why)
+    doubt = None if kept else _label_doubt(label, kind, selection)
+    if kind == CLASSIFICATION:
+        if doubt is None:
+            report.errors += class_errors(label, selection.min_rows, selection.keep_classes)
+            return None
         report.classes = {}
         report.errors.append(
             f"label column {label.name!r} looks like an identifier ({doubt}), and the whole group"
             f" would read its classes: choose another label, or say --keep {label.name}"
         )
-    else:
-        report.errors += label_errors(label, selection.min_rows, selection.keep_classes)
-        for name in selection.keep_classes:
-            if name not in report.classes:
-                report.errors.append(f"--keep-class {name}: {label.name!r} has no such class")
+        return None
+    measured = as_measured(label)
+    errors = measurement_errors(measured, selection.min_rows, selection.keep_classes)
+    if doubt is not None:
+        errors.append(
+            f"label column {label.name!r} looks like an identifier ({doubt}): choose another label,"
+            f" or say --kind {REGRESSION} --keep {shlex.quote(label.name)} if it is a measurement"
+        )
+    report.errors += errors
+    if errors:
+        return None
+    target = Target(*rounded_scaling(measured))
+    report.tell_target(label, target)
+    return target
+
+
+def _label_doubt(label: Column, kind: str, selection: Selection) -> str | None:
+    """Why it looks like an identifier. Who says that it is a measurement knows what is in it."""
+    if kind == selection.kind == REGRESSION:
+        return name_suspicion(as_measured(label), number=True)
+    return suspicion(label, number=kind == REGRESSION or label.numeric)
 
 
 def _check_identifiers(report: Report, selection: Selection) -> None:

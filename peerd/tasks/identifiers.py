@@ -57,9 +57,16 @@ def suspicion(column: Column, *, number: bool) -> str | None:
     """Why ``column`` looks like an identifier, in words that hold none of its values; or None."""
     if not column.distinct or _is_flag(column):
         return None
+    if (named := name_suspicion(column, number=number)) is not None:
+        return named
+    return _number_suspicion(column) if number else text_suspicion(column)
+
+
+def name_suspicion(column: Column, *, number: bool) -> str | None:
+    """By the column's name alone."""
     if suspicious_name(words_of(column.name), column.distinct, number=number):
         return "its name says that it identifies"
-    return _number_suspicion(column) if number else text_suspicion(column)
+    return None
 
 
 def text_suspicion(column: Column) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,10 +30,11 @@ def checked_partition(task: str, kind: Option) -> str:
     )
 
 
-def rows_of(
-    kind: str, targets: NDArray[np.int64], partition: Partition, seed: int
-) -> NDArray[np.int64]:
-    """The rows of this peer's part; the parts of all peers are disjoint and cover all rows."""
+def rows_of(kind: str, targets: NDArray[Any], partition: Partition, seed: int) -> NDArray[np.int64]:
+    """The rows of this peer's part; the parts of all peers are disjoint and cover all rows.
+
+    ``targets`` (n,): classes; or numbers, of which ``dirichlet`` takes each for a class.
+    """
     if partition.count > len(targets):
         raise TaskError(
             f"{len(targets)} training rows can't be dealt to {partition.count} peers",
@@ -61,7 +63,7 @@ def _alpha(kind: str) -> float | None:
 
 
 def _dirichlet_owners(
-    targets: NDArray[np.int64], count: int, alpha: float, seed: int
+    targets: NDArray[Any], count: int, alpha: float, seed: int
 ) -> NDArray[np.int64]:
     """Which peer gets each row (n,). No peer goes empty: it takes a row of whoever has most."""
     random = np.random.default_rng((seed, 3))

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
-from peerd.tasks.columns import Column
+from peerd.errors import TaskError
+from peerd.tasks.columns import Column, as_measured
 from peerd.tasks.dialect import PARQUET
+from peerd.tasks.held_out import HeldOutRule
 from peerd.tasks.labels import class_counts, label_warnings
 from peerd.tasks.reading import TextTable
+from peerd.tasks.schema import REGRESSION, Schema, Target
+from peerd.tasks.splitting import check_split, held_out_rows
+from peerd.tasks.targets import MAX_DEVIATION, deviations, has_target
 
 _DELIMITERS = {"\t": "tab", "": "none"}
 
@@ -33,18 +39,27 @@ class ColumnReport:
 
 @dataclass(slots=True)
 class Report:
-    """``errors`` keep a group from being founded or trained with this file; ``warnings`` don't."""
+    """``errors`` keep a group from being founded or trained with this file; ``warnings`` don't.
+
+    ``kind``: classification or regression, ``why`` in words; None for a file without the label.
+    ``classes``: rows of each, None where a number is predicted. ``target``: of such a number rows,
+    mean, scale, and how many are cut. ``held_out``: rows, and by what; None where it can't be told.
+    """
 
     file: dict[str, str]
     rows: int
     label: str
-    classes: dict[str, int]
+    kind: str | None = None
+    why: str = ""
+    classes: dict[str, int] | None = field(default_factory=dict)
+    target: dict[str, float] | None = None
+    held_out: dict[str, Any] | None = None
     columns: list[ColumnReport] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
 
     @classmethod
-    def of(cls, table: TextTable, mark: str, name: str, label: Column | None) -> Report:
+    def of(cls, table: TextTable, mark: str, name: str) -> Report:
         """What can be said before the columns are looked at."""
         delimiter = table.dialect.delimiter
         file = {
@@ -52,13 +67,46 @@ class Report:
             "delimiter": _DELIMITERS.get(delimiter, delimiter),
             "decimal_mark": "." if table.dialect.encoding == PARQUET else mark,
         }
-        found = cls(file, table.rows, name, {})
-        if label is not None:
-            found.classes = class_counts(label)
-            found.warnings += label_warnings(label)
+        found = cls(file, table.rows, name)
         if not table.rows:
             found.errors.append("it has a header and no rows; add rows")
         return found
+
+    def tell_label(self, label: Column, kind: str, why: str) -> None:
+        """What is predicted, of how many rows."""
+        self.kind, self.why = kind, why
+        if kind == REGRESSION:
+            label, self.classes = as_measured(label), None
+        else:
+            self.classes = class_counts(label)
+        self.warnings += label_warnings(label, kind)
+
+    def tell_target(self, label: Column, target: Target) -> None:
+        """How a number that is predicted is scaled, and what of it is too far out."""
+        measured = as_measured(label)
+        beyond = np.abs(np.nan_to_num(deviations(target, measured))) > MAX_DEVIATION
+        clipped = int(measured.counts[beyond].sum())
+        rows = int(measured.counts[~np.isnan(measured.numbers)].sum())
+        scaling = {"mean": target.mean, "scale": target.scale}
+        self.target = {"rows": rows, **scaling, "clipped": clipped}
+        if clipped:
+            self.warnings.append(
+                f"label column {label.name!r}: {clipped} of {rows} numbers are more than"
+                f" {MAX_DEVIATION:.0f} scales from the group's mean, and are cut there in training:"
+                " look at its unit"
+            )
+
+    def tell_held_out(
+        self, rule: HeldOutRule, schema: Schema, columns: Mapping[str, Column]
+    ) -> None:
+        """How many rows ``rule`` holds out, of a file that is right otherwise."""
+        labelled = has_target(schema, columns[schema.label])
+        try:
+            held = held_out_rows(rule, schema, columns, labelled)
+            self.held_out = {"rows": int(held.sum()), "by": rule.words()}
+            self.warnings += check_split(rule, held)
+        except TaskError as error:
+            self.errors.append(str(error))
 
     def document(self) -> dict[str, Any]:
         """As ``--json`` prints it; described by docs/schemas/data.json."""

@@ -14,6 +14,9 @@ from typing import Any
 
 from peerd.errors import TaskError
 
+CLASSIFICATION, REGRESSION = "classification", "regression"
+KINDS = (CLASSIFICATION, REGRESSION)
+"""What a label is learnt by."""
 MAX_COLUMNS = 8192
 MAX_CATEGORIES = 256
 MAX_BUCKETS = 64
@@ -39,18 +42,32 @@ class CategoryColumn:
 
 
 @dataclass(frozen=True, slots=True)
+class Target:
+    """A label that is a number: learnt as (y − mean) / scale, by regression."""
+
+    mean: float
+    scale: float
+
+
+@dataclass(frozen=True, slots=True)
 class Schema:
-    """Columns in order, and the classes of the label column."""
+    """Columns in order, and what the label column holds: ``classes``, or (then there are none) a
+    number, as ``target`` scales it.
+    """
 
     label: str
     classes: tuple[str, ...]
     columns: tuple[NumberColumn | CategoryColumn, ...]
+    target: Target | None = None
 
     def to_options(self) -> dict[str, Any]:
         """The form that the genesis holds."""
+        predicted: dict[str, Any] = {"classes": list(self.classes)}
+        if self.target is not None:
+            predicted = {"target": _scaling_options(self.target)}
         return {
             "label": self.label,
-            "classes": list(self.classes),
+            **predicted,
             "columns": [_column_options(column) for column in self.columns],
         }
 
@@ -62,8 +79,15 @@ class Schema:
         """
         if isinstance(options, dict):
             options = {name: value for name, value in options.items() if name != "delimiter"}
-        fields = _fields("schema", options, {"label", "classes", "columns"})
-        classes = _texts("schema classes", fields["classes"], 2, MAX_CLASSES)
+        predicted = "target" if isinstance(options, dict) and "target" in options else "classes"
+        fields = _fields("schema", options, {"label", predicted, "columns"})
+        classes: tuple[str, ...] = ()
+        target = None
+        if predicted == "target":
+            scaling = _fields("schema target", fields["target"], {"mean", "scale"})
+            target = Target(*_scaling("schema target", scaling))
+        else:
+            classes = _texts("schema classes", fields["classes"], 2, MAX_CLASSES)
         columns = fields["columns"]
         if not isinstance(columns, list) or not 1 <= len(columns) <= MAX_COLUMNS:
             raise TaskError(f"table: the schema needs 1…{MAX_COLUMNS} columns")
@@ -72,7 +96,7 @@ class Schema:
         label = _text("schema label", fields["label"])
         if len({*names, label}) != len(names) + 1:
             raise TaskError("table: the schema names a column twice")
-        return cls(label, classes, read)
+        return cls(label, classes, read, target)
 
 
 def number(text: str) -> float | None:
@@ -86,16 +110,25 @@ def number(text: str) -> float | None:
 
 def _column_options(column: NumberColumn | CategoryColumn) -> dict[str, Any]:
     if isinstance(column, NumberColumn):
-        return {"name": column.name, "mean": repr(column.mean), "scale": repr(column.scale)}
+        return {"name": column.name, **_scaling_options(column)}
     return {"name": column.name, "values": list(column.values), "buckets": column.buckets}
+
+
+def _scaling_options(numbers: NumberColumn | Target) -> dict[str, str]:
+    return {"mean": repr(numbers.mean), "scale": repr(numbers.scale)}
+
+
+def _scaling(where: str, fields: dict[str, Any]) -> tuple[float, float]:
+    mean, scale = number(str(fields["mean"])), number(str(fields["scale"]))
+    if mean is None or scale is None or scale <= 0:
+        raise TaskError(f"table: {where}: mean or scale is no number")
+    return mean, scale
 
 
 def _column(options: object) -> NumberColumn | CategoryColumn:
     if isinstance(options, dict) and "mean" in options:
         fields = _fields("schema column", options, {"name", "mean", "scale"})
-        mean, scale = number(str(fields["mean"])), number(str(fields["scale"]))
-        if mean is None or scale is None or scale <= 0:
-            raise TaskError(f"table: schema column {fields['name']!r}: mean or scale is no number")
+        mean, scale = _scaling(f"schema column {fields['name']!r}", fields)
         return NumberColumn(_text("schema column name", fields["name"]), mean, scale)
     fields = _fields("schema column", options, {"name", "values", "buckets"})
     name = _text("schema column name", fields["name"])

@@ -8,6 +8,7 @@ import json
 import logging
 import shutil
 import tempfile
+from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -33,8 +34,10 @@ from peerd.status.http import Deadlines, HttpConnection
 from peerd.status.routes import Views, route
 from peerd.storage import Store
 from peerd.tasks.cifar import FORMS, read_rows
+from peerd.tasks.conformity import compare
 from peerd.tasks.encoding import encode_file
 from peerd.tasks.examination import Selection, examine
+from peerd.tasks.held_out import UNSAID, HeldOutRule
 from peerd.tasks.idx import read_idx
 from peerd.tasks.schema import Schema
 from peerd.transport.frame_wire import HEADER, HELLO
@@ -296,21 +299,31 @@ SCHEMA: dict[str, Any] = {
         {"name": "country", "values": ["DE", "FR"], "buckets": 2},
     ],
 }
+NUMBER: dict[str, Any] = {
+    "label": "amount",
+    "target": {"mean": "10.0", "scale": "2.5"},
+    "columns": [SCHEMA["columns"][1]],
+}
 
 
 def table(data: bytes) -> None:
-    """A CSV file, as a founder reads it and as a member does."""
+    """A CSV file, as a founder reads it and as a member does: classes, numbers, marked rows."""
     path = written("rows.csv", data)
-    try:
-        _, found = examine(path, "fraud", Selection(min_rows=1))
-        if found is not None:
-            encode_file(found, path)
-    except TaskError:
-        pass
-    try:
-        encode_file(Schema.from_options(SCHEMA), path)
-    except TaskError:
-        return
+    marked = HeldOutRule(column="country")
+    for label, kind, rule in (
+        ("fraud", None, UNSAID),
+        ("amount", "regression", UNSAID),
+        ("fraud", None, marked),
+    ):
+        with suppress(TaskError):
+            _, found = examine(path, label, Selection(min_rows=1, kind=kind, held_out=rule))
+            if found is not None:
+                encode_file(found, path, rule)
+    for options in (SCHEMA, NUMBER):
+        with suppress(TaskError):
+            encode_file(Schema.from_options(options), path)
+        with suppress(TaskError):
+            compare(path, Schema.from_options(options))
 
 
 def schema(data: bytes) -> None:
@@ -415,7 +428,7 @@ def tables() -> list[bytes]:
 
 
 def schemas() -> list[bytes]:
-    return [json.dumps(SCHEMA).encode(), b"[]", b'{"label":1}']
+    return [json.dumps(SCHEMA).encode(), b"[]", b'{"label":1}', json.dumps(NUMBER).encode()]
 
 
 def configs() -> list[bytes]:

@@ -26,22 +26,24 @@ def plot(document: Mapping[str, Any], path: Path) -> None:
         label, line = styles.get(name, (name, "-."))
         seen = [(number, value) for number, value in enumerate(curve) if value is not None]
         axes.plot([each[0] for each in seen], [each[1] for each in seen], line, label=label)
-    known = [each for each in document["rounds"] if each["accuracy"] is not None]
-    rounds = [each["round"] for each in known]
-    axes.plot(rounds, [each["accuracy"] for each in known], "-o", markersize=3, label="peerd")
+    measure = _measure(document["rounds"])
+    curve = [(each, _value(each, measure)) for each in document["rounds"]]
+    known = [(each, value) for each, value in curve if value is not None]
+    rounds = [each["round"] for each, _ in known]
+    axes.plot(rounds, [value for _, value in known], "-o", markersize=3, label="peerd")
     _plot_group(axes, document["rounds"])
-    blamed = [each for each in known if each["blamed"]]
+    blamed = [(each["round"], value) for each, value in known if each["blamed"]]
     if blamed:
-        points = ([each["round"] for each in blamed], [each["accuracy"] for each in blamed])
-        axes.plot(*points, "rv", markersize=9, label="somebody was blamed")
+        axes.plot(*zip(*blamed, strict=True), "rv", markersize=9, label="somebody was blamed")
     liars = sum(not peer["honest"] for peer in document["peers"])
     axes.set_title(
         f"{document['task']}, {document['aggregator']}: {len(document['peers'])} peers, "
         f"{liars} liars ({document['attack']})"
     )
     axes.set_xlabel("round")
-    axes.set_ylabel("accuracy on held-out data")
-    axes.set_ylim(0.0, 1.0)
+    axes.set_ylabel(f"{measure} on held-out data")
+    if measure == "accuracy":
+        axes.set_ylim(0.0, 1.0)
     axes.grid(alpha=0.3)
     axes.legend(loc="best")
     figure.savefig(path, format="png", dpi=DOTS_PER_INCH)
@@ -60,3 +62,14 @@ def _plot_group(axes: Any, rounds: Sequence[Mapping[str, Any]]) -> None:
     label = f"over all sites' rows ({of[-1]['rows']})"
     (line,) = axes.plot(at, middle, "-", linewidth=1, label=label)
     axes.fill_between(at, low, high, color=line.get_color(), alpha=0.12, linewidth=0)
+
+
+def _measure(rounds: Sequence[Mapping[str, Any]]) -> str:
+    """Accuracy; or, where a task has none, one of what it measures by name (rmse, not r2)."""
+    names = [name for each in rounds for name in each.get("metrics", ())]
+    known = any(each["accuracy"] is not None for each in rounds)
+    return "accuracy" if known or not names else max(names)
+
+
+def _value(round: Mapping[str, Any], measure: str) -> Any:
+    return round["accuracy"] if measure == "accuracy" else round.get("metrics", {}).get(measure)

@@ -98,6 +98,7 @@ def _merged(number: int, witnesses: Sequence[Witness]) -> Document:
     for record in alike:
         for each in blamed_in(record):
             blamed.setdefault((each.get("peer"), each.get("reason")), each)
+    metrics = _metrics(alike)
     sent = [sent_in(each.rounds[number]) for each in witnesses if number in each.rounds]
     return {
         "round": number,
@@ -113,7 +114,15 @@ def _merged(number: int, witnesses: Sequence[Witness]) -> Document:
         "absent": sorted({name for record in alike for name in absent_in(record)}),
         "seconds": max((_float(record.get("seconds")) for record in alike), default=0.0),
         "bytes": sum(sent),
+        **({"metrics": metrics} if metrics else {}),
     }
+
+
+def _metrics(records: Sequence[Record]) -> dict[str, object]:
+    """What else the task measures, by name."""
+    found = [each for record in records if isinstance(each := record.get("metrics"), dict)]
+    names = sorted({str(name) for each in found for name in each})
+    return {name: _most(each.get(name) for each in found) for name in names}
 
 
 def _reason(records: Sequence[Record]) -> object:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from peerd.cli.output import short, size
+from peerd.cli.output import measures, short, size
 from peerd.cli.rounds import over_all
 from peerd.laboratory.swarm.result import sent_in
 
@@ -97,7 +97,7 @@ class Watch:
         """The lines since the last call. At the end, ``everything`` that waits is told too."""
         if everything:
             for number in list(self._untold):
-                self._tell_round(number, None)
+                self._tell_round(number, {})
         lines, self.lines = self.lines, []
         return lines
 
@@ -134,17 +134,17 @@ class Watch:
             return
         self._told.add(key)
         for earlier in [each for each in self._untold if each < number]:
-            self._tell_round(earlier, None)
+            self._tell_round(earlier, {})
         self._untold[number] = event
         if event.get("outcome") != COMPLETED or _is_evaluated(event):
-            self._tell_round(number, _number(event.get("accuracy"), None))
+            self._tell_round(number, event)
 
     def _evaluated(self, view: PeerView, event: Mapping[str, object]) -> None:
         number = event.get("round")
         if isinstance(number, int):
             view.evaluated = number
         if view.honest and isinstance(number, int) and number in self._untold:
-            self._tell_round(number, view.accuracy)
+            self._tell_round(number, event)
 
     def _aborted(self, view: PeerView, event: Mapping[str, object]) -> None:
         key = ("attempt", event.get("round"), event.get("attempt"), event.get("reason"))
@@ -153,13 +153,16 @@ class Watch:
             _, number, attempt, reason = key
             self.lines.append(f"round {number}: attempt {attempt} aborted: {reason}")
 
-    def _tell_round(self, number: int, accuracy: float | None) -> None:
+    def _tell_round(self, number: int, evaluation: Mapping[str, object]) -> None:
         event = self._untold.pop(number)
+        accuracy = _number(evaluation.get("accuracy"), None)
         outcome, reason = event.get("outcome"), event.get("reason")
         absent = event.get("absent")
         parts = [f"round {number}: {outcome}" + (f" ({reason})" if reason else "")]
         if accuracy is not None:
             parts.append(f"accuracy {accuracy:.3f}")
+        elif metrics := measures(evaluation.get("metrics")):
+            parts.append(metrics)
         if (group := over_all(event.get("group"))) is not None:
             parts.append(f"group before it {group}")
         parts.append(f"model {short(event.get('model_hash'))}")
@@ -184,5 +187,9 @@ def _number(value: object, otherwise: float | None) -> float | None:
 
 
 def _is_evaluated(event: Mapping[str, object]) -> bool:
-    """Whether an evaluation is in a round's summary: with its warnings, where it has failed."""
-    return event.get("accuracy") is not None or bool(event.get("warnings"))
+    """Whether an evaluation is in a round's summary: with its warnings, where it has failed.
+
+    A regression has a loss and no accuracy.
+    """
+    known = event.get("accuracy") is not None or event.get("loss") is not None
+    return known or bool(event.get("warnings"))

@@ -175,14 +175,18 @@ CLASSES = {
     "an empty label": ((["a", "b"] * 30) + [""] * 7, None),
     "a rare class": ((["a", "b"] * 30) + ["c"] * 9, "fewer than 10 rows"),
     "codes": ([str(each) for each in range(15)] * 12, None),
-    "whole numbers": ([str(each) for each in range(58)] * 12, "regression"),
-    "measured": ([f"{each / 7:.3f}" for each in range(120)], "regression"),
+    "whole numbers": ([str(each) for each in range(58)] * 12, None),
+    "measured": ([f"{each / 7:.3f}" for each in range(120)], None),
+    "text that is to be a number": (["low", "high"] * 60, "are none"),
     "few fractions": (["0.5", "1.0", "1.5"] * 30, None),
-    "decimal commas": ([f"{each},25" for each in range(40)] * 12, "regression"),
+    "decimal commas": ([f"{each},25" for each in range(40)] * 12, None),
     "one class": (["a"] * 60, "1 different values"),
     "people": ([f"Anna Meier{'abcdefgh'[each % 8]}" for each in range(200)], "identifier"),
     "no row": ([], "a header and no rows"),
 }
+
+
+NUMBERS = ("whole numbers", "measured", "decimal commas", "text that is to be a number")
 
 
 @pytest.mark.parametrize("kind", sorted(CLASSES))
@@ -191,11 +195,16 @@ def test_a_label_gives_classes_or_says_why_not(
 ) -> None:
     labels, error = CLASSES[kind]
     path = str(labelled(tmp_path / "t.csv", labels))
-    code, report, printed = check(capsys, path, "--label", "y")
+    asked = ["--kind", "regression"] if error == "are none" else []
+    code, report, printed = check(capsys, path, "--label", "y", *asked)
     assert code == (7 if error else 0)
     assert error is None or any(error in line for line in report["errors"])
     assert report["rows"] == len(labels)
-    if error != "identifier":
+    if kind in NUMBERS:
+        assert (report["kind"], report["classes"]) == ("regression", None)
+        assert f"{len(labels)} rows have a number; mean" in printed or error
+        assert "--kind classification" in printed
+    elif error != "identifier":
         assert report["classes"] == {each: labels.count(each) for each in sorted({*labels} - {""})}
     else:
         assert "Meier" not in printed
@@ -295,3 +304,120 @@ def test_choices_of_a_founder_are_no_members(
     words = ["data", "check", str(place / "rows.csv"), "--genesis", str(place / "genesis.json")]
     assert main([*words, "--drop", "age"]) == 2
     assert "the group has chosen its columns already" in capsys.readouterr().err
+
+
+def test_options_that_are_nothing_to_check_by(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["data", "check", str(place / "rows.csv")]
+    assert main([*words, "--label", "outcome", "--task-option", "hidden=3"]) == 2
+    assert "--task-option hidden: that is nothing to check a table by" in capsys.readouterr().err
+    assert found(place, *EVERY) == 0
+    genesis = ("--genesis", str(place / "genesis.json"))
+    for more in (("--kind", "regression"), ("--task-option", "held_out=0.3")):
+        assert main([*words, *genesis, *more]) == 2
+
+
+def test_a_group_that_predicts_a_number_says_so(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert found(place, *EVERY, label="sbp") == 0
+    assert main(["group", "show", str(place / "genesis.json")]) == 0
+    said = capsys.readouterr().out
+    assert "label sbp: a number, predicted by regression (mean 127" in said
+    assert "held-out rows: chosen by a hash of each row's contents, a share of 0.2" in said
+    genesis = ("--genesis", str(place / "genesis.json"))
+    code, report, printed = check(capsys, str(place / "rows.csv"), *genesis)
+    assert (code, report["kind"], report["classes"]) == (0, "regression", None)
+    assert "5 rows have a sbp that is no number, such as <90" in printed
+    assert report["target"]["rows"] == 475
+    assert not [secret for secret in secrets() if secret in said + printed]
+    # and the same label by classes would be told value by value
+    assert found(place, *EVERY, "--kind", "classification", label="sbp", out="other.json") == 7
+    assert "have fewer than 10 rows" in capsys.readouterr().err
+    assert found(place, *EVERY, "--kind", "regression", label="outcome", out="other.json") == 7
+    assert "say --kind classification" in capsys.readouterr().err
+
+
+def options_of(place: Path, out: str = "genesis.json") -> dict[str, Any]:
+    options: dict[str, Any] = json.loads((place / out).read_text())["task_options"]
+    return options
+
+
+def test_classes_are_balanced_by_the_founders_counts(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = ("--task-option", "class_weights=balanced")
+    assert found(place, *EVERY, *weights) == 0
+    # 320 rows are sick, 160 well
+    assert options_of(place)["class_weights"] == {
+        "sick": {"$decimal": "0.75"},
+        "well": {"$decimal": "1.5"},
+    }
+    assert main(["group", "show", str(place / "genesis.json")]) == 0
+    assert "loss: cross-entropy, weighted: sick 0.75, well 1.5" in capsys.readouterr().out
+    assert found(place, *EVERY, *weights, label="sbp", out="other.json") == 7
+    assert "is predicted as a number, by regression, and has no classes" in capsys.readouterr().err
+    (place / "w.json").write_text('{"sick": 1, "well": 2.5}')
+    given = ("--task-option", f"class_weights=@{place / 'w.json'}")
+    assert found(place, *EVERY, *given, out="given.json") == 0
+    (place / "w.json").write_text('{"sick": 1}')
+    assert found(place, *EVERY, *given, out="other.json") == 7
+    assert "each of the 2 classes" in capsys.readouterr().err
+    assert not (place / "other.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "says"),
+    [
+        (("held_out=0",), 7, "held_out = 0 must be a share of the rows"),
+        (("held_out=1",), 7, "must be a share of the rows"),
+        (("held_out=0.95",), 7, "at most 0.9"),
+        (("held_out=-0.1",), 7, "must be a share of the rows"),
+        (("held_out=half",), 7, "must be a share of the rows"),
+        (("held_out=0.3", "held_out_column=part"), 7, "both held_out and held_out_column"),
+        (("held_out_column=nothing",), 7, "has no column 'nothing'"),
+        (("held_out_column=outcome",), 7, "is the label too"),
+        (("held_out_column=3",), 7, "must be the name of a column"),
+        (("held_out_column=ward",), 7, "neither that they are held out nor"),
+    ],
+)
+def test_a_rule_on_held_out_rows_that_cannot_be(
+    options: tuple[str, ...], code: int, says: str, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = [word for option in options for word in ("--task-option", option)]
+    assert found(place, *EVERY, *given) == code
+    said = capsys.readouterr().err
+    assert says in said and not [secret for secret in secrets() if secret in said]
+    assert not (place / "genesis.json").exists()
+    words = ("data", "check", str(place / "rows.csv"), "--label", "outcome", *EVERY)
+    assert main([*words, *given]) == code
+    assert says in "".join(capsys.readouterr())
+
+
+def test_the_rule_is_the_groups_and_is_told(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = [[*row, "test" if at % 3 == 0 else "train"] for at, row in enumerate(ROWS)]
+    write(place / "rows.csv", [*HEADER, "split"], lines)
+    rule = ("--task-option", "held_out_column=split")
+    assert found(place, *EVERY, *rule) == 0
+    options = options_of(place)
+    assert options["held_out_column"] == "split"
+    capsys.readouterr()
+    assert "split" not in [each["name"] for each in options["schema"]["columns"]]
+    for words in (
+        ("--genesis", str(place / "genesis.json")),
+        ("--label", "outcome", *EVERY, *rule),
+    ):
+        _, report, printed = check(capsys, str(place / "rows.csv"), *words)
+        assert report["held_out"]["rows"] == 160
+        assert "160 rows are held out by what column 'split' says of each row" in printed
+        assert "split" not in [each["name"] for each in report["columns"]]
+    main(["group", "show", str(place / "genesis.json")])
+    assert "chosen by what column 'split' says of each row\n" in capsys.readouterr().out
+    write(place / "site.csv", HEADER, ROWS)
+    code, report, _ = check(
+        capsys, str(place / "site.csv"), "--genesis", str(place / "genesis.json")
+    )
+    assert code == 7 and "not in this file: 'split'" in report["errors"][0]

@@ -8,7 +8,8 @@ import threading
 import pytest
 
 from peerd.cli import output
-from peerd.cli.output import colour, progress, short, size, table, use_colour
+from peerd.cli.output import colour, measures, progress, short, size, table, use_colour
+from peerd.cli.rounds import row
 
 
 class Terminal(io.StringIO):
@@ -63,3 +64,14 @@ class Told(io.StringIO):
 
     def flush(self) -> None:
         self.told.set()
+
+
+def test_what_a_task_measures_stands_where_it_has_no_accuracy() -> None:
+    metrics = {"rmse": 52.7534, "r2": 0.48891}
+    assert measures(metrics) == "rmse 52.8, r2 0.489"
+    assert [measures(each) for each in ({}, None, [1])] == ["", "", ""]
+    shown = {"outcome": "completed", "accuracy": None, "metrics": metrics}
+    assert row(shown)[2] == "rmse 52.8, r2 0.489"
+    assert row(shown | {"accuracy": 0.5})[2] == 0.5
+    assert row(shown | {"metrics": {}})[2] is None
+    assert row(shown | {"warnings": ["accuracy is unknown: …"]})[2] == "unknown"

@@ -163,3 +163,13 @@ def test_the_story_names_who_was_caught_and_who_was_not(tmp_path: Any) -> None:
     assert "Peer 7 (…HHHHHHHH) was caught in round 0: bad share; 6 of 6 honest peers" in text
     assert "Peer 6 (…GGGGGGGG) lied, and was not blamed" in text
     assert f" audit {tmp_path}/transcripts/round-0.transcript --genesis" in text
+
+
+def test_what_a_task_measures_by_name_is_there_where_it_is_anything() -> None:
+    found = swarm(accuracy=None, metrics={"rmse": 3.5, "r2": 0.25})
+    found[0] = witness(PEERS[0], None, [record(n, accuracy=None, metrics={}) for n in (0, 1)])
+    rounds: Any = document(options(), found, {})["rounds"]
+    assert rounds[1]["accuracy"] is None
+    assert rounds[1]["metrics"] == {"r2": 0.25, "rmse": 3.5}
+    plain: Any = document(options(), swarm(metrics={}), {})["rounds"]
+    assert "metrics" not in plain[0]

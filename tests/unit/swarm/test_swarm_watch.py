@@ -150,3 +150,17 @@ def test_an_evaluation_that_failed_is_one(way: str) -> None:
     assert watch.settled(0)
     assert watch.views[0].accuracy is None
     assert ["accuracy" in line for line in watch.take_lines()] == [False]
+
+
+def test_a_task_without_accuracy_is_told_by_its_metrics() -> None:
+    """A regression: its round is evaluated all the same, and nobody waits for a number."""
+    watch = make_watch(rounds=3)
+    found = {"accuracy": None, "loss": 0.1, "warnings": [], "metrics": {"rmse": 52.75, "r2": 0.4}}
+    watch.event(0, finish(0, accuracy=None))
+    watch.event(0, {"kind": "evaluation", "round": 0} | found)
+    watch.event(0, finish(2, **found))
+    assert watch.settled(0)
+    lines = watch.take_lines()
+    assert [("rmse 52.8, r2 0.4" in line, "accuracy" in line) for line in lines] == [
+        (True, False)
+    ] * 2
