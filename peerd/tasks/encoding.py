@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,23 +49,32 @@ def encode_file(
     """
     columns = _fitting_columns(schema, path)
     label = columns[schema.label]
-    targets = _targets(schema, label, path)
+    targets = targets_of(schema, label, path)
     labelled = targets >= 0
     if not labelled.any():
         raise TaskError(f"{path} has no rows with a {schema.label}", "add rows")
-    inputs = np.zeros((int(labelled.sum()), width(schema)), dtype=np.float32)
+    inputs = encode(schema, columns, labelled, path)
+    names = [*(each.name for each in schema.columns), schema.label]
+    return inputs, targets[labelled], _held_out([columns[name] for name in names], labelled)
+
+
+def encode(
+    schema: Schema, columns: Mapping[str, Column], chosen: NDArray[np.bool_] | slice, path: Path
+) -> NDArray[np.float32]:
+    """Inputs (n, width) of the ``chosen`` rows. Raises TaskError."""
+    codes = {each.name: columns[each.name].codes[chosen] for each in schema.columns}
+    rows = len(codes[schema.columns[0].name])
+    inputs = np.zeros((rows, width(schema)), dtype=np.float32)
     start = 0
     for each in schema.columns:
         block = inputs[:, start : start + width_of(each)]
-        codes = columns[each.name].codes[labelled]
         if isinstance(each, NumberColumn):
-            _encode_numbers(each, columns[each.name], codes, block, path)
+            _encode_numbers(each, columns[each.name], codes[each.name], block, path)
         else:
             slots = category_slots(each, columns[each.name])
-            block[np.arange(len(codes)), slots[codes]] = 1.0
+            block[np.arange(rows), slots[codes[each.name]]] = 1.0
         start += width_of(each)
-    names = [*(each.name for each in schema.columns), schema.label]
-    return inputs, targets[labelled], _held_out([columns[name] for name in names], labelled)
+    return inputs
 
 
 def _fitting_columns(schema: Schema, path: Path) -> dict[str, Column]:
@@ -123,7 +133,7 @@ def _encode_numbers(
     block[:, 1] = absent
 
 
-def _targets(schema: Schema, label: Column, path: Path) -> NDArray[np.int64]:
+def targets_of(schema: Schema, label: Column, path: Path) -> NDArray[np.int64]:
     """The class of each row, -1 for a row without a label. Raises TaskError."""
     known = {name: index for index, name in enumerate(schema.classes)}
     of_value = np.array([known.get(text, -1) for text in label.values.to_pylist()], dtype=np.int64)

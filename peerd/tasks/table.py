@@ -8,6 +8,7 @@ chosen by its contents: two peers that hold the same row both keep it out of tra
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peerd.errors import TaskError
-from peerd.learning.settings import Options, Partition
-from peerd.learning.task import Samples, Task
+from peerd.learning.settings import NO_DATA, Options, Partition
+from peerd.learning.task import Batch, Samples, Task
 from peerd.tasks.encoding import encode_file, width
 from peerd.tasks.partition import checked_partition, rows_of
+from peerd.tasks.prediction import rows_to_predict
 from peerd.tasks.schema import Schema
 
 if TYPE_CHECKING:
@@ -45,10 +47,23 @@ class Table(Task):
         if not isinstance(self.hidden, int) or not 0 <= self.hidden <= MAX_HIDDEN:
             raise TaskError(f"table: hidden = {self.hidden!r} must be in 0…{MAX_HIDDEN}")
         self.path = _path(local, "data")
-        if self.path is None:
-            raise TaskError("table: local task option 'data' is missing", "name this peer's file")
         self.held_out_path = _path(local, "held_out")
-        self._inputs, self._targets, self._held = encode_file(self.schema, self.path)
+        if self.path is not None:
+            self._inputs, self._targets, self._held = encode_file(self.schema, self.path)
+        elif local is not NO_DATA:
+            raise TaskError("table: local task option 'data' is missing", "name this peer's file")
+
+    def classes(self) -> Sequence[str]:
+        """The schema's."""
+        return self.schema.classes
+
+    def label(self) -> str:
+        """The label column."""
+        return self.schema.label
+
+    def read(self, path: Path, labelled: bool) -> Iterable[Batch]:
+        """The rows of a table of the group's columns; without ``labelled`` it needs no label."""
+        return rows_to_predict(self.schema, path, labelled)
 
     def model(self) -> torch.nn.Module:
         """inputs–hidden–classes, or inputs–classes."""
