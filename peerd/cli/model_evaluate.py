@@ -103,8 +103,13 @@ def _print(found: dict[str, Any]) -> None:
     print(table(header, [_line(name, each) for name, each in found["per_class"].items()]))
     if len(found["classes"]) <= MAX_CONFUSION:
         rows = zip(found["classes"], found["confusion"], strict=True)
-        header = ("true \\ predicted", *("" for _ in found["classes"]))
-        print(table(header, [("", *found["classes"]), *((name, *row) for name, row in rows)]))
+        blank = [""] * len(found["classes"])
+        print(
+            table(
+                ["true \\ predicted", *blank],
+                [("", *found["classes"]), *((name, *row) for name, row in rows)],
+            )
+        )
 
 
 def _line(name: str, found: dict[str, Any]) -> tuple[object, ...]:

@@ -18,39 +18,34 @@ def regression(targets: NDArray[np.float64], values: NDArray[np.float64]) -> dic
 
     R² is None where all targets are equal; all are, where a difference is beyond a float's range.
     """
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         errors = values - targets
-    absolute = np.abs(errors)
-    scale = float(absolute.max()) or 1.0  # squares of large numbers stay finite
-    if not math.isfinite(scale * len(errors)):
-        return dict.fromkeys(METHODS) | {"intervals": {}}
-    squares = (errors / scale) ** 2
-    mean_square = float(squares.mean())
-    mae = float(absolute.mean())
-    r2, r2_interval = _r2(targets, errors)
+        scale = float(np.abs(errors).max()) or 1.0  # squares in this unit are in 0…1
+        if not math.isfinite(scale):
+            return dict.fromkeys(METHODS) | {"intervals": {}}
+        r2, r2_interval = _r2(targets, errors)
+    absolute = np.abs(errors) / scale
+    mean, square = float(absolute.mean()), float((absolute**2).mean())
+    square_interval = normal(square, variance_of_mean(absolute**2), 0.0, math.inf)
+    mean_interval = normal(mean, variance_of_mean(absolute), 0.0, math.inf)
     return {
-        "rmse": scale * math.sqrt(mean_square),
-        "mae": mae,
+        "rmse": scale * math.sqrt(square),
+        "mae": scale * mean,
         "r2": r2,
         "intervals": {
-            "rmse": _root(normal(mean_square, variance_of_mean(squares), 0.0, math.inf), scale),
-            "mae": normal(mae, variance_of_mean(absolute), 0.0, math.inf),
+            "rmse": square_interval
+            and (scale * math.sqrt(square_interval[0]), scale * math.sqrt(square_interval[1])),
+            "mae": mean_interval and (scale * mean_interval[0], scale * mean_interval[1]),
             "r2": r2_interval,
         },
     }
 
 
-def _root(interval: Interval, scale: float) -> Interval:
-    if interval is None:
-        return None
-    return scale * math.sqrt(interval[0]), scale * math.sqrt(interval[1])
-
-
 def _r2(targets: NDArray[np.float64], errors: NDArray[np.float64]) -> tuple[float | None, Interval]:
     """1 − M/V of the mean squares of errors and deviations; a row moves it by its influence."""
-    deviations = targets - targets.mean()
-    if not np.ptp(targets) > 0:
+    if targets.min() == targets.max():
         return None, None
+    deviations = targets - targets.mean()
     spread = float(np.abs(deviations).max())
     squares, parts = (deviations / spread) ** 2, (errors / spread) ** 2
     total, left = float(squares.mean()), float(parts.mean())
