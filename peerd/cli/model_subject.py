@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, TypeVar
 from peerd.cli.daemon import add_config_argument, load_config
 from peerd.cli.model_rounds import certified_model, own_statistics
 from peerd.cli.task_arguments import local_options
-from peerd.errors import ConfigError, VerificationError, printable
+from peerd.errors import ConfigError, PeerdError, VerificationError, printable
 from peerd.tasks.names import SHIPPED, is_shipped
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _WITH_ROWS = ("digits", SHIPPED["digits"])  # its held-out rows are in the library
+MAX_SAID = 600  # characters of an error
 MAX_NAMED = 200  # characters of a task's name that a file gives
 
 
@@ -56,12 +57,15 @@ class Subject:
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("ignore")
             warnings.simplefilter("always", UserWarning)
-            found = with_task(
-                self.task,
-                self.options,
-                self.local,
-                lambda task: look(Predictor(task, self.origin, self.numbers, self.own)),
-            )
+            try:
+                found = with_task(
+                    self.task,
+                    self.options,
+                    self.local,
+                    lambda task: look(Predictor(task, self.origin, self.numbers, self.own)),
+                )
+            except PeerdError as error:  # it may quote what a file says
+                raise type(error)(error.message[:MAX_SAID], error.hint[:MAX_SAID]) from error
         for line in dict.fromkeys(str(each.message) for each in told):
             print(f"peerd: warning: {printable(line)}", file=sys.stderr)
         return found
