@@ -128,4 +128,6 @@ def _said(found: Mapping[str, Any], name: str) -> str:
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 1]}…"
+    """Its two ends: names that are alike often differ in the last characters."""
+    half = MAX_NAME // 2
+    return name if len(name) <= MAX_NAME else f"{name[: half - 1]}…{name[-half:]}"

@@ -13,7 +13,7 @@ from peerd.errors import TaskError
 from peerd.learning.settings import IGNORED
 from peerd.tasks.columns import Column, columns_of
 from peerd.tasks.conformity import fit
-from peerd.tasks.encoding import encode, targets_of
+from peerd.tasks.encoding import Encoder, targets_of
 from peerd.tasks.reading import read_table
 from peerd.tasks.schema import Schema
 
@@ -34,10 +34,10 @@ def rows_to_predict(
         targets = targets_of(schema, columns[schema.label], path)
         targets[targets < 0] = IGNORED
     rows = len(next(iter(columns.values())).codes)
+    encoder = Encoder(schema, columns, path)
     for start in range(0, rows, ROWS_AT_ONCE):
         chosen = slice(start, start + ROWS_AT_ONCE)
-        inputs = encode(schema, columns, chosen, path)
-        yield inputs, None if targets is None else targets[chosen]
+        yield encoder.encode(chosen), None if targets is None else targets[chosen]
 
 
 def _columns(schema: Schema, path: Path, labelled: bool) -> dict[str, Column]:
