@@ -64,6 +64,8 @@ HOSTILE: dict[str, bytes] = {
     "a list": archive(b"]"),
     "packed": archive(tensor((1 << 22,), (1,), 1 << 22), zipfile.ZIP_DEFLATED, 1 << 24),
     "another class": archive(tensor((4,), (1,), 4, "torch.nn\nModule")),
+    "a storage too small": archive(tensor((2,), (1,), 2)),
+    "a name of no use": archive(b"N0"),
     "a deep one": archive(b"(" * 100_000 + b"t" * 100_000),
 }
 
