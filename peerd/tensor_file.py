@@ -27,7 +27,7 @@ from protocols.aggregation.contract import Model
 KEY = "peerd"  # of the description
 MEMBER = f"{KEY}.json"  # of a state_dict's archive
 MAX_HEADER_BYTES = 1 << 24
-_BROKEN = (  # what a header that lies leads json, zipfile and NumPy's header to
+BROKEN = (  # what a header that lies leads json, zipfile and NumPy's header to
     *(ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError),
     *(RuntimeError, EOFError, struct.error, zlib.error, zipfile.BadZipFile),
 )
@@ -84,7 +84,7 @@ def read_export(path: Path) -> tuple[dict[str, Any], Model | None]:
         raise ConfigError(
             f"can't read {path}: {error.strerror}", "name an exported model"
         ) from None
-    except _BROKEN as error:
+    except BROKEN as error:
         raise VerificationError(
             f"{path} is no model that peerd has exported with a description: {error}",
             "'peerd model export' writes one",
@@ -114,13 +114,13 @@ def _read_archive(file: BinaryIO) -> tuple[str, Model | None]:
     with zipfile.ZipFile(file) as archive:
         found = [each for each in archive.infolist() if each.filename.endswith(f"/{MEMBER}")]
         if found:
-            return _stored(archive, found[0]).decode(), None
+            return stored(archive, found[0]).decode(), None
         text = _member(archive, KEY, np.dtype(np.uint8)).tobytes().decode()
         return text, _member(archive, "parameters", np.dtype("<f4")).astype(np.float32)
 
 
 def _member(archive: zipfile.ZipFile, name: str, kind: np.dtype[Any]) -> NDArray[Any]:
-    member = io.BytesIO(_stored(archive, archive.getinfo(f"{name}.npy")))
+    member = io.BytesIO(stored(archive, archive.getinfo(f"{name}.npy")))
     if np.lib.format.read_magic(member) != (1, 0):
         raise ValueError(f"{name} is no array of version 1.0")
     shape, _, dtype = np.lib.format.read_array_header_1_0(member)
@@ -130,7 +130,8 @@ def _member(archive: zipfile.ZipFile, name: str, kind: np.dtype[Any]) -> NDArray
     return np.frombuffer(data, kind)
 
 
-def _stored(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+def stored(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    """A member's bytes. ValueError for one that is packed."""
     if info.compress_type != zipfile.ZIP_STORED:  # it could be larger than the file
         raise ValueError(f"{info.filename} is compressed")
     return archive.read(info)

@@ -35,7 +35,8 @@ class Classifier(FittedTask):
             raise TaskError(f"classifier: passes = {self.passes!r} must be in 1…100")
         inputs, self.targets = load_breast_cancer(return_X_y=True)
         # The same at every peer: the group trains one model, so inputs must mean one thing.
-        self.inputs = (inputs - inputs.mean(axis=0)) / inputs.std(axis=0)
+        self.mean, self.scale = inputs.mean(axis=0), inputs.std(axis=0)
+        self.inputs = (inputs - self.mean) / self.scale
         self.estimator = self._fresh()
 
     def _fresh(self):
@@ -72,6 +73,22 @@ class Classifier(FittedTask):
             "accuracy": self.estimator.score(inputs, targets),
             "loss": log_loss(targets, self.estimator.predict_proba(inputs), labels=CLASSES),
         }
+
+    # for peerd model predict and evaluate
+
+    def classes(self):
+        return ["malignant", "benign"]
+
+    def read(self, path, labelled):
+        """A CSV with a header: thirty measurements, and behind them 0 or 1."""
+        rows = np.loadtxt(path, delimiter=",", skiprows=1, ndmin=2)
+        if rows.shape[1] < 30 + labelled:
+            raise TaskError(f"{path} has {rows.shape[1]} columns, and not {30 + labelled}")
+        yield (rows[:, :30] - self.mean) / self.scale, rows[:, 30].astype(int) if labelled else None
+
+    def predict(self, arrays, inputs):
+        self._fill(arrays)
+        return self.estimator.predict_proba(inputs)
 
     def _fill(self, arrays):
         for mine, given in zip(self._arrays(), arrays, strict=True):

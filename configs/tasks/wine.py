@@ -7,6 +7,7 @@ Start peerd in this directory, or put the file on PYTHONPATH, and name it as the
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from sklearn.datasets import load_wine
 
@@ -26,7 +27,8 @@ class Wine(Task):
         inputs, targets = load_wine(return_X_y=True)
         inputs = torch.tensor(inputs, dtype=torch.float32)
         # The same at every peer: the group trains one model, so inputs must mean one thing.
-        self.inputs = (inputs - inputs.mean(dim=0)) / inputs.std(dim=0)
+        self.mean, self.scale = inputs.mean(dim=0), inputs.std(dim=0)
+        self.inputs = (inputs - self.mean) / self.scale
         self.targets = torch.tensor(targets)
 
     def model(self) -> torch.nn.Module:
@@ -42,3 +44,16 @@ class Wine(Task):
 
     def held_out(self) -> Samples:
         return Samples(self.inputs[::5], self.targets[::5])
+
+    # for peerd model predict and evaluate
+
+    def classes(self):
+        return ["barolo", "grignolino", "barbera"]
+
+    def read(self, path, labelled):
+        """A CSV with a header: thirteen measurements, and behind them the sort, 0, 1 or 2."""
+        rows = torch.tensor(np.loadtxt(path, delimiter=",", skiprows=1, ndmin=2))
+        if rows.shape[1] < 13 + labelled:
+            raise TaskError(f"{path} has {rows.shape[1]} columns, and not {13 + labelled}")
+        inputs = (rows[:, :13].float() - self.mean) / self.scale
+        yield inputs, rows[:, 13].long() if labelled else None

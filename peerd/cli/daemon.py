@@ -14,7 +14,7 @@ CONFIG_VARIABLE = "PEERD_CONFIG"
 DEFAULT_CONFIG = "peerd.toml"
 
 
-def add_config_argument(parser: argparse.ArgumentParser) -> None:
+def add_config_argument(parser: argparse._ActionsContainer) -> None:
     """``--config FILE``, from the environment's PEERD_CONFIG by default."""
     parser.add_argument(
         "--config",

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from peerd.errors import ConfigError
 
@@ -27,6 +30,55 @@ def check_file(option: str, path: Path | None) -> None:
         raise ConfigError(
             f"{option} {path}: can't write in {folder}: {error.strerror}", "name another place"
         ) from None
+
+
+@contextmanager
+def new_file(option: str, path: Path) -> Iterator[TextIO]:
+    """A text file that appears at ``path`` when it is whole. ConfigError where one is there."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        file = part.open("x", encoding="utf-8", newline="")
+    except OSError as error:
+        raise _cant_write(option, path, error) from None
+    try:
+        with file:
+            yield file
+            try:
+                file.flush()
+            except OSError as error:
+                raise _cant_write(option, path, error) from None
+        _put(option, part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def check_new_file(option: str, path: Path) -> None:
+    """ConfigError unless a file that isn't there yet can be written at ``path``."""
+    check_file(option, path)
+    if path.exists():
+        raise _taken(path)
+
+
+def _put(option: str, part: Path, path: Path) -> None:
+    try:
+        os.link(part, path)  # where a rename would replace what came in the meantime
+    except FileExistsError:
+        raise _taken(path) from None
+    except OSError:  # a file system without links
+        if path.exists():
+            raise _taken(path) from None
+        try:
+            part.rename(path)
+        except OSError as error:
+            raise _cant_write(option, path, error) from None
+
+
+def _taken(path: Path) -> ConfigError:
+    return ConfigError(f"{path} exists already", "name a new file")
+
+
+def _cant_write(option: str, path: Path, error: OSError) -> ConfigError:
+    return ConfigError(f"{option} {path}: can't write: {error.strerror}", "name another place")
 
 
 def check_new_directory(option: str, path: Path | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -102,26 +103,31 @@ def task_config(args: argparse.Namespace, **given: Any) -> TaskConfig:
     if python is not None and not python.is_file():
         raise ConfigError(f"--python {python}: there is no such file", "such as env/bin/python")
     return TaskConfig(
-        options=local_options(args),
+        options=local_options(args.local, args.data),
         device=args.device,
         python=None if python is None else python.absolute(),
         **given,
     )
 
 
-def local_options(args: argparse.Namespace) -> dict[str, Any]:
-    """What ``add_local_arguments`` took; files by their absolute paths. ConfigError."""
-    given = pairs("--local", args.local, _file_or_number)
-    if args.data is not None:
-        if not args.data.is_file():
-            raise ConfigError(f"--data {args.data}: there is no such file")
-        given["data"] = str(args.data)
+def local_options(texts: Sequence[str], data: Path | None = None) -> dict[str, Any]:
+    """What ``--local`` and ``--data`` took; files by their absolute paths. ConfigError."""
+    given = pairs("--local", texts, _file_or_number)
+    if data is not None:
+        check_data(data)
+        given["data"] = str(data)
     return {
         name: str(Path(value).absolute())
         if isinstance(value, str) and Path(value).exists()
         else value
         for name, value in given.items()
     }
+
+
+def check_data(path: Path) -> None:
+    """ConfigError unless ``--data`` names a file."""
+    if not path.is_file():
+        raise ConfigError(f"--data {path}: there is no such file")
 
 
 def _file_or_number(text: str) -> str | float:

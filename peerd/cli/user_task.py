@@ -1,31 +1,35 @@
-"""The group's task in this process, for commands that only look at it."""
+"""A task in this process, for commands that look at it or use its model."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from peerd.errors import PeerdError, TaskError
 
 if TYPE_CHECKING:
-    from peerd.group import Genesis
     from peerd.learning import FittedTask, Task
+    from peerd.learning.settings import Options
 
 T = TypeVar("T")
+MAX_SAID = 2_000  # characters of an exception
 
 
-def with_task(genesis: Genesis, local: dict[str, Any], look: Callable[[Task | FittedTask], T]) -> T:
+def with_task(
+    reference: str, options: Options, local: Options, look: Callable[[Task | FittedTask], T]
+) -> T:
     """What ``look`` finds. TaskError: the task can't be built, or its code failed."""
     from peerd.learning.loading import load_task
 
     sys.path.append(os.getcwd())  # as the training worker has it
     try:
-        return look(load_task(genesis.task, genesis.task_options, local))
+        return look(load_task(reference, options, local))
     except PeerdError:
         raise
-    except Exception as error:  # the user's code
-        raise TaskError(f"{genesis.task} failed: {type(error).__name__}: {error}") from error
+    except (Exception, SystemExit) as error:  # the user's code
+        said = f"{type(error).__name__}: {error}"[:MAX_SAID]
+        raise TaskError(f"{reference} failed: {said}") from error
     finally:
         sys.path.remove(os.getcwd())

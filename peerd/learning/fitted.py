@@ -95,7 +95,7 @@ class FittedClient:
     def evaluate(self, model: Model, *, quoting: bool = False) -> Evaluation:
         """The task's own numbers of ``model`` (d,). Whatever fails is a warning."""
         try:
-            found = dict(self.task.evaluate(self._arrays(model), self.partition))
+            found = dict(self.task.evaluate(self.arrays(model), self.partition))
         except BaseException as error:
             tell(error)
             why = f"evaluate() failed: {described(error, quoting=quoting)}"
@@ -108,10 +108,10 @@ class FittedClient:
 
     def _fit(self, model: Model, round: int) -> Model:
         seed_all(derived_seed("peerd/learning/round", self.seed, round))
-        fitted = self.task.fit(self._arrays(model), self.partition, round)
+        fitted = self.task.fit(self.arrays(model), self.partition, round)
         return self._vector(fitted, f"training in round {round}")
 
-    def _arrays(self, model: Model) -> list[NDArray[Any]]:
+    def arrays(self, model: Model) -> list[NDArray[Any]]:
         """``model`` (d,) in the first model's shapes and dtypes."""
         arrays, start = [], 0
         for first in self._first:

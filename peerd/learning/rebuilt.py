@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import io
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from peerd.errors import TaskError
 from peerd.learning.fitted import FittedClient
+from peerd.learning.origin import Origin
 from peerd.learning.settings import Partition, derived_seed
 from peerd.learning.shared import SharedModel
 from peerd.learning.task import FittedTask, Task
@@ -16,30 +19,32 @@ from protocols.aggregation.contract import Model
 Layers = list[tuple[str, tuple[int, ...]]]
 
 
-def layers_of(task: Task | FittedTask, model_seed: int, statistics: str) -> Layers:
+def layers_of(task: Task | FittedTask, origin: Origin) -> Layers:
     """Name and shape of each part of the vector (d,), in its order. TaskError."""
     if isinstance(task, FittedTask):
-        return FittedClient(task, Partition(), 0, model_seed).layers()
-    return _shared(task, model_seed, statistics).layers()
+        return FittedClient(task, Partition(), 0, origin.model_seed).layers()
+    return shared_model(task, origin.model_seed, origin.statistics).layers()
 
 
 def state_dict_file(
-    task: Task | FittedTask, model_seed: int, statistics: str, model: Model
+    task: Task | FittedTask, origin: Origin, model: Model, own: NDArray[np.float64]
 ) -> bytes:
-    """What torch.save writes of the module's state_dict with ``model`` (d,) in it, and with what is
-    frozen or constant. TaskError.
+    """What torch.save writes of the module's state_dict with ``model`` (d,) in it, with what is
+    frozen or constant, and with this peer's ``own`` running statistics. TaskError.
     """
     if isinstance(task, FittedTask):
         raise TaskError(
             "a task that trains by itself has no torch module", "export to FILE.safetensors"
         )
-    shared = _shared(task, model_seed, statistics)
+    shared = shared_model(task, origin.model_seed, origin.statistics)
     shared.fill(model)
+    shared.set_own(own)
     file = io.BytesIO()
     torch.save(shared.module.state_dict(), file)
     return file.getvalue()
 
 
-def _shared(task: Task, model_seed: int, statistics: str) -> SharedModel:
+def shared_model(task: Task, model_seed: int, statistics: str) -> SharedModel:
+    """The group's first model, built. TaskError."""
     torch.manual_seed(derived_seed("peerd/learning/model", model_seed))
     return SharedModel(task.model(), statistics)

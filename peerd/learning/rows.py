@@ -8,11 +8,11 @@ from collections.abc import Iterator
 import torch
 
 from peerd.errors import TaskError
+from peerd.learning.settings import IGNORED
 from peerd.learning.task import Samples
 
 ROWS_AT_ONCE = 4096  # bounds what a look at all rows takes of the memory
 MAX_COLUMNS = 5  # named in one line
-IGNORED = -100  # the label that torch's cross-entropy leaves out, unless told otherwise
 
 
 class RowsError(TaskError):

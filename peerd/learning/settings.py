@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeAlias
 
 from peerd.errors import TaskError
@@ -14,6 +15,9 @@ Option: TypeAlias = "bool | int | float | str | list[Option] | dict[str, Option]
 Options: TypeAlias = Mapping[str, Option]
 
 SEED_BITS = 63
+IGNORED = -100  # the label that torch's cross-entropy leaves out, unless told otherwise
+NO_DATA: Options = MappingProxyType({})
+"""A task's local options where its model is used and nothing is trained: no data are missed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,9 @@ training worker only. The loss is cross-entropy and the metric accuracy unless o
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from numpy.typing import NDArray
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     import torch
 
 Arrays = Sequence[NDArray[Any]]
+Batch = tuple[Any, Any]
+"""Inputs (m, …) and targets (m,), tensors or arrays; None for targets that nobody asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,28 @@ class BaseTask:
                 if key not in known:
                     listed = ", ".join(sorted(known)) or "none"
                     raise TaskError(f"unknown {where} {key!r}", f"known ones: {listed}")
+
+    # -- of a model that is used (peerd model predict, evaluate): no daemon calls these ----------
+
+    def classes(self) -> Sequence[str] | None:
+        """What the outputs (n, classes) are called, in their order. None, unless overridden: two
+        outputs or more are classes 0, 1, …, and one is a value.
+        """
+        return None
+
+    def label(self) -> str:
+        """What a predicted value is called."""
+        return "value"
+
+    def read(self, path: Path, labelled: bool) -> Iterable[Batch]:
+        """The rows of a file in their order, in parts as large as memory likes: inputs (m, …), and
+        targets (m,) where ``labelled``, else None. A row without a label has the class -100, or the
+        value NaN. Values are in the label's own unit. Raises TaskError for a file that doesn't fit.
+        """
+        raise TaskError(
+            f"the task {type(self).__name__} reads no files",
+            "give it a method read(path, labelled): docs/models.md",
+        )
 
 
 class Task(BaseTask, ABC):
@@ -129,6 +154,22 @@ class Task(BaseTask, ABC):
         """
         return {}
 
+    def probabilities(self, outputs: torch.Tensor) -> torch.Tensor:
+        """(n, classes), each row's sum 1, of a classifier's outputs: softmax of scores (n,
+        classes); where one score (n, 1) is that of the second of two classes, its sigmoid.
+        """
+        import torch
+
+        if outputs.shape[1] > 1:
+            return outputs.softmax(dim=1)
+        return torch.cat([(-outputs).sigmoid(), outputs.sigmoid()], dim=1)
+
+    def values(self, outputs: torch.Tensor) -> torch.Tensor:
+        """(n,), in the label's own unit, of what a regression's model gives, (n, 1) or (n,). The
+        targets of ``held_out()`` are put through it too, as (n, 1).
+        """
+        return outputs.reshape(len(outputs))
+
 
 class FittedTask(BaseTask, ABC):
     """A model as arrays, and code of one's own that trains and evaluates it: a Flower client, a
@@ -157,3 +198,12 @@ class FittedTask(BaseTask, ABC):
         """Named numbers of ``arrays`` on rows that were not trained on; ``accuracy`` and ``loss``
         are shown as such.
         """
+
+    def predict(self, arrays: Arrays, inputs: Any) -> NDArray[Any]:
+        """Probabilities (n, classes), or values (n,) in the label's own unit, of the model
+        ``arrays`` for ``inputs`` (n, …), which are part of what ``read`` gave.
+        """
+        raise TaskError(
+            f"the task {type(self).__name__} trains by itself, and does not say how it predicts",
+            "give it the methods predict(arrays, inputs) and read(path, labelled): docs/models.md",
+        )

@@ -9,6 +9,7 @@ from typing import Any
 
 from peerd.errors import VerificationError
 from peerd.group import Genesis, load
+from peerd.learning.origin import Origin
 from peerd.runner.resume import setting_of
 from peerd.tensor_file import read_export
 from protocols.aggregation import model_hash
@@ -28,6 +29,7 @@ def describe(genesis: Genesis, certificate: bytes, model: Model) -> dict[str, An
         "name": genesis.name,
         "task": genesis.task,
         "task_options": genesis.task_options,
+        **Origin.of(genesis).described(),
         "round": certified.round,
         "parameters": model.size,
         "model_hash": certified.end.model.hex(),

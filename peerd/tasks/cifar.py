@@ -7,6 +7,7 @@ a byte each, and 3,072 bytes of pixels, all of a colour after the other.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peerd.errors import TaskError
-from peerd.learning.settings import Options, Partition
-from peerd.learning.task import Samples, Task
+from peerd.learning.settings import NO_DATA, Options, Partition
+from peerd.learning.task import Batch, Samples, Task
 from peerd.tasks.networks import convolutional
 from peerd.tasks.partition import checked_partition, rows_of
 
@@ -63,15 +64,24 @@ class Cifar(Task):
         classes = options.get("classes", 10)
         if classes not in FORMS or not isinstance(classes, int):
             raise TaskError(f"cifar: classes = {classes!r} must be 10 or 100")
-        self.classes = classes
+        self.class_count = classes
         self.partition = checked_partition("cifar", options.get("partition", "iid"))
-        if not isinstance(local.get("data"), str):
+        if not isinstance(local.get("data"), str) and local is not NO_DATA:
             raise TaskError("cifar: local task option 'data' is missing", "name the folder")
-        self.folder = Path(str(local["data"]))
+        self.folder = Path(str(local.get("data")))
+
+    def classes(self) -> Sequence[str]:
+        """The labels' numbers: their names stand in a file of the archive."""
+        return [str(label) for label in range(self.class_count)]
+
+    def read(self, path: Path, labelled: bool) -> Iterable[Batch]:
+        """The rows of one file of the archive, such as test_batch.bin, which has the labels too."""
+        samples = _samples([path], FORMS[self.class_count])
+        return [(samples.inputs, samples.targets if labelled else None)]
 
     def model(self) -> torch.nn.Module:
         """Inputs (n, 3, 32, 32)."""
-        return convolutional(CHANNELS, SIDE, self.classes)
+        return convolutional(CHANNELS, SIDE, self.class_count)
 
     def data(self, partition: Partition) -> Samples:
         """This peer's share of the training files."""
@@ -85,21 +95,24 @@ class Cifar(Task):
 
     @cached_property
     def _training(self) -> Samples:
-        return self._samples(FORMS[self.classes].training)
+        return self._samples(FORMS[self.class_count].training)
 
     @cached_property
     def _held_out(self) -> Samples:
-        return self._samples((FORMS[self.classes].test,))
+        return self._samples((FORMS[self.class_count].test,))
 
     def _samples(self, names: tuple[str, ...]) -> Samples:
-        import torch
+        return _samples([self.folder / name for name in names], FORMS[self.class_count])
 
-        form = FORMS[self.classes]
-        images, labels = zip(*(read_rows(self.folder / name, form) for name in names), strict=True)
-        pixels = np.concatenate(images).astype(np.float32).reshape(-1, CHANNELS, SIDE, SIDE)
-        pixels /= np.float32(127.5)
-        pixels -= np.float32(1)
-        return Samples(torch.from_numpy(pixels), torch.from_numpy(np.concatenate(labels)))
+
+def _samples(paths: Iterable[Path], form: Form) -> Samples:
+    import torch
+
+    images, labels = zip(*(read_rows(path, form) for path in paths), strict=True)
+    pixels = np.concatenate(images).astype(np.float32).reshape(-1, CHANNELS, SIDE, SIDE)
+    pixels /= np.float32(127.5)
+    pixels -= np.float32(1)
+    return Samples(torch.from_numpy(pixels), torch.from_numpy(np.concatenate(labels)))
 
 
 def read_rows(path: Path, form: Form) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:

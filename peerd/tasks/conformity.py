@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,6 +45,14 @@ def compare(path: Path, schema: Schema, rule: HeldOutRule = UNSAID) -> Report:
     if not report.errors:
         report.tell_held_out(rule, schema, columns)
     return report
+
+
+def fit(columns: Mapping[str, Column], schema: Schema) -> tuple[list[str], list[str]]:
+    """Errors and warnings on the columns that are learnt from."""
+    report = Report({}, 0, schema.label)
+    for each in schema.columns:
+        _line(columns[each.name], each, report)
+    return report.errors, report.warnings
 
 
 def _check_label(label: Column, schema: Schema, report: Report) -> None:

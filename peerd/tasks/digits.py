@@ -6,7 +6,11 @@ the same 360 images for everybody; the other 1,437 are partitioned among the pee
 
 from __future__ import annotations
 
+import gzip
 import importlib.util
+import re
+import zlib
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -17,16 +21,19 @@ from numpy.typing import NDArray
 from peerd.errors import TaskError
 from peerd.extras import need
 from peerd.learning.settings import Options, Partition
-from peerd.learning.task import Samples, Task
+from peerd.learning.task import Batch, Samples, Task
 from peerd.tasks.partition import checked_partition, rows_of
 
 SIDE = 8
+PIXELS = SIDE * SIDE
+SCALE = np.float32(8)
 CLASSES = 10
 HELD_OUT = 360
 ROOT = 100
 MAX_HIDDEN = 4096
 # Fixes which images are held out and how the others are dealt: part of the task, not of a run.
 SPLIT_SEED = 20260
+_NUMBER = re.compile(r"\s*[-+.\d]")
 
 
 class Digits(Task):
@@ -49,6 +56,22 @@ class Digits(Task):
             or not 1 <= self.hidden <= MAX_HIDDEN
         ):
             raise TaskError(f"digits: hidden = {self.hidden!r} must be in 1…{MAX_HIDDEN}")
+
+    def classes(self) -> Sequence[str]:
+        """The digits."""
+        return [str(digit) for digit in range(CLASSES)]
+
+    def read(self, path: Path, labelled: bool) -> Iterable[Batch]:
+        """A CSV with or without a header: 64 grey values 0…16 a row, and the digit behind them, as
+        scikit-learn's own file has it.
+        """
+        table = _table(path)
+        if table.shape[1] not in (PIXELS, PIXELS + 1) or (labelled and table.shape[1] == PIXELS):
+            wanted = f"{PIXELS} pixels{' and a digit' if labelled else ''}"
+            raise TaskError(f"{path} has {table.shape[1]} columns, and not {wanted}")
+        inputs = torch.from_numpy(table[:, :PIXELS] / SCALE - _shipped()[2])
+        targets = torch.from_numpy(_digits_of(path, table[:, -1])) if labelled else None
+        return [(inputs, targets)]
 
     def model(self) -> torch.nn.Module:
         """mlp 64–hidden–10 (4,810 parameters at 64), or a cnn of 1,446 parameters."""
@@ -93,19 +116,53 @@ def _samples(inputs: NDArray[np.float32], targets: NDArray[np.int64]) -> Samples
     return Samples(torch.from_numpy(inputs.copy()), torch.from_numpy(targets.copy()))
 
 
-@cache
 def _images() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Pixels (1797, 64) about 0 and labels (1797,), in a fixed random order.
+    """Pixels (1797, 64) about 0 and labels (1797,), in a fixed random order."""
+    pixels, targets, _ = _shipped()
+    return pixels, targets
 
-    Centred on the mean training image, which is public here as the data are: every signed step of
-    RSA is equally long in all coordinates, so inputs that share an offset cost it many rounds.
+
+@cache
+def _shipped() -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float32]]:
+    """Pixels and labels, and the centre (64,) that was taken from the pixels.
+
+    It is the mean training image, which is public here as the data are: every signed step of RSA is
+    equally long in all coordinates, so inputs that share an offset cost it many rounds.
     """
     table = np.loadtxt(_file(), delimiter=",", dtype=np.float32)
     order = np.random.default_rng(SPLIT_SEED).permutation(len(table))
     table = table[order]
-    pixels = table[:, :-1] / np.float32(8)
+    pixels = table[:, :PIXELS] / SCALE
     centre = pixels[HELD_OUT:].mean(axis=0, dtype=np.float64).astype(np.float32)
-    return pixels - centre, table[:, -1].astype(np.int64)
+    return pixels - centre, table[:, -1].astype(np.int64), centre
+
+
+def _table(path: Path) -> NDArray[np.float32]:
+    """The numbers (n, columns) of a CSV. TaskError, which quotes none of them."""
+    try:
+        data = path.read_bytes()
+        text = (gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data).decode()
+        lines = text.removeprefix("\ufeff").splitlines()
+        header = bool(lines) and not _NUMBER.match(lines[0])
+        if not any(map(str.strip, lines[header:])):
+            raise TaskError(f"{path} has no rows", "add rows")
+        table = np.loadtxt(lines[header:], delimiter=",", dtype=np.float32, ndmin=2)
+    except OSError as error:
+        raise TaskError(f"can't read {path}: {error.strerror or 'damaged'}") from None
+    except (ValueError, EOFError, zlib.error):
+        raise TaskError(f"{path} is no CSV of numbers", "a row is 64 grey values 0…16") from None
+    if not np.isfinite(table).all():
+        raise TaskError(f"{path} has numbers that are nan or infinite", "leave these rows out")
+    return table
+
+
+def _digits_of(path: Path, column: NDArray[np.float32]) -> NDArray[np.int64]:
+    digits = column.astype(np.int64)
+    wrong = (digits != column) | (digits < 0) | (digits >= CLASSES)
+    if wrong.any():
+        row = int(wrong.argmax()) + 1
+        raise TaskError(f"{path}: the label of row {row} is no digit", "the last column is 0…9")
+    return digits
 
 
 def _file() -> Path:

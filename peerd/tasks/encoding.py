@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -42,22 +43,46 @@ def encode_file(
     targets, labelled = targets_of(schema, columns[schema.label], path)
     if not labelled.any():
         raise TaskError(f"{path} has no rows with a {schema.label}", "add rows")
-    inputs = np.zeros((int(labelled.sum()), width(schema)), dtype=np.float32)
-    start = 0
-    for each in schema.columns:
-        block = inputs[:, start : start + width_of(each)]
-        codes = columns[each.name].codes[labelled]
-        if isinstance(each, NumberColumn):
-            _encode_numbers(each, columns[each.name], codes, block, path)
-        else:
-            slots = category_slots(each, columns[each.name])
-            block[np.arange(len(codes)), slots[codes]] = 1.0
-        start += width_of(each)
+    inputs = Encoder(schema, columns, path).encode(labelled)
     try:
         held = held_out_rows(rule, schema, columns, labelled)
     except TaskError as error:
         raise TaskError(f"{path}: {error.message}", error.hint) from None
     return inputs, targets[labelled], held
+
+
+class Encoder:
+    """The inputs of some rows of ``columns``: each distinct value is encoded once."""
+
+    def __init__(self, schema: Schema, columns: Mapping[str, Column], path: Path) -> None:
+        """TaskError for a number column that is none."""
+        self._width = width(schema)
+        self._columns = [columns[each.name].codes for each in schema.columns]
+        self._numbers = [isinstance(each, NumberColumn) for each in schema.columns]
+        self._widths = [width_of(each) for each in schema.columns]
+        self._values = [
+            _cut(each, columns[each.name], path)
+            if isinstance(each, NumberColumn)
+            else category_slots(each, columns[each.name])
+            for each in schema.columns
+        ]
+
+    def encode(self, chosen: NDArray[np.bool_] | slice) -> NDArray[np.float32]:
+        """(n, width) of the ``chosen`` rows."""
+        parts = [codes[chosen] for codes in self._columns]
+        rows = len(parts[0])
+        inputs = np.zeros((rows, self._width), dtype=np.float32)
+        start = 0
+        kinds = zip(parts, self._values, self._numbers, self._widths, strict=True)
+        for codes, values, number, size in kinds:
+            found, block = values[codes], inputs[:, start : start + size]
+            if number:
+                block[:, 1] = np.isnan(found)
+                block[:, 0] = np.nan_to_num(found)
+            else:
+                block[np.arange(rows), found] = 1.0
+            start += size
+        return inputs
 
 
 def _fitting_columns(schema: Schema, path: Path, rule: HeldOutRule) -> dict[str, Column]:
@@ -94,13 +119,8 @@ def _bucket(column: CategoryColumn, text: str) -> int:
     return len(column.values) + int.from_bytes(drawn[:8], "little") % column.buckets
 
 
-def _encode_numbers(
-    column: NumberColumn,
-    found: Column,
-    codes: NDArray[np.int32],
-    block: NDArray[np.float32],
-    path: Path,
-) -> None:
+def _cut(column: NumberColumn, found: Column, path: Path) -> NDArray[np.float64]:
+    """How many scales each distinct value is from the mean, cut; NaN for what is no number."""
     odd = int(found.counts[found.odd].sum())
     if found.too_odd:
         raise TaskError(
@@ -108,7 +128,4 @@ def _encode_numbers(
             f" {odd} of {found.present} cells, and the group takes it for one",
             "write numbers there, or nothing where there is none",
         )
-    cut = np.clip(deviations(column, found), -MAX_DEVIATION, MAX_DEVIATION)[codes]
-    absent = np.isnan(cut)
-    block[:, 0] = np.where(absent, 0.0, cut)
-    block[:, 1] = absent
+    return np.clip(deviations(column, found), -MAX_DEVIATION, MAX_DEVIATION)

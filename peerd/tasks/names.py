@@ -11,3 +11,8 @@ SHIPPED = {
     "images": "peerd.tasks.images:Images",
     "cifar": "peerd.tasks.cifar:Cifar",
 }
+
+
+def is_shipped(task: str) -> bool:
+    """Whether this is one of them, by its short or its full name."""
+    return task in SHIPPED or task in SHIPPED.values()

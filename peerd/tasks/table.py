@@ -10,7 +10,7 @@ on. ``held_out`` is its older name.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,13 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peerd.errors import TaskError
-from peerd.learning.settings import Options, Partition
-from peerd.learning.task import Samples, Task
+from peerd.learning.settings import NO_DATA, Options, Partition
+from peerd.learning.task import Batch, Samples, Task
 from peerd.tasks.class_weights import OPTION as WEIGHTS
 from peerd.tasks.class_weights import class_weights
 from peerd.tasks.encoding import encode_file, width
 from peerd.tasks.held_out import COLUMN, FRACTION, HeldOutRule
 from peerd.tasks.partition import checked_partition, rows_of
+from peerd.tasks.prediction import rows_to_predict
 from peerd.tasks.schema import Schema
 from peerd.tasks.splitting import check_split
 from peerd.tasks.targets import MAX_DEVIATION, Targets
@@ -62,11 +63,12 @@ class Table(Task):
         self.rule = HeldOutRule.of(options)
         self.rule.check_column(self.schema.label, [each.name for each in self.schema.columns])
         self.path = _path(local, "data")
-        if self.path is None:
-            raise TaskError("table: local task option 'data' is missing", "name this peer's file")
         self.held_out_path = _held_out_path(local, self.rule)
-        self._inputs, self._targets, self._held = encode_file(self.schema, self.path, self.rule)
         self._file: tuple[NDArray[np.float32], Targets] | None = None
+        if self.path is not None:
+            self._inputs, self._targets, self._held = encode_file(self.schema, self.path, self.rule)
+        elif local is not NO_DATA:
+            raise TaskError("table: local task option 'data' is missing", "name this peer's file")
         if self.held_out_path is not None:
             # A wrong one is named now: in an evaluation it would be a warning only.
             self._file = encode_file(self.schema, self.held_out_path)[:2]
@@ -142,6 +144,14 @@ class Table(Task):
     def classes(self) -> list[str] | None:
         """The names of the classes, in the order of the model's outputs; None for a number."""
         return list(self.schema.classes) or None
+
+    def label(self) -> str:
+        """The label column."""
+        return self.schema.label
+
+    def read(self, path: Path, labelled: bool) -> Iterable[Batch]:
+        """The rows of a table of the group's columns; without ``labelled`` it needs no label."""
+        return rows_to_predict(self.schema, path, labelled)
 
     def values(self, outputs: torch.Tensor) -> torch.Tensor:
         """The numbers that ``outputs`` (n, 1) predict, float64 (n,), in the label's own unit."""

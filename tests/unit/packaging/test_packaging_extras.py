@@ -63,6 +63,7 @@ def peerd(environment: dict[str, str], place: Path, line: str) -> tuple[int, str
         ("lab report lab", 2, f"peerd lab report needs matplotlib; {LAB}"),
         ("lab privacy --quick", 7, DIGITS),
         ("data check x.csv --label y", 7, TABLE),
+        ("model evaluate --picture x.png", 2, f"--picture needs matplotlib; {LAB}"),
         (f"swarm --peers 4 --task table --data {ROOT}/pyproject.toml --label y", 7, TABLE),
     ],
 )
