@@ -12,7 +12,7 @@ from typing import Any
 from peerd.cli.rule_arguments import typed, typed_rule
 from peerd.config import TaskConfig
 from peerd.group import Genesis, new_genesis
-from peerd.group.fields import STATISTICS
+from peerd.group.fields import STARTS, STATISTICS
 from peerd.runner.rehearsal import training_of, try_round, worker
 from peerd.runner.resume import setting_of
 from protocols.aggregation import Aggregator, model_hash
@@ -96,6 +96,7 @@ def _draft(request: Founding, rule: Aggregator) -> Genesis:
         first_model=bytes(32),
         model_seed=request.model_seed,
         statistics=request.statistics,
+        starts_from=STARTS[0] if request.here.start_from is None else STARTS[1],
         weights=request.weights,
     )
 

@@ -156,13 +156,18 @@ def _named(
     from peerd.cli.user_task import with_task
 
     assert genesis is not None  # without one only an npz is described
+    here = load_config(args).task
 
     def look(task: Task | FittedTask) -> Layers | bytes:
-        from peerd.learning.rebuilt import layers_of, state_dict_file
+        from peerd.learning.rebuilt import Origin, layers_of, state_dict_file
+        from peerd.learning.start_file import Start
 
+        file = here.start_from
+        start = None if file is None else Start(file, genesis.task, genesis.task_options)
+        origin = Origin(genesis.model_seed, genesis.statistics, genesis.fixed, start)
         if form != "safetensors":
-            return state_dict_file(task, genesis.model_seed, genesis.statistics, model)
-        layers = layers_of(task, genesis.model_seed, genesis.statistics)
+            return state_dict_file(task, origin, model)
+        layers = layers_of(task, origin)
         if sum(prod(shape) for _, shape in layers) != model.size:
             raise TaskError(
                 f"{genesis.task} builds another model than the group's, of {model.size} parameters",
@@ -170,7 +175,7 @@ def _named(
             )
         return layers
 
-    return with_task(genesis, load_config(args).task.local, look)
+    return with_task(genesis, here.local, look)
 
 
 def _read(args: argparse.Namespace) -> Read:

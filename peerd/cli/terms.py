@@ -12,6 +12,10 @@ from peerd.errors import PeerdError
 if TYPE_CHECKING:
     from peerd.group import Genesis
 
+STARTS_FROM = (
+    "the group starts from a model with hash {}: each member names its copy of the file,"
+    " start_from in [task] or --start-from"
+)
 UNSAID = {"clients": "all"}
 TERMS = (
     "task",
@@ -22,6 +26,7 @@ TERMS = (
     "clients",
     "parameters",
     "first_model",
+    "starts_from",
     "fixed",
     "statistics",
     "delta_ms",
@@ -50,6 +55,7 @@ def summary(genesis: Genesis) -> dict[str, object]:
         "clients": genesis.clients,
         "parameters": genesis.parameters,
         "first_model": genesis.first_model.hex(),
+        "starts_from": genesis.starts_from,
         "fixed": genesis.fixed.hex() or None,
         "statistics": genesis.statistics,
         "delta_ms": genesis.delta_ms,
@@ -106,6 +112,8 @@ def print_terms(genesis: Genesis, found: dict[str, object]) -> None:
             else value
         )
         print(f"{name} {shown}{' (ms)' if name == 'deadlines' and value != 'none' else ''}")
+        if name == "starts_from" and value == "file":
+            print(STARTS_FROM.format(found["first_model"]))
     for name, option in sorted(genesis.task_options.items()):
         _print_option(name, numbers(option))
 

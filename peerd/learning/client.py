@@ -16,7 +16,9 @@ from peerd.learning.answers import checked_loss, checked_samples
 from peerd.learning.measure import evaluate
 from peerd.learning.repeatable import common_kernels
 from peerd.learning.settings import Partition, derived_seed, group_seed
-from peerd.learning.shared import SharedModel
+from peerd.learning.shared import SharedModel, checked_module
+from peerd.learning.start import fill_module
+from peerd.learning.start_file import Start
 from peerd.learning.task import Samples, Task
 from peerd.learning.trained import Evaluation, Trained
 from protocols.aggregation import Aggregator, LocalRule
@@ -35,8 +37,11 @@ class Client:
         *,
         statistics: str = "refused",
         device: str = "cpu",
+        start: Start | None = None,
     ) -> None:
         self.task = task
+        self._start = start
+        self.notes: list[str] = []
         self._model_seed = derived_seed("peerd/learning/model", model_seed)
         self._statistics, self._device = statistics, _device(device)
         self.shared = self.build(task)
@@ -47,9 +52,12 @@ class Client:
         self.seed = seed
 
     def build(self, task: Task) -> SharedModel:
-        """The group's first model, as ``task`` makes it."""
-        torch.manual_seed(self._model_seed)
-        return SharedModel(task.model(), self._statistics, self._device)
+        """The group's first model, as ``task`` makes it, and the file that the group starts from.
+
+        ``notes`` are what is to be said of that file.
+        """
+        module, self.notes = first_module(task, self._model_seed, self._statistics, self._start)
+        return SharedModel(module, self._statistics, self._device)
 
     @cached_property
     def held_out(self) -> Samples:
@@ -202,6 +210,15 @@ class Client:
         """
         self.shared.fill(model)
         return evaluate(self, lambda: self.held_out, quoting=quoting)
+
+
+def first_module(
+    task: Task, seed: int, statistics: str, start: Start | None
+) -> tuple[torch.nn.Module, list[str]]:
+    """The task's model with the numbers of ``start`` in it, and warnings of these. TaskError."""
+    torch.manual_seed(seed)
+    module = checked_module(task.model())
+    return module, [] if start is None else fill_module(module, statistics, start)
 
 
 class _Momentum:

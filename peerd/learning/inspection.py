@@ -36,7 +36,7 @@ def inspect(client: Client, again: Task, rule: Aggregator) -> list[str]:
         _inspect_samples(client, client.root, "root()", batch)
     client.shared.check_fixed()
     client.shared.set_own(own)
-    return warnings + _inspect_held_out(client)
+    return client.notes + warnings + _inspect_held_out(client)
 
 
 def _inspect_model(client: Client, task: Task) -> None:

@@ -3,29 +3,42 @@
 from __future__ import annotations
 
 import io
+from dataclasses import dataclass, replace
 
 import torch
 
 from peerd.errors import TaskError
+from peerd.learning.client import first_module
 from peerd.learning.fitted import FittedClient
 from peerd.learning.settings import Partition, derived_seed
 from peerd.learning.shared import SharedModel
+from peerd.learning.start_file import Start
 from peerd.learning.task import FittedTask, Task
 from protocols.aggregation.contract import Model
 
 Layers = list[tuple[str, tuple[int, ...]]]
 
 
-def layers_of(task: Task | FittedTask, model_seed: int, statistics: str) -> Layers:
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a group's first model was made of, as its genesis says; ``fixed`` is the hash of what
+    nobody trains. ``start``: the file that the group started from, if it did.
+    """
+
+    model_seed: int
+    statistics: str
+    fixed: bytes
+    start: Start | None = None
+
+
+def layers_of(task: Task | FittedTask, origin: Origin) -> Layers:
     """Name and shape of each part of the vector (d,), in its order. TaskError."""
     if isinstance(task, FittedTask):
-        return FittedClient(task, Partition(), 0, model_seed).layers()
-    return _shared(task, model_seed, statistics).layers()
+        return FittedClient(task, Partition(), 0, origin.model_seed).layers()
+    return _shared(task, replace(origin, start=None)).layers()
 
 
-def state_dict_file(
-    task: Task | FittedTask, model_seed: int, statistics: str, model: Model
-) -> bytes:
+def state_dict_file(task: Task | FittedTask, origin: Origin, model: Model) -> bytes:
     """What torch.save writes of the module's state_dict with ``model`` (d,) in it, and with what is
     frozen or constant. TaskError.
     """
@@ -33,13 +46,28 @@ def state_dict_file(
         raise TaskError(
             "a task that trains by itself has no torch module", "export to FILE.safetensors"
         )
-    shared = _shared(task, model_seed, statistics)
-    shared.fill(model)
+    shared = filled(task, origin, model)
     file = io.BytesIO()
     torch.save(shared.module.state_dict(), file)
     return file.getvalue()
 
 
-def _shared(task: Task, model_seed: int, statistics: str) -> SharedModel:
-    torch.manual_seed(derived_seed("peerd/learning/model", model_seed))
-    return SharedModel(task.model(), statistics)
+def filled(task: Task, origin: Origin, model: Model) -> SharedModel:
+    """The task's module with ``model`` (d,) in it. TaskError where what is frozen is not what the
+    group had.
+    """
+    shared = _shared(task, origin)
+    if shared.fixed != origin.fixed:
+        raise TaskError(
+            "what of the model nobody trains (frozen layers, constants) is here not what the"
+            " genesis names",
+            "it takes the same pretrained files, and the same versions of libraries",
+        )
+    shared.fill(model)
+    return shared
+
+
+def _shared(task: Task, origin: Origin) -> SharedModel:
+    seed = derived_seed("peerd/learning/model", origin.model_seed)
+    module, _ = first_module(task, seed, origin.statistics, origin.start)
+    return SharedModel(module, origin.statistics)
