@@ -12,6 +12,7 @@ from typing import Protocol
 import torch
 
 from peerd.learning.answers import described, number, tell
+from peerd.learning.streams import Rows
 from peerd.learning.task import Samples, Task
 from peerd.learning.trained import Evaluation
 
@@ -30,7 +31,7 @@ class Measured(Protocol):
 
 
 def evaluate(
-    client: Measured, held_out: Callable[[], Samples], *, quoting: bool = False
+    client: Measured, held_out: Callable[[], Rows], *, quoting: bool = False
 ) -> Evaluation:
     """The means over all rows of ``held_out()``. ``quoting``: as ``described`` takes it."""
     task, module = client.task, client.module
@@ -38,18 +39,17 @@ def evaluate(
     named = _Named(task, quoting)
     doing = "held_out()"
     try:
-        samples = held_out()
-        doing = "the model"
+        rows = held_out().chunks(EVALUATION_ROWS)
         module.eval()
         with torch.no_grad():
-            for start in range(0, len(samples), EVALUATION_ROWS):
-                rows = slice(start, start + EVALUATION_ROWS)
-                batch = client.placed(Samples(samples.inputs[rows], samples.targets[rows]))
+            while (chunk := next(rows, None)) is not None:
+                doing = "the model"
+                batch = client.placed(chunk)
                 targets, outputs = batch.targets, module(batch.inputs)
-                share = len(batch) / len(samples)
-                accuracy.add(partial(task.metric, outputs, targets), share)
-                loss.add(partial(task.loss, outputs, targets), share)
+                accuracy.add(partial(task.metric, outputs, targets), len(batch))
+                loss.add(partial(task.loss, outputs, targets), len(batch))
                 named.add(outputs, targets)
+                doing = "held_out()"
     except BaseException as error:
         tell(error)
         why = f"accuracy and loss are unknown: {doing} failed: {described(error, quoting=quoting)}"
@@ -64,10 +64,10 @@ class _Mean:
 
     def __init__(self, name: str, method: str, quoting: bool) -> None:
         self._name, self._method, self._quoting = name, method, quoting
-        self._sum = 0.0
+        self._mean, self._rows = 0.0, 0
         self.trouble = ""
 
-    def add(self, compute: Callable[[], object], share: float) -> None:
+    def add(self, compute: Callable[[], object], rows: int) -> None:
         if self.trouble:
             return
         try:
@@ -76,7 +76,8 @@ class _Mean:
             self._unknown(error, "failed: ")
             return
         try:
-            self._sum += number(given) * share
+            self._rows += rows
+            self._mean += (number(given) - self._mean) * (rows / self._rows)
         except BaseException as error:
             self._unknown(error, "gave ")
 
@@ -86,7 +87,7 @@ class _Mean:
         self.trouble = f"{self._name} is unknown: {self._method} {verb}{why}"
 
     def value(self) -> float | None:
-        return None if self.trouble else self._sum
+        return None if self.trouble else self._mean
 
 
 class _Named:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -184,6 +185,10 @@ def main() -> None:
     with open(os.devnull, "rb") as nothing:
         os.dup2(nothing.fileno(), 0)
     os.dup2(2, 1)
+    # What a task forks (a loader's processes) must not hold the pipes when this process has died:
+    # the daemon would wait for it.
+    for pipe in (requests, replies):
+        os.register_at_fork(after_in_child=partial(os.close, pipe.fileno()))
     # An operator's Ctrl-C is for the daemon, which ends this process: here the task would raise it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(NICENESS)
