@@ -76,9 +76,7 @@ def read_export(path: Path) -> tuple[dict[str, Any], Model | None]:
     """
     try:
         with path.open("rb") as file:
-            is_zip = file.read(len(ARCHIVE)) == ARCHIVE
-            file.seek(0)
-            text, model = _read_archive(file) if is_zip else _read_safetensors(file)
+            text, model = _read(file, path)
         description = json.loads(text, object_pairs_hook=_distinct)
         if not isinstance(description, dict):
             raise ValueError("the description is no table")
@@ -130,6 +128,16 @@ def safetensors_header(file: BinaryIO) -> tuple[dict[str, Any], dict[str, Stored
     if last != size - 8 - length:
         raise ValueError("its data has another size than its tensors")
     return metadata, tensors
+
+
+def _read(file: BinaryIO, path: Path) -> tuple[str, Model | None]:
+    from peerd.onnx_file import is_onnx, read_onnx
+
+    head = file.read(9)
+    file.seek(0)
+    if head.startswith(ARCHIVE):
+        return _read_archive(file)
+    return read_onnx(path) if is_onnx(head) else _read_safetensors(file)
 
 
 def _read_safetensors(file: BinaryIO) -> tuple[str, Model]:

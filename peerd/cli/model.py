@@ -30,12 +30,14 @@ if TYPE_CHECKING:
 
     from peerd.group import Genesis
     from peerd.learning import FittedTask, Task
+    from peerd.onnx_file import Graph
     from peerd.tensor_file import Layers
 
+    Named: TypeAlias = Layers | bytes | Graph
     Read: TypeAlias = tuple[dict[str, object], NDArray[np.float32], bytes | None]
 
 
-FORMATS = {".npz": "npz", ".safetensors": "safetensors", ".pt": "state-dict"}
+FORMATS = {".npz": "npz", ".safetensors": "safetensors", ".pt": "state-dict", ".onnx": "onnx"}
 MAX_SHOWN = 400  # characters of an option
 
 
@@ -45,7 +47,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     export = verbs.add_parser("export", help="write a model to a file, with what it is")
     export.add_argument("--round", type=int, metavar="N", help="the model after round N (the last)")
     export.add_argument(
-        "--out", type=Path, required=True, metavar="FILE", help="FILE.npz, .safetensors or .pt, new"
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="FILE.npz, .safetensors, .pt or .onnx, new",
     )
     export.add_argument(
         "--format",
@@ -75,6 +81,8 @@ def main(args: argparse.Namespace) -> int:
         with progress("verifying"):
             found = verify_export(args.file, args.genesis)
         print("verified: its numbers are the certified ones, and all of this is so")
+        if args.file.suffix == ".onnx":
+            print("not verified: the graph that computes with them, and what is frozen in it")
     else:
         found, _ = read_export(args.file)
         print("not verified; 'peerd model verify' does that with the group's genesis")
@@ -95,6 +103,7 @@ def _shown(value: object) -> str:
 
 
 def _export(args: argparse.Namespace) -> int:
+    from peerd.onnx_file import Graph, write_onnx
     from peerd.tensor_file import write_npz, write_safetensors, write_state_dict
     from protocols.aggregation import model_hash
 
@@ -118,6 +127,8 @@ def _export(args: argparse.Namespace) -> int:
                 write_npz(file, model, description, round=number, model_hash=certified)
             elif isinstance(named, bytes):
                 write_state_dict(file, named, str(description))
+            elif isinstance(named, Graph):
+                write_onnx(file, named, str(description))
             else:
                 write_safetensors(file, named, model, str(description))
     except FileExistsError:
@@ -151,20 +162,27 @@ def _description(
 
 def _named(
     args: argparse.Namespace, form: str, genesis: Genesis | None, model: NDArray[np.float32]
-) -> Layers | bytes:
-    """The layers of the task's module, or its state_dict as a file. TaskError."""
+) -> Named:
+    """The layers of the task's module, its state_dict as a file, or its graph with the names of
+    layers. TaskError.
+    """
     from peerd.cli.user_task import with_task
 
     assert genesis is not None  # without one only an npz is described
     here = load_config(args).task
 
-    def look(task: Task | FittedTask) -> Layers | bytes:
+    def look(task: Task | FittedTask) -> Named:
         from peerd.learning.rebuilt import Origin, layers_of, state_dict_file
+        from peerd.learning.settings import Partition
         from peerd.learning.start_file import Start
 
         file = here.start_from
         start = None if file is None else Start(file, genesis.task, genesis.task_options)
         origin = Origin(genesis.model_seed, genesis.statistics, genesis.fixed, start)
+        if form == "onnx":
+            from peerd.learning.onnx_graph import onnx_graph
+
+            return onnx_graph(task, origin, model, Partition(here.partition, here.partitions))
         if form != "safetensors":
             return state_dict_file(task, origin, model)
         layers = layers_of(task, origin)
