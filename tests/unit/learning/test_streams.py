@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+import trio
 from torch import nn
 from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
 from peerd.errors import TaskError
-from peerd.learning import streams
+from peerd.learning import Trainer, Training, streams
 from peerd.learning.client import Client
 from peerd.learning.inspection import inspect
 from peerd.learning.settings import Partition
 from peerd.learning.task import Samples, Task
 from protocols.aggregation import LocalRule, aggregator
+from tests.patience import HANG
 
 STEPS = LocalRule(steps=5, batch=4, rate=0.1, penalty=0.0, keeps_local_model=False)
 INPUTS, TARGETS = torch.linspace(-1, 1, 40).reshape(10, 4), torch.arange(10) % 2
@@ -312,3 +317,59 @@ def test_a_loader_may_have_processes(persistent: bool) -> None:
     made = client(Items(), loader(raises))
     (line,) = made.evaluate(made.first_model).warnings
     assert "cell" not in line and "ValueError (test_streams.py:" in line
+
+
+@pytest.mark.trio
+async def test_a_worker_whose_loader_has_processes_is_missed_when_it_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They hold none of its pipes: the daemon would wait for an answer until they end too."""
+    (tmp_path / "loading.py").write_text(LOADING)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    training = Training("loading:Loading", "weighted-mean", tmp_path / "training")
+    trainer = Trainer(training, tries=1)
+    async with trio.open_nursery() as nursery:
+        with trio.fail_after(HANG):
+            await nursery.start(trainer.run)
+            model = await trainer.initial_model()
+            assert np.isfinite(await trainer.update(0, model)).all()
+            nursery.start_soon(_kill_in_a_step, trainer, tmp_path / "slow")
+            with pytest.raises(TaskError, match="killed"):
+                await trainer.update(1, model)
+        nursery.cancel_scope.cancel()
+    (tmp_path / "slow").unlink()
+
+
+async def _kill_in_a_step(trainer: Trainer, slow: Path) -> None:
+    slow.touch()
+    while not slow.with_suffix(".seen").exists():
+        await trio.sleep(0.05)
+    assert trainer.process_id is not None
+    os.kill(trainer.process_id, signal.SIGKILL)
+
+
+LOADING = """
+import pathlib, time, torch
+from torch.utils.data import DataLoader, TensorDataset
+from peerd.learning import Samples, Task
+
+class Slow(TensorDataset):
+    def __getitem__(self, row):
+        slow = pathlib.Path(__file__).with_name("slow")
+        if slow.exists():
+            slow.with_suffix(".seen").touch()
+            while slow.exists():  # until the test ends: the worker's own end does not wake it
+                time.sleep(0.1)
+        return super().__getitem__(row)
+
+class Loading(Task):
+    def model(self):
+        return torch.nn.Linear(4, 2)
+
+    def data(self, partition):
+        rows = Slow(torch.linspace(-1, 1, 256).reshape(64, 4), torch.arange(64) % 2)
+        return DataLoader(rows, batch_size=2, num_workers=2)
+
+    def held_out(self):
+        return Samples(torch.ones(2, 4), torch.ones(2, dtype=torch.long))
+"""
