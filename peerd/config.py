@@ -70,6 +70,10 @@ class TaskConfig:
         Path | None,
         Key(path, "the interpreter of the training worker, if not the daemon's", like="bin/python"),
     ] = None
+    start_from: Annotated[
+        Path | None,
+        Key(path, "the model that the group starts from, if it does", like="first.safetensors"),
+    ] = None
     options: Annotated[dict[str, Any], Key(table, "passed to the task as it stands")] = field(
         default_factory=dict
     )

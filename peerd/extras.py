@@ -14,6 +14,8 @@ EXTRAS = {
     "sklearn": ("scikit-learn", "lab"),
     "matplotlib": ("matplotlib", "lab"),
     "pyarrow": ("pyarrow", "table"),
+    "onnx": ("onnx", "onnx"),
+    "onnxscript": ("onnxscript", "onnx"),
 }
 
 

@@ -14,6 +14,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -26,7 +27,9 @@ from protocols.aggregation.contract import Model
 
 KEY = "peerd"  # of the description
 MEMBER = f"{KEY}.json"  # of a state_dict's archive
+ARCHIVE = b"PK\x03\x04"  # a length that no header of safetensors has
 MAX_HEADER_BYTES = 1 << 24
+MAX_DIMENSIONS = 64
 BROKEN = (  # what a header that lies leads json, zipfile and NumPy's header to
     *(ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError),
     *(RuntimeError, EOFError, struct.error, zlib.error, zipfile.BadZipFile),
@@ -73,9 +76,7 @@ def read_export(path: Path) -> tuple[dict[str, Any], Model | None]:
     """
     try:
         with path.open("rb") as file:
-            is_zip = file.read(2) == b"PK"
-            file.seek(0)
-            text, model = _read_archive(file) if is_zip else _read_safetensors(file)
+            text, model = _read(file, path)
         description = json.loads(text, object_pairs_hook=_distinct)
         if not isinstance(description, dict):
             raise ValueError("the description is no table")
@@ -91,23 +92,63 @@ def read_export(path: Path) -> tuple[dict[str, Any], Model | None]:
         ) from None
 
 
-def _read_safetensors(file: BinaryIO) -> tuple[str, Model]:
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A tensor of a safetensors file: ``dtype`` as it is called there, its bytes' place."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    start: int
+    size: int
+
+
+def safetensors_header(file: BinaryIO) -> tuple[dict[str, Any], dict[str, Stored]]:
+    """The metadata, and the tensors by name in the order of their data, which has no gap and no
+    rest. Nothing of the data is read. Raises one of BROKEN.
+    """
     size = file.seek(0, io.SEEK_END)
     file.seek(0)
     length = int.from_bytes(file.read(8), "little")
     if not 0 < length <= min(MAX_HEADER_BYTES, size - 8):
         raise ValueError("its header has no length that can be")
     header = json.loads(file.read(length).decode(), object_pairs_hook=_distinct)
-    text = header.pop("__metadata__")[KEY]
-    start = 0
+    metadata = header.pop("__metadata__", {})
+    if not isinstance(metadata, dict):
+        raise ValueError("its metadata is no table")
+    tensors, last = {}, 0
     for name, tensor in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
-        end = start + 4 * prod(_whole(each) for each in tensor["shape"])
-        if tensor["dtype"] != "F32" or tensor["data_offsets"] != [start, end]:
-            raise ValueError(f"the tensor {name!r} is not float32, or has a gap before it")
-        start = end
-    if start != size - 8 - length:
+        start, end = (_whole(each) for each in tensor["data_offsets"])
+        if start != last or end < start:
+            raise ValueError(f"the tensor {name!r} has a gap before it, or overlaps another")
+        shape = tuple(_whole(each) for each in tensor["shape"])
+        if len(shape) > MAX_DIMENSIONS:
+            raise ValueError(f"the tensor {name!r} has more than {MAX_DIMENSIONS} dimensions")
+        tensors[name] = Stored(str(tensor["dtype"]), shape, 8 + length + start, end - start)
+        last = end
+    if last != size - 8 - length:
         raise ValueError("its data has another size than its tensors")
-    return str(text), np.frombuffer(file.read(start), "<f4").astype(np.float32)
+    return metadata, tensors
+
+
+def _read(file: BinaryIO, path: Path) -> tuple[str, Model | None]:
+    from peerd.onnx_file import is_onnx, read_onnx
+
+    head = file.read(9)
+    file.seek(0)
+    if head.startswith(ARCHIVE):
+        return _read_archive(file)
+    return read_onnx(path) if is_onnx(head) else _read_safetensors(file)
+
+
+def _read_safetensors(file: BinaryIO) -> tuple[str, Model]:
+    metadata, tensors = safetensors_header(file)
+    size = 0
+    for name, tensor in tensors.items():
+        if tensor.dtype != "F32" or tensor.size != 4 * prod(tensor.shape):
+            raise ValueError(f"the tensor {name!r} is not float32")
+        size += tensor.size
+    file.seek(-size, io.SEEK_END)
+    return str(metadata[KEY]), np.frombuffer(file.read(size), "<f4").astype(np.float32)
 
 
 def _read_archive(file: BinaryIO) -> tuple[str, Model | None]:
@@ -132,13 +173,18 @@ def _member(archive: zipfile.ZipFile, name: str, kind: np.dtype[Any]) -> NDArray
 
 def stored(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     """A member's bytes. ValueError for one that is packed."""
-    if info.compress_type != zipfile.ZIP_STORED:  # it could be larger than the file
-        raise ValueError(f"{info.filename} is compressed")
+    check_stored(info)
     return archive.read(info)
 
 
+def check_stored(info: zipfile.ZipInfo) -> None:
+    """ValueError for a compressed member of an archive: it could be larger than the file."""
+    if info.compress_type != zipfile.ZIP_STORED:
+        raise ValueError(f"{info.filename} is compressed")
+
+
 def _whole(value: object) -> int:
-    if type(value) is not int or value < 0:
+    if type(value) is not int or not 0 <= value < 1 << 63:
         raise ValueError("a shape of something else than whole numbers")
     return value
 

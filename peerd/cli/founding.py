@@ -13,7 +13,7 @@ from peerd.cli.evaluation import OFF, OPTION, Say, evaluation_for
 from peerd.cli.rule_arguments import typed, typed_rule
 from peerd.config import TaskConfig
 from peerd.group import Genesis, new_genesis
-from peerd.group.fields import STATISTICS
+from peerd.group.fields import STARTS, STATISTICS
 from peerd.learning import Trainer
 from peerd.runner.rehearsal import training_of, try_round, worker
 from peerd.runner.resume import setting_of
@@ -105,6 +105,7 @@ def _draft(request: Founding, rule: Aggregator) -> Genesis:
         first_model=bytes(32),
         model_seed=request.model_seed,
         statistics=request.statistics,
+        starts_from=STARTS[0] if request.here.start_from is None else STARTS[1],
         weights=request.weights,
     )
 

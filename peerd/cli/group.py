@@ -13,7 +13,12 @@ from peerd.cli.members import members
 from peerd.cli.output import print_json, progress, quiet_logs
 from peerd.cli.places import check_file
 from peerd.cli.table_arguments import add_keep_argument
-from peerd.cli.task_arguments import add_task_arguments, task_request
+from peerd.cli.task_arguments import (
+    add_start_argument,
+    add_task_arguments,
+    start_from,
+    task_request,
+)
 from peerd.cli.terms import print_terms, summary
 from peerd.errors import ConfigError
 
@@ -39,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     sign.add_argument(
         "--unmeasured", action="store_true", help="sign without timing an update on this machine"
     )
+    add_start_argument(sign)
     merge = verbs.add_parser("merge", help="collect signatures from copies of one genesis")
     merge.add_argument("genesis", type=Path, nargs="+", metavar="GENESIS")
     merge.add_argument("--out", type=Path, required=True, metavar="FILE")
@@ -205,15 +211,24 @@ def _sign(args: argparse.Namespace) -> Genesis:
     identity, genesis = Identity.load(args.key), load(args.genesis)
     genesis.index(identity.public)
     setting_of(genesis)  # nobody signs what can't be run, with deadlines that are too short
+    start = start_from(args)
     if not args.unmeasured:
-        _measure(genesis, args.config or args.key.parent / "peerd.toml", identity.public)
+        path = args.config or args.key.parent / "peerd.toml"
+        _measure(genesis, path, identity.public, start)
+    elif start is not None:
+        raise ConfigError(
+            "--start-from is compared with the genesis by the update that --unmeasured leaves out",
+            "leave one of them out",
+        )
     genesis = sign(genesis, identity)
     save(genesis, args.out or args.genesis)
     return genesis
 
 
-def _measure(genesis: Genesis, path: Path, public: bytes) -> None:
-    """GroupError where this peer's machine is too slow for what the genesis allows."""
+def _measure(genesis: Genesis, path: Path, public: bytes, start: Path | None) -> None:
+    """GroupError where this peer's machine is too slow for what the genesis allows, or where its
+    first model is another. ``start``: the file of it, if not what the configuration says.
+    """
     import trio
 
     from peerd.config import Config
@@ -225,6 +240,8 @@ def _measure(genesis: Genesis, path: Path, public: bytes) -> None:
             "name yours with --config, or sign with --unmeasured",
         )
     task = Config.load(path).task
+    if start is not None:
+        task = replace(task, start_from=start)
     quiet_logs()
     with progress("timing one update"):
         found = trio.run(rehearse, genesis, task, public)

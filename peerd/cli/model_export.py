@@ -16,21 +16,30 @@ from peerd.cli.places import check_file
 from peerd.errors import ConfigError, GroupError, StorageError, TaskError
 
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
     import numpy as np
     from numpy.typing import NDArray
 
     from peerd.group import Genesis
     from peerd.learning import FittedTask, Task
+    from peerd.onnx_file import Graph
     from peerd.tensor_file import Layers
 
-FORMATS = {".npz": "npz", ".safetensors": "safetensors", ".pt": "state-dict"}
+    Named: TypeAlias = Layers | bytes | Graph
+
+FORMATS = {".npz": "npz", ".safetensors": "safetensors", ".pt": "state-dict", ".onnx": "onnx"}
 
 
 def add_export_arguments(parser: argparse.ArgumentParser) -> None:
     """``--round N --out FILE --format NAME``, and which daemon."""
     add_round_arguments(parser)
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="FILE", help="FILE.npz, .safetensors or .pt, new"
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="FILE.npz, .safetensors, .pt or .onnx, new",
     )
     parser.add_argument(
         "--format",
@@ -42,6 +51,7 @@ def add_export_arguments(parser: argparse.ArgumentParser) -> None:
 
 def export(args: argparse.Namespace) -> int:
     """``peerd model export``."""
+    from peerd.onnx_file import Graph, write_onnx
     from peerd.tensor_file import write_npz, write_safetensors, write_state_dict
 
     out: Path = args.out
@@ -60,6 +70,8 @@ def export(args: argparse.Namespace) -> int:
                 write_npz(file, model, description, round=number, model_hash=certified)
             elif isinstance(named, bytes):
                 write_state_dict(file, named, str(description))
+            elif isinstance(named, Graph):
+                write_onnx(file, named, str(description))
             else:
                 write_safetensors(file, named, model, str(description))
     except FileExistsError:
@@ -93,17 +105,26 @@ def _description(
 
 def _named(
     args: argparse.Namespace, form: str, genesis: Genesis | None, model: NDArray[np.float32]
-) -> Layers | bytes:
-    """The layers of the task's module, or its state_dict as a file. TaskError."""
+) -> Named:
+    """The layers of the task's module, its state_dict as a file, or its graph with the names of
+    layers. TaskError.
+    """
     from peerd.cli.user_task import with_task
     from peerd.learning.origin import Origin
 
     assert genesis is not None  # without one only an npz is described
-    config, origin = load_config(args), Origin.of(genesis)
+    config = load_config(args)
+    here = config.task
+    origin = Origin.of(genesis, here.start_from)
 
-    def look(task: Task | FittedTask) -> Layers | bytes:
+    def look(task: Task | FittedTask) -> Named:
         from peerd.learning.rebuilt import layers_of, state_dict_file
 
+        if form == "onnx":
+            from peerd.learning.onnx_graph import onnx_graph
+            from peerd.learning.settings import Partition
+
+            return onnx_graph(task, origin, model, Partition(here.partition, here.partitions))
         if form != "safetensors":
             return state_dict_file(task, origin, model, own_statistics(config))
         layers = layers_of(task, origin)
@@ -114,4 +135,4 @@ def _named(
             )
         return layers
 
-    return with_task(genesis.task, genesis.task_options, config.task.local, look)
+    return with_task(genesis.task, genesis.task_options, here.local, look)

@@ -135,7 +135,8 @@ def _of_daemon(args: argparse.Namespace) -> Subject:
     genesis = load(config.genesis)
     task = args.task or genesis.task
     local = _local(args, task, config.task.local)
-    options, origin = genesis.task_options, Origin.of(genesis)
+    options = genesis.task_options
+    origin = Origin.of(genesis, config.task.start_from)
     return Subject(task, options, local, origin, model, own_statistics(config))
 
 

@@ -95,6 +95,18 @@ def add_local_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="the interpreter that trains, where the task's packages are (default: this one)",
     )
+    add_start_argument(parser)
+
+
+def add_start_argument(parser: argparse.ArgumentParser) -> None:
+    """``--start-from``, which ``start_from`` reads."""
+    parser.add_argument(
+        "--start-from",
+        type=Path,
+        metavar="FILE",
+        help="the group's first model, safetensors or an export of an earlier group: each member "
+        "names its own copy (default: drawn from the seed)",
+    )
 
 
 def task_config(args: argparse.Namespace, **given: Any) -> TaskConfig:
@@ -106,8 +118,17 @@ def task_config(args: argparse.Namespace, **given: Any) -> TaskConfig:
         options=local_options(args.local, args.data),
         device=args.device,
         python=None if python is None else python.absolute(),
+        start_from=start_from(args),
         **given,
     )
+
+
+def start_from(args: argparse.Namespace) -> Path | None:
+    """``--start-from``, absolute. ConfigError."""
+    start: Path | None = args.start_from
+    if start is not None and not start.is_file():
+        raise ConfigError(f"--start-from {start}: there is no such file", "such as m.safetensors")
+    return None if start is None else start.absolute()
 
 
 def local_options(texts: Sequence[str], data: Path | None = None) -> dict[str, Any]:

@@ -14,6 +14,10 @@ from peerd.tasks.words import described
 if TYPE_CHECKING:
     from peerd.group import Genesis
 
+STARTS_FROM = (
+    "the group starts from a model with hash {}: each member names its copy of the file,"
+    " start_from in [task] or --start-from"
+)
 UNSAID = {"clients": "all"}
 TERMS = (
     "task",
@@ -24,6 +28,7 @@ TERMS = (
     "clients",
     "parameters",
     "first_model",
+    "starts_from",
     "fixed",
     "statistics",
     "evaluation",
@@ -53,6 +58,7 @@ def summary(genesis: Genesis) -> dict[str, object]:
         "clients": genesis.clients,
         "parameters": genesis.parameters,
         "first_model": genesis.first_model.hex(),
+        "starts_from": genesis.starts_from,
         "fixed": genesis.fixed.hex() or None,
         "statistics": genesis.statistics,
         "evaluation": _evaluation(genesis),
@@ -127,6 +133,8 @@ def print_terms(genesis: Genesis, found: dict[str, object]) -> None:
         print(f"{name} {shown}{' (ms)' if name == 'deadlines' and value != 'none' else ''}")
     if genesis.task == SHIPPED["table"]:
         print("\n".join(described(numbers(genesis.task_options))))
+        if name == "starts_from" and value == "file":
+            print(STARTS_FROM.format(found["first_model"]))
     for name, option in sorted(genesis.task_options.items()):
         _print_option(name, numbers(option))
 

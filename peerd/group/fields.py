@@ -32,6 +32,8 @@ MAX_OPTION_DEPTH = 5
 MAX_SEED = (1 << 63) - 1
 STATISTICS = ("refused", "local", "averaged")
 """What becomes of the running statistics of normalisation layers: the first unless said."""
+STARTS = ("seed", "file")
+"""Where the first model comes from: drawn from the seed, unless each member has a file of it."""
 
 _REFERENCE = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*"  # as Python spells names, capitals too
 _TASK = re.compile(rf"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)*|{_REFERENCE}", re.ASCII)
@@ -247,6 +249,12 @@ def _check_option(field: str, value: object, depth: int) -> None:
 def check_statistics(value: object) -> str:
     if not isinstance(value, str) or value not in STATISTICS:
         raise refused("statistics", f"must be one of {', '.join(STATISTICS)}, not {shown(value)}")
+    return value
+
+
+def check_start(value: object) -> str:
+    if not isinstance(value, str) or value not in STARTS:
+        raise refused("starts_from", f"must be one of {', '.join(STARTS)}, not {shown(value)}")
     return value
 
 

@@ -45,10 +45,11 @@ class Genesis:
     ``first_model``: hash of the model before round 0. ``model_seed``: what the first model is
     drawn from. ``fixed``: hash of what of the model nobody trains (frozen parameters, constant
     buffers); empty where there is nothing. ``statistics``: what becomes of the running statistics
-    of normalisation layers (peerd/learning/shared.py). ``weights``: one a member, in roster order,
-    for a weighted aggregator; empty where all are 1. ``evaluation``: what members count of their
-    held-out rows; None: nothing. Of these four nothing is part of the content where it says
-    nothing.
+    of normalisation layers (peerd/learning/shared.py). ``starts_from``: whether the first model is
+    drawn from ``model_seed`` or is in a file that each member has; ``first_model`` and ``fixed``
+    say what it must hold. ``weights``: one a member, in roster order, for a weighted aggregator;
+    empty where all are 1. ``evaluation``: what members count of their held-out rows; None: nothing.
+    Of these five nothing is part of the content where it says nothing.
     ``signatures``: by public key; not part of the content, hence of the id.
     """
 
@@ -71,6 +72,7 @@ class Genesis:
     clients: int | None = None
     fixed: bytes = b""
     statistics: str = rules.STATISTICS[0]
+    starts_from: str = rules.STARTS[0]
     weights: tuple[int, ...] = ()
     evaluation: Evaluation | None = None
     version: int = GENESIS_VERSION
@@ -112,6 +114,7 @@ class Genesis:
         if self.fixed:
             rules.check_hash("fixed", self.fixed)
         rules.check_statistics(self.statistics)
+        rules.check_start(self.starts_from)
         rules.check_integer("model_seed", self.model_seed, 0, rules.MAX_SEED)
         self._check_signatures()
         self._own("signatures", dict(self.signatures))
@@ -184,7 +187,8 @@ class Genesis:
         """From the plain values of the content: rationals as text, the roster as a list."""
         values = dict(rules.check_mapping("content", content))
         known = {item.name for item in fields(cls)} - {"signatures"}
-        optional = {"weights", "clients", "deadlines", "fixed", "statistics", "evaluation"}
+        optional = {"weights", "clients", "deadlines", "fixed", "statistics", "starts_from"}
+        optional |= {"evaluation"}
         for name in values:
             if name not in known:
                 raise rules.refused(rules.shown(name), "is an unknown field")
@@ -206,6 +210,8 @@ class Genesis:
             raise rules.refused("fixed", "is left out where everything is trained")
         if values.get("statistics") == rules.STATISTICS[0]:
             raise rules.refused("statistics", f"are left out where they are {rules.STATISTICS[0]}")
+        if values.get("starts_from") == rules.STARTS[0]:
+            raise rules.refused("starts_from", f"is left out where it is {rules.STARTS[0]}")
         return cls(**values, signatures=signatures)
 
     def unsigned(self) -> tuple[bytes, ...]:
@@ -254,6 +260,8 @@ class Genesis:
             del content["fixed"]
         if self.statistics == rules.STATISTICS[0]:
             del content["statistics"]
+        if self.starts_from == rules.STARTS[0]:
+            del content["starts_from"]
         return content | {"roster": list(self.roster)}
 
     def weight_of(self, index: int) -> int:

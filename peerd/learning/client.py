@@ -16,7 +16,10 @@ from peerd.learning.answers import checked_loss, checked_samples
 from peerd.learning.measure import evaluate
 from peerd.learning.repeatable import common_kernels
 from peerd.learning.settings import Partition, derived_seed, group_seed
-from peerd.learning.shared import SharedModel
+from peerd.learning.shared import SharedModel, checked_module
+from peerd.learning.start import fill_module
+from peerd.learning.start_file import Start
+from peerd.learning.streams import Held, Rows, rows_of
 from peerd.learning.tally import Tally
 from peerd.learning.task import Samples, Task
 from peerd.learning.trained import Evaluation, Found, Trained
@@ -36,27 +39,47 @@ class Client:
         *,
         statistics: str = "refused",
         device: str = "cpu",
+        start: Start | None = None,
     ) -> None:
         self.task = task
+        self._start = start
+        self.notes: list[str] = []
         self._model_seed = derived_seed("peerd/learning/model", model_seed)
         self._statistics, self._device = statistics, _device(device)
         self.shared = self.build(task)
         self.module = self.shared.module
         self.parameters, self.fixed = self.shared.parameters, self.shared.fixed
         self.first_model = self.shared.flatten()
-        self.samples = checked_samples(task.data(partition), "data()")
+        self.rows = rows_of(task.data(partition), "data()")
         self.seed = seed
         self._seen: tuple[bytes, Evaluation, Tally] | None = None
 
     def build(self, task: Task) -> SharedModel:
-        """The group's first model, as ``task`` makes it."""
-        torch.manual_seed(self._model_seed)
-        return SharedModel(task.model(), self._statistics, self._device)
+        """The group's first model, as ``task`` makes it, and the file that the group starts from.
+
+        ``notes`` are what is to be said of that file.
+        """
+        module, self.notes = first_module(task, self._model_seed, self._statistics, self._start)
+        return SharedModel(module, self._statistics, self._device)
+
+    @property
+    def samples(self) -> Samples:
+        """What is trained on, for whoever needs all of it at once. TaskError where it streams."""
+        return _whole(self.rows, "data()")
+
+    @samples.setter
+    def samples(self, samples: Samples) -> None:
+        self.rows = Held(samples)
 
     @cached_property
+    def held_out_rows(self) -> Rows:
+        """Asked for when they are needed: training goes on without."""
+        return rows_of(self.task.held_out(), "held_out()")
+
+    @property
     def held_out(self) -> Samples:
-        """Asked for when it is needed: training goes on without."""
-        return checked_samples(self.task.held_out(), "held_out()")
+        """The same all at once. TaskError where they stream."""
+        return _whole(self.held_out_rows, "held_out()")
 
     @cached_property
     def root(self) -> Samples | None:
@@ -89,7 +112,7 @@ class Client:
         the seed. Raises TaskError if training diverges.
         """
         seed = derived_seed("peerd/learning/round", self.seed, round)
-        return self._descend(rule, round, model, kept, self.samples, seed)
+        return self._descend(rule, round, model, kept, self.rows, seed)
 
     def update(self, rule: LocalRule, round: int, model: Model, local: Model) -> Model:
         """x_i (d,) of a rule without momentum; ``local`` is the last x_i, where that is kept."""
@@ -111,7 +134,7 @@ class Client:
         seed = group_seed(group, round)
         own = self.shared.own()
         with common_kernels():
-            trained = self._descend(rule, round, model, None, self.root, seed)
+            trained = self._descend(rule, round, model, None, Held(self.root), seed)
         self.shared.set_own(own)
         change: Model = trained.update - model
         return change
@@ -122,7 +145,7 @@ class Client:
         round: int,
         model: Model,
         kept: Model | None,
-        samples: Samples,
+        rows: Rows,
         seed: int,
     ) -> Trained:
         torch.manual_seed(seed)
@@ -134,7 +157,7 @@ class Client:
         momentum = _Momentum(rule.momentum, kept) if rule.momentum else None
         self.module.train()
         for _ in range(rule.steps):
-            self._step(rule, _minibatch(samples, rule.batch, batches), centre, momentum)
+            self._step(rule, rows.minibatch(rule.batch, batches), centre, momentum)
         update = self._vector(round, start, begun)
         if momentum is not None:
             return Trained(update, momentum.padded(self.parameters))
@@ -217,9 +240,18 @@ class Client:
         if self._seen is None or self._seen[0] != hashed:
             self.shared.fill(model)
             tally = Tally()
-            shown = evaluate(self, lambda: self.held_out, tally, quoting=quoting)
+            shown = evaluate(self, lambda: self.held_out_rows, tally, quoting=quoting)
             self._seen = hashed, shown, tally
         return self._seen[1], self._seen[2]
+
+
+def first_module(
+    task: Task, seed: int, statistics: str, start: Start | None
+) -> tuple[torch.nn.Module, list[str]]:
+    """The task's model with the numbers of ``start`` in it, and warnings of these. TaskError."""
+    torch.manual_seed(seed)
+    module = checked_module(task.model())
+    return module, [] if start is None else fill_module(module, statistics, start)
 
 
 class _Momentum:
@@ -254,12 +286,12 @@ class _Momentum:
         return padded
 
 
-def _minibatch(samples: Samples, size: int, generator: torch.Generator) -> Samples:
-    """``size`` different rows, or all of them when there are fewer."""
-    if size >= len(samples):
-        return samples
-    rows = torch.randperm(len(samples), generator=generator)[:size]
-    return Samples(samples.inputs[rows], samples.targets[rows])
+def _whole(rows: Rows, where: str) -> Samples:
+    if not isinstance(rows, Held):
+        raise TaskError(
+            f"{where} streams, and here all rows are needed at once", "give Samples in its place"
+        )
+    return rows.samples
 
 
 def _device(name: str) -> torch.device:

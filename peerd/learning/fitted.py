@@ -14,6 +14,8 @@ from peerd.learning.answers import described, tell
 from peerd.learning.measure import finite
 from peerd.learning.settings import Partition, derived_seed
 from peerd.learning.shared import MAX_PARAMETERS
+from peerd.learning.start import fill_arrays
+from peerd.learning.start_file import Start
 from peerd.learning.task import Arrays, FittedTask
 from peerd.learning.trained import Evaluation, Found, Trained
 from protocols.aggregation import Aggregator, LocalRule, canonical_model
@@ -27,7 +29,15 @@ class FittedClient:
 
     fixed = b""
 
-    def __init__(self, task: FittedTask, partition: Partition, seed: int, model_seed: int) -> None:
+    def __init__(
+        self,
+        task: FittedTask,
+        partition: Partition,
+        seed: int,
+        model_seed: int,
+        *,
+        start: Start | None = None,
+    ) -> None:
         self.task = task
         self.partition = partition
         self.seed = seed
@@ -37,6 +47,11 @@ class FittedClient:
         if not isinstance(begun, list | tuple):
             raise TaskError(f"the first model is no list of arrays, but a {type(begun).__name__}")
         self._first = [np.array(array) for array in begun]
+        self._drawn = self._vector(self._first, "the first model")
+        self.notes: list[str] = []
+        if start is not None:
+            shared = [each for each in self._first if is_shared(each)]
+            self.notes = fill_arrays(shared, self.layers(), start)
         self.first_model = self._vector(self._first, "the first model")
         self.parameters = self.first_model.size
         if not 0 < self.parameters <= MAX_PARAMETERS:
@@ -72,13 +87,13 @@ class FittedClient:
         """
         seed_all(self._model_seed)
         again = self._vector(task.first(), "the first model")
-        if not np.array_equal(again, self.first_model):
+        if not np.array_equal(again, self._drawn):
             raise TaskError(
                 "the first model is unseeded: two calls of first() differ",
                 "draw it with NumPy's, Python's or torch's own generator, which peerd seeds",
             )
         self._fit(self.first_model, 0)
-        return []
+        return self.notes
 
     def layers(self) -> list[tuple[str, tuple[int, ...]]]:
         """Name and shape of each part of the vector (d,), in its order."""

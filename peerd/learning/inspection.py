@@ -6,6 +6,7 @@ is told, on a screen of his own: a line names columns and counts.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import accumulate
 
 import numpy as np
@@ -14,12 +15,15 @@ import torch
 from peerd.errors import TaskError
 from peerd.learning.answers import described, tell
 from peerd.learning.client import Client
-from peerd.learning.rows import RowsError, batches, check_finite, check_labels
+from peerd.learning.rows import RowsError, Survey, check_labels, survey
 from peerd.learning.shared import SharedModel
+from peerd.learning.streams import Held, Rows
 from peerd.learning.task import Samples, Task
 from protocols.aggregation import Aggregator
 
 MAX_NAMED = 3  # parameters in one line
+HELD_OUT_ROWS = 256  # of a stream that are looked at together
+CUT = "{} has more rows than {}: {} no further"
 
 
 def inspect(client: Client, again: Task, rule: Aggregator) -> list[str]:
@@ -31,12 +35,12 @@ def inspect(client: Client, again: Task, rule: Aggregator) -> list[str]:
     own = client.shared.own()
     _inspect_model(client, again)
     batch = rule.local_rule(0).batch
-    warnings = _inspect_samples(client, client.samples, "data()", batch)
+    warnings = _inspect_rows(client, client.rows, "data()", batch)
     if rule.uses_reference and client.root is not None:
-        _inspect_samples(client, client.root, "root()", batch)
+        _inspect_rows(client, Held(client.root), "root()", batch)
     client.shared.check_fixed()
     client.shared.set_own(own)
-    return warnings + _inspect_held_out(client)
+    return client.notes + warnings + _inspect_held_out(client)
 
 
 def _inspect_model(client: Client, task: Task) -> None:
@@ -70,21 +74,56 @@ def _trained(client: Client) -> list[tuple[str, torch.nn.Parameter]]:
     return [(name, each) for name, each in client.module.named_parameters() if each.requires_grad]
 
 
-def _inspect_samples(client: Client, samples: Samples, where: str, size: int) -> list[str]:
-    """A step on ``samples`` that is thrown away; warnings. TaskError."""
-    check_finite(samples, where)
+def _inspect_rows(client: Client, rows: Rows, where: str, size: int) -> list[str]:
+    """A step on ``rows`` that is thrown away; warnings. TaskError."""
+    look = _look(rows, where, size)
+    warnings = (
+        [CUT.format(where, look.found.rows, "the rehearsal looked")] if look.found.cut else []
+    )
     client.shared.fill(client.first_model)
     client.module.train()
     unused: set[str] = set()
-    for batch in batches(samples, size):
-        unused |= _try_step(client, samples, batch, where)
-    if not unused:
-        return []
-    return [f"the loss on {where} does not depend on {_listed(sorted(unused))}: it isn't trained"]
+    for batch in look.found.batches:
+        unused |= _try_step(client, look, batch)
+    if unused:
+        listed = _listed(sorted(unused))
+        warnings.append(f"the loss on {where} does not depend on {listed}: it isn't trained")
+    return warnings
 
 
-def _try_step(client: Client, samples: Samples, batch: Samples, where: str) -> set[str]:
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What a pass over ``rows``, which the task's method ``where`` gave, has found."""
+
+    rows: Rows
+    found: Survey
+    where: str
+
+    def check_labels(self, outputs: object) -> None:
+        if isinstance(outputs, torch.Tensor):
+            check_labels(self.rows, self.found, outputs, self.where)
+
+
+def _look(rows: Rows, where: str, size: int) -> _Look:
+    """TaskError for rows that can't be had, or that nothing can be learnt from."""
+    try:
+        found = survey(rows, size, where)
+        if rows.comes:  # training goes through it again and again
+            next(rows.chunks(size))
+        return _Look(rows, found, where)
+    except TaskError:
+        raise
+    except BaseException as error:
+        tell(error)
+        raise TaskError(
+            f"{where} failed while its rows were read: {described(error)}",
+            "every row must be there in each pass",
+        ) from error
+
+
+def _try_step(client: Client, look: _Look, batch: Samples) -> set[str]:
     """The parameters without a gradient."""
+    where = look.where
     torch.manual_seed(0)
     try:
         with torch.no_grad():
@@ -95,15 +134,14 @@ def _try_step(client: Client, samples: Samples, batch: Samples, where: str) -> s
             f"the model failed on the inputs of {where}, {_form(batch.inputs)}: {described(error)}",
             "the model must take the inputs as they are",
         ) from error
-    if type(client.task).loss is Task.loss and isinstance(outputs, torch.Tensor):
-        check_labels(samples, outputs, where)
+    if type(client.task).loss is Task.loss:
+        look.check_labels(outputs)
     try:
         loss, gradients = client.gradients(batch)
     except TaskError:
         raise
     except BaseException as error:
-        if isinstance(outputs, torch.Tensor):
-            check_labels(samples, outputs, where)
+        look.check_labels(outputs)
         tell(error)
         raise TaskError(
             f"a training step on {where} failed: {described(error)};"
@@ -142,17 +180,22 @@ def _check_gradients(
 
 def _inspect_held_out(client: Client) -> list[str]:
     """What is wrong with it is a warning: it is for evaluation alone, which says what it lacks."""
+    warnings = []
     try:
-        check_finite(client.held_out, "held_out()")
+        rows = client.held_out_rows
+        look = _Look(rows, survey(rows, HELD_OUT_ROWS, "held_out()"), "held_out()")
+        if look.found.cut:
+            warnings.append(CUT.format("held_out()", look.found.rows, "an evaluation goes"))
         if type(client.task).loss is Task.loss:
             with torch.no_grad():
-                outputs = client.module(client.held_out.inputs[:1])
-            check_labels(client.held_out, outputs, "held_out()")
+                first = look.found.batches[0]
+                outputs = client.module(client.placed(first).inputs[:1])
+            look.check_labels(outputs)
     except RowsError as error:
-        return [described(error)]
+        return [*warnings, described(error)]
     except BaseException:
-        return []  # the evaluation says so
-    return []
+        return warnings  # the evaluation says so
+    return warnings
 
 
 def _form(value: object) -> str:

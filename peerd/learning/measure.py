@@ -12,6 +12,7 @@ from typing import Protocol
 import torch
 
 from peerd.learning.answers import described, number, tell
+from peerd.learning.streams import Rows
 from peerd.learning.tally import Tally
 from peerd.learning.task import Samples, Task
 from peerd.learning.trained import Evaluation
@@ -31,7 +32,7 @@ class Measured(Protocol):
 
 
 def evaluate(
-    client: Measured, held_out: Callable[[], Samples], tally: Tally, *, quoting: bool = False
+    client: Measured, held_out: Callable[[], Rows], tally: Tally, *, quoting: bool = False
 ) -> Evaluation:
     """The means over all rows of ``held_out()``. ``quoting``: as ``described`` takes it. ``tally``
     is filled along with it.
@@ -41,20 +42,19 @@ def evaluate(
     named = _Named(task, quoting)
     doing = "held_out()"
     try:
-        samples = held_out()
-        doing = "the model"
+        rows = held_out().chunks(EVALUATION_ROWS)
         module.eval()
         with torch.no_grad():
-            for start in range(0, len(samples), EVALUATION_ROWS):
-                rows = slice(start, start + EVALUATION_ROWS)
-                batch = client.placed(Samples(samples.inputs[rows], samples.targets[rows]))
+            while (chunk := next(rows, None)) is not None:
+                doing = "the model"
+                batch = client.placed(chunk)
                 targets, outputs = batch.targets, module(batch.inputs)
-                share = len(batch) / len(samples)
                 if task.has_metric:
-                    accuracy.add(partial(task.metric, outputs, targets), share)
-                loss.add(partial(task.loss, outputs, targets), share)
+                    accuracy.add(partial(task.metric, outputs, targets), len(batch))
+                loss.add(partial(task.loss, outputs, targets), len(batch))
                 named.add(outputs, targets)
                 tally.add(task, outputs, targets)
+                doing = "held_out()"
     except BaseException as error:
         tell(error)
         tally.rows = 0  # not all of them were seen
@@ -71,10 +71,10 @@ class _Mean:
 
     def __init__(self, name: str, method: str, quoting: bool) -> None:
         self._name, self._method, self._quoting = name, method, quoting
-        self._sum = 0.0
+        self._mean, self._rows = 0.0, 0
         self.trouble = ""
 
-    def add(self, compute: Callable[[], object], share: float) -> None:
+    def add(self, compute: Callable[[], object], rows: int) -> None:
         if self.trouble:
             return
         try:
@@ -83,7 +83,8 @@ class _Mean:
             self._unknown(error, "failed: ")
             return
         try:
-            self._sum += number(given) * share
+            self._rows += rows
+            self._mean += (number(given) - self._mean) * (rows / self._rows)
         except BaseException as error:
             self._unknown(error, "gave ")
 
@@ -93,7 +94,7 @@ class _Mean:
         self.trouble = f"{self._name} is unknown: {self._method} {verb}{why}"
 
     def value(self) -> float | None:
-        return None if self.trouble else self._sum
+        return None if self.trouble else self._mean
 
 
 class _Named:

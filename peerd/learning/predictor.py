@@ -17,7 +17,8 @@ from peerd.errors import TaskError
 from peerd.learning.origin import Origin
 from peerd.learning.restored import Numbers, restored_arrays, restored_module
 from peerd.learning.settings import IGNORED
-from peerd.learning.task import Batch, FittedTask, Task
+from peerd.learning.streams import rows_of
+from peerd.learning.task import Batch, FittedTask, Samples, Task
 
 ROWS_AT_ONCE = 4096  # bounds the activations in memory
 
@@ -60,11 +61,14 @@ class Predictor:
             raise TaskError(
                 "a task that trains by itself holds no rows out for peerd", "say --data"
             )
-        samples = self.task.held_out()
-        targets = samples.targets
-        if targets.is_floating_point():
+        rows = rows_of(self.task.held_out(), "held_out()")
+        return (self._as_read(part) for part in rows.chunks(ROWS_AT_ONCE))
+
+    def _as_read(self, part: Samples) -> Batch:
+        targets = part.targets
+        if targets.is_floating_point() and isinstance(self.task, Task):
             targets = self.task.values(targets.reshape(len(targets), -1))
-        return [(samples.inputs, targets)]
+        return part.inputs, targets
 
     def run(self, batches: Iterable[Batch]) -> Iterator[Predicted]:
         """Of each row in its order. TaskError for outputs and targets that are neither classes nor

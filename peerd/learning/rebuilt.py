@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from peerd.errors import TaskError
+from peerd.learning.client import first_module
 from peerd.learning.fitted import FittedClient
 from peerd.learning.origin import Origin
 from peerd.learning.settings import Partition, derived_seed
@@ -23,7 +25,7 @@ def layers_of(task: Task | FittedTask, origin: Origin) -> Layers:
     """Name and shape of each part of the vector (d,), in its order. TaskError."""
     if isinstance(task, FittedTask):
         return FittedClient(task, Partition(), 0, origin.model_seed).layers()
-    return shared_model(task, origin.model_seed, origin.statistics).layers()
+    return shared_model(task, replace(origin, start=None)).layers()
 
 
 def state_dict_file(
@@ -36,15 +38,30 @@ def state_dict_file(
         raise TaskError(
             "a task that trains by itself has no torch module", "export to FILE.safetensors"
         )
-    shared = shared_model(task, origin.model_seed, origin.statistics)
-    shared.fill(model)
+    shared = filled(task, origin, model)
     shared.set_own(own)
     file = io.BytesIO()
     torch.save(shared.module.state_dict(), file)
     return file.getvalue()
 
 
-def shared_model(task: Task, model_seed: int, statistics: str) -> SharedModel:
+def filled(task: Task, origin: Origin, model: Model) -> SharedModel:
+    """The task's module with ``model`` (d,) in it. TaskError where what is frozen is not what the
+    group had.
+    """
+    shared = shared_model(task, origin)
+    if shared.fixed != origin.fixed:
+        raise TaskError(
+            "what of the model nobody trains (frozen layers, constants) is here not what the"
+            " genesis names",
+            "it takes the same pretrained files, and the same versions of libraries",
+        )
+    shared.fill(model)
+    return shared
+
+
+def shared_model(task: Task, origin: Origin) -> SharedModel:
     """The group's first model, built. TaskError."""
-    torch.manual_seed(derived_seed("peerd/learning/model", model_seed))
-    return SharedModel(task.model(), statistics)
+    seed = derived_seed("peerd/learning/model", origin.model_seed)
+    module, _ = first_module(task, seed, origin.statistics, origin.start)
+    return SharedModel(module, origin.statistics)

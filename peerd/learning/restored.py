@@ -44,7 +44,7 @@ def restored_module(
         found = numbers.size
     if is_shipped(f"{type(task).__module__}:{type(task).__name__}"):
         _check_size(task, found)
-    shared = shared_model(task, origin.model_seed, origin.statistics)
+    shared = shared_model(task, origin)
     if isinstance(numbers, Path):
         _load(shared.module, state, task)
         shared = SharedModel(shared.module, origin.statistics)

@@ -44,7 +44,8 @@ class Training:
     peer's (minibatches). ``directory`` keeps the local model across restarts. ``group`` is the
     group's id, which seeds what all compute alike. ``statistics``: what becomes of running ones
     (peerd/learning/shared.py). ``device``: where this peer computes, as torch calls it. ``python``:
-    the interpreter that runs the worker, the daemon's own unless another is named.
+    the interpreter that runs the worker, the daemon's own unless another is named. ``start_from``:
+    the file of the first model; None: it is drawn.
     """
 
     task: str
@@ -60,6 +61,7 @@ class Training:
     statistics: str = "refused"
     device: str = "cpu"
     python: Path | None = None
+    start_from: Path | None = None
 
     def __post_init__(self) -> None:
         for name, seed in (("seed", self.seed), ("model_seed", self.model_seed)):
@@ -81,6 +83,7 @@ class Training:
             "group": self.group,
             "statistics": self.statistics,
             "device": self.device,
+            "start_from": None if self.start_from is None else str(self.start_from),
         }
 
 

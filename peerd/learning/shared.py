@@ -38,9 +38,10 @@ class SharedModel:
     def __init__(
         self, module: object, statistics: str = "refused", device: torch.device = CPU
     ) -> None:
-        self.module = _checked(module).to(device)
+        self.module = checked_module(module).to(device)
+        _check_finite(self.module)
         self.trained = [each for each in self.module.parameters() if each.requires_grad]
-        running = {name: each for name, each in _buffers(self.module) if _is_running(name)}
+        running = {name: each for name, each in _buffers(self.module) if is_running(name)}
         self.running = tuple(running)
         if running and statistics == "refused":
             raise _has_statistics(self.module, list(running))
@@ -150,11 +151,12 @@ class SharedModel:
 
     def _hashes(self) -> dict[str, bytes]:
         frozen = (each for each in self.module.named_parameters() if not each[1].requires_grad)
-        constants = (each for each in _buffers(self.module) if not _is_running(each[0]))
+        constants = (each for each in _buffers(self.module) if not is_running(each[0]))
         return {name: _hash(each) for name, each in (*frozen, *constants)}
 
 
-def _checked(module: object) -> torch.nn.Module:
+def checked_module(module: object) -> torch.nn.Module:
+    """``module`` if numbers can be put into each of its parameters. TaskError."""
     if not isinstance(module, torch.nn.Module):
         raise TaskError(
             f"model() gave {type(module).__name__}, and no torch.nn.Module", "return the model"
@@ -175,11 +177,15 @@ def _checked(module: object) -> torch.nn.Module:
                 f"the model's parameter {name} is of {parameter.dtype}; real floats can be trained",
                 "split a complex one into its real and its imaginary part",
             )
+    return module
+
+
+def _check_finite(module: torch.nn.Module) -> None:
+    for name, parameter in module.named_parameters():
         if not parameter.isfinite().all():
             raise TaskError(
                 f"the first model's parameter {name} is nan or infinite", "initialise it"
             )
-    return module
 
 
 def _has_statistics(module: torch.nn.Module, names: list[str]) -> TaskError:
@@ -204,7 +210,8 @@ def _buffers(module: torch.nn.Module) -> Iterable[tuple[str, torch.Tensor]]:
     return ((name, buffer) for name, buffer in named if is_lazy(buffer) or buffer.numel())
 
 
-def _is_running(name: str) -> bool:
+def is_running(name: str) -> bool:
+    """Whether a buffer of this name is a running statistic."""
     return name.rpartition(".")[2] in RUNNING
 
 

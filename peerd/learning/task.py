@@ -31,6 +31,13 @@ from peerd.learning.settings import Options, Partition
 if TYPE_CHECKING:
     import torch
 
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    from torch.utils.data import DataLoader, Dataset
+
+    Given: TypeAlias = "Samples | Dataset[Any] | DataLoader[Any]"
+
 Arrays = Sequence[NDArray[Any]]
 Batch = tuple[Any, Any]
 """Inputs (m, …) and targets (m,), tensors or arrays; None for targets that nobody asked for."""
@@ -115,12 +122,18 @@ class Task(BaseTask, ABC):
         """A fresh model. Torch's generator is seeded before the call: equal at every peer."""
 
     @abstractmethod
-    def data(self, partition: Partition) -> Samples:
-        """This peer's training samples."""
+    def data(self, partition: Partition) -> Given:
+        """This peer's training rows: Samples; or, if they don't fit in memory, one of torch's.
+
+        A map-style ``Dataset`` of items (input, target), with a length: each step draws its rows.
+        An ``IterableDataset`` of such items, or a ``DataLoader`` of batches (inputs, targets): a
+        step takes what comes next, from the beginning again where it ends; a loader's batches are
+        as large as it makes them. Items become a batch by torch's ``default_collate``.
+        """
 
     @abstractmethod
-    def held_out(self) -> Samples:
-        """Samples that no peer trains on."""
+    def held_out(self) -> Given:
+        """Rows that no peer trains on, in the same forms; of one that streams 100,000 at most."""
 
     def root(self) -> Samples | None:
         """Public samples, the same at every peer, for rules that compare with them (FLTrust).

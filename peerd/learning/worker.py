@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -22,6 +23,7 @@ from peerd.learning.fitted import FittedClient
 from peerd.learning.inspection import inspect
 from peerd.learning.loading import load_task
 from peerd.learning.settings import Partition, Training
+from peerd.learning.start_file import Start
 from peerd.learning.state import LocalModels
 from peerd.learning.task import FittedTask, Task
 from protocols.aggregation import AggregationError, aggregator, model_hash
@@ -108,23 +110,36 @@ class Worker:
 
 
 def _client(task: Task | FittedTask, training: Training) -> Client | FittedClient:
-    seeds = training.seed, training.model_seed
+    seeds, start = (training.seed, training.model_seed), start_of(training)
     if isinstance(task, FittedTask):
-        return FittedClient(task, training.partition, *seeds)
+        return FittedClient(task, training.partition, *seeds, start=start)
     return Client(
         task,
         training.partition,
         *seeds,
         statistics=training.statistics,
         device=training.device,
+        start=start,
     )
+
+
+def start_of(training: Training) -> Start | None:
+    """What the first model is taken from, unless it is drawn."""
+    if training.start_from is None:
+        return None
+    return Start(training.start_from, training.task, training.options)
 
 
 def training_from(fields: frames.Message) -> Training:
     """The settings as the daemon packed them."""
     index, count = fields.pop("partition")
-    directory = Path(fields.pop("directory"))
-    return Training(partition=Partition(index, count), directory=directory, **fields)
+    directory, start = Path(fields.pop("directory")), fields.pop("start_from")
+    return Training(
+        partition=Partition(index, count),
+        directory=directory,
+        start_from=None if start is None else Path(start),
+        **fields,
+    )
 
 
 def report(error: BaseException, doing: str) -> dict[str, Any]:
@@ -173,6 +188,10 @@ def main() -> None:
     with open(os.devnull, "rb") as nothing:
         os.dup2(nothing.fileno(), 0)
     os.dup2(2, 1)
+    # What a task forks (a loader's processes) must not hold the pipes when this process has died:
+    # the daemon would wait for it.
+    for pipe in (requests, replies):
+        os.register_at_fork(after_in_child=partial(os.close, pipe.fileno()))
     # An operator's Ctrl-C is for the daemon, which ends this process: here the task would raise it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(NICENESS)

@@ -24,13 +24,13 @@ from peerd.logging import configure
 from peerd.runner.counting import rows_warnings
 from peerd.runner.driver import Driver
 from peerd.runner.failures import only_error
+from peerd.runner.first import check_first, check_fixed
 from peerd.runner.gathering import gather
 from peerd.runner.latency import Latency
 from peerd.runner.library import Library
 from peerd.runner.records import Records
 from peerd.runner.rehearsal import training_of
 from peerd.runner.resume import (
-    check_fixed,
     claim,
     journaled_secret,
     position_of,
@@ -42,6 +42,8 @@ from peerd.status.server import serve_status
 from peerd.storage import Store
 from peerd.transport.errors import TransportError
 from peerd.transport.transport import Transport
+from protocols.aggregation import model_hash
+from protocols.aggregation.contract import Model
 from protocols.record.position import Position
 from protocols.session.events import Peer
 from protocols.session.local import LocalPeer
@@ -172,11 +174,21 @@ class _Daemon:
         for line in warnings:
             log.warning("the rehearsal warns", reason=line)
         self.board.warn("rehearsal", warnings)
-        check_fixed(self.genesis, self.trainer.fixed)
         first = await self.trainer.initial_model()
+        self._check_first(first)
         rows = await rows_warnings(self.trainer, self.setting, self.me, first)
         self.board.warn("held-out rows", rows)
         return position_of(self.setting, self.store, first)
+
+    def _check_first(self, first: Model) -> None:
+        """GroupError. A drawn model has no part in what follows once a round is certified, and
+        another version of torch may draw another; a file is the group's, or is not.
+        """
+        start_from, fixed = self.config.task.start_from, self.trainer.fixed
+        if start_from is None and self.store.head() >= 0:
+            check_fixed(self.genesis, start_from, fixed)
+        else:
+            check_first(self.genesis, start_from, model_hash(first), fixed)
 
     async def _play(self, nursery: trio.Nursery, position: Position) -> None:
         records = Records(self.store, self.setting.roster)

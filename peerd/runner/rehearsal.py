@@ -19,7 +19,9 @@ from peerd.learning import Trainer
 from peerd.learning.settings import Partition, Training
 from peerd.runner.counting import own_counts, rows_warnings
 from peerd.runner.failures import only_error
-from peerd.runner.resume import check_fixed, setting_of, start_of
+from peerd.runner.first import check_first, check_start
+from peerd.runner.resume import setting_of
+from protocols.aggregation import model_hash
 from protocols.aggregation.contract import Model, Referenced
 from protocols.hashing import digest
 from protocols.proof import check_many, deal
@@ -30,7 +32,10 @@ CONTEXT = digest("peerd/rehearsal")  # of no round: nothing of this is ever sent
 
 
 def training_of(genesis: Genesis, task: TaskConfig, directory: Path) -> Training:
-    """A peer's training as its daemon does it."""
+    """A peer's training as its daemon does it. GroupError where genesis and configuration differ
+    on whether there is a file to start from.
+    """
+    check_start(genesis, task.start_from)
     return Training(
         task=genesis.task,
         aggregator=genesis.aggregator,
@@ -45,6 +50,7 @@ def training_of(genesis: Genesis, task: TaskConfig, directory: Path) -> Training
         statistics=genesis.statistics,
         device=task.device,
         python=task.python,
+        start_from=task.start_from,
     )
 
 
@@ -116,13 +122,12 @@ async def rehearse(genesis: Genesis, task: TaskConfig, public: bytes) -> Rehears
 
     TaskError: why it can't train. GroupError: its first model is not the group's.
     """
+    setting = setting_of(genesis)
     async with worker(training_of(genesis, task, Path())) as trainer:
         warnings = await trainer.rehearse(at_home=True)
         first = await trainer.initial_model()
-        setting = setting_of(genesis)
-        start_of(setting, first)
-        check_fixed(genesis, trainer.fixed)
-        member = genesis.index(public)
+        check_first(genesis, task.start_from, model_hash(first), trainer.fixed)
+        setting, member = setting_of(genesis), genesis.index(public)
         found = await try_round(trainer, setting, first, member)
         rows = await rows_warnings(trainer, setting, member, first)
         return replace(found, warnings=(*warnings, *rows))

@@ -98,13 +98,14 @@ def _check_weights(genesis: Genesis, most: int) -> None:
 
 
 def position_of(setting: Setting, store: Store, first: Model) -> Position:
-    """After the last certified round in the store; before round 0 when there is none.
+    """After the last certified round in the store; before round 0 when there is none, from
+    ``first`` (d,), the model that the genesis names.
 
     Raises CorruptError when certificates or the model are not what they should be.
     """
     head = store.head()
     if head < 0:
-        return start_of(setting, first)
+        return first_position(setting, first)
     ledger, previous, wanted = Ledger(), b"", b""
     for round_ in range(head + 1):
         record = store.certificate(round_)
@@ -161,27 +162,6 @@ def _of_another_group(store: Store, group: bytes) -> bool:
     except WireError:
         return True
     return False
-
-
-def check_fixed(genesis: Genesis, found: bytes) -> None:
-    """GroupError where what of the model nobody trains is not the group's."""
-    if found != genesis.fixed:
-        raise GroupError(
-            "what of the model nobody trains (frozen layers, constants) is here not what the"
-            " genesis names",
-            "every member needs the same pretrained files, and the same versions of libraries",
-        )
-
-
-def start_of(setting: Setting, model: Model) -> Position:
-    """Before round 0. GroupError where ``model`` (d,) is not the group's first."""
-    try:
-        return first_position(setting, model)
-    except ProtocolError:
-        raise GroupError(
-            "this machine computes another first model than the genesis names",
-            "the task or its options differ from what the founders had; compare versions",
-        ) from None
 
 
 def _decoded(record: bytes, round_: int) -> Certificate:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -19,6 +20,7 @@ from peerd.laboratory.experiments.attacks import DEFAULT_SCALE, forge
 from peerd.learning.client import Client
 from peerd.learning.loading import load_torch_task
 from peerd.learning.settings import Options, Partition, peer_seed
+from peerd.learning.start_file import Start
 from protocols.aggregation import Aggregator, LocalRule, aggregator
 from protocols.aggregation.clear import plain_mean
 from protocols.aggregation.clear_sum import aggregate
@@ -42,6 +44,7 @@ def baseline(
     constants: Mapping[str, int | str] | None = None,
     weights: Sequence[int] | None = None,
     scale: float = DEFAULT_SCALE,
+    start_from: Path | None = None,
     progress: Callable[[int, float | None], None] | None = None,
 ) -> list[float | None]:
     """The accuracy (0…1) after each round; None where the task's metric gives no number.
@@ -49,14 +52,16 @@ def baseline(
     ``kind``: ``plain_mean``, or the name of an aggregator. ``liars``: their indices, or how many
     of the last ones; ``attack`` is None when they are honest. The plain mean trains as
     ``aggregator_name`` does, but without its penalty and always from the common model: federated
-    averaging. ``weights``: the peers', of a weighted rule. ``progress`` is called with round and
+    averaging. ``weights``: the peers', of a weighted rule. ``start_from``: the file of the first
+    model, unless it is drawn. ``progress`` is called with round and
     accuracy. Raises TaskError.
     """
     torch.set_num_threads(1)
     wrong = _indices(liars, peers) if attack is not None else frozenset[int]()
     loaded = load_torch_task(task, options, local or {})
+    start = None if start_from is None else Start(start_from, task, options)
     clients = [
-        Client(loaded, Partition(index, peers), peer_seed(seed, index), seed)
+        Client(loaded, Partition(index, peers), peer_seed(seed, index), seed, start=start)
         for index in range(peers)
     ]
     rule = aggregator(aggregator_name if kind == PLAIN_MEAN else kind, constants or {})

@@ -51,6 +51,7 @@ async def _curve(
         aggregator_name=options.work.aggregator,
         constants=options.work.constants,
         weights=options.weights or None,
+        start_from=options.work.here.start_from,
     )
     # libp2p installs trio-stubs, which are older than this argument.
     return await trio.to_thread.run_sync(run, abandon_on_cancel=True)  # type: ignore[call-arg]

@@ -151,7 +151,8 @@ names = st.text(
 
 @given(names, names, st.dictionaries(names, st.integers(-9, 9) | names | st.booleans(), max_size=3))
 def test_what_is_rendered_reads_back(data: str, key: str, options: dict[str, object]) -> None:
-    task = TaskConfig(Path("/rows.csv"), 2, 5, 77, "cuda:1", Path("/env/bin/python"), options)
+    python, start = Path("/env/bin/python"), Path("/first.npz")
+    task = TaskConfig(Path("/rows.csv"), 2, 5, 77, "cuda:1", python, start, options)
     log = LogConfig("warning", "json")
     bootstrap = (f"/ip4/127.0.0.1/tcp/4001/p2p/{PEER}",)
     text = render_config(data=data, key=key, bootstrap=bootstrap, rounds=4, task=task, log=log)
