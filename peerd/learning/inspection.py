@@ -23,7 +23,7 @@ MAX_NAMED = 3  # parameters in one line
 
 
 def inspect(client: Client, again: Task, rule: Aggregator) -> list[str]:
-    """Warnings: what evaluation alone needs, and what may be meant so.
+    """Warnings: what may be meant so.
 
     ``again``: the client's task, or that task built a second time. Raises TaskError for what would
     keep this peer from training.
@@ -36,7 +36,7 @@ def inspect(client: Client, again: Task, rule: Aggregator) -> list[str]:
         _inspect_samples(client, client.root, "root()", batch)
     client.shared.check_fixed()
     client.shared.set_own(own)
-    return warnings + _inspect_held_out(client)
+    return warnings
 
 
 def _inspect_model(client: Client, task: Task) -> None:
@@ -140,8 +140,9 @@ def _check_gradients(
         )
 
 
-def _inspect_held_out(client: Client) -> list[str]:
+def inspect_held_out(client: Client) -> list[str]:
     """What is wrong with it is a warning: it is for evaluation alone, which says what it lacks."""
+    client.module.eval()
     try:
         check_finite(client.held_out, "held_out()")
         if type(client.task).loss is Task.loss:

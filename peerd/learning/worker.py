@@ -19,7 +19,7 @@ from peerd.learning import frames
 from peerd.learning.answers import described, tell
 from peerd.learning.client import Client
 from peerd.learning.fitted import FittedClient
-from peerd.learning.inspection import inspect
+from peerd.learning.inspection import inspect, inspect_held_out
 from peerd.learning.loading import load_task
 from peerd.learning.settings import Partition, Training
 from peerd.learning.state import LocalModels
@@ -83,6 +83,9 @@ class Worker:
             return inspect(self.client, task, self.aggregator)
         raise TaskError("the task is of another class when it is built again")
 
+    def _inspect_held_out(self) -> list[str]:
+        return inspect_held_out(self.client) if isinstance(self.client, Client) else []
+
     def answer(self, request: frames.Message) -> dict[str, Any]:
         """The reply's fields for one request."""
         parameters = self.client.parameters
@@ -99,6 +102,8 @@ class Worker:
                 model = frames.vector(request["vector"], parameters)
                 found = self.client.evaluate(model, quoting=request.get("quoting", False))
                 return asdict(found)
+            case "held_out":
+                return {"warnings": self._inspect_held_out()}
             case "rehearse":
                 return {"warnings": self._rehearse(at_home=request.get("at_home", False))}
         raise ValueError(f"unknown request {request.get('do')!r}")

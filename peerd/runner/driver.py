@@ -267,8 +267,9 @@ class Driver:
     # -- training ------------------------------------------------------------------------------
 
     async def _train(self, round_: int, model: npt.NDArray[np.float32]) -> None:
-        update = await self._trainer.update(round_, model)
-        reference = await self._reference(round_, model)
+        with self._trainer.training_first():
+            update = await self._trainer.update(round_, model)
+            reference = await self._reference(round_, model)
         encode = self._setting.aggregator.encode
         values = await trio.to_thread.run_sync(encode, model, update, reference)
         await self._step(lambda session: session.on_update(round_, values, reference))

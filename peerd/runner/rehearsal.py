@@ -44,6 +44,8 @@ def training_of(genesis: Genesis, task: TaskConfig, directory: Path) -> Training
         statistics=genesis.statistics,
         device=task.device,
         python=task.python,
+        evaluation_seconds=task.evaluation_seconds,
+        training_seconds=genesis.training_seconds,
     )
 
 
