@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
     from peerd.group import Genesis
     from peerd.learning import FittedTask, Task
-    from peerd.tensor_file import Layers
+    from peerd.learning.rebuilt import Parts
+    from peerd.learning.state import Own
 
     Read: TypeAlias = tuple[dict[str, object], NDArray[np.float32], bytes | None]
 
@@ -68,16 +69,19 @@ def main(args: argparse.Namespace) -> int:
     """Run the verb."""
     if args.verb == "export":
         return _export(args)
-    from peerd.runner.export import verify_export
-    from peerd.tensor_file import read_export
+    from peerd.runner.export import own_in_words, verify_export
+    from peerd.tensor_file import OWN, read_export
 
     if args.verb == "verify":
         with progress("verifying"):
             found = verify_export(args.file, args.genesis)
-        print("verified: its numbers are the certified ones, and all of this is so")
+        but = ", but for the running statistics" if OWN in found else ""
+        print(f"verified: its numbers are the certified ones, and all of this is so{but}")
     else:
         found, _ = read_export(args.file)
         print("not verified; 'peerd model verify' does that with the group's genesis")
+    if OWN in found:
+        print(f"running statistics: {_shown(own_in_words(found.pop(OWN)))}")
     for name, value in found.items():
         if name != "certificate":
             print(f"{printable(name)}: {_shown(value)}")
@@ -95,7 +99,8 @@ def _shown(value: object) -> str:
 
 
 def _export(args: argparse.Namespace) -> int:
-    from peerd.tensor_file import write_npz, write_safetensors, write_state_dict
+    from peerd.learning.state import NOTHING, LocalModels
+    from peerd.tensor_file import OWN, write_npz, write_safetensors, write_state_dict
     from protocols.aggregation import model_hash
 
     out: Path = args.out
@@ -111,15 +116,26 @@ def _export(args: argparse.Namespace) -> int:
             f"the model of round {number} is not the certified one", "export it at another peer"
         )
     description, genesis = _description(args, form, model, certificate)
-    named = None if form == "npz" else _named(args, form, genesis, model)
+    training = None if genesis is None else load_config(args).data / "training"
+    own = NOTHING if training is None else LocalModels(training, model.size).own()
+    saved, parts = (b"", None) if form == "npz" else _named(args, form, genesis, model, own)
+    more: dict[str, object] = {}
+    if parts is None and own.values.size:
+        more = {"statistics": own.values}
+        description |= {OWN: {"round": own.round, "names": []}}
+    elif parts is not None and parts.own:
+        names = [each.name for each in parts.own]
+        description |= {OWN: {"round": parts.round, "names": names}}
+    text = json.dumps(description)
     try:
         with out.open("xb") as file:
-            if named is None:
-                write_npz(file, model, description, round=number, model_hash=certified)
-            elif isinstance(named, bytes):
-                write_state_dict(file, named, str(description))
+            if parts is None:
+                told = text if genesis is not None else None
+                write_npz(file, model, told, round=number, model_hash=certified, **more)
+            elif saved:
+                write_state_dict(file, saved, text)
             else:
-                write_safetensors(file, named, model, str(description))
+                write_safetensors(file, parts.layers, model, text, parts.own)
     except FileExistsError:
         raise ConfigError(f"{out} exists already", "name a new file") from None
     found = {"round": number, "model_hash": certified, "parameters": model.size, "file": str(out)}
@@ -132,8 +148,8 @@ def _export(args: argparse.Namespace) -> int:
 
 def _description(
     args: argparse.Namespace, form: str, model: NDArray[np.float32], certificate: bytes | None
-) -> tuple[str | None, Genesis | None]:
-    """The description as JSON, and the genesis. An npz does without both, where it has to."""
+) -> tuple[dict[str, object], Genesis | None]:
+    """The description, and the genesis. An npz does without both, where it has to."""
     from peerd.group import load
     from peerd.runner.export import describe
 
@@ -141,34 +157,38 @@ def _description(
         genesis = load(load_config(args).genesis)
         if certificate is None:
             raise StorageError("no certificate of this round is kept", "export at another peer")
-        return json.dumps(describe(genesis, certificate, model)), genesis
+        return describe(genesis, certificate, model), genesis
     except (ConfigError, GroupError, StorageError) as error:
         if form != "npz":
             raise
         print(f"peerd: exported without a description: {error}", file=sys.stderr)
-        return None, None
+        return {}, None
 
 
 def _named(
-    args: argparse.Namespace, form: str, genesis: Genesis | None, model: NDArray[np.float32]
-) -> Layers | bytes:
-    """The layers of the task's module, or its state_dict as a file. TaskError."""
+    args: argparse.Namespace,
+    form: str,
+    genesis: Genesis | None,
+    model: NDArray[np.float32],
+    own: Own,
+) -> tuple[bytes, Parts]:
+    """The parts of the task's module, and its state_dict as a file if asked for. TaskError."""
     from peerd.cli.user_task import with_task
 
     assert genesis is not None  # without one only an npz is described
 
-    def look(task: Task | FittedTask) -> Layers | bytes:
-        from peerd.learning.rebuilt import layers_of, state_dict_file
+    def look(task: Task | FittedTask) -> tuple[bytes, Parts]:
+        from peerd.learning.rebuilt import parts_of, state_dict_file
 
         if form != "safetensors":
-            return state_dict_file(task, genesis.model_seed, genesis.statistics, model)
-        layers = layers_of(task, genesis.model_seed, genesis.statistics)
-        if sum(prod(shape) for _, shape in layers) != model.size:
+            return state_dict_file(task, genesis.model_seed, genesis.statistics, model, own)
+        parts = parts_of(task, genesis.model_seed, genesis.statistics, own)
+        if sum(prod(shape) for _, shape in parts.layers) != model.size:
             raise TaskError(
                 f"{genesis.task} builds another model than the group's, of {model.size} parameters",
                 "install the version of the task that the group trains, or export to FILE.npz",
             )
-        return layers
+        return b"", parts
 
     return with_task(genesis, load_config(args).task.local, look)
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch.nn.parameter import is_lazy
 
 from peerd.errors import TaskError
+from peerd.tensor_file import is_running
 from protocols.aggregation import canonical_model
 from protocols.aggregation.contract import Model
 from protocols.hashing import digest
@@ -28,8 +29,6 @@ from protocols.hashing import digest
 MAX_PARAMETERS = 1 << 26
 MAX_LISTED = 3  # modules that an error names
 CPU = torch.device("cpu")
-RUNNING = frozenset({"running_mean", "running_var", "num_batches_tracked"})
-"""How torch's normalisation layers call their statistics, BatchNorm and InstanceNorm alike."""
 
 
 class SharedModel:
@@ -40,7 +39,7 @@ class SharedModel:
     ) -> None:
         self.module = _checked(module).to(device)
         self.trained = [each for each in self.module.parameters() if each.requires_grad]
-        running = {name: each for name, each in _buffers(self.module) if _is_running(name)}
+        running = {name: each for name, each in _buffers(self.module) if is_running(name)}
         self.running = tuple(running)
         if running and statistics == "refused":
             raise _has_statistics(self.module, list(running))
@@ -113,6 +112,11 @@ class SharedModel:
         parts = [each.reshape(-1).to("cpu", torch.float64) for each in self._own]
         return np.array(torch.cat(parts).numpy() if parts else ())
 
+    def own_tensors(self) -> list[tuple[str, torch.Tensor]]:
+        """The same by their names."""
+        owned = {id(each) for each in self._own}
+        return [(name, each) for name, each in _buffers(self.module) if id(each) in owned]
+
     def set_own(self, values: NDArray[np.float64]) -> None:
         """The inverse of ``own``; values of another model are left alone."""
         if values.shape != (sum(each.numel() for each in self._own),):
@@ -150,7 +154,7 @@ class SharedModel:
 
     def _hashes(self) -> dict[str, bytes]:
         frozen = (each for each in self.module.named_parameters() if not each[1].requires_grad)
-        constants = (each for each in _buffers(self.module) if not _is_running(each[0]))
+        constants = (each for each in _buffers(self.module) if not is_running(each[0]))
         return {name: _hash(each) for name, each in (*frozen, *constants)}
 
 
@@ -202,10 +206,6 @@ def _has_statistics(module: torch.nn.Module, names: list[str]) -> TaskError:
 def _buffers(module: torch.nn.Module) -> Iterable[tuple[str, torch.Tensor]]:
     named = module.named_buffers()
     return ((name, buffer) for name, buffer in named if is_lazy(buffer) or buffer.numel())
-
-
-def _is_running(name: str) -> bool:
-    return name.rpartition(".")[2] in RUNNING
 
 
 def _hash(tensor: torch.Tensor) -> bytes:

@@ -43,7 +43,7 @@ class Worker:
         self.client.check_rule(self.aggregator)
         self.models = LocalModels(training.directory, self.client.parameters)
         self.models.prepare()
-        self.client.set_own(self.models.own())
+        self.client.set_own(self.models.own().values)
         self.settings = repr(sorted(self.aggregator.constants().items())).encode()
         self.group = training.group
 
@@ -67,7 +67,7 @@ class Worker:
         earlier = [known for known in kept if known < round]
         last = self.models.load(earlier[-1])[1].kept if earlier else None
         trained = self.client.train(self.aggregator.local_rule(round), round, model, last)
-        self.models.save_own(self.client.own())
+        self.models.save_own(round, self.client.own())
         self.models.save(round, basis, trained)
         return trained.update
 
