@@ -115,7 +115,7 @@ class LocalModels:
         return Own(int.from_bytes(number, "little"), values)
 
     def save_own(self, round: int, values: NDArray[np.float64]) -> None:
-        """This peer's running statistics after ``round``; nothing is written where there are none."""
+        """This peer's running statistics after ``round``; nothing where there are none."""
         if values.size:
             number = round.to_bytes(8, "little")
             body = values.astype("<f8", copy=False).tobytes()

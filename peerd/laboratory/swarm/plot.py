@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from peerd.laboratory.axes import drawable, scale
+
 SIZE_INCHES = (8.0, 4.5)
 DOTS_PER_INCH = 120
 
@@ -24,14 +26,18 @@ def plot(document: Mapping[str, Any], path: Path) -> None:
     styles = {"no_liars": ("no liars", "--"), "plain_mean": ("plain averaging, same liars", ":")}
     for name, curve in document["baselines"].items():
         label, line = styles.get(name, (name, "-."))
-        seen = [(number, value) for number, value in enumerate(curve) if value is not None]
+        seen = [
+            (number, drawable(value)) for number, value in enumerate(curve) if value is not None
+        ]
         axes.plot([each[0] for each in seen], [each[1] for each in seen], line, label=label)
     known = [each for each in document["rounds"] if each["accuracy"] is not None]
     rounds = [each["round"] for each in known]
-    axes.plot(rounds, [each["accuracy"] for each in known], "-o", markersize=3, label="peerd")
+    values = [drawable(each["accuracy"]) for each in known]
+    axes.plot(rounds, values, "-o", markersize=3, label="peerd")
     blamed = [each for each in known if each["blamed"]]
     if blamed:
-        points = ([each["round"] for each in blamed], [each["accuracy"] for each in blamed])
+        heights = [drawable(each["accuracy"]) for each in blamed]
+        points = ([each["round"] for each in blamed], heights)
         axes.plot(*points, "rv", markersize=9, label="somebody was blamed")
     liars = sum(not peer["honest"] for peer in document["peers"])
     axes.set_title(
@@ -39,8 +45,7 @@ def plot(document: Mapping[str, Any], path: Path) -> None:
         f"{liars} liars ({document['attack']})"
     )
     axes.set_xlabel("round")
-    axes.set_ylabel("accuracy on held-out data")
-    axes.set_ylim(0.0, 1.0)
+    scale(axes)
     axes.grid(alpha=0.3)
     axes.legend(loc="best")
     figure.savefig(path, format="png", dpi=DOTS_PER_INCH)

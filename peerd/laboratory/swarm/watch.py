@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from peerd.cli.output import short, size
+from peerd.cli.output import decimal, short, size
 from peerd.laboratory.swarm.result import sent_in
 
 STARTING = "starting"
@@ -156,7 +156,7 @@ class Watch:
         absent = event.get("absent")
         parts = [f"round {number}: {outcome}" + (f" ({reason})" if reason else "")]
         if accuracy is not None:
-            parts.append(f"accuracy {accuracy:.3f}")
+            parts.append(f"accuracy {decimal(accuracy)}")
         parts.append(f"model {short(event.get('model_hash'))}")
         parts.append(f"{_number(event.get('seconds'), 0.0) or 0.0:.1f} s")
         parts.append(f"{size(sent_in(event))} sent by a peer")

@@ -1,4 +1,4 @@
-"""An export of a model with running statistics: those of a peer's own are told, and are no proof."""
+"""An export with running statistics: those of a peer's own are told as what nobody certified."""
 
 from __future__ import annotations
 
