@@ -121,7 +121,7 @@ class Trainer:
         try:
             reply = await self._aside(message)
         except TaskError as error:
-            return Evaluation(None, None, (f"accuracy and loss are unknown: {error}",))
+            return _unknown(error)
         known = reply.get("metrics")
         metrics = {
             str(name): found
@@ -140,9 +140,11 @@ class Trainer:
         reply = await self._train({"do": "rehearse", "at_home": at_home}, "the rehearsal")
         try:
             held_out = _lines(await self._aside({"do": "held_out"}))
-        except TaskError as error:  # what evaluates the model would wait for it again
-            return (*_lines(reply), f"accuracy and loss are unknown: {error}")
-        found = await self.evaluate(await self.initial_model(), quoting=at_home)
+            found = await self.evaluate(await self.initial_model(), quoting=at_home)
+        except TaskError as error:
+            held_out, found = (), _unknown(error)
+        if self._overdue:  # so that no round is late for what is known to hang
+            self._overdue = MOST_OVERDUE
         return (*_lines(reply), *held_out, *found.warnings)
 
     def training_first(self) -> AbstractContextManager[None]:
@@ -171,7 +173,8 @@ class Trainer:
         """
         if self._overdue == MOST_OVERDUE:
             raise OverdueError(
-                f"evaluation is off until a restart: {MOST_OVERDUE} in a row did not finish"
+                "evaluation is off until peerd is started again: it did not finish in the"
+                f" rehearsal, or {MOST_OVERDUE} times in a row"
             )
         limit = self.training.evaluation_seconds
         try:
@@ -255,6 +258,10 @@ class Trainer:
             [f"the training worker is gone: {how}; it is started again after {seconds:.0f} s"]
         )
         await self._sleep(seconds)
+
+
+def _unknown(error: TaskError) -> Evaluation:
+    return Evaluation(None, None, (f"accuracy and loss are unknown: {error}",))
 
 
 def _finite(value: object) -> float | None:

@@ -175,7 +175,7 @@ async def test_after_a_few_in_a_row_there_are_no_more(
         worker = trainer.process_id
         for _ in range(3):
             (line,) = (await trainer.evaluate(first)).warnings
-            assert "evaluation is off until a restart: 3 in a row did not finish" in line
+            assert "evaluation is off until peerd is started again" in line and "3 times" in line
         assert calls.stat().st_size == MOST_OVERDUE and trainer.process_id == worker
         assert any("evaluation is off" in line for line in await trainer.rehearse())
 
@@ -252,8 +252,12 @@ async def test_a_rehearsal_warns_once_and_goes_on(
     async with running(tmp_path, options | {"where": where}) as trainer:
         (line,) = await trainer.rehearse(at_home=True)
         assert "the evaluation did not finish" in line
-        first = await trainer.initial_model()
+        first, worker = await trainer.initial_model(), trainer.process_id
+        calls = Path(options["calls"]).stat().st_size
         assert (await trainer.update(0, first)).shape == (2,)
+        (line,) = (await trainer.evaluate(first)).warnings
+        assert "is off until" in line and Path(options["calls"]).stat().st_size == calls
+        assert trainer.process_id == worker
 
 
 @pytest.mark.trio
