@@ -7,8 +7,8 @@
 # torch from the default registry carries CUDA. For a small image, give pip an index with torch's
 # CPU builds: --build-arg PIP_ARGS="--extra-index-url …"
 #
-# A group that trains on a table needs --build-arg EXTRAS=table, on the digits EXTRAS=lab; the other
-# tasks that ship need none.
+# A group that trains on a table needs --build-arg EXTRAS=table, on the digits EXTRAS=lab, either of
+# the two EXTRAS=lab,table; the other tasks that ship need none.
 
 FROM python:3.11-slim AS build
 ARG PIP_ARGS=""

@@ -39,6 +39,7 @@ MAX_BOOTSTRAP = 64
 MAX_ANNOUNCE = 8
 MAX_ROUNDS = 10**9
 MAX_PARTITIONS = 5000
+MAX_SECONDS = 86_400
 MAX_SEED = (1 << 63) - 1
 
 DEFAULT_LISTEN = "/ip4/0.0.0.0/tcp/4001"
@@ -74,6 +75,10 @@ class TaskConfig:
         Path | None,
         Key(path, "the model that the group starts from, if it does", like="first.safetensors"),
     ] = None
+    evaluation_seconds: Annotated[
+        int,
+        Key(whole(1, MAX_SECONDS), "for one evaluation; one that takes longer is ended"),
+    ] = 60
     options: Annotated[dict[str, Any], Key(table, "passed to the task as it stands")] = field(
         default_factory=dict
     )

@@ -1,7 +1,8 @@
 """Exported models as files: safetensors, NumPy's npz, torch's state_dict with a description beside.
 
 The data of a safetensors file is the group's vector, cut into named tensors in the order in which
-the task's module has them; whoever reads the file back gets the vector without the task. What is
+the task's module has them; whoever reads the file back gets the vector without the task. Beside it
+may be running statistics that are a peer's own, and that the description names (``own``). What is
 read may be anybody's: nothing is unpickled, and nothing allocated beyond the file's own size.
 (https://github.com/huggingface/safetensors: 8 bytes of length, a JSON header, the data.)
 """
@@ -28,8 +29,12 @@ from protocols.aggregation.contract import Model
 KEY = "peerd"  # of the description
 MEMBER = f"{KEY}.json"  # of a state_dict's archive
 ARCHIVE = b"PK\x03\x04"  # a length that no header of safetensors has
+OWN = "own"  # of the description: running statistics that no certificate covers
 MAX_HEADER_BYTES = 1 << 24
 MAX_DIMENSIONS = 64
+RUNNING = frozenset({"running_mean", "running_var", "num_batches_tracked"})
+"""How torch's normalisation layers call their statistics, BatchNorm and InstanceNorm alike."""
+ITEM_BYTES = {"I64": 8, "F64": 8, "F32": 4, "F16": 2, "BF16": 2}
 BROKEN = (  # what a header that lies leads json, zipfile and NumPy's header to
     *(ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError),
     *(RuntimeError, EOFError, struct.error, zlib.error, zipfile.BadZipFile),
@@ -37,19 +42,48 @@ BROKEN = (  # what a header that lies leads json, zipfile and NumPy's header to
 Layers = Sequence[tuple[str, tuple[int, ...]]]
 
 
-def write_safetensors(file: BinaryIO, layers: Layers, model: Model, description: str) -> None:
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """``kind``: one of ITEM_BYTES. ``data``: little-endian, in the order of ``shape``."""
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    data: bytes
+
+
+def is_running(name: str) -> bool:
+    """Whether a buffer is a running statistic."""
+    return name.rpartition(".")[2] in RUNNING
+
+
+def write_safetensors(
+    file: BinaryIO, layers: Layers, model: Model, description: str, own: Sequence[Tensor] = ()
+) -> None:
     """``layers``: names and shapes, that take ``model`` (d,) in order. ValueError if they don't."""
-    header: dict[str, Any] = {"__metadata__": {KEY: description}}
-    start = 0
+    if sum(prod(shape) for _, shape in layers) != model.size:
+        raise ValueError(f"the layers are not those of a model of {model.size}")
+    data, start, tensors = model.astype("<f4").tobytes(), 0, []
     for name, shape in layers:
         end = start + 4 * prod(shape)
-        header[name] = {"dtype": "F32", "shape": list(shape), "data_offsets": [start, end]}
+        tensors.append(Tensor(name, "F32", shape, data[start:end]))
         start = end
-    if start != 4 * model.size or len(header) != len(layers) + 1:
-        raise ValueError(f"layers of {start // 4} parameters for a model of {model.size}")
+    # Wider ones first: what reads them wants each at a multiple of its width.
+    tensors = sorted([*tensors, *own], key=lambda each: -ITEM_BYTES[each.kind])
+    header: dict[str, Any] = {"__metadata__": {KEY: description}}
+    start = 0
+    for each in tensors:
+        end = start + len(each.data)
+        place = {"dtype": each.kind, "shape": list(each.shape), "data_offsets": [start, end]}
+        header[each.name] = place
+        start = end
+    if len(header) != len(tensors) + 1:
+        raise ValueError("two tensors of one name")
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
-    file.write(len(text).to_bytes(8, "little") + text + model.astype("<f4").tobytes())
+    file.write(len(text).to_bytes(8, "little") + text)
+    for each in tensors:
+        file.write(each.data)
 
 
 def write_npz(file: BinaryIO, model: Model, description: str | None, **more: object) -> None:
@@ -77,10 +111,7 @@ def read_export(path: Path) -> tuple[dict[str, Any], Model | None]:
     try:
         with path.open("rb") as file:
             text, model = _read(file, path)
-        description = json.loads(text, object_pairs_hook=_distinct)
-        if not isinstance(description, dict):
-            raise ValueError("the description is no table")
-        return description, model
+        return _description(text), model
     except OSError as error:
         raise ConfigError(
             f"can't read {path}: {error.strerror}", "name an exported model"
@@ -90,6 +121,49 @@ def read_export(path: Path) -> tuple[dict[str, Any], Model | None]:
             f"{path} is no model that peerd has exported with a description: {error}",
             "'peerd model export' writes one",
         ) from None
+
+
+def read_own(path: Path) -> NDArray[np.float64] | dict[str, tuple[str, bytes]]:
+    """The running statistics of the peer that exported a file, which no certificate covers: of an
+    npz as one vector, else by name with kind and bytes; of an ONNX none. VerificationError.
+    """
+    try:
+        with path.open("rb") as file:
+            return _read_own(file)
+    except BROKEN as error:
+        raise VerificationError(f"{path}: its running statistics can't be read: {error}") from None
+
+
+def _read_own(file: BinaryIO) -> NDArray[np.float64] | dict[str, tuple[str, bytes]]:
+    from peerd.onnx_file import is_onnx
+
+    head = file.read(9)
+    file.seek(0)
+    if head.startswith(ARCHIVE):
+        with zipfile.ZipFile(file) as archive:
+            known = "statistics.npy" in archive.namelist()
+            return _member(archive, "statistics", np.dtype("<f8")) if known else np.zeros(0)
+    if is_onnx(head):
+        return {}
+    metadata, tensors = safetensors_header(file)
+    found = {}
+    for name in _description(str(metadata[KEY])).get(OWN, {"names": []})["names"]:
+        file.seek(tensors[name].start)
+        found[name] = tensors[name].dtype, file.read(tensors[name].size)
+    return found
+
+
+def _description(text: str) -> dict[str, Any]:
+    description = json.loads(text, object_pairs_hook=_distinct)
+    if not isinstance(description, dict):
+        raise ValueError("the description is no table")
+    if OWN in description:
+        own = description[OWN]
+        if own.keys() != {"round", "names"} or not all(map(is_running, own["names"])):
+            raise ValueError("what it says of running statistics is no list of such")
+        if own["round"] is not None:
+            _whole(own["round"])
+    return description
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,13 +216,19 @@ def _read(file: BinaryIO, path: Path) -> tuple[str, Model | None]:
 
 def _read_safetensors(file: BinaryIO) -> tuple[str, Model]:
     metadata, tensors = safetensors_header(file)
-    size = 0
+    text = str(metadata[KEY])
+    own = set(_description(text).get(OWN, {"names": []})["names"])
+    if not own <= tensors.keys():
+        raise ValueError("it lacks running statistics that it names")
+    parts = []
     for name, tensor in tensors.items():
-        if tensor.dtype != "F32" or tensor.size != 4 * prod(tensor.shape):
+        kind = tensor.dtype if name in own else "F32"
+        if tensor.dtype != kind or tensor.size != ITEM_BYTES[kind] * prod(tensor.shape):
             raise ValueError(f"the tensor {name!r} is not float32")
-        size += tensor.size
-    file.seek(-size, io.SEEK_END)
-    return str(metadata[KEY]), np.frombuffer(file.read(size), "<f4").astype(np.float32)
+        if name not in own:
+            file.seek(tensor.start)
+            parts.append(file.read(tensor.size))
+    return text, np.frombuffer(b"".join(parts), "<f4").astype(np.float32)
 
 
 def _read_archive(file: BinaryIO) -> tuple[str, Model | None]:

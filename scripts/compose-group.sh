@@ -3,7 +3,9 @@
 #
 # DIRECTORY/peer-0 … peer-(PEERS-1) get a key, a configuration and the genesis that all of them
 # signed. Peer i listens on PREFIX.(10 + i), port 4001; peer 0 is everybody's bootstrap. With
-# OWNER=uid:gid the files are handed to that user. A group that is there is left alone.
+# OWNER=uid:gid the files are handed to that user. A group that is there is left alone. TASK is the
+# task (digits); OPTIONS are words for `peerd group new`, such as `--label COLUMN`, and LOCAL words for
+# it and for `peerd init`, such as `--data FILE`: split at blanks.
 #
 # One machine holds every key here: good for trying things out, and for nothing else. Members that
 # don't trust each other each run `peerd init` at home (docs/operations.md).
@@ -35,7 +37,7 @@ bootstrap=
 for i in $(each); do
     listen=/ip4/$prefix.$((10 + i))/tcp/4001
     peerd init "$directory/peer-$i" --listen "$listen" ${bootstrap:+--bootstrap "$bootstrap"} \
-        --partition "$i/$peers" --seed "$i" > "$work/init"
+        --partition "$i/$peers" --seed "$i" ${LOCAL:-} > "$work/init"
     peer=$(sed -n 1p "$work/init")
     echo "$peer" >> "$work/members"
     [ -n "$bootstrap" ] || bootstrap=$listen/p2p/$peer
@@ -43,7 +45,8 @@ done
 
 # all peers share this machine, and train at the same time
 peerd group new --name compose --members "$work/members" --task "$task" \
-    --delta 2000 --training 60 --adversary "$adversary" --dropout "$dropout" --out "$work/genesis.json"
+    --delta 2000 --training 60 --adversary "$adversary" --dropout "$dropout" --out "$work/genesis.json" \
+    --partition "0/$peers" ${LOCAL:-} ${OPTIONS:-}
 for i in $(each); do
     # every peer is this machine: 'group new' has timed an update already
     peerd group sign "$work/genesis.json" --key "$directory/peer-$i/peer.key" --unmeasured > /dev/null

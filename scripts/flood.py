@@ -342,13 +342,13 @@ async def head(place: Place) -> int:
 
 async def _until(place: Place, round_: int) -> bool:
     """Whether ``place`` saw that round completed in time."""
+    found = -1
     with trio.move_on_after(ROUND_LIMIT):
-        while True:
-            with suppress(*GONE):
-                if await head(place) >= round_:
-                    return True
+        while found < round_:
             await trio.sleep(0.1)
-    return False
+            with suppress(*GONE):
+                found = await head(place)
+    return found >= round_
 
 
 async def measure(

@@ -24,6 +24,7 @@ from protocols.aggregation.evaluation import Evaluation
 DELTA = 1000  # milliseconds, between sites
 BANDWIDTH = 1_000_000  # bytes a second: a modest uplink
 SAFETY = 4  # other members' machines are slower, or have more data
+LONG_TRAINING = 60  # seconds after which a person is told that it takes long
 LEAST_TRAINING = 10  # seconds: a machine may be at work on something else
 
 
@@ -116,7 +117,10 @@ async def _measured(
     """The genesis with its first model, and the seconds to a dealing unless the training time is
     given. ``say`` is told what the rehearsal warns of.
     """
-    async with worker(training_of(draft, request.here, Path())) as trainer:
+    training = training_of(draft, request.here, Path())
+    if request.training is None:
+        training = replace(training, training_seconds=LONG_TRAINING)
+    async with worker(training) as trainer:
         for line in await trainer.rehearse(at_home=True):
             say(f"warning: {line}")
         model = await trainer.initial_model()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from peerd.cli.lab_privacy import add_privacy
+from peerd.cli.output import share
 from peerd.cli.places import check_file, make_directory
 from peerd.errors import ConfigError
 from peerd.extras import need
@@ -122,4 +123,4 @@ def _data(pairs: list[str]) -> dict[str, str]:
 def _tell(done: int, total: int, cell: Any, document: dict[str, Any]) -> None:
     last = document["evaluations"][-1]["accuracy"]
     left = "" if document["diverged"] is None else f", diverged in round {document['diverged']}"
-    print(f"{done}/{total}  {cell.title}: {last:.1%}{left}", file=sys.stderr, flush=True)
+    print(f"{done}/{total}  {cell.title}: {share(last)}{left}", file=sys.stderr, flush=True)

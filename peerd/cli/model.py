@@ -59,10 +59,12 @@ def _show(args: argparse.Namespace) -> int:
 
 def _verify(args: argparse.Namespace) -> int:
     from peerd.runner.export import verify_export
+    from peerd.tensor_file import OWN
 
     with progress("verifying"):
         found = verify_export(args.file, args.genesis)
-    print("verified: its numbers are the certified ones, and all of this is so")
+    but = ", but for the running statistics" if OWN in found else ""
+    print(f"verified: its numbers are the certified ones, and all of this is so{but}")
     if args.file.suffix == ".onnx":
         print("not verified: the graph that computes with them, and what is frozen in it")
     _print(found)
@@ -70,6 +72,11 @@ def _verify(args: argparse.Namespace) -> int:
 
 
 def _print(found: dict[str, object]) -> None:
+    from peerd.runner.export import own_in_words
+    from peerd.tensor_file import OWN
+
+    if isinstance(own := found.pop(OWN, None), dict):
+        print(f"running statistics: {_shown(own_in_words(own))}")
     for name, value in found.items():
         if name != "certificate":
             print(f"{printable(name)}: {_shown(value)}")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from peerd.cli.daemon import add_daemon_arguments, load_config
 from peerd.cli.model_rounds import add_round_arguments, certified_model, own_statistics
@@ -16,17 +17,14 @@ from peerd.cli.places import check_file
 from peerd.errors import ConfigError, GroupError, StorageError, TaskError
 
 if TYPE_CHECKING:
-    from typing import TypeAlias
-
     import numpy as np
     from numpy.typing import NDArray
 
     from peerd.group import Genesis
     from peerd.learning import FittedTask, Task
+    from peerd.learning.rebuilt import Parts
+    from peerd.learning.state import Own
     from peerd.onnx_file import Graph
-    from peerd.tensor_file import Layers
-
-    Named: TypeAlias = Layers | bytes | Graph
 
 FORMATS = {".npz": "npz", ".safetensors": "safetensors", ".pt": "state-dict", ".onnx": "onnx"}
 
@@ -51,9 +49,6 @@ def add_export_arguments(parser: argparse.ArgumentParser) -> None:
 
 def export(args: argparse.Namespace) -> int:
     """``peerd model export``."""
-    from peerd.onnx_file import Graph, write_onnx
-    from peerd.tensor_file import write_npz, write_safetensors, write_state_dict
-
     out: Path = args.out
     form = args.format or FORMATS.get(out.suffix)
     if form is None:
@@ -63,17 +58,14 @@ def export(args: argparse.Namespace) -> int:
         record, model, certificate = certified_model(args)
     number, certified = record["round"], record.get("model_hash")
     description, genesis = _description(args, form, model, certificate)
-    named = None if form == "npz" else _named(args, form, genesis, model)
+    own = own_statistics(load_config(args)) if genesis is not None else None
+    if form == "npz" or genesis is None or own is None:
+        made = _vector(description, own, round=number, model_hash=certified)
+    else:
+        made = _made(args, form, genesis, model, own)
     try:
         with out.open("xb") as file:
-            if named is None:
-                write_npz(file, model, description, round=number, model_hash=certified)
-            elif isinstance(named, bytes):
-                write_state_dict(file, named, str(description))
-            elif isinstance(named, Graph):
-                write_onnx(file, named, str(description))
-            else:
-                write_safetensors(file, named, model, str(description))
+            made.write(file, model, description)
     except FileExistsError:
         raise ConfigError(f"{out} exists already", "name a new file") from None
     found = {"round": number, "model_hash": certified, "parameters": model.size, "file": str(out)}
@@ -86,8 +78,8 @@ def export(args: argparse.Namespace) -> int:
 
 def _description(
     args: argparse.Namespace, form: str, model: NDArray[np.float32], certificate: bytes | None
-) -> tuple[str | None, Genesis | None]:
-    """The description as JSON, and the genesis. An npz does without both, where it has to."""
+) -> tuple[dict[str, object], Genesis | None]:
+    """The description, and the genesis. An npz does without both, where it has to."""
     from peerd.group import load
     from peerd.runner.export import describe
 
@@ -95,44 +87,85 @@ def _description(
         genesis = load(load_config(args).genesis)
         if certificate is None:
             raise StorageError("no certificate of this round is kept", "export at another peer")
-        return json.dumps(describe(genesis, certificate, model)), genesis
+        return describe(genesis, certificate, model), genesis
     except (ConfigError, GroupError, StorageError) as error:
         if form != "npz":
             raise
         print(f"peerd: exported without a description: {error}", file=sys.stderr)
-        return None, None
+        return {}, None
 
 
-def _named(
-    args: argparse.Namespace, form: str, genesis: Genesis | None, model: NDArray[np.float32]
-) -> Named:
-    """The layers of the task's module, its state_dict as a file, or its graph with the names of
-    layers. TaskError.
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A model that is to be written: as what ``parts`` says it is made of, or as ``whole``, the
+    bytes of a state_dict or a graph; ``more`` are an npz' further arrays.
     """
+
+    parts: Parts | None
+    whole: bytes | Graph | None = None
+    more: dict[str, object] = field(default_factory=dict)
+
+    def write(
+        self, file: BinaryIO, model: NDArray[np.float32], description: dict[str, object]
+    ) -> None:
+        from peerd.onnx_file import write_onnx
+        from peerd.tensor_file import OWN, write_npz, write_safetensors, write_state_dict
+
+        if self.parts is None:
+            text = json.dumps(description) if description else None
+            write_npz(file, model, text, **self.more)
+            return
+        if self.parts.own:
+            names = [each.name for each in self.parts.own]
+            description = description | {OWN: {"round": self.parts.round, "names": names}}
+        text = json.dumps(description)
+        if isinstance(self.whole, bytes):
+            write_state_dict(file, self.whole, text)
+        elif self.whole is not None:
+            write_onnx(file, self.whole, text)
+        else:
+            write_safetensors(file, self.parts.layers, model, text, self.parts.own)
+
+
+def _vector(description: dict[str, object], own: Own | None, **more: object) -> _Made:
+    """An npz, which has no names of layers; ``description`` is told of ``own``."""
+    from peerd.tensor_file import OWN
+
+    if own is not None and own.values.size:
+        description[OWN] = {"round": own.round, "names": []}
+        more = {**more, "statistics": own.values}
+    return _Made(None, more=more)
+
+
+def _made(
+    args: argparse.Namespace, form: str, genesis: Genesis, model: NDArray[np.float32], own: Own
+) -> _Made:
+    """By the task's module. TaskError."""
     from peerd.cli.user_task import with_task
     from peerd.learning.origin import Origin
 
-    assert genesis is not None  # without one only an npz is described
-    config = load_config(args)
-    here = config.task
+    here = load_config(args).task
     origin = Origin.of(genesis, here.start_from)
 
-    def look(task: Task | FittedTask) -> Named:
-        from peerd.learning.rebuilt import layers_of, state_dict_file
+    def look(task: Task | FittedTask) -> _Made:
+        from peerd.learning.rebuilt import parts_of, state_dict_file
 
         if form == "onnx":
             from peerd.learning.onnx_graph import onnx_graph
             from peerd.learning.settings import Partition
 
-            return onnx_graph(task, origin, model, Partition(here.partition, here.partitions))
-        if form != "safetensors":
-            return state_dict_file(task, origin, model, own_statistics(config))
-        layers = layers_of(task, origin)
-        if sum(prod(shape) for _, shape in layers) != model.size:
+            partition = Partition(here.partition, here.partitions)
+            graph, parts = onnx_graph(task, origin, model, own, partition)
+            return _Made(parts, graph)
+        if form == "state-dict":
+            saved, parts = state_dict_file(task, origin, model, own)
+            return _Made(parts, saved)
+        parts = parts_of(task, origin, own)
+        if sum(prod(shape) for _, shape in parts.layers) != model.size:
             raise TaskError(
                 f"{genesis.task} builds another model than the group's, of {model.size} parameters",
                 "install the version of the task that the group trains, or export to FILE.npz",
             )
-        return layers
+        return _Made(parts)
 
     return with_task(genesis.task, genesis.task_options, here.local, look)

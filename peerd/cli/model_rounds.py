@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from peerd.config import Config
+    from peerd.learning.state import Own
 
     Read: TypeAlias = tuple[dict[str, object], NDArray[np.float32], bytes | None]
 
@@ -117,7 +118,7 @@ def _last(records: list[dict[str, object]]) -> dict[str, object]:
     raise StorageError("no round has been completed yet", "see: peerd rounds")
 
 
-def own_statistics(config: Config) -> NDArray[np.float64]:
+def own_statistics(config: Config) -> Own:
     """This peer's own running statistics, as its last round of training left them; or none."""
     from peerd.learning.state import LocalModels
 

@@ -22,12 +22,9 @@ from peerd.errors import ConfigError, PeerdError, VerificationError, printable
 from peerd.tasks.names import SHIPPED, is_shipped
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from peerd.learning.origin import Origin
     from peerd.learning.predictor import Predictor
-    from peerd.learning.restored import Numbers
+    from peerd.learning.restored import Numbers, OwnOf
     from peerd.learning.settings import Options
 
 T = TypeVar("T")
@@ -39,7 +36,7 @@ MAX_NAMED = 200  # characters of a task's name that a file gives
 @dataclass(frozen=True, slots=True)
 class Subject:
     """``task``: as a person or a signed genesis names it. ``local``: this machine's options of it.
-    ``own``: running statistics that no file has.
+    ``own``: running statistics that no certificate covers.
     """
 
     task: str
@@ -47,7 +44,7 @@ class Subject:
     local: Options
     origin: Origin
     numbers: Numbers
-    own: NDArray[np.float64]
+    own: OwnOf
 
     def used(self, look: Callable[[Predictor], T]) -> T:
         """What ``look`` finds. TaskError, VerificationError."""
@@ -107,10 +104,8 @@ def subject_of(args: argparse.Namespace) -> Subject:
 
 
 def _of_file(args: argparse.Namespace) -> Subject:
-    import numpy as np
-
     from peerd.learning.origin import Origin
-    from peerd.tensor_file import read_export
+    from peerd.tensor_file import read_export, read_own
 
     path: Path = args.model
     description, model = read_export(path)
@@ -122,8 +117,10 @@ def _of_file(args: argparse.Namespace) -> Subject:
         origin = Origin.read(description)
     except VerificationError as error:
         raise VerificationError(f"{path}: {error.message}", error.hint) from None
-    numbers = path if model is None else model
-    return Subject(task, options, _local(args, task, {}), origin, numbers, np.zeros(0))
+    local = _local(args, task, {})
+    if model is None:
+        return Subject(task, options, local, origin, path, {})
+    return Subject(task, options, local, origin, model, read_own(path))
 
 
 def _of_daemon(args: argparse.Namespace) -> Subject:
@@ -137,7 +134,7 @@ def _of_daemon(args: argparse.Namespace) -> Subject:
     local = _local(args, task, config.task.local)
     options = genesis.task_options
     origin = Origin.of(genesis, config.task.start_from)
-    return Subject(task, options, local, origin, model, own_statistics(config))
+    return Subject(task, options, local, origin, model, own_statistics(config).values)
 
 
 def _shipped(path: Path, named: object) -> str:

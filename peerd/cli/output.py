@@ -50,6 +50,17 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     )
 
 
+def decimal(value: float) -> str:
+    """Three places, as far as they tell anything: 0.935, 1234.5, 1.2e+30."""
+    tells = value == 0 or 0.0005 <= abs(value) < 1e6
+    return f"{value:.3f}" if tells else f"{value:.3g}"
+
+
+def share(value: float) -> str:
+    """A metric for people: 93.5% of what is a share (0…1), and a number of what can be none."""
+    return f"{value:.1%}" if 0 <= value <= 1 else decimal(value)
+
+
 def size(count: float) -> str:
     """Bytes for people: 1.5 MB."""
     for unit in ("B", "kB", "MB", "GB"):
@@ -98,7 +109,8 @@ def _cell(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.3f}".rstrip("0").rstrip(".")
+        text = decimal(value)
+        return text if "e" in text else text.rstrip("0").rstrip(".")
     return str(value)
 
 

@@ -221,7 +221,7 @@ class Client:
         return Samples(batch.inputs.to(self._device), batch.targets.to(self._device))
 
     def evaluate(self, model: Model, *, quoting: bool = False) -> Evaluation:
-        """Accuracy (0…1, the task's metric) and loss of ``model`` on the held-out samples.
+        """Accuracy (the task's metric) and loss of ``model`` on the held-out samples.
 
         What the task's code does wrong is a warning; ``quoting``: with what its exception says.
         """

@@ -27,7 +27,7 @@ CUT = "{} has more rows than {}: {} no further"
 
 
 def inspect(client: Client, again: Task, rule: Aggregator) -> list[str]:
-    """Warnings: what evaluation alone needs, and what may be meant so.
+    """Warnings: what may be meant so.
 
     ``again``: the client's task, or that task built a second time. Raises TaskError for what would
     keep this peer from training.
@@ -40,7 +40,7 @@ def inspect(client: Client, again: Task, rule: Aggregator) -> list[str]:
         _inspect_rows(client, Held(client.root), "root()", batch)
     client.shared.check_fixed()
     client.shared.set_own(own)
-    return client.notes + warnings + _inspect_held_out(client)
+    return client.notes + warnings
 
 
 def _inspect_model(client: Client, task: Task) -> None:
@@ -178,9 +178,10 @@ def _check_gradients(
         )
 
 
-def _inspect_held_out(client: Client) -> list[str]:
+def inspect_held_out(client: Client) -> list[str]:
     """What is wrong with it is a warning: it is for evaluation alone, which says what it lacks."""
     warnings = []
+    client.module.eval()
     try:
         rows = client.held_out_rows
         look = _Look(rows, survey(rows, HELD_OUT_ROWS, "held_out()"), "held_out()")

@@ -13,9 +13,10 @@ import torch
 from peerd.errors import TaskError, printable
 from peerd.extras import need
 from peerd.learning.origin import Origin
-from peerd.learning.rebuilt import filled
+from peerd.learning.rebuilt import Parts, filled, with_parts
 from peerd.learning.settings import Partition
 from peerd.learning.shared import SharedModel
+from peerd.learning.state import Own
 from peerd.learning.streams import rows_of
 from peerd.learning.task import FittedTask, Task
 from peerd.onnx_file import Graph
@@ -26,10 +27,11 @@ MAX_SAID = 200  # characters of the exporter's reason
 
 
 def onnx_graph(
-    task: Task | FittedTask, origin: Origin, model: Model, partition: Partition
-) -> Graph:
-    """The module with ``model`` (d,) in it: ``input`` (batch, …) leads to ``output``. The task is
-    asked for a row, of which shape and type are taken. TaskError: one that can't be exported.
+    task: Task | FittedTask, origin: Origin, model: Model, own: Own, partition: Partition
+) -> tuple[Graph, Parts]:
+    """The module with ``model`` (d,) and this peer's ``own`` running statistics in it: ``input``
+    (batch, …) leads to ``output``. The task is asked for a row, of which shape and type are taken.
+    TaskError: one that can't be exported.
     """
     need("an export to ONNX", "onnx")
     need("an export to ONNX", "onnxscript")
@@ -38,6 +40,8 @@ def onnx_graph(
             "a task that trains by itself has no torch module", "export to FILE.safetensors"
         )
     shared = filled(task, origin, model)
+    shared.set_own(own.values)
+    parts = with_parts(shared, own)
     sample = _sample(task, partition)
     if shared.rounds:  # half a precision would round what was certified
         shared.module.float()
@@ -47,7 +51,7 @@ def onnx_graph(
     proto = _exported(shared.module, sample)
     names = {each.name for each in proto.graph.initializer}
     layers = [_of(aliases, names) for aliases in _aliases(shared)]
-    return Graph(proto.SerializeToString(), layers)
+    return Graph(proto.SerializeToString(), layers), parts
 
 
 def _sample(task: Task, partition: Partition) -> torch.Tensor:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from peerd.errors import TaskError
 from peerd.learning.origin import Origin
-from peerd.learning.restored import Numbers, restored_arrays, restored_module
+from peerd.learning.restored import Numbers, OwnOf, restored_arrays, restored_module
 from peerd.learning.settings import IGNORED
 from peerd.learning.streams import rows_of
 from peerd.learning.task import Batch, FittedTask, Samples, Task
@@ -39,7 +39,7 @@ class Predictor:
     """``task`` with the model's ``numbers``. TaskError, VerificationError: see restored_module."""
 
     def __init__(
-        self, task: Task | FittedTask, origin: Origin, numbers: Numbers, own: NDArray[np.float64]
+        self, task: Task | FittedTask, origin: Origin, numbers: Numbers, own: OwnOf
     ) -> None:
         self.task = task
         # by the class: a task may have an attribute of such a name

@@ -29,6 +29,10 @@ class Ended(Exception):
     """The worker is gone, or is no use any more; ``str`` says how."""
 
 
+class Overdue(Ended):
+    """What it was at took too long, and nobody waits for it: it is killed."""
+
+
 class WorkerProcess:
     """Requests and answers, one at a time."""
 

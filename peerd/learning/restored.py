@@ -20,19 +20,23 @@ from peerd.learning.rebuilt import shared_model
 from peerd.learning.saved_state import State, read_state
 from peerd.learning.settings import Partition
 from peerd.learning.shared import SharedModel
+from peerd.learning.start_file import DTYPES
 from peerd.learning.task import Arrays, FittedTask, Task
 from peerd.tasks.names import is_shipped
 from protocols.aggregation.contract import Model
 
 Numbers: TypeAlias = Model | Path
 """The vector (d,), or a state_dict's file."""
+OwnOf: TypeAlias = NDArray[np.float64] | dict[str, tuple[str, bytes]]
+"""Running statistics: as a module's ``own()`` gives them, or by name with kind and bytes."""
 _NONE = np.zeros(0)
 
 
 def restored_module(
-    task: Task, origin: Origin, numbers: Numbers, own: NDArray[np.float64] = _NONE
+    task: Task, origin: Origin, numbers: Numbers, own: OwnOf = _NONE
 ) -> torch.nn.Module:
-    """The task's module with ``numbers`` in it, for use. ``own``: this peer's running statistics.
+    """The task's module with ``numbers`` in it, for use. ``own``: running statistics that are a
+    peer's own.
 
     TaskError where task and numbers don't fit, or statistics are missing; VerificationError for a
     file that can't be read.
@@ -52,7 +56,7 @@ def restored_module(
         raise _misfit(task, shared.parameters, found)
     else:
         shared.fill(numbers)
-        shared.set_own(own)
+        shared.set_own(_vector(own, shared))
     if shared.fixed != origin.fixed:
         raise TaskError(
             f"{_name(task)} builds a model whose frozen or constant parts are not the group's",
@@ -70,6 +74,21 @@ def restored_arrays(task: FittedTask, origin: Origin, numbers: Numbers) -> Array
     if client.parameters != numbers.size:
         raise _misfit(task, client.parameters, numbers.size)
     return client.arrays(numbers)
+
+
+def _vector(own: OwnOf, shared: SharedModel) -> NDArray[np.float64]:
+    """As the module takes them; none where not all are there."""
+    if not isinstance(own, dict):
+        return own
+    names = [name for name, _ in shared.own_tensors()]
+    if not names or not all(name in own for name in names):
+        return _NONE
+    known = [
+        torch.frombuffer(bytearray(data), dtype=DTYPES[kind])
+        for kind, data in (own[name] for name in names)
+    ]
+    vector: NDArray[np.float64] = torch.cat([each.double() for each in known]).numpy()
+    return vector
 
 
 def _check_size(task: Task, found: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,7 +46,8 @@ class Training:
     group's id, which seeds what all compute alike. ``statistics``: what becomes of running ones
     (peerd/learning/shared.py). ``device``: where this peer computes, as torch calls it. ``python``:
     the interpreter that runs the worker, the daemon's own unless another is named. ``start_from``:
-    the file of the first model; None: it is drawn.
+    the file of the first model; None: it is drawn. ``evaluation_seconds``: how long one evaluation
+    may take. ``training_seconds``: what the group allows from a model to a dealing.
     """
 
     task: str
@@ -62,6 +64,8 @@ class Training:
     device: str = "cpu"
     python: Path | None = None
     start_from: Path | None = None
+    evaluation_seconds: float = math.inf
+    training_seconds: float = math.inf
 
     def __post_init__(self) -> None:
         for name, seed in (("seed", self.seed), ("model_seed", self.model_seed)):

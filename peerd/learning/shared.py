@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch.nn.parameter import is_lazy
 
 from peerd.errors import TaskError
+from peerd.tensor_file import is_running
 from protocols.aggregation import canonical_model
 from protocols.aggregation.contract import Model
 from protocols.hashing import digest
@@ -28,8 +29,6 @@ from protocols.hashing import digest
 MAX_PARAMETERS = 1 << 26
 MAX_LISTED = 3  # modules that an error names
 CPU = torch.device("cpu")
-RUNNING = frozenset({"running_mean", "running_var", "num_batches_tracked"})
-"""How torch's normalisation layers call their statistics, BatchNorm and InstanceNorm alike."""
 
 
 class SharedModel:
@@ -113,6 +112,11 @@ class SharedModel:
         """Running statistics that are not shared, counters too, one after the other."""
         parts = [each.reshape(-1).to("cpu", torch.float64) for each in self._own]
         return np.array(torch.cat(parts).numpy() if parts else ())
+
+    def own_tensors(self) -> list[tuple[str, torch.Tensor]]:
+        """The same by their names."""
+        owned = {id(each) for each in self._own}
+        return [(name, each) for name, each in _buffers(self.module) if id(each) in owned]
 
     def set_own(self, values: NDArray[np.float64]) -> None:
         """The inverse of ``own``; values of another model are left alone."""
@@ -208,11 +212,6 @@ def _has_statistics(module: torch.nn.Module, names: list[str]) -> TaskError:
 def _buffers(module: torch.nn.Module) -> Iterable[tuple[str, torch.Tensor]]:
     named = module.named_buffers()
     return ((name, buffer) for name, buffer in named if is_lazy(buffer) or buffer.numel())
-
-
-def is_running(name: str) -> bool:
-    """Whether a buffer of this name is a running statistic."""
-    return name.rpartition(".")[2] in RUNNING
 
 
 def _hash(tensor: torch.Tensor) -> bytes:

@@ -17,8 +17,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from peerd.learning.shared import SharedModel, is_running
+from peerd.learning.shared import SharedModel
 from peerd.learning.start_file import DTYPES, Given, Layer, Start, read, short
+from peerd.tensor_file import is_running
 
 MAX_NAMED = 3  # layers in one line
 Layers = list[tuple[str, tuple[int, ...]]]

@@ -28,6 +28,19 @@ _NAME = re.compile(r"round-(\d{1,18})\.x")
 
 
 @dataclass(frozen=True, slots=True)
+class Own:
+    """Running statistics (n,) that are this peer's alone, after it trained in ``round``: the newest
+    there are. None: it has not trained yet.
+    """
+
+    round: int | None
+    values: NDArray[np.float64]
+
+
+NOTHING = Own(None, np.zeros(0))
+
+
+@dataclass(frozen=True, slots=True)
 class LocalModels:
     """The files of one peer's local models under ``directory`` (made 0700)."""
 
@@ -85,26 +98,28 @@ class LocalModels:
             except OSError as error:
                 raise StorageError(f"can't remove {self._path(old)}: {error.strerror}") from error
 
-    def own(self) -> NDArray[np.float64]:
+    def own(self) -> Own:
         """What ``save_own`` was given last; nothing where it never was, or is damaged: running
         statistics are learnt anew.
         """
         try:
             data = self._own_path.read_bytes()
         except FileNotFoundError:
-            return np.zeros(0)
+            return NOTHING
         except OSError as error:
             raise StorageError(f"can't read {self._own_path}: {error.strerror}") from error
-        checksum, body = data[:DIGEST_BYTES], data[DIGEST_BYTES:]
-        if len(body) % 8 or digest("peerd/learning/own", body) != checksum:
-            return np.zeros(0)
-        return np.frombuffer(body, dtype="<f8").astype(np.float64)
+        checksum, number, body = _cut(data, DIGEST_BYTES, 8)
+        if len(body) % 8 or digest("peerd/learning/own", number, body) != checksum:
+            return NOTHING
+        values = np.frombuffer(body, dtype="<f8").astype(np.float64)
+        return Own(int.from_bytes(number, "little"), values)
 
-    def save_own(self, values: NDArray[np.float64]) -> None:
-        """This peer's running statistics; nothing is written where there are none."""
+    def save_own(self, round: int, values: NDArray[np.float64]) -> None:
+        """This peer's running statistics after ``round``; nothing where there are none."""
         if values.size:
+            number = round.to_bytes(8, "little")
             body = values.astype("<f8", copy=False).tobytes()
-            self._write(self._own_path, digest("peerd/learning/own", body) + body)
+            self._write(self._own_path, digest("peerd/learning/own", number, body) + number + body)
 
     @property
     def _own_path(self) -> Path:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -11,8 +13,8 @@ import trio
 
 from peerd.errors import PeerdError, TaskError
 from peerd.learning import frames
-from peerd.learning.process import Ended, WorkerProcess
-from peerd.learning.requests import Requests, checked
+from peerd.learning.process import Ended, Overdue, WorkerProcess
+from peerd.learning.requests import OverdueError, Requests, Terms, checked
 from peerd.learning.settings import Training
 from peerd.learning.trained import Evaluation, Found
 from protocols.aggregation.contract import Model
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 EVALUATION_TRIES = 2
 """Workers that one evaluation may cost: it is for display, and training waits behind it."""
+MOST_OVERDUE = 3
+"""Evaluations in a row that are ended for taking too long: then there are no more."""
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 """Seconds before a worker is started again: doubled each time, until one answers."""
 LAST_WORDS = 1.0
@@ -57,7 +61,10 @@ class Trainer:
         """Told that the worker is gone, and with nothing when one answers again."""
         self._tries, self._sleep = tries, sleep
         self._deaths = 0
+        self._is_late = False
+        self._overdue = 0
         self._requests = Requests()
+        self._requests.patience = training.training_seconds / 2
 
     async def run(self, *, task_status: TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Lives until cancelled; started when the worker has built the task.
@@ -67,13 +74,14 @@ class Trainer:
         self._requests.open()
         try:
             while True:
-                how = await self._live(task_status)
+                ended = await self._live(task_status)
                 if self._tries is not None and not self.parameters:
                     raise TaskError(
-                        f"the training worker is gone while it built the task: {how}",
+                        f"the training worker is gone while it built the task: {ended}",
                         "PEERD_DEBUG=1 shows its output",
                     )
-                await self._pause(how)
+                if not isinstance(ended, Overdue):
+                    await self._pause(str(ended))
         except PeerdError as error:
             self._requests.fail(error)
             raise
@@ -82,7 +90,7 @@ class Trainer:
 
     async def initial_model(self) -> Model:
         """The group's first model, float32 (d,): the same at every peer with the same options."""
-        reply = await self._requests.ask({"do": "initial"}, self._tries)
+        reply = await self._requests.ask({"do": "initial"}, Terms(self._tries))
         return frames.vector(reply.get("vector"), self.parameters)
 
     async def update(self, round: int, model: Model) -> Model:
@@ -92,7 +100,7 @@ class Trainer:
         Raises TaskError when the task fails or diverges, StorageError when the disk does.
         """
         message = {"do": "update", "round": round, "vector": frames.vector_bytes(model)}
-        reply = await self._requests.ask(message, self._tries)
+        reply = await self._train(message, f"round {round}")
         return frames.vector(reply.get("vector"), self.parameters)
 
     async def root_step(self, round: int, model: Model) -> Model:
@@ -101,7 +109,7 @@ class Trainer:
         Raises TaskError for a task that has none.
         """
         message = {"do": "root", "round": round, "vector": frames.vector_bytes(model)}
-        reply = await self._requests.ask(message, self._tries)
+        reply = await self._train(message, f"round {round}, on the root data")
         return frames.vector(reply.get("vector"), self.parameters)
 
     async def evaluate(self, model: Model, *, quoting: bool = False) -> Evaluation:
@@ -111,9 +119,9 @@ class Trainer:
         """
         message = {"do": "evaluate", "vector": frames.vector_bytes(model), "quoting": quoting}
         try:
-            reply = await self._requests.ask(message, self._tries or EVALUATION_TRIES)
+            reply = await self._aside(message)
         except TaskError as error:
-            return Evaluation(None, None, (f"accuracy and loss are unknown: {error}",))
+            return _unknown(error)
         known = reply.get("metrics")
         metrics = {
             str(name): found
@@ -130,8 +138,7 @@ class Trainer:
         vector = frames.vector_bytes(model)
         message = {"do": "count", "vector": vector, "rows": rows, "classes": classes}
         try:
-            reply = await self._requests.ask(message, self._tries or EVALUATION_TRIES)
-            return _found(reply)
+            return _found(await self._aside(message))
         except (TaskError, KeyError, TypeError, ValueError) as error:
             log.warning("held-out rows can't be counted", reason=str(error))
             return None
@@ -142,19 +149,70 @@ class Trainer:
         ``at_home``: its owner waits at a screen, so exceptions are quoted, and the whole task is
         built a second time, to compare its first models. TaskError: why this peer can't train.
         """
-        reply = await self._requests.ask({"do": "rehearse", "at_home": at_home}, self._tries)
-        found = await self.evaluate(await self.initial_model(), quoting=at_home)
-        return (*_lines(reply), *found.warnings)
+        reply = await self._train({"do": "rehearse", "at_home": at_home}, "the rehearsal")
+        try:
+            held_out = _lines(await self._aside({"do": "held_out"}))
+            found = await self.evaluate(await self.initial_model(), quoting=at_home)
+        except TaskError as error:
+            held_out, found = (), _unknown(error)
+        if self._overdue:  # so that no round is late for what is known to hang
+            self._overdue = MOST_OVERDUE
+        return (*_lines(reply), *held_out, *found.warnings)
+
+    def training_first(self) -> AbstractContextManager[None]:
+        """Within it no evaluation begins: what a round waits for goes before what is shown."""
+        return self._requests.training()
+
+    # -- two kinds of requests -----------------------------------------------------------------
+
+    async def _train(self, message: frames.Message, where: str) -> frames.Message:
+        """The answer to what a dealing, or a person, waits for: as long as it takes."""
+        allowed = self.training.training_seconds
+        late = partial(self._late, where, allowed)
+        return await self._requests.ask(message, Terms(self._tries, allowed, late))
+
+    def _late(self, where: str, allowed: float) -> None:
+        if self._deaths:
+            return  # that it is gone has been said
+        self._is_late = True
+        line = f"training in {where} is not done after {allowed:.0f} s: the task may never return"
+        log.warning(line)
+        self.warn([line])
+
+    async def _aside(self, message: frames.Message) -> frames.Message:
+        """The answer to what is for display alone. OverdueError: it took too long, or others did
+        before it.
+        """
+        if self._overdue == MOST_OVERDUE:
+            raise OverdueError(
+                "evaluation is off until peerd is started again: it did not finish in the"
+                f" rehearsal, or {MOST_OVERDUE} times in a row"
+            )
+        limit = self.training.evaluation_seconds
+        try:
+            reply = await self._requests.ask(
+                message, Terms(self._tries or EVALUATION_TRIES, limit=limit)
+            )
+        except OverdueError as error:
+            self._overdue += 1
+            self._requests.patience = 0
+            raise OverdueError(
+                f"{error.message}; the training worker is started again",
+                f"mend the task, or allow more than evaluation_seconds = {limit:.0f} in [task]",
+            ) from None
+        self._overdue = 0
+        self._requests.patience = self.training.training_seconds / 2
+        return reply
 
     # -- the worker's lives --------------------------------------------------------------------
 
-    async def _live(self, task_status: TaskStatus[None]) -> str:
+    async def _live(self, task_status: TaskStatus[None]) -> Exception:
         """One life of the worker: how it ended. Raises PeerdError when the task can't be built."""
         failure: Exception | None = None
         try:
             worker = await WorkerProcess.start(self.training)
         except Ended as ended:
-            return str(ended)
+            return ended
         self.process_id = worker.process.pid
         try:
             async with trio.open_nursery() as nursery:
@@ -170,9 +228,10 @@ class Trainer:
                 nursery.cancel_scope.cancel()
         finally:
             await worker.end()
+        assert failure is not None
         if isinstance(failure, PeerdError):
             raise failure
-        return str(failure)
+        return failure
 
     async def _notice_end(self, worker: WorkerProcess) -> None:
         """An idle worker that is killed is missed at once, and not by the next round."""
@@ -199,8 +258,8 @@ class Trainer:
 
     def _alive(self) -> None:
         """A worker has answered: the next death is the first one again."""
-        if self._deaths:
-            self._deaths = 0
+        if self._deaths or self._is_late:
+            self._deaths, self._is_late = 0, False
             self.warn([])
 
     async def _pause(self, how: str) -> None:
@@ -211,6 +270,10 @@ class Trainer:
             [f"the training worker is gone: {how}; it is started again after {seconds:.0f} s"]
         )
         await self._sleep(seconds)
+
+
+def _unknown(error: TaskError) -> Evaluation:
+    return Evaluation(None, None, (f"accuracy and loss are unknown: {error}",))
 
 
 def _finite(value: object) -> float | None:

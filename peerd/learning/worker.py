@@ -20,7 +20,7 @@ from peerd.learning import frames
 from peerd.learning.answers import described, tell
 from peerd.learning.client import Client
 from peerd.learning.fitted import FittedClient
-from peerd.learning.inspection import inspect
+from peerd.learning.inspection import inspect, inspect_held_out
 from peerd.learning.loading import load_task
 from peerd.learning.settings import Partition, Training
 from peerd.learning.start_file import Start
@@ -45,7 +45,7 @@ class Worker:
         self.client.check_rule(self.aggregator)
         self.models = LocalModels(training.directory, self.client.parameters)
         self.models.prepare()
-        self.client.set_own(self.models.own())
+        self.client.set_own(self.models.own().values)
         self.settings = repr(sorted(self.aggregator.constants().items())).encode()
         self.group = training.group
 
@@ -69,7 +69,7 @@ class Worker:
         earlier = [known for known in kept if known < round]
         last = self.models.load(earlier[-1])[1].kept if earlier else None
         trained = self.client.train(self.aggregator.local_rule(round), round, model, last)
-        self.models.save_own(self.client.own())
+        self.models.save_own(round, self.client.own())
         self.models.save(round, basis, trained)
         return trained.update
 
@@ -84,6 +84,9 @@ class Worker:
         if isinstance(self.client, Client) and isinstance(task, Task):
             return inspect(self.client, task, self.aggregator)
         raise TaskError("the task is of another class when it is built again")
+
+    def _inspect_held_out(self) -> list[str]:
+        return inspect_held_out(self.client) if isinstance(self.client, Client) else []
 
     def answer(self, request: frames.Message) -> dict[str, Any]:
         """The reply's fields for one request."""
@@ -104,6 +107,8 @@ class Worker:
             case "count":
                 model = frames.vector(request["vector"], parameters)
                 return asdict(self.client.found(model, request["rows"], request["classes"]))
+            case "held_out":
+                return {"warnings": self._inspect_held_out()}
             case "rehearse":
                 return {"warnings": self._rehearse(at_home=request.get("at_home", False))}
         raise ValueError(f"unknown request {request.get('do')!r}")

@@ -268,8 +268,9 @@ class Driver:
     # -- training ------------------------------------------------------------------------------
 
     async def _train(self, round_: int, model: npt.NDArray[np.float32]) -> None:
-        update = await self._trainer.update(round_, model)
-        reference = await self._reference(round_, model)
+        with self._trainer.training_first():
+            update = await self._trainer.update(round_, model)
+            reference = await self._reference(round_, model)
         counts = await own_counts(self._trainer, self._setting, self._session.me, model)
         encode = partial(self._setting.encode, self._session.me, model, update, reference, counts)
         values = await trio.to_thread.run_sync(encode)

@@ -11,7 +11,7 @@ from peerd.errors import VerificationError
 from peerd.group import Genesis, load
 from peerd.learning.origin import Origin
 from peerd.runner.resume import setting_of
-from peerd.tensor_file import read_export
+from peerd.tensor_file import OWN, read_export
 from protocols.aggregation import model_hash
 from protocols.aggregation.contract import Model
 from protocols.errors import ProtocolError
@@ -39,7 +39,8 @@ def describe(genesis: Genesis, certificate: bytes, model: Model) -> dict[str, An
 
 
 def verify_export(path: Path, genesis_path: Path) -> dict[str, Any]:
-    """The description, all of it proven: what is in the file is what the group certified.
+    """The description, all of it proven: what is in the file is what the group certified. Not so
+    running statistics of the peer that exported it: what it says of them (``own``) is unproven.
 
     VerificationError says what does not hold. The names of layers are no part of it: they come from
     the task's code, which a certificate does not bind.
@@ -60,11 +61,19 @@ def verify_export(path: Path, genesis_path: Path) -> dict[str, Any]:
         proven = describe(genesis, certificate, model)
     except VerificationError as error:
         raise VerificationError(f"{path}: {error.message}", error.hint) from None
+    own = {OWN: claimed.pop(OWN)} if OWN in claimed else {}
     for name in sorted(proven.keys() | claimed.keys()):
         # By their text: 1, 1.0 and true are equal, and not the same.
         if name not in proven or name not in claimed or _text(claimed, name) != _text(proven, name):
             raise VerificationError(f"{path}: what it says of {name!r} is not what was certified")
-    return proven
+    return proven | own
+
+
+def own_in_words(own: dict[str, Any]) -> str:
+    """What a description says of them, for a person."""
+    since = "as the first model has them" if own["round"] is None else f"after round {own['round']}"
+    names = f": {', '.join(own['names'])}" if own["names"] else ""
+    return f"the exporting peer's own, {since}, under no certificate{names}"
 
 
 def _text(description: dict[str, Any], name: str) -> str:

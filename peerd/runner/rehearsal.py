@@ -51,6 +51,8 @@ def training_of(genesis: Genesis, task: TaskConfig, directory: Path) -> Training
         device=task.device,
         python=task.python,
         start_from=task.start_from,
+        evaluation_seconds=task.evaluation_seconds,
+        training_seconds=genesis.training_seconds,
     )
 
 

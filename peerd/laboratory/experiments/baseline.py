@@ -47,7 +47,7 @@ def baseline(
     start_from: Path | None = None,
     progress: Callable[[int, float | None], None] | None = None,
 ) -> list[float | None]:
-    """The accuracy (0…1) after each round; None where the task's metric gives no number.
+    """The task's metric after each round; None where the task's metric gives no number.
 
     ``kind``: ``plain_mean``, or the name of an aggregator. ``liars``: their indices, or how many
     of the last ones; ``attack`` is None when they are honest. The plain mean trains as

@@ -22,7 +22,7 @@ def learning_attack(options: SwarmOptions) -> str:
 
 
 async def baselines(options: SwarmOptions) -> dict[str, list[float | None]]:
-    """``plain_mean`` and ``no_liars``: accuracy (0…1) after each round, same seeds and data;
+    """``plain_mean`` and ``no_liars``: the task's metric after each round, same seeds and data;
     None where the task's metric gives no number.
     """
     return {

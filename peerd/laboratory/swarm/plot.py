@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from peerd.laboratory.axes import drawable, scale
+
 SIZE_INCHES = (8.0, 4.5)
 DOTS_PER_INCH = 120
 
@@ -24,11 +26,13 @@ def plot(document: Mapping[str, Any], path: Path) -> None:
     styles = {"no_liars": ("no liars", "--"), "plain_mean": ("plain averaging, same liars", ":")}
     for name, curve in document["baselines"].items():
         label, line = styles.get(name, (name, "-."))
-        seen = [(number, value) for number, value in enumerate(curve) if value is not None]
+        seen = [
+            (number, drawable(value)) for number, value in enumerate(curve) if value is not None
+        ]
         axes.plot([each[0] for each in seen], [each[1] for each in seen], line, label=label)
     measure = _measure(document["rounds"])
     curve = [(each, _value(each, measure)) for each in document["rounds"]]
-    known = [(each, value) for each, value in curve if value is not None]
+    known = [(each, drawable(value)) for each, value in curve if value is not None]
     rounds = [each["round"] for each, _ in known]
     axes.plot(rounds, [value for _, value in known], "-o", markersize=3, label="peerd")
     _plot_group(axes, document["rounds"])
@@ -42,8 +46,7 @@ def plot(document: Mapping[str, Any], path: Path) -> None:
     )
     axes.set_xlabel("round")
     axes.set_ylabel(f"{measure} on held-out data")
-    if measure == "accuracy":
-        axes.set_ylim(0.0, 1.0)
+    scale(axes)
     axes.grid(alpha=0.3)
     axes.legend(loc="best")
     figure.savefig(path, format="png", dpi=DOTS_PER_INCH)

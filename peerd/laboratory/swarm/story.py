@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from peerd.cli.output import short
+from peerd.cli.output import share, short
 
 
 def tell(document: Mapping[str, Any], directory: Path, audited: Sequence[int]) -> list[str]:
@@ -30,13 +30,13 @@ def _accuracies(document: Mapping[str, Any]) -> list[str]:
     if final:
         lines.append(
             f"{len(peers)} peers, {liars} of them liars ({document['attack']}), trained one model "
-            f"to an accuracy of {final[-1]:.1%}, and nobody saw anybody's update."
+            f"to an accuracy of {share(final[-1])}, and nobody saw anybody's update."
         )
     ends = {name: curve[-1] for name, curve in document["baselines"].items() if curve}
     if ends.get("no_liars") is not None:
-        lines.append(f"With no liars at all it would have been {ends['no_liars']:.1%}.")
+        lines.append(f"With no liars at all it would have been {share(ends['no_liars'])}.")
     if ends.get("plain_mean") is not None:
-        lines.append(f"Plain averaging with these liars ends at {ends['plain_mean']:.1%}.")
+        lines.append(f"Plain averaging with these liars ends at {share(ends['plain_mean'])}.")
     return lines
 
 

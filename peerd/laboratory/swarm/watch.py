@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from peerd.cli.output import measures, short, size
+from peerd.cli.output import decimal, measures, short, size
 from peerd.cli.rounds import over_all
 from peerd.laboratory.swarm.result import sent_in
 
@@ -160,7 +160,7 @@ class Watch:
         absent = event.get("absent")
         parts = [f"round {number}: {outcome}" + (f" ({reason})" if reason else "")]
         if accuracy is not None:
-            parts.append(f"accuracy {accuracy:.3f}")
+            parts.append(f"accuracy {decimal(accuracy)}")
         elif metrics := measures(evaluation.get("metrics")):
             parts.append(metrics)
         if (group := over_all(event.get("group"))) is not None:

@@ -66,9 +66,9 @@ def test_a_swarms_result() -> None:
         (("peers", 0, "honest"), 1, "1 is not of type 'boolean'"),
         (("peers", 0, "model_hash"), "abc", "not valid under any"),
         (("rounds", 0, "outcome"), "fine", "is not one of"),
-        (("rounds", 0, "accuracy"), 1.5, "not valid under any"),
+        (("rounds", 0, "accuracy"), "1.5", "not valid under any"),
         (("rounds", 0, "extra"), 1, "'extra' was unexpected"),
-        (("baselines", "plain_mean", 0), 2, "not valid under any"),
+        (("baselines", "plain_mean", 0), "2", "not valid under any"),
     ],
 )
 def test_a_wrong_result_is_found(path: tuple[Any, ...], value: object, what: str) -> None:

@@ -71,6 +71,7 @@ BAD = [
     ("[storage]\nx = 1", "unknown key 'storage'"),
     ("task = 5", "task must be a table"),
     ("rounds = 0", "rounds must be in 1…"),
+    ("[task]\nevaluation_seconds = 0", "task.evaluation_seconds must be in 1…"),
     ("rounds = true", "rounds must be a whole number"),
     ("rounds = 1.5", "rounds must be a whole number"),
     ("status = 5", "status must be text in quotes"),
@@ -152,7 +153,7 @@ names = st.text(
 @given(names, names, st.dictionaries(names, st.integers(-9, 9) | names | st.booleans(), max_size=3))
 def test_what_is_rendered_reads_back(data: str, key: str, options: dict[str, object]) -> None:
     python, start = Path("/env/bin/python"), Path("/first.npz")
-    task = TaskConfig(Path("/rows.csv"), 2, 5, 77, "cuda:1", python, start, options)
+    task = TaskConfig(Path("/rows.csv"), 2, 5, 77, "cuda:1", python, start, 90, options)
     log = LogConfig("warning", "json")
     bootstrap = (f"/ip4/127.0.0.1/tcp/4001/p2p/{PEER}",)
     text = render_config(data=data, key=key, bootstrap=bootstrap, rounds=4, task=task, log=log)

@@ -8,6 +8,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from peerd.config import Config
 from peerd.extras import EXTRAS
 from peerd.group import load
 from peerd.identity import Identity
+from peerd.tasks.names import SHIPPED
 from tests.patience import HANG
 
 ROOT = Path(__file__).parents[3]
@@ -101,11 +103,12 @@ def test_each_peer_has_its_own_volume_and_address(compose: dict[str, Any]) -> No
     subnet = ipaddress.ip_network(compose["networks"]["peers"]["ipam"]["config"][0]["subnet"])
     command, directory, count, prefix = group["entrypoint"]
     assert (command, int(count)) == ("compose-group", len(services))
-    made = dict(reversed(each.split(":")) for each in group["volumes"])
+    rows, *volumes = group["volumes"]
+    made = dict(reversed(each.split(":")) for each in volumes)
     for index, (name, service) in enumerate(services.items()):
         volume = made[f"{directory}/peer-{index}"]
         assert volume == name
-        assert service["volumes"] == [f"{volume}:/data"]
+        assert service["volumes"] == [f"{volume}:/data", rows]
         address = service["networks"]["peers"]["ipv4_address"]
         assert address == f"{prefix}.{10 + index}"
         assert ipaddress.ip_address(address) in subnet
@@ -115,22 +118,67 @@ def test_each_peer_has_its_own_volume_and_address(compose: dict[str, Any]) -> No
     assert group["environment"]["OWNER"].split(":")[0] in dict(stages()[-1][1:2])["RUN"]
 
 
-def test_the_compose_file_asks_for_the_extra_of_its_groups_task(compose: dict[str, Any]) -> None:
-    assert "task=${TASK:-digits}" in (ROOT / "scripts/compose-group.sh").read_text()
-    _, extra = EXTRAS["sklearn"]
-    assert compose["services"]["group"]["build"]["args"] == {"EXTRAS": extra}
+def test_the_image_of_the_compose_file_has_what_the_tasks_that_ship_need(
+    compose: dict[str, Any],
+) -> None:
+    texts = [path.read_text() for path in (ROOT / "peerd/tasks").glob("*.py")]
+    needed = {
+        extra
+        for module, (_, extra) in EXTRAS.items()
+        if any(re.search(rf'^import {module}\b|need\(.*"{module}"', text, re.M) for text in texts)
+    }
+    assert needed == {"lab", "table"}
+    extras = shell(compose["services"]["group"]["build"]["args"]["EXTRAS"])
+    assert set(extras.split(",")) == needed
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert needed <= declared["optional-dependencies"].keys()
     build = stages()[0]
     assert ("ARG", 'EXTRAS=""') in build
     assert any("pip install" in rest and '".${EXTRAS:+[$EXTRAS]}"' in rest for _, rest in build)
 
 
-def test_the_group_of_the_compose_file(tmp_path: Path) -> None:
+def shell(text: str, **variables: str) -> str:
+    """``text`` with its variables, which compose and the shell put in by the same rules."""
+    found = subprocess.run(
+        ["sh", "-c", f'printf %s "{text}"'],
+        env=variables,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return found.stdout
+
+
+def test_the_compose_file_passes_task_and_data_on(compose: dict[str, Any]) -> None:
+    group = compose["services"]["group"]
+    given = {"TASK": "table", "DATA": "./visits.csv", "OPTIONS": "--label outcome"}
+    said = {name: shell(value, **given) for name, value in group["environment"].items()}
+    assert said["LOCAL"] == "--data /rows"
+    assert {name: said[name] for name in ("TASK", "OPTIONS")} == {
+        "TASK": "table",
+        "OPTIONS": "--label outcome",
+    }
+    assert shell(group["environment"]["LOCAL"], **given, LOCAL="--local a=b") == "--local a=b"
+    assert shell(group["volumes"][0], **given) == "./visits.csv:/rows:ro"
+    unsaid = {name: shell(value) for name, value in group["environment"].items()}
+    assert unsaid == {"OWNER": unsaid["OWNER"], "TASK": "digits", "OPTIONS": "", "LOCAL": ""}
+    assert shell(group["volumes"][0]) == "/dev/null:/rows:ro"
+
+
+@pytest.mark.parametrize("task", ["digits", "table"])
+def test_the_group_of_the_compose_file(task: str, tmp_path: Path) -> None:
     """The same script as in the container: every member can start from what it makes."""
     environment = {
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "OMP_NUM_THREADS": "1",
+        "TASK": task,
     }
+    if task == "table":
+        rows = [f"Anna Q{number},{number % 7},{'ab'[number % 2]}" for number in range(240)]
+        (tmp_path / "rows.csv").write_text("\n".join(["patient,age,label", *rows]))
+        environment["LOCAL"] = f"--data {tmp_path}/rows.csv"
+        environment["OPTIONS"] = "--label label --drop patient"
     command = shlex.join([str(ROOT / "scripts/compose-group.sh"), str(tmp_path), "6", "127.0.71"])
 
     def run() -> str:
@@ -151,9 +199,13 @@ def test_the_group_of_the_compose_file(tmp_path: Path) -> None:
         assert genesis.plan.absent == 1
         assert config.listen == f"/ip4/127.0.71.{10 + index}/tcp/4001"
         assert (config.task.partition, config.task.partitions) == (index, 6)
+        data = str(tmp_path / "rows.csv") if task == "table" else None
+        assert config.task.local.get("data") == data
         assert len(config.bootstrap) == (index > 0)
         keys.add(identity.public)
     assert keys == set(genesis.roster)
+    assert genesis.task == SHIPPED[task]
+    assert ("schema" in genesis.task_options) == (task == "table")
     before = (tmp_path / "peer-0/genesis.json").read_bytes()
     assert "the group is there" in run()
     assert (tmp_path / "peer-0/genesis.json").read_bytes() == before

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from peerd.laboratory.axes import scale
 from peerd.laboratory.experiments.report.groups import (
     CellResult,
     attack_label,
@@ -102,8 +103,7 @@ def _figure(draw: object, title: str) -> str:
     axes = figure.add_subplot()
     draw(axes)  # type: ignore[operator]
     axes.set_title(title)
-    axes.set_ylabel("accuracy on held-out data")
-    axes.set_ylim(0.0, 1.0)
+    scale(axes)
     axes.grid(alpha=0.3)
     if axes.get_legend_handles_labels()[0]:
         axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize="small", frameon=False)

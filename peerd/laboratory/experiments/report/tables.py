@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from html import escape
 
+from peerd.cli.output import decimal
 from peerd.laboratory.experiments.report.groups import (
     CellResult,
     Spread,
@@ -43,10 +44,15 @@ def _entry(cells: Sequence[CellResult], value: Value, exact: bool) -> str:
         return "–"
     spread = Spread.of(values)
     mark = "†" if any(cell["diverged"] is not None for cell in cells) else ""
-    text = f"{100 * spread.mean:.1f}{mark}"
+    mean, low, high = map(_shown, (spread.mean, spread.low, spread.high))
     if exact or spread.count == 1:
-        return text
-    return f"{text} ({100 * spread.low:.1f}–{100 * spread.high:.1f})"
+        return f"{mean}{mark}"
+    return f"{mean}{mark} ({low}–{high})"
+
+
+def _shown(value: float) -> str:
+    """A share in percent; a task's own metric may be another number."""
+    return f"{100 * value:.1f}" if 0 <= value <= 1 else decimal(value)
 
 
 def as_html(rows: Rows, muted: set[str]) -> str:
