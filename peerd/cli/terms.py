@@ -131,10 +131,10 @@ def print_terms(genesis: Genesis, found: dict[str, object]) -> None:
             else value
         )
         print(f"{name} {shown}{' (ms)' if name == 'deadlines' and value != 'none' else ''}")
-    if genesis.task == SHIPPED["table"]:
-        print("\n".join(described(numbers(genesis.task_options))))
         if name == "starts_from" and value == "file":
             print(STARTS_FROM.format(found["first_model"]))
+    if genesis.task == SHIPPED["table"]:
+        print("\n".join(described(numbers(genesis.task_options))))
     for name, option in sorted(genesis.task_options.items()):
         _print_option(name, numbers(option))
 

@@ -12,8 +12,9 @@ import torch
 
 from peerd.learning.loading import load_task
 from peerd.learning.origin import Origin
-from peerd.learning.rebuilt import layers_of, state_dict_file
+from peerd.learning.rebuilt import parts_of, state_dict_file
 from peerd.learning.settings import NO_DATA
+from peerd.learning.state import NOTHING
 from peerd.tasks.examination import Selection, derive_schema
 from peerd.tensor_file import write_npz, write_safetensors, write_state_dict
 
@@ -40,11 +41,11 @@ def export(path: Path, task: str, options: Any, seed: int = 1, **more: Any) -> P
     """Of a model with random numbers, as ``peerd model export`` would write it."""
     said = description(task, options, **more)
     origin, made = Origin.read(said), load_task(task, options, NO_DATA)
-    layers = layers_of(made, origin)
+    layers = parts_of(made, origin, NOTHING).layers
     size = sum(int(np.prod(shape)) for _, shape in layers)
     vector = np.random.default_rng(seed).normal(0, 0.5, size).astype(np.float32)
     if path.suffix == ".pt":
-        saved = state_dict_file(made, origin, vector, np.zeros(0))
+        saved = state_dict_file(made, origin, vector, NOTHING)[0]
         with path.open("wb") as file:
             write_state_dict(file, saved, json.dumps(said))
     elif path.suffix == ".npz":

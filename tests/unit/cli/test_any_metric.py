@@ -75,7 +75,7 @@ def test_tables_and_lines_take_it(shown: tuple[list[float | None], str, str]) ->
     values, cell, _ = shown
     one = record(1) | {"accuracy": values[-1]}
     header, row = table(rounds.HEADER, [rounds.row(one)]).splitlines()
-    assert row[header.index("ACCURACY") :].split()[0] == cell
+    assert row[header.index("HERE") :].split()[0] == cell
     assert any(line.startswith("accuracy: ") for line in rounds.lines(one))
     watch = Watch([(PEER, None)], 2, 0)
     watch.event(0, {"kind": "round", **one})

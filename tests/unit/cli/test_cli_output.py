@@ -71,7 +71,7 @@ def test_what_a_task_measures_stands_where_it_has_no_accuracy() -> None:
     assert measures(metrics) == "rmse 52.8, r2 0.489"
     assert [measures(each) for each in ({}, None, [1])] == ["", "", ""]
     shown = {"outcome": "completed", "accuracy": None, "metrics": metrics}
-    assert row(shown)[2] == "rmse 52.8, r2 0.489"
-    assert row(shown | {"accuracy": 0.5})[2] == 0.5
-    assert row(shown | {"metrics": {}})[2] is None
-    assert row(shown | {"warnings": ["accuracy is unknown: …"]})[2] == "unknown"
+    assert row(shown)[3] == "rmse 52.8, r2 0.489"
+    assert row(shown | {"accuracy": 0.5})[3] == 0.5
+    assert row(shown | {"metrics": {}})[3] is None
+    assert row(shown | {"warnings": ["accuracy is unknown: …"]})[3] == "unknown"

@@ -581,12 +581,12 @@ def test_a_peers_own_running_statistics_are_used_and_exported(
     assert main(["model", "export", "--out", "x.npz"]) == 0  # without a certificate: undescribed
     kept = LocalModels(own / "data" / "training", 4)
     kept.prepare()
-    kept.save_own(np.array([5.0, 4.0, 1.0]))  # mean, variance, batches
+    kept.save_own(0, np.array([5.0, 4.0, 1.0]))  # mean, variance, batches
     assert main([*words, "out.csv"]) == 0
     assert table_of(own / "out.csv")[1][0, 0] == pytest.approx((7 - 5) / 2, rel=1e-4)
     said = description("own_tasks:Normed", {}, statistics="local")
     task = load_task("own_tasks:Normed", {}, {})
-    saved = state_dict_file(task, Origin.read(said), model, kept.own())
+    saved, _ = state_dict_file(task, Origin.read(said), model, kept.own())
     with (own / "m.pt").open("wb") as file:
         write_state_dict(file, saved, json.dumps(said))
     with_file = ["--model", "m.pt", "--task", "own_tasks:Normed"]

@@ -14,8 +14,10 @@ from torch import nn
 
 from peerd.cli.main import main
 from peerd.errors import PeerdError, TaskError
-from peerd.learning.rebuilt import Origin, filled
+from peerd.learning.origin import Origin
+from peerd.learning.rebuilt import filled
 from peerd.learning.settings import Partition
+from peerd.learning.state import NOTHING
 from peerd.learning.task import Samples, Task
 from peerd.runner.export import verify_export
 from peerd.tensor_file import read_export
@@ -53,17 +55,18 @@ KINDS: dict[str, tuple[Callable[[], nn.Module], type[Task], str]] = {
 
 def written(kind: str, tmp_path: Path) -> tuple[Path, Any, np.ndarray]:
     from peerd.learning.onnx_graph import onnx_graph
-    from peerd.learning.rebuilt import _shared
+    from peerd.learning.rebuilt import shared_model
     from peerd.onnx_file import write_onnx
 
     make, base, statistics = KINDS[kind]
     task = type("Made", (base,), {"make": staticmethod(make)})({}, {})
-    first = _shared(task, Origin(1, statistics, b""))
+    first = shared_model(task, Origin(1, statistics, b""))
     origin = Origin(1, statistics, first.fixed)
     model = np.linspace(0.1, 1, first.parameters, dtype=np.float32)
     path = tmp_path / "m.onnx"
     with path.open("wb") as file:
-        write_onnx(file, onnx_graph(task, origin, model, Partition()), json.dumps({"round": 3}))
+        graph, _ = onnx_graph(task, origin, model, NOTHING, Partition())
+        write_onnx(file, graph, json.dumps({"round": 3}))
     return path, filled(task, origin, model), model
 
 
