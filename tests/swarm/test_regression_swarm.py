@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+import torch
+from safetensors import safe_open
 
+from peerd.cli.main import main
 from tests.tiers import later
 
 ROOT = Path(__file__).parents[2]
@@ -29,7 +36,7 @@ def test_an_example_is_learnt(line: str, tmp_path: Path, monkeypatch: pytest.Mon
     exec(compile(PROGRAM, "docs/models.md", "exec"), {})
     command = [sys.executable, "-m", "peerd", *shlex.split(line), "--no-baselines"]
     done = subprocess.run(
-        [*command, "--json", "result.json", "--plot", "curve.png"],
+        [*command, "--json", "result.json", "--plot", "curve.png", "--keep", "kept"],
         capture_output=True,
         text=True,
         timeout=600,
@@ -44,3 +51,31 @@ def test_an_example_is_learnt(line: str, tmp_path: Path, monkeypatch: pytest.Mon
     assert 40 < last["rmse"] < first["rmse"], "in the label's own unit"
     assert re.search(rf"round {len(rounds) - 1}: completed, .*rmse .*r2 0\.4", done.stdout)
     assert (tmp_path / "curve.png").stat().st_size > 1000
+    assert all(each["group"]["accuracy"] is None for each in rounds)
+    assert rounds[-1]["group"]["loss"] < 1
+    _use(tmp_path)
+
+
+def _use(place: Path) -> None:
+    """Exported, evaluated by a command, and computed in plain Python."""
+    model = ["--model", "m.safetensors", "--data", "diabetes.csv"]
+    assert main(["model", "export", "--config", "kept/peer-0/peerd.toml", "--out", model[1]]) == 0
+    assert main(["model", "predict", *model, "--out", "p.csv"]) == 0
+    predicted = np.loadtxt("p.csv", skiprows=1)
+    with safe_open("m.safetensors", "pt") as file:
+        schema = json.loads(file.metadata()["peerd"])["task_options"]["schema"]
+        layers = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    with (place / "diabetes.csv").open() as table:
+        rows = [[*map(float, inputs(row, schema))] for row in csv.DictReader(table)]
+    hidden = torch.relu(torch.tensor(rows) @ layers["0.weight"].T + layers["0.bias"])
+    scaled = (hidden @ layers["2.weight"].T + layers["2.bias"]).squeeze(1).double().numpy()
+    target = schema["target"]
+    here = scaled * float(target["scale"]) + float(target["mean"])
+    assert here == pytest.approx(predicted, rel=1e-4, abs=1e-2)
+
+
+def inputs(row: dict[str, str], schema: dict[str, Any]) -> Iterator[float]:
+    """As docs/operations.md says what the inputs are; all are numbers here, and none is missing."""
+    for column in schema["columns"]:
+        number = (float(row[column["name"]]) - float(column["mean"])) / float(column["scale"])
+        yield from (max(-8.0, min(8.0, number)), 0.0)

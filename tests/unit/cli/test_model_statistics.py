@@ -242,7 +242,10 @@ LIES: dict[str, tuple[Any, str]] = {
     "something more": ({"round": 1, "names": [], "accuracy": 1}, "no list of such"),
     "no names": ({"round": 1, "names": 5}, "no model that peerd has exported"),
     "no table": ([], "no model that peerd has exported"),
-    "one that is not there": ({"round": 1, "names": ["x.running_mean"]}, "lacks running statistics"),
+    "one that is not there": (
+        {"round": 1, "names": ["x.running_mean"]},
+        "lacks running",
+    ),
     "one of no text": ({"round": 1, "names": [[]]}, "no model that peerd has exported"),
 }
 
