@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 from peerd.errors import TaskError
 from peerd.learning import Trainer, Training, streams
 from peerd.learning.client import Client
-from peerd.learning.inspection import inspect
+from peerd.learning.inspection import inspect, inspect_held_out
 from peerd.learning.settings import Partition
 from peerd.learning.task import Samples, Task
 from protocols.aggregation import LocalRule, aggregator
@@ -76,7 +76,8 @@ def client(given: Any, kept: Any = None) -> Client:
 
 def rehearsed(given: Any, kept: Any = None) -> list[str]:
     made = client(given, kept)
-    return [*inspect(made, made.task, CLIPPING), *made.evaluate(made.first_model).warnings]
+    lines = [*inspect(made, made.task, CLIPPING), *inspect_held_out(made)]
+    return [*lines, *made.evaluate(made.first_model).warnings]
 
 
 def update(given: Any, round: int = 3) -> np.ndarray:
