@@ -1,14 +1,12 @@
 """The layers of a file that a group starts from (worker only): safetensors, or what peerd exports.
 
-The file is anybody's: its header is bounded, nothing is unpickled but tensors, and of its data only
-that is read which whoever asks has room for.
+The file is anybody's: its header is bounded and nothing is unpickled. Of the data of a safetensors
+file only that is read which whoever asks has room for.
 """
 
 from __future__ import annotations
 
 import json
-import pickle
-import warnings
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -21,7 +19,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from peerd.errors import PeerdError, TaskError, printable
+from peerd.errors import PeerdError, TaskError, VerificationError, printable
+from peerd.learning.saved_state import read_state
 from peerd.learning.settings import Options
 from peerd.tensor_file import (
     ARCHIVE,
@@ -156,22 +155,18 @@ def _npz(start: Start) -> Given:
 
 
 def _state_dict(members: list[zipfile.ZipInfo], start: Start) -> Given:
-    """torch's own format, by its reader that makes tensors alone, from a map of the file."""
+    """torch's own format, of which the tensors are read and nothing is unpickled."""
     for each in members:
         check_stored(each)
         if each.filename.endswith(".pkl") and each.file_size > MAX_HEADER_BYTES:
             raise ValueError("its index is too large")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            found = torch.load(start.path, map_location="cpu", weights_only=True, mmap=True)
-    except (*BROKEN, pickle.UnpicklingError, MemoryError, AssertionError):
+        found = read_state(start.path)
+    except VerificationError:
         raise start.wrong(
             "can't be read as a state_dict: it is damaged, or holds something else than tensors",
             "save model.state_dict() alone, best as safetensors",
         ) from None
-    if not isinstance(found, Mapping) or not all(isinstance(name, str) for name in found):
-        raise start.wrong("holds no state_dict", "save model.state_dict() alone")
     return Given(
         {name: _layer(name, each, start) for name, each in found.items()}, task=_task_of(start)
     )

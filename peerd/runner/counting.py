@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import trio
 
 from peerd.learning import Trainer
 from protocols.aggregation.contract import Model
 from protocols.aggregation.evaluation import Counts
-from protocols.opening import decode_polynomials, values_of
+from protocols.record.opened import opened_counts
 from protocols.record.setting import Setting
 
 SHARE_OF_DEAL = 4
@@ -55,10 +54,9 @@ def opened_group(
     where nothing was opened, or nobody took part.
     """
     evaluation = setting.evaluation
-    if evaluation is None or not polynomials:
+    if evaluation is None:
         return None
-    opened = values_of(setting.shape, decode_polynomials(setting.shape, polynomials))
-    counts = setting.counted(np.asarray(opened))
+    counts = opened_counts(setting, polynomials)
     if counts is None or not counts.rows:
         return None
     liars = sorted((evaluation.rows[dealer] for dealer in dealers), reverse=True)[: setting.liars]

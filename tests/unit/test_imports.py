@@ -183,6 +183,7 @@ def test_liars_use_no_machine_of_the_core(path: Path) -> None:
 DRIVES = {
     "protocols.aggregation": "set-up: the group's rule, and the hash by which a model is named",
     "protocols.aggregation.contract": "the rule encodes what was trained",
+    "protocols.aggregation.evaluation": "what a peer counts beside it goes in",
     "protocols.errors": "what bad input raises",
     "protocols.plan": "set-up: a group's sizes",
     "protocols.record.audit": "the verdict on what is stored",
@@ -205,6 +206,7 @@ USED = {
         "protocols.hashing": "the rehearsal's updates",
         "protocols.proof": "the rehearsal deals once, to measure this machine",
         "protocols.record.election": "see RULES_OUTSIDE: resume",
+        "protocols.record.opened": "what the group counted, for people to read",
         "protocols.record.evidence": "the hash by which evidence is shown",
         "protocols.record.sizes": "set-up: what deadlines follow from",
         "protocols.record.transcript": "what is stored, with evidence that came late",

@@ -15,6 +15,7 @@ import json
 import logging
 import traceback
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache, partial
@@ -105,6 +106,9 @@ class Training:
 
     def __init__(self, index: int) -> None:
         self.index = index
+
+    def training_first(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     async def update(self, round: int, model: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         await trio.lowlevel.checkpoint()
