@@ -33,6 +33,8 @@ _STORAGES = {
         ("Char", torch.int8),
         ("Byte", torch.uint8),
         ("Bool", torch.bool),
+        ("ComplexFloat", torch.complex64),
+        ("ComplexDouble", torch.complex128),
     )
 }
 _PLAIN = {"BINUNICODE", "BININT", "BININT1", "BININT2", "LONG1"}

@@ -215,8 +215,8 @@ def run_round(directory: Path, log: io.StringIO, patch: pytest.MonkeyPatch) -> E
 
     real_deal = dealing.deal
 
-    def deal(shape: Any, values: Any, secret: bytes, context: bytes) -> Dealing:
-        dealt = real_deal(shape, values, secret, context)
+    def deal(shape: Any, values: Any, secret: bytes, context: bytes, public: Any = ()) -> Dealing:
+        dealt = real_deal(shape, values, secret, context, public)
         secrets.packages.append(dealt.packages)
         return dealt
 
