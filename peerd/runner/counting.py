@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import math
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import trio
 
 from peerd.learning import Trainer
+from peerd.storage import Store
 from protocols.aggregation.contract import Model
 from protocols.aggregation.evaluation import Counts
 from protocols.opening import decode_polynomials, values_of
@@ -16,17 +21,48 @@ from protocols.record.setting import Setting
 SHARE_OF_DEAL = 4
 """Counting may take up to this part of the deadline for dealings: a round's update must not be late
 for the sake of its counts."""
+KEPT = "counts"
 
 
-async def own_counts(trainer: Trainer, setting: Setting, me: int, model: Model) -> Counts | None:
-    """What this peer counts of its held-out rows under ``model``; None: it takes no part."""
+async def own_counts(
+    trainer: Trainer, setting: Setting, me: int, model: Model, *, until: float = math.inf
+) -> Counts | None:
+    """What this peer counts of its held-out rows under ``model``; None: it takes no part.
+
+    ``until``: when (trio's clock) the update that waits for it must be on its way.
+    """
     evaluation = setting.evaluation
     if evaluation is None or not evaluation.rows[me]:
         return None
     rows, found = evaluation.rows[me], None
-    with trio.move_on_after(setting.deadlines.deal / 1000 / SHARE_OF_DEAL):
+    longest = trio.current_time() + setting.deadlines.deal / 1000 / SHARE_OF_DEAL
+    with trio.move_on_at(min(longest, until)):
         found = await trainer.count(model, rows, evaluation.classes)
     return None if found is None else found.counts(evaluation, rows)
+
+
+async def counted_once(
+    store: Store, round_: int, find: Callable[[], Awaitable[Counts | None]]
+) -> Counts | None:
+    """What ``find`` gives, once a round: after a restart the same again, though it may now take too
+    long or see other rows. With other counts this peer would have no dealing to the header that it
+    has signed, and could answer nobody who asks for it.
+    """
+    stored = store.meta(KEPT)
+    kept = None if stored is None else json.loads(stored)
+    if kept is not None and kept["round"] == round_:
+        return _counts(kept["counts"])
+    found = await find()
+    said = None if found is None else asdict(found)
+    store.set_meta(KEPT, json.dumps({"round": round_, "counts": said}).encode())
+    return found
+
+
+def _counts(said: dict[str, Any] | None) -> Counts | None:
+    if said is None:
+        return None
+    of_class = {name: tuple(said[name]) for name in ("class_rows", "class_right")}
+    return Counts(**{**said, **of_class})
 
 
 async def rows_warnings(

@@ -21,7 +21,7 @@ import trio
 from peerd.errors import ConfigError
 from peerd.learning import Trainer
 from peerd.runner.aborts import stopped
-from peerd.runner.counting import opened_group, own_counts
+from peerd.runner.counting import counted_once, opened_group, own_counts
 from peerd.runner.drops import Drops
 from peerd.runner.library import Library
 from peerd.runner.meter import Meter
@@ -90,6 +90,7 @@ class Driver:
         self._turn = trio.Lock()
         self._nursery: trio.Nursery | None = None
         self._lost: dict[int, float] = {}
+        self._groups: dict[int, dict[str, Any] | None] = {}
         self.peers_changed = trio.Event()
 
     async def run(self, *, task_status: Any = trio.TASK_STATUS_IGNORED) -> None:
@@ -201,6 +202,8 @@ class Driver:
             elif isinstance(effect, Completed):
                 self._flush(pending)
                 self._records.completed(effect)
+                group = opened_group(self._setting, effect.polynomials, effect.dealers)
+                self._groups[effect.round] = group
             elif isinstance(effect, Adopted):
                 self._flush(pending)
                 self._records.adopted(effect.rounds, effect.model)
@@ -268,11 +271,14 @@ class Driver:
     # -- training ------------------------------------------------------------------------------
 
     async def _train(self, round_: int, model: npt.NDArray[np.float32]) -> None:
+        until = trio.current_time() + self._trainer.training.training_seconds
         with self._trainer.training_first():
             update = await self._trainer.update(round_, model)
             reference = await self._reference(round_, model)
-        counts = await own_counts(self._trainer, self._setting, self._session.me, model)
-        encode = partial(self._setting.encode, self._session.me, model, update, reference, counts)
+        me = self._session.me
+        count = partial(own_counts, self._trainer, self._setting, me, model, until=until)
+        counts = await counted_once(self._store, round_, count)
+        encode = partial(self._setting.encode, me, model, update, reference, counts)
         values = await trio.to_thread.run_sync(encode)
         await self._step(lambda session: session.on_update(round_, values, reference))
 
@@ -288,9 +294,9 @@ class Driver:
         assert self._nursery is not None
         self._drops.next_round()
         summary = self._records.summary(effect, self._meter.finish())
-        summary["group"] = opened_group(self._setting, effect.polynomials, effect.dealers)
-        self._store.put_round(effect.round, summary)
+        summary["group"] = self._groups.pop(effect.round)
         best = self._records.measured(effect.round, summary["group"])
+        self._store.put_round(effect.round, summary)  # last: what is missing without it is made up
         self._board.update(evaluation=summary["group"], best=best)
         self._show_head(effect.round, effect.model_hash)
         log.info("round completed", round=effect.round, model=effect.model_hash.hex())

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import trio
+import trio.testing
 
 from peerd.learning.trained import Found
-from peerd.runner.counting import opened_group, own_counts, rows_warnings
+from peerd.runner.counting import counted_once, opened_group, own_counts, rows_warnings
 from peerd.runner.records import Records
 from peerd.storage import Store
 from peerd.storage.store import MODELS_KEPT
@@ -78,6 +80,40 @@ def test_a_count_that_never_ends_leaves_this_site_out_and_holds_nothing_up() -> 
     assert counts(Worker("hangs"), 0) is None
 
 
+def test_a_count_takes_no_more_time_than_the_update_has_left() -> None:
+    """Training may have taken all of what the deadline for dealings follows from."""
+    setting = setting_of(FOUR, 1, evaluation=GROUP, deadlines=Deadlines(deal=400_000))
+
+    async def counted(left: float) -> float:
+        began = trio.current_time()
+        worker: Any = Worker("hangs")
+        assert await own_counts(worker, setting, 0, MODEL, until=began + left) is None
+        return trio.current_time() - began
+
+    clock = trio.testing.MockClock(autojump_threshold=0)
+    for left, taken in ((7.0, 7.0), (-1.0, 0.0), (1000.0, 100.0)):
+        assert trio.run(counted, left, clock=clock) == pytest.approx(taken)
+
+
+@pytest.mark.parametrize("first", [Counts(1, 60, 40, (30, 20), (20, 10), 8), None])
+def test_a_round_is_counted_once_whatever_a_restart_finds(
+    tmp_path: Path, first: Counts | None
+) -> None:
+    """Another v would be no dealing to the header that is signed."""
+    other = Counts(1, 60, 41, (30, 20), (20, 11), 9)
+
+    def counted(round_: int, found: Counts | None) -> Counts | None:
+        async def find() -> Counts | None:
+            return found
+
+        with Store.open(tmp_path / "data") as store:
+            return trio.run(counted_once, store, round_, find)
+
+    assert counted(3, first) == first
+    assert counted(3, other) == first
+    assert counted(4, other) == other
+
+
 def test_a_member_is_told_before_it_signs_that_its_rows_will_not_be_counted() -> None:
     setting = setting_of(FOUR, 1, evaluation=GROUP)
 
@@ -121,3 +157,20 @@ def test_it_is_kept_when_others_of_its_age_are_not(tmp_path: Path) -> None:
         assert store.model(3) is None and store.model(1) is None
     with Store.open(tmp_path / "data") as store:
         assert store.model(2) is not None
+
+
+def test_a_crash_after_the_certificate_loses_no_measurement(tmp_path: Path) -> None:
+    """What the group counted is still told, and the best model with it, at the next start."""
+    world = swarm(FOUR, 1, rounds=3, evaluation=GROUP)
+    world.counts = lambda peer, round_: (
+        Counts(1, GROUP.rows[peer], 30, (20, 10), (15, 9), 16) if peer < 3 else None
+    )
+    world.run()
+    with Store.open(tmp_path / "data") as store:
+        for round_ in range(3):
+            Records(store, world.setting.roster).completed(world.nodes[0].completed[round_])
+        assert store.best() is None
+        Records(store, world.setting.roster).fill(world.setting)
+        assert [each["group"]["sites"] for each in store.rounds()] == [3, 3, 3]
+        best = store.best()
+        assert best is not None and best["round"] == 1
