@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -12,7 +11,6 @@ import numpy as np
 import trio
 
 from peerd.learning import Trainer
-from peerd.storage import Store
 from protocols.aggregation.contract import Model
 from protocols.aggregation.evaluation import Counts
 from protocols.opening import decode_polynomials, values_of
@@ -21,7 +19,7 @@ from protocols.record.setting import Setting
 SHARE_OF_DEAL = 4
 """Counting may take up to this part of the deadline for dealings: a round's update must not be late
 for the sake of its counts."""
-KEPT = "counts"
+KEPT = "counts"  # in the journal
 
 
 async def own_counts(
@@ -41,24 +39,23 @@ async def own_counts(
     return None if found is None else found.counts(evaluation, rows)
 
 
-async def counted_once(
-    store: Store, round_: int, find: Callable[[], Awaitable[Counts | None]]
-) -> Counts | None:
-    """What ``find`` gives, once a round: after a restart the same again, though it may now take too
-    long or see other rows. With other counts this peer would have no dealing to the header that it
-    has signed, and could answer nobody who asks for it.
+def time_to_deal(setting: Setting) -> float:
+    """Seconds from a model until its dealing must leave: the deadline less Δ and its way (§0)."""
+    deadlines = setting.deadlines
+    return (deadlines.deal - deadlines.hurry - deadlines.behind / 2) / 1000
+
+
+def packed(counts: Counts | None) -> bytes:
+    """For the journal: with other counts after a restart, when counting may take too long or see
+    other rows, this peer would have no dealing to the header that it has signed, and could answer
+    nobody who asks for it.
     """
-    stored = store.meta(KEPT)
-    kept = None if stored is None else json.loads(stored)
-    if kept is not None and kept["round"] == round_:
-        return _counts(kept["counts"])
-    found = await find()
-    said = None if found is None else asdict(found)
-    store.set_meta(KEPT, json.dumps({"round": round_, "counts": said}).encode())
-    return found
+    return json.dumps(None if counts is None else asdict(counts)).encode()
 
 
-def _counts(said: dict[str, Any] | None) -> Counts | None:
+def unpacked(data: bytes) -> Counts | None:
+    """The inverse of ``packed``."""
+    said = json.loads(data)
     if said is None:
         return None
     of_class = {name: tuple(said[name]) for name in ("class_rows", "class_right")}

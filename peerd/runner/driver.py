@@ -21,7 +21,14 @@ import trio
 from peerd.errors import ConfigError
 from peerd.learning import Trainer
 from peerd.runner.aborts import stopped
-from peerd.runner.counting import counted_once, opened_group, own_counts
+from peerd.runner.counting import (
+    KEPT,
+    opened_group,
+    own_counts,
+    packed,
+    time_to_deal,
+    unpacked,
+)
 from peerd.runner.drops import Drops
 from peerd.runner.library import Library
 from peerd.runner.meter import Meter
@@ -32,6 +39,7 @@ from peerd.storage import Store
 from peerd.transport.transport import Transport
 from protocols.aggregation import model_hash
 from protocols.aggregation.contract import Reference, Referenced
+from protocols.aggregation.evaluation import Counts
 from protocols.record.effects import (
     Abandonment,
     Aborted,
@@ -271,16 +279,31 @@ class Driver:
     # -- training ------------------------------------------------------------------------------
 
     async def _train(self, round_: int, model: npt.NDArray[np.float32]) -> None:
-        until = trio.current_time() + self._trainer.training.training_seconds
+        until = trio.current_time() + time_to_deal(self._setting)
         with self._trainer.training_first():
             update = await self._trainer.update(round_, model)
             reference = await self._reference(round_, model)
-        me = self._session.me
-        count = partial(own_counts, self._trainer, self._setting, me, model, until=until)
-        counts = await counted_once(self._store, round_, count)
-        encode = partial(self._setting.encode, me, model, update, reference, counts)
+        counts = await self._counts(round_, model, until)
+        encode = partial(self._setting.encode, self._session.me, model, update, reference, counts)
         values = await trio.to_thread.run_sync(encode)
         await self._step(lambda session: session.on_update(round_, values, reference))
+
+    async def _counts(
+        self, round_: int, model: npt.NDArray[np.float32], until: float
+    ) -> Counts | None:
+        """Once a round, and after a restart the same."""
+        setting = self._setting
+        if setting.evaluation is None:
+            return None
+        journal = await trio.to_thread.run_sync(self._store.journal, round_)
+        if KEPT in journal:
+            return unpacked(journal[KEPT])
+        found = await own_counts(self._trainer, setting, self._session.me, model, until=until)
+        async with self._turn:
+            if self._session.position.round == round_:  # else its journal is erased
+                keep = partial(self._store.journal_put, round_, KEPT, packed(found))
+                await trio.to_thread.run_sync(keep)
+        return found
 
     async def _reference(self, round_: int, model: npt.NDArray[np.float32]) -> Reference | None:
         """The round's public vector, if the rule compares with one: from the task's root data."""

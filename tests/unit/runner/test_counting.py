@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -11,7 +12,16 @@ import trio
 import trio.testing
 
 from peerd.learning.trained import Found
-from peerd.runner.counting import counted_once, opened_group, own_counts, rows_warnings
+from peerd.runner.counting import (
+    KEPT,
+    opened_group,
+    own_counts,
+    packed,
+    rows_warnings,
+    time_to_deal,
+    unpacked,
+)
+from peerd.runner.driver import Driver
 from peerd.runner.records import Records
 from peerd.storage import Store
 from peerd.storage.store import MODELS_KEPT
@@ -95,23 +105,32 @@ def test_a_count_takes_no_more_time_than_the_update_has_left() -> None:
         assert trio.run(counted, left, clock=clock) == pytest.approx(taken)
 
 
-@pytest.mark.parametrize("first", [Counts(1, 60, 40, (30, 20), (20, 10), 8), None])
-def test_a_round_is_counted_once_whatever_a_restart_finds(
-    tmp_path: Path, first: Counts | None
+@pytest.mark.trio
+@pytest.mark.parametrize("found", [Counts(1, 60, 40, (30, 20), (20, 10), 8), None])
+async def test_a_round_is_counted_once_whatever_a_restart_finds(
+    tmp_path: Path, found: Counts | None
 ) -> None:
-    """Another v would be no dealing to the header that is signed."""
-    other = Counts(1, 60, 41, (30, 20), (20, 11), 9)
+    """Another v would be no dealing to the header that is signed; and a late count is not kept."""
+    other = Found(60, True, 2, False, True, 41, [30, 20], [20, 11], 0.5)
+    with Store.open(tmp_path / "data") as store:
+        store.journal_put(3, KEPT, packed(found))
+        driver = object.__new__(Driver)
+        driver._store, driver._turn = store, trio.Lock()
+        driver._trainer = cast(Any, Worker(other))
+        driver._setting = setting_of(FOUR, 1, evaluation=GROUP)
+        driver._session = cast(Any, SimpleNamespace(me=0, position=SimpleNamespace(round=4)))
+        until = trio.current_time() + time_to_deal(driver._setting)
+        assert await driver._counts(3, MODEL, until) == found
+        fresh = await driver._counts(4, MODEL, until)
+        assert fresh is not None and fresh.right == 41
+        assert unpacked(store.journal(4)[KEPT]) == fresh
+        await driver._counts(5, MODEL, until)
+        assert not store.journal(5)
 
-    def counted(round_: int, found: Counts | None) -> Counts | None:
-        async def find() -> Counts | None:
-            return found
 
-        with Store.open(tmp_path / "data") as store:
-            return trio.run(counted_once, store, round_, find)
-
-    assert counted(3, first) == first
-    assert counted(3, other) == first
-    assert counted(4, other) == other
+def test_a_dealing_must_leave_before_its_deadline() -> None:
+    """What the default deadlines follow from: Δ = 1 s, 18 s of training."""
+    assert time_to_deal(setting_of(FOUR, 1, deadlines=Deadlines())) == 18
 
 
 def test_a_member_is_told_before_it_signs_that_its_rows_will_not_be_counted() -> None:
