@@ -14,7 +14,8 @@ import io
 import json
 import logging
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache, partial
@@ -105,6 +106,9 @@ class Training:
 
     def __init__(self, index: int) -> None:
         self.index = index
+
+    def training_first(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     async def update(self, round: int, model: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         await trio.lowlevel.checkpoint()
@@ -211,8 +215,10 @@ def run_round(directory: Path, log: io.StringIO, patch: pytest.MonkeyPatch) -> E
 
     real_deal = dealing.deal
 
-    def deal(shape: Any, values: Any, secret: bytes, context: bytes) -> Dealing:
-        dealt = real_deal(shape, values, secret, context)
+    def deal(
+        shape: Any, values: Any, secret: bytes, context: bytes, public: Sequence[int]
+    ) -> Dealing:
+        dealt = real_deal(shape, values, secret, context, public)
         secrets.packages.append(dealt.packages)
         return dealt
 
