@@ -26,6 +26,12 @@ def is_onnx(head: bytes) -> bool:
     return head[:1] == b"\x08" and head[8:9] != b"{"
 
 
+def may_be_onnx(path: Path) -> bool:
+    """Whether somebody may take the file for one: by its beginning, or by its name."""
+    with path.open("rb") as file:
+        return path.suffix.lower() == ".onnx" or is_onnx(file.read(9))
+
+
 @dataclass(frozen=True, slots=True)
 class Graph:
     """ONNX without a description. ``layers``: its initializers that are the vector, in order."""

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -159,7 +160,8 @@ def _description(text: str) -> dict[str, Any]:
         raise ValueError("the description is no table")
     if OWN in description:
         own = description[OWN]
-        if own.keys() != {"round", "names"} or not all(map(is_running, own["names"])):
+        listed = own.keys() == {"round", "names"} and isinstance(own["names"], list)
+        if not listed or not all(map(is_running, own["names"])):
             raise ValueError("what it says of running statistics is no list of such")
         if own["round"] is not None:
             _whole(own["round"])
@@ -244,7 +246,10 @@ def _member(archive: zipfile.ZipFile, name: str, kind: np.dtype[Any]) -> NDArray
     member = io.BytesIO(stored(archive, archive.getinfo(f"{name}.npy")))
     if np.lib.format.read_magic(member) != (1, 0):
         raise ValueError(f"{name} is no array of version 1.0")
-    shape, _, dtype = np.lib.format.read_array_header_1_0(member)
+    try:
+        shape, _, dtype = np.lib.format.read_array_header_1_0(member)
+    except (SyntaxError, TokenError, MemoryError):  # a header is Python's, and is parsed as such
+        raise ValueError(f"{name} has no header that can be") from None
     data = member.read()
     if dtype != kind or shape != (len(data) // kind.itemsize,) or len(data) % kind.itemsize:
         raise ValueError(f"{name} is {dtype} {shape}")

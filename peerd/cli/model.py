@@ -58,6 +58,7 @@ def _show(args: argparse.Namespace) -> int:
 
 
 def _verify(args: argparse.Namespace) -> int:
+    from peerd.onnx_file import may_be_onnx
     from peerd.runner.export import verify_export
     from peerd.tensor_file import OWN
 
@@ -65,7 +66,7 @@ def _verify(args: argparse.Namespace) -> int:
         found = verify_export(args.file, args.genesis)
     but = ", but for the running statistics" if OWN in found else ""
     print(f"verified: its numbers are the certified ones, and all of this is so{but}")
-    if args.file.suffix == ".onnx":
+    if may_be_onnx(args.file):
         print("not verified: the graph that computes with them, and what is frozen in it")
     _print(found)
     return 0

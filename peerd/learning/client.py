@@ -225,26 +225,22 @@ class Client:
 
         What the task's code does wrong is a warning; ``quoting``: with what its exception says.
         """
-        if quoting:  # its lines are for the owner of the data alone: kept nowhere
-            return self._evaluate(model, quoting=True)[0]
-        return self._evaluated(model)[0]
-
-    def found(self, model: Model, rows: int, classes: int) -> Found:
-        """What ``model`` does on ``rows`` held-out rows, as the group's evaluation counts."""
-        shown, tally = self._evaluated(model)
-        return tally.found(rows, classes, shown)
-
-    def _evaluated(self, model: Model) -> tuple[Evaluation, Tally]:
-        """A round's model is asked about twice: for display, and for the group's counts."""
-        hashed = model_hash(model)
-        if self._seen is None or self._seen[0] != hashed:
-            self._seen = hashed, *self._evaluate(model, quoting=False)
-        return self._seen[1], self._seen[2]
-
-    def _evaluate(self, model: Model, *, quoting: bool) -> tuple[Evaluation, Tally]:
         self.shared.fill(model)
         tally = Tally()
-        return evaluate(self, lambda: self.held_out_rows, tally, quoting=quoting), tally
+        shown = evaluate(self, lambda: self.held_out_rows, tally, quoting=quoting)
+        # What quotes is for the owner of the data alone, and is given to nobody who asks later.
+        self._seen = None if quoting else (model_hash(model), shown, tally)
+        return shown
+
+    def found(self, model: Model, rows: int, classes: int) -> Found:
+        """What ``model`` does on ``rows`` held-out rows, as the group's evaluation counts. What was
+        evaluated last, for display, is not gone through again.
+        """
+        if self._seen is None or self._seen[0] != model_hash(model):
+            self.evaluate(model)
+        assert self._seen is not None
+        _, shown, tally = self._seen
+        return tally.found(rows, classes, shown)
 
 
 def first_module(

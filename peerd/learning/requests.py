@@ -105,8 +105,12 @@ class Requests:
             raise self._failure or TaskError("the training worker was stopped")
         return checked(request.reply)
 
-    async def serve(self, worker: WorkerProcess, answered: Callable[[], None]) -> None:
-        """In their order, until the worker ends (Ended). ``answered`` is told of each answer."""
+    async def serve(
+        self, worker: WorkerProcess, answered: Callable[[], None], ended: Callable[[], None]
+    ) -> None:
+        """In their order, until the worker ends (Ended). ``answered`` is told of each answer,
+        ``ended`` of an evaluation that took too long: whoever asked for it may have left.
+        """
         while True:
             while (request := self._next()) is None:
                 if worker.gone:
@@ -117,10 +121,11 @@ class Requests:
                 reply = await self._exchange(worker, request)
             except Overdue as overdue:
                 worker.process.kill()
+                ended()
                 self._answer(request, {"error": str(overdue), "kind": "overdue"})
                 raise
-            except Ended as ended:
-                self._ask_again(request, ended)
+            except Ended as how:
+                self._ask_again(request, how)
                 raise
             self._answer(request, reply)
             answered()

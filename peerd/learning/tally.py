@@ -81,8 +81,10 @@ def counts_hits(task: Task) -> bool:
 
 
 def _by_class(targets: torch.Tensor, classes: int) -> list[int]:
-    known = targets[targets >= 0]  # below 0: rows that the loss is told to leave out
-    return [int(each) for each in torch.bincount(known, minlength=classes)[:classes]]
+    # Below 0 are rows that the loss is told to leave out; a number that is no class, however large,
+    # must not be what memory is asked for.
+    known = targets[(targets >= 0) & (targets < classes)]
+    return [int(each) for each in torch.bincount(known, minlength=classes)]
 
 
 def _hide_rare(found: Found) -> None:

@@ -194,8 +194,6 @@ class Trainer:
                 message, Terms(self._tries or EVALUATION_TRIES, limit=limit)
             )
         except OverdueError as error:
-            self._overdue += 1
-            self._requests.patience = 0
             raise OverdueError(
                 f"{error.message}; the training worker is started again",
                 f"mend the task, or allow more than evaluation_seconds = {limit:.0f} in [task]",
@@ -203,6 +201,11 @@ class Trainer:
         self._overdue = 0
         self._requests.patience = self.training.training_seconds / 2
         return reply
+
+    def _ran_over(self) -> None:
+        """An evaluation was ended: training waits for no other one until one finishes."""
+        self._overdue = min(MOST_OVERDUE, self._overdue + 1)
+        self._requests.patience = 0
 
     # -- the worker's lives --------------------------------------------------------------------
 
@@ -220,7 +223,7 @@ class Trainer:
                 nursery.start_soon(self._notice_end, worker)
                 try:
                     await self._build(worker, task_status)
-                    await self._requests.serve(worker, self._alive)
+                    await self._requests.serve(worker, self._alive, self._ran_over)
                 except (PeerdError, Ended) as error:
                     failure = error
                 with trio.move_on_after(LAST_WORDS):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import math
+from dataclasses import asdict
 from typing import Any
 
 import trio
@@ -15,17 +18,47 @@ from protocols.record.setting import Setting
 SHARE_OF_DEAL = 4
 """Counting may take up to this part of the deadline for dealings: a round's update must not be late
 for the sake of its counts."""
+KEPT = "counts"  # in the journal
 
 
-async def own_counts(trainer: Trainer, setting: Setting, me: int, model: Model) -> Counts | None:
-    """What this peer counts of its held-out rows under ``model``; None: it takes no part."""
+async def own_counts(
+    trainer: Trainer, setting: Setting, me: int, model: Model, *, until: float = math.inf
+) -> Counts | None:
+    """What this peer counts of its held-out rows under ``model``; None: it takes no part.
+
+    ``until``: when (trio's clock) the update that waits for it must be on its way.
+    """
     evaluation = setting.evaluation
     if evaluation is None or not evaluation.rows[me]:
         return None
     rows, found = evaluation.rows[me], None
-    with trio.move_on_after(setting.deadlines.deal / 1000 / SHARE_OF_DEAL):
+    longest = trio.current_time() + setting.deadlines.deal / 1000 / SHARE_OF_DEAL
+    with trio.move_on_at(min(longest, until)):
         found = await trainer.count(model, rows, evaluation.classes)
     return None if found is None else found.counts(evaluation, rows)
+
+
+def time_to_deal(setting: Setting) -> float:
+    """Seconds from a model until its dealing must leave: the deadline less Δ and its way (§0)."""
+    deadlines = setting.deadlines
+    return (deadlines.deal - deadlines.hurry - deadlines.behind / 2) / 1000
+
+
+def packed(counts: Counts | None) -> bytes:
+    """For the journal: with other counts after a restart, when counting may take too long or see
+    other rows, this peer would have no dealing to the header that it has signed, and could answer
+    nobody who asks for it.
+    """
+    return json.dumps(None if counts is None else asdict(counts)).encode()
+
+
+def unpacked(data: bytes) -> Counts | None:
+    """The inverse of ``packed``."""
+    said = json.loads(data)
+    if said is None:
+        return None
+    of_class = {name: tuple(said[name]) for name in ("class_rows", "class_right")}
+    return Counts(**{**said, **of_class})
 
 
 async def rows_warnings(

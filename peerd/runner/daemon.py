@@ -193,6 +193,7 @@ class _Daemon:
     async def _play(self, nursery: trio.Nursery, position: Position) -> None:
         records = Records(self.store, self.setting.roster)
         records.fill(self.setting)
+        self.board.update(best=self.store.best())
         await gather(
             self.setting, self.transport.connected, self.board, resuming=position.round > 0
         )

@@ -21,7 +21,14 @@ import trio
 from peerd.errors import ConfigError
 from peerd.learning import Trainer
 from peerd.runner.aborts import stopped
-from peerd.runner.counting import opened_group, own_counts
+from peerd.runner.counting import (
+    KEPT,
+    opened_group,
+    own_counts,
+    packed,
+    time_to_deal,
+    unpacked,
+)
 from peerd.runner.drops import Drops
 from peerd.runner.library import Library
 from peerd.runner.meter import Meter
@@ -32,6 +39,7 @@ from peerd.storage import Store
 from peerd.transport.transport import Transport
 from protocols.aggregation import model_hash
 from protocols.aggregation.contract import Reference, Referenced
+from protocols.aggregation.evaluation import Counts
 from protocols.record.effects import (
     Abandonment,
     Aborted,
@@ -90,6 +98,7 @@ class Driver:
         self._turn = trio.Lock()
         self._nursery: trio.Nursery | None = None
         self._lost: dict[int, float] = {}
+        self._groups: dict[int, dict[str, Any] | None] = {}
         self.peers_changed = trio.Event()
 
     async def run(self, *, task_status: Any = trio.TASK_STATUS_IGNORED) -> None:
@@ -201,6 +210,8 @@ class Driver:
             elif isinstance(effect, Completed):
                 self._flush(pending)
                 self._records.completed(effect)
+                group = opened_group(self._setting, effect.polynomials, effect.dealers)
+                self._groups[effect.round] = group
             elif isinstance(effect, Adopted):
                 self._flush(pending)
                 self._records.adopted(effect.rounds, effect.model)
@@ -268,13 +279,31 @@ class Driver:
     # -- training ------------------------------------------------------------------------------
 
     async def _train(self, round_: int, model: npt.NDArray[np.float32]) -> None:
+        until = trio.current_time() + time_to_deal(self._setting)
         with self._trainer.training_first():
             update = await self._trainer.update(round_, model)
             reference = await self._reference(round_, model)
-        counts = await own_counts(self._trainer, self._setting, self._session.me, model)
+        counts = await self._counts(round_, model, until)
         encode = partial(self._setting.encode, self._session.me, model, update, reference, counts)
         values = await trio.to_thread.run_sync(encode)
         await self._step(lambda session: session.on_update(round_, values, reference))
+
+    async def _counts(
+        self, round_: int, model: npt.NDArray[np.float32], until: float
+    ) -> Counts | None:
+        """Once a round, and after a restart the same."""
+        setting = self._setting
+        if setting.evaluation is None:
+            return None
+        journal = await trio.to_thread.run_sync(self._store.journal, round_)
+        if KEPT in journal:
+            return unpacked(journal[KEPT])
+        found = await own_counts(self._trainer, setting, self._session.me, model, until=until)
+        async with self._turn:
+            if self._session.position.round == round_:  # else its journal is erased
+                keep = partial(self._store.journal_put, round_, KEPT, packed(found))
+                await trio.to_thread.run_sync(keep)
+        return found
 
     async def _reference(self, round_: int, model: npt.NDArray[np.float32]) -> Reference | None:
         """The round's public vector, if the rule compares with one: from the task's root data."""
@@ -288,9 +317,9 @@ class Driver:
         assert self._nursery is not None
         self._drops.next_round()
         summary = self._records.summary(effect, self._meter.finish())
-        summary["group"] = opened_group(self._setting, effect.polynomials, effect.dealers)
-        self._store.put_round(effect.round, summary)
+        summary["group"] = self._groups.pop(effect.round)
         best = self._records.measured(effect.round, summary["group"])
+        self._store.put_round(effect.round, summary)  # last: what is missing without it is made up
         self._board.update(evaluation=summary["group"], best=best)
         self._show_head(effect.round, effect.model_hash)
         log.info("round completed", round=effect.round, model=effect.model_hash.hex())

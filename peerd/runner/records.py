@@ -121,15 +121,18 @@ class Records:
         """Summaries of the last rounds, where an earlier life ended between a certificate and its
         summary.
         """
-        store = self._store
+        store, told = self._store, []
         for round_ in range(store.head(), -1, -1):
             certificate = store.certificate(round_)
             if certificate is None or store.round(round_) is not None:
-                return
+                break
             certified = verify_certificate(setting, certificate)
-            told = self.missed(certified, "restarted as it ended")
-            told["group"] = self._group(setting, certified)
-            store.put_round(round_, told | {"blamed": self._blamed_in(round_)})
+            summary = self.missed(certified, "restarted as it ended")
+            summary["group"] = self._group(setting, certified)
+            told.append((round_, summary | {"blamed": self._blamed_in(round_)}))
+        for round_, summary in reversed(told):  # the best model is told in the rounds' order
+            self.measured(round_, summary["group"])
+            store.put_round(round_, summary)
 
     def _group(self, setting: Setting, certified: CertifiedRound) -> dict[str, Any] | None:
         """From the opened sum, if it is still kept."""

@@ -7,7 +7,7 @@ these every site counts once, whatever it weighs.
 V, for a site with n held-out rows: a bit a says whether it takes part. Under the name ``rows`` lie
 a·n and the rows of each class, under ``right`` how many of these the model gets right:
 
-    rows_0 = a n      0 <= right_c <= rows_c      Σ_(c >= 1) rows_c <= rows_0
+    rows_0 = a n      0 <= right_c <= rows_c      Σ_(c >= 1) rows_c <= rows_0      a = 0 if n = 0
 
 and ``loss`` is the site's mean loss in steps of 16/2^bits, from 0 to a (2^bits − 1).
 """
@@ -100,8 +100,9 @@ class Evaluation:
         return max(sum(self.rows), len(self.rows) * self.loss_levels)
 
     def public_inputs(self, peer: int) -> tuple[int, ...]:
-        """What the relation takes of this dealer: n."""
-        return (self.rows[peer],)
+        """What the relation takes of this dealer: n, and whether that is 0."""
+        rows = self.rows[peer]
+        return rows, int(not rows)
 
     # V
 
@@ -109,7 +110,7 @@ class Evaluation:
         """The segments, to lie beside an aggregator's."""
         width = 1 + self.classes
         segments = [_opened(SITES, 1, bit=True), _opened(ROWS, width)]
-        summed = [_all_rows(width)]
+        summed = [_all_rows(width), _none_without_rows()]
         links: tuple[Link, ...] = ()
         if self.accuracy:
             right, missed = self._planes(RIGHT), self._planes(MISSED)
@@ -208,6 +209,11 @@ def _all_rows(width: int) -> SummedConstraint:
     return SummedConstraint(
         linear=(Linear(_name(ROWS), first),), scaled=(Scaled(_name(SITES), 0, -1),)
     )
+
+
+def _none_without_rows() -> SummedConstraint:
+    """a = 0 where n = 0: who has no rows to count has no loss to tell, and is no site."""
+    return SummedConstraint(scaled=(Scaled(_name(SITES), 1, 1),))
 
 
 def _unclassed(width: int, bits: int) -> SummedConstraint:

@@ -75,7 +75,24 @@ def test_every_opened_value_is_bounded_by_what_is_hidden() -> None:
         for offset in range(segment.length):
             forged = honest.copy()
             forged[relation.segment(segment.name).start + offset] += change
-            assert relation.violations(P16.p, forged, (63,)), (segment.name, offset, change)
+            assert relation.violations(P16.p, forged, (63, 0)), (segment.name, offset, change)
+
+
+def test_who_has_no_rows_takes_no_part_whatever_it_deals() -> None:
+    """Its bit would be a site more, and its loss would move the mean of the others'."""
+    of = FULL
+    relation = of.relation()
+    forged = of.encode(1, None)
+    for name, value in (("sites", 1), ("loss", 63), ("loss bits", 1)):
+        forged[relation.segment(f"evaluation: {name}")] = value
+    assert relation.violations(P16.p, forged, of.public_inputs(1))
+    shape = shape_of(of)
+    update = values_of_site(of, 1)[: -relation.length]
+    parts = split(shape, np.concatenate([update, forged]), SECRET, CONTEXT)
+    lied = seal(shape, CONTEXT, parts, of.public_inputs(1))
+    for seat in range(PLAN.committee):
+        item = CONTEXT, lied.root, lied.proof, lied.packages[seat]
+        assert check_many(shape, seat, [item], [of.public_inputs(1)])[0] == [Verdict.INVALID]
 
 
 def test_counts_that_no_site_has_are_refused() -> None:
@@ -181,17 +198,17 @@ def test_a_dealing_with_other_rows_than_the_genesis_names_is_invalid(claimed: in
     other = Evaluation((claimed, 0, 63, 50), classes=3, loss_bits=6)
     shape = shape_of(FULL)
     values = values_of_site(other, 0)
-    made = seal(shape, CONTEXT, split(shape, values, SECRET, CONTEXT), (100,))
-    lied = seal(shape, CONTEXT, split(shape, values, SECRET, CONTEXT), (claimed,))
+    made = seal(shape, CONTEXT, split(shape, values, SECRET, CONTEXT), (100, 0))
+    lied = seal(shape, CONTEXT, split(shape, values, SECRET, CONTEXT), (claimed, 0))
     for dealing in (made, lied):
         for seat in range(PLAN.committee):
             item = CONTEXT, dealing.root, dealing.proof, dealing.packages[seat]
-            assert check_many(shape, seat, [item], [(100,)])[0] == [Verdict.INVALID]
+            assert check_many(shape, seat, [item], [(100, 0)])[0] == [Verdict.INVALID]
 
 
 def test_a_check_without_the_inputs_that_it_takes_is_an_error() -> None:
-    with pytest.raises(ValueError, match="1 public inputs"):
+    with pytest.raises(ValueError, match="2 public inputs"):
         check_many(shape_of(FULL), 0, [(CONTEXT, b"", b"", b"")])
     assert shape_of(FULL).relation.violations(P31.p, values_of_site(FULL, 0)) == [
-        "0 public inputs where the relation takes 1"
+        "0 public inputs where the relation takes 2"
     ]

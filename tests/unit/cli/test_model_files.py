@@ -284,6 +284,18 @@ def npz(compress: int = zipfile.ZIP_STORED, **arrays: Any) -> bytes:
     return file.getvalue()
 
 
+def npz_headed(header: bytes) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        member = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+        archive.writestr("peerd.npy", member)
+    return file.getvalue()
+
+
+def names(value: Any) -> dict[str, Any]:
+    return {"__metadata__": {"peerd": json.dumps({"own": {"round": 1, "names": value}})}}
+
+
 ONES, TEXT = np.ones(3, np.float32), np.frombuffer(b"{}", np.uint8)
 HOSTILE: dict[str, bytes] = {
     "empty": b"",
@@ -320,6 +332,13 @@ HOSTILE: dict[str, bytes] = {
     "doubles": npz(parameters=ONES.astype(np.float64), peerd=TEXT),
     "a matrix": npz(parameters=np.ones((2, 2), np.float32), peerd=TEXT),
     "a bomb": npz(zipfile.ZIP_DEFLATED, parameters=np.zeros(1 << 20, np.float32), peerd=TEXT),
+    "a header that never ends": npz_headed(b"(" * 9000),
+    "a header too deep for Python's parser": npz_headed(b"-" * 9900 + b"1"),
+    "a header that is no Python": npz_headed(b"1 1"),
+    "statistics of no list": safetensors(
+        {**names({"a.running_var": 1}), "a.running_var": tensor([0], 0, 0)}
+    ),
+    "statistics in a text": safetensors(names("")),
     "no npz": b"PK\x03\x04" + bytes(100),
 }
 

@@ -115,6 +115,9 @@ def test_an_export_is_verified_and_what_is_changed_is_found(
     assert main(["model", "verify", "m.onnx", "--genesis", "genesis.json"]) == 0
     said = capsys.readouterr().out
     assert said.startswith("verified") and "not verified: the graph that computes" in said
+    (place / "m.bin").write_bytes((place / "m.onnx").read_bytes())
+    assert main(["model", "verify", "m.bin", "--genesis", "genesis.json"]) == 0
+    assert "not verified: the graph that computes" in capsys.readouterr().out
     assert main(["model", "show", "m.onnx"]) == 0
     assert np.array_equal(read_export(place / "m.onnx")[1], group()[1][1][1])
     proto = onnx.load(place / "m.onnx")

@@ -181,6 +181,26 @@ async def test_after_a_few_in_a_row_there_are_no_more(
 
 
 @pytest.mark.trio
+async def test_one_whose_caller_has_left_is_one_of_them(
+    tmp_path: Path, options: dict[str, Any]
+) -> None:
+    """A count is asked for as long as its round can wait, which is less than it may take. Were it
+    forgotten, every round's training would wait for it anew.
+    """
+    async with running(tmp_path, options | {"where": "metric"}) as trainer:
+        first = await trainer.initial_model()
+        for _ in range(MOST_OVERDUE):
+            worker = trainer.process_id
+            with trio.move_on_after(0.05):
+                await trainer.count(first, 50)
+            await trainer.update(0, first)
+            while trainer.process_id == worker:
+                await trio.sleep(0.01)
+        assert trainer._requests.patience == 0
+        assert "evaluation is off" in (await trainer.evaluate(first)).warnings[0]
+
+
+@pytest.mark.trio
 async def test_one_that_finishes_is_forgiven(tmp_path: Path, options: dict[str, Any]) -> None:
     options |= {"where": "metric"}
     calls = Path(options["calls"])

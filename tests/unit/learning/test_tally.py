@@ -57,7 +57,7 @@ def test_it_counts_all_rows_and_each_class() -> None:
     group = Evaluation((ROWS,), classes=3, loss_bits=8)
     counts = found.counts(group, ROWS)
     assert counts is not None and counts.right == right and counts.class_rows == tuple(rows)
-    assert not group.relation().violations(65521, group.encode(0, counts), (ROWS,))
+    assert not group.relation().violations(65521, group.encode(0, counts), group.public_inputs(0))
     assert found.loss == pytest.approx(
         float(torch.nn.functional.cross_entropy(task.scores, task.labels)), abs=1e-6
     )
@@ -172,3 +172,17 @@ def test_an_evaluation_that_fails_counts_nothing() -> None:
 
     found = client(Gone()).found(IDENTITY, ROWS, 3)
     assert (found.rows, found.counted) == (0, False)
+
+
+def test_a_target_that_is_no_class_asks_for_no_memory() -> None:
+    class Hashed(Shown):
+        def held_out(self) -> Samples:
+            labels = self.labels.clone()
+            labels[:20] = 1 << 50
+            return Samples(self.scores, labels)
+
+        def loss(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+            return outputs.mean()
+
+    found = client(Hashed()).found(IDENTITY, ROWS, 3)
+    assert found.counted and sum(found.class_rows) == ROWS - 20

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
+import pytest
 import trio
+import trio.testing
 
 from peerd.learning.trained import Found
-from peerd.runner.counting import opened_group, own_counts, rows_warnings
+from peerd.runner.counting import (
+    KEPT,
+    opened_group,
+    own_counts,
+    packed,
+    rows_warnings,
+    time_to_deal,
+    unpacked,
+)
+from peerd.runner.driver import Driver
 from peerd.runner.records import Records
 from peerd.storage import Store
 from peerd.storage.store import MODELS_KEPT
@@ -78,6 +90,49 @@ def test_a_count_that_never_ends_leaves_this_site_out_and_holds_nothing_up() -> 
     assert counts(Worker("hangs"), 0) is None
 
 
+def test_a_count_takes_no_more_time_than_the_update_has_left() -> None:
+    """Training may have taken all of what the deadline for dealings follows from."""
+    setting = setting_of(FOUR, 1, evaluation=GROUP, deadlines=Deadlines(deal=400_000))
+
+    async def counted(left: float) -> float:
+        began = trio.current_time()
+        worker: Any = Worker("hangs")
+        assert await own_counts(worker, setting, 0, MODEL, until=began + left) is None
+        return trio.current_time() - began
+
+    clock = trio.testing.MockClock(autojump_threshold=0)
+    for left, taken in ((7.0, 7.0), (-1.0, 0.0), (1000.0, 100.0)):
+        assert trio.run(counted, left, clock=clock) == pytest.approx(taken)
+
+
+@pytest.mark.trio
+@pytest.mark.parametrize("found", [Counts(1, 60, 40, (30, 20), (20, 10), 8), None])
+async def test_a_round_is_counted_once_whatever_a_restart_finds(
+    tmp_path: Path, found: Counts | None
+) -> None:
+    """Another v would be no dealing to the header that is signed; and a late count is not kept."""
+    other = Found(60, True, 2, False, True, 41, [30, 20], [20, 11], 0.5)
+    with Store.open(tmp_path / "data") as store:
+        store.journal_put(3, KEPT, packed(found))
+        driver = object.__new__(Driver)
+        driver._store, driver._turn = store, trio.Lock()
+        driver._trainer = cast(Any, Worker(other))
+        driver._setting = setting_of(FOUR, 1, evaluation=GROUP)
+        driver._session = cast(Any, SimpleNamespace(me=0, position=SimpleNamespace(round=4)))
+        until = trio.current_time() + time_to_deal(driver._setting)
+        assert await driver._counts(3, MODEL, until) == found
+        fresh = await driver._counts(4, MODEL, until)
+        assert fresh is not None and fresh.right == 41
+        assert unpacked(store.journal(4)[KEPT]) == fresh
+        await driver._counts(5, MODEL, until)
+        assert not store.journal(5)
+
+
+def test_a_dealing_must_leave_before_its_deadline() -> None:
+    """What the default deadlines follow from: Δ = 1 s, 18 s of training."""
+    assert time_to_deal(setting_of(FOUR, 1, deadlines=Deadlines())) == 18
+
+
 def test_a_member_is_told_before_it_signs_that_its_rows_will_not_be_counted() -> None:
     setting = setting_of(FOUR, 1, evaluation=GROUP)
 
@@ -121,3 +176,20 @@ def test_it_is_kept_when_others_of_its_age_are_not(tmp_path: Path) -> None:
         assert store.model(3) is None and store.model(1) is None
     with Store.open(tmp_path / "data") as store:
         assert store.model(2) is not None
+
+
+def test_a_crash_after_the_certificate_loses_no_measurement(tmp_path: Path) -> None:
+    """What the group counted is still told, and the best model with it, at the next start."""
+    world = swarm(FOUR, 1, rounds=3, evaluation=GROUP)
+    world.counts = lambda peer, round_: (
+        Counts(1, GROUP.rows[peer], 30, (20, 10), (15, 9), 16) if peer < 3 else None
+    )
+    world.run()
+    with Store.open(tmp_path / "data") as store:
+        for round_ in range(3):
+            Records(store, world.setting.roster).completed(world.nodes[0].completed[round_])
+        assert store.best() is None
+        Records(store, world.setting.roster).fill(world.setting)
+        assert [each["group"]["sites"] for each in store.rounds()] == [3, 3, 3]
+        best = store.best()
+        assert best is not None and best["round"] == 1
