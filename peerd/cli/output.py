@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TextIO
 
+from peerd.errors import printable
+
 COLOURS = {"red": "31", "green": "32", "yellow": "33", "bold": "1", "dim": "2"}
 PATIENCE_SECONDS = 1.0  # what takes longer shows that it is at work
 
@@ -111,7 +113,7 @@ def _cell(value: object) -> str:
     if isinstance(value, float):
         text = decimal(value)
         return text if "e" in text else text.rstrip("0").rstrip(".")
-    return str(value)
+    return printable(str(value))  # a name in a file or a genesis may hold a terminal's commands
 
 
 def measures(metrics: object) -> str:

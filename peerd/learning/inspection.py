@@ -165,6 +165,17 @@ def _check_gradients(
             "look at the loss (a logarithm or a division by 0?) and at the size of the inputs",
         )
     names = [name for name, _ in _trained(client)]
+    layouts = {
+        name
+        for name, each in zip(names, gradients, strict=True)
+        if each is not None
+        if each.layout != torch.strided
+    }
+    if layouts:
+        raise TaskError(
+            f"the gradient on {where} is sparse in {_listed(sorted(layouts))}",
+            "build the layer without sparse=True: every number is shared",
+        )
     wrong = [
         name
         for name, gradient in zip(names, gradients, strict=True)

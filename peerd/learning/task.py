@@ -156,8 +156,15 @@ class Task(BaseTask, ABC):
         """Which rows are right, bool (n,): what the group's own evaluation counts over all sites.
 
         By default those whose highest score is the target. A task with a ``metric`` of its own
-        and without this is counted by its loss alone.
+        and without this is counted by its loss alone. Raises TaskError for targets that are no one
+        class a row, such as those of several labels.
         """
+        if outputs.ndim < 2 or targets.shape != (len(outputs), *outputs.shape[2:]):
+            raise TaskError(
+                f"outputs {tuple(outputs.shape)} and targets {tuple(targets.shape)} are not scores"
+                " of classes and one class a row",
+                "write metric() and correct() for what the targets are",
+            )
         finite = outputs.isfinite().all(dim=1)
         return (outputs.argmax(dim=1) == targets) & finite
 

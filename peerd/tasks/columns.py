@@ -89,8 +89,9 @@ class Column:
 
 def columns_of(table: TextTable, names: list[str], label: str) -> tuple[dict[str, Column], str]:
     """The named columns, and the file's decimal mark. Of the label only "" is missing: a class
-    may be called ``none``.
+    may be called ``none``. Raises TaskError for a column that could not be read as text.
     """
+    table.require(names)
     distinct = {name: _distinct(table.columns[name]) for name in names}
     speaks = {name: evidence(found[0], found[1]) for name, found in distinct.items()}
     total = np.sum(list(speaks.values()), axis=0) if speaks else np.zeros(4, dtype=np.int64)

@@ -23,6 +23,7 @@ from peerd.tasks.schema import (
 )
 from peerd.tasks.targets import MAX_DEVIATION, deviations, mostly_text, text_error
 
+_LISTED = 10
 _MUCH = 0.1  # this share of cells beyond the schema is more than chance
 
 
@@ -82,7 +83,8 @@ def _check_classes(label: Column, classes: tuple[str, ...], report: Report) -> N
         row = label.first_row(np.array([each in strange for each in label.values.to_pylist()]))
         report.errors.append(
             f"{rows} rows, row {row} first, have a {label.name} that is none of the group's"
-            f" {len(known)} classes: leave them out, or empty their label"
+            f" {len(known)} classes, {', '.join(map(repr, classes[:_LISTED]))}"
+            f"{' …' if classes[_LISTED:] else ''}: write those, or empty the label"
         )
     report.classes = {name: counts.get(name, 0) for name in classes}
     if sum(rows > 0 for rows in report.classes.values()) == 1:

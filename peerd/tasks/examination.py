@@ -17,7 +17,7 @@ from peerd.tasks.held_out import UNSAID, HeldOutRule
 from peerd.tasks.identifiers import name_suspicion, suspicion
 from peerd.tasks.labels import class_errors, kind_of_label, measurement_errors
 from peerd.tasks.reading import TextTable, read_table
-from peerd.tasks.report import Report, kind_of, line
+from peerd.tasks.report import Report, kind_of, line, no_numbers
 from peerd.tasks.schema import (
     CLASSIFICATION,
     MAX_CATEGORIES,
@@ -27,6 +27,7 @@ from peerd.tasks.schema import (
     Schema,
     Target,
 )
+from peerd.tasks.targets import mostly_text
 from protocols.wire.canonical import pack
 
 MIN_ROWS = 10
@@ -150,6 +151,8 @@ def _taken(
     else:
         report.warnings.append(f"column {column.name!r} is empty: left out")
     if doubt is not None:
+        mixed = kind == "category" and not mostly_text(column)
+        doubt += f"; {no_numbers(column)}, and so it is text" if mixed and column.odd.any() else ""
         why = f"{'kept, although ' if column.name in selection.keep else ''}{doubt}"
     report.columns.append(line(column, kind, why, identifier=doubt is not None))
     return found

@@ -110,6 +110,11 @@ def label_warnings(label: Column, kind: str) -> list[str]:
     found = []
     if missing := len(label.codes) - label.present:
         found.append(f"{missing} rows have no {label.name}: they are left out of training")
+    if kind == CLASSIFICATION and (alike := _written_alike(label)):
+        found.append(
+            f"{alike} classes of {label.name} differ from another in capitals, or in how a number"
+            " is written, alone: if they are one, write them as one"
+        )
     rows = label.present
     if kind == REGRESSION and (odd := int(label.counts[label.odd].sum())):
         forms = label.odd_forms()
@@ -124,3 +129,11 @@ def label_warnings(label: Column, kind: str) -> list[str]:
             " each of them"
         )
     return found
+
+
+def _written_alike(label: Column) -> int:
+    """How many values a person may take for another one: False and false, 1 and 1.0."""
+    texts = label.texts(~label.missing & np.isnan(label.numbers))
+    numbers = label.numbers[~label.missing & ~np.isnan(label.numbers)]
+    alike = len(texts) - len({text.casefold() for text in texts})
+    return alike + len(numbers) - len(np.unique(numbers))

@@ -6,7 +6,8 @@ pyarrow reads; everything stays text here. What is a number is decided afterward
 from __future__ import annotations
 
 import codecs
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +30,25 @@ class TextTable:
     """``columns``: for each name a string array of ``rows`` cells, trimmed; "" is no value.
 
     Row i stands in the file's row i + 2: the header is row 1, and blank lines don't count.
+    ``unread``: what those columns hold that can't be text; they are empty in ``columns``, so that a
+    file that has one can be read without it.
     """
 
     path: Path
     dialect: Dialect
     rows: int
     columns: dict[str, Any]
+    unread: dict[str, str] = field(default_factory=dict)
+
+    def require(self, names: Iterable[str]) -> None:
+        """Raises TaskError if one of these columns could not be read as text."""
+        for name in names:
+            if name in self.unread:
+                raise TaskError(
+                    f"{self.path}: column {name!r} holds {self.unread[name]}, which are no cells of"
+                    " a table",
+                    "write them as numbers or text, or leave it out (--drop)",
+                )
 
 
 def read_table(path: Path) -> TextTable:
@@ -42,7 +56,7 @@ def read_table(path: Path) -> TextTable:
     try:
         dialect = find_dialect(path)
         if dialect.encoding == PARQUET:
-            return _checked(path, dialect, _read_parquet(path))
+            return _checked(path, dialect, *_read_parquet(path))
         try:
             read = _read_csv(path, dialect)
         except _NoText:
@@ -152,28 +166,41 @@ def _with_header(path: Path, found: pa.Table) -> pa.Table:
     return found.slice(1).rename_columns(names)
 
 
-def _read_parquet(path: Path) -> pa.Table:
+def _read_parquet(path: Path) -> tuple[pa.Table, dict[str, str]]:
+    """And what the columns hold that are no text.
+
+    Without the library's threads: a process that ends while they do dies by a signal now and then.
+    """
     try:
         with path.open("rb") as file:
-            meta = pa.parquet.read_metadata(file)
+            read = pa.parquet.ParquetFile(file, pre_buffer=False)
+            meta = read.metadata
             size = sum(meta.row_group(at).total_byte_size for at in range(meta.num_row_groups))
             if meta.num_rows > MAX_ROWS or meta.num_columns > MAX_COLUMNS or size > MAX_FILE_BYTES:
                 raise TaskError(
                     f"{path} has {meta.num_rows} rows of {meta.num_columns} columns in {size}"
                     f" bytes; at most {MAX_ROWS}, {MAX_COLUMNS} and {MAX_FILE_BYTES} are read"
                 )
-            file.seek(0)
-            found = pa.parquet.read_table(file)
-        texts = [pc.fill_null(pc.cast(each, pa.string()), "") for each in found.columns]
+            found = read.read(use_threads=False)
     except (pa.ArrowException, OSError, ValueError, RuntimeError):
         raise TaskError(
             f"{path} is a Parquet file that can't be read as a table",
-            "it may be damaged, encrypted, or have columns of lists",
+            "it may be damaged or encrypted",
         ) from None
-    return pa.table(texts, names=[name.strip() for name in found.column_names])
+    texts, unread = [], {}
+    for name, column in zip(found.column_names, found.columns, strict=True):
+        try:
+            texts.append(pc.fill_null(pc.cast(column, pa.string()), ""))
+        except pa.ArrowException:
+            nested = pa.types.is_nested(column.type)
+            unread[name.strip()] = "lists or records" if nested else "bytes that are no text"
+            texts.append(pa.nulls(len(column), pa.string()).fill_null(""))
+    return pa.table(texts, names=[name.strip() for name in found.column_names]), unread
 
 
-def _checked(path: Path, dialect: Dialect, found: pa.Table) -> TextTable:
+def _checked(
+    path: Path, dialect: Dialect, found: pa.Table, unread: dict[str, str] | None = None
+) -> TextTable:
     if found.num_rows > MAX_ROWS:
         raise TaskError(f"{path} has more than {MAX_ROWS} rows; split it")
     names = found.column_names
@@ -188,7 +215,7 @@ def _checked(path: Path, dialect: Dialect, found: pa.Table) -> TextTable:
     for name, column in zip(names, found.columns, strict=True):
         columns[name] = pc.utf8_trim_whitespace(column)
         _check_lengths(path, columns[name])
-    return TextTable(path, dialect, found.num_rows, columns)
+    return TextTable(path, dialect, found.num_rows, columns, unread or {})
 
 
 def _check_lengths(path: Path, column: Any) -> None:

@@ -123,7 +123,7 @@ def kind_of(column: Column) -> tuple[str, str]:
     if odd < column.present and column.distinct > 1:
         if odd == 0:
             return "category", "codes with leading zeros"
-        return "category", f"{odd} of {column.present} cells are no numbers"
+        return "category", no_numbers(column)
     return "category", "text"
 
 
@@ -137,9 +137,14 @@ def line(column: Column, kind: str, why: str, identifier: bool) -> ColumnReport:
 
 
 def odd_cells(column: Column) -> str:
-    """How many cells of a number column are none, and such of their forms as are no words."""
+    """What becomes of the odd cells of a number column."""
+    return f"{no_numbers(column)}: treated as missing"
+
+
+def no_numbers(column: Column) -> str:
+    """How many cells are no numbers, and such of their forms as are no words."""
     odd = int(column.counts[column.odd].sum())
     forms = column.odd_forms()
     such = f", such as {forms}," if forms else ""
     verb = "is no number" if odd == 1 else "are no numbers"
-    return f"{odd} of {column.present} cells{such} {verb}: treated as missing"
+    return f"{odd} of {column.present} cells{such} {verb}"

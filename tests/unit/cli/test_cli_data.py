@@ -421,3 +421,47 @@ def test_the_rule_is_the_groups_and_is_told(
         capsys, str(place / "site.csv"), "--genesis", str(place / "genesis.json")
     )
     assert code == 7 and "not in this file: 'split'" in report["errors"][0]
+
+
+def test_numbers_among_too_many_other_cells_are_said_to_be_the_cause(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cells = ["<0.5" if row % 10 == 0 else f"{row}.5" for row in range(120)]
+    lines = [f"{cell},{'ab'[row % 2]}" for row, cell in enumerate(cells)]
+    (tmp_path / "t.csv").write_text("\n".join(["crp,y", *lines]) + "\n")
+    code, report, _ = check(capsys, str(tmp_path / "t.csv"), "--label", "y")
+    assert code == 7
+    assert "12 of 120 cells, such as <0.5, are no numbers" in report["errors"][0]
+
+
+def test_numbers_too_long_for_a_float_are_record_numbers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = [f"{10**19 + row},{row}.5,{'ab'[row % 2]}" for row in range(60)]
+    (tmp_path / "t.csv").write_text("\n".join(["x,z,y", *lines]) + "\n")
+    code, report, _ = check(capsys, str(tmp_path / "t.csv"), "--label", "y")
+    assert code == 7
+    assert [each["name"] for each in report["columns"] if each["identifier"]] == ["x"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "alike"), [(["True", "true", "FALSE", "False"], 2), (["0", "0.0", "1", "2"], 1)]
+)
+def test_classes_that_are_written_alike_are_warned_of(
+    labels: list[str], alike: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(labelled(tmp_path / "t.csv", labels * 30))
+    code, report, _ = check(capsys, path, "--label", "y")
+    assert code == 0
+    assert any(text.startswith(f"{alike} classes of y differ") for text in report["warnings"])
+    path = str(labelled(tmp_path / "t.csv", ["yes", "no", "Maybe", "1"] * 30))
+    assert not check(capsys, path, "--label", "y")[1]["warnings"]
+
+
+def test_a_columns_name_commands_no_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = [f"{row}.5,{'ab'[row % 2]}" for row in range(60)]
+    (tmp_path / "t.csv").write_text("\n".join(["x\x1b[31m,y", *lines]) + "\n")
+    assert main(["data", "check", str(tmp_path / "t.csv"), "--label", "y"]) == 0
+    assert "\x1b" not in capsys.readouterr().out

@@ -108,6 +108,15 @@ def test_whatever_is_raised_costs_an_answer_and_not_the_worker(name: str, tmp_pa
     assert (found["loss"] is None) == (place != "metric")
 
 
+def test_several_labels_a_row_are_told_what_to_write() -> None:
+    task = hostile.Calm({}, {})
+    outputs = torch.zeros(5, 3, 2)
+    assert task.metric(outputs, torch.zeros(5, 2, dtype=torch.long)) == 1
+    for targets in (torch.zeros(5, 3), torch.zeros(5, 1), torch.zeros(4)):
+        with pytest.raises(TaskError, match=r"one class a row; write metric\(\) and correct"):
+            task.metric(torch.zeros(5, 3), targets)
+
+
 @pytest.mark.parametrize("name", hostile.UNTRAINABLE)
 def test_what_cannot_train_is_named(name: str, tmp_path: Path) -> None:
     start, *rest = answers(name, tmp_path, {"do": "rehearse"}, {"do": "evaluate"})
