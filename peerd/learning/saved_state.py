@@ -50,13 +50,16 @@ class _Name(str):
 def read_state(path: Path) -> State:
     """Tensors by their names, no larger than the file. VerificationError."""
     try:
+        size = path.stat().st_size
         with zipfile.ZipFile(path) as archive:
-            if sum(each.file_size for each in archive.infolist()) > path.stat().st_size:
+            if sum(each.file_size for each in archive.infolist()) > size:
                 raise ValueError("its members overlap, or are compressed")
             found = _Instructions(archive).followed()
         if not all(isinstance(each, torch.Tensor) for each in found.values()):
             raise ValueError("it holds something else than tensors by their names")
-        if sum(each.numel() * each.itemsize for each in found.values()) > path.stat().st_size:
+        # Tied ones share their storage.
+        storages = {each.untyped_storage().data_ptr(): each for each in found.values()}
+        if sum(each.untyped_storage().nbytes() for each in storages.values()) > size:
             raise ValueError("its tensors are larger than the file")
         return found
     except (*BROKEN, OSError, MemoryError) as error:

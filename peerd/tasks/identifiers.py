@@ -42,6 +42,13 @@ _PATTERNS = {
 }
 _COMPILED = {what: re.compile(pattern) for what, pattern in _PATTERNS.items()}
 _TITLE = re.compile(r"(?i)(dr|prof|mr|mrs|ms|herr|frau|mme|mlle|sr|sra|sig|dhr|mevr)\.?\s+\w.*")
+# A family name among the most frequent ones, and one or two signs behind it.
+_HAN_OR_HANGUL = re.compile(
+    "([王李张張刘劉陈陳杨楊黄黃赵趙吴吳周徐孙孫马馬朱胡郭何林罗羅高郑鄭梁谢謝宋唐许許韩韓冯馮邓鄧曹"
+    "彭曾肖萧田董潘袁蔡蒋蔣余于杜叶葉程魏苏蘇吕丁任卢姚沈钟鐘姜崔谭陆范汪廖石金韦贾夏付方邹熊白孟秦邱"
+    "侯江尹薛闫段雷龙黎史陶贺毛郝顾龚邵万覃武钱戴严莫孔向常]|[김이박최정강조윤장임한오서신권황안송류홍전"
+    "고문손양배백허남심노하곽성차주우구민진])[\u4e00-\u9fff\uac00-\ud7a3]{1,2}"
+)
 _PARTICLES = frozenset(
     ("van", "von", "der", "den", "de", "la", "le", "du", "di", "da", "del", "dos", "zu", "el")
 )
@@ -93,6 +100,8 @@ def text_suspicion(column: Column) -> str | None:
 def people_suspicion(texts: list[str]) -> bool:
     """Whether these different texts look like names of people."""
     if _matching(texts, _TITLE) >= 0.2:
+        return True
+    if len(texts) >= 3 and _matching(texts, _HAN_OR_HANGUL) >= 0.6:
         return True
     known = _share(texts, lambda text: bool(set(words_of(text)) & GIVEN))
     if len(texts) >= 3 and known >= 0.25:

@@ -22,6 +22,7 @@ from protocols.proof import (
     Linear,
     Link,
     Relation,
+    Scaled,
     Segment,
     Smallness,
     Square,
@@ -50,6 +51,11 @@ LINKED = Relation(
     (Segment("value", 6, FREE), Segment("bit", 6, BIT, opened=False)),
     links=(Link("value", (("bit", 3),)),),
 )
+COUNTED = Relation(
+    (Segment("takes part", 1, BIT), Segment("rows", 1, FREE)),
+    summed=(SummedConstraint(linear=(Linear("rows", 1),), scaled=(Scaled("takes part", 0, -1),)),),
+)
+"""rows are those that the genesis names of the dealer, or none."""
 COUNT = SMALLNESS_ROWS + 3
 """More values than projections: some W has all of them zero."""
 MANY = Relation((Segment("w", COUNT, FREE),), smallness=(Smallness("w", 12),))
@@ -72,13 +78,13 @@ def ball(seed: int) -> np.ndarray:
     return np.array([*(slack >> bit & 1 for bit in range(8)), *w], np.int64)
 
 
-def verdicts(of: DealingShape, made: Dealing) -> set[Verdict]:
+def verdicts(of: DealingShape, made: Dealing, public: tuple[int, ...] = ()) -> set[Verdict]:
     item = CONTEXT, made.root, made.proof
-    return {check(of, seat, *item, package) for seat, package in enumerate(made.packages)}
+    return {check(of, seat, *item, package, public) for seat, package in enumerate(made.packages)}
 
 
-def caught(of: DealingShape, made: Dealing, what: str) -> None:
-    found = verdicts(of, made)
+def caught(of: DealingShape, made: Dealing, what: str, public: tuple[int, ...] = ()) -> None:
+    found = verdicts(of, made, public)
     demand(Verdict.UNBOUND not in found, "framed", f"{what}: a package opens no root")
     demand(Verdict.INVALID in found, "accepted", what)
 
@@ -100,6 +106,14 @@ def sums(seed: int) -> None:
             of = shaped(relation)
             made = seal(of, CONTEXT, split(of, values, secret(seed), CONTEXT))
             caught(of, made, what)
+
+
+def counted(seed: int) -> None:
+    """More rows than the dealer's own: proven with the dealer's number, and with another's."""
+    of, values = shaped(COUNTED), np.array([1, 61 + seed % 7], np.int64)
+    parts = split(of, values, secret(seed), CONTEXT)
+    for public in ((60,), (61 + seed % 7,)):
+        caught(of, seal(of, CONTEXT, parts, public), "rows that a dealer does not have", (60,))
 
 
 def fitted(relation: Relation, predict: Predict) -> Callable[[int], None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import trio
@@ -49,7 +50,7 @@ async def conduct(
     directory = Path(tempfile.mkdtemp(prefix="peerd-"))
     try:
         screen.heading(f"making {options.peers} peers, a group and its first model")
-        layout = await lay_out(options, directory)
+        layout = await lay_out(options, directory, say=partial(_say, screen))
         screen.heading(introduction(options))
         run = await run_swarm(options, layout, screen)
         transcripts = await trio.to_thread.run_sync(collect_transcripts, layout, options)
@@ -145,6 +146,12 @@ def _worth_auditing(witnesses: tuple[Witness, ...]) -> list[int]:
     blamed = {number for number, record in records if blamed_in(record)}
     completed = [n for n, record in records if record.get("outcome") == COMPLETED]
     return sorted(blamed | ({max(completed)} if completed else set()))
+
+
+def _say(screen: Screen, line: str) -> None:
+    """What a founder is told; but for the time that is measured, which daemons here share."""
+    if not line.startswith("training_seconds"):
+        screen.say(line)
 
 
 def _put_away(directory: Path, keep: Path | None, *, keep_anyway: bool) -> Path | None:

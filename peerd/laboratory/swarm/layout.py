@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from peerd.cli.evaluation import Say
 from peerd.cli.founding import SAFETY, Founding, found
 from peerd.config import LogConfig, render_config
 from peerd.config_values import MAX_SOCKET_PATH
@@ -87,17 +88,21 @@ class Layout:
 
 
 async def lay_out(
-    options: SwarmOptions, directory: Path, hosts: Sequence[str] | None = None
+    options: SwarmOptions,
+    directory: Path,
+    hosts: Sequence[str] | None = None,
+    say: Say = lambda line: None,
 ) -> Layout:
     """Make keys, the genesis with every signature, and configurations. ``directory`` is empty.
 
     ``hosts``: an IPv4 address for each peer, each in a network of its own; there the daemons
-    listen on every address, on one port. None: all on this machine's loopback.
+    listen on every address, on one port. None: all on this machine's loopback. ``say``: told what
+    the group does without.
     """
     _check_directory(directory, options.peers)
     identities = _identities(directory, options.peers)
     places = _places(options, directory, identities, hosts)
-    genesis = await found(_founding(options, identities))
+    genesis = await found(_founding(options, identities), say)
     for identity in identities:
         genesis = sign(genesis, identity)
     genesis.verify()

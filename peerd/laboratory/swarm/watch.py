@@ -163,6 +163,8 @@ class Watch:
             parts.append(f"accuracy {decimal(accuracy)}")
         elif metrics := measures(evaluation.get("metrics")):
             parts.append(metrics)
+        elif evaluation.get("warnings"):
+            parts.append("accuracy unknown")
         if (group := over_all(event.get("group"))) is not None:
             parts.append(f"group before it {group}")
         parts.append(f"model {short(event.get('model_hash'))}")

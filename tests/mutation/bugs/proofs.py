@@ -49,7 +49,7 @@ class _Lenient(np.ndarray):  # type: ignore[type-arg]
 
 
 def _z_unchecked(sound: Any) -> Any:
-    def agree(shape: Any, seat: int, items: Any, vectors: Any, proofs: Any) -> Any:
+    def agree(shape: Any, seat: int, items: Any, public: Any, vectors: Any, proofs: Any) -> Any:
         from protocols.proof import checking
 
         count_, first = shape.challenges, shape.polynomials

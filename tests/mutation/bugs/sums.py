@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from protocols.proof import Verdict
 from protocols.proof.constraints import SMALLNESS_ROWS
 from tests.mutation import sums
 from tests.mutation.bug import Bugs
@@ -23,14 +24,14 @@ SMALLNESS = "protocols.proof.smallness:"
 def _y_unchecked(sound: Any) -> Any:
     """The check is made with the vector's own Y in the place of the published one."""
 
-    def agree(shape: Any, seat: int, items: Any, vectors: Any, proofs: Any) -> Any:
+    def agree(shape: Any, seat: int, *rest: Any) -> Any:
         from protocols.proof import checking
 
         if not shape.sums:
-            return sound(shape, seat, items, vectors, proofs)
+            return sound(shape, seat, *rest)
         compared, checking.published_sum = checking.published_sum, _anything
         try:
-            return sound(shape, seat, items, vectors, proofs)
+            return sound(shape, seat, *rest)
         finally:
             checking.published_sum = compared
 
@@ -63,10 +64,29 @@ plant(
 
 @bug("the squares of a sum are left out", "protocols.proof.sums:_constraint", sums.sums, "accepted")
 def _no_squares(sound: Any) -> Any:
-    def constraint(shape: Any, summed: Any, seats: Any, shares: Any) -> Any:
-        return sound(shape, replace(summed, squares=()), seats, shares)
+    def constraint(shape: Any, summed: Any, *rest: Any) -> Any:
+        return sound(shape, replace(summed, squares=()), *rest)
 
     return constraint
+
+
+@bug(
+    "what the genesis names of a dealer is anything",
+    CHECKING + "_check_batch",
+    sums.counted,
+    "accepted",
+)
+def _any_input(sound: Any) -> Any:
+    """The check takes the number that the dealer says."""
+
+    def batch(shape: Any, seat: int, items: Any, public: Any, shares: Any) -> Any:
+        if not shape.relation.public_inputs:
+            return sound(shape, seat, items, public, shares)
+        tried = [np.full_like(public, number) for number in range(60, 70)]
+        found = [sound(shape, seat, items, each, shares) for each in tried]
+        return max(found, key=lambda verdicts: verdicts[0] is Verdict.VALID)
+
+    return batch
 
 
 @bug(

@@ -21,7 +21,7 @@ from peerd.runner import audit as audit_module
 
 
 def failing(error: BaseException) -> Any:
-    async def lay_out(asked: object, directory: Path) -> None:
+    async def lay_out(asked: object, directory: Path, say: object) -> None:
         (directory / "key").touch()
         raise error
 

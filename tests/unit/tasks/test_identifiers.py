@@ -10,6 +10,7 @@ import pytest
 
 from peerd.errors import TaskError
 from peerd.tasks.examination import Selection, derive_schema, examine
+from peerd.tasks.identifiers import people_suspicion
 
 Cell = Callable[[random.Random, int], str]
 PEOPLE, VISITS = 30, 12
@@ -174,3 +175,11 @@ def test_a_table_of_one_row_a_person_is_judged_alike(tmp_path: Path) -> None:
         "number": True,
         "income": False,
     }
+
+
+def test_names_in_other_scripts_are_names() -> None:
+    chinese = ["王伟", "李娜", "张敏", "刘洋", "陈静"]
+    korean = ["김민준", "이서연", "박지훈", "최수빈"]
+    assert people_suspicion(chinese) and people_suspicion(korean)
+    assert not people_suspicion(["手术", "门诊", "急诊", "住院"])
+    assert not people_suspicion(["외래", "입원", "응급"])
