@@ -38,7 +38,7 @@ def swarm(folder: Path, python: Path, words: str) -> list[dict[str, Any]]:
     command = [sys.executable, "-m", "peerd", *shlex.split(words), *shlex.split(LIAR)]
     command[command.index("--python") + 1] = str(python)
     done = subprocess.run(
-        [*command, "--json", str(folder / "result.json")],
+        [*command, "--json", str(folder / "result.json"), "--keep", str(folder / "kept")],
         cwd=folder,
         env=os.environ | {"PYTHONPATH": f"{ROOT}:{Path(__file__).parent}"},
         capture_output=True,
@@ -55,6 +55,31 @@ def test_the_quick_start_as_it_stands(tmp_path: Path, python: Path) -> None:
     (line,) = re.findall(r"^\$ peerd (swarm .*pytorchexample.*)$", TEXT, re.M)
     accuracies = [each["accuracy"] for each in swarm(tmp_path, python, line)]
     assert accuracies[-1] > max(accuracies[0], 0.2)
+    assert worth_elsewhere(tmp_path, python) > 0.2
+
+
+USE = """
+import numpy, sys, torch
+from pytorchexample.task import Net, load_data, test
+
+net = Net()
+numbers = torch.from_numpy(numpy.load(sys.argv[1])["parameters"])
+torch.nn.utils.vector_to_parameters(numbers, net.parameters())
+print(test(net, load_data(0, 4, 32)[1], "cpu")[1])
+"""
+
+
+def worth_elsewhere(folder: Path, python: Path) -> float:
+    """The last model's accuracy on the first client's rows: exported, and used without peerd."""
+    config, model = folder / "kept/peer-0/peerd.toml", folder / "m.npz"
+    export = [sys.executable, "-m", "peerd", "model", "export", "--config", str(config)]
+    path = os.environ | {"PYTHONPATH": f"{ROOT}:{Path(__file__).parent}"}
+    subprocess.run([*export, "--out", str(model)], env=path, check=True, timeout=120)
+    used = [str(python), "-c", USE, str(model)]
+    done = subprocess.run(
+        used, env=path, check=True, timeout=120, capture_output=True, text=True, cwd=folder
+    )
+    return float(done.stdout)
 
 
 @pytest.mark.parametrize("client", ["app", "client_fn", "Logistic"])
