@@ -168,7 +168,7 @@ def _number_suspicion(column: Column) -> str | None:
     used = ~np.isnan(column.numbers)
     values, counts = np.unique(column.numbers[used]), column.counts[used]
     rows, distinct = int(counts.sum()), len(values)
-    if column.distinct < 2 or (values != np.floor(values)).any():
+    if not distinct or column.distinct < 2 or (values != np.floor(values)).any():
         return None  # of numbers of twenty digits many are the same float
     magnitude = np.abs(values)
     if magnitude.max() >= 1e12 and np.median(magnitude) >= 1e11:

@@ -357,7 +357,7 @@ def test_a_check_holds_a_bounded_part_of_the_projections() -> None:
     drawn = (draw_rows(of, CONTEXT, bytes([number])) for number in range(3))
     tracemalloc.start()
     try:
-        random_sum(of, seat, shares, drawn, challenges)
+        random_sum(of, seat, shares, drawn, challenges, np.zeros((1, 0), np.uint64))
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -22,6 +22,7 @@ from protocols.proof.dealing import prove_forms, prove_sum
 from protocols.proof.sums import random_sum
 
 P = 7
+NO_INPUTS = np.zeros((1, 0), np.uint64)
 UNPACKED = DealingShape(
     CommitteePlan(4, 1, 1, 0),
     PrimeField(5),
@@ -60,7 +61,7 @@ def summed_part(
     bare = []
     for seat in seats:
         places = np.full(f.shape[1], seat)
-        bare.append(random_sum(of, places, f[seat][:, None], [[]], count)[:, 0])
+        bare.append(random_sum(of, places, f[seat][:, None], [[]], count, NO_INPUTS)[:, 0])
     return prove_sum(of, np.stack(bare), y[seats])
 
 
@@ -154,7 +155,7 @@ def accepted(values: list[int], mask_sum: int, coins: list[int]) -> bool:
     unused = np.zeros((1, 1, 1), np.uint64)
     challenges = Challenges(unused, unused, unused, unused, count)
     for seat in range(of.plan.committee):
-        bare = random_sum(of, np.array([seat]), f[seat : seat + 1], [[]], count)
+        bare = random_sum(of, np.array([seat]), f[seat : seat + 1], [[]], count, NO_INPUTS)
         mine = of.field.add(bare, y[seat : seat + 1])
         if (mine != published_sum(of, seat, proofs, challenges)).any():
             return False
