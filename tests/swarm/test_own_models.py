@@ -110,9 +110,12 @@ def test_an_example_is_learnt(line: str, tmp_path: Path) -> None:
     accuracies = [each["accuracy"] for each in found["rounds"]]
     assert accuracies[-1] > 0.15, "better than chance"
     assert accuracies[-1] > accuracies[0] or accuracies[0] > 0.9, "and than it was"
-    if "sklearn" not in line:  # all sites hold out the same rows, and one liar says so too
-        before = [each["group"]["accuracy"] for each in found["rounds"][1:]]
-        assert before == pytest.approx(accuracies[:-1])
+    # All sites hold out the same rows, and the liar says so too. On a busy machine a round may go
+    # by without counts, and statistics that are each peer's own make another accuracy of each.
+    pairs = zip([each["group"] for each in found["rounds"][1:]], accuracies, strict=False)
+    known = [(group["accuracy"], own) for group, own in pairs if group and group["accuracy"]]
+    if "statistics local" not in line:
+        assert [each for each, _ in known] == pytest.approx([own for _, own in known])
     genesis = load(tmp_path / "swarm" / "genesis.json")
     assert bool(genesis.fixed) == ("frozen" in line or "lora" in line)
     # of statistics that are each peer's own the peers have different ones
