@@ -53,7 +53,8 @@ def test_an_example_is_learnt(line: str, tmp_path: Path, monkeypatch: pytest.Mon
     assert (tmp_path / "curve.png").stat().st_size > 1000
     # on a busy machine a round may go by without counts
     groups = [each["group"] for each in rounds if each["group"]]
-    assert all(each["accuracy"] is None and each["loss"] < 4 for each in groups)
+    assert all(each["accuracy"] is None for each in groups)
+    assert groups[-1]["loss"] < 1
     _use(tmp_path)
 
 
