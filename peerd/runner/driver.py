@@ -21,6 +21,8 @@ import trio
 from peerd.errors import ConfigError
 from peerd.learning import Trainer
 from peerd.runner.aborts import stopped
+from peerd.runner.approvals import keep_approval
+from peerd.runner.approvals import shown as approval_shown
 from peerd.runner.counting import (
     KEPT,
     opened_group,
@@ -44,12 +46,14 @@ from protocols.record.effects import (
     Abandonment,
     Aborted,
     Adopted,
+    Approved,
     Ask,
     Blame,
     Completed,
     Dropped,
     Effect,
     Erase,
+    Keep,
     Persist,
     Phase,
     Send,
@@ -207,6 +211,9 @@ class Driver:
         for effect in effects:
             if isinstance(effect, Persist):
                 pending.setdefault(effect.round, {})[effect.key] = effect.value
+            elif isinstance(effect, Keep):
+                number = self._session.position.round
+                keep_approval(self._store, self._setting.group, effect.approval, number)
             elif isinstance(effect, Completed):
                 self._flush(pending)
                 self._records.completed(effect)
@@ -259,6 +266,10 @@ class Driver:
                 log.error("the group can't go on without its operators", reason=reason, **shown)
                 self._board.update(state="stopped", reason=reason, **shown)
                 self._board.publish("stopped", round=round_, reason=reason, **shown)
+            case Approved():
+                shown = {"peer": self._records.name(effect.peer), **approval_shown(effect)}
+                log.warning("an operator approves", **shown)
+                self._board.publish("approval", **shown)
             case Abandonment(round_, attempt, signers):
                 names = [self._records.name(peer) for peer in signers]
                 log.warning("operators give up the cohort", round=round_, signed=names)
@@ -266,7 +277,7 @@ class Driver:
                 self._board.update(abandoned_by=names)
             case Dropped(peer, reason):
                 self._drops.note(self._records.name(peer), reason)
-            case Persist() | Erase():
+            case Persist() | Keep() | Erase():
                 pass  # carried out in the thread, before everything else
 
     def _send(self, peers: tuple[int, ...], frame: bytes) -> None:

@@ -105,7 +105,7 @@ class Records:
         aborted, self._aborted = self._aborted, []
         return {
             "round": effect.round,
-            "outcome": _outcome(effect.abandoned),
+            "outcome": effect.close.value,
             "reason": None,
             "model_hash": effect.model_hash.hex(),
             "group": None,
@@ -163,7 +163,7 @@ class Records:
         """A round as its certificate tells it."""
         return {
             "round": certified.round,
-            "outcome": _outcome(certified.abandoned),
+            "outcome": certified.close.value,
             "reason": reason,
             "model_hash": certified.end.model.hex(),
             "group": None,
@@ -186,8 +186,3 @@ class Records:
             summary |= asdict(found)
             self._store.put_round(round_, summary)
         return summary
-
-
-def _outcome(abandoned: bool) -> str:
-    """Whether the round's sum is in the model, or its operators gave it up."""
-    return "abandoned" if abandoned else "completed"

@@ -10,7 +10,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from protocols.record.certificate import CertifiedRound
+from protocols.record.certificate import CertifiedRound, Close
+from protocols.wire.statement import Act
 
 
 class Abort(StrEnum):
@@ -46,6 +47,15 @@ class Persist:
     round: int
     key: str
     value: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """An operator's approval (protocols.record.approval), durable before any effect that follows.
+    It belongs to no round: a peer that starts again gets it back while it may still count.
+    """
+
+    approval: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +113,7 @@ class Blame:
 @dataclass(frozen=True, slots=True)
 class Completed:
     """A verified certificate. ``model`` is the new one; ``transcript`` is what an auditor reads.
-    ``abandoned``: its cohort was given up, and the model is the old one.
+    ``close``: how it came to its end; unless something was opened the model is the old one.
     """
 
     round: int
@@ -114,7 +124,11 @@ class Completed:
     model_hash: bytes
     dealers: tuple[int, ...]
     absent: tuple[int, ...]
-    abandoned: bool = False
+    close: Close = Close.OPENED
+
+    @property
+    def opened(self) -> bool:
+        return self.close is Close.OPENED
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +153,17 @@ class Stopped:
     reason: Stop
     attempt: int = 0
     cohort: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Approved:
+    """``peer``'s operator approves this (protocols.wire.statement.Approve)."""
+
+    peer: int
+    act: Act
+    about: bytes
+    first: int
+    last: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +211,7 @@ class Dropped:
 
 Effect: TypeAlias = (
     Persist
+    | Keep
     | Erase
     | Send
     | Timer
@@ -195,6 +221,7 @@ Effect: TypeAlias = (
     | Completed
     | Aborted
     | Stopped
+    | Approved
     | Abandonment
     | Ask
     | Adopted
@@ -208,7 +235,7 @@ class Outcome:
     __slots__ = ()
 
 
-Notice: TypeAlias = Phase | Blame | Aborted | Stopped | Abandonment | Dropped
+Notice: TypeAlias = Phase | Blame | Aborted | Stopped | Approved | Abandonment | Dropped
 """What is only to be told, to the operator or the log."""
 Request: TypeAlias = Send | Train | Ask
 """What leaves the core: others, or the training, will answer."""
@@ -226,7 +253,7 @@ class Step:
     ``outcomes`` are what came of it for the machine that called; none leaves the session.
     """
 
-    persist: tuple[Persist, ...] = ()
+    persist: tuple[Persist | Keep, ...] = ()
     complete: tuple[Completed | Adopted, ...] = ()
     erase: tuple[Erase, ...] = ()
     request: tuple[Request, ...] = ()
@@ -298,12 +325,12 @@ NOTHING = Step()
 
 _EFFECTS = ("persist", "complete", "erase", "request", "timers", "notices")
 _FIELD: dict[type, str] = {
-    Persist: "persist",
+    **dict.fromkeys((Persist, Keep), "persist"),
     **dict.fromkeys((Completed, Adopted), "complete"),
     Erase: "erase",
     **dict.fromkeys((Send, Train, Ask), "request"),
     Timer: "timers",
-    **dict.fromkeys((Phase, Blame, Aborted, Stopped, Abandonment, Dropped), "notices"),
+    **dict.fromkeys((Phase, Blame, Aborted, Stopped, Approved, Abandonment, Dropped), "notices"),
 }
 """Where in a Step each kind of effect stands; all else is an outcome."""
 

@@ -11,6 +11,7 @@ from protocols.errors import ProtocolError
 from protocols.record.base import Values
 from protocols.record.effects import Ask, Step, Timer
 from protocols.record.position import Position
+from protocols.wire.statement import Act
 
 
 class Refused(ProtocolError):
@@ -24,6 +25,18 @@ class Order:
     round: int
     attempt: int
     cohort: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """The operator's: this peer approves an act of the whole group (§6), from now on or in rounds
+    ``first`` to ``last``. ``draft``: of a handover, the successor's group id.
+    """
+
+    act: Act
+    draft: bytes = b""
+    first: int | None = None
+    last: int | None = None
 
 
 class Peer(Protocol):
@@ -52,5 +65,5 @@ class Peer(Protocol):
 
     def on_answer(self, ask: Ask, data: bytes) -> list[Step]: ...
 
-    def on_order(self, order: Order) -> list[Step]:
+    def on_order(self, order: Order | Approval) -> list[Step]:
         """Raises Refused; then nothing has changed."""

@@ -15,6 +15,7 @@ from protocols.record.deadlines import MAX_PATIENCE
 from protocols.record.effects import Outcome, Phase, Step, Stop, Stopped, Timer
 from protocols.record.outcomes import Begun, Left, Surveyed
 from protocols.record.party import Component
+from protocols.record.position import rests
 from protocols.record.setting import Setting
 from protocols.record.states import Machine
 from protocols.record.timers import RecallOver
@@ -176,6 +177,10 @@ class Participation(Component):
 
     def proceed(self) -> bool:
         """A transition that an earlier event called for; False where there is none."""
+        if self.state is Standing.RESTING and self._goes_on():
+            self._state.move(StandingEvent.RESUMED)
+            self._begin_round(rested=True)
+            return True
         if self.state is Standing.BETWEEN:
             self._begin_round(waits=self._asks_anew())
             self._neighbours.greet_once_more(self._rounds.current.place)
@@ -191,11 +196,21 @@ class Participation(Component):
     def _others_are_beyond(self, place: tuple[int, int]) -> bool:
         return self._neighbours.beyond(place) > self._peer.setting.liars
 
-    def _begin_round(self, *, waits: bool = False) -> None:
+    def _goes_on(self) -> bool:
+        """Whether the group's rest is over: by its operators' word, or as an honest peer has it."""
+        rounds, place = self._rounds, self._rounds.current.place
+        heard = self._neighbours.beyond(place, inclusive=True)
+        return heard > self._peer.setting.liars or rounds.approvals.may_go_on(rounds.position)
+
+    def _begin_round(self, *, waits: bool = False, rested: bool = False) -> None:
         """``waits``: for answers, also where there are enough."""
         round_, permit = self._number, self._permit
-        if self.finished:
+        if self._rounds.position.ledger.handed_over:
+            self._end(StandingEvent.SUCCEEDED)
+        elif self.finished:
             self._state.move(StandingEvent.LAST)
+        elif rests(self._rounds.position) and not rested:
+            self._end(StandingEvent.PAUSED)
         elif permit.must_sit_out(round_) or permit.is_doubtful(round_) or waits:
             known = permit.must_sit_out(round_)
             self._state.move(StandingEvent.HOLD if known else StandingEvent.DOUBT)
@@ -205,6 +220,10 @@ class Participation(Component):
             self._state.move(StandingEvent.BEGIN)
             self.emit_all(permit.cleared(self._rounds.current.journal))
             self._begin_attempt()
+
+    def _end(self, event: StandingEvent) -> None:
+        self._state.move(event)
+        self.emit(Phase(self._number, 0, self.state.value))
 
     def _asks_anew(self) -> bool:
         """Whether a store that looked old has led here, and somebody was asked of it just now."""

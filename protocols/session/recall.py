@@ -118,7 +118,7 @@ class Recall:
         said = [read_statement(self._setting, item) for item in frame.statements]
         self._stood[sender] = frame.round, bool(frame.there)
         own = [s for s in said if s.signer == self._me]
-        own = [s for s in own if s.slot.round >= round_]
+        own = [s for s in own if s.slot.round >= round_ and s.kind is not Kind.APPROVE]
         keys = self._round_keys(own, round_, journal)
         lacking = (s for s in own if s.slot.round > round_ or not self._knows(journal, s))
         return max((s.slot.round for s in lacking if self._is_mine(s, keys)), default=SIGNS)

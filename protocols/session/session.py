@@ -28,7 +28,7 @@ from protocols.record.timers import (
 from protocols.session.abandonments import Abandonments
 from protocols.session.answers import Answers
 from protocols.session.catchup import CatchUp
-from protocols.session.events import Order
+from protocols.session.events import Approval, Order
 from protocols.session.local import LocalPeer
 from protocols.session.neighbours import Neighbours
 from protocols.session.participation import Participation
@@ -41,6 +41,7 @@ from protocols.wire.frames import (
     HelloFrame,
     RecalledFrame,
     RecallFrame,
+    StatementFrame,
 )
 from protocols.wire.statement import Kind, Statement
 
@@ -49,6 +50,7 @@ class Session(Component):
     """``journal`` is the current round's, as an earlier life left it. After ``rounds`` rounds no
     further one begins; the session goes on helping those behind. ``restored``: whether the
     operator says that the store was put back from a backup; None where nothing is said.
+    ``approvals``: what was to be kept (``Keep``) in earlier lives.
     """
 
     def __init__(
@@ -59,11 +61,12 @@ class Session(Component):
         *,
         rounds: int | None = None,
         restored: bool | None = None,
+        approvals: Iterable[bytes] = (),
     ) -> None:
         super().__init__()
         self.setting = peer.setting
         self.me = peer.me
-        self.rounds = Rounds(peer, position, journal or {})
+        self.rounds = Rounds(peer, position, journal or {}, approvals)
         self.neighbours = Neighbours(peer.me)
         self.permit = Permit(peer, self.rounds.current.journal, restored=restored)
         self._part = Participation(peer, self.rounds, self.neighbours, self.permit, rounds)
@@ -111,6 +114,7 @@ class Session(Component):
         """
         self.neighbours.present = frozenset(present)
         self._hear(self._part.start())
+        self.absorb(self.rounds.approvals.greet(self.neighbours.present))
         self._hear(self._catch_up.survey(self.neighbours.present, self.position))
         return self._proceed()
 
@@ -120,6 +124,7 @@ class Session(Component):
         joined = frozenset(present) - neighbours.present
         neighbours.present = frozenset(present)
         self.permit.recall.forget_absent(neighbours.present)
+        self.absorb(self.rounds.approvals.greet(joined))
         self._hear(self._part.ask())
         self._follow(self.rounds.current.set_present(neighbours.present))
         if self.rounds.current.attempt is not None or self.sits_out:
@@ -172,9 +177,14 @@ class Session(Component):
             self._follow(self.rounds.current.on_polynomials(data))
         return self._proceed()
 
-    def on_order(self, order: Order) -> list[Step]:
-        """The operator's, to give up a decided cohort. Raises Refused; then nothing has changed."""
-        self._follow(self._abandonments.order(order, sits_out=self.sits_out))
+    def on_order(self, order: Order | Approval) -> list[Step]:
+        """The operator's: to give up a decided cohort, or to approve an act of the group. Raises
+        Refused; then nothing has changed.
+        """
+        if isinstance(order, Approval):
+            self._hear(self.rounds.approvals.order(order, self.position))
+        else:
+            self._follow(self._abandonments.order(order, sits_out=self.sits_out))
         return self._proceed()
 
     # -- what follows --------------------------------------------------------------------------
@@ -245,6 +255,10 @@ class Session(Component):
                 self.absorb(self._answers.on_recall(sender, frame))
             case RecalledFrame() as frame:
                 self._on_recalled(sender, frame)
+            case StatementFrame() if message.slot and message.slot.kind is Kind.APPROVE:
+                said = message.statement
+                assert said is not None
+                self._hear(self.rounds.approvals.hear(said, self.position.round))
             case _ if message.place is not None:
                 self._route(message, message.place, data)
 

@@ -11,6 +11,7 @@ class Stage(Enum):
     ELECTING = "electing"
     AGGREGATING = "aggregating"
     OPENING = "opening the sum"
+    RESOLVED = "over: the group rests, or hands over"
     CERTIFIED = "certified"
     VOID = "void: somebody committed and did not reveal"
     ENDED = "ended without a result"
@@ -21,6 +22,7 @@ class StageEvent(Enum):
     ELECTED = "the coin has seated a committee"
     FLIP_VOID = "the flip is void"
     TOO_FEW = "fewer members than a quorum committed"
+    RESOLVED = "a quorum decided that the group rests, or hands over"
     COHORT_DECIDED = "the cohort is decided"
     NO_COHORT = "too few dealings stood"
     GIVEN_UP = "a quorum decided to give up: no cohort in time"
@@ -33,6 +35,7 @@ STAGE: dict[tuple[Stage, StageEvent], Stage] = {
     (Stage.ELECTING, StageEvent.ELECTED): Stage.AGGREGATING,
     (Stage.ELECTING, StageEvent.FLIP_VOID): Stage.VOID,
     (Stage.ELECTING, StageEvent.TOO_FEW): Stage.ENDED,
+    (Stage.ELECTING, StageEvent.RESOLVED): Stage.RESOLVED,
     (Stage.AGGREGATING, StageEvent.COHORT_DECIDED): Stage.OPENING,
     (Stage.AGGREGATING, StageEvent.NO_COHORT): Stage.ENDED,
     (Stage.AGGREGATING, StageEvent.GIVEN_UP): Stage.ENDED,
@@ -85,6 +88,8 @@ class Standing(Enum):
     RUNNING = "in a round"
     SUSPECT = "too few have said what they know that it has signed"
     SITTING_OUT = "sitting out: others hold, or may hold, what its store does not know"
+    RESTING = "resting: the group has paused"
+    HANDED_OVER = "handed over: a successor goes on"
     FINISHED = "finished: it goes on helping those behind"
 
 
@@ -100,6 +105,9 @@ class StandingEvent(Enum):
     SHOWN = "somebody shows what this peer signed, and its store does not know"
     OVER = "the round is certified and stored, here or by others"
     LAST = "no further round is to be run"
+    PAUSED = "the last round ended in a pause"
+    RESUMED = "a quorum of operators, or more than b peers, go on"
+    SUCCEEDED = "the last round ended in a handover"
 
 
 _WAITING = (Standing.SUSPECT, Standing.SITTING_OUT)
@@ -114,7 +122,13 @@ SESSION: dict[tuple[Standing, StandingEvent], Standing] = {
     (Standing.BETWEEN, StandingEvent.HOLD): Standing.SITTING_OUT,
     (Standing.BETWEEN, StandingEvent.DOUBT): Standing.SUSPECT,
     (Standing.BETWEEN, StandingEvent.LAST): Standing.FINISHED,
+    (Standing.BETWEEN, StandingEvent.PAUSED): Standing.RESTING,
+    (Standing.BETWEEN, StandingEvent.SUCCEEDED): Standing.HANDED_OVER,
     (Standing.BETWEEN, StandingEvent.SHOWN): Standing.BETWEEN,
+    (Standing.RESTING, StandingEvent.RESUMED): Standing.BETWEEN,
+    (Standing.RESTING, StandingEvent.OVER): Standing.BETWEEN,
+    (Standing.RESTING, StandingEvent.SHOWN): Standing.RESTING,
+    (Standing.HANDED_OVER, StandingEvent.SHOWN): Standing.HANDED_OVER,
     (Standing.RUNNING, StandingEvent.OVER): Standing.BETWEEN,
     (Standing.RUNNING, StandingEvent.SHOWN): Standing.SITTING_OUT,
     **{(state, StandingEvent.OVER): Standing.BETWEEN for state in _WAITING},

@@ -15,15 +15,15 @@ import numpy.typing as npt
 from peerd.laboratory.simulation.node import Node
 from peerd.laboratory.simulation.violation import Violation, demand
 from peerd.laboratory.simulation.watch import Watch
-from peerd.laboratory.simulation.world import World
+from peerd.laboratory.simulation.world import World, over
 from protocols.opening import decode_polynomials, values_of
 from protocols.plan import minimum_cohort
 from protocols.proof import BIT
 from protocols.record.audit import audit_round
-from protocols.record.certificate import CertifiedRound, verify_certificate
+from protocols.record.certificate import CertifiedRound, Close, origin_of, verify_certificate
 from protocols.record.effects import Abort, Completed, Stop
 from protocols.record.inbox import MAX_STATEMENTS_PER_SIGNER
-from protocols.record.ledger import Ledger
+from protocols.record.resolution import Resolution
 from protocols.record.setting import Setting
 from protocols.session.attempt import MAX_EARLY_FRAMES
 from protocols.session.neighbours import MAX_AHEAD_FRAMES
@@ -77,7 +77,8 @@ def check_completion(world: World) -> None:
     for node in honest(world):
         if node.up and not sits_out(node):
             done = sorted(node.completed)
-            every = list(range(world.rounds))
+            last = max(done, default=world.first) if over(node) else world.rounds - 1
+            every = list(range(world.first, last + 1))
             demand(done == every, "termination", (node.index, done, node.aborted, node.stopped))
 
 
@@ -93,7 +94,7 @@ def check_safety(
     world: World, *, away: Iterable[int] = (), unknown_inputs: Iterable[int] = ()
 ) -> None:
     check_peers(world)
-    for round_ in range(world.rounds):
+    for round_ in range(world.first, world.rounds):
         check_round(world, round_, away=away, unknown_inputs=unknown_inputs)
 
 
@@ -120,7 +121,9 @@ def check_round(
     demand(len(models) <= 1, "agreement", f"two models of {round_}")
     cohorts = {record.dealers for record in records}
     demand(len(cohorts) <= 1, "agreement", f"two cohorts of {round_}")
-    if records and not records[0].abandoned:
+    closes = {record.close for record in records}
+    demand(len(closes) <= 1, "agreement", f"round {round_} ended in several ways: {closes}")
+    if records and records[0].opened:
         _check_result(world, round_, away, unknown_inputs)
 
 
@@ -185,11 +188,11 @@ def _void(world: World, round_: int) -> list[tuple[int, ...]]:
 
 def _locked_before(world: World, round_: int) -> set[int]:
     """Peers that the ledger before a round keeps from dealing."""
-    ledger = Ledger()
-    for earlier in range(round_):
+    ledger = origin_of(world.setting).ledger
+    for earlier in range(world.first, round_):
         record = next(n.completed[earlier] for n in honest(world) if earlier in n.completed)
         certified = certified_by(world, record)
-        ledger = ledger.after(earlier, certified.election)
+        ledger = certified.ledger_after(ledger)
     return set(range(world.setting.peers)) - ledger.eligible(world.setting.peers, round_)
 
 
@@ -215,17 +218,32 @@ def check_records(world: World, watch: Watch) -> None:
 
 def _check_record(world: World, watch: Watch, node: Node, record: Completed) -> None:
     certified = certified_by(world, record)
+    check_resolved(world, node, certified)
+    if certified.flip is None:
+        return
     keys = frozenset(certified.election.keys)
     committed = watch.committed.get((certified.round, certified.attempt), keys)
     demand(keys == committed, "coin", f"elected by {keys} of {committed} that committed")
     _check_size(world, certified)
     earlier = [node.completed[r] for r in range(record.round) if r in node.completed]
     for before in (certified_by(world, item) for item in earlier):
-        guilty = {peer for peer, _ in before.election.guilty}
+        guilty = {peer for peer, _ in before.guilty}
         demand(not guilty & keys, "guilty", f"proven guilty, and takes part: {guilty & keys}")
-        if before.round == certified.round - 1:
+        if before.round == certified.round - 1 and before.flip is not None:
             silent = set(before.election.silent) & watch.part_in(certified.round)
             demand(not silent, "lock-out", f"locked out, and takes part: {silent}")
+
+
+def check_resolved(world: World, node: Node, certified: CertifiedRound) -> None:
+    """A resolution opens nothing, spares nobody, and of a handover there is no further round."""
+    if certified.close is Close.HANDED_OVER:
+        later = max(node.completed)
+        demand(later == certified.round, "fork", f"round {later} beside a handover")
+    if isinstance(certified.end, Resolution):
+        before = (certified_by(world, r) for k, r in node.completed.items() if k < certified.round)
+        guilty = {peer for earlier in before for peer, _ in earlier.guilty}
+        forgotten = guilty - set(certified.end.guilty)
+        demand(not forgotten, "guilty", f"a resolution that forgets {forgotten}")
 
 
 def _check_size(world: World, certified: CertifiedRound) -> None:

@@ -14,6 +14,7 @@ from protocols.committee.receiver import kept_prefix
 from protocols.record.door import open_message
 from protocols.record.effects import Abort, Aborted, Blame, Completed, Effect, Send
 from protocols.record.election import Commitments
+from protocols.record.resolution import is_resolution
 from protocols.session.phases import Aggregating
 from protocols.wire.frames import DecisionFrame
 from protocols.wire.statement import MAX_ATTEMPT, Kind, Slot, Statement, Topic
@@ -29,7 +30,8 @@ class Watch:
     """``said``: everything that honest peers signed, by its slot, over all their lives.
     ``opened``: for which cohort of a round, in which attempt, they gave sums: there is one opening
     per round, ever. ``committed``: who was in the decided commitments of an attempt. ``ended``: why
-    an attempt ended without a result. Where a group is ``overrun`` the last two may differ.
+    an attempt ended without a result. ``resolved``: which round ended in which resolution. Where a
+    group is ``overrun`` the last three may differ.
     """
 
     world: World
@@ -37,6 +39,7 @@ class Watch:
     opened: dict[int, tuple[int, bytes]] = field(default_factory=dict)
     committed: dict[tuple[int, int], frozenset[int]] = field(default_factory=dict)
     ended: dict[tuple[int, int], str] = field(default_factory=dict)
+    resolved: dict[int, bytes] = field(default_factory=dict)
     abandoned: set[tuple[int, int, int]] = field(default_factory=set)
     frames: int = 0
 
@@ -89,6 +92,8 @@ class Watch:
         statement = message.statement
         if statement is None:
             return
+        if statement.kind is Kind.APPROVE:  # an operator may want several things
+            return
         if statement.signer == node.index:
             before = self.said.setdefault(statement.slot, statement.body)
             demand(before == statement.body, "signed-twice", (node.index, statement.slot))
@@ -100,6 +105,7 @@ class Watch:
         """§6: one cohort; and what could open this peer's update is gone before its sum is out."""
         slot = statement.slot
         now = slot.attempt, statement.payload.cohort
+        demand(slot.round not in self.resolved, "fork", f"a sum of {slot.round}, beside its rest")
         first = self.opened.setdefault(slot.round, now)
         demand(first == now, "one-opening", f"sums for two cohorts of round {slot.round}")
         journal = node.journal.get(slot.round, {})
@@ -121,7 +127,13 @@ class Watch:
         demand(not both or key not in self.abandoned, "abandoned", what)
 
     def _hear_decision(self, frame: DecisionFrame, slot: Slot) -> None:
-        if slot.subject == Topic.COMMITS:
+        if slot.subject == Topic.COMMITS and is_resolution(frame.outcome):
+            known = self.resolved.setdefault(slot.round, frame.outcome)
+            same = known == frame.outcome and slot.place not in self.committed
+            beside = slot.round in self.opened
+            what = f"a resolution of {slot.place} beside something else"
+            demand((same and not beside) or overrun(self.world), "fork", what)
+        elif slot.subject == Topic.COMMITS:
             peers = frozenset(p for p, _, _ in Commitments.decode(frame.outcome).commits)
             at = slot.round, slot.attempt
             same = self.committed.setdefault(at, peers) == peers

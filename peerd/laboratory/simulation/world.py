@@ -26,17 +26,19 @@ from protocols.aggregation.clear_sum import opened_part
 from protocols.aggregation.contract import Reference, Referenced
 from protocols.aggregation.evaluation import Counts
 from protocols.hashing import Xof
-from protocols.record.certificate import CertifiedRound, verify_certificate
+from protocols.record.certificate import CertifiedRound, origin_of, verify_certificate
 from protocols.record.effects import (
     Abandonment,
     Aborted,
     Adopted,
+    Approved,
     Ask,
     Blame,
     Completed,
     Dropped,
     Effect,
     Erase,
+    Keep,
     Persist,
     Phase,
     Send,
@@ -157,7 +159,7 @@ class World:
     def finished(self) -> bool:
         last = self.rounds - 1
         for node in self.nodes:  # asked ahead of each event
-            if node.honest and node.up and last not in node.completed:
+            if node.honest and node.up and last not in node.completed and not over(node):
                 return False
         return True
 
@@ -183,6 +185,7 @@ class World:
             dict(node.journal.get(position.round, {})),
             rounds=self.rounds,
             restored=restored,
+            approvals=node.approvals,
         )
         node.peer = node.lie.told_by(node.session, keys) if node.lie and keys else node.session
 
@@ -240,6 +243,11 @@ class World:
         return not links & self.cuts
 
     @property
+    def first(self) -> int:
+        """The group's first round: not 0, where it goes on from another."""
+        return origin_of(self.setting).round
+
+    @property
     def now(self) -> int:
         """Virtual milliseconds since the beginning."""
         return self._agenda.now
@@ -288,12 +296,15 @@ class World:
                     journal = node.journal.setdefault(round_, {})
                     assert journal.get(key, value) == value, f"journal conflict at {key}"
                     journal[key] = value
+                case Keep(approval):
+                    self.write(node, "approval")
+                    node.approvals.append(approval)
                 case Erase(round_, None):
                     node.journal.pop(round_, None)
                 case Erase(round_, keys):
                     for key in keys or ():
                         node.journal.get(round_, {}).pop(key, None)
-                case Phase() | Abandonment():
+                case Phase() | Abandonment() | Approved():
                     pass
                 case Train(round_, model):
                     self._train(node, round_, model)
@@ -375,3 +386,8 @@ def swarm_secrets(crypto: Any, peers: int, seed: int) -> tuple[list[Secret], tup
     secrets = _secrets(peers, seed)
     secrets.sort(key=lambda secret: crypto.signing_public(secret.reveal()))
     return secrets, tuple(crypto.signing_public(secret.reveal()) for secret in secrets)
+
+
+def over(node: Node) -> bool:
+    """Whether the group has handed over, as this peer's disk has it."""
+    return node.position is not None and node.position.ledger.handed_over

@@ -1,0 +1,42 @@
+"""Operators' approvals on disk: what this peer signed or heard, while it may still count (§6)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from peerd.storage import Store
+from protocols.record.effects import Approved
+from protocols.wire.canonical import Value, pack, unpack
+from protocols.wire.schema import MAX_STATEMENT, Bytes, ListOf
+from protocols.wire.statement import decode_statement
+
+_KEY = "approvals"
+_KEPT = ListOf(Bytes(MAX_STATEMENT), 1 << 16)
+
+
+def kept_approvals(store: Store) -> Sequence[bytes]:
+    """All of them, in the order in which they came."""
+    data = store.meta(_KEY)
+    return () if data is None else _KEPT.check(unpack(data), _KEY)
+
+
+def keep_approval(store: Store, group: bytes, approval: bytes, round_: int) -> None:
+    """Durable on return. Those of rounds that are over ahead of ``round_`` go."""
+    kept: list[Value] = [
+        known
+        for known in kept_approvals(store)
+        if decode_statement(known, group).payload.last >= round_
+    ]
+    if approval not in kept:
+        store.set_meta(_KEY, pack([*kept, approval]))
+
+
+def shown(effect: Approved) -> dict[str, Any]:
+    """What is approved, for log and status."""
+    return {
+        "act": effect.act.name.lower(),
+        "about": effect.about.hex(),
+        "first": effect.first,
+        "last": effect.last,
+    }
