@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from peerd.storage import Store
+from protocols.errors import WireError
 from protocols.record.effects import Approved
 from protocols.wire.canonical import Value, pack, unpack
 from protocols.wire.schema import MAX_STATEMENT, Bytes, ListOf
@@ -15,17 +16,26 @@ _KEY = "approvals"
 _KEPT = ListOf(Bytes(MAX_STATEMENT), 1 << 16)
 
 
-def kept_approvals(store: Store) -> Sequence[bytes]:
-    """All of them, in the order in which they came."""
+def kept_approvals(store: Store, group: bytes) -> Sequence[bytes]:
+    """Those of this group, in the order in which they came."""
     data = store.meta(_KEY)
-    return () if data is None else _KEPT.check(unpack(data), _KEY)
+    kept = () if data is None else _KEPT.check(unpack(data), _KEY)
+    return [each for each in kept if _of(group, each)]
+
+
+def _of(group: bytes, approval: bytes) -> bool:
+    try:
+        decode_statement(approval, group)
+    except WireError:
+        return False
+    return True
 
 
 def keep_approval(store: Store, group: bytes, approval: bytes, round_: int) -> None:
     """Durable on return. Those of rounds that are over ahead of ``round_`` go."""
     kept: list[Value] = [
         known
-        for known in kept_approvals(store)
+        for known in kept_approvals(store, group)
         if decode_statement(known, group).payload.last >= round_
     ]
     if approval not in kept:

@@ -56,6 +56,7 @@ from protocols.record.effects import (
     Keep,
     Persist,
     Phase,
+    Record,
     Send,
     Step,
     Stopped,
@@ -104,6 +105,7 @@ class Driver:
         self._lost: dict[int, float] = {}
         self._groups: dict[int, dict[str, Any] | None] = {}
         self.peers_changed = trio.Event()
+        self.handed_over = trio.Event()
 
     async def run(self, *, task_status: Any = trio.TASK_STATUS_IGNORED) -> None:
         """Until cancelled, or until something fails that an operator must see (PeerdError)."""
@@ -115,6 +117,7 @@ class Driver:
             before = self._session.position
             await self._step(lambda session: session.start(present))
             self._show_where_it_starts(before.round - 1, before.model)
+            self._look_ahead()
             nursery.start_soon(self._watch_peers)
             nursery.start_soon(self._receive)
             nursery.start_soon(self._take_orders)
@@ -140,6 +143,8 @@ class Driver:
         if connected:
             self._lost.pop(index, None)
             self.peers_changed.set()
+            # it may be in a later group, where nobody says hello to this one any more
+            self._nursery.start_soon(self._ask, Ask(index, Record.HEAD, 0))
         else:
             self._lost[index] = trio.current_time()
             self._nursery.start_soon(self._notice_loss)
@@ -203,6 +208,12 @@ class Driver:
             effects = await trio.to_thread.run_sync(self._act, act)
             for effect in effects:
                 self._carry_out(effect)
+            self._look_ahead()
+
+    def _look_ahead(self) -> None:
+        """Whether this group is over, and a successor goes on."""
+        if self._session.position.ledger.handed_over:
+            self.handed_over.set()
 
     def _act(self, act: Act) -> list[Effect]:
         """In a thread: the core, then everything that must be on disk before the rest."""

@@ -117,16 +117,18 @@ class PeerLink:
 
 
 class LinkTable:
-    """A libp2p notifee that keeps the links of the whole roster."""
+    """A libp2p notifee that keeps the links of the whole roster, and none of ``guests``."""
 
-    def __init__(self, us: bytes, peers: list[bytes]) -> None:
+    def __init__(self, us: bytes, peers: list[bytes], guests: frozenset[bytes]) -> None:
+        self._guests = guests
         self.links = {peer: PeerLink(us, peer) for peer in peers}
         self.on_change: list[Callable[[bytes, bool], None]] = []
 
     async def connected(self, network: object, conn: INetConn) -> None:
         link = self._link(conn)
-        if link is None:  # can't pass the gate; if it does, it is not ours to use
-            await conn.close()
+        if link is None:  # a guest asks, and is not spoken to; nobody else passes the gate
+            if public_key(conn.muxed_conn.peer_id) not in self._guests:
+                await conn.close()
             return
         before = link.is_connected()
         superfluous = link.add(conn)

@@ -182,6 +182,8 @@ class Record(StrEnum):
     CERTIFICATE = "certificate"
     MODEL = "model"
     POLYNOMIALS = "polynomials"
+    SUCCESSOR = "successor"  # the genesis of the group that this round hands over to
+    BEGINNING = "beginning"  # of a successor: the old genesis, and the handover's certificate
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ class SilentPeer:
         *,
         rounds: int | None = None,
         restored: bool | None = None,
+        approvals: Iterable[bytes] = (),
     ) -> None:
         self.me = peer.me
         self.position = position
