@@ -1,4 +1,4 @@
-"""``peerd group new|sign|merge|verify|show``: the genesis document and its signatures."""
+"""``peerd group``: the genesis document, its signatures, its successors, and the group's acts."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from peerd.cli import group_acts, successor
 from peerd.cli.evaluation import add_evaluation_arguments, stated_rows
 from peerd.cli.members import members
 from peerd.cli.output import print_json, progress, quiet_logs
@@ -50,7 +51,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     merge.add_argument("--out", type=Path, required=True, metavar="FILE")
     merge.add_argument("--json", action="store_true", help="print one JSON document")
     _verb(verbs, "verify", "check that every member has signed, and that a plan exists")
-    _verb(verbs, "show", "show what a genesis says and who has signed it")
+    show = _verb(verbs, "show", "show what a genesis says and who has signed it")
+    show.add_argument(
+        "--diff", type=Path, metavar="OLD", help="say what this draft changes in the group OLD"
+    )
+    successor.add_arguments(
+        verbs.add_parser("successor", help="draft a group that goes on from a running one")
+    )
+    group_acts.add_verbs(verbs)
 
 
 def _verb(
@@ -126,7 +134,11 @@ def _add_new(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Run the verb."""
-    if args.verb == "new":
+    if args.verb in group_acts.VERBS:
+        return group_acts.main(args)
+    if args.verb == "successor":
+        _say(args, successor.main(args), f"wrote {args.out}")
+    elif args.verb == "new":
         _say(args, _new(args), f"wrote {args.out}")
     elif args.verb == "sign":
         _say(args, _sign(args), f"signed {args.out or args.genesis}")
@@ -140,7 +152,20 @@ def main(args: argparse.Namespace) -> int:
         if args.verb == "verify":
             genesis.verify()
             setting_of(genesis)
+        if args.verb == "show" and args.diff is not None:
+            return _show_difference(load(args.diff), genesis, as_json=args.json)
         _say(args, genesis, "every member has signed" if args.verb == "verify" else None)
+    return 0
+
+
+def _show_difference(old: Genesis, draft: Genesis, *, as_json: bool) -> int:
+    from peerd.group.differences import differences
+
+    found = differences(old, draft)
+    if as_json:
+        print_json({"group": draft.group_id.hex(), "follows": old.group_id.hex(), "changes": found})
+    else:
+        print("\n".join(found))
     return 0
 
 
@@ -209,10 +234,12 @@ def _sign(args: argparse.Namespace) -> Genesis:
 
     check_file("--out", args.out)
     identity, genesis = Identity.load(args.key), load(args.genesis)
-    genesis.index(identity.public)
+    rotated = genesis.follows is not None and identity.public in genesis.follows.signing
+    if not rotated:
+        genesis.index(identity.public)
     setting_of(genesis)  # nobody signs what can't be run, with deadlines that are too short
     start = start_from(args)
-    if not args.unmeasured:
+    if not (args.unmeasured or rotated):  # an old key signs for the new one alone
         path = args.config or args.key.parent / "peerd.toml"
         _measure(genesis, path, identity.public, start)
     elif start is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,6 +17,7 @@ from peerd.config import Config
 from peerd.discovery.discovery import Discovery
 from peerd.errors import CorruptError, NetworkError
 from peerd.group import load
+from peerd.group.document import render
 from peerd.identity import Identity, peer_id_of
 from peerd.learning import Trainer
 from peerd.learning.settings import Training
@@ -32,6 +34,7 @@ from peerd.runner.latency import Latency
 from peerd.runner.library import Library
 from peerd.runner.lineage import Epoch, remember
 from peerd.runner.membership import Left, current
+from peerd.runner.orders import Orders
 from peerd.runner.records import Records
 from peerd.runner.rehearsal import training_of
 from peerd.runner.resume import journaled_secret, position_of
@@ -265,6 +268,7 @@ class _Daemon:
             self.board,
             self.library,
             records,
+            Orders(self.store, self.genesis),
         )
         nursery.start_soon(driver.run)
         nursery.start_soon(self._follow, driver, nursery.cancel_scope)
@@ -298,6 +302,7 @@ class _Daemon:
             round=self.store.round,
             transcript=self.store.transcript,
             model=self.store.model,
+            genesis=lambda: json.loads(render(self.genesis)),
         )
 
     def _peers(self) -> Sequence[dict[str, object]]:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import structlog
 import trio
 
-from peerd.errors import ConfigError
+from peerd.errors import ConfigError, GroupError
 from peerd.learning import Trainer
 from peerd.runner.aborts import stopped
 from peerd.runner.approvals import keep_approval
@@ -34,7 +34,7 @@ from peerd.runner.counting import (
 from peerd.runner.drops import Drops
 from peerd.runner.library import Library
 from peerd.runner.meter import Meter
-from peerd.runner.orders import take
+from peerd.runner.orders import Orders
 from peerd.runner.records import Records
 from peerd.status.board import StatusBoard
 from peerd.storage import Store
@@ -64,7 +64,7 @@ from protocols.record.effects import (
     Train,
 )
 from protocols.record.setting import Setting
-from protocols.session.events import Order, Peer, Refused
+from protocols.session.events import Approval, Order, Peer, Refused
 
 log = structlog.get_logger(__name__)
 
@@ -88,8 +88,10 @@ class Driver:
         board: StatusBoard,
         library: Library,
         records: Records,
+        orders: Orders,
     ) -> None:
         self._setting = setting
+        self._orders = orders
         self._session = session
         self._store = store
         self._transport = transport
@@ -187,12 +189,12 @@ class Driver:
             await trio.sleep(ORDERS_PAUSE)
             refused = None
             try:
-                order = take(self._store.directory)
+                order = self._orders.take()
                 if order is None:
                     continue
-                log.warning("ordered to give up a cohort", round=order.round)
+                log.warning("an operator's order", order=str(order))
                 await self._step(partial(_ordered, order))
-            except (ConfigError, Refused) as error:
+            except (ConfigError, GroupError, Refused) as error:
                 refused = str(error)
                 log.error("an order was refused", reason=refused)
             self._board.publish("order", refused=refused)
@@ -397,7 +399,7 @@ def _messages(frames: Iterable[tuple[int, bytes]], session: Peer) -> list[Step]:
     return steps
 
 
-def _ordered(order: Order, session: Peer) -> list[Step]:
+def _ordered(order: Order | Approval, session: Peer) -> list[Step]:
     return session.on_order(order)
 
 

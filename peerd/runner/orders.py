@@ -11,14 +11,45 @@ import os
 from pathlib import Path
 
 from peerd.errors import ConfigError
+from peerd.group import Genesis
+from peerd.group.succession import check_successor
+from peerd.runner import approvals
+from peerd.runner.lineage import keep_draft
+from peerd.storage import Store
 from peerd.text import decode
 from protocols.errors import WireError
-from protocols.session.events import Order
+from protocols.session.events import Approval, Order
 from protocols.wire.schema import HASH, MAX_ROUND, Integer
 from protocols.wire.statement import MAX_ATTEMPT
 
 FILE = "abandon.json"
 MAX_ORDER_BYTES = 4096
+
+
+class Orders:
+    """What waits in the data directory, of whatever kind."""
+
+    def __init__(self, store: Store, genesis: Genesis) -> None:
+        self._store = store
+        self._genesis = genesis
+
+    def take(self) -> Order | Approval | None:
+        """Once. A draft is kept ahead of its approval: the daemon goes over to it one day.
+
+        ConfigError, GroupError: it was none, or one that this peer can't follow.
+        """
+        order = take(self._store.directory)
+        if order is not None:
+            return order
+        found = approvals.take(self._store.directory)
+        if found is None:
+            return None
+        approval, draft = found
+        if draft is not None:
+            draft.verify()
+            check_successor(draft, self._genesis)
+            keep_draft(self._store, draft)
+        return approval
 
 
 def give(data: Path, order: Order) -> None:

@@ -24,6 +24,7 @@ class Views:
     ``peers()`` → one object per roster peer; ``rounds(limit)`` → the last ``limit`` summaries, in
     ascending order of "round"; ``round(n)`` → one round's whole record, or None;
     ``transcript(n)`` → what an auditor gets; ``model(n)`` → the certified model, float32 (d,).
+    ``genesis()`` → that of the group that the daemon is in now, as its file holds it.
     """
 
     peers: Callable[[], Sequence[JsonObject]]
@@ -31,6 +32,7 @@ class Views:
     round: Callable[[int], JsonObject | None]
     transcript: Callable[[int], bytes | None] = lambda number: None
     model: Callable[[int], NDArray[np.float32] | None] = lambda number: None
+    genesis: Callable[[], JsonObject] = dict
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,8 @@ def _route(board: StatusBoard, views: Views, method: str, path: str, query: str)
             return Answer(200, board.snapshot())
         case ["v1", "peers"]:
             return Answer(200, {"peers": list(views.peers())})
+        case ["v1", "genesis"]:
+            return Answer(200, views.genesis())
         case ["v1", "rounds"]:
             return Answer(200, {"rounds": _rounds(views, _numbers(query, "since", "limit"))})
         case ["v1", "rounds", number]:
