@@ -19,18 +19,19 @@ log = structlog.get_logger(__name__)
 def address_book(directory: Path, epochs: Sequence[Epoch]) -> AddressBook:
     """The current group's; who was in the group before is looked for where it was then."""
     follows = epochs[-1].genesis.follows
-    book = _book(directory, epochs, len(epochs) - 1)
+    book = _book(directory, epochs[-1])
     if len(epochs) > 1 and follows is not None:
-        before = _book(directory, epochs, len(epochs) - 2)
+        before = _book(directory, epochs[-2])
         for old, new in follows.keys:
             for address in before.addresses(old) if new else ():
                 book.add_hint(new, address)
     return book
 
 
-def _book(directory: Path, epochs: Sequence[Epoch], number: int) -> AddressBook:
-    genesis = epochs[number].genesis
-    name = f"addresses-{genesis.group_id.hex()[:16]}.json" if number else "addresses.json"
+def _book(directory: Path, epoch: Epoch) -> AddressBook:
+    genesis = epoch.genesis
+    suffix = "" if genesis.follows is None else f"-{genesis.group_id.hex()[:16]}"
+    name = f"addresses{suffix}.json"
     return AddressBook(directory / name, genesis.roster, genesis.group_id)
 
 

@@ -12,7 +12,7 @@ from peerd.runner.aborts import explain
 from peerd.runner.counting import opened_group
 from peerd.runner.library import kept_polynomials, polynomials_key, polynomials_record
 from peerd.storage import Store
-from protocols.record.certificate import CertifiedRound, verify_certificate
+from protocols.record.certificate import CertifiedRound, origin_of, verify_certificate
 from protocols.record.deadlines import Deadlines
 from protocols.record.effects import Aborted, Blame, Completed
 from protocols.record.evidence import evidence_hash
@@ -122,7 +122,7 @@ class Records:
         summary.
         """
         store, told = self._store, []
-        for round_ in range(store.head(), -1, -1):
+        for round_ in range(store.head(), origin_of(setting).round - 1, -1):
             certificate = store.certificate(round_)
             if certificate is None or store.round(round_) is not None:
                 break
