@@ -17,7 +17,9 @@ from peerd.discovery.address_book import AddressBook
 from peerd.discovery.discovery import Discovery
 from peerd.errors import NetworkError
 from peerd.group import Genesis, load
+from peerd.group.names import names_by_peer
 from peerd.identity import Identity, peer_id_of
+from peerd.labels import label
 from peerd.learning import Trainer
 from peerd.learning.settings import Training
 from peerd.logging import configure
@@ -87,6 +89,7 @@ def run(config: Config, *, restored: bool | None = None, crew: Crew = Crew()) ->
     genesis = load(config.genesis)
     genesis.verify()
     genesis.index(identity.public)
+    configure(config.log.level, config.log.format, names=names_by_peer(genesis))
     with Store.open(config.data) as store:
         claim(store, genesis.group_id, identity.public)
         try:
@@ -132,12 +135,14 @@ class _Daemon:
             state="starting",
             group=self.genesis.group_id.hex(),
             peer=self.identity.peer_id,
+            name=self.genesis.name_of(self.me),
             round=None,
             attempt=None,
             phase=None,
             head=self.store.head(),
             model_hash=None,
             reason=None,
+            meaning=None,
             advice=None,
             abandon=None,
             abandoned_by=[],
@@ -163,7 +168,9 @@ class _Daemon:
                 announce=self.config.announce,
             )
             nursery.start_soon(discovery.run)
-            nursery.start_soon(Latency(self.transport.links, self.genesis.delta_ms, self.board).run)
+            labels = {peer: label(name, peer) for peer, name in names_by_peer(self.genesis).items()}
+            latency = Latency(self.transport.links, self.genesis.delta_ms, self.board, labels)
+            nursery.start_soon(latency.run)
             await self._play(nursery, position)
 
     async def _rehearse(self, nursery: trio.Nursery) -> Position:
@@ -191,7 +198,7 @@ class _Daemon:
             check_first(self.genesis, start_from, model_hash(first), fixed)
 
     async def _play(self, nursery: trio.Nursery, position: Position) -> None:
-        records = Records(self.store, self.setting.roster)
+        records = Records(self.store, self.setting.roster, self.genesis.names)
         records.fill(self.setting)
         self.board.update(best=self.store.best())
         await gather(
@@ -239,11 +246,12 @@ class _Daemon:
     def _peers(self) -> Sequence[dict[str, object]]:
         links = {link.peer: link for link in self.transport.links()}
         shown: list[dict[str, object]] = []
-        for public in self.genesis.roster:
+        for index, public in enumerate(self.genesis.roster):
             link = links.get(public)
             shown.append(
                 {
                     "peer": peer_id_of(public),
+                    "name": self.genesis.name_of(index),
                     "self": public == self.identity.public,
                     "connected": link is None or link.connected,
                     "address": self.config.listen if link is None else link.address,
