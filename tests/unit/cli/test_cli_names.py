@@ -237,3 +237,22 @@ def test_the_table_of_peers_has_a_column_of_names_where_there_are_any(
     assert (NAMES[1] in printed) == named
     assert main(["peers", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["peers"] == listing
+
+
+# -- the configuration that init writes --------------------------------------------------------
+
+
+@pytest.mark.parametrize("option", ["--data", "--local"])
+def test_init_says_the_data_in_one_place(
+    option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows, place = tmp_path / "rows.csv", tmp_path / "peer"
+    rows.write_text("a,b\n1,2\n")
+    word = str(rows) if option == "--data" else f"data={rows}"
+    succeed(capsys, "init", str(place), option, word)
+    task = (place / "peerd.toml").read_text().partition("[task]")[2]
+    assert [line for line in task.splitlines() if "data" in line.partition("=")[0]] == [
+        f'data = "{rows}"  # this peer\'s training data'
+    ]
+    both = ["--data", str(rows), "--local", f"data={rows}"]
+    assert "say the same" in fail(capsys, 2, "init", str(tmp_path / "other"), *both)
