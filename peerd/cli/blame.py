@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from peerd.cli.daemon import add_daemon_arguments, load_config
-from peerd.cli.output import print_json, progress, short, table
+from peerd.cli.output import print_json, progress, table
 from peerd.cli.places import check_new_file
 from peerd.errors import (
     ConfigError,
@@ -16,6 +16,8 @@ from peerd.errors import (
     StorageError,
     VerificationError,
 )
+
+from peerd.labels import label
 
 if TYPE_CHECKING:
     from peerd.config import Config
@@ -143,7 +145,7 @@ def _row(listed: dict[str, Any]) -> tuple[object, ...]:
 
 
 def _called(listed: dict[str, Any]) -> str:
-    return short(listed["peer"])
+    return label(listed["name"], listed["peer"])
 
 
 def _write(out: Path, data: bytes) -> None:

@@ -49,4 +49,4 @@ def evidence(store: Store, name: str) -> bytes | None:
 
 
 def _who(genesis: Genesis, peer: int) -> dict[str, Any]:
-    return {"peer": peer_id_of(genesis.roster[peer]), "name": None}
+    return {"peer": peer_id_of(genesis.roster[peer]), "name": genesis.name_of(peer)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Any
 
 import structlog
 
@@ -32,9 +33,9 @@ class Disk:
 
     def show(self) -> None:
         """As it is now."""
-        usage = self._store.usage()
-        line = too_much(usage)
-        self._board.update(storage=document(usage))
+        shown = document(self._store.usage())
+        line = too_much(shown)
+        self._board.update(storage=shown)
         self._board.warn(ABOUT, [] if line is None else [line])
         if line is not None and not self._told:
             log.warning("the disk budget is exceeded", reason=line)
@@ -50,16 +51,20 @@ def document(usage: Usage) -> dict[str, object]:
         "transcripts": usage.transcripts,
         "transcripts_with_blame": usage.blamed,
         "bytes": usage.bytes,
+        "expendable": usage.expendable,
         "budget": keeping.budget,
+        "over": usage.over,
     }
 
 
-def too_much(usage: Usage) -> str | None:
-    """One line for people where what must be kept is more than the budget."""
-    if not usage.over:
+def too_much(shown: dict[str, Any]) -> str | None:
+    """One line for people where what must be kept is more than the budget. ``shown``: a
+    ``document``.
+    """
+    if not shown["over"]:
         return None
     return (
-        f"the data directory has {usage.bytes} bytes, {usage.over} more than its disk_budget, and"
-        " no more can be pruned: certificates, evidence and the last rounds are kept; allow more in"
-        " [storage]"
+        f"{shown['bytes'] - shown['expendable']} bytes of the data directory are kept whatever"
+        f" comes, {shown['over']} more than disk_budget allows: certificates, evidence, the last"
+        " rounds, this peer's own state; allow more in [storage]"
     )

@@ -23,7 +23,7 @@ from peerd.storage.keeping import (
 )
 
 Table: TypeAlias = Literal["model", "transcript"]
-_LATER = f"round <= (SELECT max(round) FROM {{}}) - {RECENT}"
+_OLDER = f"round <= (SELECT max(round) FROM {{}}) - {RECENT}"
 _WITHOUT_BLAME = "round NOT IN (SELECT round FROM blame)"
 
 
@@ -70,6 +70,11 @@ class Archive:
     def size(self) -> int:
         """Bytes of all blobs."""
         return int(self._database.rows("SELECT coalesce(sum(size), 0) FROM blob")[0][0])
+
+    def expendable(self, pinned: int | None) -> int:
+        """Bytes that a budget could still take."""
+        kinds = [self._database.rows(select) for _, select, _ in _expendable(pinned)]
+        return sum(size for rows in kinds for _, size in rows)
 
     def prune(self, keeping: Keeping, pinned: int | None, beside: int) -> Pruned:
         """Remove what the policy does not keep. ``pinned``: a round whose model stays. ``beside``:
@@ -124,11 +129,22 @@ def _by_number(connection: Connection, keeping: Keeping, pinned: int | None) -> 
 
 def _by_size(connection: Connection, gone: Pruned, pinned: int | None, over: int) -> Pruned:
     """The oldest first, and what is missed least first, until ``over`` bytes are named no more."""
-    candidates = (
+    for what, select, remove in _expendable(pinned):
+        for place, size in connection.execute(select).fetchall():
+            if over <= 0:
+                return gone
+            connection.execute(remove, (place,))
+            gone, over = replace(gone, **{what: getattr(gone, what) + 1}), over - size
+    return gone
+
+
+def _expendable(pinned: int | None) -> tuple[tuple[str, str, str], ...]:
+    """What a budget may take, in this order: its name, (place, bytes) of each, how one goes."""
+    return (
         (
             "transcripts",
             "SELECT round, size FROM transcript JOIN blob USING (hash)"
-            f" WHERE {_LATER.format('transcript')} AND {_WITHOUT_BLAME} ORDER BY round",
+            f" WHERE {_OLDER.format('transcript')} AND {_WITHOUT_BLAME} ORDER BY round",
             "DELETE FROM transcript WHERE round = ?",
         ),
         (
@@ -141,17 +157,10 @@ def _by_size(connection: Connection, gone: Pruned, pinned: int | None, over: int
         (
             "models",
             "SELECT round, size FROM model JOIN blob USING (hash)"
-            f" WHERE {_LATER.format('model')} AND round IS NOT {_literal(pinned)} ORDER BY round",
+            f" WHERE {_OLDER.format('model')} AND round IS NOT {_literal(pinned)} ORDER BY round",
             "DELETE FROM model WHERE round = ?",
         ),
     )
-    for what, select, remove in candidates:
-        for place, size in connection.execute(select).fetchall():
-            if over <= 0:
-                return gone
-            connection.execute(remove, (place,))
-            gone, over = replace(gone, **{what: getattr(gone, what) + 1}), over - size
-    return gone
 
 
 def _literal(number: int | None) -> str:

@@ -44,20 +44,22 @@ class Pruned:
 @dataclass(frozen=True, slots=True)
 class Usage:
     """``oldest``: the first round whose transcript is here and has no blame, or -1; ``transcripts``
-    counts all, ``blamed`` those of rounds with blame. ``bytes``: of the whole data directory.
+    counts all, ``blamed`` those of rounds with blame. ``bytes``: of the whole data directory;
+    ``expendable``: those of them that a budget may take.
     """
 
     oldest: int
     transcripts: int
     blamed: int
     bytes: int
+    expendable: int
     keeping: Keeping
 
     @property
     def over(self) -> int:
-        """Bytes beyond the budget; 0 within it."""
+        """Bytes beyond the budget that no pruning can save; 0 where there are none."""
         budget = self.keeping.budget
-        return 0 if budget is None else max(0, self.bytes - budget)
+        return 0 if budget is None else max(0, self.bytes - self.expendable - budget)
 
 
 def bytes_beside(directory: Path, aside: Path) -> int:

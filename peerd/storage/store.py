@@ -256,9 +256,7 @@ class Store:
 
     def prune(self) -> Pruned:
         """Removes what ``keeping`` does not keep. The oldest goes first."""
-        best = self.best()
-        pinned = None if best is None else best["round"]
-        return self._archive.prune(self.keeping, pinned, self._beside())
+        return self._archive.prune(self.keeping, self._pinned(), self._beside())
 
     def usage(self) -> Usage:
         """What there is of transcripts, and how many bytes of everything."""
@@ -266,8 +264,18 @@ class Store:
             "SELECT min(iif(guilty, NULL, round)), count(*), coalesce(sum(guilty), 0) FROM"
             " (SELECT round, round IN (SELECT round FROM blame) AS guilty FROM transcript)"
         )
-        used = self._beside() + self._archive.size()
-        return Usage(-1 if oldest is None else oldest, count, blamed, used, self.keeping)
+        return Usage(
+            -1 if oldest is None else oldest,
+            count,
+            blamed,
+            self._beside() + self._archive.size(),
+            self._archive.expendable(self._pinned()),
+            self.keeping,
+        )
+
+    def _pinned(self) -> int | None:
+        best = self.best()
+        return None if best is None else int(best["round"])
 
     def _beside(self) -> int:
         return bytes_beside(self.directory, self.directory / _BLOBS)

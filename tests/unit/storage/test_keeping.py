@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from peerd.runner.keeping import Disk, tidy, too_much
+from peerd.runner.keeping import Disk, document, tidy, too_much
 from peerd.status import StatusBoard
 from peerd.storage import Store
 from peerd.storage.keeping import RECENT, Keeping, Pruned
@@ -104,15 +104,17 @@ def test_what_must_be_kept_exceeds_the_budget_and_is_said_once(
         assert len(transcripts(store)) == 6
         shown = board.snapshot()
         (line,) = shown["warnings"]
-        assert "disk_budget" in line and line == too_much(store.usage())
+        assert "disk_budget" in line and line == too_much(document(store.usage()))
         assert said == ["the disk budget is exceeded"]
         assert shown["storage"] == {
             "keep": "all",
             "oldest_transcript": None,
             "transcripts": 6,
             "transcripts_with_blame": 6,
-            "bytes": store.usage().bytes,
+            "bytes": (used := store.usage()).bytes,
+            "expendable": 0,
             "budget": 1000,
+            "over": used.bytes - 1000,
         }
         store.keeping = Keeping(3, 10**9)
         disk.show()
