@@ -1,4 +1,4 @@
-"""What a group that only goes on takes of memory and disk: real daemons, a task that learns nothing.
+"""What a group that only goes on takes of memory and disk: real daemons that learn nothing.
 
 python scripts/idle.py --rounds 300 --every 50
 python scripts/idle.py --rounds 20000 --every 1000 --out idle.json --keep 3

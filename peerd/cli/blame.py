@@ -16,7 +16,6 @@ from peerd.errors import (
     StorageError,
     VerificationError,
 )
-
 from peerd.labels import label
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ PYTHON = (3, 11)
 LIBP2P = "0.8.1"  # the version whose faults peerd.transport repairs
 LITTLE_DISK_BYTES = 1 << 30
 EARLIEST = 1_767_225_600.0  # 2026-01-01: no machine that runs this lives before it
-NEEDS = {"task": {"genesis"}, "latency": {"genesis"}}
+NEEDS = {"task": {"genesis"}, "latency": {"genesis"}, "what is kept": {"data directory"}}
 """What a check is no use without."""
 COLOURS = {"ok": "green", "warning": "yellow", "error": "red"}
 

@@ -1,4 +1,4 @@
-"""``peerd audit``: a transcript, or a proof of one blame, and the genesis document, nothing else."""
+"""``peerd audit``: a transcript or an exported proof, the genesis document, and nothing else."""
 
 from __future__ import annotations
 

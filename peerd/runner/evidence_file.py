@@ -8,6 +8,7 @@ that it belongs to; it must verify too.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from peerd.errors import VerificationError
 from protocols.errors import WireError
@@ -20,6 +21,8 @@ from protocols.wire.schema import MAX_EVIDENCE, Bytes
 TAG = "peerd evidence 1"
 _BEGIN = pack([TAG, b"", None])[: 2 + len(TAG)]
 """Of every such file: a list of three, and the tag in it."""
+_TO_GROUP = (2, 0), (0,), (1,)
+"""Evidence: its first item, a statement; that one's body; its group."""
 MAX_FILE_BYTES = 1 << 30
 _PARTS = Bytes(MAX_EVIDENCE), Bytes(MAX_FILE_BYTES)
 
@@ -69,14 +72,17 @@ def verify_evidence_file(setting: Setting, data: bytes) -> Proven:
 
 def group_of(evidence: bytes) -> bytes:
     """The id of the group to which its first statement belongs. WireError."""
+    value: Any = evidence
     try:
-        statement = unpack(unpack(evidence)[2][0])  # type: ignore[index]
-        group = unpack(statement[0])[1]  # type: ignore[index]
+        for place in _TO_GROUP:
+            value = unpack(value)
+            for index in place:
+                value = value[index]
     except (TypeError, IndexError, KeyError):
-        raise WireError("these bytes are no evidence") from None
-    if not isinstance(group, bytes):
+        value = None
+    if not isinstance(value, bytes):
         raise WireError("these bytes are no evidence")
-    return group
+    return value
 
 
 def _parts(data: bytes) -> tuple[bytes, bytes | None]:

@@ -62,8 +62,8 @@ class Store:
 
     @classmethod
     def open(cls, directory: Path, keeping: Keeping = Keeping()) -> Store:
-        """Opens or makes the store; holds the directory until ``close``. ``keeping``: what ``prune``
-        leaves.
+        """Opens or makes the store; holds the directory until ``close``. ``keeping``: what
+        ``prune`` leaves.
 
         Raises LockedError (names the process that holds it), CorruptError and SchemaError (say
         what to do; change nothing), StorageError.

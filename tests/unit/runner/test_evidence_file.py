@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from peerd.errors import VerificationError
+from peerd.identity import peer_id_of
 from peerd.laboratory.adversaries import ALL
 from peerd.laboratory.simulation.swarm import FOUR, setting_of, swarm
 from peerd.laboratory.simulation.world import World
+from peerd.runner.blame import blamed, evidence
 from peerd.runner.evidence_file import (
     evidence_file,
     group_of,
@@ -18,8 +22,12 @@ from peerd.runner.evidence_file import (
     verify_evidence_file,
 )
 from peerd.runner.records import Records
+from peerd.runner.resume import convicted
+from peerd.status import StatusBoard, Views
+from peerd.status.routes import route
 from peerd.storage import Store
 from peerd.storage.keeping import Keeping
+from protocols.record.certificate import verify_certificate
 from protocols.record.evidence import Fault, evidence_hash, open_evidence
 from protocols.record.setting import Setting
 
@@ -118,3 +126,60 @@ def test_a_transcript_of_another_round_is_refused(world: World, tmp_path: Path) 
     other = node.completed[ROUNDS - 1].transcript
     with pytest.raises(VerificationError, match=f"round 0, a transcript of round {ROUNDS - 1}"):
         verify_evidence_file(offline(), evidence_file(evidence, other))
+
+
+class Roster:
+    """Of a genesis, what the list needs."""
+
+    def __init__(self, setting: Setting) -> None:
+        self.roster = setting.roster
+
+    def name_of(self, index: int) -> str | None:
+        return "St. Mary's" if index == LIAR else None
+
+
+def test_the_list_has_whom_a_certificate_alone_convicts(world: World, tmp_path: Path) -> None:
+    """One peer heard the evidence; another was away, and took the certificates."""
+    genesis: Any = Roster(world.setting)
+    with stored(world, tmp_path / "data", 2) as store:
+        assert convicted(store) == {LIAR}
+        (one,) = blamed(store, genesis, convicted(store))
+        assert (one["number"], one["round"], one["name"]) == (1, 0, "St. Mary's")
+        assert one["transcript"] is True
+        piece = evidence(store, one["evidence"])
+        assert piece == store.blames()[0].evidence
+        assert evidence(store, "00") is None
+    chain = [
+        verify_certificate(world.setting, world.nodes[0].completed[round_].certificate)
+        for round_ in range(ROUNDS)
+    ]
+    with Store.open(tmp_path / "away") as store:
+        Records(store, world.setting.roster).adopted(
+            chain, world.nodes[0].completed[ROUNDS - 1].model
+        )
+        assert convicted(store) == {LIAR}
+        (one,) = blamed(store, genesis, convicted(store))
+        assert (one["round"], one["evidence"], one["transcript"]) == (None, None, False)
+        assert one["peer"] == peer_id_of(world.setting.roster[LIAR])
+
+
+def test_the_daemon_tells_of_blame(world: World, tmp_path: Path) -> None:
+    with stored(world, tmp_path / "data", 2) as store:
+        views = Views(
+            peers=tuple,
+            rounds=store.rounds,
+            round=store.round,
+            transcript=store.transcript,
+            certificate=store.certificate,
+            blame=lambda: blamed(store, cast(Any, Roster(world.setting)), ()),
+            evidence=partial(evidence, store),
+        )
+
+        def get(target: str) -> Any:
+            return route(StatusBoard(), views, "GET", target)
+
+        (one,) = get("/v1/blame").document["blamed"]
+        assert get(f"/v1/blame/{one['evidence']}/evidence").data == store.blames()[0].evidence
+        assert get("/v1/rounds/1/certificate").data == store.certificate(1)
+        for missing in ("/v1/blame/00/evidence", "/v1/rounds/9/certificate", "/v1/blame/1"):
+            assert get(missing).status == 404
