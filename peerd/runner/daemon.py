@@ -18,11 +18,14 @@ from peerd.discovery.discovery import Discovery
 from peerd.errors import CorruptError, NetworkError
 from peerd.group import load
 from peerd.group.document import render
+from peerd.group.names import names_by_peer
 from peerd.identity import Identity, peer_id_of
+from peerd.labels import label
 from peerd.learning import Trainer
 from peerd.learning.settings import Training
 from peerd.logging import configure
 from peerd.runner.approvals import kept_approvals
+from peerd.runner.blame import blamed, evidence
 from peerd.runner.counting import rows_warnings
 from peerd.runner.driver import Driver
 from peerd.runner.failures import only_error
@@ -93,13 +96,15 @@ def run(config: Config, *, restored: bool | None = None, crew: Crew = Crew()) ->
         os.environ.setdefault(name, "1")
     genesis = load(config.genesis)
     genesis.verify()
-    with Store.open(config.data) as store:
+    with Store.open(config.data, config.storage.keeping) as store:
         while True:
             try:
                 epochs, identity = current(store, genesis, config.key)
             except Left as left:
                 log.warning("this peer has left the group", reason=str(left))
                 return 0
+            names = names_by_peer(epochs[-1].genesis)
+            configure(config.log.level, config.log.format, names=names)
             successor = _run(_Daemon(config, identity, epochs, store, restored, crew))
             if successor is None:
                 return 0
@@ -139,6 +144,7 @@ class _Daemon:
         self.store = store
         self.me = genesis.index(identity.public)
         self.setting = epochs[-1].setting()
+        self.session: Peer | None = None
         self.board = StatusBoard()
         self.book = address_book(config.data, epochs)
         self.transport = Transport(
@@ -159,12 +165,14 @@ class _Daemon:
             state="starting",
             group=self.genesis.group_id.hex(),
             peer=self.identity.peer_id,
+            name=self.genesis.name_of(self.me),
             round=None,
             attempt=None,
             phase=None,
             head=self.store.head(),
             model_hash=None,
             reason=None,
+            meaning=None,
             advice=None,
             abandon=None,
             abandoned_by=[],
@@ -190,7 +198,9 @@ class _Daemon:
                 announce=self.config.announce,
             )
             nursery.start_soon(discovery.run)
-            nursery.start_soon(Latency(self.transport.links, self.genesis.delta_ms, self.board).run)
+            labels = {peer: label(name, peer) for peer, name in names_by_peer(self.genesis).items()}
+            latency = Latency(self.transport.links, self.genesis.delta_ms, self.board, labels)
+            nursery.start_soon(latency.run)
             await self._join()
             await self._play(nursery, position_of(self.setting, self.store, self._start(first)))
 
@@ -240,7 +250,7 @@ class _Daemon:
             check_first(self.genesis, start_from, model_hash(first), fixed)
 
     async def _play(self, nursery: trio.Nursery, position: Position) -> None:
-        records = Records(self.store, self.setting.roster)
+        records = Records(self.store, self.setting.roster, self.genesis.names)
         records.fill(self.setting)
         self.board.update(best=self.store.best())
         await gather(
@@ -249,7 +259,7 @@ class _Daemon:
             self.board,
             resuming=position.round > origin_of(self.setting).round,
         )
-        session = self._make_session(
+        self.session = session = self._make_session(
             LocalPeer(
                 self.setting, self.me, self.identity.secret, partial(journaled_secret, self.store)
             ),
@@ -303,16 +313,24 @@ class _Daemon:
             transcript=self.store.transcript,
             model=self.store.model,
             genesis=lambda: json.loads(render(self.genesis)),
+            certificate=self.store.certificate,
+            blame=self._blame,
+            evidence=partial(evidence, self.store),
         )
+
+    def _blame(self) -> Sequence[dict[str, object]]:
+        guilty = self.session.position.ledger.guilty if self.session is not None else ()
+        return blamed(self.store, self.genesis, guilty)
 
     def _peers(self) -> Sequence[dict[str, object]]:
         links = {link.peer: link for link in self.transport.links()}
         shown: list[dict[str, object]] = []
-        for public in self.genesis.roster:
+        for index, public in enumerate(self.genesis.roster):
             link = links.get(public)
             shown.append(
                 {
                     "peer": peer_id_of(public),
+                    "name": self.genesis.name_of(index),
                     "self": public == self.identity.public,
                     "connected": link is None or link.connected,
                     "address": self.config.listen if link is None else link.address,

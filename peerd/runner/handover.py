@@ -78,6 +78,6 @@ async def _take(
     model = read_model(epoch.setting(), data, epoch.beginning.model)
     if model is None:
         return False
-    store.put_model(last, model)
+    store.put_model(last, model, hands_over=True)
     store.put_certificates({last: certificate})
     return True
