@@ -134,7 +134,7 @@ class Genesis:
         members = frozenset(self.signers)
         for public, signature in self.signatures.items():
             if public not in members:
-                raise rules.refused("signatures", "hold one by somebody who is not to sign")
+                raise rules.refused("signatures", "hold one by somebody who is not in the roster")
             if not isinstance(signature, bytes) or len(signature) != SIGNATURE_BYTES:
                 raise rules.refused("signatures", f"must have {SIGNATURE_BYTES} bytes each")
 
