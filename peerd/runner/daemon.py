@@ -28,6 +28,7 @@ from peerd.runner.first import check_first, check_fixed
 from peerd.runner.gathering import gather
 from peerd.runner.latency import Latency
 from peerd.runner.library import Library
+from peerd.runner.lookout import Lookout
 from peerd.runner.records import Records
 from peerd.runner.rehearsal import training_of
 from peerd.runner.resume import (
@@ -194,6 +195,8 @@ class _Daemon:
         records = Records(self.store, self.setting.roster)
         records.fill(self.setting)
         self.board.update(best=self.store.best())
+        lookout = Lookout(self.genesis, self.setting, self.me, self.transport, self.board)
+        nursery.start_soon(partial(lookout.run, resuming=position.round > 0))
         await gather(
             self.setting, self.transport.connected, self.board, resuming=position.round > 0
         )
@@ -216,6 +219,7 @@ class _Daemon:
             self.library,
             records,
         )
+        lookout.follow(driver)
         nursery.start_soon(driver.run)
 
     async def _stop_on_signal(

@@ -8,10 +8,10 @@ effects, and the list is carried out from its start.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from functools import partial
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -70,6 +70,9 @@ MAX_BURST = 64
 LOSS_GRACE = 3.0
 """Seconds for which a lost peer is still waited for."""
 Act = Callable[[Peer], list[Step]]
+OnStep = Callable[[Peer, Sequence[Effect]], None]
+"""Told of the effects that were carried out; it only looks."""
+Read = TypeVar("Read")
 
 
 class Driver:
@@ -100,6 +103,7 @@ class Driver:
         self._lost: dict[int, float] = {}
         self._groups: dict[int, dict[str, Any] | None] = {}
         self.peers_changed = trio.Event()
+        self.on_step: OnStep = lambda session, effects: None
 
     async def run(self, *, task_status: Any = trio.TASK_STATUS_IGNORED) -> None:
         """Until cancelled, or until something fails that an operator must see (PeerdError)."""
@@ -199,6 +203,12 @@ class Driver:
             effects = await trio.to_thread.run_sync(self._act, act)
             for effect in effects:
                 self._carry_out(effect)
+            self.on_step(self._session, effects)
+
+    async def between_steps(self, read: Callable[[Peer], Read]) -> Read:
+        """What a look at the session gives, while it does nothing."""
+        async with self._turn:
+            return read(self._session)
 
     def _act(self, act: Act) -> list[Effect]:
         """In a thread: the core, then everything that must be on disk before the rest."""

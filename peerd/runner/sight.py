@@ -70,8 +70,8 @@ class Sight:
         """What is awaited now; ``connected``: the others that are."""
         found: dict[Key, float | None] = {}
         for wait in waits:
-            peers = sorted(wait.peers) or [None]
-            for peer in peers:
+            peers: list[int | None] = [*sorted(wait.peers)]
+            for peer in peers or [None]:
                 found[wait.what, peer, self._place] = self._end(wait)
         self._show(found, connected)
 

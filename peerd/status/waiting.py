@@ -11,12 +11,11 @@ from collections.abc import Iterable, Mapping
 from enum import Enum
 
 from peerd.errors import printable
+from peerd.labels import label
 from protocols.record.waits import Awaiting
 
 MAX_NAMED = 5
 """Members in one sentence; of the others their number."""
-SHORT = 8
-"""Characters at the end of a peer id: the first ones are the same for everyone."""
 
 
 class Here(Enum):
@@ -64,12 +63,6 @@ NOBODY = {
 """Where nobody in particular is awaited."""
 
 Entry = Mapping[str, object]
-
-
-def called(peer: object, name: object) -> str:
-    """``St. Mary's (…ewkwhP7S)``, or ``…ewkwhP7S`` of a member without a name."""
-    identity = printable(f"…{str(peer)[-SHORT:]}")
-    return f"{printable(str(name))} ({identity})" if name else identity
 
 
 def sentence(entries: Iterable[Entry], me: object) -> str:
@@ -122,7 +115,8 @@ def times(entry: Entry) -> str:
 
 
 def _called(entry: Entry) -> str:
-    return called(entry.get("peer"), entry.get("name"))
+    name = entry.get("name")
+    return label(None if name is None else str(name), str(entry.get("peer")))
 
 
 def _names(names: Iterable[str]) -> str:
