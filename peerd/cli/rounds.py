@@ -6,6 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
+from peerd.cli import rounds_asked
 from peerd.cli.daemon import add_daemon_arguments, ask, socket_path
 from peerd.cli.output import colour, measures, print_json, short, size, table
 from peerd.cli.places import check_file
@@ -17,13 +18,12 @@ from; ``here``: over this site's own, of the model that the round led to."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """A round's number, ``--since``, ``--limit``, and the daemon's."""
+    """A round's number, which ones of all, and the daemon's."""
     parser.add_argument("number", nargs="?", type=int, metavar="N", help="show this round only")
-    parser.add_argument("--since", type=int, metavar="N", help="rounds after N")
+    rounds_asked.add_arguments(parser)
     parser.add_argument(
         "--transcript", type=Path, metavar="FILE", help="write round N's transcript, for an auditor"
     )
-    parser.add_argument("--limit", type=int, default=30, metavar="COUNT", help="at most so many")
     add_daemon_arguments(parser)
 
 
@@ -38,14 +38,14 @@ def main(args: argparse.Namespace) -> int:
         else:
             print("\n".join(lines(document)))
         return 0
-    since = "" if args.since is None else f"&since={args.since}"
-    document = ask(args, f"/v1/rounds?limit={args.limit}{since}")
+    found = rounds_asked.asked(args)
+    records = found.rounds
     if args.json:
-        print_json(document)
+        print_json({"rounds": records, "total": found.total})
         return 0
-    rounds = document["rounds"]
-    records = rounds if isinstance(rounds, list) else []
     print("\n".join([table(HEADER, map(row, records)), *warnings(records)]))
+    if cut := found.cut("last" if args.since is None else "first"):
+        print(cut)
     return 0
 
 

@@ -39,7 +39,7 @@ class Announcer:
             return self._tell(now, long, [each for each in entries if each not in awaited])
         still = self._named & {_who(each) for each in awaited}
         if self._named and (not still or now - self._last_long > GAP):
-            spent = now - self._began
+            spent = self._last_long - self._began
             self._named = set()
             return f"no longer waiting, after {spent:.0f} s", []
         return None

@@ -235,6 +235,7 @@ class _Daemon:
         return Views(
             peers=self._peers,
             rounds=self.store.rounds,
+            counted=self.store.rounds_kept,
             round=self.store.round,
             transcript=self.store.transcript,
             model=self.store.model,

@@ -9,7 +9,6 @@ import structlog
 import trio
 
 from peerd.group import Genesis
-from peerd.group.names import called
 from peerd.identity import peer_id_of
 from peerd.runner.announce import Announcer
 from peerd.runner.comings import Change, Comings
@@ -132,14 +131,13 @@ class Lookout:
             "away_seconds": None if change.away is None else round(change.away, 1),
             "losses": change.losses or None,
         }
-        fields = {name: value for name, value in told.items() if value is not None}
-        log.info(event, peer=called(self._genesis, change.peer), **fields)
-        who = {"peer": member.peer, "name": member.name, "connected": change.connected}
-        self._board.publish("peer", **who, **told)
+        who = {"peer": member.peer, "name": member.name}
+        log.info(event, **{k: value for k, value in (who | told).items() if value is not None})
+        self._board.publish("peer", **who, connected=change.connected, **told)
 
     def _why(self, peer: int) -> str | None:
         public = self._genesis.roster[peer]
-        ended = (link.ended for link in self._transport.links() if link.peer == public)
+        ended = (link.ended or None for link in self._transport.links() if link.peer == public)
         return next(ended, None)
 
 

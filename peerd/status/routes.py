@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from peerd.status.board import JsonObject, StatusBoard
 
-MAX_ROUNDS_LISTED = 1000  # rounds in one answer; ?since=N&limit=M reads on
+MAX_ROUNDS_LISTED = 1000  # rounds in one answer; since=N reads on, before=N reads back
 MAX_ROUNDS_SEARCHED = 10_000  # what the store keeps
 MAX_NUMBER_DIGITS = 18
 
@@ -22,8 +22,9 @@ class Views:
     """Where the answers come from. Each is called on the event loop and must be quick.
 
     ``peers()`` → one object per roster peer; ``rounds(limit)`` → the last ``limit`` summaries, in
-    ascending order of "round"; ``round(n)`` → one round's whole record, or None;
-    ``transcript(n)`` → what an auditor gets; ``model(n)`` → the certified model, float32 (d,).
+    ascending order of "round", and ``counted()`` → how many there are; ``round(n)`` → one round's
+    whole record, or None; ``transcript(n)`` → what an auditor gets; ``model(n)`` → the certified
+    model, float32 (d,).
     """
 
     peers: Callable[[], Sequence[JsonObject]]
@@ -31,6 +32,7 @@ class Views:
     round: Callable[[int], JsonObject | None]
     transcript: Callable[[int], bytes | None] = lambda number: None
     model: Callable[[int], NDArray[np.float32] | None] = lambda number: None
+    counted: Callable[[], int] = lambda: 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ def _route(board: StatusBoard, views: Views, method: str, path: str, query: str)
         case ["v1", "peers"]:
             return Answer(200, {"peers": list(views.peers())})
         case ["v1", "rounds"]:
-            return Answer(200, {"rounds": _rounds(views, _numbers(query, "since", "limit"))})
+            return Answer(200, _rounds(views, _numbers(query, "since", "before", "limit")))
         case ["v1", "rounds", number]:
             return _one_round(views, number)
         case ["v1", "rounds", number, "transcript"]:
@@ -92,13 +94,20 @@ def _route(board: StatusBoard, views: Views, method: str, path: str, query: str)
     return _error(404, "unknown path; GET /v1/status, /v1/peers, /v1/rounds, /v1/events")
 
 
-def _rounds(views: Views, query: dict[str, int]) -> list[JsonObject]:
+def _rounds(views: Views, query: dict[str, int]) -> JsonObject:
+    """The first ones after ``since``, or the last ones (before ``before``); and how many there are
+    in all, or after ``since``.
+    """
     limit = min(query.get("limit", MAX_ROUNDS_LISTED), MAX_ROUNDS_LISTED)
-    if "since" not in query:
-        return list(views.rounds(limit)) if limit else []
-    rounds = views.rounds(MAX_ROUNDS_SEARCHED)
-    after = [each for each in rounds if isinstance(n := each["round"], int) and n > query["since"]]
-    return after[:limit]
+    if "since" not in query and "before" not in query:
+        listed = list(views.rounds(limit)) if limit else []
+        return {"rounds": listed, "total": max(views.counted(), len(listed))}
+    since, before = query.get("since", -1), query.get("before")
+    rounds = [(each["round"], each) for each in views.rounds(MAX_ROUNDS_SEARCHED)]
+    after = [(n, each) for n, each in rounds if isinstance(n, int) and n > since]
+    found = [each for n, each in after if before is None or n < before]
+    last = found[max(0, len(found) - limit) :]
+    return {"rounds": found[:limit] if "since" in query else last, "total": len(after)}
 
 
 def _one_round(views: Views, number: str) -> Answer:

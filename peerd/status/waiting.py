@@ -71,39 +71,43 @@ def sentence(entries: Iterable[Entry], me: object) -> str:
     something is awaited.
     """
     told = list(entries)
-    away = {str(each["peer"]): each for each in told if each.get("phase") == NOT_CONNECTED}
+    lost = {str(each["peer"]): each for each in told if each.get("phase") == NOT_CONNECTED}
     groups: dict[tuple[bool, str], list[Entry]] = {}
     for each in told:
         if each.get("phase") != NOT_CONNECTED:
             groups.setdefault((_own(each, me), str(each.get("phase"))), []).append(each)
     if not groups:
         return ""
-    parts = [_part(phase, found, away, own=own) for (own, phase), found in groups.items()]
+    parts = [_part(phase, found, lost, own=own) for (own, phase), found in groups.items()]
     awaited = {str(each.get("peer")) for found in groups.values() for each in found}
-    missing = [each for peer, each in away.items() if peer not in awaited]
-    if missing:
-        parts.append(f"{NOT_CONNECTED}: {_names(map(_called, missing))}")
-    return "; ".join(parts)
+    missing = [each for peer, each in lost.items() if peer not in awaited]
+    return "; ".join([*parts, *filter(None, [away(missing)])])
+
+
+def away(entries: Iterable[Entry]) -> str:
+    """``not connected: St. Mary's (…ewkwhP7S)``; empty where everybody is connected."""
+    missing = [each for each in entries if each.get("phase") == NOT_CONNECTED]
+    return f"{NOT_CONNECTED}: {_names(map(_called, missing))}" if missing else ""
 
 
 def _own(entry: Entry, me: object) -> bool:
     return entry.get("peer") in (None, me)
 
 
-def _part(phase: str, found: list[Entry], away: Mapping[str, Entry], *, own: bool) -> str:
+def _part(phase: str, found: list[Entry], lost: Mapping[str, Entry], *, own: bool) -> str:
     longest = max(found, key=lambda each: _number(each.get("seconds")) or 0.0)
     spent = times(longest)
     if own:
         alone = NOBODY.get(phase, f"waiting: {printable(phase)}")
         what = alone if longest.get("peer") is None else f"{printable(phase)} here"
         return f"{what}, {spent}"
-    names = [_within(each, phase, str(each.get("peer")) in away) for each in found]
+    names = [_within(each, phase, str(each.get("peer")) in lost) for each in found]
     return f"waiting for {_names(names)}, {spent}"
 
 
-def _within(entry: Entry, phase: str, away: bool) -> str:
+def _within(entry: Entry, phase: str, lost: bool) -> str:
     """The name, and in its brackets what is awaited."""
-    what = printable(phase) + (f", {NOT_CONNECTED}" if away else "")
+    what = printable(phase) + (f", {NOT_CONNECTED}" if lost else "")
     name = _called(entry)
     return f"{name[:-1]}, {what})" if name.endswith(")") else f"{name} ({what})"
 
