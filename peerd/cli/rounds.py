@@ -11,6 +11,7 @@ from peerd.cli.daemon import add_daemon_arguments, ask, socket_path
 from peerd.cli.output import colour, measures, print_json, short, size, table
 from peerd.cli.places import check_file
 from peerd.errors import ConfigError
+from peerd.labels import label
 
 HEADER = ("round", "outcome", "group", "here", "model", "blamed", "absent", "seconds", "bytes")
 """``group``: accuracy over the held-out rows of all sites, of the model that the round started
@@ -116,12 +117,15 @@ def _accuracy(record: dict[str, object]) -> object:
 def _names(value: object) -> str:
     if not isinstance(value, list) or not value:
         return "-"
-    return ", ".join(
-        f"{short(each.get('peer'))} ({each.get('reason')})"
-        if isinstance(each, dict)
-        else short(each)
-        for each in value
-    )
+    return ", ".join(map(_called, value))
+
+
+def _called(named: object) -> str:
+    """A peer id, or an object with one; with the reason of a blame."""
+    if not isinstance(named, dict):
+        return short(named)
+    reason = f" ({named['reason']})" if named.get("reason") else ""
+    return f"{label(named.get('name'), named.get('peer'))}{reason}"
 
 
 def lines(record: dict[str, object]) -> list[str]:

@@ -29,6 +29,7 @@ from peerd.runner.gathering import gather
 from peerd.runner.latency import Latency
 from peerd.runner.library import Library
 from peerd.runner.lookout import Lookout
+from peerd.runner.members import Members
 from peerd.runner.records import Records
 from peerd.runner.rehearsal import training_of
 from peerd.runner.resume import (
@@ -142,6 +143,7 @@ class _Daemon:
             advice=None,
             abandon=None,
             abandoned_by=[],
+            absent=[],
             warnings=[],
             pid=os.getpid(),
         )
@@ -192,7 +194,7 @@ class _Daemon:
             check_first(self.genesis, start_from, model_hash(first), fixed)
 
     async def _play(self, nursery: trio.Nursery, position: Position) -> None:
-        records = Records(self.store, self.setting.roster)
+        records = Records(self.store, self.setting.roster, self.genesis.names)
         records.fill(self.setting)
         self.board.update(best=self.store.best())
         lookout = Lookout(self.genesis, self.setting, self.me, self.transport, self.board)
@@ -232,11 +234,12 @@ class _Daemon:
                 scope.cancel()
 
     def _views(self) -> Views:
+        members, store = Members(self.genesis.roster, self.genesis.names), self.store
         return Views(
             peers=self._peers,
-            rounds=self.store.rounds,
-            counted=self.store.rounds_kept,
-            round=self.store.round,
+            rounds=lambda limit: members.all_shown(store.rounds(limit)),
+            counted=store.rounds_kept,
+            round=lambda number: (r := store.round(number)) and members.shown(r),
             transcript=self.store.transcript,
             model=self.store.model,
         )

@@ -330,9 +330,14 @@ class Driver:
         summary["group"] = self._groups.pop(effect.round)
         best = self._records.measured(effect.round, summary["group"])
         self._store.put_round(effect.round, summary)  # last: what is missing without it is made up
-        self._board.update(evaluation=summary["group"], best=best)
+        self._board.update(evaluation=summary["group"], best=best, absent=summary["absent"])
         self._show_head(effect.round, effect.model_hash)
-        log.info("round completed", round=effect.round, model=effect.model_hash.hex())
+        told = {
+            "seconds": summary["seconds"],
+            "absent": [*map(self._records.called, effect.absent)],
+        }
+        told = {name: value for name, value in told.items() if value}
+        log.info("round completed", round=effect.round, model=effect.model_hash.hex(), **told)
         self._nursery.start_soon(self._evaluate, effect.round, effect.model)
 
     def _show_head(self, round_: int, model: bytes) -> None:

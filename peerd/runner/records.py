@@ -7,10 +7,12 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from peerd.identity import peer_id_of
+from peerd.labels import label
 from peerd.learning.trained import Evaluation
 from peerd.runner.aborts import explain
 from peerd.runner.counting import opened_group
 from peerd.runner.library import kept_polynomials, polynomials_key, polynomials_record
+from peerd.runner.members import Members
 from peerd.storage import Store
 from protocols.record.certificate import CertifiedRound, verify_certificate
 from protocols.record.deadlines import Deadlines
@@ -23,13 +25,20 @@ from protocols.record.transcript import Transcript
 class Records:
     """Writes to the store, in the order in which effects come. Called from worker threads."""
 
-    def __init__(self, store: Store, roster: Sequence[bytes]) -> None:
+    def __init__(self, store: Store, roster: Sequence[bytes], names: Sequence[str] = ()) -> None:
+        """``names``: the members', in roster order; empty where nobody has one."""
         self._store = store
+        self._said = names
         self._names = [peer_id_of(public) for public in roster]
+        self._members = Members(roster, names)
         self._aborted: list[dict[str, Any]] = []
 
     def name(self, peer: int) -> str:
         return self._names[peer]
+
+    def called(self, peer: int) -> str:
+        """A member for people."""
+        return label(self._said[peer] if self._said else None, self._names[peer])
 
     def aborted(self, effect: Aborted, deadlines: Deadlines) -> dict[str, Any]:
         """An attempt that ended without a result: shown with the round, once that is over."""
@@ -67,7 +76,8 @@ class Records:
         summary = store.round(effect.round)
         if summary is not None:
             summary["blamed"] = [*summary["blamed"], shown]
-            summary["absent"] = [p for p in summary["absent"] if p != shown["peer"]]
+            absent = self._members.shown(summary)["absent"]
+            summary["absent"] = [each for each in absent if each["peer"] != shown["peer"]]
             store.put_round(effect.round, summary)
             self._append_evidence(effect)
         return shown
@@ -112,7 +122,7 @@ class Records:
             "accuracy": None,
             "dealers": [self.name(peer) for peer in effect.dealers],
             "blamed": self._blamed_in(effect.round),
-            "absent": [self.name(peer) for peer in effect.absent],
+            "absent": [self._members.of(peer) for peer in effect.absent],
             "aborted": aborted,
             **cost,
         }
@@ -170,7 +180,7 @@ class Records:
             "accuracy": None,
             "dealers": [self.name(peer) for peer in certified.dealers],
             "blamed": [],
-            "absent": [self.name(peer) for peer in certified.cohort.absent],
+            "absent": [self._members.of(peer) for peer in certified.cohort.absent],
             "aborted": [],
             "seconds": 0.0,
             "bytes": 0,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from unicodedata import east_asian_width
 
 from peerd.cli.output import decimal, size
 from peerd.labels import label
@@ -12,11 +13,11 @@ from peerd.status.waiting import NOT_CONNECTED, sentence, times
 Document = Mapping[str, object]
 
 HEADER = ("member", "link", "rtt", "in", "out", "notes")
-NAME = 16
-"""Characters of a name in the table: the end of the id behind it tells members apart."""
+NAME = 14
+"""Of a name in the table, in a terminal's cells: the id's end behind it tells members apart."""
 SPARKS = 40
 """Rounds in the line of accuracies."""
-PHASES = 3
+PHASES = 2
 """The longest of the last round."""
 WARNINGS = 2
 
@@ -25,13 +26,8 @@ def picture(status: Document, peers: Sequence[Document], rounds: Sequence[Docume
     """Of /v1/status, /v1/peers, and the last rounds."""
     waiting = _entries(status.get("waiting"))
     phase = Line(str(status.get("phase") or status.get("state") or "-"))
-    lines = [
-        phase,
-        _awaited(status, waiting),
-        *_trouble(status),
-        *_accuracy(rounds),
-        *_last_round(rounds),
-    ]
+    lines = [phase, _awaited(status, waiting), *_trouble(status)]
+    lines += [*_accuracy(rounds), *_last_round(rounds)]
     rows = tuple(_row(peer, waiting, rounds) for peer in peers)
     return Picture(_title(status, peers), tuple(lines), HEADER, rows)
 
@@ -120,7 +116,7 @@ def _row(peer: Document, waiting: list[Document], rounds: Sequence[Document]) ->
     mine = [each for each in waiting if each.get("peer") == named]
     awaited = [each for each in mine if each.get("phase") != NOT_CONNECTED]
     blamed, absent = _blamed(named, rounds), _absent(named, rounds)
-    notes = [f"{each.get('phase')} {times(each)}" for each in awaited]
+    notes = [f"{each.get('phase')} {_short_times(each)}" for each in awaited]
     notes += [f"blamed: {blamed}"] if blamed else []
     notes += [f"absent {absent}×"] if absent else []
     cells = (
@@ -142,8 +138,13 @@ def _row(peer: Document, waiting: list[Document], rounds: Sequence[Document]) ->
 def _cut(name: object) -> str | None:
     if not name:
         return None
-    text = str(name)
-    return text if len(text) <= NAME else f"{text[: NAME - 1]}…"
+    text, used = "", 0
+    for char in str(name):
+        used += 2 if east_asian_width(char) in "WF" else 1
+        if used > NAME:
+            return f"{text}…"
+        text += char
+    return text
 
 
 def _link(peer: Document, waiting: list[Document]) -> str:
@@ -153,6 +154,11 @@ def _link(peer: Document, waiting: list[Document]) -> str:
         return "up"
     lost = (times(each) for each in waiting if each.get("phase") == NOT_CONNECTED)
     return next((f"lost {since}" for since in lost), "down")
+
+
+def _short_times(entry: Document) -> str:
+    """``80/240 s``."""
+    return times(entry).replace(" s of ", "/") + (" s" if entry.get("deadline") is not None else "")
 
 
 def _bytes(count: object) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from peerd.cli.output import decimal, measures, short, size
 from peerd.cli.rounds import over_all
-from peerd.laboratory.swarm.result import sent_in
+from peerd.laboratory.swarm.result import absent_in, sent_in
 
 STARTING = "starting"
 COMPLETED = "completed"
@@ -173,7 +173,7 @@ class Watch:
         event = self._untold.pop(number)
         accuracy = _number(evaluation.get("accuracy"), None)
         outcome, reason = event.get("outcome"), event.get("reason")
-        absent = event.get("absent")
+        absent = absent_in(event)
         parts = [f"round {number}: {outcome}" + (f" ({reason})" if reason else "")]
         if accuracy is not None:
             parts.append(f"accuracy {decimal(accuracy)}")
@@ -186,7 +186,7 @@ class Watch:
         parts.append(f"model {short(event.get('model_hash'))}")
         parts.append(f"{_number(event.get('seconds'), 0.0) or 0.0:.1f} s")
         parts.append(f"{size(sent_in(event))} sent by a peer")
-        if isinstance(absent, list) and absent:
+        if absent:
             parts.append("absent: " + ", ".join(map(self.name, absent)))
         self.lines.append(", ".join(parts))
 
