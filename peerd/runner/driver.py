@@ -332,10 +332,8 @@ class Driver:
         self._store.put_round(effect.round, summary)  # last: what is missing without it is made up
         self._board.update(evaluation=summary["group"], best=best, absent=summary["absent"])
         self._show_head(effect.round, effect.model_hash)
-        told = {
-            "seconds": summary["seconds"],
-            "absent": [*map(self._records.called, effect.absent)],
-        }
+        absent = [self._records.called(peer) for peer in effect.absent]
+        told = {"seconds": summary["seconds"], "absent": absent}
         told = {name: value for name, value in told.items() if value}
         log.info("round completed", round=effect.round, model=effect.model_hash.hex(), **told)
         self._nursery.start_soon(self._evaluate, effect.round, effect.model)
