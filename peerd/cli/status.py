@@ -39,6 +39,8 @@ def main(args: argparse.Namespace) -> int:
     if args.json:
         print_json(document)
         return 0
+    if document.get("name") is None:
+        document.pop("name", None)
     width = max(map(len, document))
     for name, value in document.items():
         print(f"{name.ljust(width)}  {_field(name, value, document)}")
