@@ -57,7 +57,7 @@ def _drawn(picture: Picture) -> str:
 
     width, height = shutil.get_terminal_size()
     if not sys.stdout.isatty() and "LINES" not in os.environ:
-        height = len(picture.rows) + len(picture.lines) + 3
+        height = len(picture.rows) + 2 * len(picture.lines) + 3  # a sentence takes two at most
     return text(picture, sys.stdout, width, height, colour=use_colour(sys.stdout))
 
 
