@@ -23,6 +23,7 @@ from peerd.labels import label
 from peerd.learning import Trainer
 from peerd.learning.settings import Training
 from peerd.logging import configure
+from peerd.runner.blame import blamed, evidence
 from peerd.runner.counting import rows_warnings
 from peerd.runner.driver import Driver
 from peerd.runner.failures import only_error
@@ -90,7 +91,7 @@ def run(config: Config, *, restored: bool | None = None, crew: Crew = Crew()) ->
     genesis.verify()
     genesis.index(identity.public)
     configure(config.log.level, config.log.format, names=names_by_peer(genesis))
-    with Store.open(config.data) as store:
+    with Store.open(config.data, config.storage.keeping) as store:
         claim(store, genesis.group_id, identity.public)
         try:
             trio.run(_Daemon(config, identity, genesis, store, restored, crew).run)
@@ -120,6 +121,7 @@ class _Daemon:
         self.store = store
         self.me = genesis.index(identity.public)
         self.setting = setting_of(genesis)
+        self.session: Peer | None = None
         self.board = StatusBoard()
         self.book = AddressBook(config.data / "addresses.json", genesis.roster, genesis.group_id)
         self.transport = Transport(
@@ -204,7 +206,7 @@ class _Daemon:
         await gather(
             self.setting, self.transport.connected, self.board, resuming=position.round > 0
         )
-        session = self._make_session(
+        self.session = session = self._make_session(
             LocalPeer(
                 self.setting, self.me, self.identity.secret, partial(journaled_secret, self.store)
             ),
@@ -241,7 +243,14 @@ class _Daemon:
             round=self.store.round,
             transcript=self.store.transcript,
             model=self.store.model,
+            certificate=self.store.certificate,
+            blame=self._blame,
+            evidence=partial(evidence, self.store),
         )
+
+    def _blame(self) -> Sequence[dict[str, object]]:
+        guilty = self.session.position.ledger.guilty if self.session is not None else ()
+        return blamed(self.store, self.genesis, guilty)
 
     def _peers(self) -> Sequence[dict[str, object]]:
         links = {link.peer: link for link in self.transport.links()}

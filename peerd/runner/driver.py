@@ -30,6 +30,7 @@ from peerd.runner.counting import (
     unpacked,
 )
 from peerd.runner.drops import Drops
+from peerd.runner.keeping import Disk
 from peerd.runner.library import Library
 from peerd.runner.meter import Meter
 from peerd.runner.orders import take
@@ -95,6 +96,7 @@ class Driver:
         self._index = {public: index for index, public in enumerate(setting.roster)}
         self._meter = Meter(self._traffic)
         self._drops = Drops()
+        self._disk = Disk(store, board)
         self._turn = trio.Lock()
         self._nursery: trio.Nursery | None = None
         self._lost: dict[int, float] = {}
@@ -109,6 +111,7 @@ class Driver:
             # the clock is read here: the step runs in a thread, where trio has none
             present = self._present()
             before = self._session.position
+            self._disk.show()
             await self._step(lambda session: session.start(present))
             self._show_where_it_starts(before.round - 1, before.model)
             nursery.start_soon(self._watch_peers)
@@ -341,6 +344,7 @@ class Driver:
             state=state,
             **({"phase": None, "attempt": None} if state == "finished" else {}),
         )
+        self._disk.show()
 
     async def _evaluate(self, round_: int, model: npt.NDArray[np.float32]) -> None:
         """For display: what fails is a warning on the round, and the group's business goes on."""

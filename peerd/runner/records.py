@@ -11,6 +11,7 @@ from peerd.labels import label
 from peerd.learning.trained import Evaluation
 from peerd.runner.aborts import explain
 from peerd.runner.counting import opened_group
+from peerd.runner.keeping import tidy
 from peerd.runner.library import kept_polynomials, polynomials_key, polynomials_record
 from peerd.storage import Store
 from protocols.record.certificate import CertifiedRound, verify_certificate
@@ -54,6 +55,7 @@ class Records:
         store.set_meta(polynomials_key(round_), polynomials_record(round_, name))
         store.witness(round_)
         store.put_certificate(round_, effect.certificate)
+        tidy(store, round_)
 
     def adopted(self, chain: Sequence[CertifiedRound], model: Any) -> None:
         """Rounds that were missed: the last one's model, then all their certificates at once. A
@@ -66,6 +68,7 @@ class Records:
         self._store.put_certificates({c.round: c.certificate.encode() for c in chain})
         for certified in chain:
             self._store.put_round(certified.round, self.missed(certified))
+        tidy(self._store, last)
 
     def blame(self, effect: Blame) -> dict[str, Any]:
         """Keep the evidence, also in the transcript of a round that is over."""
@@ -96,8 +99,7 @@ class Records:
     def _blamed_in(self, round_: int) -> list[dict[str, Any]]:
         return [
             self._blame(blame.peer, blame.reason, blame.evidence)
-            for blame in self._store.blames()
-            if blame.round == round_
+            for blame in self._store.blames(round_)
         ]
 
     def _blame(self, peer: int, reason: str, evidence: bytes) -> dict[str, Any]:
