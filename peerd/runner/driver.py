@@ -369,7 +369,13 @@ class Driver:
 
 def shown_head(round_: int, model: bytes, *, finished: bool) -> dict[str, object]:
     """What the status says once a round is over: whoever has finished is in no phase."""
-    told = {"reason": None, "meaning": None, "advice": None, "abandon": None, "abandoned_by": []}
+    told: dict[str, object] = {
+        "reason": None,
+        "meaning": None,
+        "advice": None,
+        "abandon": None,
+        "abandoned_by": [],
+    }
     state = {"state": "finished", "phase": None, "attempt": None} if finished else RUNNING
     return {"head": round_, "model_hash": model.hex(), **told, **state}
 
