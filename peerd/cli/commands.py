@@ -37,6 +37,7 @@ COMMANDS = (
     Command("data", "peerd.cli.data", "check a table: how it is read, what it would tell"),
     Command("run", "peerd.cli.run", "run the daemon"),
     Command("status", "peerd.cli.status", "show what the daemon is doing"),
+    Command("top", "peerd.cli.top", "a live view of the daemon's group"),
     Command("rounds", "peerd.cli.rounds", "list the rounds, or show one"),
     Command("peers", "peerd.cli.peers", "list the group's peers and their links"),
     Command("model", "peerd.cli.model", "export, verify and use a certified model"),

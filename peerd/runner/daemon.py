@@ -36,6 +36,8 @@ from peerd.runner.inheritance import address_book, bootstraps
 from peerd.runner.latency import Latency
 from peerd.runner.library import Library
 from peerd.runner.lineage import Epoch, remember
+from peerd.runner.lookout import Lookout
+from peerd.runner.members import Members
 from peerd.runner.membership import Left, current
 from peerd.runner.orders import Orders
 from peerd.runner.records import Records
@@ -176,6 +178,7 @@ class _Daemon:
             advice=None,
             abandon=None,
             abandoned_by=[],
+            absent=[],
             warnings=[],
             pid=os.getpid(),
         )
@@ -253,6 +256,8 @@ class _Daemon:
         records = Records(self.store, self.setting.roster, self.genesis.names)
         records.fill(self.setting)
         self.board.update(best=self.store.best())
+        lookout = Lookout(self.genesis, self.setting, self.me, self.transport, self.board)
+        nursery.start_soon(partial(lookout.run, resuming=position.round > 0))
         await gather(
             self.setting,
             self.transport.connected,
@@ -280,6 +285,7 @@ class _Daemon:
             records,
             Orders(self.store, self.genesis),
         )
+        lookout.follow(driver)
         nursery.start_soon(driver.run)
         nursery.start_soon(self._follow, driver, nursery.cancel_scope)
 
@@ -306,10 +312,12 @@ class _Daemon:
                 scope.cancel()
 
     def _views(self) -> Views:
+        members, store = Members(self.genesis.roster, self.genesis.names), self.store
         return Views(
             peers=self._peers,
-            rounds=self.store.rounds,
-            round=self.store.round,
+            rounds=lambda limit: members.all_shown(store.rounds(limit)),
+            counted=store.rounds_kept,
+            round=lambda number: (r := store.round(number)) and members.shown(r),
             transcript=self.store.transcript,
             model=self.store.model,
             genesis=lambda: json.loads(render(self.genesis)),

@@ -8,10 +8,10 @@ effects, and the list is carried out from its start.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from functools import partial
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -75,7 +75,11 @@ MAX_BURST = 64
 """Frames that are handled, and journaled, together."""
 LOSS_GRACE = 3.0
 """Seconds for which a lost peer is still waited for."""
+RUNNING = {"state": "running"}
 Act = Callable[[Peer], list[Step]]
+OnStep = Callable[[Peer, Sequence[Effect]], None]
+"""Told of the effects that were carried out; it only looks."""
+Read = TypeVar("Read")
 
 
 class Driver:
@@ -110,6 +114,7 @@ class Driver:
         self._groups: dict[int, dict[str, Any] | None] = {}
         self.peers_changed = trio.Event()
         self.handed_over = trio.Event()
+        self.on_step: OnStep = lambda session, effects: None
 
     async def run(self, *, task_status: Any = trio.TASK_STATUS_IGNORED) -> None:
         """Until cancelled, or until something fails that an operator must see (PeerdError)."""
@@ -213,7 +218,13 @@ class Driver:
             effects = await trio.to_thread.run_sync(self._act, act)
             for effect in effects:
                 self._carry_out(effect)
+            self.on_step(self._session, effects)
             self._look_ahead()
+
+    async def between_steps(self, read: Callable[[Peer], Read]) -> Read:
+        """What a look at the session gives, while it does nothing."""
+        async with self._turn:
+            return read(self._session)
 
     def _look_ahead(self) -> None:
         """Whether this group is over, and a successor goes on."""
@@ -350,24 +361,16 @@ class Driver:
         summary["group"] = self._groups.pop(effect.round)
         best = self._records.measured(effect.round, summary["group"])
         self._store.put_round(effect.round, summary)  # last: what is missing without it is made up
-        self._board.update(evaluation=summary["group"], best=best)
+        self._board.update(evaluation=summary["group"], best=best, absent=summary["absent"])
         self._show_head(effect.round, effect.model_hash)
-        log.info("round completed", round=effect.round, model=effect.model_hash.hex())
+        absent = [self._records.called(peer) for peer in effect.absent]
+        told = {"seconds": summary["seconds"], "absent": absent}
+        told = {name: value for name, value in told.items() if value}
+        log.info("round completed", round=effect.round, model=effect.model_hash.hex(), **told)
         self._nursery.start_soon(self._evaluate, effect.round, effect.model)
 
     def _show_head(self, round_: int, model: bytes) -> None:
-        state = "finished" if self._session.finished else "running"
-        self._board.update(
-            head=round_,
-            model_hash=model.hex(),
-            reason=None,
-            meaning=None,
-            advice=None,
-            abandon=None,
-            abandoned_by=[],
-            state=state,
-            **({"phase": None, "attempt": None} if state == "finished" else {}),
-        )
+        self._board.update(**shown_head(round_, model, finished=self._session.finished))
         self._disk.show()
 
     async def _evaluate(self, round_: int, model: npt.NDArray[np.float32]) -> None:
@@ -399,6 +402,19 @@ class Driver:
     def _traffic(self) -> tuple[int, int]:
         links = self._transport.links()
         return sum(link.bytes_in for link in links), sum(link.bytes_out for link in links)
+
+
+def shown_head(round_: int, model: bytes, *, finished: bool) -> dict[str, object]:
+    """What the status says once a round is over: whoever has finished is in no phase."""
+    told: dict[str, object] = {
+        "reason": None,
+        "meaning": None,
+        "advice": None,
+        "abandon": None,
+        "abandoned_by": [],
+    }
+    state = {"state": "finished", "phase": None, "attempt": None} if finished else RUNNING
+    return {"head": round_, "model_hash": model.hex(), **told, **state}
 
 
 def _messages(frames: Iterable[tuple[int, bytes]], session: Peer) -> list[Step]:

@@ -13,6 +13,7 @@ from peerd.runner.aborts import explain
 from peerd.runner.counting import opened_group
 from peerd.runner.keeping import tidy
 from peerd.runner.library import kept_polynomials, polynomials_key, polynomials_record
+from peerd.runner.members import Members
 from peerd.storage import Store
 from protocols.record.certificate import CertifiedRound, Close, origin_of, verify_certificate
 from protocols.record.deadlines import Deadlines
@@ -30,6 +31,7 @@ class Records:
         self._store = store
         self._said = names
         self._names = [peer_id_of(public) for public in roster]
+        self._members = Members(roster, names)
         self._aborted: list[dict[str, Any]] = []
 
     def name(self, peer: int) -> str:
@@ -79,7 +81,8 @@ class Records:
         summary = store.round(effect.round)
         if summary is not None:
             summary["blamed"] = [*summary["blamed"], shown]
-            summary["absent"] = [p for p in summary["absent"] if p != shown["peer"]]
+            absent = self._members.shown(summary)["absent"]
+            summary["absent"] = [each for each in absent if each["peer"] != shown["peer"]]
             store.put_round(effect.round, summary)
             self._append_evidence(effect)
         return shown
@@ -123,7 +126,7 @@ class Records:
             "accuracy": None,
             "dealers": [self.name(peer) for peer in effect.dealers],
             "blamed": self._blamed_in(effect.round),
-            "absent": [self.name(peer) for peer in effect.absent],
+            "absent": [self._members.of(peer) for peer in effect.absent],
             "aborted": aborted,
             **cost,
         }
@@ -181,7 +184,7 @@ class Records:
             "accuracy": None,
             "dealers": [self.name(peer) for peer in certified.dealers],
             "blamed": [],
-            "absent": [self.name(peer) for peer in certified.cohort.absent],
+            "absent": [self._members.of(peer) for peer in certified.cohort.absent],
             "aborted": [],
             "seconds": 0.0,
             "bytes": 0,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from peerd.status.board import JsonObject, StatusBoard
 
-MAX_ROUNDS_LISTED = 1000  # rounds in one answer; ?since=N&limit=M reads on
+MAX_ROUNDS_LISTED = 1000  # rounds in one answer; since=N reads on, before=N reads back
 MAX_ROUNDS_SEARCHED = 10_000  # what the store keeps
 MAX_NUMBER_DIGITS = 18
 
@@ -22,11 +22,11 @@ class Views:
     """Where the answers come from. Each is called on the event loop and must be quick.
 
     ``peers()`` → one object per roster peer; ``rounds(limit)`` → the last ``limit`` summaries, in
-    ascending order of "round"; ``round(n)`` → one round's whole record, or None;
-    ``transcript(n)`` → what an auditor gets; ``model(n)`` → the certified model, float32 (d,);
-    ``certificate(n)`` → the round's; ``blame()`` → one object per blame; ``evidence(hash)`` → the
-    piece with this hash (hexadecimal); ``genesis()`` → that of the group that the daemon is in now,
-    as its file holds it.
+    ascending order of "round", and ``counted()`` → how many there are; ``round(n)`` → one round's
+    whole record, or None; ``transcript(n)`` → what an auditor gets; ``model(n)`` → the certified
+    model, float32 (d,); ``certificate(n)`` → the round's; ``blame()`` → one object per blame;
+    ``evidence(hash)`` → the piece with this hash (hexadecimal); ``genesis()`` → that of the group
+    that the daemon is in now, as its file holds it.
     """
 
     peers: Callable[[], Sequence[JsonObject]]
@@ -38,6 +38,7 @@ class Views:
     certificate: Callable[[int], bytes | None] = lambda number: None
     blame: Callable[[], Sequence[JsonObject]] = tuple
     evidence: Callable[[str], bytes | None] = lambda name: None
+    counted: Callable[[], int] = lambda: 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ def _route(board: StatusBoard, views: Views, method: str, path: str, query: str)
         case ["v1", "genesis"]:
             return Answer(200, views.genesis())
         case ["v1", "rounds"]:
-            return Answer(200, {"rounds": _rounds(views, _numbers(query, "since", "limit"))})
+            return Answer(200, _rounds(views, _numbers(query, "since", "before", "limit")))
         case ["v1", "rounds", number]:
             return _one_round(views, number)
         case ["v1", "rounds", number, "transcript"]:
@@ -108,13 +109,20 @@ def _route(board: StatusBoard, views: Views, method: str, path: str, query: str)
     return _error(404, "unknown path; GET /v1/status, /v1/peers, /v1/rounds, /v1/blame, /v1/events")
 
 
-def _rounds(views: Views, query: dict[str, int]) -> list[JsonObject]:
+def _rounds(views: Views, query: dict[str, int]) -> JsonObject:
+    """The first ones after ``since``, or the last ones (before ``before``); and how many there are
+    in all, or after ``since``.
+    """
     limit = min(query.get("limit", MAX_ROUNDS_LISTED), MAX_ROUNDS_LISTED)
-    if "since" not in query:
-        return list(views.rounds(limit)) if limit else []
-    rounds = views.rounds(MAX_ROUNDS_SEARCHED)
-    after = [each for each in rounds if isinstance(n := each["round"], int) and n > query["since"]]
-    return after[:limit]
+    if "since" not in query and "before" not in query:
+        listed = list(views.rounds(limit)) if limit else []
+        return {"rounds": listed, "total": max(views.counted(), len(listed))}
+    since, before = query.get("since", -1), query.get("before")
+    rounds = [(each["round"], each) for each in views.rounds(MAX_ROUNDS_SEARCHED)]
+    after = [(n, each) for n, each in rounds if isinstance(n, int) and n > since]
+    found = [each for n, each in after if before is None or n < before]
+    last = found[max(0, len(found) - limit) :]
+    return {"rounds": found[:limit] if "since" in query else last, "total": len(after)}
 
 
 def _one_round(views: Views, number: str) -> Answer:

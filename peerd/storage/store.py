@@ -245,6 +245,10 @@ class Store:
             for round, value, stored in reversed(rows)
         ]
 
+    def rounds_kept(self) -> int:
+        """How many summaries there are."""
+        return max(0, _number(self._database.rows("SELECT count(*) FROM history")))
+
     # Blobs.
 
     def put_blob(self, data: bytes) -> bytes:

@@ -11,6 +11,7 @@ from protocols.errors import ProtocolError
 from protocols.record.base import Values
 from protocols.record.effects import Ask, Step, Timer
 from protocols.record.position import Position
+from protocols.record.waits import Wait
 from protocols.wire.statement import Act
 
 
@@ -50,6 +51,9 @@ class Peer(Protocol):
 
     @property
     def finished(self) -> bool: ...
+
+    def waits(self) -> tuple[Wait, ...]:
+        """What it waits for now; asking changes nothing."""
 
     def start(self, present: Iterable[int]) -> list[Step]: ...
 

@@ -25,6 +25,7 @@ from protocols.record.timers import (
     SumsDue,
     SurveyOver,
 )
+from protocols.record.waits import Wait
 from protocols.session.abandonments import Abandonments
 from protocols.session.answers import Answers
 from protocols.session.catchup import CatchUp
@@ -34,6 +35,7 @@ from protocols.session.neighbours import Neighbours
 from protocols.session.participation import Participation
 from protocols.session.permit import Permit
 from protocols.session.rounds import Rounds
+from protocols.session.sight import waits
 from protocols.session.states import Standing
 from protocols.wire.frames import (
     CertificateFrame,
@@ -105,6 +107,10 @@ class Session(Component):
     def what_was_said_by(self, peer: int) -> list[Statement]:
         """What ``peer`` signed, as far as it came here, in frames that still wait too."""
         return self._answers.what_was_said_by(peer)
+
+    def waits(self) -> tuple[Wait, ...]:
+        """What it waits for now; asking changes nothing."""
+        return waits(self._part, self._catch_up, self.rounds.current)
 
     # -- events; each returns the steps, in order -----------------------------------------------
 

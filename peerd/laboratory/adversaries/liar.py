@@ -22,6 +22,7 @@ from protocols.record.door import open_message
 from protocols.record.effects import Ask, Effect, Send, Step, Timer, step_of
 from protocols.record.position import Position
 from protocols.record.timers import ViewOver
+from protocols.record.waits import Wait
 from protocols.session.events import Approval, Order
 from protocols.session.session import Session
 from protocols.wire.frames import HelloFrame, encode_frame
@@ -65,6 +66,9 @@ class Liar:
     @property
     def finished(self) -> bool:
         return self._session.finished
+
+    def waits(self) -> tuple[Wait, ...]:
+        return self._session.waits()
 
     # -- events --------------------------------------------------------------------------------
 
