@@ -147,7 +147,7 @@ class Follow(Component):
 
     @property
     def _is_over(self) -> bool:
-        """Nothing follows a handover, whoever signs it: its group's old keys may be stolen since."""
+        """Nothing follows a handover, whoever signs it: old keys may have been stolen since."""
         if self._chain:
             return self._chain[-1].close is Close.HANDED_OVER
         return self._position.ledger.handed_over
