@@ -180,6 +180,7 @@ class Participation(Component):
         if self.state is Standing.RESTING and self._goes_on():
             self._state.move(StandingEvent.RESUMED)
             self._begin_round(rested=True)
+            self._neighbours.greet(self._neighbours.present, self._rounds.current.place)
             return True
         if self.state is Standing.BETWEEN:
             self._begin_round(waits=self._asks_anew())

@@ -17,6 +17,7 @@ from protocols.record.effects import NOTHING, Ask, Dropped, Record, Step, Timer
 from protocols.record.outcomes import Adopting, Begun, Behind, Left, Surveyed
 from protocols.record.party import Component
 from protocols.record.position import Position
+from protocols.record.resolution import is_resolution
 from protocols.record.timers import (
     AnswersDue,
     CertificateLate,
@@ -39,13 +40,14 @@ from protocols.session.sight import waits
 from protocols.session.states import Standing
 from protocols.wire.frames import (
     CertificateFrame,
+    DecisionFrame,
     EvidenceFrame,
     HelloFrame,
     RecalledFrame,
     RecallFrame,
     StatementFrame,
 )
-from protocols.wire.statement import Kind, Statement
+from protocols.wire.statement import Kind, Statement, Topic
 
 
 class Session(Component):
@@ -288,8 +290,7 @@ class Session(Component):
         """Whether others' words say that the round which this peer sits out may be over: behind the
         group's last one nobody is ever seen in a later one.
         """
-        last = message.slot is not None and message.slot.kind in (Kind.RESULT, Kind.ABANDON)
-        if self.sits_out and last:
+        if self.sits_out and _is_last_word(message):
             self._results.add(message.sender)
         return len(self._results) >= signatures_needed(self.setting)
 
@@ -310,3 +311,11 @@ class Session(Component):
             if self.permit.recall.waits or self.state is Standing.SUSPECT:
                 self.permit.sit_out_until(certified.round)
             self.neighbours.catch_up(certified.round, sender)
+
+
+def _is_last_word(message: Message) -> bool:
+    """Whether it is what a round's end is made of, as its sender has it."""
+    frame, slot = message.frame, message.slot
+    if isinstance(frame, DecisionFrame) and slot is not None:
+        return slot.subject == Topic.COMMITS and is_resolution(frame.outcome)
+    return slot is not None and slot.kind in (Kind.RESULT, Kind.ABANDON)

@@ -26,7 +26,7 @@ from protocols.record.waits import Wait
 from protocols.session.events import Approval, Order
 from protocols.session.session import Session
 from protocols.wire.frames import HelloFrame, encode_frame
-from protocols.wire.statement import Topic
+from protocols.wire.statement import Kind, Statement, Topic
 
 
 class Lie:
@@ -54,6 +54,7 @@ class Liar:
         self._scenes: dict[tuple[int, int], Scene] = {}
         self._base: tuple[int, Base] | None = None
         self._values: tuple[int, Values] | None = None
+        self._approvals: dict[bytes, Statement] = {}
 
     @property
     def me(self) -> int:
@@ -108,6 +109,9 @@ class Liar:
             message = open_message(self._session.setting, sender, data)
         except WireError:
             return self._pass(self._session.on_message(sender, data))
+        if message.statement is not None and message.statement.kind is Kind.APPROVE:
+            self._approvals[message.statement.hash] = message.statement
+            return self._pass(self._session.on_message(sender, data))
         frame, scene = message.frame, self._scene_of(message.place)
         if scene is None:
             out = self._pass(self._session.on_message(sender, data))
@@ -150,7 +154,7 @@ class Liar:
         scene = self._scenes.get(at)
         if scene is None or at[0] != self.position.round:
             return
-        scene.place.base = self._base_of_round()
+        scene.place.base, scene.place.position = self._base_of_round(), self.position
         values = self._values_of(at[0])
         if values is not None and scene.place.values is None:
             scene.place.values = values
@@ -207,5 +211,6 @@ class Liar:
                 return None
             self._scenes = {k: v for k, v in self._scenes.items() if k[0] >= round_ - 1}
             place = Place(session.setting, session.me, at, self._keys)
+            place.approvals = self._approvals
             self._scenes[at] = Scene(place, self._kinds)
         return self._scenes[at]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from peerd.laboratory.adversaries import DEALERS, ELECTORS, LEADERS, MEMBERS, OPENERS
+from peerd.laboratory.adversaries import DEALERS, ELECTORS, LEADERS, MEMBERS, OPENERS, RESOLVERS
 from peerd.laboratory.adversaries.lies import LIES, OVERCOUNT
 from peerd.laboratory.simulation.operations import (
     KINDS,
@@ -18,6 +18,7 @@ from peerd.laboratory.simulation.operations import (
     Drop,
     Fickle,
     Freeze,
+    Handover,
     Late,
     Lie,
     Lose,
@@ -26,6 +27,7 @@ from peerd.laboratory.simulation.operations import (
     Pace,
     Power,
     Repeat,
+    Rest,
     Restore,
     Ring,
     Rollback,
@@ -118,7 +120,9 @@ def operations_of(
     traitors = dice.traitors(beyond) + dice.omission(random.Random(f"omission/{seed}"))
     traitors += dice.overcount(random.Random(f"overcount/{seed}"))
     traitors += dice.ring(random.Random(f"ring/{seed}"))
-    return traitors + dice.mishaps() + dice.outage(random.Random(f"outage/{seed}"))
+    traitors += dice.resolver(random.Random(f"resolver/{seed}"))
+    befalls = dice.mishaps() + dice.outage(random.Random(f"outage/{seed}"))
+    return traitors + befalls + dice.orders(random.Random(f"orders/{seed}"))
 
 
 class Dice:
@@ -179,6 +183,28 @@ class Dice:
         honest = [peer for peer in range(self._group.peers) if peer not in self._traitors]
         number = rng.randint(1, EFFECTS * self._span // ROUND)
         return [Outage(tuple(honest), rng.choice(honest), number, rng.choice(BACK))]
+
+    def resolver(self, rng: random.Random) -> list[Operation]:
+        """In one run of four a liar lies about what operators approve."""
+        if "lie" not in self._faults or not self._traitors or rng.randrange(4):
+            return []
+        return [Lie(rng.choice(self._traitors), rng.choice(list(RESOLVERS)))]
+
+    def orders(self, rng: random.Random) -> list[Operation]:
+        """In one run of four the operators want a pause; in one of four a handover, and sometimes
+        half of them another than the others.
+        """
+        rest, handover = not rng.randrange(4), not rng.randrange(4)
+        found: list[Operation] = []
+        if rest and Rest.name in self._faults:
+            begin, back = rng.randrange(-1000, self._span), rng.choice([1, 2000, 9000, 0])
+            found.append(Rest(max(1, begin), back))
+        if handover and Handover.name in self._faults:
+            first = rng.randrange(max(1, self._span // ROUND))
+            last = first + rng.choice([0, 1, 100])
+            begin = max(1, rng.randrange(-1000, self._span))
+            found.append(Handover(begin, first, last, int(not rng.randrange(4))))
+        return found
 
     def _betray(self, peer: int, way: str) -> list[Operation]:
         rng, size = self._rng, self._group.peers

@@ -30,10 +30,11 @@ from peerd.laboratory.simulation.oracle import (
     check_round,
     demand,
     honest,
+    last_round,
 )
 from peerd.laboratory.simulation.swarm import swarm
 from peerd.laboratory.simulation.watch import Watch, overrun
-from peerd.laboratory.simulation.world import World, over
+from peerd.laboratory.simulation.world import World
 from protocols.aggregation import aggregator
 from protocols.aggregation.evaluation import Evaluation
 from protocols.record.certificate import ResolutionCertificate, decode_certificate
@@ -217,11 +218,10 @@ class Referee:
         """More was lost for a time than the plan covers: rounds complete, or the group stops."""
         if any(node.stopped for node in self.world.nodes):
             return
+        every = list(range(self.world.first, last_round(self.world) + 1))
         for node in honest(self.world):
             done = sorted(node.completed)
-            last = max(done, default=0) if over(node) else self.world.rounds - 1
-            everything = done == list(range(self.world.first, last + 1))
-            demand(everything, "stuck", (node.index, done, node.aborted))
+            demand(done == every, "stuck", (node.index, done, node.aborted))
 
 
 def settled(scenario: Scenario) -> int:

@@ -31,7 +31,8 @@ class Watch:
     ``opened``: for which cohort of a round, in which attempt, they gave sums: there is one opening
     per round, ever. ``committed``: who was in the decided commitments of an attempt. ``ended``: why
     an attempt ended without a result. ``resolved``: which round ended in which resolution. Where a
-    group is ``overrun`` the last three may differ.
+    group is ``overrun`` the last three may differ. ``approved``: of each act, in which windows of
+    rounds whose operator approves it.
     """
 
     world: World
@@ -41,6 +42,7 @@ class Watch:
     ended: dict[tuple[int, int], str] = field(default_factory=dict)
     resolved: dict[int, bytes] = field(default_factory=dict)
     abandoned: set[tuple[int, int, int]] = field(default_factory=set)
+    approved: dict[tuple[int, bytes], dict[int, set[tuple[int, int]]]] = field(default_factory=dict)
     frames: int = 0
 
     def __post_init__(self) -> None:
@@ -93,6 +95,8 @@ class Watch:
         if statement is None:
             return
         if statement.kind is Kind.APPROVE:  # an operator may want several things
+            if statement.signer == node.index:
+                self._hear_approval(statement)
             return
         if statement.signer == node.index:
             before = self.said.setdefault(statement.slot, statement.body)
@@ -100,6 +104,11 @@ class Watch:
             if statement.kind is Kind.SUM:
                 self._hear_sum(node, statement)
             self._hear_one_of_two(node, statement)
+
+    def _hear_approval(self, statement: Statement) -> None:
+        said = statement.payload
+        signers = self.approved.setdefault((said.act, said.about), {})
+        signers.setdefault(statement.signer, set()).add((said.first, said.last))
 
     def _hear_sum(self, node: Node, statement: Statement) -> None:
         """§6: one cohort; and what could open this peer's update is gone before its sum is out."""

@@ -64,7 +64,7 @@ class World:
     ``handing`` ahead of each recipient of a message, ``after`` when a peer has completed a round.
     ``write`` may raise DiskFailed. ``faults`` counts what befell the swarm, by name.
     ``history`` keeps everything that every peer did; its lines only if ``traced``. ``certified``
-    is the oracle's: the certificates that it has verified.
+    is the oracle's: the certificates that it has verified. ``wakes``: a group that rests goes on.
     Links are not in order: what holds here holds on a transport that keeps order, too.
     """
 
@@ -86,6 +86,7 @@ class World:
         self.setting = setting
         self.model = model
         self.rounds = rounds
+        self.wakes = True
         self.inputs: dict[tuple[int, int], npt.NDArray[np.int64]] = {}
         self.faults: Counter[str] = Counter()
         self.outcomes: Counter[str] = Counter()
@@ -151,6 +152,10 @@ class World:
             self._carry_out(node, act(node.peer))
         except DiskFailed:
             self.crash(node)
+
+    def act(self, node: Node, act: Act) -> None:
+        """What happens to a peer now, in this life."""
+        self._act(node, node.lives, act)
 
     def happen(self, at: int, act: Callable[[], None]) -> None:
         """Something outside all peers, at a virtual time: a crash, a restart, a cut cable."""

@@ -23,7 +23,7 @@ from protocols.plan import CommitteePlan, require_sound
 from protocols.record.base import Base
 from protocols.record.deadlines import Deadlines
 from protocols.record.setting import Setting
-from protocols.session.events import Order
+from protocols.session.events import Approval, Order
 from protocols.session.phases import Aggregating
 from protocols.wire.frames import (
     FRAMES,
@@ -39,6 +39,7 @@ from protocols.wire.frames import (
 )
 from protocols.wire.statement import (
     PAYLOADS,
+    Act,
     Ballot,
     Kind,
     Slot,
@@ -184,6 +185,11 @@ def all_give_up(world: World) -> None:
         world.at(node, 0, lambda peer, order=order: peer.on_order(order))
 
 
+def all_approve(world: World, act: Act) -> None:
+    for node in world.nodes:
+        world.at(node, 0, lambda peer: peer.on_order(Approval(act)))
+
+
 class BadAnswerDealer(LyingDealer):
     """Deals nothing to one member, and answers its ASK with what it did not commit to."""
 
@@ -202,6 +208,7 @@ class BadAnswerDealer(LyingDealer):
         return bytes(len(package)) if self.answering else package
 
 
+EARLY = 1
 LATE = 600_000
 """Virtual milliseconds by which a group without sums has stopped."""
 SCENARIOS = {
@@ -216,6 +223,7 @@ SCENARIOS = {
     "a liar that opens wrongly": (nothing, {0: LIES["wrong-opening"]}, 2),
     "a liar that answers wrongly": (nothing, {0: Lie(BadAnswerDealer)}, 1),
     "sums": (sums, {}, 1),
+    "a pause": (nothing, {}, 2),
 }
 
 
@@ -229,6 +237,9 @@ def played(group: str, scenario: str) -> Recorder:
     recorder = Recorder(world, lost)
     if scenario == "sums":
         world.happen(LATE, lambda: all_give_up(world))
+    elif scenario == "a pause":
+        world.happen(EARLY, lambda: all_approve(world, Act.PAUSE))
+        world.happen(LATE, lambda: all_approve(world, Act.RESUME))
     world.run()
     assert world.finished()
     return recorder
