@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from peerd.errors import VerificationError
-from peerd.group import load
+from peerd.group import Genesis, load
 from peerd.identity import peer_id_of
 from peerd.runner.resume import setting_of
 from protocols.errors import ProtocolError
-from protocols.record.audit import audit_round
+from protocols.record.audit import Audit, audit_round
 
 MAX_TRANSCRIPT_BYTES = 1 << 30
 
@@ -33,6 +33,11 @@ def audit(transcript: Path, genesis: Path) -> dict[str, Any]:
             f"{transcript}: {error}",
             f"this transcript does not prove what it claims to the group of {genesis}",
         ) from None
+    return described(group, found)
+
+
+def described(group: Genesis, found: Audit) -> dict[str, Any]:
+    """What a verified transcript shows, for JSON."""
     names = [peer_id_of(public) for public in group.roster]
     certified = found.certified
     return {
@@ -50,7 +55,12 @@ def audit(transcript: Path, genesis: Path) -> dict[str, Any]:
         "model_hash": certified.end.model.hex(),
         "cohort_follows_from_evidence": found.cohort_follows,
         "blamed": [
-            {"peer": names[item.culprit], "round": item.round, "reason": item.reason}
+            {
+                "peer": names[item.culprit],
+                "name": group.name_of(item.culprit),
+                "round": item.round,
+                "reason": item.reason,
+            }
             for item in found.findings
         ],
     }

@@ -17,6 +17,7 @@ from peerd.discovery.address_book import AddressBook
 from peerd.discovery.discovery import Discovery
 from peerd.errors import NetworkError
 from peerd.group import Genesis, load
+from peerd.group.document import render
 from peerd.identity import Identity, peer_id_of
 from peerd.learning import Trainer
 from peerd.learning.settings import Training
@@ -37,7 +38,7 @@ from peerd.runner.resume import (
     setting_of,
 )
 from peerd.status.board import StatusBoard
-from peerd.status.routes import Views
+from peerd.status.routes import AuditViews, Views
 from peerd.status.server import serve_status
 from peerd.storage import Store
 from peerd.transport.errors import TransportError
@@ -234,6 +235,11 @@ class _Daemon:
             round=self.store.round,
             transcript=self.store.transcript,
             model=self.store.model,
+            audit=AuditViews(
+                lambda: render(self.genesis).encode(),
+                self.store.certificates,
+                lambda: {**self.store.kept()},
+            ),
         )
 
     def _peers(self) -> Sequence[dict[str, object]]:

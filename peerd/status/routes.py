@@ -11,10 +11,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peerd.status.board import JsonObject, StatusBoard
+from protocols.record.history import encode_chain
 
 MAX_ROUNDS_LISTED = 1000  # rounds in one answer; ?since=N&limit=M reads on
 MAX_ROUNDS_SEARCHED = 10_000  # what the store keeps
+MAX_CERTIFICATES_LISTED = 256  # in one answer; ?from=N reads on
 MAX_NUMBER_DIGITS = 18
+
+
+@dataclass(frozen=True, slots=True)
+class AuditViews:
+    """What an auditor asks for, beside transcripts and models: ``genesis()`` → the document's JSON;
+    ``certificates(first, limit)`` → certificates from a round on; ``kept()`` → of which rounds
+    there are transcripts and models.
+    """
+
+    genesis: Callable[[], bytes]
+    certificates: Callable[[int, int], list[bytes]]
+    kept: Callable[[], JsonObject]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +45,7 @@ class Views:
     round: Callable[[int], JsonObject | None]
     transcript: Callable[[int], bytes | None] = lambda number: None
     model: Callable[[int], NDArray[np.float32] | None] = lambda number: None
+    audit: AuditViews | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +102,8 @@ def _route(board: StatusBoard, views: Views, method: str, path: str, query: str)
             return _bytes(number, views.transcript, "transcript")
         case ["v1", "rounds", number, "model"]:
             return _bytes(number, lambda n: _little_endian(views.model(n)), "model")
+        case ["v1", "genesis" | "certificates" | "kept" as what] if views.audit is not None:
+            return _audit(views.audit, what, query)
         case ["v1", "events"]:
             return EventStream(_numbers(query, "since").get("since"))
     return _error(404, "unknown path; GET /v1/status, /v1/peers, /v1/rounds, /v1/events")
@@ -113,6 +130,13 @@ def _bytes(number: str, read: Callable[[int], bytes | None], what: str) -> Answe
         return _error(400, "the number of a round is a decimal number")
     data = read(int(number))
     return _error(404, f"no {what} of round {number} is kept") if data is None else Bytes(data)
+
+
+def _audit(views: AuditViews, what: str, query: str) -> Answer | Bytes:
+    first = _numbers(query, "from").get("from", 0) if what == "certificates" else 0
+    if what == "certificates":
+        return Bytes(encode_chain(views.certificates(first, MAX_CERTIFICATES_LISTED)))
+    return Bytes(views.genesis()) if what == "genesis" else Answer(200, views.kept())
 
 
 def _little_endian(model: NDArray[np.float32] | None) -> bytes | None:
