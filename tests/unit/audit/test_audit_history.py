@@ -4,33 +4,43 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import histories
+import jsonschema
 import pytest
+import trio
 from histories import LIAR, NAMES, Group, group, lay_out, transcripts
 
 from peerd.cli.main import main
 from peerd.group import save
+from peerd.group.document import render
 from peerd.identity import peer_id_of
 from peerd.laboratory.simulation.swarm import first_model
+from peerd.status import StatusBoard, Views, serve_status
+from peerd.status.routes import AuditViews
 from peerd.storage import Store
 from peerd.storage.seal import seal
 from protocols.record.history import encode_chain
 
 ROUNDS = 5
+SCHEMA = Path(__file__).parents[3] / "docs" / "schemas" / "audit.json"
 
 
 def audit(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, dict[str, Any]]:
-    """Exit code and document."""
+    """Exit code and document, which has the form that is written down."""
     code = main(["audit", *map(str, words), "--json"])
     said = capsys.readouterr()
     document: dict[str, Any] = json.loads(said.out)
     assert (code == 0) is (document["verdict"] == "verified") is (document["first_failure"] is None)
     assert (code == 0) is (said.err == ""), said.err
+    jsonschema.validate(document, json.loads(SCHEMA.read_text()))
     return code, document
 
 
@@ -147,6 +157,54 @@ def test_a_silent_member_is_away_and_not_blamed(
     assert found["blamed"] == []
     silent = found["groups"][0]["members"][LIAR]
     assert silent["away"] == 2 and silent["name"] == of.genesis.name_of(LIAR)
+
+
+@pytest.mark.trio
+@pytest.mark.parametrize("held", [False, True])
+async def test_a_running_daemon_is_asked(tmp_path: Path, held: bool) -> None:
+    """At its socket, and where its directory is named too: that is locked."""
+    with tempfile.TemporaryDirectory(prefix="peerd-") as name:  # a socket's path is short
+        peer = lay_out(Path(name), pruned=1)
+        socket = peer / "data" / "run" / "status.sock"
+        with Store.open(peer / "data") as store:
+            views = Views(
+                list,
+                store.rounds,
+                store.round,
+                store.transcript,
+                store.model,
+                AuditViews(
+                    lambda: render(group().genesis).encode(),
+                    lambda first, limit: store.certificates(first, 2),
+                    lambda: {**store.kept()},
+                ),
+            )
+            async with trio.open_nursery() as nursery:
+                await nursery.start(partial(serve_status, StatusBoard(), socket, views))
+                peerd = [sys.executable, "-m", "peerd"]
+                chain = str(tmp_path / "chain")
+                get = [*peerd, "rounds", "--certificates", chain, "--socket", str(socket)]
+                await trio.run_process(get, capture_stdout=True)
+                asked = str(peer if held else socket)
+                done = await trio.run_process(
+                    [*peerd, "audit", asked, chain, "--json"],
+                    capture_stdout=True,
+                    capture_stderr=True,
+                    check=False,
+                )
+                nursery.cancel_scope.cancel()
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert (found["rounds"], found["rounds_with_transcript"]) == (5, 4)
+    assert found["model"]["round"] == ROUNDS - 1
+
+
+def test_a_locked_directory_without_a_socket_is_left_alone(
+    peer: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Store.open(peer / "data"):
+        assert main(["audit", str(peer)]) == 5
+    assert "status socket" in capsys.readouterr().err
 
 
 # -- lies ------------------------------------------------------------------------------------------
@@ -294,7 +352,7 @@ def test_gaps_between_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 
 
 def test_a_fork_is_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The same members under the same genesis certify a round 1 twice: more of them lie than may."""
+    """The same members under the same genesis certify a round 1 twice: too many lie."""
     other = replace(group(), completed=forked())
     paths = transcripts(tmp_path / "folder")
     fork = transcripts(tmp_path / "other", other)[1]
