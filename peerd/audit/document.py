@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 from peerd.audit.epoch import Epoch, Verified
 from peerd.audit.history import History
 from peerd.identity import peer_id_of
-from peerd.runner.audit import described
+from peerd.runner.audit import described, proof_described
 from protocols.record.certificate import CertifiedRound, panel_of
 from protocols.record.cohort import Exclusion
 from protocols.record.shuffle import coin
@@ -41,6 +41,9 @@ def document(history: History) -> Document:
         ((epoch, each),) = history.rounds
         if each.audit is not None:
             return described(epoch.genesis, each.audit) | found
+    if len(history.proofs) == 1 and not history.rounds:
+        ((epoch, proven),) = history.proofs
+        return proof_described(epoch.genesis, proven) | found
     return found
 
 

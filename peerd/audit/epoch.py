@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from peerd.audit.chain import Start
 from peerd.audit.material import Piece
 from peerd.group import Genesis
 from peerd.runner.resume import setting_of
 from protocols.record.audit import Audit
 from protocols.record.certificate import CertifiedRound
 from protocols.record.evidence import Finding
-from protocols.record.history import Start
 from protocols.record.setting import Setting
 
 
@@ -56,7 +56,7 @@ class Epoch:
 
 def epoch_of(genesis: Genesis, start: Start | None = None) -> Epoch:
     """An epoch without rounds yet; of a founded group, where it isn't said. GroupError."""
-    from protocols.record.history import founded
+    from peerd.audit.chain import founded
 
     setting = setting_of(genesis)
     return Epoch(genesis, setting, founded(setting) if start is None else start)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from peerd.audit.chain import decode_chain, is_chain
 from peerd.audit.material import Lie, Material, held
 from peerd.errors import GroupError
 from peerd.group import load
 from peerd.onnx_file import is_onnx
+from peerd.runner.evidence_file import is_evidence_file
 from peerd.tensor_file import ARCHIVE
 from peerd.text import NotText, decode
 from protocols.errors import WireError
-from protocols.record.history import decode_chain, is_chain
 from protocols.wire.canonical import Value, unpack
 
 MAX_FILE_BYTES = 1 << 30
@@ -79,7 +80,9 @@ def _take(file: str, value: Value, data: bytes, found: Material) -> None:
                 take_chain(file, value, found)
             case [list(), bytes(), list()]:
                 found.certificates.append(held(file, data))
-            case [_, _, _]:
+            case [str(), _, _] if is_evidence_file(data):
+                found.proofs.append(held(file, data))
+            case [int(), _, _]:
                 found.evidence.append(held(file, data))
             case [_, _, _, _, _, _]:
                 found.transcripts.append(held(file, data))

@@ -6,16 +6,17 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from peerd.audit.chain import Chain, place_of, torn_out
 from peerd.audit.epoch import Claimed, Epoch, Verified, epoch_of
 from peerd.audit.material import Broken, Gone, Lie, Material, NamedModel, Piece
 from peerd.audit.models import check_exports, check_kept_models
-from peerd.errors import ConfigError
+from peerd.errors import ConfigError, VerificationError
 from peerd.group import Genesis
+from peerd.runner.evidence_file import Proven, verify_evidence_file
 from protocols.errors import ProtocolError, WireError
 from protocols.record.audit import Audit, audit_round
 from protocols.record.certificate import CertifiedRound, verify_certificate
-from protocols.record.evidence import judge_bytes
-from protocols.record.history import Chain, place_of, torn_out
+from protocols.record.evidence import Finding, judge_bytes
 from protocols.record.transcript import Transcript
 
 
@@ -31,6 +32,7 @@ class History:
     lies: list[Lie] = field(default_factory=list)
     model: NamedModel | None = None
     skipped: list[str] = field(default_factory=list)
+    proofs: list[tuple[Epoch, Proven]] = field(default_factory=list)
 
     @property
     def first_lie(self) -> Lie | None:
@@ -50,7 +52,7 @@ def verify(material: Material, first: Genesis) -> History:
     lies = [*material.lies]
     claims = _claims(material, lies)
     rounds = sum(len(each) for each in claims.values())
-    if not (rounds or material.whole or material.evidence or material.exports or lies):
+    if not (rounds or material.whole or material.judged or material.exports or lies):
         raise ConfigError(
             "there is nothing to verify among these files",
             "name a peer's directory, a status socket, transcripts or certificates",
@@ -65,6 +67,7 @@ def verify(material: Material, first: Genesis) -> History:
         history.epochs.append(epoch := successor)
     _check_strangers(claims, material, history)
     _judge(material.evidence, history)
+    _prove(material.proofs, history)
     check_kept_models(material.kept_models, history)
     check_exports(material.exports, history)
     if history.whole and not history.lies and not history.rounds:
@@ -206,7 +209,32 @@ def _judge(pieces: list[Piece], history: History) -> None:
             try:
                 epoch.find(judge_bytes(epoch.setting, piece.read()))
                 break
+            except Gone:
+                break
             except (Broken, ProtocolError) as error:
                 refused.append(str(error))
         else:
             history.lies.append(Lie(piece.file, f"it proves nothing: {refused[-1]}", piece.round))
+
+
+def _prove(proofs: list[Piece], history: History) -> None:
+    """Files of ``peerd blame export``: the evidence, and the transcript that may be in it."""
+    for piece in proofs:
+        try:
+            data = piece.read()
+            epoch, proven = _proven(data, history)
+        except (Broken, VerificationError) as error:
+            history.lies.append(Lie(piece.file, str(error)))
+        else:
+            epoch.find(Finding(proven.peer, proven.reason, proven.round))
+            history.proofs.append((epoch, proven))
+
+
+def _proven(data: bytes, history: History) -> tuple[Epoch, Proven]:
+    """Under the genesis of its own group. VerificationError where no epoch is of that."""
+    for epoch in history.epochs[:-1]:
+        try:
+            return epoch, verify_evidence_file(epoch.setting, data)
+        except VerificationError:
+            continue
+    return history.epochs[-1], verify_evidence_file(history.epochs[-1].setting, data)

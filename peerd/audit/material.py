@@ -62,18 +62,25 @@ class NamedModel:
 @dataclass(slots=True)
 class Material:
     """All pieces of all places. ``whole``: whether a place claims to hold a history from its start.
-    ``skipped``: files of a folder that are none of an audit's.
+    ``proofs``: files of ``peerd blame export``. ``skipped``: files of a folder that are none of an
+    audit's.
     """
 
     geneses: list[tuple[str, Genesis]] = field(default_factory=list)
     certificates: list[Piece] = field(default_factory=list)
     transcripts: list[Piece] = field(default_factory=list)
     evidence: list[Piece] = field(default_factory=list)
+    proofs: list[Piece] = field(default_factory=list)
     kept_models: list[KeptModel] = field(default_factory=list)
     exports: list[Path] = field(default_factory=list)
     lies: list[Lie] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     whole: bool = False
+
+    @property
+    def judged(self) -> list[Piece]:
+        """What convicts somebody by itself."""
+        return [*self.evidence, *self.proofs]
 
     def add(self, other: Material) -> None:
         """All that ``other`` holds too."""
@@ -81,6 +88,7 @@ class Material:
         self.certificates += other.certificates
         self.transcripts += other.transcripts
         self.evidence += other.evidence
+        self.proofs += other.proofs
         self.kept_models += other.kept_models
         self.exports += other.exports
         self.lies += other.lies

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import trio
 
+from peerd.audit.chain import decode_chain, encode_chain
 from peerd.audit.files import take_chain
 from peerd.audit.material import Broken, Gone, KeptModel, Lie, Material, Piece
 from peerd.errors import GroupError
@@ -15,7 +16,6 @@ from peerd.group.document import parse
 from peerd.status.client import StatusAnswerError, get, get_bytes
 from protocols.aggregation.contract import Model
 from protocols.errors import WireError
-from protocols.record.history import decode_chain, encode_chain
 from protocols.wire.canonical import unpack
 
 
@@ -35,6 +35,9 @@ def read_socket(path: Path) -> Material:
     for round_ in _numbers(path, kept.get("transcripts")):
         place = f"/v1/rounds/{round_}/transcript"
         found.transcripts.append(Piece(f"{path}, {place}", partial(_ask, path, place), round_))
+    for name in _evidence(path, trio.run(get, path, "/v1/blame").get("blamed")):
+        place = f"/v1/blame/{name}/evidence"
+        found.evidence.append(Piece(f"{path}, {place}", partial(_ask, path, place)))
     for round_ in _numbers(path, kept.get("models")):
         place = f"/v1/rounds/{round_}/model"
         read = partial(_model, path, place)
@@ -60,6 +63,13 @@ def _numbers(path: Path, value: object) -> list[int]:
     if not isinstance(value, list) or not all(type(each) is int for each in value):
         raise StatusAnswerError(f"the daemon at {path} does not say what it keeps")
     return value
+
+
+def _evidence(path: Path, value: object) -> list[str]:
+    """Hashes of the evidence that is there."""
+    if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+        raise StatusAnswerError(f"the daemon at {path} does not say whom it blames")
+    return [str(each["evidence"]) for each in value if each.get("evidence") is not None]
 
 
 def _ask(path: Path, place: str) -> bytes:

@@ -18,10 +18,13 @@ from peerd.discovery.discovery import Discovery
 from peerd.errors import NetworkError
 from peerd.group import Genesis, load
 from peerd.group.document import render
+from peerd.group.names import names_by_peer
 from peerd.identity import Identity, peer_id_of
+from peerd.labels import label
 from peerd.learning import Trainer
 from peerd.learning.settings import Training
 from peerd.logging import configure
+from peerd.runner.blame import blamed, evidence
 from peerd.runner.counting import rows_warnings
 from peerd.runner.driver import Driver
 from peerd.runner.failures import only_error
@@ -88,7 +91,8 @@ def run(config: Config, *, restored: bool | None = None, crew: Crew = Crew()) ->
     genesis = load(config.genesis)
     genesis.verify()
     genesis.index(identity.public)
-    with Store.open(config.data) as store:
+    configure(config.log.level, config.log.format, names=names_by_peer(genesis))
+    with Store.open(config.data, config.storage.keeping) as store:
         claim(store, genesis.group_id, identity.public)
         try:
             trio.run(_Daemon(config, identity, genesis, store, restored, crew).run)
@@ -118,6 +122,7 @@ class _Daemon:
         self.store = store
         self.me = genesis.index(identity.public)
         self.setting = setting_of(genesis)
+        self.session: Peer | None = None
         self.board = StatusBoard()
         self.book = AddressBook(config.data / "addresses.json", genesis.roster, genesis.group_id)
         self.transport = Transport(
@@ -133,12 +138,14 @@ class _Daemon:
             state="starting",
             group=self.genesis.group_id.hex(),
             peer=self.identity.peer_id,
+            name=self.genesis.name_of(self.me),
             round=None,
             attempt=None,
             phase=None,
             head=self.store.head(),
             model_hash=None,
             reason=None,
+            meaning=None,
             advice=None,
             abandon=None,
             abandoned_by=[],
@@ -164,7 +171,9 @@ class _Daemon:
                 announce=self.config.announce,
             )
             nursery.start_soon(discovery.run)
-            nursery.start_soon(Latency(self.transport.links, self.genesis.delta_ms, self.board).run)
+            labels = {peer: label(name, peer) for peer, name in names_by_peer(self.genesis).items()}
+            latency = Latency(self.transport.links, self.genesis.delta_ms, self.board, labels)
+            nursery.start_soon(latency.run)
             await self._play(nursery, position)
 
     async def _rehearse(self, nursery: trio.Nursery) -> Position:
@@ -192,13 +201,13 @@ class _Daemon:
             check_first(self.genesis, start_from, model_hash(first), fixed)
 
     async def _play(self, nursery: trio.Nursery, position: Position) -> None:
-        records = Records(self.store, self.setting.roster)
+        records = Records(self.store, self.setting.roster, self.genesis.names)
         records.fill(self.setting)
         self.board.update(best=self.store.best())
         await gather(
             self.setting, self.transport.connected, self.board, resuming=position.round > 0
         )
-        session = self._make_session(
+        self.session = session = self._make_session(
             LocalPeer(
                 self.setting, self.me, self.identity.secret, partial(journaled_secret, self.store)
             ),
@@ -235,6 +244,9 @@ class _Daemon:
             round=self.store.round,
             transcript=self.store.transcript,
             model=self.store.model,
+            certificate=self.store.certificate,
+            blame=self._blame,
+            evidence=partial(evidence, self.store),
             audit=AuditViews(
                 lambda: render(self.genesis).encode(),
                 self.store.certificates,
@@ -242,14 +254,19 @@ class _Daemon:
             ),
         )
 
+    def _blame(self) -> Sequence[dict[str, object]]:
+        guilty = self.session.position.ledger.guilty if self.session is not None else ()
+        return blamed(self.store, self.genesis, guilty)
+
     def _peers(self) -> Sequence[dict[str, object]]:
         links = {link.peer: link for link in self.transport.links()}
         shown: list[dict[str, object]] = []
-        for public in self.genesis.roster:
+        for index, public in enumerate(self.genesis.roster):
             link = links.get(public)
             shown.append(
                 {
                     "peer": peer_id_of(public),
+                    "name": self.genesis.name_of(index),
                     "self": public == self.identity.public,
                     "connected": link is None or link.connected,
                     "address": self.config.listen if link is None else link.address,

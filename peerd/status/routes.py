@@ -10,8 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 from numpy.typing import NDArray
 
+from peerd.audit.chain import encode_chain
 from peerd.status.board import JsonObject, StatusBoard
-from protocols.record.history import encode_chain
 
 MAX_ROUNDS_LISTED = 1000  # rounds in one answer; ?since=N&limit=M reads on
 MAX_ROUNDS_SEARCHED = 10_000  # what the store keeps
@@ -37,7 +37,9 @@ class Views:
 
     ``peers()`` → one object per roster peer; ``rounds(limit)`` → the last ``limit`` summaries, in
     ascending order of "round"; ``round(n)`` → one round's whole record, or None;
-    ``transcript(n)`` → what an auditor gets; ``model(n)`` → the certified model, float32 (d,).
+    ``transcript(n)`` → what an auditor gets; ``model(n)`` → the certified model, float32 (d,);
+    ``certificate(n)`` → the round's; ``blame()`` → one object per blame; ``evidence(hash)`` → the
+    piece with this hash (hexadecimal).
     """
 
     peers: Callable[[], Sequence[JsonObject]]
@@ -45,6 +47,9 @@ class Views:
     round: Callable[[int], JsonObject | None]
     transcript: Callable[[int], bytes | None] = lambda number: None
     model: Callable[[int], NDArray[np.float32] | None] = lambda number: None
+    certificate: Callable[[int], bytes | None] = lambda number: None
+    blame: Callable[[], Sequence[JsonObject]] = tuple
+    evidence: Callable[[str], bytes | None] = lambda name: None
     audit: AuditViews | None = None
 
 
@@ -104,9 +109,16 @@ def _route(board: StatusBoard, views: Views, method: str, path: str, query: str)
             return _bytes(number, lambda n: _little_endian(views.model(n)), "model")
         case ["v1", "genesis" | "certificates" | "kept" as what] if views.audit is not None:
             return _audit(views.audit, what, query)
+        case ["v1", "rounds", number, "certificate"]:
+            return _bytes(number, views.certificate, "certificate")
+        case ["v1", "blame"]:
+            return Answer(200, {"blamed": list(views.blame())})
+        case ["v1", "blame", name, "evidence"]:
+            data = views.evidence(name)
+            return _error(404, "no such evidence is kept") if data is None else Bytes(data)
         case ["v1", "events"]:
             return EventStream(_numbers(query, "since").get("since"))
-    return _error(404, "unknown path; GET /v1/status, /v1/peers, /v1/rounds, /v1/events")
+    return _error(404, "unknown path; GET /v1/status, /v1/peers, /v1/rounds, /v1/blame, /v1/events")
 
 
 def _rounds(views: Views, query: dict[str, int]) -> list[JsonObject]:

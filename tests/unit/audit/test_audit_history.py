@@ -18,16 +18,17 @@ import pytest
 import trio
 from histories import LIAR, NAMES, Group, group, lay_out, transcripts
 
+from peerd.audit.chain import encode_chain
 from peerd.cli.main import main
 from peerd.group import save
 from peerd.group.document import render
 from peerd.identity import peer_id_of
 from peerd.laboratory.simulation.swarm import first_model
+from peerd.runner.evidence_file import evidence_file
 from peerd.status import StatusBoard, Views, serve_status
 from peerd.status.routes import AuditViews
 from peerd.storage import Store
 from peerd.storage.seal import seal
-from protocols.record.history import encode_chain
 
 ROUNDS = 5
 SCHEMA = Path(__file__).parents[3] / "docs" / "schemas" / "audit.json"
@@ -122,6 +123,29 @@ def test_a_chain_of_certificates_evidence_and_a_model(
     assert code == 0 and found["rounds"] == 0 and len(found["blamed"]) == 1
 
 
+@pytest.mark.parametrize("transcript", [True, False])
+def test_a_proof_of_blame_is_verified_alone_and_beside_a_history(
+    peer: Path, transcript: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    proof = peer.parent / "proof.bin"
+    done = group().completed[0].transcript if transcript else None
+    proof.write_bytes(evidence_file(group().blamed[0].evidence, done))
+    code, found = audit(capsys, proof, "--genesis", genesis_file(peer.parent))
+    assert code == 0 and found["transcript"] is transcript and found["rounds"] == 0
+    assert [(each["name"], each["round"]) for each in found["blamed"]] == [
+        (group().genesis.name_of(LIAR), 0)
+    ]
+    code, found = audit(capsys, peer, proof)
+    assert code == 0 and len(found["blamed"]) == 1 and found["rounds"] == ROUNDS
+    data = bytearray(proof.read_bytes())
+    data[-40] ^= 1
+    proof.write_bytes(data)
+    code, found = audit(capsys, peer, proof)
+    assert code == 9 and found["first_failure"]["file"] == str(proof)
+    others = genesis_file(peer.parent, group("others", 3, None))
+    assert audit(capsys, proof, "--genesis", others)[0] == 9
+
+
 def test_a_single_transcript_keeps_its_keys(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -173,7 +197,7 @@ async def test_a_running_daemon_is_asked(tmp_path: Path, held: bool) -> None:
                 store.round,
                 store.transcript,
                 store.model,
-                AuditViews(
+                audit=AuditViews(
                     lambda: render(group().genesis).encode(),
                     lambda first, limit: store.certificates(first, 2),
                     lambda: {**store.kept()},

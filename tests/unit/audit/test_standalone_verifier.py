@@ -15,6 +15,7 @@ from types import ModuleType
 import pytest
 from histories import Group, group, transcripts
 
+from peerd.audit.chain import encode_chain
 from peerd.group import save
 from peerd.group.document import render
 from peerd.runner.resume import setting_of
@@ -22,7 +23,6 @@ from peerd.tensor_file import write_npz
 from protocols.errors import ProtocolError
 from protocols.record.audit import audit_round
 from protocols.record.evidence import judge_bytes
-from protocols.record.history import encode_chain
 from tests.tiers import later
 
 SCRIPT = Path(__file__).parents[3] / "scripts" / "verify_transcript.py"
