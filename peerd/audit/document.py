@@ -33,6 +33,7 @@ def document(history: History) -> Document:
         if lie is None
         else {"file": lie.file, "round": lie.round, "reason": lie.reason},
         "from_genesis": history.whole,
+        "genesis_given": history.genesis_given,
         "groups": [_group(epoch) for epoch in history.epochs],
         "history": [_round(epoch, each) for epoch, each in history.rounds],
         "skipped": history.skipped,

@@ -24,7 +24,7 @@ from protocols.record.transcript import Transcript
 class History:
     """``epochs``: one a group, in the order in which each leads on to the next. ``model``: the last
     one that was there to compare. ``lies``: all that was found; what leads on from one is not
-    verified. ``whole``: from the genesis on.
+    verified. ``whole``: from the genesis on. ``genesis_given``: by the auditor, and not only found.
     """
 
     epochs: list[Epoch]
@@ -33,6 +33,7 @@ class History:
     model: NamedModel | None = None
     skipped: list[str] = field(default_factory=list)
     proofs: list[tuple[Epoch, Proven]] = field(default_factory=list)
+    genesis_given: bool = True
 
     @property
     def first_lie(self) -> Lie | None:

@@ -65,6 +65,9 @@ def facts(document: Mapping[str, Any]) -> list[tuple[str, str]]:
     for number, group in enumerate(document["groups"]):
         heading = "group" if not number else f"after handover {number}"
         found.append((heading, f"{group['name']}, genesis {group['group']}"))
+    if not document["genesis_given"] and document["groups"]:
+        said = "was found among these files: compare its hash with one that you trust"
+        found.append(("the genesis", said))
     if not document["from_genesis"] and document["rounds"]:
         found.append(("not shown", "what came before: this is a round without its predecessors"))
     found.append(("by transcript", _numbers(document, transcript=True)))

@@ -91,7 +91,9 @@ def _verified(args: argparse.Namespace) -> tuple[History, str]:
         first = found_genesis(args.genesis, material)
     if first is None:
         return History([], whole=True, lies=material.lies), args.genesis or "that genesis"
-    return verify(material, first), args.genesis or f"{first.group_id.hex()[:16]}…"
+    history = verify(material, first)
+    history.genesis_given = args.genesis is not None
+    return history, args.genesis or f"{first.group_id.hex()[:16]}…"
 
 
 def _write(path: Path, found: dict[str, Any]) -> None:
