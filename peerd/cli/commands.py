@@ -49,7 +49,11 @@ COMMANDS = (
     Command("demo", "peerd.cli.demo", "a swarm with defaults, and the story of what happened"),
     Command("simulate", "peerd.cli.simulate", "whole groups in virtual time, faults by seed"),
     Command("lab", "peerd.cli.lab", "measure robust rules against attacks"),
-    Command("audit", "peerd.cli.audit", "verify a round's transcript from the genesis alone"),
+    Command(
+        "audit",
+        "peerd.cli.audit",
+        "verify a group's whole history, or a round of it, from the genesis alone",
+    ),
     Command("doctor", "peerd.cli.doctor", "look for what would keep a daemon from running"),
     Command("version", "peerd.cli.version", "show the versions of peerd and what it stands on"),
 )

@@ -29,6 +29,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--transcript", type=Path, metavar="FILE", help="write round N's transcript, for an auditor"
     )
+    parser.add_argument(
+        "--certificates",
+        type=Path,
+        metavar="FILE",
+        help="write the certificates of all rounds, for an auditor",
+    )
     add_daemon_arguments(parser)
 
 
@@ -36,6 +42,8 @@ def main(args: argparse.Namespace) -> int:
     """Print the table, or the round."""
     if args.transcript is not None:
         return _write_transcript(args)
+    if args.certificates is not None:
+        return _write_certificates(args)
     if args.number is not None:
         document = ask(args, f"/v1/rounds/{args.number}")
         if args.json:
@@ -67,6 +75,17 @@ def _write_transcript(args: argparse.Namespace) -> int:
     target = f"/v1/rounds/{args.number}/transcript"
     args.transcript.write_bytes(trio.run(get_bytes, socket_path(args), target))
     print(f"transcript of round {args.number}: {args.transcript}")
+    return 0
+
+
+def _write_certificates(args: argparse.Namespace) -> int:
+    from peerd.audit.chain import encode_chain
+    from peerd.audit.socket import fetch_certificates
+
+    check_file("--certificates", args.certificates)
+    chain = fetch_certificates(socket_path(args))
+    args.certificates.write_bytes(encode_chain(chain))
+    print(f"certificates of {len(chain)} rounds: {args.certificates}")
     return 0
 
 

@@ -80,18 +80,16 @@ def main(args: argparse.Namespace) -> Genesis:
 
 def running(config: Path) -> tuple[Genesis, int]:
     """The genesis of the group that a daemon is in now, and its last round. NotRunningError."""
-    import json
-
     import trio
 
     from peerd.config import Config
     from peerd.group.document import parse
-    from peerd.status.client import get
+    from peerd.status.client import get, get_bytes
 
     socket = Config.load(config).status
-    document = trio.run(get, socket, "/v1/genesis")
+    document = trio.run(get_bytes, socket, "/v1/genesis")
     head = trio.run(get, socket, "/v1/status").get("head")
-    return parse(json.dumps(document).encode()), head if isinstance(head, int) else -1
+    return parse(document), head if isinstance(head, int) else -1
 
 
 def _changes(args: argparse.Namespace, old: Genesis, head: int | None) -> Changes:

@@ -11,7 +11,7 @@ from peerd.identity import peer_id_of
 from peerd.runner.evidence_file import Proven, is_evidence_file, verify_evidence_file
 from peerd.runner.resume import setting_of
 from protocols.errors import ProtocolError
-from protocols.record.audit import audit_round
+from protocols.record.audit import Audit, audit_round
 
 MAX_TRANSCRIPT_BYTES = 1 << 30
 
@@ -28,7 +28,7 @@ def audit(transcript: Path, genesis: Path) -> dict[str, Any]:
     except OSError as error:
         raise VerificationError(f"can't read {transcript}: {error.strerror}") from None
     if is_evidence_file(data):
-        return _proof(group, verify_evidence_file(setting, data))
+        return proof_described(group, verify_evidence_file(setting, data))
     try:
         found = audit_round(setting, data)
     except ProtocolError as error:
@@ -36,6 +36,11 @@ def audit(transcript: Path, genesis: Path) -> dict[str, Any]:
             f"{transcript}: {error}",
             f"this transcript does not prove what it claims to the group of {genesis}",
         ) from None
+    return described(group, found)
+
+
+def described(group: Genesis, found: Audit) -> dict[str, Any]:
+    """What a verified transcript shows, for JSON."""
     names = [peer_id_of(public) for public in group.roster]
     certified = found.certified
     return {
@@ -53,13 +58,18 @@ def audit(transcript: Path, genesis: Path) -> dict[str, Any]:
         "model_hash": certified.end.model.hex(),
         "cohort_follows_from_evidence": found.cohort_follows,
         "blamed": [
-            {"peer": names[item.culprit], "round": item.round, "reason": item.reason}
+            {
+                "peer": names[item.culprit],
+                "name": group.name_of(item.culprit),
+                "round": item.round,
+                "reason": item.reason,
+            }
             for item in found.findings
         ],
     }
 
 
-def _proof(group: Genesis, proven: Proven) -> dict[str, Any]:
+def proof_described(group: Genesis, proven: Proven) -> dict[str, Any]:
     """Of a file of ``peerd blame export``."""
     peer = peer_id_of(group.roster[proven.peer])
     return {
@@ -67,5 +77,12 @@ def _proof(group: Genesis, proven: Proven) -> dict[str, Any]:
         "round": proven.round,
         "evidence": proven.evidence.hex(),
         "transcript": proven.transcript,
-        "blamed": [{"peer": peer, "round": proven.round, "reason": proven.reason}],
+        "blamed": [
+            {
+                "peer": peer,
+                "name": group.name_of(proven.peer),
+                "round": proven.round,
+                "reason": proven.reason,
+            }
+        ],
     }

@@ -44,7 +44,7 @@ from peerd.runner.records import Records
 from peerd.runner.rehearsal import training_of
 from peerd.runner.resume import journaled_secret, position_of
 from peerd.status.board import StatusBoard
-from peerd.status.routes import Views
+from peerd.status.routes import AuditViews, Views
 from peerd.status.server import serve_status
 from peerd.storage import Store
 from peerd.storage.durable import START_EMPTY
@@ -320,10 +320,18 @@ class _Daemon:
             round=lambda number: (r := store.round(number)) and members.shown(r),
             transcript=self.store.transcript,
             model=self.store.model,
-            genesis=lambda: json.loads(render(self.genesis)),
             certificate=self.store.certificate,
             blame=self._blame,
             evidence=partial(evidence, self.store),
+            audit=AuditViews(
+                lambda: render(self.genesis).encode(),
+                lambda: [
+                    {"first_round": epoch.first, "genesis": json.loads(render(epoch.genesis))}
+                    for epoch in self.epochs
+                ],
+                self.store.certificates,
+                lambda: {**self.store.kept()},
+            ),
         )
 
     def _blame(self) -> Sequence[dict[str, object]]:

@@ -10,11 +10,27 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 from numpy.typing import NDArray
 
+from peerd.audit.chain import encode_chain
 from peerd.status.board import JsonObject, StatusBoard
 
 MAX_ROUNDS_LISTED = 1000  # rounds in one answer; since=N reads on, before=N reads back
 MAX_ROUNDS_SEARCHED = 10_000  # what the store keeps
+MAX_CERTIFICATES_LISTED = 256  # in one answer; ?from=N reads on
 MAX_NUMBER_DIGITS = 18
+
+
+@dataclass(frozen=True, slots=True)
+class AuditViews:
+    """What an auditor asks for, beside transcripts and models: ``genesis()`` → the document's JSON;
+    ``lineage()`` → those of all groups that this peer was in, the oldest first, each with the first
+    round that is here; ``certificates(first, limit)`` → certificates from a round on; ``kept()`` →
+    of which rounds there are transcripts and models.
+    """
+
+    genesis: Callable[[], bytes]
+    lineage: Callable[[], Sequence[JsonObject]]
+    certificates: Callable[[int, int], list[bytes]]
+    kept: Callable[[], JsonObject]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +41,7 @@ class Views:
     ascending order of "round", and ``counted()`` → how many there are; ``round(n)`` → one round's
     whole record, or None; ``transcript(n)`` → what an auditor gets; ``model(n)`` → the certified
     model, float32 (d,); ``certificate(n)`` → the round's; ``blame()`` → one object per blame;
-    ``evidence(hash)`` → the piece with this hash (hexadecimal); ``genesis()`` → that of the group
-    that the daemon is in now, as its file holds it.
+    ``evidence(hash)`` → the piece with this hash (hexadecimal).
     """
 
     peers: Callable[[], Sequence[JsonObject]]
@@ -34,11 +49,11 @@ class Views:
     round: Callable[[int], JsonObject | None]
     transcript: Callable[[int], bytes | None] = lambda number: None
     model: Callable[[int], NDArray[np.float32] | None] = lambda number: None
-    genesis: Callable[[], JsonObject] = dict
     certificate: Callable[[int], bytes | None] = lambda number: None
     blame: Callable[[], Sequence[JsonObject]] = tuple
     evidence: Callable[[str], bytes | None] = lambda name: None
     counted: Callable[[], int] = lambda: 0
+    audit: AuditViews | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +102,6 @@ def _route(board: StatusBoard, views: Views, method: str, path: str, query: str)
             return Answer(200, board.snapshot())
         case ["v1", "peers"]:
             return Answer(200, {"peers": list(views.peers())})
-        case ["v1", "genesis"]:
-            return Answer(200, views.genesis())
         case ["v1", "rounds"]:
             return Answer(200, _rounds(views, _numbers(query, "since", "before", "limit")))
         case ["v1", "rounds", number]:
@@ -97,6 +110,10 @@ def _route(board: StatusBoard, views: Views, method: str, path: str, query: str)
             return _bytes(number, views.transcript, "transcript")
         case ["v1", "rounds", number, "model"]:
             return _bytes(number, lambda n: _little_endian(views.model(n)), "model")
+        case ["v1", "genesis" | "lineage" | "certificates" | "kept" as what] if (
+            views.audit is not None
+        ):
+            return _audit(views.audit, what, query)
         case ["v1", "rounds", number, "certificate"]:
             return _bytes(number, views.certificate, "certificate")
         case ["v1", "blame"]:
@@ -137,6 +154,15 @@ def _bytes(number: str, read: Callable[[int], bytes | None], what: str) -> Answe
         return _error(400, "the number of a round is a decimal number")
     data = read(int(number))
     return _error(404, f"no {what} of round {number} is kept") if data is None else Bytes(data)
+
+
+def _audit(views: AuditViews, what: str, query: str) -> Answer | Bytes:
+    first = _numbers(query, "from").get("from", 0) if what == "certificates" else 0
+    if what == "certificates":
+        return Bytes(encode_chain(views.certificates(first, MAX_CERTIFICATES_LISTED)))
+    if what == "lineage":
+        return Answer(200, {"groups": list(views.lineage())})
+    return Bytes(views.genesis()) if what == "genesis" else Answer(200, views.kept())
 
 
 def _little_endian(model: NDArray[np.float32] | None) -> bytes | None:

@@ -52,6 +52,11 @@ class Archive:
         rows = self._database.rows(f"SELECT hash FROM {table} WHERE round = ?", round)
         return self._blobs.read(rows[0][0]) if rows else None
 
+    def rounds(self, table: Table) -> list[int]:
+        """The rounds for which ``table`` has something, rising."""
+        rows = self._database.rows(f"SELECT round FROM {table} ORDER BY round")
+        return [round for (round,) in rows]
+
     def put_loose(self, data: bytes) -> bytes:
         """The SHA-256 of ``data``, which is kept while it is among the newest."""
         name = self._blobs.write(data)

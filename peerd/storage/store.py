@@ -140,6 +140,17 @@ class Store:
         """The record, or None. Raises CorruptError."""
         return self._one("certificate", round)
 
+    def certificates(self, first: int, limit: int) -> list[bytes]:
+        """The records from round ``first`` on, at most so many, in order. Raises CorruptError."""
+        rows = self._database.rows(
+            "SELECT round, value, seal FROM certificate WHERE round >= ? ORDER BY round LIMIT ?",
+            first,
+            limit,
+        )
+        return [
+            self._opened("certificate", round, "", value, stored) for round, value, stored in rows
+        ]
+
     def head(self) -> int:
         """The last certified round; -1 when there is none."""
         return _number(self._database.rows("SELECT max(round) FROM certificate"))
@@ -172,6 +183,11 @@ class Store:
         """What ``set_best`` stored last; None before."""
         stored = self.meta(BEST)
         return None if stored is None else json.loads(stored)
+
+    def kept(self) -> dict[str, list[int]]:
+        """Of which rounds there is a model here, and of which a transcript."""
+        archive = self._archive
+        return {"models": archive.rounds("model"), "transcripts": archive.rounds("transcript")}
 
     def put_transcript(self, round: int, record: bytes) -> None:
         """What an auditor gets for ``round``."""

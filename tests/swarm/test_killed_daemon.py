@@ -68,6 +68,28 @@ def test_a_liar_is_caught_and_an_auditor_agrees(result: dict[str, Any], kept: Pa
 
 
 @pytest.mark.swarm
+@pytest.mark.parametrize("of", ["", "peer-0", f"peer-{KILLED}/data"])
+def test_the_history_that_daemons_left_is_verified(
+    result: dict[str, Any], kept: Path, of: str
+) -> None:
+    """Of one peer, killed or not, and of all of them at once."""
+    (liar,) = [peer["id"] for peer in result["peers"] if not peer["honest"]]
+    command = [sys.executable, "-m", "peerd.cli.main", "audit", "--json", str(kept / of)]
+    command += ["--genesis", str(kept / "genesis.json")]
+    audited = subprocess.run(command, capture_output=True, text=True, timeout=HANG, check=False)
+    assert audited.returncode == 0, audited.stderr
+    found = json.loads(audited.stdout)
+    assert (found["verdict"], found["rounds"], found["from_genesis"]) == ("verified", 4, True)
+    assert {each["peer"] for each in found["blamed"]} == {liar}
+    assert found["model"]["hash"] == result["rounds"][-1]["model_hash"]
+    verifier = Path(__file__).parents[2] / "scripts" / "verify_transcript.py"
+    command = [sys.executable, str(verifier), str(kept / "genesis.json")]
+    command += map(str, sorted((kept / "transcripts").iterdir()))
+    alone = subprocess.run(command, capture_output=True, text=True, timeout=HANG, check=False)
+    assert alone.returncode == 0 and alone.stdout.endswith("VERIFIED: 4 rounds\n"), alone.stdout
+
+
+@pytest.mark.swarm
 def test_a_kept_directory_gives_the_proof(result: dict[str, Any], kept: Path) -> None:
     (liar,) = [peer["id"] for peer in result["peers"] if not peer["honest"]]
     peerd = [sys.executable, "-m", "peerd.cli.main"]
