@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Protocol
 
 import structlog
 import trio
@@ -21,7 +21,11 @@ from peerd.identity import Identity, peer_id_of
 from peerd.learning import Trainer
 from peerd.learning.settings import Training
 from peerd.logging import configure
+from peerd.metrics.exposition import Documents, Exposition, Numbers
+from peerd.metrics.probes import Probes
+from peerd.metrics.tally import Tally
 from peerd.runner.counting import rows_warnings
+from peerd.runner.drain import flushed
 from peerd.runner.driver import Driver
 from peerd.runner.failures import only_error
 from peerd.runner.first import check_first, check_fixed
@@ -30,13 +34,16 @@ from peerd.runner.latency import Latency
 from peerd.runner.library import Library
 from peerd.runner.records import Records
 from peerd.runner.rehearsal import training_of
+from peerd.runner.reload import reload
 from peerd.runner.resume import (
     claim,
     journaled_secret,
     position_of,
     setting_of,
 )
+from peerd.runner.signals import heed_signals
 from peerd.status.board import StatusBoard
+from peerd.status.metrics_port import MetricsPort
 from peerd.status.routes import Views
 from peerd.status.server import serve_status
 from peerd.storage import Store
@@ -74,13 +81,21 @@ class Crew:
     session: Sessions = Session
 
 
-def run(config: Config, *, restored: bool | None = None, crew: Crew = Crew()) -> int:
-    """Run the daemon until SIGTERM or SIGINT; 0 when it was asked to stop. Raises PeerdError.
+def run(
+    config: Config,
+    *,
+    restored: bool | None = None,
+    crew: Crew = Crew(),
+    file: Path | None = None,
+) -> int:
+    """Run the daemon until SIGTERM or SIGINT; 0 when it was asked to stop, INTERRUPTED when it was
+    asked again before it had. Raises PeerdError.
 
     ``restored``: the data directory was put back from a backup, and may not know what was signed;
-    False: it never was, and never emptied. None: nobody says anything.
+    False: it never was, and never emptied. None: nobody says anything. ``file``: where the
+    configuration is read again on SIGHUP.
     """
-    configure(config.log.level, config.log.format)
+    configure(config.log.level, config.log.format, file=config.log.file)
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(name, "1")
     identity = Identity.load(config.key)
@@ -89,14 +104,15 @@ def run(config: Config, *, restored: bool | None = None, crew: Crew = Crew()) ->
     genesis.index(identity.public)
     with Store.open(config.data) as store:
         claim(store, genesis.group_id, identity.public)
+        daemon = _Daemon(config, identity, genesis, store, restored, crew, file)
         try:
-            trio.run(_Daemon(config, identity, genesis, store, restored, crew).run)
+            trio.run(daemon.run)
         except BaseExceptionGroup as group:
             error = only_error(group)
             if error is group:  # a fault of ours: nobody can be asked to make it happen again
                 log.error("a fault of peerd", exc_info=group)
             raise error from group
-    return 0
+    return daemon.exit_code
 
 
 class _Daemon:
@@ -108,8 +124,11 @@ class _Daemon:
         store: Store,
         restored: bool | None,
         crew: Crew,
+        file: Path | None,
     ) -> None:
         self.config = config
+        self.exit_code = 0
+        self._file = file
         self.restored = restored
         self._make_session = crew.session
         self.identity = identity
@@ -126,6 +145,15 @@ class _Daemon:
         self.library = Library(self.setting, store, self.transport)
         training = training_of(genesis, config.task, config.data / "training")
         self.trainer = crew.trainer(training)
+        self.driver: Driver | None = None
+        self.discovery: Discovery | None = None
+        self.probes = Probes(config.data)
+        self.tally = Tally((blame.peer for blame in store.blames()), store.round)
+        numbers = Numbers(self.tally, self.probes, self.trainer)
+        documents = Documents(self.board.snapshot, store.rounds, self.transport.links)
+        self.metrics = Exposition(genesis, identity.public, numbers, documents)
+        self.metrics_port = MetricsPort(self.metrics.text, self.board)
+        self._scope = trio.CancelScope()
 
     async def run(self) -> None:
         self.board.update(
@@ -142,27 +170,32 @@ class _Daemon:
             abandon=None,
             abandoned_by=[],
             warnings=[],
+            draining=False,
             pid=os.getpid(),
         )
         async with trio.open_nursery() as nursery:
-            await nursery.start(self._stop_on_signal, nursery.cancel_scope)
+            self._scope = nursery.cancel_scope
+            await nursery.start(heed_signals, self, nursery)
+            await nursery.start(self.metrics_port.run)
+            self.metrics_port.open(self.config.metrics.listen)
             await nursery.start(
                 partial(serve_status, self.board, self.config.status, self._views())
             )
+            nursery.start_soon(self.probes.run)
             # Before anybody is met: whoever can't train is no member that others should wait for.
             position = await self._rehearse(nursery)
             try:
                 await nursery.start(self.transport.run)
             except TransportError as error:
                 raise NetworkError(str(error)) from None
-            discovery = Discovery(
+            self.discovery = Discovery(
                 self.transport,
                 self.identity,
                 self.book,
                 self.config.bootstrap,
                 announce=self.config.announce,
             )
-            nursery.start_soon(discovery.run)
+            nursery.start_soon(self.discovery.run)
             nursery.start_soon(Latency(self.transport.links, self.genesis.delta_ms, self.board).run)
             await self._play(nursery, position)
 
@@ -206,7 +239,7 @@ class _Daemon:
             rounds=self.config.rounds,
             restored=self.restored,
         )
-        driver = Driver(
+        driver = self.driver = Driver(
             self.setting,
             session,
             self.store,
@@ -216,16 +249,34 @@ class _Daemon:
             self.library,
             records,
         )
+        driver.watch = self.tally.saw
         nursery.start_soon(driver.run)
 
-    async def _stop_on_signal(
-        self, scope: trio.CancelScope, *, task_status: Any = trio.TASK_STATUS_IGNORED
-    ) -> None:
-        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-            task_status.started()
-            async for number in signals:
-                log.info("stopping", signal=signal.Signals(number).name)
-                scope.cancel()
+    # -- the operator's orders -----------------------------------------------------------------
+
+    async def drain(self) -> None:
+        """Begin nothing new, end the attempt in progress, and stop; or stop in the midst of it,
+        when ``drain_seconds`` are over.
+        """
+        seconds = self.config.drain_seconds
+        log.info("draining", seconds=seconds)
+        self.board.update(draining=True)
+        with trio.move_on_after(seconds) as patience:
+            if self.driver is not None:
+                await self.driver.drain()
+                await flushed(self.transport)
+        log.info("stopping", in_the_midst=patience.cancelled_caught)
+        self.stop(0)
+
+    def stop(self, code: int) -> None:
+        """At once. Everything that was signed is on disk."""
+        self.exit_code = code
+        self._scope.cancel()
+
+    def reload(self) -> None:
+        """Read the configuration again, as far as it can be taken over."""
+        if self._file is not None:
+            reload(self, self._file)
 
     def _views(self) -> Views:
         return Views(
@@ -234,6 +285,7 @@ class _Daemon:
             round=self.store.round,
             transcript=self.store.transcript,
             model=self.store.model,
+            metrics=self.metrics.text,
         )
 
     def _peers(self) -> Sequence[dict[str, object]]:

@@ -15,6 +15,7 @@ from peerd.status.board import JsonObject, StatusBoard
 MAX_ROUNDS_LISTED = 1000  # rounds in one answer; ?since=N&limit=M reads on
 MAX_ROUNDS_SEARCHED = 10_000  # what the store keeps
 MAX_NUMBER_DIGITS = 18
+PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,8 @@ class Views:
 
     ``peers()`` → one object per roster peer; ``rounds(limit)`` → the last ``limit`` summaries, in
     ascending order of "round"; ``round(n)`` → one round's whole record, or None;
-    ``transcript(n)`` → what an auditor gets; ``model(n)`` → the certified model, float32 (d,).
+    ``transcript(n)`` → what an auditor gets; ``model(n)`` → the certified model, float32 (d,);
+    ``metrics()`` → what Prometheus reads.
     """
 
     peers: Callable[[], Sequence[JsonObject]]
@@ -31,6 +33,7 @@ class Views:
     round: Callable[[int], JsonObject | None]
     transcript: Callable[[int], bytes | None] = lambda number: None
     model: Callable[[int], NDArray[np.float32] | None] = lambda number: None
+    metrics: Callable[[], bytes] = bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,7 @@ class Bytes:
     """A finite answer that is no JSON."""
 
     data: bytes
+    kind: str = "application/octet-stream"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,18 @@ def _route(board: StatusBoard, views: Views, method: str, path: str, query: str)
             return _bytes(number, lambda n: _little_endian(views.model(n)), "model")
         case ["v1", "events"]:
             return EventStream(_numbers(query, "since").get("since"))
-    return _error(404, "unknown path; GET /v1/status, /v1/peers, /v1/rounds, /v1/events")
+        case ["metrics"]:
+            return Bytes(views.metrics(), PROMETHEUS)
+    return _error(404, "unknown path; GET /v1/status, /v1/peers, /v1/rounds, /v1/events, /metrics")
+
+
+def metrics_alone(metrics: Callable[[], bytes], method: str, target: str) -> Answer | Bytes:
+    """The answer where nothing but the metrics is served."""
+    if method not in ("GET", "HEAD"):
+        return _error(405, f"{method} is not served here; use GET")
+    if target.partition("?")[0] != "/metrics":
+        return _error(404, "only GET /metrics is served here")
+    return Bytes(metrics(), PROMETHEUS)
 
 
 def _rounds(views: Views, query: dict[str, int]) -> list[JsonObject]:
