@@ -53,6 +53,7 @@ class Exposition:
 
     def __init__(self, genesis: Genesis, me: bytes, numbers: Numbers, ask: Documents) -> None:
         self._group_id = genesis.group_id.hex()[:GROUP_DIGITS]
+        self._delta = genesis.delta_ms / 1000
         self._me = me
         self._numbers = numbers
         self._ask = ask
@@ -136,6 +137,7 @@ class Exposition:
         yield _number("peerd_roster_peers", "Members of the group.", members)
         connected = sum(link.connected for link in links)
         yield _number("peerd_connected_peers", "Other members that are connected.", connected)
+        yield _number("peerd_delta_seconds", "In it a small message has arrived.", self._delta)
         waiting = status.get("waiting")
         if isinstance(waiting, list):
             yield _number("peerd_waiting_peers", "Members that are awaited.", len(waiting))
@@ -181,13 +183,13 @@ class Exposition:
         )
         yield _counter(
             "peerd_peer_received_bytes",
-            "From a member, before decryption.",
+            "From a member, decrypted.",
             [(label, link.bytes_in) for label, link in links],
             names,
         )
         yield _counter(
             "peerd_peer_sent_bytes",
-            "To a member, after encryption.",
+            "To a member, before encryption.",
             [(label, link.bytes_out) for label, link in links],
             names,
         )
@@ -247,7 +249,7 @@ def member_labels(genesis: Genesis) -> list[Labels]:
     """
     ids = [peer_id_of(public) for public in genesis.roster]
     length = next(n for n in range(SHORTEST, 64) if len({each[-n:] for each in ids}) == len(ids))
-    return [(each[-length:], "") for each in ids]
+    return [(each[-length:], genesis.name_of(index) or "") for index, each in enumerate(ids)]
 
 
 def _by_name(counts: Mapping[str, float]) -> Values:

@@ -36,6 +36,7 @@ class Drain:
         self.asked = False
         self.ended = trio.Event()
         self._busy = False
+        self._round = 0
         self._last = False
 
     def ask(self) -> None:
@@ -55,10 +56,20 @@ class Drain:
             if self._last:
                 break
             over = _over(step)
-            self._busy = _is_busy(step, over, self._busy)
+            self._note(step, over)
             self._last = self.asked and (over is not None or not self._busy)
             admitted.append(_without_the_next(step) if self._last else step)
         return admitted
+
+    def _note(self, step: Step, over: tuple[int, int] | None) -> None:
+        """Late words may move the attempt of the round before: that is over all the same."""
+        if over is not None:
+            self._busy = False
+        for each in step.notices:
+            if not isinstance(each, Phase) or each.round < self._round:
+                continue
+            if over is None or (each.round, each.attempt) > over:
+                self._busy, self._round = each.name not in IDLE, each.round
 
     def tell(self) -> None:
         """After a step, in the event loop's thread."""
@@ -72,14 +83,6 @@ def _over(step: Step) -> tuple[int, int] | None:
     ends += [(each.round, BEYOND) for each in step.complete if isinstance(each, Completed)]
     ended = (each for each in step.notices if isinstance(each, Aborted | Stopped))
     return max([*ends, *((each.round, each.attempt) for each in ended)], default=None)
-
-
-def _is_busy(step: Step, over: tuple[int, int] | None, before: bool) -> bool:
-    phases = [each for each in step.notices if isinstance(each, Phase)]
-    if over is not None:
-        before = False
-        phases = [each for each in phases if (each.round, each.attempt) > over]
-    return phases[-1].name not in IDLE if phases else before
 
 
 def _without_the_next(step: Step) -> Step:
