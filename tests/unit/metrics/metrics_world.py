@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterable
 from fractions import Fraction
@@ -73,6 +74,7 @@ def exposition(
     directory = Path(tempfile.gettempdir())
     tally = tally or Tally([], lambda number: {"phases": PHASES})
     trainer = Trainer(Training("digits", "rsa", directory))
+    trainer.process_id = os.getpid()
     ask = Documents(lambda: status, lambda limit: rounds[-limit:], links)
     return Exposition(genesis(names), ME, Numbers(tally, Probes(directory), trainer), ask)
 

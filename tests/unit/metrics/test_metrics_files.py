@@ -55,7 +55,10 @@ def selectors(promql: str) -> Iterator[tuple[str, dict[str, str]]]:
 def test_selectors_are_found() -> None:
     found = list(selectors('sum by (x) (rate(a_total{l="v",m="w"}[5m])) > 2e3 and on (i) b == 1'))
     assert found == [("a_total", {"l": "v", "m": "w"}), ("b", {})]
-    assert list(selectors("increase(up[1h]) / on () group_left () c_d")) == [("up", {}), ("c_d", {})]
+    assert list(selectors("increase(up[1h]) / on () group_left () c_d")) == [
+        ("up", {}),
+        ("c_d", {}),
+    ]
 
 
 def check(promql: str) -> None:
@@ -94,6 +97,15 @@ def test_every_metric_that_the_dashboard_names_is_exposed() -> None:
             assert name in names_in(exposition().text())
 
 
+def test_the_table_in_the_documents_has_every_metric() -> None:
+    text = (ROOT / "docs/operations.md").read_text()
+    table = text.partition("| metric | what it is |")[2].partition("\n\n")[0]
+    listed = re.findall(r"`(peerd_\w+|process_…|peerd_worker_process_…)`", table)
+    own = {name for name in names_in(exposition().text()) if "process_" not in name}
+    assert len(set(listed)) == len(listed)
+    assert set(listed) == own | {"process_…", "peerd_worker_process_…"}
+
+
 def test_the_dashboard_is_as_grafana_exports_one() -> None:
     assert DASHBOARD["id"] is None and DASHBOARD["uid"] == "peerd"
     assert isinstance(DASHBOARD["schemaVersion"], int)
@@ -124,7 +136,7 @@ def test_the_panels_have_ids_and_places_of_their_own() -> None:
     places = [panel["gridPos"] for panel in PANELS]
     for place in places:
         assert place["w"] > 0 and place["h"] > 0
-        assert 0 <= place["x"] and place["x"] + place["w"] <= COLUMNS and place["y"] >= 0
+        assert place["x"] >= 0 and place["x"] + place["w"] <= COLUMNS and place["y"] >= 0
     for (one, here), (other, there) in combinations(zip(ids, places, strict=True), 2):
         apart = (
             here["x"] + here["w"] <= there["x"]
