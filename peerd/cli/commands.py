@@ -40,6 +40,7 @@ COMMANDS = (
     Command("rounds", "peerd.cli.rounds", "list the rounds, or show one"),
     Command("peers", "peerd.cli.peers", "list the group's peers and their links"),
     Command("model", "peerd.cli.model", "export, verify and use a certified model"),
+    Command("blame", "peerd.cli.blame", "list who broke the protocol, export the proof"),
     Command("abandon", "peerd.cli.abandon", "give up a decided cohort whose sum is lost for good"),
     Command("plan", "peerd.cli.plan", "size a committee"),
     Command("bench", "peerd.laboratory.bench.cli", "measure a role's work for one round"),

@@ -1,4 +1,4 @@
-"""``peerd audit``: a transcript and the genesis document, nothing else."""
+"""``peerd audit``: a transcript or an exported proof, the genesis document, and nothing else."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from peerd.errors import VerificationError
-from peerd.group import load
+from peerd.group import Genesis, load
 from peerd.identity import peer_id_of
+from peerd.runner.evidence_file import Proven, is_evidence_file, verify_evidence_file
 from peerd.runner.resume import setting_of
 from protocols.errors import ProtocolError
 from protocols.record.audit import audit_round
@@ -26,6 +27,8 @@ def audit(transcript: Path, genesis: Path) -> dict[str, Any]:
         data = transcript.read_bytes()
     except OSError as error:
         raise VerificationError(f"can't read {transcript}: {error.strerror}") from None
+    if is_evidence_file(data):
+        return _proof(group, verify_evidence_file(setting, data))
     try:
         found = audit_round(setting, data)
     except ProtocolError as error:
@@ -53,4 +56,16 @@ def audit(transcript: Path, genesis: Path) -> dict[str, Any]:
             {"peer": names[item.culprit], "round": item.round, "reason": item.reason}
             for item in found.findings
         ],
+    }
+
+
+def _proof(group: Genesis, proven: Proven) -> dict[str, Any]:
+    """Of a file of ``peerd blame export``."""
+    peer = peer_id_of(group.roster[proven.peer])
+    return {
+        "group": group.group_id.hex(),
+        "round": proven.round,
+        "evidence": proven.evidence.hex(),
+        "transcript": proven.transcript,
+        "blamed": [{"peer": peer, "round": proven.round, "reason": proven.reason}],
     }

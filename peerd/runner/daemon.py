@@ -17,13 +17,16 @@ from peerd.discovery.address_book import AddressBook
 from peerd.discovery.discovery import Discovery
 from peerd.errors import NetworkError
 from peerd.group import Genesis, load
+from peerd.group.names import names_by_peer
 from peerd.identity import Identity, peer_id_of
+from peerd.labels import label
 from peerd.learning import Trainer
 from peerd.learning.settings import Training
 from peerd.logging import configure
 from peerd.metrics.exposition import Documents, Exposition, Numbers
 from peerd.metrics.probes import Probes
 from peerd.metrics.tally import Tally
+from peerd.runner.blame import blamed, evidence
 from peerd.runner.counting import rows_warnings
 from peerd.runner.drain import flushed
 from peerd.runner.driver import Driver
@@ -102,7 +105,9 @@ def run(
     genesis = load(config.genesis)
     genesis.verify()
     genesis.index(identity.public)
-    with Store.open(config.data) as store:
+    names = names_by_peer(genesis)
+    configure(config.log.level, config.log.format, file=config.log.file, names=names)
+    with Store.open(config.data, config.storage.keeping) as store:
         claim(store, genesis.group_id, identity.public)
         daemon = _Daemon(config, identity, genesis, store, restored, crew, file)
         try:
@@ -136,6 +141,7 @@ class _Daemon:
         self.store = store
         self.me = genesis.index(identity.public)
         self.setting = setting_of(genesis)
+        self.session: Peer | None = None
         self.board = StatusBoard()
         self.book = AddressBook(config.data / "addresses.json", genesis.roster, genesis.group_id)
         self.transport = Transport(
@@ -160,12 +166,14 @@ class _Daemon:
             state="starting",
             group=self.genesis.group_id.hex(),
             peer=self.identity.peer_id,
+            name=self.genesis.name_of(self.me),
             round=None,
             attempt=None,
             phase=None,
             head=self.store.head(),
             model_hash=None,
             reason=None,
+            meaning=None,
             advice=None,
             abandon=None,
             abandoned_by=[],
@@ -196,7 +204,9 @@ class _Daemon:
                 announce=self.config.announce,
             )
             nursery.start_soon(self.discovery.run)
-            nursery.start_soon(Latency(self.transport.links, self.genesis.delta_ms, self.board).run)
+            labels = {peer: label(name, peer) for peer, name in names_by_peer(self.genesis).items()}
+            latency = Latency(self.transport.links, self.genesis.delta_ms, self.board, labels)
+            nursery.start_soon(latency.run)
             await self._play(nursery, position)
 
     async def _rehearse(self, nursery: trio.Nursery) -> Position:
@@ -224,13 +234,13 @@ class _Daemon:
             check_first(self.genesis, start_from, model_hash(first), fixed)
 
     async def _play(self, nursery: trio.Nursery, position: Position) -> None:
-        records = Records(self.store, self.setting.roster)
+        records = Records(self.store, self.setting.roster, self.genesis.names)
         records.fill(self.setting)
         self.board.update(best=self.store.best())
         await gather(
             self.setting, self.transport.connected, self.board, resuming=position.round > 0
         )
-        session = self._make_session(
+        self.session = session = self._make_session(
             LocalPeer(
                 self.setting, self.me, self.identity.secret, partial(journaled_secret, self.store)
             ),
@@ -286,16 +296,24 @@ class _Daemon:
             transcript=self.store.transcript,
             model=self.store.model,
             metrics=self.metrics.text,
+            certificate=self.store.certificate,
+            blame=self._blame,
+            evidence=partial(evidence, self.store),
         )
+
+    def _blame(self) -> Sequence[dict[str, object]]:
+        guilty = self.session.position.ledger.guilty if self.session is not None else ()
+        return blamed(self.store, self.genesis, guilty)
 
     def _peers(self) -> Sequence[dict[str, object]]:
         links = {link.peer: link for link in self.transport.links()}
         shown: list[dict[str, object]] = []
-        for public in self.genesis.roster:
+        for index, public in enumerate(self.genesis.roster):
             link = links.get(public)
             shown.append(
                 {
                     "peer": peer_id_of(public),
+                    "name": self.genesis.name_of(index),
                     "self": public == self.identity.public,
                     "connected": link is None or link.connected,
                     "address": self.config.listen if link is None else link.address,

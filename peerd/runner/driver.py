@@ -31,6 +31,7 @@ from peerd.runner.counting import (
 )
 from peerd.runner.drain import Drain
 from peerd.runner.drops import Drops
+from peerd.runner.keeping import Disk
 from peerd.runner.library import Library
 from peerd.runner.meter import Meter
 from peerd.runner.orders import take
@@ -96,6 +97,7 @@ class Driver:
         self._index = {public: index for index, public in enumerate(setting.roster)}
         self._meter = Meter(self._traffic)
         self._drops = Drops()
+        self._disk = Disk(store, board)
         self._turn = trio.Lock()
         self._nursery: trio.Nursery | None = None
         self._lost: dict[int, float] = {}
@@ -113,6 +115,7 @@ class Driver:
             # the clock is read here: the step runs in a thread, where trio has none
             present = self._present()
             before = self._session.position
+            self._disk.show()
             await self._step(lambda session: session.start(present))
             self._show_where_it_starts(before.round - 1, before.model)
             nursery.start_soon(self._watch_peers)
@@ -268,7 +271,9 @@ class Driver:
             case Aborted():
                 shown = self._records.aborted(effect, self._setting.deadlines)
                 log.warning("attempt aborted", round=effect.round, **shown)
-                self._board.update(reason=effect.reason, advice=shown["advice"])
+                self._board.update(
+                    reason=effect.reason, meaning=shown["meaning"], advice=shown["advice"]
+                )
                 self._board.publish("attempt", round=effect.round, **shown)
             case Stopped(round_, reason):
                 shown = stopped(effect)
@@ -277,7 +282,8 @@ class Driver:
                 self._board.publish("stopped", round=round_, reason=reason, **shown)
             case Abandonment(round_, attempt, signers):
                 names = [self._records.name(peer) for peer in signers]
-                log.warning("operators give up the cohort", round=round_, signed=names)
+                called = [self._records.called(peer) for peer in signers]
+                log.warning("operators give up the cohort", round=round_, signed=called)
                 self._board.publish("abandon", round=round_, attempt=attempt, signed=names)
                 self._board.update(abandoned_by=names)
             case Dropped(peer, reason):
@@ -347,11 +353,14 @@ class Driver:
             head=round_,
             model_hash=model.hex(),
             reason=None,
+            meaning=None,
             advice=None,
             abandon=None,
             abandoned_by=[],
             state=state,
+            **({"phase": None, "attempt": None} if state == "finished" else {}),
         )
+        self._disk.show()
 
     async def _evaluate(self, round_: int, model: npt.NDArray[np.float32]) -> None:
         """For display: what fails is a warning on the round, and the group's business goes on."""

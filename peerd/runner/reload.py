@@ -16,10 +16,12 @@ from peerd.discovery.bootstraps import members_behind
 from peerd.discovery.discovery import Discovery
 from peerd.errors import PeerdError
 from peerd.group import Genesis
+from peerd.group.names import names_by_peer
 from peerd.learning import Trainer
 from peerd.logging import configure
 from peerd.status.board import StatusBoard
 from peerd.status.metrics_port import MetricsPort
+from peerd.storage import Store
 
 log = structlog.get_logger(__name__)
 
@@ -29,6 +31,7 @@ class Reloadable(Protocol):
 
     config: Config
     genesis: Genesis
+    store: Store
     trainer: Trainer
     board: StatusBoard
     metrics_port: MetricsPort
@@ -58,7 +61,8 @@ def _take_over(daemon: Reloadable, new: Config) -> None:
     members_behind(new.bootstrap, daemon.genesis.roster)
     opened = daemon.metrics_port.prepare(new.metrics.listen)
     try:
-        configure(new.log.level, new.log.format, file=new.log.file)
+        names = names_by_peer(daemon.genesis)
+        configure(new.log.level, new.log.format, file=new.log.file, names=names)
     except PeerdError:
         if opened is not None:
             opened.close()
@@ -67,6 +71,7 @@ def _take_over(daemon: Reloadable, new: Config) -> None:
     daemon.config = in_force(daemon.config, new)
     if daemon.discovery is not None:
         daemon.discovery.point_to(new.bootstrap, new.announce)
+    daemon.store.keeping = new.storage.keeping
     seconds = new.task.evaluation_seconds
     daemon.trainer.training = replace(daemon.trainer.training, evaluation_seconds=seconds)
 
@@ -82,6 +87,7 @@ def in_force(old: Config, new: Config) -> Config:
         bootstrap=new.bootstrap,
         drain_seconds=new.drain_seconds,
         task=replace(old.task, evaluation_seconds=new.task.evaluation_seconds),
+        storage=new.storage,
         log=new.log,
         metrics=new.metrics,
     )

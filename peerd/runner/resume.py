@@ -129,6 +129,17 @@ def position_of(setting: Setting, store: Store, first: Model) -> Position:
     return Position(head + 1, model, previous, ledger)
 
 
+def convicted(store: Store) -> frozenset[int]:
+    """Whom the certificates in the store prove guilty. CorruptError."""
+    guilty: set[int] = set()
+    for round_ in range(store.head() + 1):
+        record = store.certificate(round_)
+        if record is not None:
+            outcome = _decoded(record, round_).election.outcome
+            guilty |= {peer for peer, _ in Election.decode(outcome).guilty}
+    return frozenset(guilty)
+
+
 def check_owner(store: Store, group: bytes, public: bytes) -> None:
     """StorageError where the store is another key's, or another group's; changes nothing.
 

@@ -15,6 +15,7 @@ from peerd.status.board import JsonObject, StatusBoard
 MAX_ROUNDS_LISTED = 1000  # rounds in one answer; ?since=N&limit=M reads on
 MAX_ROUNDS_SEARCHED = 10_000  # what the store keeps
 MAX_NUMBER_DIGITS = 18
+PATHS = ("/v1/status", "/v1/peers", "/v1/rounds", "/v1/blame", "/v1/events", "/metrics")
 PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -25,7 +26,9 @@ class Views:
     ``peers()`` → one object per roster peer; ``rounds(limit)`` → the last ``limit`` summaries, in
     ascending order of "round"; ``round(n)`` → one round's whole record, or None;
     ``transcript(n)`` → what an auditor gets; ``model(n)`` → the certified model, float32 (d,);
-    ``metrics()`` → what Prometheus reads.
+    ``metrics()`` → what Prometheus reads;
+    ``certificate(n)`` → the round's; ``blame()`` → one object per blame; ``evidence(hash)`` → the
+    piece with this hash (hexadecimal).
     """
 
     peers: Callable[[], Sequence[JsonObject]]
@@ -34,6 +37,9 @@ class Views:
     transcript: Callable[[int], bytes | None] = lambda number: None
     model: Callable[[int], NDArray[np.float32] | None] = lambda number: None
     metrics: Callable[[], bytes] = bytes
+    certificate: Callable[[int], bytes | None] = lambda number: None
+    blame: Callable[[], Sequence[JsonObject]] = tuple
+    evidence: Callable[[str], bytes | None] = lambda name: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +97,18 @@ def _route(board: StatusBoard, views: Views, method: str, path: str, query: str)
             return _bytes(number, views.transcript, "transcript")
         case ["v1", "rounds", number, "model"]:
             return _bytes(number, lambda n: _little_endian(views.model(n)), "model")
+        case ["v1", "rounds", number, "certificate"]:
+            return _bytes(number, views.certificate, "certificate")
+        case ["v1", "blame"]:
+            return Answer(200, {"blamed": list(views.blame())})
+        case ["v1", "blame", name, "evidence"]:
+            data = views.evidence(name)
+            return _error(404, "no such evidence is kept") if data is None else Bytes(data)
         case ["v1", "events"]:
             return EventStream(_numbers(query, "since").get("since"))
         case ["metrics"]:
             return Bytes(views.metrics(), PROMETHEUS)
-    return _error(404, "unknown path; GET /v1/status, /v1/peers, /v1/rounds, /v1/events, /metrics")
+    return _error(404, f"unknown path; GET {', '.join(PATHS)}")
 
 
 def metrics_alone(metrics: Callable[[], bytes], method: str, target: str) -> Answer | Bytes:

@@ -29,6 +29,8 @@ TAKEN_OVER = {
     "bootstrap",
     "drain_seconds",
     "task.evaluation_seconds",
+    "storage.keep",
+    "storage.disk_budget",
     "log.level",
     "log.format",
     "log.file",
@@ -53,6 +55,8 @@ OTHER = {
     "task.start_from": 'start_from = "f"',
     "task.evaluation_seconds": "evaluation_seconds = 5",
     "task.options": "options = {a = 1}",
+    "storage.keep": 'keep = "all"',
+    "storage.disk_budget": 'disk_budget = "5 GB"',
     "log.level": 'level = "error"',
     "log.format": 'format = "json"',
     "log.file": 'file = "log"',
@@ -80,7 +84,7 @@ def file(tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def _log_as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Unless a test is about it: ``configure`` would end the capturing of what is logged."""
-    monkeypatch.setattr(reloading, "configure", lambda *words, file=None: None)
+    monkeypatch.setattr(reloading, "configure", lambda *words, **more: None)
     yield
     structlog.reset_defaults()
 
@@ -101,6 +105,7 @@ def daemon(file: Path) -> Any:
     return SimpleNamespace(
         config=Config.load(file),
         genesis=genesis(),
+        store=SimpleNamespace(keeping=None),
         trainer=Trainer(Training("digits", "rsa", file.parent)),
         board=board,
         metrics_port=MetricsPort(bytes, board),
@@ -158,8 +163,10 @@ def test_what_waits_is_said_again_until_it_is_put_back(file: Path) -> None:
 
 def test_it_takes_effect(file: Path) -> None:
     it = daemon(file)
-    file.write_text(f"{written('bootstrap')}[task]\nevaluation_seconds = 7\n")
+    more = '[task]\nevaluation_seconds = 7\n[storage]\nkeep = "all"\n'
+    file.write_text(written("bootstrap") + more)
     play(it, file)
+    assert it.store.keeping == it.config.storage.keeping and it.store.keeping.transcripts is None
     assert it.discovery.pointed == [((f"/ip4/192.0.2.1/tcp/1/p2p/{MEMBER}",), ())]
     assert it.trainer.training.evaluation_seconds == 7
 
