@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from peerd.phases import IDLE
 from protocols.record.effects import (
     Abort,
     Aborted,
@@ -18,7 +19,6 @@ from protocols.record.effects import (
     Effect,
     Phase,
 )
-from protocols.session.states import Stage, Standing
 
 MOST_REASONS = 32
 """Kinds of reasons for which frames are dropped; the rest is counted as OTHER. A reason may quote
@@ -30,7 +30,6 @@ _QUOTED = re.compile(r"""b?'[^']*'|b?"[^"]*"|\b0x[0-9a-f]+\b|-?\d+(\.\d+)*""")
 _REASON_LENGTH = 80
 COSTS = ("wall_seconds", "cpu_seconds", "bytes_in", "bytes_out")
 """What a round's summary says of each phase."""
-_NO_ATTEMPT = frozenset({"sitting out", *(each.value for each in Standing), Stage.LEFT.value})
 
 
 class Tally:
@@ -83,7 +82,7 @@ class Tally:
                 self.guilty.add(effect.peer)
             case Dropped():
                 self._drop(kind_of(effect.reason))
-            case Phase(round_, attempt, name) if name not in _NO_ATTEMPT:
+            case Phase(round_, attempt, name) if name not in IDLE:
                 if (round_, attempt) != self._place:
                     self._place = (round_, attempt)
                     self.attempts += 1

@@ -13,20 +13,14 @@ from dataclasses import replace
 
 import trio
 
+from peerd.phases import IDLE
 from peerd.transport.transport import Transport
 from protocols.record.effects import Aborted, Adopted, Completed, Phase, Step, Stopped
-from protocols.session.states import Stage, Standing
 from protocols.wire.statement import MAX_ATTEMPT
 
-SITTING_OUT = "sitting out"
-IDLE = frozenset(
-    {SITTING_OUT}
-    | {standing.value for standing in Standing}
-    | {stage.value for stage in (Stage.VOID, Stage.ENDED, Stage.LEFT)}
-)
-"""Phases in which a peer owes its group nothing."""
 FLUSH_SECONDS, LOOK_SECONDS = 5.0, 0.02
 BEYOND = MAX_ATTEMPT + 1
+"""Behind every attempt of a round: there it is certified."""
 
 
 class Drain:

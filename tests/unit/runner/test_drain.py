@@ -9,7 +9,8 @@ import trio
 
 from peerd.laboratory.simulation.swarm import FOUR, swarm
 from peerd.laboratory.simulation.world import World
-from peerd.runner.drain import IDLE, Drain, flushed
+from peerd.phases import IDLE
+from peerd.runner.drain import Drain, flushed
 from protocols.record.effects import Adopted, Completed, Effect, Phase, Step
 from tests.patience import HANG
 
