@@ -122,7 +122,7 @@ def print_members(genesis: Genesis) -> None:
         rows = f" held-out rows {genesis.held_out_of(index)}" if genesis.evaluation else ""
         state = "missing" if public in missing else "signed"
         name = genesis.name_of(index)
-        said = "" if name is None else f" {printable(name)}"
+        said = "" if name is None else f": {printable(name)}"
         print(f"member {with_checksum(peer_id_of(public))} {state}{weight}{rows}{said}")
 
 

@@ -71,6 +71,7 @@ MAX_BURST = 64
 """Frames that are handled, and journaled, together."""
 LOSS_GRACE = 3.0
 """Seconds for which a lost peer is still waited for."""
+RUNNING = {"state": "running"}
 Act = Callable[[Peer], list[Step]]
 
 
@@ -348,18 +349,7 @@ class Driver:
         self._nursery.start_soon(self._evaluate, effect.round, effect.model)
 
     def _show_head(self, round_: int, model: bytes) -> None:
-        state = "finished" if self._session.finished else "running"
-        self._board.update(
-            head=round_,
-            model_hash=model.hex(),
-            reason=None,
-            meaning=None,
-            advice=None,
-            abandon=None,
-            abandoned_by=[],
-            state=state,
-            **({"phase": None, "attempt": None} if state == "finished" else {}),
-        )
+        self._board.update(**shown_head(round_, model, finished=self._session.finished))
         self._disk.show()
 
     async def _evaluate(self, round_: int, model: npt.NDArray[np.float32]) -> None:
@@ -391,6 +381,19 @@ class Driver:
     def _traffic(self) -> tuple[int, int]:
         links = self._transport.links()
         return sum(link.bytes_in for link in links), sum(link.bytes_out for link in links)
+
+
+def shown_head(round_: int, model: bytes, *, finished: bool) -> dict[str, object]:
+    """What the status says once a round is over: whoever has finished is in no phase."""
+    told: dict[str, object] = {
+        "reason": None,
+        "meaning": None,
+        "advice": None,
+        "abandon": None,
+        "abandoned_by": [],
+    }
+    state = {"state": "finished", "phase": None, "attempt": None} if finished else RUNNING
+    return {"head": round_, "model_hash": model.hex(), **told, **state}
 
 
 def _messages(frames: Iterable[tuple[int, bytes]], session: Peer) -> list[Step]:
