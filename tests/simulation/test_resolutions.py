@@ -112,7 +112,7 @@ def demand_rest(node: Node) -> None:
 def test_fewer_than_a_quorum_pause_nothing_and_wake_nobody() -> None:
     world = swarm(FOUR, 1, rounds=2)
     for node in world.nodes[:2]:
-        world.at(node, 1, lambda peer: peer.on_order(Approval(Act.PAUSE)))
+        world.happen(1, lambda node=node: ordered(world, node, Approval(Act.PAUSE)) and None)
     judged(world)
     assert ends(world) == ["completed", "completed"]
     world = swarm(FOUR, 1, rounds=2)
