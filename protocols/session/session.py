@@ -135,7 +135,8 @@ class Session(Component):
         self.absorb(self.rounds.approvals.greet(joined))
         self._hear(self._part.ask())
         self._follow(self.rounds.current.set_present(neighbours.present))
-        if self.rounds.current.attempt is not None or self.sits_out:
+        waits = self.sits_out or self.state is Standing.RESTING
+        if self.rounds.current.attempt is not None or waits:
             neighbours.greet(joined, self.place)
         return self._proceed()
 
