@@ -169,6 +169,29 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
+class Staying:
+    """Durable: this peer takes no part from round ``since`` on; None: it takes part (§6)."""
+
+    since: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """All that have said that they are away, each from a round on; whenever that changes."""
+
+    since: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitTime:
+    """Answer with ``on_time`` when the group's rhythm has this round begin, by this machine's
+    clock; and, where no round begins any more, that it is over.
+    """
+
+    round: int
+
+
+@dataclass(frozen=True, slots=True)
 class Adopted:
     """Rounds that others have certified, in order, and the last one's model."""
 
@@ -197,7 +220,10 @@ Effect: TypeAlias = (
     | Stopped
     | Abandonment
     | Ask
+    | AwaitTime
     | Adopted
+    | Staying
+    | Announced
     | Dropped
 )
 
@@ -208,10 +234,10 @@ class Outcome:
     __slots__ = ()
 
 
-Notice: TypeAlias = Phase | Blame | Aborted | Stopped | Abandonment | Dropped
+Notice: TypeAlias = Phase | Blame | Aborted | Stopped | Abandonment | Announced | Dropped
 """What is only to be told, to the operator or the log."""
-Request: TypeAlias = Send | Train | Ask
-"""What leaves the core: others, or the training, will answer."""
+Request: TypeAlias = Send | Train | Ask | AwaitTime
+"""What leaves the core: others, the training or the clock will answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +253,7 @@ class Step:
     """
 
     persist: tuple[Persist, ...] = ()
-    complete: tuple[Completed | Adopted, ...] = ()
+    complete: tuple[Completed | Adopted | Staying, ...] = ()
     erase: tuple[Erase, ...] = ()
     request: tuple[Request, ...] = ()
     timers: tuple[Timer, ...] = ()
@@ -299,11 +325,11 @@ NOTHING = Step()
 _EFFECTS = ("persist", "complete", "erase", "request", "timers", "notices")
 _FIELD: dict[type, str] = {
     Persist: "persist",
-    **dict.fromkeys((Completed, Adopted), "complete"),
+    **dict.fromkeys((Completed, Adopted, Staying), "complete"),
     Erase: "erase",
-    **dict.fromkeys((Send, Train, Ask), "request"),
+    **dict.fromkeys((Send, Train, Ask, AwaitTime), "request"),
     Timer: "timers",
-    **dict.fromkeys((Phase, Blame, Aborted, Stopped, Abandonment, Dropped), "notices"),
+    **dict.fromkeys((Phase, Blame, Aborted, Stopped, Abandonment, Announced, Dropped), "notices"),
 }
 """Where in a Step each kind of effect stands; all else is an outcome."""
 

@@ -45,6 +45,8 @@ class Setting:
     ``weights``: one positive integer a peer, for a weighted rule; empty: all are 1. ``clients``:
     s, the dealers that the coin draws in each attempt; None: everybody deals. ``evaluation``: what
     dealers count beside their updates; None: nothing. ``crypto`` and ``memory`` are the ports.
+    ``paced``: a round begins when its time has come (§6). ``rounds``: the group makes so many;
+    None: there is no end.
     """
 
     group: bytes
@@ -61,6 +63,8 @@ class Setting:
     clients: int | None = None
     evaluation: Evaluation | None = None
     memory: Memory = dataclasses.field(default_factory=Forgetful, compare=False, repr=False)
+    paced: bool = False
+    rounds: int | None = None
 
     def __post_init__(self) -> None:
         self._check_weights()

@@ -160,5 +160,10 @@ class AnswersDue(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ReadyAgain(Event):
+    """The round's time has come, and too few have said so: say it again."""
+
+
+@dataclass(frozen=True, slots=True)
 class RetryDue(Event):
     """The time is over in which those come back without whom an attempt had no quorum."""

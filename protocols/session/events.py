@@ -26,6 +26,20 @@ class Order:
     cohort: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """The operator's: stay away from round ``since`` on, and say so to the others (§6); None: from
+    the first round that has not begun here.
+    """
+
+    since: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """The operator's: take part again, from the next round that it can."""
+
+
 class Peer(Protocol):
     """A ``Session``, or what stands between one and its driver. Each event returns steps."""
 
@@ -52,5 +66,7 @@ class Peer(Protocol):
 
     def on_answer(self, ask: Ask, data: bytes) -> list[Step]: ...
 
-    def on_order(self, order: Order) -> list[Step]:
+    def on_order(self, order: Order | Stay | Return) -> list[Step]:
         """Raises Refused; then nothing has changed."""
+
+    def on_time(self, round_: int, *, over: bool = False) -> list[Step]: ...

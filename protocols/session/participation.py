@@ -1,6 +1,7 @@
-"""Whether a peer takes part in the round that it stands in: asking, running, sitting out, finished.
+"""Whether a peer takes part in the round that it stands in: asking, waiting for its time, running,
+sitting out, away, finished.
 
-docs/protocol.md §6 ("Old stores"); the table is protocols/session/states.py.
+docs/protocol.md §6 ("Old stores", "Rhythm", "Away"); the table is protocols/session/states.py.
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ from protocols.record.party import Component
 from protocols.record.setting import Setting
 from protocols.record.states import Machine
 from protocols.record.timers import RecallOver
+from protocols.session.availability import Availability
 from protocols.session.local import LocalPeer
 from protocols.session.neighbours import Neighbours
 from protocols.session.permit import Permit
 from protocols.session.rounds import Rounds
 from protocols.session.standing import SIGNS
-from protocols.session.states import SESSION, Rounding, Standing, StandingEvent
+from protocols.session.states import SESSION, SITS_OUT, Rounding, Standing, StandingEvent
 from protocols.wire.frames import RecalledFrame, RecallFrame
 
 MAX_PAUSE = 64
@@ -31,7 +33,7 @@ MAX_PAUSE = 64
 
 
 class Participation(Component):
-    """After ``last`` rounds no further one begins. Comes to ``Begun`` with each attempt, and to
+    """Comes to ``Begun`` with each attempt, and to
     ``Left`` when it goes on behind certified rounds.
     """
 
@@ -41,14 +43,14 @@ class Participation(Component):
         rounds: Rounds,
         neighbours: Neighbours,
         permit: Permit,
-        last: int | None,
+        availability: Availability,
     ) -> None:
         super().__init__()
         self._peer = peer
         self._rounds = rounds
         self._neighbours = neighbours
         self._permit = permit
-        self._last = last
+        self._availability = availability
         self._state = Machine(Standing.SURVEYING, SESSION)
         self._waits_in = SIGNS
         self._waited = 0
@@ -59,12 +61,12 @@ class Participation(Component):
 
     @property
     def finished(self) -> bool:
-        return self._last is not None and self._number >= self._last
+        return self._availability.is_last or self.state is Standing.FINISHED
 
     @property
     def sits_out(self) -> bool:
         """Whether this peer's store may be an old one, so that it takes no part in its round."""
-        return self.state in (Standing.SUSPECT, Standing.SITTING_OUT)
+        return self.state in SITS_OUT
 
     @property
     def _number(self) -> int:
@@ -176,9 +178,14 @@ class Participation(Component):
 
     def proceed(self) -> bool:
         """A transition that an earlier event called for; False where there is none."""
+        if self._reconsider():
+            return True
         if self.state is Standing.BETWEEN:
             self._begin_round(waits=self._asks_anew())
             self._neighbours.greet_once_more(self._rounds.current.place)
+            return True
+        if (idle := self._availability.idle_view()) is not None:
+            self._hear(self.absorb(self._rounds.follow(self._rounds.current.on_timer(idle))))
             return True
         round_ = self._rounds.current
         if round_.state is Rounding.PAUSING and self._others_are_beyond(round_.place):
@@ -194,13 +201,19 @@ class Participation(Component):
     def _begin_round(self, *, waits: bool = False) -> None:
         """``waits``: for answers, also where there are enough."""
         round_, permit = self._number, self._permit
-        if self.finished:
+        if self._availability.is_last:
             self._state.move(StandingEvent.LAST)
+        elif self._availability.stays_away:
+            self._idle(StandingEvent.AWAY)
+            self._neighbours.forget_before(round_, self._peer.setting)
         elif permit.must_sit_out(round_) or permit.is_doubtful(round_) or waits:
             known = permit.must_sit_out(round_)
             self._state.move(StandingEvent.HOLD if known else StandingEvent.DOUBT)
             self.emit_all(permit.journaled(round_))
             self._say_sitting_out()
+        elif not self._availability.opens():
+            self._idle(StandingEvent.WAIT)
+            self._availability.wait()
         else:
             self._state.move(StandingEvent.BEGIN)
             self.emit_all(permit.cleared(self._rounds.current.journal))
@@ -212,8 +225,29 @@ class Participation(Component):
         suspect = permit.is_suspect(self._number)
         return suspect and permit.recall.awaits(self._neighbours.present)
 
+    def _reconsider(self) -> bool:
+        """Whether one that takes no part, or not yet, has reason for something else by now: its
+        operator's order, or the round's time, which may also come for one whose clock says that the
+        group has stopped.
+        """
+        there, state = self._availability, self.state
+        waits = state is Standing.WAITING
+        if state is Standing.PAUSED and not there.stays_away:
+            self._state.move(StandingEvent.BACK)
+        elif waits and (there.stays_away or there.opens()):
+            self._state.move(StandingEvent.TIME)
+        elif waits and there.is_over:
+            self._idle(StandingEvent.LAST)
+        elif state is Standing.FINISHED and not there.is_last and there.opens():
+            self._state.move(StandingEvent.TIME)
+        return state is not self.state
+
+    def _idle(self, event: StandingEvent) -> None:
+        self._state.move(event)
+        self.emit(Phase(self._number, 0, self.state.value))
+
     def _begin_attempt(self) -> None:
-        self._hear(self.absorb(self._rounds.begin(self._neighbours.present)))
+        self._hear(self.absorb(self._rounds.begin(self._availability.awaited)))
         self.emit(Begun())
 
     def follow(self, step: Step) -> Step:
@@ -240,6 +274,11 @@ class Participation(Component):
                     self._neighbours.remember(each.round, each.certificate.encode())
                 self._neighbours.next_round()
             self.emit(outcome)
+
+
+def least(one: int | None, other: int | None) -> int | None:
+    """Of two bounds, None standing for none."""
+    return other if one is None else one if other is None else min(one, other)
 
 
 def patience(setting: Setting) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from protocols.aggregation.contract import Reference
 from protocols.errors import WireError
 from protocols.record.base import Values
-from protocols.record.certificate import signatures_needed, verify_certificate
+from protocols.record.certificate import verify_certificate
 from protocols.record.door import Message, open_message
 from protocols.record.effects import NOTHING, Ask, Dropped, Record, Step, Timer
 from protocols.record.outcomes import Adopting, Begun, Behind, Left, Surveyed
@@ -21,28 +21,33 @@ from protocols.record.timers import (
     AnswersDue,
     CertificateLate,
     OfPeer,
+    ReadyAgain,
     RecallOver,
     SumsDue,
     SurveyOver,
 )
 from protocols.session.abandonments import Abandonments
 from protocols.session.answers import Answers
+from protocols.session.availability import Availability
 from protocols.session.catchup import CatchUp
-from protocols.session.events import Order
+from protocols.session.events import Order, Return, Stay
 from protocols.session.local import LocalPeer
 from protocols.session.neighbours import Neighbours
+from protocols.session.overheard import Overheard
 from protocols.session.participation import Participation
 from protocols.session.permit import Permit
 from protocols.session.rounds import Rounds
-from protocols.session.states import Standing
+from protocols.session.states import IDLE, Standing
 from protocols.wire.frames import (
+    AwayFrame,
     CertificateFrame,
     EvidenceFrame,
     HelloFrame,
+    ReadyFrame,
     RecalledFrame,
     RecallFrame,
 )
-from protocols.wire.statement import Kind, Statement
+from protocols.wire.statement import Statement
 
 
 class Session(Component):
@@ -66,11 +71,12 @@ class Session(Component):
         self.rounds = Rounds(peer, position, journal or {})
         self.neighbours = Neighbours(peer.me)
         self.permit = Permit(peer, self.rounds.current.journal, restored=restored)
-        self._part = Participation(peer, self.rounds, self.neighbours, self.permit, rounds)
+        self._there = Availability(peer.setting, self.rounds, self.neighbours, rounds)
+        self._part = Participation(peer, self.rounds, self.neighbours, self.permit, self._there)
         self._answers = Answers(peer.setting, self.rounds, self.neighbours, self.permit)
         self._catch_up = CatchUp(peer.setting, peer.me)
         self._abandonments = Abandonments(peer, self.rounds, self.permit)
-        self._results: set[int] = set()
+        self._overheard = Overheard(peer.setting)
 
     @property
     def state(self) -> Standing:
@@ -121,9 +127,10 @@ class Session(Component):
         neighbours.present = frozenset(present)
         self.permit.recall.forget_absent(neighbours.present)
         self._hear(self._part.ask())
-        self._follow(self.rounds.current.set_present(neighbours.present))
-        if self.rounds.current.attempt is not None or self.sits_out:
+        self._follow(self._there.set_present())
+        if self.rounds.current.attempt is not None or self.state in IDLE:
             neighbours.greet(joined, self.place)
+        self._there.welcome(joined)
         return self._proceed()
 
     def on_update(
@@ -147,6 +154,8 @@ class Session(Component):
             case CertificateLate():
                 if here:
                     self.neighbours.greet(self.neighbours.present, self.place)
+            case ReadyAgain():
+                self._there.again(timer)
             case AnswersDue():
                 self.absorb(self._answers.put_off())
             case SurveyOver() | OfPeer():
@@ -172,9 +181,17 @@ class Session(Component):
             self._follow(self.rounds.current.on_polynomials(data))
         return self._proceed()
 
-    def on_order(self, order: Order) -> list[Step]:
-        """The operator's, to give up a decided cohort. Raises Refused; then nothing has changed."""
-        self._follow(self._abandonments.order(order, sits_out=self.sits_out))
+    def on_order(self, order: Order | Stay | Return) -> list[Step]:
+        """The operator's. Raises Refused; then nothing has changed."""
+        if isinstance(order, Order):
+            self._follow(self._abandonments.order(order, sits_out=self.sits_out))
+        else:
+            self._there.order(order)
+        return self._proceed()
+
+    def on_time(self, round_: int, *, over: bool = False) -> list[Step]:
+        """By this machine's clock the round's time has come; ``over``: the group has stopped."""
+        self._there.on_time(round_, over=over)
         return self._proceed()
 
     # -- what follows --------------------------------------------------------------------------
@@ -193,6 +210,7 @@ class Session(Component):
             elif caught_up is NOTHING:
                 break
             steps.append(self._done())
+        steps.append(self._done())
         return [step for step in steps if step is not NOTHING]
 
     def _done(self) -> Step:
@@ -212,7 +230,7 @@ class Session(Component):
                 for sender, data in self.neighbours.ahead.take_all():
                     self._receive(sender, data)
             elif isinstance(outcome, Left):
-                self._results.clear()
+                self._overheard.forget()
                 self._catch_up.left()
             elif isinstance(outcome, Behind):
                 self._catch_up.behind(outcome, self.position)
@@ -238,40 +256,33 @@ class Session(Component):
                     self.emit(news)
             case CertificateFrame(certificate):
                 self._on_certificate(sender, certificate)
-            case HelloFrame() as frame:
-                self.rounds.awaits.heard(sender, frame.round)
-                self.absorb(self._answers.on_hello(sender, frame))
-            case RecallFrame() as frame:
-                self.absorb(self._answers.on_recall(sender, frame))
+            case HelloFrame() | RecallFrame() as frame:
+                self._there.welcome({sender})
+                self.absorb(self._answers.on_ask(sender, frame))
             case RecalledFrame() as frame:
                 self._on_recalled(sender, frame)
+            case ReadyFrame() | AwayFrame() as frame:
+                self._follow(self._there.hear(sender, frame))
             case _ if message.place is not None:
                 self._route(message, message.place, data)
 
     def _route(self, message: Message, place: tuple[int, int], data: bytes) -> None:
         mine, sender, previous = self.place, message.sender, self.rounds.previous
         self.rounds.awaits.heard(sender, place[0])
+        self._follow(self._there.spoke(sender, place[0]))
         if self.rounds.current.takes(place):
             self._follow(self.rounds.current.on_message(message, data))
         elif place[0] > mine[0] + 1:
             self.neighbours.catch_up(place[0] - 1, sender)
         elif place >= mine:
             waits = self.neighbours.wait_for(sender, data, place)
-            if (waits and place[0] > mine[0]) or self._is_over(message):
+            over = self._overheard.is_over(message, self.state)
+            if (waits and place[0] > mine[0]) or over:
                 self.neighbours.suspect_behind(mine[0], self.setting.deadlines.behind)
         elif previous is not None and previous.takes(place):
             self._follow(previous.on_message(message, data))
         elif place[0] < mine[0]:
             self.neighbours.help(sender, place[0], mine)
-
-    def _is_over(self, message: Message) -> bool:
-        """Whether others' words say that the round which this peer sits out may be over: behind the
-        group's last one nobody is ever seen in a later one.
-        """
-        last = message.slot is not None and message.slot.kind in (Kind.RESULT, Kind.ABANDON)
-        if self.sits_out and last:
-            self._results.add(message.sender)
-        return len(self._results) >= signatures_needed(self.setting)
 
     def _on_recalled(self, sender: int, frame: RecalledFrame) -> None:
         try:

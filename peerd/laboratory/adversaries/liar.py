@@ -22,7 +22,7 @@ from protocols.record.door import open_message
 from protocols.record.effects import Ask, Effect, Send, Step, Timer, step_of
 from protocols.record.position import Position
 from protocols.record.timers import ViewOver
-from protocols.session.events import Order
+from protocols.session.events import Order, Return, Stay
 from protocols.session.session import Session
 from protocols.wire.frames import HelloFrame, encode_frame
 from protocols.wire.statement import Topic
@@ -84,8 +84,11 @@ class Liar:
     def on_answer(self, ask: Ask, data: bytes) -> list[Step]:
         return self._pass(self._session.on_answer(ask, data))
 
-    def on_order(self, order: Order) -> list[Step]:
+    def on_order(self, order: Order | Stay | Return) -> list[Step]:
         return self._pass(self._session.on_order(order))
+
+    def on_time(self, round_: int, *, over: bool = False) -> list[Step]:
+        return self._pass(self._session.on_time(round_, over=over))
 
     def on_update(
         self, round_: int, values: Values, reference: Reference | None = None

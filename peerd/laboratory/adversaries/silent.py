@@ -8,7 +8,7 @@ from protocols.aggregation.contract import Reference
 from protocols.record.base import Values
 from protocols.record.effects import Ask, Phase, Step, Timer, step_of
 from protocols.record.position import Position
-from protocols.session.events import Order
+from protocols.session.events import Order, Return, Stay
 from protocols.session.local import LocalPeer
 
 
@@ -48,5 +48,8 @@ class SilentPeer:
     def on_answer(self, ask: Ask, data: bytes) -> list[Step]:
         return []
 
-    def on_order(self, order: Order) -> list[Step]:
+    def on_order(self, order: Order | Stay | Return) -> list[Step]:
+        return []
+
+    def on_time(self, round_: int, *, over: bool = False) -> list[Step]:
         return []

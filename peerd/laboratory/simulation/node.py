@@ -15,7 +15,10 @@ from protocols.session.session import Session
 @dataclass
 class Node:
     """``honest`` peers are promised something; ``lying`` ones break rules, and may be blamed. A
-    ``frozen`` process does nothing before that virtual time; ``pace`` is its clock's, in percent.
+    ``frozen`` process does nothing before that virtual time; ``pace`` is its clock's, in percent;
+    ``skew`` what that shows too much, in milliseconds. ``pending``: the last time that the group's
+    rhythm gave, by this clock. ``paused``: the round from which on its operator has it stay away,
+    as its disk has it.
     ``peer`` takes the events: the ``session`` itself, or the liar around it.
     """
 
@@ -27,6 +30,9 @@ class Node:
     lying: bool = False
     frozen: int = 0
     pace: int = 100
+    skew: int = 0
+    pending: float | None = None
+    paused: int | None = None
     session: Session | None = None
     peer: Peer | None = None
     position: Position | None = None

@@ -16,12 +16,14 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
+from peerd.group.rhythm import Rhythm
 from peerd.laboratory.adversaries.keys import Keys
 from peerd.laboratory.adversaries.liar import Lie
 from peerd.laboratory.simulation.agenda import Act, Agenda
 from peerd.laboratory.simulation.history import History
 from peerd.laboratory.simulation.node import DiskFailed, Node
 from peerd.laboratory.simulation.records import adopt, answer
+from peerd.laboratory.simulation.times import await_time
 from protocols.aggregation.clear_sum import opened_part
 from protocols.aggregation.contract import Reference, Referenced
 from protocols.aggregation.evaluation import Counts
@@ -31,7 +33,9 @@ from protocols.record.effects import (
     Abandonment,
     Aborted,
     Adopted,
+    Announced,
     Ask,
+    AwaitTime,
     Blame,
     Completed,
     Dropped,
@@ -40,6 +44,7 @@ from protocols.record.effects import (
     Persist,
     Phase,
     Send,
+    Staying,
     Step,
     Stopped,
     Timer,
@@ -48,6 +53,7 @@ from protocols.record.effects import (
 from protocols.record.position import Position, first_position
 from protocols.record.setting import Setting
 from protocols.secret import Secret
+from protocols.session.events import Stay
 from protocols.session.local import LocalPeer
 from protocols.session.session import Session
 from protocols.session.standing import after
@@ -62,7 +68,8 @@ class World:
     ``handing`` ahead of each recipient of a message, ``after`` when a peer has completed a round.
     ``write`` may raise DiskFailed. ``faults`` counts what befell the swarm, by name.
     ``history`` keeps everything that every peer did; its lines only if ``traced``. ``certified``
-    is the oracle's: the certificates that it has verified.
+    is the oracle's: the certificates that it has verified. ``rhythm`` is the group's, where its
+    rounds have their time.
     Links are not in order: what holds here holds on a transport that keeps order, too.
     """
 
@@ -98,6 +105,7 @@ class World:
         self.reference: Callable[[int, int, npt.NDArray[np.float32]], Reference] = self._public
         self.counts: Callable[[int, int], Counts | None] = self._counted
         self.cuts: set[tuple[int, int]] = set()
+        self.rhythm = Rhythm()
         self._update = update
         self._slowest = slowest
         self._random = random.Random(f"world/{seed}")
@@ -187,6 +195,9 @@ class World:
         node.peer = node.lie.told_by(node.session, keys) if node.lie and keys else node.session
 
     def _start(self, node: Node) -> None:
+        if node.paused is not None:
+            kept = node.paused
+            self._act(node, node.lives, lambda session: session.on_order(Stay(kept)))
         self._act(node, node.lives, lambda session: session.start(self.present(node)))
         self._notify(1, node)
 
@@ -293,12 +304,16 @@ class World:
                 case Erase(round_, keys):
                     for key in keys or ():
                         node.journal.get(round_, {}).pop(key, None)
-                case Phase() | Abandonment():
+                case Staying(since):
+                    node.paused = since
+                case Phase() | Abandonment() | Announced():
                     pass
                 case Train(round_, model):
                     self._train(node, round_, model)
                 case Completed():
                     self._complete(node, effect)
+                case AwaitTime(round_):
+                    await_time(self, node, round_)
                 case Adopted():
                     adopt(self, node, effect)
                 case Ask():

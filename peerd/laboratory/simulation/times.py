@@ -1,0 +1,42 @@
+"""When a simulated group's rounds have their time, and who stays away from them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from peerd.laboratory.simulation.node import Node
+from protocols.session.events import Return, Stay
+
+if TYPE_CHECKING:
+    from peerd.laboratory.simulation.world import World
+
+EPOCH = 1_800_000_000
+"""Seconds since 1970 at which virtual time begins, by a right clock."""
+
+
+def clock(world: World, node: Node) -> float:
+    """What the peer's clock shows, in seconds since 1970."""
+    return EPOCH + (world.now + node.skew) / 1000
+
+
+def await_time(world: World, node: Node, round_: int) -> None:
+    """As the runner does (peerd/runner/rhythm.py): the round's time, and that none comes any more."""
+    rhythm, now = world.rhythm, clock(world, node)
+    node.pending = point = rhythm.point(now, node.pending)
+    if rhythm.is_over(point):
+        world.at(node, 0, lambda session: session.on_time(round_, over=True))
+        return
+    world.at(node, _wait(point, now), lambda session: session.on_time(round_))
+    if rhythm.stop_at is not None:
+        left = _wait(rhythm.stop_at, now)
+        world.at(node, left, lambda session: session.on_time(round_, over=True))
+
+
+def _wait(moment: float, now: float) -> int:
+    """Milliseconds."""
+    return max(0, round(1000 * (moment - now)))
+
+
+def order(world: World, node: Node, given: Stay | Return) -> None:
+    """The operator's."""
+    world.at(node, 0, lambda peer: peer.on_order(given))
