@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -89,8 +90,8 @@ class Rhythm:
 
 
 def _moment(day: date, minutes: int, zone: tzinfo) -> float:
-    """Where clocks are put forward over a time of day, it is as long behind midnight as on any other
-    day; where they are put back over it, the first of the two counts.
+    """Where clocks are put forward over a time of day, it is as long behind midnight as on any
+    other day; where they are put back over it, the first of the two counts.
     """
     local = datetime(day.year, day.month, day.day, minutes // 60, minutes % 60, tzinfo=zone)
     return local.timestamp()
@@ -152,7 +153,7 @@ def _times(value: object) -> tuple[int, ...]:
     if not isinstance(value, list | tuple) or not 1 <= len(value) <= MAX_TIMES:
         raise rules.refused("rhythm.at", f"must be a list of 1…{MAX_TIMES} times such as 02:00")
     found = [_minutes(each) for each in value]
-    if any(one >= other for one, other in zip(found, found[1:], strict=False)):
+    if any(one >= other for one, other in pairwise(found)):
         raise rules.refused("rhythm.at", "must rise, each time once")
     return tuple(found)
 

@@ -1,10 +1,11 @@
 """When the next round begins, in a group whose rounds have their time (docs/protocol.md §6).
 
 Clocks differ. So no peer begins a round because its own clock says so: it says that it is *ready*,
-and begins once 2b others are ready or have spoken from that round. Who sees more than b others ready
-is ready too, whatever its clock says: one of them is honest. Hence the round begins for all honest
-peers within 2Δ of each other (Srikanth & Toueg, *Optimal clock synchronization*, §4), no earlier than
-the first honest clock has it; and whoever is ready alone signs nothing and keeps nobody waiting.
+and begins once 2b others are ready or have spoken from that round. Who sees more than b others
+ready is ready too, whatever its clock says: one of them is honest. Hence the round begins for all
+honest peers within 2Δ of each other (Srikanth & Toueg, *Optimal clock synchronization*), no earlier
+than the first honest clock has it; and whoever is ready alone signs nothing and keeps nobody
+waiting.
 """
 
 from __future__ import annotations

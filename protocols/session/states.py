@@ -90,7 +90,8 @@ class Standing(Enum):
     FINISHED = "finished: it goes on helping those behind"
 
 
-SITS_OUT = frozenset({Standing.SUSPECT, Standing.SITTING_OUT})
+_OUT = (Standing.SUSPECT, Standing.SITTING_OUT)
+SITS_OUT = frozenset(_OUT)
 ONLY_FOLLOWS = SITS_OUT | {Standing.PAUSED, Standing.FINISHED}
 """It takes no part in its round, and goes on by others' certificates."""
 IDLE = SITS_OUT | {Standing.WAITING, Standing.PAUSED}

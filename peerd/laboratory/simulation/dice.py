@@ -24,13 +24,16 @@ from peerd.laboratory.simulation.operations import (
     Operation,
     Outage,
     Pace,
+    Pause,
     Power,
     Repeat,
     Restore,
+    Rhythm,
     Ring,
     Rollback,
     Rush,
     Silent,
+    Skew,
     Slow,
     Twice,
 )
@@ -84,6 +87,12 @@ RULES = {
     "weighted-mean": 2,
 }
 """The rules with their weights: those with proofs of sums cost many times what RSA does."""
+TIMED = 4
+"""One run in so many has a rhythm, and as many have operators who pause peers."""
+EVERY = (3, 5, 20, 300)
+"""Seconds between the times at which rounds begin."""
+SKEWS = (200, 4000, 45_000, 400_000)
+"""Milliseconds by which clocks differ."""
 EVALUATES = 6
 """One group in so many counts its held-out rows."""
 
@@ -118,7 +127,10 @@ def operations_of(
     traitors = dice.traitors(beyond) + dice.omission(random.Random(f"omission/{seed}"))
     traitors += dice.overcount(random.Random(f"overcount/{seed}"))
     traitors += dice.ring(random.Random(f"ring/{seed}"))
-    return traitors + dice.mishaps() + dice.outage(random.Random(f"outage/{seed}"))
+    found = traitors + dice.mishaps() + dice.outage(random.Random(f"outage/{seed}"))
+    # Dice of their own: the other draws of a seed stay what they were.
+    timed = dice.rhythm(random.Random(f"rhythm/{seed}"))
+    return found + timed + dice.pauses(random.Random(f"pauses/{seed}"), timed)
 
 
 class Dice:
@@ -179,6 +191,29 @@ class Dice:
         honest = [peer for peer in range(self._group.peers) if peer not in self._traitors]
         number = rng.randint(1, EFFECTS * self._span // ROUND)
         return [Outage(tuple(honest), rng.choice(honest), number, rng.choice(BACK))]
+
+    def rhythm(self, rng: random.Random) -> list[Operation]:
+        """Rounds have their time in some groups, and clocks differ."""
+        if "rhythm" not in self._faults or rng.randrange(TIMED):
+            return []
+        found: list[Operation] = [Rhythm(rng.choice(EVERY))]
+        peers = range(self._group.peers) if "skew" in self._faults else range(0)
+        for peer in rng.sample(peers, rng.randint(0, len(peers))):
+            found.append(Skew(peer, rng.choice(SKEWS) * rng.choice((1, -1))))
+        return found
+
+    def pauses(self, rng: random.Random, timed: Collection[Operation]) -> list[Operation]:
+        """Operators pause one peer or several, of those that something may befall."""
+        if "pause" not in self._faults or not self._victims or rng.randrange(TIMED):
+            return []
+        every = max((item.every for item in timed if isinstance(item, Rhythm)), default=0)
+        span = max(1000 * every * self._span // ROUND, self._span)
+        found: list[Operation] = []
+        for _ in range(rng.choice([1, 1, 2, 3])):
+            begin = rng.randrange(span)
+            lasts = rng.choice([0, 500, 4000, 12_000, 1000 * every])
+            found.append(Pause(rng.choice(self._victims), begin, lasts and begin + lasts))
+        return found
 
     def _betray(self, peer: int, way: str) -> list[Operation]:
         rng, size = self._rng, self._group.peers

@@ -20,7 +20,7 @@ def clock(world: World, node: Node) -> float:
 
 
 def await_time(world: World, node: Node, round_: int) -> None:
-    """As the runner does (peerd/runner/rhythm.py): the round's time, and that none comes any more."""
+    """As peerd/runner/rhythm.py does: the round's time, and that none comes any more."""
     rhythm, now = world.rhythm, clock(world, node)
     node.pending = point = rhythm.point(now, node.pending)
     if rhythm.is_over(point):

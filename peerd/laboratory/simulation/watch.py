@@ -30,6 +30,8 @@ class Watch:
     ``opened``: for which cohort of a round, in which attempt, they gave sums: there is one opening
     per round, ever. ``committed``: who was in the decided commitments of an attempt. ``ended``: why
     an attempt ended without a result. Where a group is ``overrun`` the last two may differ.
+    ``begun``: when a peer committed in an attempt; ``waited``: how long until it said whose
+    commitments it holds; ``over``: when the first peer had completed a round.
     """
 
     world: World
@@ -38,6 +40,9 @@ class Watch:
     committed: dict[tuple[int, int], frozenset[int]] = field(default_factory=dict)
     ended: dict[tuple[int, int], str] = field(default_factory=dict)
     abandoned: set[tuple[int, int, int]] = field(default_factory=set)
+    begun: dict[tuple[int, int, int], int] = field(default_factory=dict)
+    waited: dict[tuple[int, int, int], int] = field(default_factory=dict)
+    over: dict[int, int] = field(default_factory=dict)
     frames: int = 0
 
     def __post_init__(self) -> None:
@@ -50,6 +55,7 @@ class Watch:
 
         def completing(node: Node, record: Completed) -> None:
             after(node, record)
+            self.over.setdefault(record.round, self.world.now)
             if node.honest:
                 check_forgotten(node)
 
@@ -95,6 +101,15 @@ class Watch:
             if statement.kind is Kind.SUM:
                 self._hear_sum(node, statement)
             self._hear_one_of_two(node, statement)
+            self._time(node, statement)
+
+    def _time(self, node: Node, statement: Statement) -> None:
+        slot = statement.slot
+        key = node.index, *slot.place
+        if slot.kind is Kind.COMMIT:
+            self.begun.setdefault(key, self.world.now)
+        elif slot.kind is Kind.SEEN and slot.subject == Topic.COMMITS and key in self.begun:
+            self.waited.setdefault(key, self.world.now - self.begun[key])
 
     def _hear_sum(self, node: Node, statement: Statement) -> None:
         """§6: one cohort; and what could open this peer's update is gone before its sum is out."""
