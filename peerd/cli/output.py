@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import TextIO
 
 from peerd.errors import printable
+from peerd.labels import short as short
 
 COLOURS = {"red": "31", "green": "32", "yellow": "33", "bold": "1", "dim": "2"}
 PATIENCE_SECONDS = 1.0  # what takes longer shows that it is at work
@@ -70,12 +71,6 @@ def size(count: float) -> str:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
         count /= 1000
     return f"{count:.1f} TB"
-
-
-def short(identifier: object) -> str:
-    """The last characters of a peer id or hash: the first ones are the same for everyone."""
-    text = "-" if identifier is None else str(identifier)
-    return text if len(text) <= 12 else f"…{text[-8:]}"
 
 
 @contextmanager

@@ -49,6 +49,8 @@ def render(genesis: Genesis) -> str:
         content["fixed"] = genesis.fixed.hex()
     if genesis.weights:
         content["weights"] = dict(zip(content["roster"], genesis.weights, strict=True))
+    if genesis.names:
+        content["names"] = dict(zip(content["roster"], genesis.names, strict=True))
     if genesis.evaluation is not None:
         rows = dict(zip(content["roster"], genesis.evaluation.rows, strict=True))
         content["evaluation"]["rows"] = rows
@@ -83,6 +85,8 @@ def _parse(text: str) -> Genesis:
         content["roster"] = [_key(f"roster[{i}]", peer) for i, peer in enumerate(roster)]
         if "weights" in content:
             content["weights"] = _by_member("weights", content["weights"], content["roster"])
+        if "names" in content:
+            content["names"] = _by_member("names", content["names"], content["roster"])
         if "evaluation" in content:
             content["evaluation"] = _evaluation(content["evaluation"], content["roster"])
     for name in ("first_model", "fixed"):

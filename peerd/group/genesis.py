@@ -18,6 +18,7 @@ from nacl.signing import SigningKey, VerifyKey
 
 from peerd.errors import GroupError
 from peerd.group import fields as rules
+from peerd.group.names import check_names
 from peerd.identity import Identity, peer_id_of
 from protocols.aggregation.evaluation import Evaluation
 from protocols.errors import WireError
@@ -49,7 +50,8 @@ class Genesis:
     drawn from ``model_seed`` or is in a file that each member has; ``first_model`` and ``fixed``
     say what it must hold. ``weights``: one a member, in roster order, for a weighted aggregator;
     empty where all are 1. ``evaluation``: what members count of their held-out rows; None: nothing.
-    Of these five nothing is part of the content where it says nothing.
+    ``names``: what people call the members, in roster order; empty where nobody has a name.
+    Of these six nothing is part of the content where it says nothing.
     ``signatures``: by public key; not part of the content, hence of the id.
     """
 
@@ -75,6 +77,7 @@ class Genesis:
     starts_from: str = rules.STARTS[0]
     weights: tuple[int, ...] = ()
     evaluation: Evaluation | None = None
+    names: tuple[str, ...] = ()
     version: int = GENESIS_VERSION
     signatures: dict[bytes, bytes] = field(default_factory=dict)
 
@@ -92,6 +95,7 @@ class Genesis:
         object.__setattr__(self, "weights", rules.check_weights(self.weights, len(self.roster)))
         evaluation = rules.check_evaluation(self.evaluation, len(self.roster))
         object.__setattr__(self, "evaluation", evaluation)
+        object.__setattr__(self, "names", check_names(self.names, self.roster))
         rules.check_aggregator(self.aggregator)
         self._own("constants", rules.check_constants(self.constants))
         rules.check_rational("adversary", self.adversary, _THIRD)
@@ -188,7 +192,7 @@ class Genesis:
         values = dict(rules.check_mapping("content", content))
         known = {item.name for item in fields(cls)} - {"signatures"}
         optional = {"weights", "clients", "deadlines", "fixed", "statistics", "starts_from"}
-        optional |= {"evaluation"}
+        optional |= {"evaluation", "names"}
         for name in values:
             if name not in known:
                 raise rules.refused(rules.shown(name), "is an unknown field")
@@ -200,6 +204,8 @@ class Genesis:
         values["roster"] = rules.check_roster(values["roster"])
         if "weights" in values and not values["weights"]:
             raise rules.refused("weights", "are left out where all are 1")
+        if "names" in values and not values["names"]:
+            raise rules.refused("names", "are left out where nobody has one")
         if "clients" in values and values["clients"] is None:
             raise rules.refused("clients", "is left out where everybody deals")
         if "deadlines" in values and not values["deadlines"]:
@@ -247,11 +253,13 @@ class Genesis:
         del content["signatures"]
         for name in ("adversary", "dropout"):
             content[name] = str(content[name])
-        del content["weights"], content["evaluation"]
+        del content["weights"], content["evaluation"], content["names"]
         if self.evaluation is not None:
             content["evaluation"] = rules.evaluation_content(self.evaluation)
         if self.weights:
             content["weights"] = list(self.weights)
+        if self.names:
+            content["names"] = list(self.names)
         if self.clients is None:
             del content["clients"]
         if not self.deadlines:
@@ -268,27 +276,52 @@ class Genesis:
         """What the member at a roster index counts in a weighted aggregator."""
         return self.weights[index] if self.weights else 1
 
+    def name_of(self, index: int) -> str | None:
+        """What people call the member at a roster index; None where the group names nobody."""
+        return self.names[index] if self.names else None
+
     def held_out_of(self, index: int) -> int:
         """Held-out rows of the member at a roster index that the group counts."""
         return 0 if self.evaluation is None else self.evaluation.rows[index]
 
 
 def new_genesis(
-    *, roster: Iterable[bytes], weights: Mapping[bytes, int] | None = None, **values: Any
+    *,
+    roster: Iterable[bytes],
+    weights: Mapping[bytes, int] | None = None,
+    names: Mapping[bytes, str] | None = None,
+    **values: Any,
 ) -> Genesis:
     """An unsigned genesis with the roster in order. GroupError for a bad field or no plan.
 
-    ``weights``: by public key; whoever isn't named weighs 1.
+    ``weights``: by public key; whoever isn't named weighs 1. ``names``: by public key, of
+    everybody or of nobody.
     """
     members = tuple(sorted(roster))
+    said = names or {}
+    if said:
+        _check_named(members, said)
     given = weights or {}
     for public in given:
         if public not in members:
             raise rules.refused("weights", "name somebody who is not in the roster")
     listed = tuple(given.get(public, 1) for public in members)
-    genesis = Genesis(roster=members, weights=() if set(listed) == {1} else listed, **values)
+    genesis = Genesis(
+        roster=members,
+        weights=() if set(listed) == {1} else listed,
+        names=tuple(said[public] for public in members) if said else (),
+        **values,
+    )
     _ = genesis.plan
     return genesis
+
+
+def _check_named(members: tuple[bytes, ...], names: Mapping[bytes, str]) -> None:
+    """GroupError unless just the members have a name."""
+    if strangers := [public for public in names if public not in members]:
+        raise rules.refused("names", f"name {_names(strangers)}, not in the roster")
+    if unnamed := [public for public in members if public not in names]:
+        raise rules.refused("names", f"leave out {_names(unnamed)}: all have one, or nobody")
 
 
 def sign(genesis: Genesis, identity: Identity) -> Genesis:
