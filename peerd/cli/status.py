@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from contextlib import aclosing
 from pathlib import Path
 
@@ -25,6 +26,7 @@ def main(args: argparse.Namespace) -> int:
 
         trio.run(_follow, socket_path(args), bool(args.json))
         return 0
+    from peerd.group.rhythm import at_in
     from peerd.identity import with_checksum
 
     document = ask(args, "/v1/status")
@@ -34,6 +36,8 @@ def main(args: argparse.Namespace) -> int:
     width = max(map(len, document))
     for name, value in document.items():
         shown = with_checksum(str(value)) if name == "peer" else _shown(value)
+        if name == "next_round_at" and isinstance(value, int | float):
+            shown = at_in(value, time.time())
         print(f"{name.ljust(width)}  {shown}")
     return 0
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -87,6 +87,21 @@ class Rhythm:
             here = day + timedelta(days=number)
             found = sorted(_moment(here, minutes, zone) for minutes in self.at)
             yield from found[::step]
+
+
+class Schedule:
+    """Of one machine: the time of each round to which it comes, by its own clock."""
+
+    def __init__(self, rhythm: Rhythm) -> None:
+        self._rhythm = rhythm
+        self._known: tuple[int, float] | None = None
+
+    def time_of(self, round_: int, now: float) -> float:
+        """Seconds since 1970. The same again, where the same round is asked for again."""
+        if self._known is None or self._known[0] != round_:
+            before = None if self._known is None else self._known[1]
+            self._known = round_, self._rhythm.point(now, before)
+        return self._known[1]
 
 
 def _moment(day: date, minutes: int, zone: tzinfo) -> float:
@@ -217,27 +232,38 @@ def clock(minutes: int) -> str:
     return f"{minutes // 60:02}:{minutes % 60:02}"
 
 
-def in_words(content: Mapping[str, Any] | None) -> str:
-    """What a person reads: ``content`` as ``rhythm_content`` gives it, None for no rhythm."""
-    if content is None:
-        return "a round begins when the one before is over, without end"
-    parts = [_when(content)]
-    if "stop_after" in content:
-        parts.append(f"ends after {content['stop_after']} rounds")
-    if "stop_at" in content:
-        parts.append(f"no round begins from {content['stop_at']} on")
-    if "patience" in content:
-        parts.append(f"pauses when {content['patience']} evaluations in a row are no better")
-    return "; ".join(parts)
+def in_words(rhythm: Rhythm | None) -> str:
+    """What a person reads before it signs."""
+    if rhythm is None:
+        return "a round begins when the one before is over; without end"
+    content = rhythm_content(rhythm)
+    ends = []
+    if rhythm.stop_after is not None:
+        ends.append(f"ends after {_counted(rhythm.stop_after, 'round')}")
+    if rhythm.stop_at is not None:
+        ends.append(f"no round begins from {content['stop_at']} on")
+    if rhythm.patience is not None:
+        ends.append(f"pauses when {_counted(rhythm.patience, 'evaluation')} in a row are no better")
+    return "; ".join([_when(rhythm, content), *(ends or ["without end"])])
 
 
-def _when(content: Mapping[str, Any]) -> str:
-    if "every" in content:
-        return f"a round begins every {spell(content['every'])}"
-    if "at" in content:
-        times = " and ".join(filter(None, (", ".join(content["at"][:-1]), content["at"][-1])))
-        return f"a round begins at {times} ({content.get('zone', UTC_ZONE)})"
+def _when(rhythm: Rhythm, content: Mapping[str, Any]) -> str:
+    if rhythm.every is not None:
+        return f"a round begins every {spell(rhythm.every)}"
+    if rhythm.at:
+        return f"a round begins at {', '.join(content['at'])} ({rhythm.zone})"
     return "a round begins when the one before is over"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def at_in(moment: float, now: float) -> str:
+    """A time by this machine's clock and zone: ``02:00 (in 3 h 12 min)``."""
+    local, today = datetime.fromtimestamp(moment), datetime.fromtimestamp(now).date()
+    shown = local.strftime("%H:%M" if local.date() == today else "%Y-%m-%d %H:%M")
+    return f"{shown} (in {spell(moment - now)})"
 
 
 def spell(seconds: float) -> str:

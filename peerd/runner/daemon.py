@@ -36,6 +36,7 @@ from peerd.runner.resume import (
     position_of,
     setting_of,
 )
+from peerd.runner.rhythm import Beat
 from peerd.status.board import StatusBoard
 from peerd.status.routes import Views
 from peerd.status.server import serve_status
@@ -141,6 +142,9 @@ class _Daemon:
             advice=None,
             abandon=None,
             abandoned_by=[],
+            paused_from=None,
+            away={},
+            next_round_at=None,
             warnings=[],
             pid=os.getpid(),
         )
@@ -215,8 +219,17 @@ class _Daemon:
             self.board,
             self.library,
             records,
+            Beat(self.genesis.rhythm, self.board),
         )
         nursery.start_soon(driver.run)
+        nursery.start_soon(self._leave, driver, nursery.cancel_scope)
+
+    async def _leave(self, driver: Driver, scope: trio.CancelScope) -> None:
+        """Told to drain (``peerd drain``), and the round is over."""
+        await driver.left.wait()
+        log.info("stopping", reason="drained")
+        await trio.sleep(self.setting.deadlines.behind / 1000)  # what was said is on its way
+        scope.cancel()
 
     async def _stop_on_signal(
         self, scope: trio.CancelScope, *, task_status: Any = trio.TASK_STATUS_IGNORED
@@ -238,6 +251,7 @@ class _Daemon:
 
     def _peers(self) -> Sequence[dict[str, object]]:
         links = {link.peer: link for link in self.transport.links()}
+        away = self.board.announced()
         shown: list[dict[str, object]] = []
         for public in self.genesis.roster:
             link = links.get(public)
@@ -246,6 +260,7 @@ class _Daemon:
                     "peer": peer_id_of(public),
                     "self": public == self.identity.public,
                     "connected": link is None or link.connected,
+                    "away": peer_id_of(public) in away,
                     "address": self.config.listen if link is None else link.address,
                     "bytes_in": 0 if link is None else link.bytes_in,
                     "bytes_out": 0 if link is None else link.bytes_out,

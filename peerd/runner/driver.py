@@ -20,6 +20,7 @@ import trio
 
 from peerd.errors import ConfigError
 from peerd.learning import Trainer
+from peerd.runner import stays
 from peerd.runner.aborts import stopped
 from peerd.runner.counting import (
     KEPT,
@@ -34,6 +35,7 @@ from peerd.runner.library import Library
 from peerd.runner.meter import Meter
 from peerd.runner.orders import take
 from peerd.runner.records import Records
+from peerd.runner.rhythm import Beat
 from peerd.status.board import StatusBoard
 from peerd.storage import Store
 from peerd.transport.transport import Transport
@@ -44,7 +46,9 @@ from protocols.record.effects import (
     Abandonment,
     Aborted,
     Adopted,
+    Announced,
     Ask,
+    AwaitTime,
     Blame,
     Completed,
     Dropped,
@@ -53,13 +57,14 @@ from protocols.record.effects import (
     Persist,
     Phase,
     Send,
+    Staying,
     Step,
     Stopped,
     Timer,
     Train,
 )
 from protocols.record.setting import Setting
-from protocols.session.events import Order, Peer, Refused
+from protocols.session.events import Order, Peer, Refused, Return, Stay
 
 log = structlog.get_logger(__name__)
 
@@ -83,6 +88,7 @@ class Driver:
         board: StatusBoard,
         library: Library,
         records: Records,
+        beat: Beat,
     ) -> None:
         self._setting = setting
         self._session = session
@@ -92,6 +98,10 @@ class Driver:
         self._board = board
         self._records = records
         self._library = library
+        self._beat = beat
+        self._leaves: int | None = None
+        self.left = trio.Event()
+        """Set once a daemon that was told to drain has finished its round."""
         self._index = {public: index for index, public in enumerate(setting.roster)}
         self._meter = Meter(self._traffic)
         self._drops = Drops()
@@ -108,6 +118,8 @@ class Driver:
             self._transport.on_link_change(self._on_link_change)
             # the clock is read here: the step runs in a thread, where trio has none
             present = self._present()
+            if (stay := stays.kept(self._store)) is not None:
+                await self._step(partial(_ordered, stay))
             before = self._session.position
             await self._step(lambda session: session.start(present))
             self._show_where_it_starts(before.round - 1, before.model)
@@ -178,15 +190,22 @@ class Driver:
             await trio.sleep(ORDERS_PAUSE)
             refused = None
             try:
-                order = take(self._store.directory)
-                if order is None:
+                order, asked = take(self._store.directory), stays.take(self._store.directory)
+                if order is not None:
+                    log.warning("ordered to give up a cohort", round=order.round)
+                    await self._step(partial(_ordered, order))
+                elif asked is not None:
+                    log.warning("ordered", order=asked.value)
+                    await self._step(partial(_ordered, stays.order_of(asked)))
+                else:
                     continue
-                log.warning("ordered to give up a cohort", round=order.round)
-                await self._step(partial(_ordered, order))
             except (ConfigError, Refused) as error:
                 refused = str(error)
                 log.error("an order was refused", reason=refused)
             self._board.publish("order", refused=refused)
+
+    async def _on_time(self, round_: int, over: bool) -> None:
+        await self._step(lambda session: session.on_time(round_, over=over))
 
     async def _ring(self, timer: Timer) -> None:
         await trio.sleep(timer.delay / 1000)
@@ -199,6 +218,8 @@ class Driver:
             effects = await trio.to_thread.run_sync(self._act, act)
             for effect in effects:
                 self._carry_out(effect)
+            if self._leaves is not None and self._session.position.round >= self._leaves:
+                self.left.set()
 
     def _act(self, act: Act) -> list[Effect]:
         """In a thread: the core, then everything that must be on disk before the rest."""
@@ -215,6 +236,8 @@ class Driver:
             elif isinstance(effect, Adopted):
                 self._flush(pending)
                 self._records.adopted(effect.rounds, effect.model)
+            elif isinstance(effect, Staying) and effect.lasts:
+                stays.keep(self._store, effect.since)
             elif isinstance(effect, Erase):
                 self._flush(pending)
                 self._store.journal_erase(effect.round, effect.keys)
@@ -241,11 +264,19 @@ class Driver:
                 self._finish_adopted(effect)
             case Ask():
                 self._nursery.start_soon(self._ask, effect)
+            case AwaitTime(round_):
+                self._nursery.start_soon(self._beat.wait, round_, self._on_time)
+            case Staying(since, lasts):
+                self._leaves = None if lasts else since
+                self._board.update(paused_from=since)
+            case Announced(since):
+                self._board.update(away={self._records.name(peer): at for peer, at in since})
             case Blame():
                 shown = self._records.blame(effect)
                 log.warning("blamed", round=effect.round, **shown)
                 self._board.publish("blame", round=effect.round, **shown)
             case Phase(round_, attempt, name):
+                self._beat.entered(name)
                 self._meter.enter(name)
                 self._board.update(round=round_, attempt=attempt, phase=name, state="running")
                 self._board.publish("phase", round=round_, attempt=attempt, phase=name)
@@ -375,7 +406,7 @@ def _messages(frames: Iterable[tuple[int, bytes]], session: Peer) -> list[Step]:
     return steps
 
 
-def _ordered(order: Order, session: Peer) -> list[Step]:
+def _ordered(order: Order | Stay | Return, session: Peer) -> list[Step]:
     return session.on_order(order)
 
 

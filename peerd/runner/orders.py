@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 from peerd.errors import ConfigError
 from peerd.text import decode
@@ -23,15 +24,30 @@ MAX_ORDER_BYTES = 4096
 
 def give(data: Path, order: Order) -> None:
     """Leave the order for the daemon. OSError where nothing can be written."""
-    new = data / f".{FILE}.{os.getpid()}"
     document = {"round": order.round, "attempt": order.attempt, "cohort": order.cohort.hex()}
-    new.write_text(json.dumps(document))
-    new.replace(data / FILE)
+    leave(data, FILE, document)
 
 
 def take(data: Path) -> Order | None:
     """The order that waits, once; None where there is none. ConfigError for rubbish."""
-    path = data / FILE
+    found = picked(data / FILE)
+    if found is None:
+        return None
+    try:
+        return order_of(found["round"], found["attempt"], found["cohort"])
+    except (TypeError, KeyError):
+        raise ConfigError(f"{data / FILE}: not an order", "'peerd abandon' writes it") from None
+
+
+def leave(data: Path, name: str, document: dict[str, object]) -> None:
+    """An order as a file of this name. OSError where nothing can be written."""
+    new = data / f".{name}.{os.getpid()}"
+    new.write_text(json.dumps(document))
+    new.replace(data / name)
+
+
+def picked(path: Path) -> Any:
+    """What the file holds, once; None where there is none. ConfigError for rubbish."""
     try:
         with path.open("rb") as file:
             text = file.read(MAX_ORDER_BYTES)
@@ -39,10 +55,9 @@ def take(data: Path) -> Order | None:
     except FileNotFoundError:
         return None
     try:
-        found = json.loads(decode(text))
-        return order_of(found["round"], found["attempt"], found["cohort"])
-    except (ValueError, TypeError, KeyError):
-        raise ConfigError(f"{path}: not an order", "'peerd abandon' writes it") from None
+        return json.loads(decode(text))
+    except (ValueError, RecursionError):
+        raise ConfigError(f"{path}: not an order", "peerd's own commands write it") from None
 
 
 def order_of(round_: object, attempt: object, cohort: object) -> Order:

@@ -57,6 +57,11 @@ class StatusBoard:
         """Set top-level fields of the status: state, round, attempt, phase, group, peer, …"""
         self._fields.update(_copy(fields)[0])
 
+    def announced(self) -> frozenset[str]:
+        """The peer ids of members that have announced that they are away."""
+        away = self._fields.get("away")
+        return frozenset(away if isinstance(away, dict) else ())
+
     def warn(self, about: str, lines: Sequence[str]) -> None:
         """Set what the status warns of ``about``: nothing, or one line for each trouble."""
         self._warnings[about] = list(lines)

@@ -170,9 +170,12 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Staying:
-    """Durable: this peer takes no part from round ``since`` on; None: it takes part (§6)."""
+    """This peer takes no part from round ``since`` on; None: it takes part (§6). Durable where it
+    ``lasts``.
+    """
 
     since: int | None
+    lasts: bool = True
 
 
 @dataclass(frozen=True, slots=True)

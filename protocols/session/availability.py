@@ -113,15 +113,16 @@ class Availability:
         if isinstance(order, Return):
             self._away.come_back(self._round)
         else:
-            self._stay(order.since)
+            self._stay(order.since, lasts=order.lasts)
 
-    def _stay(self, since: int | None) -> None:
+    def _stay(self, since: int | None, *, lasts: bool) -> None:
         """Take no part from round ``since`` on; None: from the first in which nothing is signed
         yet. What has begun is finished: who leaves a round in its middle costs the others.
         """
         current = self._rounds.current
         begun = current.attempt is not None or remembers(current.journal)
-        self._away.stay(current.number + begun if since is None else since)
+        first = current.number + begun if since is None else since
+        self._away.stay(first, lasts=lasts)
 
     # -- the round's time ----------------------------------------------------------------------
 

@@ -61,9 +61,9 @@ class Away:
 
     # -- this peer -----------------------------------------------------------------------------
 
-    def stay(self, since: int) -> None:
+    def stay(self, since: int, *, lasts: bool) -> None:
         self.since = since
-        self._neighbours.emit(Staying(since))
+        self._neighbours.emit(Staying(since, lasts))
         self.tell(self._neighbours.present)
 
     def come_back(self, round_: int) -> None:

@@ -29,10 +29,11 @@ class Order:
 @dataclass(frozen=True, slots=True)
 class Stay:
     """The operator's: stay away from round ``since`` on, and say so to the others (§6); None: from
-    the first round that has not begun here.
+    the first round that has not begun here. ``lasts``: over restarts, too.
     """
 
     since: int | None = None
+    lasts: bool = True
 
 
 @dataclass(frozen=True, slots=True)

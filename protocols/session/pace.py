@@ -27,7 +27,6 @@ class Pace:
         self._setting = setting
         self._neighbours = neighbours
         self._heard: dict[int, int] = {}
-        self._asked = -1
         self._due = -1
         self._said = -1
         self._over = -1
@@ -38,9 +37,7 @@ class Pace:
 
     def wait(self, round_: int) -> None:
         """Have the clock say when this round's time has come."""
-        if self._asked < round_:
-            self._asked = round_
-            self._neighbours.emit(AwaitTime(round_))
+        self._neighbours.emit(AwaitTime(round_))
 
     def on_time(self, round_: int, *, over: bool) -> None:
         """``over``: by this machine's clock no round begins any more."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from peerd.group.rhythm import Schedule
 from peerd.laboratory.adversaries.liar import Lie
 from protocols.record.effects import Aborted, Blame, Completed, Dropped, Stopped
 from protocols.record.position import Position
@@ -16,9 +17,9 @@ from protocols.session.session import Session
 class Node:
     """``honest`` peers are promised something; ``lying`` ones break rules, and may be blamed. A
     ``frozen`` process does nothing before that virtual time; ``pace`` is its clock's, in percent;
-    ``skew`` what that shows too much, in milliseconds. ``pending``: the last time that the group's
-    rhythm gave, by this clock. ``paused``: the round from which on its operator has it stay away,
-    as its disk has it.
+    ``skew`` what that shows too much, in milliseconds. ``schedule``: when rounds begin, by this
+    clock; a life's own. ``paused``: the round from which on its operator has it stay away, as its
+    disk has it.
     ``peer`` takes the events: the ``session`` itself, or the liar around it.
     """
 
@@ -31,7 +32,7 @@ class Node:
     frozen: int = 0
     pace: int = 100
     skew: int = 0
-    pending: float | None = None
+    schedule: Schedule | None = None
     paused: int | None = None
     session: Session | None = None
     peer: Peer | None = None

@@ -219,7 +219,7 @@ class Referee:
         )
 
     def _check_pauses(self) -> None:
-        """Where nothing else goes wrong nobody waits for who is away, and who is back takes part."""
+        """Where nothing else goes wrong nobody waits for who is away; who is back takes part."""
         operations = self.scenario.operations
         if not all(isinstance(item, Rhythm | Skew | Pause) for item in operations):
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from peerd.group.rhythm import Schedule
 from peerd.laboratory.simulation.node import Node
 from protocols.session.events import Return, Stay
 
@@ -22,7 +23,9 @@ def clock(world: World, node: Node) -> float:
 def await_time(world: World, node: Node, round_: int) -> None:
     """As peerd/runner/rhythm.py does: the round's time, and that none comes any more."""
     rhythm, now = world.rhythm, clock(world, node)
-    node.pending = point = rhythm.point(now, node.pending)
+    if node.schedule is None:
+        node.schedule = Schedule(rhythm)
+    point = node.schedule.time_of(round_, now)
     if rhythm.is_over(point):
         world.at(node, 0, lambda session: session.on_time(round_, over=True))
         return

@@ -181,6 +181,7 @@ class World:
     def _load(self, node: Node, restored: bool | None = None) -> None:
         node.up = True
         node.lives += 1
+        node.schedule = None
         position = node.position or first_position(self.setting, self.model)
         draw = partial(self._secret, node)
         peer = LocalPeer(self.setting, node.index, node.secret, draw)
@@ -304,8 +305,8 @@ class World:
                 case Erase(round_, keys):
                     for key in keys or ():
                         node.journal.get(round_, {}).pop(key, None)
-                case Staying(since):
-                    node.paused = since
+                case Staying(since, lasts):
+                    node.paused = since if lasts else node.paused
                 case Phase() | Abandonment() | Announced():
                     pass
                 case Train(round_, model):

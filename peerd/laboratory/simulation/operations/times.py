@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from peerd.group.rhythm import Rhythm as GroupRhythm
+from peerd.laboratory.simulation.node import Node
 from peerd.laboratory.simulation.operations.operation import Mishap, Operation
 from peerd.laboratory.simulation.times import order
 from peerd.laboratory.simulation.world import World
 from protocols.record.effects import AwaitTime, Effect
 from protocols.session.events import Return, Stay
-from peerd.laboratory.simulation.node import Node
 
 
 @dataclass(frozen=True)
