@@ -16,6 +16,7 @@ from protocols.record.evidence import open_evidence
 from protocols.record.setting import Setting
 from protocols.wire.canonical import unpack
 from protocols.wire.frames import (
+    AwayFrame,
     CertificateFrame,
     DealingFrame,
     DecisionFrame,
@@ -25,6 +26,7 @@ from protocols.wire.frames import (
     HelloFrame,
     NewViewFrame,
     ProposalFrame,
+    ReadyFrame,
     RecalledFrame,
     RecallFrame,
     SeenFrame,
@@ -139,6 +141,9 @@ class Sizes:
             case RecalledFrame(statements, round_):
                 self.at(round_, 0)
                 return (self.statements(statements),)
+            case ReadyFrame(round_) | AwayFrame(round_):
+                self.at(round_, 0)
+                return ()
 
     def statements(self, items: Iterable[bytes]) -> list[int]:
         return [self.statement(item) for item in items]

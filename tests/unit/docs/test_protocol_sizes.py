@@ -16,6 +16,7 @@ from peerd.laboratory.adversaries.dealing import LyingDealer
 from peerd.laboratory.adversaries.liar import Lie
 from peerd.laboratory.adversaries.lies import LIES
 from peerd.laboratory.simulation.crypto import Pretend
+from peerd.laboratory.simulation.operations import Pause, Rhythm
 from peerd.laboratory.simulation.world import World, swarm_secrets
 from protocols.aggregation import aggregator, model_hash
 from protocols.hashing import digest
@@ -184,6 +185,15 @@ def all_give_up(world: World) -> None:
         world.at(node, 0, lambda peer, order=order: peer.on_order(order))
 
 
+def one_stays_away(world: World) -> None:
+    """Rounds have their time, and one peer is paused."""
+    Rhythm(EVERY).install(world)
+    Pause(1, 0, 0).install(world)
+
+
+EVERY = 5
+
+
 class BadAnswerDealer(LyingDealer):
     """Deals nothing to one member, and answers its ASK with what it did not commit to."""
 
@@ -216,6 +226,7 @@ SCENARIOS = {
     "a liar that opens wrongly": (nothing, {0: LIES["wrong-opening"]}, 2),
     "a liar that answers wrongly": (nothing, {0: Lie(BadAnswerDealer)}, 1),
     "sums": (sums, {}, 1),
+    "times": (nothing, {}, 2),
 }
 
 
@@ -229,6 +240,8 @@ def played(group: str, scenario: str) -> Recorder:
     recorder = Recorder(world, lost)
     if scenario == "sums":
         world.happen(LATE, lambda: all_give_up(world))
+    if scenario == "times":
+        one_stays_away(world)
     world.run()
     assert world.finished()
     return recorder
