@@ -203,6 +203,7 @@ class Participation(Component):
         round_, permit = self._number, self._permit
         if self._availability.is_last:
             self._state.move(StandingEvent.LAST)
+            self._neighbours.forget_before(round_, self._peer.setting)
         elif self._availability.stays_away:
             self._idle(StandingEvent.AWAY)
             self._neighbours.forget_before(round_, self._peer.setting)

@@ -76,7 +76,7 @@ class Session(Component):
         self._answers = Answers(peer.setting, self.rounds, self.neighbours, self.permit)
         self._catch_up = CatchUp(peer.setting, peer.me)
         self._abandonments = Abandonments(peer, self.rounds, self.permit)
-        self._overheard = Overheard(peer.setting)
+        self._overheard = Overheard(peer.setting, self.neighbours)
 
     @property
     def state(self) -> Standing:
@@ -210,8 +210,7 @@ class Session(Component):
             elif caught_up is NOTHING:
                 break
             steps.append(self._done())
-        steps.append(self._done())
-        return [step for step in steps if step is not NOTHING]
+        return [step for step in (*steps, self._done()) if step is not NOTHING]
 
     def _done(self) -> Step:
         self._hear(self.neighbours.done())
@@ -230,7 +229,7 @@ class Session(Component):
                 for sender, data in self.neighbours.ahead.take_all():
                     self._receive(sender, data)
             elif isinstance(outcome, Left):
-                self._overheard.forget()
+                self._overheard.left(self.position.round)
                 self._catch_up.left()
             elif isinstance(outcome, Behind):
                 self._catch_up.behind(outcome, self.position)
@@ -276,8 +275,8 @@ class Session(Component):
             self.neighbours.catch_up(place[0] - 1, sender)
         elif place >= mine:
             waits = self.neighbours.wait_for(sender, data, place)
-            over = self._overheard.is_over(message, self.state)
-            if (waits and place[0] > mine[0]) or over:
+            self._overheard.hear(message, self.state, mine[0])
+            if waits and place[0] > mine[0]:
                 self.neighbours.suspect_behind(mine[0], self.setting.deadlines.behind)
         elif previous is not None and previous.takes(place):
             self._follow(previous.on_message(message, data))

@@ -210,6 +210,7 @@ USED = {
         "protocols.record.evidence": "the hash by which evidence is shown",
         "protocols.record.sizes": "set-up: what deadlines follow from",
         "protocols.record.transcript": "what is stored, with evidence that came late",
+        "protocols.session.states": "the phase in which a round's time is awaited",
         "protocols.wire.schema": "bounds on what is asked for",
     },
     "peerd/laboratory/simulation": {

@@ -11,8 +11,8 @@ from protocols.session.events import Return, Stay
 if TYPE_CHECKING:
     from peerd.laboratory.simulation.world import World
 
-EPOCH = 1_800_000_000
-"""Seconds since 1970 at which virtual time begins, by a right clock."""
+EPOCH = 1_800_000_030
+"""Seconds since 1970 at which virtual time begins, by a right clock: in the middle of a minute."""
 
 
 def clock(world: World, node: Node) -> float:
