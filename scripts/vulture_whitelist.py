@@ -16,7 +16,7 @@ _.exc_type, _.exc_val, _.exc_tb
 # argparse and sqlite3 read these
 _.formatter_class, _.description, _.text_factory
 # a genesis document names these: module:Class
-_.Cifar, _.Digits, _.Images, _.Flower
+_.Cifar, _.Digits, _.Images, _.Flower, _.Still
 # fields of documents that are printed whole
 _.trigger, _.identified, _.log2_failure, _.slices
 # a number that docs/protocol.md states as a bound, and the one that belongs to it

@@ -176,7 +176,7 @@ class Discovery:
                 self._told[peer] = max(self._told.get(peer, -1), own.sequence)
             for raw in records[: len(self._members) + 1]:
                 if isinstance(raw, bytes):
-                    self._add(raw)
+                    self._add(raw, peer)
         except (TransportError, WireError) as error:
             log.debug("no exchange of addresses", peer=short(peer), reason=str(error))
         try:
@@ -186,11 +186,11 @@ class Discovery:
 
     async def _answer(self, peer: bytes, payload: bytes) -> bytes:
         if payload:
-            self._add(payload)
+            self._add(payload, peer)
         return pack([record.raw for record in self._book.fresh_records()])
 
-    def _add(self, raw: bytes) -> None:
-        if self._book.add(raw) is Outcome.NEW:
+    def _add(self, raw: bytes, sender: bytes | None = None) -> None:
+        if self._book.add(raw, sender) is Outcome.NEW:
             log.debug("a new address record", known=len(self._book.fresh_records()))
 
     # --- DHT ----------------------------------------------------------------------------------

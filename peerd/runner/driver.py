@@ -8,20 +8,22 @@ effects, and the list is carried out from its start.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from functools import partial
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 import structlog
 import trio
 
-from peerd.errors import ConfigError
+from peerd.errors import ConfigError, GroupError
 from peerd.learning import Trainer
 from peerd.runner import stays
 from peerd.runner.aborts import stopped
+from peerd.runner.approvals import keep_approval
+from peerd.runner.approvals import shown as approval_shown
 from peerd.runner.counting import (
     KEPT,
     opened_group,
@@ -31,9 +33,10 @@ from peerd.runner.counting import (
     unpacked,
 )
 from peerd.runner.drops import Drops
+from peerd.runner.keeping import Disk
 from peerd.runner.library import Library
 from peerd.runner.meter import Meter
-from peerd.runner.orders import take
+from peerd.runner.orders import Orders
 from peerd.runner.records import Records
 from peerd.runner.rhythm import Beat
 from peerd.status.board import StatusBoard
@@ -47,6 +50,7 @@ from protocols.record.effects import (
     Aborted,
     Adopted,
     Announced,
+    Approved,
     Ask,
     AwaitTime,
     Blame,
@@ -54,8 +58,10 @@ from protocols.record.effects import (
     Dropped,
     Effect,
     Erase,
+    Keep,
     Persist,
     Phase,
+    Record,
     Send,
     Staying,
     Step,
@@ -64,7 +70,8 @@ from protocols.record.effects import (
     Train,
 )
 from protocols.record.setting import Setting
-from protocols.session.events import Order, Peer, Refused, Return, Stay
+from protocols.record.timers import TimeCome
+from protocols.session.events import Approval, Order, Peer, Refused, Return, Stay
 
 log = structlog.get_logger(__name__)
 
@@ -74,7 +81,11 @@ MAX_BURST = 64
 """Frames that are handled, and journaled, together."""
 LOSS_GRACE = 3.0
 """Seconds for which a lost peer is still waited for."""
+RUNNING = {"state": "running"}
 Act = Callable[[Peer], list[Step]]
+OnStep = Callable[[Peer, Sequence[Effect]], None]
+"""Told of the effects that were carried out; it only looks."""
+Read = TypeVar("Read")
 
 
 class Driver:
@@ -88,9 +99,11 @@ class Driver:
         board: StatusBoard,
         library: Library,
         records: Records,
+        orders: Orders,
         beat: Beat,
     ) -> None:
         self._setting = setting
+        self._orders = orders
         self._session = session
         self._store = store
         self._transport = transport
@@ -105,11 +118,14 @@ class Driver:
         self._index = {public: index for index, public in enumerate(setting.roster)}
         self._meter = Meter(self._traffic)
         self._drops = Drops()
+        self._disk = Disk(store, board)
         self._turn = trio.Lock()
         self._nursery: trio.Nursery | None = None
         self._lost: dict[int, float] = {}
         self._groups: dict[int, dict[str, Any] | None] = {}
         self.peers_changed = trio.Event()
+        self.handed_over = trio.Event()
+        self.on_step: OnStep = lambda session, effects: None
 
     async def run(self, *, task_status: Any = trio.TASK_STATUS_IGNORED) -> None:
         """Until cancelled, or until something fails that an operator must see (PeerdError)."""
@@ -121,8 +137,10 @@ class Driver:
             if (stay := stays.kept(self._store)) is not None:
                 await self._step(partial(_ordered, stay))
             before = self._session.position
+            self._disk.show()
             await self._step(lambda session: session.start(present))
             self._show_where_it_starts(before.round - 1, before.model)
+            self._look_ahead()
             nursery.start_soon(self._watch_peers)
             nursery.start_soon(self._receive)
             nursery.start_soon(self._take_orders)
@@ -148,6 +166,8 @@ class Driver:
         if connected:
             self._lost.pop(index, None)
             self.peers_changed.set()
+            # it may be in a later group, where nobody says hello to this one any more
+            self._nursery.start_soon(self._ask, Ask(index, Record.HEAD, 0))
         else:
             self._lost[index] = trio.current_time()
             self._nursery.start_soon(self._notice_loss)
@@ -190,22 +210,19 @@ class Driver:
             await trio.sleep(ORDERS_PAUSE)
             refused = None
             try:
-                order, asked = take(self._store.directory), stays.take(self._store.directory)
-                if order is not None:
-                    log.warning("ordered to give up a cohort", round=order.round)
-                    await self._step(partial(_ordered, order))
-                elif asked is not None:
-                    log.warning("ordered", order=asked.value)
-                    await self._step(partial(_ordered, stays.order_of(asked)))
-                else:
+                order = self._orders.take()
+                if order is None:
                     continue
-            except (ConfigError, Refused) as error:
+                log.warning("an operator's order", order=str(order))
+                await self._step(partial(_ordered, order))
+            except (ConfigError, GroupError, Refused) as error:
                 refused = str(error)
                 log.error("an order was refused", reason=refused)
             self._board.publish("order", refused=refused)
 
     async def _on_time(self, round_: int, over: bool) -> None:
-        await self._step(lambda session: session.on_time(round_, over=over))
+        timer = Timer((round_, 0), TimeCome(over), 0)
+        await self._step(lambda session: session.on_timer(timer))
 
     async def _ring(self, timer: Timer) -> None:
         await trio.sleep(timer.delay / 1000)
@@ -220,6 +237,18 @@ class Driver:
                 self._carry_out(effect)
             if self._leaves is not None and self._session.position.round >= self._leaves:
                 self.left.set()
+            self.on_step(self._session, effects)
+            self._look_ahead()
+
+    async def between_steps(self, read: Callable[[Peer], Read]) -> Read:
+        """What a look at the session gives, while it does nothing."""
+        async with self._turn:
+            return read(self._session)
+
+    def _look_ahead(self) -> None:
+        """Whether this group is over, and a successor goes on."""
+        if self._session.position.ledger.handed_over:
+            self.handed_over.set()
 
     def _act(self, act: Act) -> list[Effect]:
         """In a thread: the core, then everything that must be on disk before the rest."""
@@ -228,6 +257,9 @@ class Driver:
         for effect in effects:
             if isinstance(effect, Persist):
                 pending.setdefault(effect.round, {})[effect.key] = effect.value
+            elif isinstance(effect, Keep):
+                number = self._session.position.round
+                keep_approval(self._store, self._setting.group, effect.approval, number)
             elif isinstance(effect, Completed):
                 self._flush(pending)
                 self._records.completed(effect)
@@ -283,21 +315,28 @@ class Driver:
             case Aborted():
                 shown = self._records.aborted(effect, self._setting.deadlines)
                 log.warning("attempt aborted", round=effect.round, **shown)
-                self._board.update(reason=effect.reason, advice=shown["advice"])
+                self._board.update(
+                    reason=effect.reason, meaning=shown["meaning"], advice=shown["advice"]
+                )
                 self._board.publish("attempt", round=effect.round, **shown)
             case Stopped(round_, reason):
                 shown = stopped(effect)
                 log.error("the group can't go on without its operators", reason=reason, **shown)
                 self._board.update(state="stopped", reason=reason, **shown)
                 self._board.publish("stopped", round=round_, reason=reason, **shown)
+            case Approved():
+                shown = {"peer": self._records.name(effect.peer), **approval_shown(effect)}
+                log.warning("an operator approves", **shown)
+                self._board.publish("approval", **shown)
             case Abandonment(round_, attempt, signers):
                 names = [self._records.name(peer) for peer in signers]
-                log.warning("operators give up the cohort", round=round_, signed=names)
+                called = [self._records.called(peer) for peer in signers]
+                log.warning("operators give up the cohort", round=round_, signed=called)
                 self._board.publish("abandon", round=round_, attempt=attempt, signed=names)
                 self._board.update(abandoned_by=names)
             case Dropped(peer, reason):
                 self._drops.note(self._records.name(peer), reason)
-            case Persist() | Erase():
+            case Persist() | Keep() | Erase():
                 pass  # carried out in the thread, before everything else
 
     def _send(self, peers: tuple[int, ...], frame: bytes) -> None:
@@ -351,22 +390,17 @@ class Driver:
         summary["group"] = self._groups.pop(effect.round)
         best = self._records.measured(effect.round, summary["group"])
         self._store.put_round(effect.round, summary)  # last: what is missing without it is made up
-        self._board.update(evaluation=summary["group"], best=best)
+        self._board.update(evaluation=summary["group"], best=best, absent=summary["absent"])
         self._show_head(effect.round, effect.model_hash)
-        log.info("round completed", round=effect.round, model=effect.model_hash.hex())
+        absent = [self._records.called(peer) for peer in effect.absent]
+        told = {"seconds": summary["seconds"], "absent": absent}
+        told = {name: value for name, value in told.items() if value}
+        log.info("round completed", round=effect.round, model=effect.model_hash.hex(), **told)
         self._nursery.start_soon(self._evaluate, effect.round, effect.model)
 
     def _show_head(self, round_: int, model: bytes) -> None:
-        state = "finished" if self._session.finished else "running"
-        self._board.update(
-            head=round_,
-            model_hash=model.hex(),
-            reason=None,
-            advice=None,
-            abandon=None,
-            abandoned_by=[],
-            state=state,
-        )
+        self._board.update(**shown_head(round_, model, finished=self._session.finished))
+        self._disk.show()
 
     async def _evaluate(self, round_: int, model: npt.NDArray[np.float32]) -> None:
         """For display: what fails is a warning on the round, and the group's business goes on."""
@@ -399,6 +433,19 @@ class Driver:
         return sum(link.bytes_in for link in links), sum(link.bytes_out for link in links)
 
 
+def shown_head(round_: int, model: bytes, *, finished: bool) -> dict[str, object]:
+    """What the status says once a round is over: whoever has finished is in no phase."""
+    told: dict[str, object] = {
+        "reason": None,
+        "meaning": None,
+        "advice": None,
+        "abandon": None,
+        "abandoned_by": [],
+    }
+    state = {"state": "finished", "phase": None, "attempt": None} if finished else RUNNING
+    return {"head": round_, "model_hash": model.hex(), **told, **state}
+
+
 def _messages(frames: Iterable[tuple[int, bytes]], session: Peer) -> list[Step]:
     steps: list[Step] = []
     for sender, frame in frames:
@@ -406,7 +453,7 @@ def _messages(frames: Iterable[tuple[int, bytes]], session: Peer) -> list[Step]:
     return steps
 
 
-def _ordered(order: Order | Stay | Return, session: Peer) -> list[Step]:
+def _ordered(order: Order | Approval | Stay | Return, session: Peer) -> list[Step]:
     return session.on_order(order)
 
 

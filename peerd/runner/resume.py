@@ -19,11 +19,17 @@ from peerd.storage.durable import START_EMPTY
 from protocols.aggregation import AggregationError, largest_weight, model_hash
 from protocols.errors import ProtocolError, WireError
 from protocols.plan import liars_of
-from protocols.record.certificate import Certificate, result_hash
+from protocols.record.certificate import (
+    Certificate,
+    ResolutionCertificate,
+    decode_certificate,
+    origin_of,
+    result_hash,
+)
 from protocols.record.deadlines import Deadlines, derive
 from protocols.record.election import Election
-from protocols.record.ledger import Ledger
 from protocols.record.position import Position, first_position
+from protocols.record.resolution import Resolution
 from protocols.record.setting import Setting
 from protocols.record.sizes import largest_brief, sizes_of
 from protocols.secret import Secret
@@ -106,10 +112,11 @@ def position_of(setting: Setting, store: Store, first: Model) -> Position:
     Raises CorruptError when certificates or the model are not what they should be.
     """
     head = store.head()
-    if head < 0:
+    if head < origin_of(setting).round:
         return first_position(setting, first)
-    ledger, previous, wanted = Ledger(), b"", b""
-    for round_ in range(head + 1):
+    origin = origin_of(setting)
+    ledger, previous, wanted = origin.ledger, origin.previous, setting.first_model
+    for round_ in range(origin.round, head + 1):
         record = store.certificate(round_)
         if record is None:
             raise CorruptError(
@@ -117,6 +124,11 @@ def position_of(setting: Setting, store: Store, first: Model) -> Position:
                 START_EMPTY,
             )
         certificate = _decoded(record, round_)
+        if isinstance(certificate, ResolutionCertificate):
+            found = Resolution.decode(certificate.outcome)
+            previous = found.hash_in(setting.group, round_, certificate.attempt)
+            ledger, wanted = found.ledger_after(ledger, previous), found.model
+            continue
         statement = decode_statement(certificate.results[0], setting.group)
         ledger = ledger.after(round_, Election.decode(certificate.election.outcome))
         attempt = certificate.election.attempt
@@ -129,6 +141,20 @@ def position_of(setting: Setting, store: Store, first: Model) -> Position:
             START_EMPTY,
         )
     return Position(head + 1, model, previous, ledger)
+
+
+def convicted(store: Store) -> frozenset[int]:
+    """Whom the certificates in the store prove guilty. CorruptError."""
+    guilty: set[int] = set()
+    for round_ in range(store.head() + 1):
+        record = store.certificate(round_)
+        certificate = None if record is None else _decoded(record, round_)
+        if isinstance(certificate, ResolutionCertificate):
+            guilty |= set(Resolution.decode(certificate.outcome).guilty)
+        elif certificate is not None:
+            outcome = Election.decode(certificate.election.outcome)
+            guilty |= {peer for peer, _ in outcome.guilty}
+    return frozenset(guilty)
 
 
 def check_owner(store: Store, group: bytes, public: bytes) -> None:
@@ -159,16 +185,21 @@ def _of_another_group(store: Store, group: bytes) -> bool:
     record = store.certificate(head)
     if record is None:
         return False
+    certificate = _decoded(record, head)
+    if isinstance(certificate, ResolutionCertificate):
+        signed = certificate.votes
+    else:
+        signed = certificate.results
     try:
-        decode_statement(_decoded(record, head).results[0], group)
+        decode_statement(signed[0], group)
     except WireError:
         return True
     return False
 
 
-def _decoded(record: bytes, round_: int) -> Certificate:
+def _decoded(record: bytes, round_: int) -> Certificate | ResolutionCertificate:
     try:
-        return Certificate.decode(record)
+        return decode_certificate(record)
     except WireError as error:
         raise CorruptError(
             f"the certificate of round {round_} is damaged: {error}", START_EMPTY

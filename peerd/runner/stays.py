@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from peerd.errors import ConfigError
-from peerd.runner.orders import leave, picked
+from peerd.runner.order_file import leave, picked
 from peerd.storage import Store
 from protocols.session.events import Return, Stay
 
@@ -25,25 +25,21 @@ class Ask(StrEnum):
     DRAIN = "drain"
 
 
-def order_of(asked: Ask) -> Stay | Return:
-    """As the session takes it."""
-    return Return() if asked is Ask.RESUME else Stay(lasts=asked is Ask.PAUSE)
-
-
 def give(data: Path, asked: Ask) -> None:
     """Leave the order for the daemon. OSError where nothing can be written."""
     leave(data, FILE, {"order": asked.value})
 
 
-def take(data: Path) -> Ask | None:
+def take(data: Path) -> Stay | Return | None:
     """The order that waits, once; None where there is none. ConfigError for rubbish."""
     found = picked(data / FILE)
     if found is None:
         return None
     try:
-        return Ask(found["order"])
+        asked = Ask(found["order"])
     except (ValueError, TypeError, KeyError):
         raise ConfigError(f"{data / FILE}: not an order", "'peerd pause' writes it") from None
+    return Return() if asked is Ask.RESUME else Stay(lasts=asked is Ask.PAUSE)
 
 
 def kept(store: Store) -> Stay | None:

@@ -16,13 +16,19 @@ from protocols.election.heard import Heard, Union
 from protocols.election.states import FLIP, FlipEvent, FlipState
 from protocols.errors import ProtocolError
 from protocols.hashing import digest
-from protocols.record.certificate import ElectionCertificate, elected, roster_electorate
+from protocols.record.certificate import (
+    ElectionCertificate,
+    ResolutionCertificate,
+    elected,
+    roster_electorate,
+)
 from protocols.record.effects import Step
 from protocols.record.election import Commitments
 from protocols.record.evidence import evidence_hash
 from protocols.record.ledger import Ledger
-from protocols.record.outcomes import Decision, Flipped, Wasted
+from protocols.record.outcomes import Decision, Flipped, Resolved, Wasted
 from protocols.record.party import Party, Role
+from protocols.record.resolution import Resolution, Tip, is_resolution
 from protocols.record.states import Machine
 from protocols.record.timers import CommitsDue, RevealsDue
 from protocols.secret import Secret
@@ -50,24 +56,27 @@ class Draw:
 class Outset:
     """What this peer sees as an attempt begins. ``present`` are connected: their word is awaited,
     not only allowed; for ``hasty`` ones alone nobody waits longer than the grace. ``evidence`` is
-    what it holds against others.
+    what it holds against others, ``approvals`` what it holds of operators'.
     """
 
     present: frozenset[int]
     hasty: frozenset[int] = frozenset()
     evidence: tuple[bytes, ...] = field(default=(), repr=False)
+    approvals: tuple[Statement, ...] = field(default=(), repr=False)
 
 
 class Flip(Role):
-    """Comes to ``Flipped``, once: the flip may be void. Who lets the deadline for commitments pass
-    has ``Wasted`` it.
+    """Comes to ``Flipped``, once: the flip may be void. Or to ``Resolved``. Who lets the deadline
+    for commitments pass has ``Wasted`` it. ``ledger`` says whom this attempt excludes.
     """
 
-    def __init__(self, party: Party, ledger: Ledger, silent: tuple[int, ...], draw: Draw) -> None:
+    def __init__(
+        self, party: Party, tip: Tip, ledger: Ledger, silent: tuple[int, ...], draw: Draw
+    ) -> None:
         super().__init__(party)
         eligible = ledger.eligible(party.setting.peers, party.round) - frozenset(silent)
         self._state = Machine(FlipState.WAITING, FLIP)
-        self._heard = Heard(party, eligible, silent)
+        self._heard = Heard(party, tip, eligible, silent)
         self._draw = draw
         self._present: frozenset[int] = frozenset()
         self._hasty: frozenset[int] = frozenset()
@@ -92,6 +101,7 @@ class Flip(Role):
         self._state.move(FlipEvent.START)
         self._present = outset.present | {self.party.me}
         self._hasty = outset.hasty
+        self._heard.approvals = outset.approvals
         for item in outset.evidence:
             self._heard.take_evidence(item)
         self.timer(CommitsDue(), self.party.setting.deadlines.commit)
@@ -223,6 +233,9 @@ class Flip(Role):
             certificate = ElectionCertificate(*self.party.place, decision.outcome, decision.votes)
             self.emit(Flipped(elected(self.party.setting, certificate)))
             return
+        if is_resolution(decision.outcome):
+            self._resolved(decision)
+            return
         commitments = Commitments.decode(decision.outcome)
         if not self._state.allows(FlipEvent.COMMITS_DECIDED):
             self._heard.commitments = commitments
@@ -233,6 +246,18 @@ class Flip(Role):
             self._reveal()
         self._hear(self._heard.take_commitments(commitments))
         self._advance()
+
+    def _resolved(self, decision: Decision) -> None:
+        """Nobody reveals anything, and the round is over. Where others were elected in its place
+        more lie than anything is promised for.
+        """
+        if not self._state.allows(FlipEvent.RESOLVED):
+            return
+        self._state.move(FlipEvent.RESOLVED)
+        place, found = self.party.place, Resolution.decode(decision.outcome)
+        certificate = ResolutionCertificate(*place, decision.outcome, decision.votes)
+        voters = (self.party.inbox.read(vote).signer for vote in decision.votes)
+        self.emit(Resolved(certificate.encode(), found, tuple(voters)))
 
 
 def leader_order(party: Party, ledger: Ledger, silent: tuple[int, ...]) -> tuple[int, ...]:

@@ -15,24 +15,31 @@ from protocols.election.inputs import (
     unnamed,
 )
 from protocols.errors import WireError
-from protocols.record.door import read_frame
+from protocols.record.approval import approved, check_approval
+from protocols.record.door import read_frame, read_statement
 from protocols.record.effects import Step
 from protocols.record.election import Commitments, Election
 from protocols.record.evidence import Evidence, Fault, evidence_hash, judge_bytes
 from protocols.record.inbox import Admission
 from protocols.record.outcomes import Accused
 from protocols.record.party import Party, Role
+from protocols.record.resolution import Tip
 from protocols.wire.frames import SeenFrame
 from protocols.wire.statement import Kind, Statement, Topic
 
 
 class Heard(Role):
-    """``eligible`` may commit; ``silent`` voided earlier flips of this round. ``commitments`` are
-    those that the roster has agreed on, None before that.
+    """``eligible`` may commit; ``silent`` voided earlier flips of this round; the round goes on
+    from ``tip``. ``commitments`` are those that the roster has agreed on, None before that.
+    ``approvals`` are what operators approved, as far as it is here as the attempt begins.
     """
 
-    def __init__(self, party: Party, eligible: frozenset[int], silent: tuple[int, ...]) -> None:
+    def __init__(
+        self, party: Party, tip: Tip, eligible: frozenset[int], silent: tuple[int, ...]
+    ) -> None:
         super().__init__(party)
+        self.tip = tip
+        self.approvals: tuple[Statement, ...] = ()
         self.eligible = eligible
         self.silent = silent
         self.commitments: Commitments | None = None
@@ -152,7 +159,9 @@ class Heard(Role):
 
 
 class Union:
-    """The inputs of one of the election's agreements: the union of what a quorum has seen."""
+    """The inputs of one of the election's agreements: the union of what a quorum has seen. With a
+    quorum of approvals beside them they make a resolution instead of commitments.
+    """
 
     def __init__(self, heard: Heard, topic: Topic) -> None:
         self._heard = heard
@@ -171,9 +180,12 @@ class Union:
         chosen = [frames[peer] for peer in sorted(frames)]
         listed = listed_by(chosen, party.inbox.read).values()
         pieces = dict.fromkeys(piece for frame in chosen for piece in frame.evidence)
-        proofs = shown(heard.convicting(pieces)) if self._topic is Topic.COMMITS else {}
-        inputs = encode_inputs((frame.statement for frame in chosen), listed, proofs.values())
-        return self._outcome(listed, proofs), inputs
+        first = self._topic is Topic.COMMITS
+        proofs = shown(heard.convicting(pieces)) if first else {}
+        approvals = self._approved(heard.approvals) if first else ()
+        seen = (frame.statement for frame in chosen)
+        inputs = encode_inputs(seen, listed, proofs.values(), approvals)
+        return self._outcome(listed, proofs, approvals), inputs
 
     def judge(self, outcome: bytes, inputs: tuple[bytes, ...]) -> tuple[bool, Step]:
         """The outcome is the union of what a quorum saw, each with all that it lists."""
@@ -182,12 +194,24 @@ class Union:
         setting = self._heard.party.setting
         try:
             frames = [read_frame(setting, item) for item in inputs]
-            found = sort_inputs(self._topic, self._heard.party.inbox.read, frames)
+            found = sort_inputs(self._topic, self._read, frames)
             judged = [(judge_bytes(setting, p).culprit, p) for p in found.evidence.values()]
         except WireError:
             return False, self._heard.done()
         accepted = self._follows(outcome, found, dict(judged))
         return accepted, self._heard.done()
+
+    def _read(self, data: bytes) -> Statement:
+        """A statement of this attempt, or an approval, which is of none."""
+        setting = self._heard.party.setting
+        said = read_statement(setting, data)
+        if said.kind is Kind.APPROVE:
+            return check_approval(setting, said)
+        return self._heard.party.inbox.verify(said)
+
+    def _approved(self, approvals: Iterable[Statement]) -> tuple[Statement, ...]:
+        heard = self._heard
+        return approved(approvals, heard.tip, heard.party.setting.roster_quorum)
 
     def _follows(self, outcome: bytes, found: Inputs, proofs: Mapping[int, bytes]) -> bool:
         heard = self._heard
@@ -200,8 +224,11 @@ class Union:
         accused = {name for said in found.seen.values() for name in said.payload.evidence}
         if self._topic is Topic.COMMITS and unnamed(proofs, self._held(accused)):
             return False
+        approvals = self._approved(found.approvals.values())
+        if len(approvals) != len(found.approvals):
+            return False
         enough = len(found.seen) >= heard.party.setting.roster_quorum
-        return enough and self._outcome(found.listed.values(), proofs) == outcome
+        return enough and self._outcome(found.listed.values(), proofs, approvals) == outcome
 
     def _held(self, names: Container[bytes]) -> list[tuple[int, bytes]]:
         """What this peer has of the evidence that these SEENs list: its own, and what came with
@@ -211,8 +238,16 @@ class Union:
         held = {evidence_hash(piece): piece for piece in came} | self._heard.evidence
         return self._heard.convicting(piece for name, piece in held.items() if name in names)
 
-    def _outcome(self, listed: Iterable[Statement], proofs: Mapping[int, bytes]) -> bytes:
+    def _outcome(
+        self,
+        listed: Iterable[Statement],
+        proofs: Mapping[int, bytes],
+        approvals: tuple[Statement, ...],
+    ) -> bytes:
         heard = self._heard
+        if approvals:
+            guilty = {culprit: evidence_hash(piece) for culprit, piece in proofs.items()}
+            return heard.tip.resolution(approvals[0].payload, guilty, heard.silent)
         if heard.commitments is None or self._topic is Topic.COMMITS:
             return _commitments(heard, listed, proofs).encode()
         return _election(heard.party, heard.commitments, listed).encode()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import TypeVar
 
 from protocols.errors import WireError
@@ -36,11 +37,14 @@ V = TypeVar("V")
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """``seen``: SEENs by their signers. ``listed`` and ``evidence`` by their hashes."""
+    """``seen``: SEENs, and ``approvals``, by their signers. ``listed`` and ``evidence`` by their
+    hashes.
+    """
 
     seen: dict[int, Statement]
     listed: dict[bytes, Statement]
     evidence: dict[bytes, bytes]
+    approvals: dict[int, Statement]
 
 
 def shown(pieces: Iterable[tuple[int, bytes]]) -> dict[int, bytes]:
@@ -99,20 +103,24 @@ def listed_by(frames: Iterable[SeenFrame], read: Read) -> dict[bytes, Statement]
 
 
 def encode_inputs(
-    seen: Iterable[bytes], listed: Iterable[Statement], evidence: Iterable[bytes]
+    seen: Iterable[bytes],
+    listed: Iterable[Statement],
+    evidence: Iterable[bytes],
+    approvals: Iterable[Statement],
 ) -> tuple[bytes, ...]:
-    """SEENs, then what they list, then the evidence that is shown."""
-    statements = [*seen, *(statement.wire for statement in listed)]
+    """SEENs, then what they list, then approvals, then the evidence that is shown."""
+    statements = [*seen, *(said.wire for said in chain(listed, approvals))]
     frames = [StatementFrame(item) for item in statements], map(EvidenceFrame, evidence)
     return tuple(encode_frame(frame) for some in frames for frame in some)
 
 
 def sort_inputs(topic: Topic, read: Read, inputs: Iterable[Frame]) -> Inputs:
-    """WireError unless each thing is there once, and all that is listed, and nothing else is.
+    """WireError unless each thing is there once, and all that is listed, and nothing else is but
+    approvals.
 
     Of evidence there may be less than is listed, and none that is not.
     """
-    found = Inputs({}, {}, {})
+    found = Inputs({}, {}, {}, {})
     for frame in inputs:
         if isinstance(frame, EvidenceFrame):
             _once(found.evidence, evidence_hash(frame.evidence), frame.evidence)
@@ -120,6 +128,8 @@ def sort_inputs(topic: Topic, read: Read, inputs: Iterable[Frame]) -> Inputs:
             statement = read(frame.statement)
             if statement.kind is Kind.SEEN and statement.slot.subject == topic:
                 _once(found.seen, statement.signer, statement)
+            elif statement.kind is Kind.APPROVE and topic is Topic.COMMITS:
+                _once(found.approvals, statement.signer, statement)
             else:
                 _once(found.listed, statement.hash, statement)
         else:

@@ -14,12 +14,14 @@ class FlipState(Enum):
     REVEALING = "collecting reveals"
     AGREEING_REVEALS = "agreeing on the reveals"
     DONE = "elected"
+    RESOLVED = "over: the group rests, or hands over"
 
 
 class FlipEvent(Enum):
     START = "the round begins"
     COMMITS_SEEN = "all awaited commitments are in, or their deadline has passed"
     COMMITS_DECIDED = "a quorum decided the set of commitments"
+    RESOLVED = "a quorum decided that the group rests, or hands over"
     REVEALS_SEEN = "all reveals are in, or their deadline has passed"
     REVEALS_DECIDED = "a quorum decided the set of reveals"
 
@@ -30,6 +32,8 @@ FLIP: dict[tuple[FlipState, FlipEvent], FlipState] = {
     (FlipState.COMMITTING, FlipEvent.COMMITS_SEEN): FlipState.AGREEING_COMMITS,
     (FlipState.COMMITTING, FlipEvent.COMMITS_DECIDED): FlipState.REVEALING,
     (FlipState.AGREEING_COMMITS, FlipEvent.COMMITS_DECIDED): FlipState.REVEALING,
+    (FlipState.COMMITTING, FlipEvent.RESOLVED): FlipState.RESOLVED,
+    (FlipState.AGREEING_COMMITS, FlipEvent.RESOLVED): FlipState.RESOLVED,
     (FlipState.REVEALING, FlipEvent.REVEALS_SEEN): FlipState.AGREEING_REVEALS,
     (FlipState.COMMITTING, FlipEvent.REVEALS_DECIDED): FlipState.DONE,
     (FlipState.AGREEING_COMMITS, FlipEvent.REVEALS_DECIDED): FlipState.DONE,

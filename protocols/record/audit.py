@@ -9,6 +9,7 @@ from protocols.errors import WireError
 from protocols.record.abandonment import WORDS
 from protocols.record.certificate import (
     CertifiedRound,
+    ResolutionCertificate,
     committee_electorate,
     elected,
     panel_of,
@@ -52,6 +53,13 @@ def audit_round(setting: Setting, data: bytes) -> Audit:
     transcript = Transcript.decode(data)
     certified = verify_certificate(setting, transcript.certificate)
     _check_void_flips(setting, transcript, certified)
+    findings = tuple(judge_bytes(setting, item) for item in transcript.evidence)
+    voided = [elected(setting, flip).election.missing for flip in transcript.void]
+    voided_by = tuple(peer for missing in voided for peer in missing)
+    if isinstance(certified.certificate, ResolutionCertificate):
+        if transcript.cohort_votes or transcript.pool:
+            raise WireError("a cohort in a round that a resolution ended")
+        return Audit(certified, (), voided_by, findings, True)
     if transcript.cohort_votes:
         check_quorum(
             setting,
@@ -61,12 +69,10 @@ def audit_round(setting: Setting, data: bytes) -> Audit:
             transcript.cohort_votes,
             outcome_hash(Topic.COHORT, certified.certificate.cohort),
         )
-    findings = tuple(judge_bytes(setting, item) for item in transcript.evidence)
-    voided = [elected(setting, flip).election.missing for flip in transcript.void]
     return Audit(
         certified,
         certified.elected.seats,
-        tuple(peer for missing in voided for peer in missing),
+        voided_by,
         findings,
         _cohort_follows(setting, transcript, certified),
     )

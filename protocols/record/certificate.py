@@ -1,13 +1,16 @@
 """Certificates: what a peer takes from anyone, because it proves itself (docs/protocol.md §6).
 
 An election certificate shows who sat, under which keys; a round certificate shows what a quorum of
-those who sat signed. Both are checked with nothing but the group's setting.
+those who sat signed, or that the roster ended the round by a resolution. All are checked with
+nothing but the group's setting.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TypeAlias
 
 from protocols.errors import WireError
 from protocols.hashing import digest
@@ -15,10 +18,13 @@ from protocols.record.abandonment import abandons, enough
 from protocols.record.cohort import Cohort, Panel
 from protocols.record.door import is_signed, read_statement
 from protocols.record.election import Election
+from protocols.record.ledger import Ledger
+from protocols.record.origin import Origin
+from protocols.record.resolution import Resolution
 from protocols.record.setting import Setting
 from protocols.record.shuffle import coin, shuffled
 from protocols.record.votes import Electorate, check_quorum, outcome_hash
-from protocols.wire.canonical import pack, unpack
+from protocols.wire.canonical import Value, pack, unpack
 from protocols.wire.schema import (
     MAX_PEERS,
     MAX_ROUND,
@@ -168,9 +174,13 @@ class Certificate:
 
     @classmethod
     def decode(cls, data: bytes) -> Certificate:
-        value = unpack(data)
+        return cls.of(unpack(data))
+
+    @classmethod
+    def of(cls, value: Value) -> Certificate:
+        """From its plain value. WireError."""
         if not isinstance(value, list) or len(value) != 3:
-            raise WireError("a certificate has three fields")
+            raise WireError("a certificate has three fields, or four where nobody was elected")
         election = from_value(ElectionCertificate, value[0])
         cohort = Bytes(MAX_STATEMENT).check(value[1], "certificate.cohort")
         results = ListOf(Bytes(1024), MAX_SEATS).check(value[2], "certificate.results")
@@ -178,21 +188,83 @@ class Certificate:
 
 
 @dataclass(frozen=True, slots=True)
+class ResolutionCertificate:
+    """A resolution, with a quorum of the roster's second votes for it."""
+
+    round: int = wire(Integer(MAX_ROUND))
+    attempt: int = wire(Integer(MAX_ATTEMPT))
+    outcome: bytes = wire(Bytes(MAX_STATEMENT))
+    votes: tuple[bytes, ...] = wire(ListOf(Bytes(1024), MAX_PEERS))
+
+    def encode(self) -> bytes:
+        return pack(to_value(self))
+
+
+def decode_certificate(data: bytes) -> Certificate | ResolutionCertificate:
+    """The certificate of a round, however it ended. WireError for anything else."""
+    value = unpack(data)
+    if isinstance(value, list) and len(value) == 4:
+        return from_value(ResolutionCertificate, value)
+    return Certificate.of(value)
+
+
+End: TypeAlias = Result | Abandon | Resolution
+
+
+class Close(StrEnum):
+    """How a round came to its end, in the words in which it is shown."""
+
+    OPENED = "completed"
+    ABANDONED = "abandoned"
+    PAUSED = "paused"
+    HANDED_OVER = "handed over"
+
+
+@dataclass(frozen=True, slots=True)
 class CertifiedRound:
-    """What a verified certificate says. ``end``: the result, or that ``cohort`` was given up."""
+    """What a verified certificate says. ``end``: the result, or that ``cohort`` was given up, or a
+    resolution: then nobody was elected, and nothing dealt.
+    """
 
     round: int
     attempt: int
-    elected: Elected
+    flip: Elected | None
     cohort: Cohort
-    end: Result | Abandon
+    end: End
     signers: tuple[int, ...]
     hash: bytes
-    certificate: Certificate
+    certificate: Certificate | ResolutionCertificate
+
+    @property
+    def elected(self) -> Elected:
+        """WireError where the round ended before anybody was."""
+        if self.flip is None:
+            raise WireError("a round that a resolution ended has no election")
+        return self.flip
 
     @property
     def election(self) -> Election:
         return self.elected.election
+
+    @property
+    def keys(self) -> Mapping[int, bytes]:
+        """Who took part to the end, and under which one-round keys."""
+        return {} if self.flip is None else self.flip.keys
+
+    @property
+    def guilty(self) -> tuple[tuple[int, bytes], ...]:
+        """Whom it names as proven guilty, with the hash of the evidence."""
+        return self.end.named if isinstance(self.end, Resolution) else self.election.guilty
+
+    @property
+    def close(self) -> Close:
+        match self.end:
+            case Result():
+                return Close.OPENED
+            case Abandon():
+                return Close.ABANDONED
+            case Resolution():
+                return Close.HANDED_OVER if self.end.hands_over else Close.PAUSED
 
     @property
     def abandoned(self) -> bool:
@@ -200,15 +272,21 @@ class CertifiedRound:
 
     @property
     def result(self) -> Result:
-        """WireError where the cohort was given up: nothing was opened, and nobody was wrong."""
-        if isinstance(self.end, Abandon):
-            raise WireError("a cohort that was given up has no result")
+        """WireError where nothing was opened, and nobody was wrong."""
+        if not isinstance(self.end, Result):
+            raise WireError("a round that opened nothing has no result")
         return self.end
 
     @property
     def dealers(self) -> tuple[int, ...]:
         """Whose updates are in the model."""
-        return () if self.abandoned else self.cohort.peers
+        return self.cohort.peers if isinstance(self.end, Result) else ()
+
+    def ledger_after(self, ledger: Ledger) -> Ledger:
+        """Who is excluded from here on; ``ledger`` is the one before."""
+        if isinstance(self.end, Resolution):
+            return self.end.ledger_after(ledger, self.hash)
+        return ledger.after(self.round, self.election)
 
 
 def result_hash(group: bytes, round_: int, attempt: int, result: Result | Abandon) -> bytes:
@@ -217,9 +295,11 @@ def result_hash(group: bytes, round_: int, attempt: int, result: Result | Abando
     return digest("peerd/certificate", group, *place, pack(to_value(result)))
 
 
-def genesis_hash(setting: Setting) -> bytes:
-    """What the certificate of round 0 names as the previous one."""
-    return digest(GENESIS, setting.group, setting.first_model)
+def origin_of(setting: Setting) -> Origin:
+    """Where the group's first round goes on from."""
+    if setting.origin is not None:
+        return setting.origin
+    return Origin(0, digest(GENESIS, setting.group, setting.first_model), Ledger())
 
 
 def signatures_needed(setting: Setting) -> int:
@@ -231,7 +311,9 @@ def signatures_needed(setting: Setting) -> int:
 
 def verify_certificate(setting: Setting, data: bytes) -> CertifiedRound:
     """WireError unless ``data`` certifies a round of this group. Says nothing of the chain."""
-    certificate = Certificate.decode(data)
+    certificate = decode_certificate(data)
+    if isinstance(certificate, ResolutionCertificate):
+        return _verify_resolution(setting, certificate)
     flip = verify_election(setting, certificate.election)
     if flip.election.missing:
         raise WireError("a certificate of a void flip")
@@ -251,6 +333,24 @@ def verify_certificate(setting: Setting, data: bytes) -> CertifiedRound:
     named = result_hash(setting.group, *flip.place, end)
     signers = tuple(statement.signer for statement in statements)
     return CertifiedRound(*flip.place, flip, cohort, end, signers, named, certificate)
+
+
+def _verify_resolution(setting: Setting, certificate: ResolutionCertificate) -> CertifiedRound:
+    found, place = Resolution.decode(certificate.outcome), (certificate.round, certificate.attempt)
+    excluded = (peer for peer, _, _ in found.lockouts)
+    if max((*found.guilty, *(peer for peer, _ in found.named), *excluded, 0)) >= setting.peers:
+        raise WireError("a resolution about peers that are not in the roster")
+    check_quorum(
+        setting,
+        roster_electorate(setting),
+        Kind.SECOND_VOTE,
+        (*place, Topic.COMMITS),
+        certificate.votes,
+        outcome_hash(Topic.COMMITS, certificate.outcome),
+    )
+    voters = tuple(read_statement(setting, vote).signer for vote in certificate.votes)
+    named = found.hash_in(setting.group, *place)
+    return CertifiedRound(*place, None, Cohort((), ()), found, voters, named, certificate)
 
 
 def _common_end(setting: Setting, flip: Elected, statements: list[Statement]) -> Abandon:

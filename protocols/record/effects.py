@@ -10,7 +10,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from protocols.record.certificate import CertifiedRound
+from protocols.record.certificate import CertifiedRound, Close
+from protocols.wire.statement import Act
 
 
 class Abort(StrEnum):
@@ -46,6 +47,15 @@ class Persist:
     round: int
     key: str
     value: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """An operator's approval (protocols.record.approval), durable before any effect that follows.
+    It belongs to no round: a peer that starts again gets it back while it may still count.
+    """
+
+    approval: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +113,7 @@ class Blame:
 @dataclass(frozen=True, slots=True)
 class Completed:
     """A verified certificate. ``model`` is the new one; ``transcript`` is what an auditor reads.
-    ``abandoned``: its cohort was given up, and the model is the old one.
+    ``close``: how it came to its end; unless something was opened the model is the old one.
     """
 
     round: int
@@ -114,7 +124,11 @@ class Completed:
     model_hash: bytes
     dealers: tuple[int, ...]
     absent: tuple[int, ...]
-    abandoned: bool = False
+    close: Close = Close.OPENED
+
+    @property
+    def opened(self) -> bool:
+        return self.close is Close.OPENED
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +156,17 @@ class Stopped:
 
 
 @dataclass(frozen=True, slots=True)
+class Approved:
+    """``peer``'s operator approves this (protocols.wire.statement.Approve)."""
+
+    peer: int
+    act: Act
+    about: bytes
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
 class Abandonment:
     """So far these peers' operators have given up the cohort of this attempt (§6)."""
 
@@ -157,6 +182,8 @@ class Record(StrEnum):
     CERTIFICATE = "certificate"
     MODEL = "model"
     POLYNOMIALS = "polynomials"
+    SUCCESSOR = "successor"  # the genesis of the group that this round hands over to
+    BEGINNING = "beginning"  # of a successor: the old genesis, and the handover's certificate
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,8 +214,8 @@ class Announced:
 
 @dataclass(frozen=True, slots=True)
 class AwaitTime:
-    """Answer with ``on_time`` when the group's rhythm has this round begin, by this machine's
-    clock; and, where no round begins any more, that it is over.
+    """Call ``on_timer`` with ``TimeCome`` when the group's rhythm has this round begin, by this
+    machine's clock; and, where no round begins any more, with one that says so.
     """
 
     round: int
@@ -212,6 +239,7 @@ class Dropped:
 
 Effect: TypeAlias = (
     Persist
+    | Keep
     | Erase
     | Send
     | Timer
@@ -221,6 +249,7 @@ Effect: TypeAlias = (
     | Completed
     | Aborted
     | Stopped
+    | Approved
     | Abandonment
     | Ask
     | AwaitTime
@@ -237,7 +266,7 @@ class Outcome:
     __slots__ = ()
 
 
-Notice: TypeAlias = Phase | Blame | Aborted | Stopped | Abandonment | Announced | Dropped
+Notice: TypeAlias = Phase | Blame | Aborted | Stopped | Approved | Abandonment | Announced | Dropped
 """What is only to be told, to the operator or the log."""
 Request: TypeAlias = Send | Train | Ask | AwaitTime
 """What leaves the core: others, the training or the clock will answer."""
@@ -255,7 +284,7 @@ class Step:
     ``outcomes`` are what came of it for the machine that called; none leaves the session.
     """
 
-    persist: tuple[Persist, ...] = ()
+    persist: tuple[Persist | Keep, ...] = ()
     complete: tuple[Completed | Adopted | Staying, ...] = ()
     erase: tuple[Erase, ...] = ()
     request: tuple[Request, ...] = ()
@@ -327,12 +356,14 @@ NOTHING = Step()
 
 _EFFECTS = ("persist", "complete", "erase", "request", "timers", "notices")
 _FIELD: dict[type, str] = {
-    Persist: "persist",
+    **dict.fromkeys((Persist, Keep), "persist"),
     **dict.fromkeys((Completed, Adopted, Staying), "complete"),
     Erase: "erase",
     **dict.fromkeys((Send, Train, Ask, AwaitTime), "request"),
     Timer: "timers",
-    **dict.fromkeys((Phase, Blame, Aborted, Stopped, Abandonment, Announced, Dropped), "notices"),
+    **dict.fromkeys(
+        (Phase, Blame, Aborted, Stopped, Approved, Abandonment, Announced, Dropped), "notices"
+    ),
 }
 """Where in a Step each kind of effect stands; all else is an outcome."""
 

@@ -209,7 +209,7 @@ def judge_dealing(
 def _equivocation(case: _Case) -> Finding:
     case.rest(0)
     first, second = case.statement(0), case.statement(1)
-    if first.slot != second.slot or first.body == second.body:
+    if first.slot != second.slot or first.body == second.body or first.kind is Kind.APPROVE:
         raise WireError("two statements that don't contradict each other")
     reason = f"signed two different {first.kind.name} statements"
     return Finding(first.signer, reason, first.slot.round)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from protocols.record.election import Election
 
@@ -24,12 +24,16 @@ class Ledger:
     """``guilty`` peers are proven so by certified evidence and never deal again.
 
     A peer that voided a flip is locked out and not blamed; ``present`` are the peers that took
-    part in the last certified round (agreement leaders are drawn from them first).
+    part in the last certified round (agreement leaders are drawn from them first). ``resolved``
+    is the hash of the last round that ended in a resolution; empty where none has. ``handed_over``:
+    that was the group's last.
     """
 
     guilty: frozenset[int] = frozenset()
     lockouts: Mapping[int, Lockout] = field(default_factory=dict)
     present: frozenset[int] = frozenset()
+    resolved: bytes = b""
+    handed_over: bool = False
 
     def locked_out(self, peer: int, round_: int) -> bool:
         lockout = self.lockouts.get(peer)
@@ -45,21 +49,25 @@ class Ledger:
 
     def lifted(self) -> Ledger:
         """Without lock-outs: for attempts behind one that too few took part in (§2)."""
-        return Ledger(self.guilty, {}, self.present)
+        return replace(self, lockouts={})
 
     def after(self, round_: int, election: Election) -> Ledger:
         """The ledger once ``round_`` is certified with this election."""
+        guilty = {peer for peer, _ in election.guilty}
+        ended = self.ended(round_, guilty, (*election.silent, *election.missing))
+        return replace(ended, present=frozenset(election.keys))
+
+    def ended(self, round_: int, guilty: Iterable[int], silent: Iterable[int]) -> Ledger:
+        """The ledger once ``round_`` is over, in which these were proven guilty, and these voided a
+        flip.
+        """
         lockouts = {
             peer: lockout
             for peer, lockout in self.lockouts.items()
             if round_ < lockout.until + LONGEST_LOCKOUT
         }
-        for peer in (*election.silent, *election.missing):
+        for peer in silent:
             before = lockouts.get(peer)
             rounds = min(2 * before.rounds, LONGEST_LOCKOUT) if before else 1
             lockouts[peer] = Lockout(round_ + rounds, rounds)
-        return Ledger(
-            self.guilty | {peer for peer, _ in election.guilty},
-            lockouts,
-            frozenset(election.keys),
-        )
+        return replace(self, guilty=self.guilty | set(guilty), lockouts=lockouts)

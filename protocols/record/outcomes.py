@@ -11,6 +11,7 @@ from protocols.record.certificate import CertifiedRound, Elected
 from protocols.record.cohort import Cohort
 from protocols.record.effects import Abort, Outcome, Stop
 from protocols.record.evidence import Evidence
+from protocols.record.resolution import Resolution
 from protocols.wire.frames import Frame
 from protocols.wire.statement import Abandon, Result, Statement, Topic
 
@@ -104,6 +105,15 @@ class Abandoned(Outcome):
 
 
 @dataclass(frozen=True, slots=True)
+class Resolved(Outcome):
+    """The roster decided to rest, or to hand over: the round is over, and the model stays."""
+
+    certificate: bytes = field(repr=False)
+    result: Resolution
+    signers: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SumOpened(Outcome):
     """The certified sum is open here. ``model``: what this machine computes from it."""
 
@@ -115,14 +125,14 @@ class SumOpened(Outcome):
 @dataclass(frozen=True, slots=True)
 class RoundOver(Outcome):
     """The round's end, its model, and what a transcript keeps of the attempt: who was to deal, the
-    votes that decided the cohort, and the evidence on dealings. Nothing is open where it was given
-    up.
+    votes that decided the cohort, and the evidence on dealings. Nothing is open, and nothing kept
+    of a cohort, where a resolution ended it; nothing is open where the cohort was given up.
     """
 
     selected: tuple[int, ...]
     votes: tuple[bytes, ...] = field(repr=False)
     pool: tuple[bytes, ...] = field(repr=False)
-    certified: Certified | Abandoned
+    certified: Certified | Abandoned | Resolved
     polynomials: bytes = field(repr=False)
     model: npt.NDArray[np.float32] = field(repr=False)
 

@@ -20,6 +20,7 @@ from protocols.plan import CommitteePlan, liars_among
 from protocols.ports import Crypto, Forgetful, Memory
 from protocols.proof import DealingShape, Relation
 from protocols.record.deadlines import Deadlines
+from protocols.record.origin import Origin
 from protocols.wire.canonical import Value, pack
 from protocols.wire.schema import MAX_STATEMENT
 from protocols.wire.statement import VERSION
@@ -44,9 +45,9 @@ class Setting:
 
     ``weights``: one positive integer a peer, for a weighted rule; empty: all are 1. ``clients``:
     s, the dealers that the coin draws in each attempt; None: everybody deals. ``evaluation``: what
-    dealers count beside their updates; None: nothing. ``crypto`` and ``memory`` are the ports.
-    ``paced``: a round begins when its time has come (§6). ``rounds``: the group makes so many;
-    None: there is no end.
+    dealers count beside their updates; None: nothing. ``origin``: where a successor's rounds begin;
+    None: at round 0. ``crypto`` and ``memory`` are the ports. ``paced``: a round begins when its
+    time has come (§6). ``rounds``: in which round the group ends; None: there is no end.
     """
 
     group: bytes
@@ -62,6 +63,7 @@ class Setting:
     weights: tuple[int, ...] = ()
     clients: int | None = None
     evaluation: Evaluation | None = None
+    origin: Origin | None = None
     memory: Memory = dataclasses.field(default_factory=Forgetful, compare=False, repr=False)
     paced: bool = False
     rounds: int | None = None

@@ -49,11 +49,14 @@ from protocols.record.outcomes import (
     Flipped,
     Hopeless,
     Reported,
+    Resolved,
+    RoundOver,
     SumOpened,
     Told,
     Wasted,
 )
 from protocols.record.party import Party, Role
+from protocols.record.resolution import Tip
 from protocols.record.states import Machine
 from protocols.record.timers import FetchAgain, StillUndecided
 from protocols.secret import Secret
@@ -82,11 +85,11 @@ BALLOTS = frozenset({Kind.FIRST_VOTE, Kind.SECOND_VOTE})
 class Start:
     """What an attempt starts from, the same at every honest peer but for the secrets."""
 
+    tip: Tip
     ledger: Ledger
     silent: tuple[int, ...]
     model: npt.NDArray[np.float32] = field(repr=False)
     base: Base
-    previous: bytes
     secret: Secret
     dealing_secret: Secret
 
@@ -101,7 +104,7 @@ class Attempt(Role):
         self._state = Machine(Stage.ELECTING, STAGE)
         self._start = start
         self._draw = Draw.of(start.secret)
-        flip = Flip(party, start.ledger, start.silent, self._draw)
+        flip = Flip(party, start.tip, start.ledger, start.silent, self._draw)
         self.phase: Electing = Electing(party, flip)
         self._values: Values | None = None
         self._early: Waiting[bytes] = Waiting(MAX_EARLY_FRAMES)
@@ -223,6 +226,9 @@ class Attempt(Role):
         match outcome, self.phase:
             case Flipped(flip), _ if not self.over:
                 self._elected(flip)
+            case Resolved() as resolved, _ if not self.over:
+                self._state.move(StageEvent.RESOLVED)
+                self.emit(RoundOver((), (), (), resolved, b"", self._start.model))
             case CohortDecided(), Aggregating() as phase if not self.over:
                 self._decided(phase, outcome)
             case Certified(_, _, signers), _ if not self.over:
@@ -298,7 +304,7 @@ class Attempt(Role):
         phase.dealer.forget()
         self._values, start = None, self._start
         self.erase("update", dealing_key(self.party.attempt))
-        previous = Previous(start.model, start.previous)
+        previous = Previous(start.model, start.tip.previous)
         self.phase = summing = Summing.of(phase, decided, previous, start.secret)
         self._hear(summing.opening.start(phase.member.dealings))
         if summing.opening.summed:

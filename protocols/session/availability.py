@@ -17,6 +17,7 @@ from protocols.session.pace import Pace
 from protocols.session.phases import Electing
 from protocols.session.rounds import Rounds
 from protocols.session.standing import remembers
+from protocols.session.states import Standing, StandingEvent
 from protocols.wire.frames import AwayFrame, ReadyFrame
 from protocols.wire.statement import Topic
 
@@ -124,12 +125,22 @@ class Availability:
         first = current.number + begun if since is None else since
         self._away.stay(first, lasts=lasts)
 
-    # -- the round's time ----------------------------------------------------------------------
+    def turn(self, standing: Standing) -> StandingEvent | None:
+        """What one that takes no part, or not yet, has reason for by now: its operator's order, or
+        the round's time, which may also come for one whose clock says that the group has stopped.
+        """
+        waits = standing is Standing.WAITING
+        if standing is Standing.AWAY and not self.stays_away:
+            return StandingEvent.BACK
+        if waits and (self.stays_away or self.opens()):
+            return StandingEvent.TIME
+        if waits and self._pace.is_over(self._round):
+            return StandingEvent.LAST
+        if standing is Standing.FINISHED and not self.is_last and self.opens():
+            return StandingEvent.TIME
+        return None
 
-    @property
-    def is_over(self) -> bool:
-        """Whether this machine's clock says that the group begins this round no more."""
-        return self._pace.is_over(self._round)
+    # -- the round's time ----------------------------------------------------------------------
 
     def opens(self) -> bool:
         """Whether the round in which this peer stands may begin."""

@@ -68,7 +68,9 @@ class CatchUp(Component):
     def _on_head(self, peer: int, data: bytes, position: Position) -> None:
         head = read_head(data)
         if peer not in self._asked - self._heads.keys():
-            return  # nobody asked, or its first word counts
+            if head is not None and head >= position.round and not self._surveys:
+                self.behind(Behind(head, peer), position)  # it has come back, and was asked
+            return  # its first word counts
         if head is None:
             self.emit(Timer((position.round, 0), AskAgain(peer), AGAIN))
         else:

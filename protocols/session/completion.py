@@ -31,7 +31,7 @@ def completed(
         certified.end.model,
         certified.dealers,
         _absent(round_, over, certified, proofs.blamed_in(certified.round)),
-        certified.abandoned,
+        certified.close,
     )
 
 
@@ -39,6 +39,8 @@ def _absent(
     round_: Round, over: RoundOver, certified: CertifiedRound, blamed: set[int]
 ) -> tuple[int, ...]:
     """Who was to deal, and neither did nor is proven guilty."""
+    if certified.flip is None:
+        return ()
     guilty = {peer for peer, why in certified.cohort.excluded if why == Exclusion.GUILTY} | blamed
     guilty |= round_.position.ledger.guilty | {peer for peer, _ in certified.election.guilty}
     undrawn = set(certified.elected.keys) - set(over.selected)

@@ -11,6 +11,8 @@ from protocols.errors import ProtocolError
 from protocols.record.base import Values
 from protocols.record.effects import Ask, Step, Timer
 from protocols.record.position import Position
+from protocols.record.waits import Wait
+from protocols.wire.statement import Act
 
 
 class Refused(ProtocolError):
@@ -41,6 +43,18 @@ class Return:
     """The operator's: take part again, from the next round that it can."""
 
 
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """The operator's: this peer approves an act of the whole group (§6), from now on or in rounds
+    ``first`` to ``last``. ``draft``: of a handover, the successor's group id.
+    """
+
+    act: Act
+    draft: bytes = b""
+    first: int | None = None
+    last: int | None = None
+
+
 class Peer(Protocol):
     """A ``Session``, or what stands between one and its driver. Each event returns steps."""
 
@@ -52,6 +66,9 @@ class Peer(Protocol):
 
     @property
     def finished(self) -> bool: ...
+
+    def waits(self) -> tuple[Wait, ...]:
+        """What it waits for now; asking changes nothing."""
 
     def start(self, present: Iterable[int]) -> list[Step]: ...
 
@@ -67,7 +84,5 @@ class Peer(Protocol):
 
     def on_answer(self, ask: Ask, data: bytes) -> list[Step]: ...
 
-    def on_order(self, order: Order | Stay | Return) -> list[Step]:
+    def on_order(self, order: Order | Approval | Stay | Return) -> list[Step]:
         """Raises Refused; then nothing has changed."""
-
-    def on_time(self, round_: int, *, over: bool = False) -> list[Step]: ...

@@ -89,9 +89,13 @@ class Neighbours(Component):
         self._places[sender] = max(place, self._places.get(sender, place))
         return self.ahead.put(sender, data, len(data))
 
-    def beyond(self, place: tuple[int, int]) -> int:
-        """How many peers have spoken from a later place than this one."""
-        return sum(theirs > place for theirs in self._places.values())
+    def beyond(self, place: tuple[int, int], *, inclusive: bool = False) -> int:
+        """How many peers have spoken from a later place than this one, or (``inclusive``) from it
+        as well.
+        """
+        return sum(
+            theirs > place or (inclusive and theirs == place) for theirs in self._places.values()
+        )
 
     def suspect_behind(self, round_: int, delay: int) -> None:
         """Somebody is a round further: the certificate should be here soon, or be asked for."""

@@ -16,6 +16,7 @@ from protocols.record.deadlines import MAX_PATIENCE
 from protocols.record.effects import Outcome, Phase, Step, Stop, Stopped, Timer
 from protocols.record.outcomes import Begun, Left, Surveyed
 from protocols.record.party import Component
+from protocols.record.position import rests
 from protocols.record.setting import Setting
 from protocols.record.states import Machine
 from protocols.record.timers import RecallOver
@@ -69,31 +70,31 @@ class Participation(Component):
         return self.state in SITS_OUT
 
     @property
-    def _number(self) -> int:
+    def round(self) -> int:
         return self._rounds.current.number
 
     # -- what was signed in an earlier life ----------------------------------------------------
 
     def start(self) -> Step:
-        self.emit(Phase(self._number, 0, self.state.value))
+        self.emit(Phase(self.round, 0, self.state.value))
         return self.done()
 
     def on_surveyed(self, surveyed: Surveyed) -> Step:
         """Ask the others, and wait for them for a while."""
         self._state.move(StandingEvent.SURVEYED)
-        self._permit.surveyed(self._number, surveyed.shown)
+        self._permit.surveyed(self.round, surveyed.shown)
         self._wait()
-        self.emit(Phase(self._number, 0, self.state.value))
-        self.emit_all(self._permit.journaled(self._number))
+        self.emit(Phase(self.round, 0, self.state.value))
+        self.emit_all(self._permit.journaled(self.round))
         return self.ask()
 
     def _wait(self) -> None:
         """For answers; they are asked for once more when the time is over, ever more rarely."""
-        if self._waits_in != self._number:
-            self._waits_in = self._number
+        if self._waits_in != self.round:
+            self._waits_in = self.round
             deadline = self._peer.setting.deadlines.recall
             delay = max(deadline, min(self._waited, MAX_PAUSE * deadline))
-            self.emit(Timer((self._number, 0), RecallOver(), delay))
+            self.emit(Timer((self.round, 0), RecallOver(), delay))
 
     def ask(self) -> Step:
         """What they hold that this peer signed: those that are here, and were not asked yet."""
@@ -105,14 +106,14 @@ class Participation(Component):
     def _ask_present(self) -> None:
         neighbours = self._neighbours
         for peer in self._permit.recall.ask(neighbours.present - {self._peer.me}):
-            neighbours.send(peer, RecallFrame(self._number))
+            neighbours.send(peer, RecallFrame(self.round))
 
     def on_recall_over(self, timer: Timer) -> Step:
         permit, mine = self._permit, timer.place[0] == self._waits_in
         self._waits_in = SIGNS if mine else self._waits_in
         if self.state is Standing.ASKING and permit.recall.give_up():
             self._answered()
-        elif self.state is Standing.SUSPECT and mine and not permit.is_doubtful(self._number):
+        elif self.state is Standing.SUSPECT and mine and not permit.is_doubtful(self.round):
             self._clear()
         elif self.sits_out and mine:
             self._ask_again(timer.delay)
@@ -121,12 +122,12 @@ class Participation(Component):
     def _ask_again(self, waited: int) -> None:
         """``waited``: milliseconds since they were last asked."""
         before, self._waited = self._waited, self._waited + waited
-        self._permit.recall.ask_again(self._number)
+        self._permit.recall.ask_again(self.round)
         self._ask_present()
         self._wait()
-        forgotten = self._permit.must_sit_out(self._number) or self._permit.looks_old(self._number)
+        forgotten = self._permit.must_sit_out(self.round) or self._permit.looks_old(self.round)
         if forgotten and before < patience(self._peer.setting) <= self._waited:
-            self.emit(Stopped(self._number, Stop.FORGOTTEN))
+            self.emit(Stopped(self.round, Stop.FORGOTTEN))
 
     def on_recalled(self, sender: int, frame: RecalledFrame) -> Step:
         """What ``sender`` holds that this peer has signed. Rubbish is an answer too; what nobody
@@ -145,7 +146,7 @@ class Participation(Component):
         if permit.recall.settle(present):
             self._answered()
             return
-        waits = permit.recall.awaits(present) or permit.is_doubtful(self._number)
+        waits = permit.recall.awaits(present) or permit.is_doubtful(self.round)
         if self.state is Standing.SUSPECT and not waits:
             self._clear()  # the answer that was wanting has come after the deadline
 
@@ -164,13 +165,13 @@ class Participation(Component):
         """
         running = self.state is Standing.RUNNING
         self._state.move(StandingEvent.SHOWN)
-        self.emit_all(self._permit.journaled(self._number))
+        self.emit_all(self._permit.journaled(self.round))
         if running:
             self._rounds.current.abandon()
             self._say_sitting_out()
 
     def _say_sitting_out(self) -> None:
-        self.emit(Phase(self._number, 0, "sitting out"))
+        self.emit(Phase(self.round, 0, "sitting out"))
         self._waited = 0
         self._wait()
 
@@ -178,7 +179,14 @@ class Participation(Component):
 
     def proceed(self) -> bool:
         """A transition that an earlier event called for; False where there is none."""
-        if self._reconsider():
+        if self.state is Standing.RESTING and self._goes_on():
+            self._state.move(StandingEvent.RESUMED)
+            self._begin_round(rested=True)
+            self._neighbours.greet(self._neighbours.present, self._rounds.current.place)
+            return True
+        turn = self._availability.turn(self.state)
+        if turn is not None:
+            self._idle(turn)
             return True
         if self.state is Standing.BETWEEN:
             self._begin_round(waits=self._asks_anew())
@@ -198,12 +206,22 @@ class Participation(Component):
     def _others_are_beyond(self, place: tuple[int, int]) -> bool:
         return self._neighbours.beyond(place) > self._peer.setting.liars
 
-    def _begin_round(self, *, waits: bool = False) -> None:
+    def _goes_on(self) -> bool:
+        """Whether the group's rest is over: by its operators' word, or as an honest peer has it."""
+        rounds, place = self._rounds, self._rounds.current.place
+        heard = self._neighbours.beyond(place, inclusive=True)
+        return heard > self._peer.setting.liars or rounds.approvals.may_go_on(rounds.position)
+
+    def _begin_round(self, *, waits: bool = False, rested: bool = False) -> None:
         """``waits``: for answers, also where there are enough."""
-        round_, permit = self._number, self._permit
-        if self._availability.is_last:
+        round_, permit = self.round, self._permit
+        if self._rounds.position.ledger.handed_over:
+            self._idle(StandingEvent.SUCCEEDED)
+        elif self._availability.is_last:
             self._state.move(StandingEvent.LAST)
             self._neighbours.forget_before(round_, self._peer.setting)
+        elif rests(self._rounds.position) and not rested:
+            self._idle(StandingEvent.PAUSED)
         elif self._availability.stays_away:
             self._idle(StandingEvent.AWAY)
             self._neighbours.forget_before(round_, self._peer.setting)
@@ -223,29 +241,12 @@ class Participation(Component):
     def _asks_anew(self) -> bool:
         """Whether a store that looked old has led here, and somebody was asked of it just now."""
         permit = self._permit
-        suspect = permit.is_suspect(self._number)
+        suspect = permit.is_suspect(self.round)
         return suspect and permit.recall.awaits(self._neighbours.present)
-
-    def _reconsider(self) -> bool:
-        """Whether one that takes no part, or not yet, has reason for something else by now: its
-        operator's order, or the round's time, which may also come for one whose clock says that the
-        group has stopped.
-        """
-        there, state = self._availability, self.state
-        waits = state is Standing.WAITING
-        if state is Standing.PAUSED and not there.stays_away:
-            self._state.move(StandingEvent.BACK)
-        elif waits and (there.stays_away or there.opens()):
-            self._state.move(StandingEvent.TIME)
-        elif waits and there.is_over:
-            self._idle(StandingEvent.LAST)
-        elif state is Standing.FINISHED and not there.is_last and there.opens():
-            self._state.move(StandingEvent.TIME)
-        return state is not self.state
 
     def _idle(self, event: StandingEvent) -> None:
         self._state.move(event)
-        self.emit(Phase(self._number, 0, self.state.value))
+        self.emit(Phase(self.round, 0, self.state.value))
 
     def _begin_attempt(self) -> None:
         self._hear(self.absorb(self._rounds.begin(self._availability.awaited)))
@@ -259,9 +260,9 @@ class Participation(Component):
     def adopt(self, missed: Sequence[CertifiedRound], model: npt.NDArray[np.float32]) -> Step:
         """On behind rounds that others have certified."""
         permit, neighbours = self._permit, self._neighbours
-        permit.missed(missed, self._number)
+        permit.missed(missed, self.round)
         self._hear(self.absorb(self._rounds.adopt(missed, model)))
-        self.emit_all(permit.journaled(self._number))  # with the head: a crash may come in between
+        self.emit_all(permit.journaled(self.round))  # with the head: a crash may come in between
         neighbours.greet_later(neighbours.present)
         if self.state is Standing.ASKING:
             neighbours.greet_once_more(self._rounds.current.place)

@@ -92,9 +92,13 @@ class Recall:
         here = (round_ - 1, round_)
         return {peer for peer, (stood, there) in self._stood.items() if there and stood in here}
 
+    def awaited(self, present: Iterable[int]) -> set[int]:
+        """Who is present and has not answered."""
+        return self._awaited & set(present)
+
     def awaits(self, present: Iterable[int]) -> bool:
         """Whether somebody who is present has not answered."""
-        return bool(self._awaited & set(present))
+        return bool(self.awaited(present))
 
     def settle(self, present: Iterable[int]) -> bool:
         """Nothing more is waited for once everybody who is present has answered: True, once."""
@@ -118,7 +122,7 @@ class Recall:
         said = [read_statement(self._setting, item) for item in frame.statements]
         self._stood[sender] = frame.round, bool(frame.there)
         own = [s for s in said if s.signer == self._me]
-        own = [s for s in own if s.slot.round >= round_]
+        own = [s for s in own if s.slot.round >= round_ and s.kind is not Kind.APPROVE]
         keys = self._round_keys(own, round_, journal)
         lacking = (s for s in own if s.slot.round > round_ or not self._knows(journal, s))
         return max((s.slot.round for s in lacking if self._is_mine(s, keys)), default=SIGNS)

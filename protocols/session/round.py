@@ -23,7 +23,7 @@ from protocols.record.effects import (
 from protocols.record.journal import Journal
 from protocols.record.outcomes import Aborting, Accused, Drawn, RoundOver, Wasted
 from protocols.record.party import Component, Party
-from protocols.record.position import Position
+from protocols.record.position import Position, tip_of
 from protocols.record.states import Machine
 from protocols.record.timers import RetryDue
 from protocols.session.attempt import Attempt, Start
@@ -172,11 +172,11 @@ class Round(Component):
         peer, position, number = self._peer, self.position, len(self.endings)
         lifted = any(ending.reason is Abort.QUORUM for ending in self.endings)
         start = Start(
+            tip_of(peer.setting, position),
             position.ledger.lifted() if lifted else position.ledger,
             self.endings[-1].silent if self.endings else (),
             position.model,
             self._update.base,
-            position.previous,
             *(peer.secrets(position.round, key) for key in attempt_secrets(number)),
         )
         party = Party(peer.setting, peer.me, peer.identity, number, self.journal)

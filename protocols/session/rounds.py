@@ -17,6 +17,7 @@ from protocols.record.journal import Journal
 from protocols.record.outcomes import Accused, Behind, Left, RoundOver, Wasted
 from protocols.record.party import Component
 from protocols.record.position import Position
+from protocols.session.approvals import Approvals
 from protocols.session.awaits import Awaits
 from protocols.session.completion import completed
 from protocols.session.local import LocalPeer
@@ -32,18 +33,30 @@ class Rounds(Component):
     ``Left`` once this peer goes on behind certified rounds.
     """
 
-    def __init__(self, peer: LocalPeer, position: Position, journal: Mapping[str, bytes]) -> None:
+    def __init__(
+        self,
+        peer: LocalPeer,
+        position: Position,
+        journal: Mapping[str, bytes],
+        approvals: Iterable[bytes] = (),
+    ) -> None:
         super().__init__()
         self.current = Round(peer, position, Journal(position.round, dict(journal)))
         self.previous: Round | None = None
         self.proofs = Proofs(peer.setting, peer.me)
+        self.approvals = Approvals(peer, position, approvals)
         self.awaits = Awaits()
         self._peer = peer
+
+    @property
+    def position(self) -> Position:
+        return self.current.position
 
     def begin(self, present: Iterable[int]) -> Step:
         """The round, or the attempt in it that is to follow."""
         hasty = self.awaits.not_for(self.current.number)
-        outset = Outset(frozenset(present), hasty, self.proofs.pieces())
+        held = self.proofs.pieces(), self.approvals.held()
+        outset = Outset(frozenset(present), hasty, *held)
         begin = self.current.begin if self.current.attempt is None else self.current.again
         return self.follow(begin(outset))
 
@@ -87,9 +100,10 @@ class Rounds(Component):
         self.absorb(self.current.leave())
         self.previous, position = self.current, self.current.position
         for each in certified:
-            position = after(position, [each], model)
+            before, position = position, after(position, [each], model)
+            self.approvals.forget_over(before, position)
             self.proofs.next_round(position.ledger)
-            self.awaits.took_part(each.elected.keys)
+            self.awaits.took_part(each.keys)
         self.current = Round(self._peer, position, Journal(position.round))
         self.emit(Left(tuple(certified)))
 

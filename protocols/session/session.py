@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping
 from protocols.aggregation.contract import Reference
 from protocols.errors import WireError
 from protocols.record.base import Values
-from protocols.record.certificate import verify_certificate
 from protocols.record.door import Message, open_message
 from protocols.record.effects import NOTHING, Ask, Dropped, Record, Step, Timer
 from protocols.record.outcomes import Adopting, Begun, Behind, Left, Surveyed
@@ -25,18 +24,21 @@ from protocols.record.timers import (
     RecallOver,
     SumsDue,
     SurveyOver,
+    TimeCome,
 )
+from protocols.record.waits import Wait
 from protocols.session.abandonments import Abandonments
 from protocols.session.answers import Answers
 from protocols.session.availability import Availability
 from protocols.session.catchup import CatchUp
-from protocols.session.events import Order, Return, Stay
+from protocols.session.events import Approval, Order, Return, Stay
 from protocols.session.local import LocalPeer
 from protocols.session.neighbours import Neighbours
 from protocols.session.overheard import Overheard
 from protocols.session.participation import Participation
 from protocols.session.permit import Permit
 from protocols.session.rounds import Rounds
+from protocols.session.sight import waits
 from protocols.session.states import IDLE, Standing
 from protocols.wire.frames import (
     AwayFrame,
@@ -46,14 +48,16 @@ from protocols.wire.frames import (
     ReadyFrame,
     RecalledFrame,
     RecallFrame,
+    StatementFrame,
 )
-from protocols.wire.statement import Statement
+from protocols.wire.statement import Kind, Statement
 
 
 class Session(Component):
     """``journal`` is the current round's, as an earlier life left it. After ``rounds`` rounds no
     further one begins; the session goes on helping those behind. ``restored``: whether the
     operator says that the store was put back from a backup; None where nothing is said.
+    ``approvals``: what was to be kept (``Keep``) in earlier lives.
     """
 
     def __init__(
@@ -64,11 +68,12 @@ class Session(Component):
         *,
         rounds: int | None = None,
         restored: bool | None = None,
+        approvals: Iterable[bytes] = (),
     ) -> None:
         super().__init__()
         self.setting = peer.setting
         self.me = peer.me
-        self.rounds = Rounds(peer, position, journal or {})
+        self.rounds = Rounds(peer, position, journal or {}, approvals)
         self.neighbours = Neighbours(peer.me)
         self.permit = Permit(peer, self.rounds.current.journal, restored=restored)
         self._there = Availability(peer.setting, self.rounds, self.neighbours, rounds)
@@ -76,7 +81,7 @@ class Session(Component):
         self._answers = Answers(peer.setting, self.rounds, self.neighbours, self.permit)
         self._catch_up = CatchUp(peer.setting, peer.me)
         self._abandonments = Abandonments(peer, self.rounds, self.permit)
-        self._overheard = Overheard(peer.setting, self.neighbours)
+        self._overheard = Overheard(peer.setting, self.neighbours, self.permit)
 
     @property
     def state(self) -> Standing:
@@ -97,7 +102,6 @@ class Session(Component):
 
     @property
     def sits_out(self) -> bool:
-        """Whether this peer's store may be an old one, so that it takes no part in its round."""
         return self._part.sits_out
 
     @property
@@ -109,6 +113,10 @@ class Session(Component):
         """What ``peer`` signed, as far as it came here, in frames that still wait too."""
         return self._answers.what_was_said_by(peer)
 
+    def waits(self) -> tuple[Wait, ...]:
+        """What it waits for now; asking changes nothing."""
+        return waits(self._part, self._catch_up, self.rounds.current)
+
     # -- events; each returns the steps, in order -----------------------------------------------
 
     def start(self, present: Iterable[int]) -> list[Step]:
@@ -117,6 +125,7 @@ class Session(Component):
         """
         self.neighbours.present = frozenset(present)
         self._hear(self._part.start())
+        self.absorb(self.rounds.approvals.greet(self.neighbours.present))
         self._hear(self._catch_up.survey(self.neighbours.present, self.position))
         return self._proceed()
 
@@ -126,6 +135,7 @@ class Session(Component):
         joined = frozenset(present) - neighbours.present
         neighbours.present = frozenset(present)
         self.permit.recall.forget_absent(neighbours.present)
+        self.absorb(self.rounds.approvals.greet(joined))
         self._hear(self._part.ask())
         self._follow(self._there.set_present())
         if self.rounds.current.attempt is not None or self.state in IDLE:
@@ -154,6 +164,8 @@ class Session(Component):
             case CertificateLate():
                 if here:
                     self.neighbours.greet(self.neighbours.present, self.place)
+            case TimeCome(over):
+                self._there.on_time(timer.place[0], over=over)
             case ReadyAgain():
                 self._there.again(timer)
             case AnswersDue():
@@ -181,17 +193,14 @@ class Session(Component):
             self._follow(self.rounds.current.on_polynomials(data))
         return self._proceed()
 
-    def on_order(self, order: Order | Stay | Return) -> list[Step]:
+    def on_order(self, order: Order | Approval | Stay | Return) -> list[Step]:
         """The operator's. Raises Refused; then nothing has changed."""
-        if isinstance(order, Order):
+        if isinstance(order, Approval):
+            self._hear(self.rounds.approvals.order(order, self.position))
+        elif isinstance(order, Order):
             self._follow(self._abandonments.order(order, sits_out=self.sits_out))
         else:
             self._there.order(order)
-        return self._proceed()
-
-    def on_time(self, round_: int, *, over: bool = False) -> list[Step]:
-        """By this machine's clock the round's time has come; ``over``: the group has stopped."""
-        self._there.on_time(round_, over=over)
         return self._proceed()
 
     # -- what follows --------------------------------------------------------------------------
@@ -254,7 +263,7 @@ class Session(Component):
                 if news is not None:
                     self.emit(news)
             case CertificateFrame(certificate):
-                self._on_certificate(sender, certificate)
+                self._overheard.on_certificate(sender, certificate, self._part)
             case HelloFrame() | RecallFrame() as frame:
                 self._there.welcome({sender})
                 self.absorb(self._answers.on_ask(sender, frame))
@@ -262,6 +271,10 @@ class Session(Component):
                 self._on_recalled(sender, frame)
             case ReadyFrame() | AwayFrame() as frame:
                 self._follow(self._there.hear(sender, frame))
+            case StatementFrame() if message.slot and message.slot.kind is Kind.APPROVE:
+                said = message.statement
+                assert said is not None
+                self._hear(self.rounds.approvals.hear(said, self.position.round))
             case _ if message.place is not None:
                 self._route(message, message.place, data)
 
@@ -290,13 +303,3 @@ class Session(Component):
         except WireError as error:  # rubbish is an answer too
             self.emit(Dropped(sender, str(error)))
             self._hear(self._part.ask())
-
-    def _on_certificate(self, sender: int, data: bytes) -> None:
-        """A peer takes a result from anyone if the certificate verifies (§6). One that still asks
-        what it has signed begins no round that is over: of those nobody may know any more.
-        """
-        certified = verify_certificate(self.setting, data)
-        if certified.round >= self.position.round:
-            if self.permit.recall.waits or self.state is Standing.SUSPECT:
-                self.permit.sit_out_until(certified.round)
-            self.neighbours.catch_up(certified.round, sender)

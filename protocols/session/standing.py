@@ -78,5 +78,5 @@ def after(
     """Where verified certificates that follow ``position`` lead to."""
     ledger = position.ledger
     for certified in chain:
-        ledger = ledger.after(certified.round, certified.election)
+        ledger = certified.ledger_after(ledger)
     return Position(chain[-1].round + 1, model, chain[-1].hash, ledger)

@@ -11,6 +11,7 @@ class Stage(Enum):
     ELECTING = "electing"
     AGGREGATING = "aggregating"
     OPENING = "opening the sum"
+    RESOLVED = "over: the group rests, or hands over"
     CERTIFIED = "certified"
     VOID = "void: somebody committed and did not reveal"
     ENDED = "ended without a result"
@@ -21,6 +22,7 @@ class StageEvent(Enum):
     ELECTED = "the coin has seated a committee"
     FLIP_VOID = "the flip is void"
     TOO_FEW = "fewer members than a quorum committed"
+    RESOLVED = "a quorum decided that the group rests, or hands over"
     COHORT_DECIDED = "the cohort is decided"
     NO_COHORT = "too few dealings stood"
     GIVEN_UP = "a quorum decided to give up: no cohort in time"
@@ -33,6 +35,7 @@ STAGE: dict[tuple[Stage, StageEvent], Stage] = {
     (Stage.ELECTING, StageEvent.ELECTED): Stage.AGGREGATING,
     (Stage.ELECTING, StageEvent.FLIP_VOID): Stage.VOID,
     (Stage.ELECTING, StageEvent.TOO_FEW): Stage.ENDED,
+    (Stage.ELECTING, StageEvent.RESOLVED): Stage.RESOLVED,
     (Stage.AGGREGATING, StageEvent.COHORT_DECIDED): Stage.OPENING,
     (Stage.AGGREGATING, StageEvent.NO_COHORT): Stage.ENDED,
     (Stage.AGGREGATING, StageEvent.GIVEN_UP): Stage.ENDED,
@@ -86,15 +89,17 @@ class Standing(Enum):
     RUNNING = "in a round"
     SUSPECT = "too few have said what they know that it has signed"
     SITTING_OUT = "sitting out: others hold, or may hold, what its store does not know"
-    PAUSED = "away, as it has announced: it follows the group, and signs nothing"
+    AWAY = "away, as it has announced: it follows the group, and signs nothing"
+    RESTING = "resting: the group has paused"
+    HANDED_OVER = "handed over: a successor goes on"
     FINISHED = "finished: it goes on helping those behind"
 
 
 _OUT = (Standing.SUSPECT, Standing.SITTING_OUT)
 SITS_OUT = frozenset(_OUT)
-ONLY_FOLLOWS = SITS_OUT | {Standing.PAUSED, Standing.FINISHED}
+ONLY_FOLLOWS = SITS_OUT | {Standing.AWAY, Standing.FINISHED}
 """It takes no part in its round, and goes on by others' certificates."""
-IDLE = SITS_OUT | {Standing.WAITING, Standing.PAUSED}
+IDLE = SITS_OUT | {Standing.WAITING, Standing.AWAY}
 """It has no attempt in which others' words could be kept, and may need them soon."""
 
 
@@ -114,6 +119,9 @@ class StandingEvent(Enum):
     SHOWN = "somebody shows what this peer signed, and its store does not know"
     OVER = "the round is certified and stored, here or by others"
     LAST = "no further round is to be run"
+    PAUSED = "the last round ended in a pause"
+    RESUMED = "a quorum of operators, or more than b peers, go on"
+    SUCCEEDED = "the last round ended in a handover"
 
 
 SESSION: dict[tuple[Standing, StandingEvent], Standing] = {
@@ -125,15 +133,21 @@ SESSION: dict[tuple[Standing, StandingEvent], Standing] = {
     (Standing.ASKING, StandingEvent.ANSWERED): Standing.BETWEEN,
     (Standing.BETWEEN, StandingEvent.WAIT): Standing.WAITING,
     (Standing.BETWEEN, StandingEvent.BEGIN): Standing.RUNNING,
-    (Standing.BETWEEN, StandingEvent.AWAY): Standing.PAUSED,
+    (Standing.BETWEEN, StandingEvent.AWAY): Standing.AWAY,
     (Standing.BETWEEN, StandingEvent.HOLD): Standing.SITTING_OUT,
     (Standing.BETWEEN, StandingEvent.DOUBT): Standing.SUSPECT,
     (Standing.BETWEEN, StandingEvent.LAST): Standing.FINISHED,
+    (Standing.BETWEEN, StandingEvent.PAUSED): Standing.RESTING,
+    (Standing.BETWEEN, StandingEvent.SUCCEEDED): Standing.HANDED_OVER,
     (Standing.BETWEEN, StandingEvent.SHOWN): Standing.BETWEEN,
     (Standing.WAITING, StandingEvent.TIME): Standing.BETWEEN,
     (Standing.WAITING, StandingEvent.OVER): Standing.BETWEEN,
     (Standing.WAITING, StandingEvent.SHOWN): Standing.WAITING,
     (Standing.WAITING, StandingEvent.LAST): Standing.FINISHED,
+    (Standing.RESTING, StandingEvent.RESUMED): Standing.BETWEEN,
+    (Standing.RESTING, StandingEvent.OVER): Standing.BETWEEN,
+    (Standing.RESTING, StandingEvent.SHOWN): Standing.RESTING,
+    (Standing.HANDED_OVER, StandingEvent.SHOWN): Standing.HANDED_OVER,
     (Standing.RUNNING, StandingEvent.OVER): Standing.BETWEEN,
     (Standing.RUNNING, StandingEvent.SHOWN): Standing.SITTING_OUT,
     **{
@@ -145,9 +159,9 @@ SESSION: dict[tuple[Standing, StandingEvent], Standing] = {
         for state in (Standing.SUSPECT, Standing.SITTING_OUT)
     },
     (Standing.SUSPECT, StandingEvent.CLEARED): Standing.BETWEEN,
-    (Standing.PAUSED, StandingEvent.BACK): Standing.BETWEEN,
-    (Standing.PAUSED, StandingEvent.OVER): Standing.BETWEEN,
-    (Standing.PAUSED, StandingEvent.SHOWN): Standing.PAUSED,
+    (Standing.AWAY, StandingEvent.BACK): Standing.BETWEEN,
+    (Standing.AWAY, StandingEvent.OVER): Standing.BETWEEN,
+    (Standing.AWAY, StandingEvent.SHOWN): Standing.AWAY,
     (Standing.FINISHED, StandingEvent.TIME): Standing.BETWEEN,
     (Standing.FINISHED, StandingEvent.OVER): Standing.BETWEEN,
     (Standing.FINISHED, StandingEvent.SHOWN): Standing.FINISHED,

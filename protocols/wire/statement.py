@@ -61,6 +61,7 @@ class Kind(IntEnum):
     SUM = 15
     RESULT = 16
     ABANDON = 17
+    APPROVE = 18
 
 
 class Topic(IntEnum):
@@ -69,6 +70,16 @@ class Topic(IntEnum):
     COMMITS = 1
     REVEALS = 2
     COHORT = 3
+
+
+class Act(IntEnum):
+    """What operators approve: that the group goes on under another genesis, that it rests, that it
+    goes on from there.
+    """
+
+    HANDOVER = 1
+    PAUSE = 2
+    RESUME = 3
 
 
 class Check(IntEnum):
@@ -204,6 +215,18 @@ class Abandon:
     words: bytes = wire(Bytes(512))
 
 
+@dataclass(frozen=True, slots=True)
+class Approve:
+    """§6. An operator approves an ``Act`` in rounds ``first`` to ``last``. ``about``: of a handover
+    the successor's draft, of a pause what the group's rounds go on from, of going on the pause.
+    """
+
+    act: int = wire(Integer(max(Act), 1))
+    about: bytes = wire(HASH)
+    first: int = wire(Integer(MAX_ROUND))
+    last: int = wire(Integer(MAX_ROUND))
+
+
 Payload: TypeAlias = (
     Commit
     | Reveal
@@ -220,6 +243,7 @@ Payload: TypeAlias = (
     | Sum
     | Result
     | Abandon
+    | Approve
 )
 
 PAYLOADS: dict[Kind, type[Any]] = {
@@ -240,9 +264,10 @@ PAYLOADS: dict[Kind, type[Any]] = {
     Kind.SUM: Sum,
     Kind.RESULT: Result,
     Kind.ABANDON: Abandon,
+    Kind.APPROVE: Approve,
 }
 
-IDENTITY_KINDS = frozenset({Kind.COMMIT, Kind.REVEAL, Kind.SEEN, Kind.ABANDON})
+IDENTITY_KINDS = frozenset({Kind.COMMIT, Kind.REVEAL, Kind.SEEN, Kind.ABANDON, Kind.APPROVE})
 _AGREEMENT_KINDS = frozenset({Kind.PROPOSAL, Kind.FIRST_VOTE, Kind.SECOND_VOTE, Kind.NEW_VIEW})
 _BY_IDENTITY = IDENTITY_KINDS | _AGREEMENT_KINDS
 """But for what is said of the cohort."""

@@ -113,7 +113,7 @@ def test_a_pause_outlives_a_restart_and_is_said_again() -> None:
     assert node.paused is not None and node.session is not None
     assert all(round_ < node.paused for round_, _ in deeds.signed)
     assert never_late(world, watch)
-    assert node.session.state in (Standing.PAUSED, Standing.FINISHED)
+    assert node.session.state in (Standing.AWAY, Standing.FINISHED)
 
 
 def test_one_that_drains_is_not_paused_by_its_next_life() -> None:
@@ -147,9 +147,8 @@ def test_one_with_fewer_rounds_of_its_own_costs_the_others_nothing(seed: int) ->
     node, load = world.nodes[PAUSED], world._load
 
     def fewer(at: Node, restored: bool | None = None) -> None:
-        if at is not node:
-            return load(at, restored)
-        rounds, world.rounds = world.rounds, 2
+        rounds = world.rounds
+        world.rounds = 2 if at is node else rounds
         load(at, restored)
         world.rounds = rounds
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from peerd.laboratory.adversaries import DEALERS, ELECTORS, LEADERS, MEMBERS, OPENERS
+from peerd.laboratory.adversaries import DEALERS, ELECTORS, LEADERS, MEMBERS, OPENERS, RESOLVERS
 from peerd.laboratory.adversaries.lies import LIES, OVERCOUNT
 from peerd.laboratory.simulation.operations import (
     KINDS,
@@ -18,6 +18,7 @@ from peerd.laboratory.simulation.operations import (
     Drop,
     Fickle,
     Freeze,
+    Handover,
     Late,
     Lie,
     Lose,
@@ -27,6 +28,7 @@ from peerd.laboratory.simulation.operations import (
     Pause,
     Power,
     Repeat,
+    Rest,
     Restore,
     Rhythm,
     Ring,
@@ -127,7 +129,9 @@ def operations_of(
     traitors = dice.traitors(beyond) + dice.omission(random.Random(f"omission/{seed}"))
     traitors += dice.overcount(random.Random(f"overcount/{seed}"))
     traitors += dice.ring(random.Random(f"ring/{seed}"))
-    found = traitors + dice.mishaps() + dice.outage(random.Random(f"outage/{seed}"))
+    traitors += dice.resolver(random.Random(f"resolver/{seed}"))
+    befalls = dice.mishaps() + dice.outage(random.Random(f"outage/{seed}"))
+    found = traitors + befalls + dice.orders(random.Random(f"orders/{seed}"))
     # Dice of their own: the other draws of a seed stay what they were.
     timed = dice.rhythm(random.Random(f"rhythm/{seed}"))
     return found + timed + dice.pauses(random.Random(f"pauses/{seed}"), timed)
@@ -213,6 +217,28 @@ class Dice:
             begin = rng.randrange(span)
             lasts = rng.choice([0, 500, 4000, 12_000, 1000 * every])
             found.append(Pause(rng.choice(self._victims), begin, lasts and begin + lasts))
+        return found
+
+    def resolver(self, rng: random.Random) -> list[Operation]:
+        """In one run of four a liar lies about what operators approve."""
+        if "lie" not in self._faults or not self._traitors or rng.randrange(4):
+            return []
+        return [Lie(rng.choice(self._traitors), rng.choice(list(RESOLVERS)))]
+
+    def orders(self, rng: random.Random) -> list[Operation]:
+        """In one run of four the operators want a pause; in one of four a handover, and sometimes
+        half of them another than the others.
+        """
+        rest, handover = not rng.randrange(4), not rng.randrange(4)
+        found: list[Operation] = []
+        if rest and Rest.name in self._faults:
+            begin, back = rng.randrange(-1000, self._span), rng.choice([1, 2000, 9000, 0])
+            found.append(Rest(max(1, begin), back))
+        if handover and Handover.name in self._faults:
+            first = rng.randrange(max(1, self._span // ROUND))
+            last = first + rng.choice([0, 1, 100])
+            begin = max(1, rng.randrange(-1000, self._span))
+            found.append(Handover(begin, first, last, int(not rng.randrange(4))))
         return found
 
     def _betray(self, peer: int, way: str) -> list[Operation]:

@@ -44,6 +44,7 @@ class Node:
     aborted: list[Aborted] = field(default_factory=list)
     stopped: list[Stopped] = field(default_factory=list)
     dropped: list[Dropped] = field(default_factory=list)
+    approvals: list[bytes] = field(default_factory=list)
     lives: int = 0
 
 
@@ -58,12 +59,14 @@ class Backup:
     position: Position | None
     journal: dict[int, dict[str, bytes]] = field(repr=False)
     completed: dict[int, Completed] = field(repr=False)
+    approvals: tuple[bytes, ...] = field(repr=False)
 
     @classmethod
     def of(cls, node: Node) -> Backup:
         journal = {round_: dict(entries) for round_, entries in node.journal.items()}
-        return cls(node.position, journal, dict(node.completed))
+        return cls(node.position, journal, dict(node.completed), tuple(node.approvals))
 
     def put_back(self, node: Node) -> None:
         node.position, node.completed = self.position, dict(self.completed)
+        node.approvals = list(self.approvals)
         node.journal = {round_: dict(entries) for round_, entries in self.journal.items()}

@@ -35,13 +35,14 @@ from peerd.laboratory.simulation.oracle import (
     check_waits,
     demand,
     honest,
+    last_round,
 )
 from peerd.laboratory.simulation.swarm import swarm
 from peerd.laboratory.simulation.watch import Watch, overrun
 from peerd.laboratory.simulation.world import World
 from protocols.aggregation import aggregator
 from protocols.aggregation.evaluation import Evaluation
-from protocols.record.certificate import Certificate
+from protocols.record.certificate import ResolutionCertificate, decode_certificate
 from protocols.record.deadlines import MAX_PATIENCE
 from protocols.record.effects import Completed
 from protocols.record.setting import Setting
@@ -184,7 +185,9 @@ class Referee:
 
     def _signed_by_liars(self, record: Completed) -> bool:
         """More than t of its signers are not honest: no plan promises anything then."""
-        certificate = Certificate.decode(record.certificate)
+        certificate = decode_certificate(record.certificate)
+        if isinstance(certificate, ResolutionCertificate):
+            return True  # nor of a roster with too many of them
         group = self.world.setting.group
         signers = {decode_statement(wire, group).signer for wire in certificate.results}
         liars = {peer for peer in signers if not self.world.nodes[peer].honest}
@@ -198,7 +201,7 @@ class Referee:
             check_erased(node)
         if overrun(world):
             return
-        for round_ in range(world.rounds):
+        for round_ in range(world.first, world.rounds):
             check_round(world, round_, away=self._away, unknown_inputs=self._unknown)
         check_audits(world)
         check_records(world, self._watch)
@@ -233,10 +236,10 @@ class Referee:
         """More was lost for a time than the plan covers: rounds complete, or the group stops."""
         if any(node.stopped for node in self.world.nodes):
             return
+        every = list(range(self.world.first, last_round(self.world) + 1))
         for node in honest(self.world):
             done = sorted(node.completed)
-            everything = done == list(range(self.world.rounds))
-            demand(everything, "stuck", (node.index, done, node.aborted))
+            demand(done == every, "stuck", (node.index, done, node.aborted))
 
 
 def settled(scenario: Scenario) -> int:
@@ -280,7 +283,7 @@ def _outcomes(world: World) -> Counter[str]:
     found: set[tuple[str, int, int]] = set()
     blamed: set[tuple[int, int]] = set()
     for node in honest(world):
-        found |= {("completed", round_, 0) for round_ in node.completed}
+        found |= {(record.close.value, number, 0) for number, record in node.completed.items()}
         found |= {(f"aborted {item.reason}", item.round, item.attempt) for item in node.aborted}
         found |= {(f"stopped {item.reason}", item.round, 0) for item in node.stopped}
         blamed |= {(item.round, item.peer) for item in node.blamed}

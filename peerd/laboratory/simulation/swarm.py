@@ -60,7 +60,7 @@ def setting_of(
         weights,
         clients,
         evaluation,
-        Remembering(),
+        memory=Remembering(),
     )
 
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from peerd.group.rhythm import Schedule
 from peerd.laboratory.simulation.node import Node
+from protocols.record.effects import Timer
+from protocols.record.timers import TimeCome
 from protocols.session.events import Return, Stay
 
 if TYPE_CHECKING:
@@ -27,12 +29,16 @@ def await_time(world: World, node: Node, round_: int) -> None:
         node.schedule = Schedule(rhythm)
     point = node.schedule.time_of(round_, now)
     if rhythm.is_over(point):
-        world.at(node, 0, lambda session: session.on_time(round_, over=True))
+        _say(world, node, round_, 0, over=True)
         return
-    world.at(node, _wait(point, now), lambda session: session.on_time(round_))
+    _say(world, node, round_, _wait(point, now))
     if rhythm.stop_at is not None:
-        left = _wait(rhythm.stop_at, now)
-        world.at(node, left, lambda session: session.on_time(round_, over=True))
+        _say(world, node, round_, _wait(rhythm.stop_at, now), over=True)
+
+
+def _say(world: World, node: Node, round_: int, delay: int, *, over: bool = False) -> None:
+    timer = Timer((round_, 0), TimeCome(over), delay)
+    world.at(node, delay, lambda session: session.on_timer(timer))
 
 
 def _wait(moment: float, now: float) -> int:

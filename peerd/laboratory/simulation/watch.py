@@ -14,6 +14,7 @@ from protocols.committee.receiver import kept_prefix
 from protocols.record.door import open_message
 from protocols.record.effects import Abort, Aborted, Blame, Completed, Effect, Send
 from protocols.record.election import Commitments
+from protocols.record.resolution import is_resolution
 from protocols.session.phases import Aggregating
 from protocols.wire.frames import DecisionFrame
 from protocols.wire.statement import MAX_ATTEMPT, Kind, Slot, Statement, Topic
@@ -29,9 +30,11 @@ class Watch:
     """``said``: everything that honest peers signed, by its slot, over all their lives.
     ``opened``: for which cohort of a round, in which attempt, they gave sums: there is one opening
     per round, ever. ``committed``: who was in the decided commitments of an attempt. ``ended``: why
-    an attempt ended without a result. Where a group is ``overrun`` the last two may differ.
-    ``begun``: when a peer committed in an attempt; ``waited``: how long until it said whose
-    commitments it holds; ``over``: when the first peer had completed a round.
+    an attempt ended without a result. ``resolved``: which round ended in which resolution. Where a
+    group is ``overrun`` the last three may differ. ``approved``: of each act, in which windows of
+    rounds whose operator approves it. ``begun``: when a peer committed in an attempt; ``waited``:
+    how long until it said whose commitments it holds; ``over``: when the first peer had completed a
+    round.
     """
 
     world: World
@@ -39,10 +42,12 @@ class Watch:
     opened: dict[int, tuple[int, bytes]] = field(default_factory=dict)
     committed: dict[tuple[int, int], frozenset[int]] = field(default_factory=dict)
     ended: dict[tuple[int, int], str] = field(default_factory=dict)
+    resolved: dict[int, bytes] = field(default_factory=dict)
     abandoned: set[tuple[int, int, int]] = field(default_factory=set)
     begun: dict[tuple[int, int, int], int] = field(default_factory=dict)
     waited: dict[tuple[int, int, int], int] = field(default_factory=dict)
     over: dict[int, int] = field(default_factory=dict)
+    approved: dict[tuple[int, bytes], dict[int, set[tuple[int, int]]]] = field(default_factory=dict)
     frames: int = 0
 
     def __post_init__(self) -> None:
@@ -95,6 +100,10 @@ class Watch:
         statement = message.statement
         if statement is None:
             return
+        if statement.kind is Kind.APPROVE:  # an operator may want several things
+            if statement.signer == node.index:
+                self._hear_approval(statement)
+            return
         if statement.signer == node.index:
             before = self.said.setdefault(statement.slot, statement.body)
             demand(before == statement.body, "signed-twice", (node.index, statement.slot))
@@ -111,10 +120,16 @@ class Watch:
         elif slot.kind is Kind.SEEN and slot.subject == Topic.COMMITS and key in self.begun:
             self.waited.setdefault(key, self.world.now - self.begun[key])
 
+    def _hear_approval(self, statement: Statement) -> None:
+        said = statement.payload
+        signers = self.approved.setdefault((said.act, said.about), {})
+        signers.setdefault(statement.signer, set()).add((said.first, said.last))
+
     def _hear_sum(self, node: Node, statement: Statement) -> None:
         """§6: one cohort; and what could open this peer's update is gone before its sum is out."""
         slot = statement.slot
         now = slot.attempt, statement.payload.cohort
+        demand(slot.round not in self.resolved, "fork", f"a sum of {slot.round}, beside its rest")
         first = self.opened.setdefault(slot.round, now)
         demand(first == now, "one-opening", f"sums for two cohorts of round {slot.round}")
         journal = node.journal.get(slot.round, {})
@@ -136,7 +151,13 @@ class Watch:
         demand(not both or key not in self.abandoned, "abandoned", what)
 
     def _hear_decision(self, frame: DecisionFrame, slot: Slot) -> None:
-        if slot.subject == Topic.COMMITS:
+        if slot.subject == Topic.COMMITS and is_resolution(frame.outcome):
+            known = self.resolved.setdefault(slot.round, frame.outcome)
+            same = known == frame.outcome and slot.place not in self.committed
+            beside = slot.round in self.opened
+            what = f"a resolution of {slot.place} beside something else"
+            demand((same and not beside) or overrun(self.world), "fork", what)
+        elif slot.subject == Topic.COMMITS:
             peers = frozenset(p for p, _, _ in Commitments.decode(frame.outcome).commits)
             at = slot.round, slot.attempt
             same = self.committed.setdefault(at, peers) == peers

@@ -28,12 +28,13 @@ from protocols.aggregation.clear_sum import opened_part
 from protocols.aggregation.contract import Reference, Referenced
 from protocols.aggregation.evaluation import Counts
 from protocols.hashing import Xof
-from protocols.record.certificate import CertifiedRound, verify_certificate
+from protocols.record.certificate import CertifiedRound, origin_of, verify_certificate
 from protocols.record.effects import (
     Abandonment,
     Aborted,
     Adopted,
     Announced,
+    Approved,
     Ask,
     AwaitTime,
     Blame,
@@ -41,6 +42,7 @@ from protocols.record.effects import (
     Dropped,
     Effect,
     Erase,
+    Keep,
     Persist,
     Phase,
     Send,
@@ -68,8 +70,8 @@ class World:
     ``handing`` ahead of each recipient of a message, ``after`` when a peer has completed a round.
     ``write`` may raise DiskFailed. ``faults`` counts what befell the swarm, by name.
     ``history`` keeps everything that every peer did; its lines only if ``traced``. ``certified``
-    is the oracle's: the certificates that it has verified. ``rhythm`` is the group's, where its
-    rounds have their time.
+    is the oracle's: the certificates that it has verified. ``wakes``: a group that rests goes on.
+    ``rhythm`` is the group's, where its rounds have their time.
     Links are not in order: what holds here holds on a transport that keeps order, too.
     """
 
@@ -91,6 +93,7 @@ class World:
         self.setting = setting
         self.model = model
         self.rounds = rounds
+        self.wakes = True
         self.inputs: dict[tuple[int, int], npt.NDArray[np.int64]] = {}
         self.faults: Counter[str] = Counter()
         self.outcomes: Counter[str] = Counter()
@@ -158,6 +161,10 @@ class World:
         except DiskFailed:
             self.crash(node)
 
+    def act(self, node: Node, act: Act) -> None:
+        """What happens to a peer now, in this life."""
+        self._act(node, node.lives, act)
+
     def happen(self, at: int, act: Callable[[], None]) -> None:
         """Something outside all peers, at a virtual time: a crash, a restart, a cut cable."""
         self._agenda.happen(at, act)
@@ -165,7 +172,7 @@ class World:
     def finished(self) -> bool:
         last = self.rounds - 1
         for node in self.nodes:  # asked ahead of each event
-            if node.honest and node.up and last not in node.completed:
+            if node.honest and node.up and last not in node.completed and not over(node):
                 return False
         return True
 
@@ -192,6 +199,7 @@ class World:
             dict(node.journal.get(position.round, {})),
             rounds=self.rounds,
             restored=restored,
+            approvals=node.approvals,
         )
         node.peer = node.lie.told_by(node.session, keys) if node.lie and keys else node.session
 
@@ -252,6 +260,11 @@ class World:
         return not links & self.cuts
 
     @property
+    def first(self) -> int:
+        """The group's first round: not 0, where it goes on from another."""
+        return origin_of(self.setting).round
+
+    @property
     def now(self) -> int:
         """Virtual milliseconds since the beginning."""
         return self._agenda.now
@@ -300,6 +313,9 @@ class World:
                     journal = node.journal.setdefault(round_, {})
                     assert journal.get(key, value) == value, f"journal conflict at {key}"
                     journal[key] = value
+                case Keep(approval):
+                    self.write(node, "approval")
+                    node.approvals.append(approval)
                 case Erase(round_, None):
                     node.journal.pop(round_, None)
                 case Erase(round_, keys):
@@ -307,7 +323,7 @@ class World:
                         node.journal.get(round_, {}).pop(key, None)
                 case Staying(since, lasts):
                     node.paused = since if lasts else node.paused
-                case Phase() | Abandonment() | Announced():
+                case Phase() | Abandonment() | Announced() | Approved():
                     pass
                 case Train(round_, model):
                     self._train(node, round_, model)
@@ -391,3 +407,8 @@ def swarm_secrets(crypto: Any, peers: int, seed: int) -> tuple[list[Secret], tup
     secrets = _secrets(peers, seed)
     secrets.sort(key=lambda secret: crypto.signing_public(secret.reveal()))
     return secrets, tuple(crypto.signing_public(secret.reveal()) for secret in secrets)
+
+
+def over(node: Node) -> bool:
+    """Whether the group has handed over, as this peer's disk has it."""
+    return node.position is not None and node.position.ledger.handed_over

@@ -24,7 +24,7 @@ from protocols.plan import CommitteePlan, require_sound
 from protocols.record.base import Base
 from protocols.record.deadlines import Deadlines
 from protocols.record.setting import Setting
-from protocols.session.events import Order
+from protocols.session.events import Approval, Order
 from protocols.session.phases import Aggregating
 from protocols.wire.frames import (
     FRAMES,
@@ -40,6 +40,7 @@ from protocols.wire.frames import (
 )
 from protocols.wire.statement import (
     PAYLOADS,
+    Act,
     Ballot,
     Kind,
     Slot,
@@ -194,6 +195,11 @@ def one_stays_away(world: World) -> None:
 EVERY = 5
 
 
+def all_approve(world: World, act: Act) -> None:
+    for node in world.nodes:
+        world.at(node, 0, lambda peer: peer.on_order(Approval(act)))
+
+
 class BadAnswerDealer(LyingDealer):
     """Deals nothing to one member, and answers its ASK with what it did not commit to."""
 
@@ -212,6 +218,7 @@ class BadAnswerDealer(LyingDealer):
         return bytes(len(package)) if self.answering else package
 
 
+EARLY = 1
 LATE = 600_000
 """Virtual milliseconds by which a group without sums has stopped."""
 SCENARIOS = {
@@ -227,6 +234,7 @@ SCENARIOS = {
     "a liar that answers wrongly": (nothing, {0: Lie(BadAnswerDealer)}, 1),
     "sums": (sums, {}, 1),
     "times": (nothing, {}, 2),
+    "a pause": (nothing, {}, 2),
 }
 
 
@@ -240,8 +248,11 @@ def played(group: str, scenario: str) -> Recorder:
     recorder = Recorder(world, lost)
     if scenario == "sums":
         world.happen(LATE, lambda: all_give_up(world))
-    if scenario == "times":
+    elif scenario == "times":
         one_stays_away(world)
+    elif scenario == "a pause":
+        world.happen(EARLY, lambda: all_approve(world, Act.PAUSE))
+        world.happen(LATE, lambda: all_approve(world, Act.RESUME))
     world.run()
     assert world.finished()
     return recorder

@@ -27,8 +27,7 @@ MAY_READ_THE_WALL_CLOCK = {
     "peerd/transport/links.py",
 }
 """What people and other machines are shown: when a record expires, since when a lock is held. And
-the times at which a group's rounds begin, which are times of day: a clock that is wrong alone begins
-no round.
+when a group's rounds begin, which are times of day: a clock that is wrong alone begins none.
 """
 WITH_DEADLINES = ("peerd/runner", "peerd/transport", "peerd/discovery", "peerd/storage")
 JUMPS = [-3e8, -3600.0, 0.0, 3600.0, 3e8]
