@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import time
 
 from peerd.cli.daemon import add_daemon_arguments, ask, socket_path
 from peerd.cli.output import print_json
@@ -56,6 +57,10 @@ def _field(name: str, value: object, document: dict[str, object]) -> str:
         from peerd.status.waiting import away, sentence
 
         return sentence(value, document.get("peer")) or away(value) or "-"
+    if name == "next_round_at" and isinstance(value, int | float):
+        from peerd.group.rhythm import at_in
+
+        return at_in(value, time.time())
     return _shown(value)
 
 

@@ -48,6 +48,7 @@ from peerd.runner.records import Records
 from peerd.runner.rehearsal import training_of
 from peerd.runner.reload import reload
 from peerd.runner.resume import journaled_secret, position_of
+from peerd.runner.rhythm import Beat
 from peerd.runner.signals import heed_signals
 from peerd.status.board import StatusBoard
 from peerd.status.metrics_port import MetricsPort
@@ -205,6 +206,9 @@ class _Daemon:
             advice=None,
             abandon=None,
             abandoned_by=[],
+            paused_from=None,
+            away={},
+            next_round_at=None,
             absent=[],
             warnings=[],
             draining=False,
@@ -316,11 +320,20 @@ class _Daemon:
             self.library,
             records,
             Orders(self.store, self.genesis),
+            Beat(self.genesis.rhythm, self.board),
         )
         lookout.follow(driver)
         driver.watch = self.tally.saw
         nursery.start_soon(driver.run)
         nursery.start_soon(self._follow, driver, nursery.cancel_scope)
+        nursery.start_soon(self._leave, driver, nursery.cancel_scope)
+
+    async def _leave(self, driver: Driver, scope: trio.CancelScope) -> None:
+        """Told to drain (``peerd drain``), and the round is over."""
+        await driver.left.wait()
+        log.info("stopping", reason="drained")
+        await trio.sleep(self.setting.deadlines.behind / 1000)  # what was said is on its way
+        scope.cancel()
 
     async def _follow(self, driver: Driver, scope: trio.CancelScope) -> None:
         """Over to the successor, once the group has handed over. A while of staying lets those
@@ -392,6 +405,7 @@ class _Daemon:
 
     def _peers(self) -> Sequence[dict[str, object]]:
         links = {link.peer: link for link in self.transport.links()}
+        away = self.board.announced()
         shown: list[dict[str, object]] = []
         for index, public in enumerate(self.genesis.roster):
             link = links.get(public)
@@ -401,6 +415,7 @@ class _Daemon:
                     "name": self.genesis.name_of(index),
                     "self": public == self.identity.public,
                     "connected": link is None or link.connected,
+                    "away": peer_id_of(public) in away,
                     "address": self.config.listen if link is None else link.address,
                     "bytes_in": 0 if link is None else link.bytes_in,
                     "bytes_out": 0 if link is None else link.bytes_out,

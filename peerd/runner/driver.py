@@ -20,6 +20,7 @@ import trio
 
 from peerd.errors import ConfigError, GroupError
 from peerd.learning import Trainer
+from peerd.runner import stays
 from peerd.runner.aborts import stopped
 from peerd.runner.approvals import keep_approval
 from peerd.runner.approvals import shown as approval_shown
@@ -38,6 +39,7 @@ from peerd.runner.library import Library
 from peerd.runner.meter import Meter
 from peerd.runner.orders import Orders
 from peerd.runner.records import Records
+from peerd.runner.rhythm import Beat
 from peerd.status.board import StatusBoard
 from peerd.storage import Store
 from peerd.transport.transport import Transport
@@ -48,8 +50,10 @@ from protocols.record.effects import (
     Abandonment,
     Aborted,
     Adopted,
+    Announced,
     Approved,
     Ask,
+    AwaitTime,
     Blame,
     Completed,
     Dropped,
@@ -60,13 +64,15 @@ from protocols.record.effects import (
     Phase,
     Record,
     Send,
+    Staying,
     Step,
     Stopped,
     Timer,
     Train,
 )
 from protocols.record.setting import Setting
-from protocols.session.events import Approval, Order, Peer, Refused
+from protocols.record.timers import TimeCome
+from protocols.session.events import Approval, Order, Peer, Refused, Return, Stay
 
 log = structlog.get_logger(__name__)
 
@@ -95,6 +101,7 @@ class Driver:
         library: Library,
         records: Records,
         orders: Orders,
+        beat: Beat,
     ) -> None:
         self._setting = setting
         self._orders = orders
@@ -105,6 +112,10 @@ class Driver:
         self._board = board
         self._records = records
         self._library = library
+        self._beat = beat
+        self._leaves: int | None = None
+        self.left = trio.Event()
+        """Set once a daemon that was told to drain has finished its round."""
         self._index = {public: index for index, public in enumerate(setting.roster)}
         self._meter = Meter(self._traffic)
         self._drops = Drops()
@@ -127,6 +138,8 @@ class Driver:
             self._transport.on_link_change(self._on_link_change)
             # the clock is read here: the step runs in a thread, where trio has none
             present = self._present()
+            if (stay := stays.kept(self._store)) is not None:
+                await self._step(partial(_ordered, stay))
             before = self._session.position
             self._disk.show()
             await self._step(lambda session: session.start(present))
@@ -211,6 +224,10 @@ class Driver:
                 log.error("an order was refused", reason=refused)
             self._board.publish("order", refused=refused)
 
+    async def _on_time(self, round_: int, over: bool) -> None:
+        timer = Timer((round_, 0), TimeCome(over), 0)
+        await self._step(lambda session: session.on_timer(timer))
+
     async def _ring(self, timer: Timer) -> None:
         await trio.sleep(timer.delay / 1000)
         await self._step(lambda session: session.on_timer(timer))
@@ -233,6 +250,8 @@ class Driver:
                 self._carry_out(effect)
                 self.watch(effect)
             self._drain.tell()
+            if self._leaves is not None and self._session.position.round >= self._leaves:
+                self.left.set()
             self.on_step(self._session, effects)
             self._look_ahead()
 
@@ -265,6 +284,8 @@ class Driver:
             elif isinstance(effect, Adopted):
                 self._flush(pending)
                 self._records.adopted(effect.rounds, effect.model)
+            elif isinstance(effect, Staying) and effect.lasts:
+                stays.keep(self._store, effect.since)
             elif isinstance(effect, Erase):
                 self._flush(pending)
                 self._store.journal_erase(effect.round, effect.keys)
@@ -291,11 +312,19 @@ class Driver:
                 self._finish_adopted(effect)
             case Ask():
                 self._nursery.start_soon(self._ask, effect)
+            case AwaitTime(round_):
+                self._nursery.start_soon(self._beat.wait, round_, self._on_time)
+            case Staying(since, lasts):
+                self._leaves = None if lasts else since
+                self._board.update(paused_from=since)
+            case Announced(since):
+                self._board.update(away={self._records.name(peer): at for peer, at in since})
             case Blame():
                 shown = self._records.blame(effect)
                 log.warning("blamed", round=effect.round, **shown)
                 self._board.publish("blame", round=effect.round, **shown)
             case Phase(round_, attempt, name):
+                self._beat.entered(name)
                 self._meter.enter(name)
                 self._board.update(round=round_, attempt=attempt, phase=name, state="running")
                 self._board.publish("phase", round=round_, attempt=attempt, phase=name)
@@ -440,7 +469,7 @@ def _messages(frames: Iterable[tuple[int, bytes]], session: Peer) -> list[Step]:
     return steps
 
 
-def _ordered(order: Order | Approval, session: Peer) -> list[Step]:
+def _ordered(order: Order | Approval | Stay | Return, session: Peer) -> list[Step]:
     return session.on_order(order)
 
 

@@ -59,6 +59,8 @@ def setting_of(genesis: Genesis) -> Setting:
             clients=genesis.clients,
             evaluation=genesis.evaluation,
             memory=Remembering(),
+            paced=genesis.rhythm is not None and genesis.rhythm.paced,
+            rounds=None if genesis.rhythm is None else genesis.rhythm.stop_after,
         )
         _check_proposals(setting)
         return replace(setting, deadlines=_deadlines(genesis, setting))

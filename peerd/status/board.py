@@ -58,6 +58,11 @@ class StatusBoard:
         """Set top-level fields of the status: state, round, attempt, phase, group, peer, …"""
         self._fields.update(_copy(fields)[0])
 
+    def announced(self) -> frozenset[str]:
+        """The peer ids of members that have announced that they are away."""
+        away = self._fields.get("away")
+        return frozenset(away if isinstance(away, dict) else ())
+
     def derive(self, name: str, read: Callable[[], object]) -> None:
         """A field that is worked out whenever somebody asks, such as seconds that pass."""
         self._derived[name] = read

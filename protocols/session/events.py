@@ -29,6 +29,21 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
+class Stay:
+    """The operator's: stay away from round ``since`` on, and say so to the others (§6); None: from
+    the first round that has not begun here. ``lasts``: over restarts, too.
+    """
+
+    since: int | None = None
+    lasts: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """The operator's: take part again, from the next round that it can."""
+
+
+@dataclass(frozen=True, slots=True)
 class Approval:
     """The operator's: this peer approves an act of the whole group (§6), from now on or in rounds
     ``first`` to ``last``. ``draft``: of a handover, the successor's group id.
@@ -69,5 +84,5 @@ class Peer(Protocol):
 
     def on_answer(self, ask: Ask, data: bytes) -> list[Step]: ...
 
-    def on_order(self, order: Order | Approval) -> list[Step]:
+    def on_order(self, order: Order | Approval | Stay | Return) -> list[Step]:
         """Raises Refused; then nothing has changed."""

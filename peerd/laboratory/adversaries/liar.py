@@ -23,7 +23,7 @@ from protocols.record.effects import Ask, Effect, Send, Step, Timer, step_of
 from protocols.record.position import Position
 from protocols.record.timers import ViewOver
 from protocols.record.waits import Wait
-from protocols.session.events import Approval, Order
+from protocols.session.events import Approval, Order, Return, Stay
 from protocols.session.session import Session
 from protocols.wire.frames import HelloFrame, encode_frame
 from protocols.wire.statement import Kind, Statement, Topic
@@ -89,7 +89,7 @@ class Liar:
     def on_answer(self, ask: Ask, data: bytes) -> list[Step]:
         return self._pass(self._session.on_answer(ask, data))
 
-    def on_order(self, order: Order | Approval) -> list[Step]:
+    def on_order(self, order: Order | Approval | Stay | Return) -> list[Step]:
         return self._pass(self._session.on_order(order))
 
     def on_update(

@@ -9,7 +9,7 @@ from protocols.record.base import Values
 from protocols.record.effects import Ask, Phase, Step, Timer, step_of
 from protocols.record.position import Position
 from protocols.record.waits import Wait
-from protocols.session.events import Approval, Order
+from protocols.session.events import Approval, Order, Return, Stay
 from protocols.session.local import LocalPeer
 
 
@@ -53,5 +53,5 @@ class SilentPeer:
     def on_answer(self, ask: Ask, data: bytes) -> list[Step]:
         return []
 
-    def on_order(self, order: Order | Approval) -> list[Step]:
+    def on_order(self, order: Order | Approval | Stay | Return) -> list[Step]:
         return []
