@@ -1,4 +1,4 @@
-"""The story of four organisations over some years, in minutes; each act ends with what must hold."""
+"""Four organisations over some years, in minutes; each act ends with what must hold."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ HOSTS = len(FOUNDERS) + 1 + len(STRANGERS)
 STARTS_AT = 0.3
 """Accuracy on ten digits that no model has before it has learnt."""
 FALLS_BY = 0.15
-"""Accuracy that one round may have less than the one before a step, as the rule's steps are coarse."""
+"""Accuracy that a model may have less than the best before: the rule's steps are coarse."""
 CONTESTED = 160
 """Rounds: enough for three drafts to be made, signed and approved meanwhile."""
 UNMEASURED = ("--unmeasured",)
@@ -97,7 +97,7 @@ def takeover(story: Story) -> None:
 
 
 def two_drafts(story: Story) -> None:
-    """Two more drafts at once, none with a quorum; nobody approves two, and nothing comes of any."""
+    """Two more drafts at once, none with a quorum: nobody approves two, and none happens."""
     group = story.group
     mary, charite, norte, koge = everybody = list(group.members.values())
     window = _contested(story)

@@ -1,4 +1,4 @@
-"""Organisations with a machine each: what their operators type there, and what they send each other.
+"""Organisations with a machine each: what their operators type there, and send each other.
 
 A machine is a folder and a network namespace; nothing but the commands that the documentation has
 changes what is on it.
