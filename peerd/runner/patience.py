@@ -40,11 +40,9 @@ class Patience:
             last |= {"round": round_, "approved": False}
         elif accuracy is not None and accuracy > last["accuracy"]:
             last = {"round": round_, "accuracy": accuracy}
-        over = round_ - last["round"] >= self._rounds and not last.get("approved")
-        self._store.set_meta(
-            _KEY, json.dumps(last | {"approved": over or bool(last.get("approved"))}).encode()
-        )
-        if not over:
+        over, said = round_ - last["round"] >= self._rounds, last.get("approved", False)
+        self._store.set_meta(_KEY, json.dumps(last | {"approved": over}).encode())
+        if said or not over:
             return None
         log.warning("the group does not become better", rounds=round_ - last["round"])
         return Approval(Act.PAUSE)
