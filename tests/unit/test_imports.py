@@ -190,7 +190,6 @@ DRIVES = {
     "protocols.record.certificate": "what is stored, and read back",
     "protocols.record.deadlines": "set-up, and what people are told of them",
     "protocols.record.effects": "what is carried out",
-    "protocols.record.ledger": "see RULES_OUTSIDE; the oracle keeps its own",
     "protocols.record.position": "set-up: where a store stands",
     "protocols.record.setting": "set-up: the group",
     "protocols.secret": "the identity and the entropy that go in",
@@ -206,6 +205,7 @@ USED = {
         "protocols.hashing": "the rehearsal's updates",
         "protocols.proof": "the rehearsal deals once, to measure this machine",
         "protocols.record.election": "see RULES_OUTSIDE: resume",
+        "protocols.record.resolution": "how a round ended, as a store has it",
         "protocols.record.opened": "what the group counted, for people to read",
         "protocols.record.evidence": "the hash by which evidence is shown",
         "protocols.record.sizes": "set-up: what deadlines follow from",
@@ -213,6 +213,7 @@ USED = {
         "protocols.record.transcript": "what is stored, with evidence that came late",
         "protocols.session.states": "the phase in which a round's time is awaited",
         "protocols.record.waits": "whom a session says that it waits for",
+        "protocols.session.states": "the phase in which a round's time is awaited",
         "protocols.wire.schema": "bounds on what is asked for",
     },
     "peerd/laboratory/simulation": {
@@ -225,6 +226,10 @@ USED = {
         "protocols.proof": "the oracle knows which values are bits",
         "protocols.record.door": "the watch reads frames as a peer does",
         "protocols.record.election": "the watch reads what was committed to",
+        "protocols.record.ledger": "see RULES_OUTSIDE: who is excluded behind a handover",
+        "protocols.record.origin": "where the successor of a simulated group begins",
+        "protocols.record.resolution": "the oracle reads what was resolved",
+        "protocols.session.approvals": "a bound that the oracle holds sessions to",
         "protocols.record.inbox": "a bound that the oracle holds sessions to",
         "protocols.record.timers": "when a restored peer asks what it has signed",
         "protocols.session.attempt": "a bound that the oracle holds sessions to",
@@ -238,9 +243,10 @@ USED = {
 }
 """All that a folder uses of the core, and for what: what goes in, what comes out, and set-up."""
 RULES_OUTSIDE = {
+    "peerd/laboratory/simulation/successor.py": {"protocols.record.ledger"},
     "peerd/laboratory/simulation/records.py": {"protocols.session.standing"},
     "peerd/laboratory/simulation/world.py": {"protocols.session.standing"},
-    "peerd/runner/resume.py": {"protocols.record.election", "protocols.record.ledger"},
+    "peerd/runner/resume.py": {"protocols.record.election"},
 }
 """The files that work out themselves where certificates lead, each with what it takes for that."""
 CARRY_OUT = {
