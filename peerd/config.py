@@ -24,6 +24,7 @@ from peerd.config_values import (
     bytes_of,
     choice,
     disk_size,
+    host_port,
     is_listen_address,
     is_public_address,
     path,
@@ -97,6 +98,22 @@ class TaskConfig:
 class LogConfig:
     level: Annotated[LogLevel, Key(choice(LOG_LEVELS), ", ".join(LOG_LEVELS))] = "info"
     format: Annotated[LogFormat, Key(choice(LOG_FORMATS), ", ".join(LOG_FORMATS))] = "console"
+    file: Annotated[
+        Path | None,
+        Key(path, "where to, if not to standard error; SIGHUP opens it anew", like="peerd.log"),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsConfig:
+    listen: Annotated[
+        str | None,
+        Key(
+            host_port,
+            "also on TCP, for Prometheus: whoever can connect reads them, so keep it to loopback",
+            like="127.0.0.1:9464",
+        ),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,9 +185,14 @@ class Config:
     rounds: Annotated[
         int | None, Key(whole(1, MAX_ROUNDS), "take part in so many, then only answer", like=100)
     ] = None
+    drain_seconds: Annotated[
+        int,
+        Key(whole(0, MAX_SECONDS), "after SIGTERM, to end the attempt in progress"),
+    ] = 60
     task: TaskConfig = TaskConfig()
     storage: StorageConfig = StorageConfig()
     log: LogConfig = LogConfig()
+    metrics: MetricsConfig = MetricsConfig()
 
     @classmethod
     def load(cls, path: Path) -> Config:

@@ -146,6 +146,15 @@ def address(good: Callable[[str], bool], like: str) -> Reader:
     return read
 
 
+def host_port(value: Any, at: At) -> str:
+    """``127.0.0.1:9464`` or ``[::1]:9464``: an address of this machine, as it was written."""
+    host, _, port = value.rpartition(":") if isinstance(value, str) else ("", "", "")
+    family = "ip6" if host.startswith("[") and host.endswith("]") else "ip4"
+    if not is_listen_address(f"/{family}/{host.strip('[]')}/tcp/{port}"):
+        raise at.wrong(f"must look like 127.0.0.1:9464 or [::1]:9464, not {value!r}")
+    return str(value)
+
+
 def addresses(each: Reader, most: int) -> Reader:
     def read(value: Any, at: At) -> tuple[str, ...]:
         if len(_checked(value, at, list, "a list of addresses")) > most:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Protocol
 
 import structlog
 import trio
@@ -24,9 +24,13 @@ from peerd.labels import label
 from peerd.learning import Trainer
 from peerd.learning.settings import Training
 from peerd.logging import configure
+from peerd.metrics.exposition import Documents, Exposition, Numbers
+from peerd.metrics.probes import Probes
+from peerd.metrics.tally import Tally
 from peerd.runner.approvals import kept_approvals
 from peerd.runner.blame import blamed, evidence
 from peerd.runner.counting import rows_warnings
+from peerd.runner.drain import flushed
 from peerd.runner.driver import Driver
 from peerd.runner.failures import only_error
 from peerd.runner.first import check_first, check_fixed
@@ -42,9 +46,12 @@ from peerd.runner.membership import Left, current
 from peerd.runner.orders import Orders
 from peerd.runner.records import Records
 from peerd.runner.rehearsal import training_of
+from peerd.runner.reload import reload
 from peerd.runner.resume import journaled_secret, position_of
 from peerd.runner.rhythm import Beat
+from peerd.runner.signals import heed_signals
 from peerd.status.board import StatusBoard
+from peerd.status.metrics_port import MetricsPort
 from peerd.status.routes import AuditViews, Views
 from peerd.status.server import serve_status
 from peerd.storage import Store
@@ -88,13 +95,21 @@ class Crew:
     session: Sessions = Session
 
 
-def run(config: Config, *, restored: bool | None = None, crew: Crew = Crew()) -> int:
-    """Run the daemon until SIGTERM or SIGINT; 0 when it was asked to stop. Raises PeerdError.
+def run(
+    config: Config,
+    *,
+    restored: bool | None = None,
+    crew: Crew = Crew(),
+    file: Path | None = None,
+) -> int:
+    """Run the daemon until SIGTERM or SIGINT; 0 when it was asked to stop, INTERRUPTED when it was
+    asked again before it had. Raises PeerdError.
 
     ``restored``: the data directory was put back from a backup, and may not know what was signed;
-    False: it never was, and never emptied. None: nobody says anything.
+    False: it never was, and never emptied. None: nobody says anything. ``file``: where the
+    configuration is read again on SIGHUP.
     """
-    configure(config.log.level, config.log.format)
+    configure(config.log.level, config.log.format, file=config.log.file)
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(name, "1")
     genesis = load(config.genesis)
@@ -107,16 +122,17 @@ def run(config: Config, *, restored: bool | None = None, crew: Crew = Crew()) ->
                 log.warning("this peer has left the group", reason=str(left))
                 return 0
             names = names_by_peer(epochs[-1].genesis)
-            configure(config.log.level, config.log.format, names=names)
-            successor = _run(_Daemon(config, identity, epochs, store, restored, crew))
-            if successor is None:
-                return 0
-            remember(store, [*epochs, successor])
-            restored = None
+            configure(config.log.level, config.log.format, file=config.log.file, names=names)
+            daemon = _Daemon(config, identity, epochs, store, restored, crew, file)
+            _run(daemon)
+            if daemon.successor is None:
+                return daemon.exit_code
+            remember(store, [*epochs, daemon.successor])
+            config, restored = daemon.config, None
 
 
-def _run(daemon: _Daemon) -> Epoch | None:
-    """Until it is asked to stop, or its group hands over: then the group that goes on."""
+def _run(daemon: _Daemon) -> None:
+    """Until it is asked to stop, or its group hands over."""
     try:
         trio.run(daemon.run)
     except BaseExceptionGroup as group:
@@ -124,7 +140,6 @@ def _run(daemon: _Daemon) -> Epoch | None:
         if error is group:  # a fault of ours: nobody can be asked to make it happen again
             log.error("a fault of peerd", exc_info=group)
         raise error from group
-    return daemon.successor
 
 
 class _Daemon:
@@ -136,10 +151,13 @@ class _Daemon:
         store: Store,
         restored: bool | None,
         crew: Crew,
+        file: Path | None,
     ) -> None:
         self.config = config
         self.epochs = epochs
         self.successor: Epoch | None = None
+        self.exit_code = 0
+        self._file = file
         self.restored = restored
         self._make_session = crew.session
         self.identity = identity
@@ -162,6 +180,15 @@ class _Daemon:
         self.library = Library(self.setting, store, self.transport, epochs)
         training = training_of(genesis, config.task, config.data / "training")
         self.trainer = crew.trainer(training)
+        self.driver: Driver | None = None
+        self.discovery: Discovery | None = None
+        self.probes = Probes(config.data)
+        self.tally = Tally((blame.peer for blame in store.blames()), store.round)
+        numbers = Numbers(self.tally, self.probes, self.trainer)
+        documents = Documents(self.board.snapshot, store.rounds, self.transport.links)
+        self.metrics = Exposition(genesis, identity.public, numbers, documents)
+        self.metrics_port = MetricsPort(self.metrics.text, self.board)
+        self._scope = trio.CancelScope()
 
     async def run(self) -> None:
         self.board.update(
@@ -184,27 +211,32 @@ class _Daemon:
             next_round_at=None,
             absent=[],
             warnings=[],
+            draining=False,
             pid=os.getpid(),
         )
         async with trio.open_nursery() as nursery:
-            await nursery.start(self._stop_on_signal, nursery.cancel_scope)
+            self._scope = nursery.cancel_scope
+            await nursery.start(heed_signals, self, nursery)
+            await nursery.start(self.metrics_port.run)
+            self.metrics_port.open(self.config.metrics.listen)
             await nursery.start(
                 partial(serve_status, self.board, self.config.status, self._views())
             )
+            nursery.start_soon(self.probes.run)
             # Before anybody is met: whoever can't train is no member that others should wait for.
             first = await self._rehearse(nursery)
             try:
                 await nursery.start(self.transport.run)
             except TransportError as error:
                 raise NetworkError(str(error)) from None
-            discovery = Discovery(
+            self.discovery = Discovery(
                 self.transport,
                 self.identity,
                 self.book,
                 bootstraps(self.config.bootstrap, self.epochs),
                 announce=self.config.announce,
             )
-            nursery.start_soon(discovery.run)
+            nursery.start_soon(self.discovery.run)
             labels = {peer: label(name, peer) for peer, name in names_by_peer(self.genesis).items()}
             latency = Latency(self.transport.links, self.genesis.delta_ms, self.board, labels)
             nursery.start_soon(latency.run)
@@ -278,7 +310,7 @@ class _Daemon:
             restored=self.restored,
             approvals=kept_approvals(self.store, self.setting.group),
         )
-        driver = Driver(
+        driver = self.driver = Driver(
             self.setting,
             session,
             self.store,
@@ -291,6 +323,7 @@ class _Daemon:
             Beat(self.genesis.rhythm, self.board),
         )
         lookout.follow(driver)
+        driver.watch = self.tally.saw
         nursery.start_soon(driver.run)
         nursery.start_soon(self._follow, driver, nursery.cancel_scope)
         nursery.start_soon(self._leave, driver, nursery.cancel_scope)
@@ -310,19 +343,37 @@ class _Daemon:
         log.warning("the group hands over", round=self.store.head())
         self.board.update(state="handing over", phase="waiting for the successor's genesis")
         ahead = self.epochs[-1], self.store, self.library, self.transport.connected
-        self.successor = await successor(*ahead, self.store.head())
-        self.board.publish("handover", successor=self.successor.genesis.group_id.hex())
+        found = await successor(*ahead, self.store.head())
+        self.board.publish("handover", successor=found.genesis.group_id.hex())
         await trio.sleep(LINGER_DELTAS * self.genesis.delta_ms / 1000)
+        self.successor = found  # not before: who is told to stop meanwhile goes nowhere
         scope.cancel()
 
-    async def _stop_on_signal(
-        self, scope: trio.CancelScope, *, task_status: Any = trio.TASK_STATUS_IGNORED
-    ) -> None:
-        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-            task_status.started()
-            async for number in signals:
-                log.info("stopping", signal=signal.Signals(number).name)
-                scope.cancel()
+    # -- the operator's orders -----------------------------------------------------------------
+
+    async def drain(self) -> None:
+        """Begin nothing new, end the attempt in progress, and stop; or stop in the midst of it,
+        when ``drain_seconds`` are over.
+        """
+        seconds = self.config.drain_seconds
+        log.info("draining", seconds=seconds)
+        self.board.update(draining=True)
+        with trio.move_on_after(seconds) as patience:
+            if self.driver is not None:
+                await self.driver.drain()
+                await flushed(self.transport)
+        log.info("stopping", in_the_midst=patience.cancelled_caught)
+        self.stop(0)
+
+    def stop(self, code: int) -> None:
+        """At once. Everything that was signed is on disk."""
+        self.exit_code = code
+        self._scope.cancel()
+
+    def reload(self) -> None:
+        """Read the configuration again, as far as it can be taken over."""
+        if self._file is not None:
+            reload(self, self._file)
 
     def _views(self) -> Views:
         members, store = Members(self.genesis.roster, self.genesis.names), self.store
@@ -333,6 +384,7 @@ class _Daemon:
             round=lambda number: (r := store.round(number)) and members.shown(r),
             transcript=self.store.transcript,
             model=self.store.model,
+            metrics=self.metrics.text,
             certificate=self.store.certificate,
             blame=self._blame,
             evidence=partial(evidence, self.store),

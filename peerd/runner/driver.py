@@ -32,6 +32,7 @@ from peerd.runner.counting import (
     time_to_deal,
     unpacked,
 )
+from peerd.runner.drain import Drain
 from peerd.runner.drops import Drops
 from peerd.runner.keeping import Disk
 from peerd.runner.library import Library
@@ -123,6 +124,9 @@ class Driver:
         self._nursery: trio.Nursery | None = None
         self._lost: dict[int, float] = {}
         self._groups: dict[int, dict[str, Any] | None] = {}
+        self._drain = Drain()
+        self.watch: Callable[[Effect], None] = lambda effect: None
+        """Told each effect once it is carried out."""
         self.peers_changed = trio.Event()
         self.handed_over = trio.Event()
         self.on_step: OnStep = lambda session, effects: None
@@ -206,7 +210,7 @@ class Driver:
 
     async def _take_orders(self) -> None:
         """What the operator leaves in the data directory; nothing else is ever ordered."""
-        while True:
+        while self._drain.takes:
             await trio.sleep(ORDERS_PAUSE)
             refused = None
             try:
@@ -230,11 +234,22 @@ class Driver:
 
     # -- one step ------------------------------------------------------------------------------
 
+    async def drain(self) -> None:
+        """Begin no further attempt; returns when the one in progress, if any, is over."""
+        async with self._turn:
+            self._drain.ask()
+            self._drain.tell()
+        await self._drain.ended.wait()
+
     async def _step(self, act: Act) -> None:
         async with self._turn:
+            if not self._drain.takes:
+                return
             effects = await trio.to_thread.run_sync(self._act, act)
             for effect in effects:
                 self._carry_out(effect)
+                self.watch(effect)
+            self._drain.tell()
             if self._leaves is not None and self._session.position.round >= self._leaves:
                 self.left.set()
             self.on_step(self._session, effects)
@@ -252,7 +267,8 @@ class Driver:
 
     def _act(self, act: Act) -> list[Effect]:
         """In a thread: the core, then everything that must be on disk before the rest."""
-        effects = list(itertools.chain.from_iterable(act(self._session)))
+        steps = self._drain.admit(act(self._session))
+        effects = list(itertools.chain.from_iterable(steps))
         pending: dict[int, dict[str, bytes]] = {}
         for effect in effects:
             if isinstance(effect, Persist):

@@ -17,6 +17,8 @@ MAX_ROUNDS_LISTED = 1000  # rounds in one answer; since=N reads on, before=N rea
 MAX_ROUNDS_SEARCHED = 10_000  # what the store keeps
 MAX_CERTIFICATES_LISTED = 256  # in one answer; ?from=N reads on
 MAX_NUMBER_DIGITS = 18
+PATHS = ("/v1/status", "/v1/peers", "/v1/rounds", "/v1/blame", "/v1/events", "/metrics")
+PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,8 @@ class Views:
     ascending order of "round", and ``counted()`` → how many there are; ``round(n)`` → one round's
     whole record, or None; ``transcript(n)`` → what an auditor gets; ``model(n)`` → the certified
     model, float32 (d,); ``certificate(n)`` → the round's; ``blame()`` → one object per blame;
-    ``evidence(hash)`` → the piece with this hash (hexadecimal).
+    ``evidence(hash)`` → the piece with this hash (hexadecimal); ``metrics()`` → what Prometheus
+    reads.
     """
 
     peers: Callable[[], Sequence[JsonObject]]
@@ -49,6 +52,7 @@ class Views:
     round: Callable[[int], JsonObject | None]
     transcript: Callable[[int], bytes | None] = lambda number: None
     model: Callable[[int], NDArray[np.float32] | None] = lambda number: None
+    metrics: Callable[[], bytes] = bytes
     certificate: Callable[[int], bytes | None] = lambda number: None
     blame: Callable[[], Sequence[JsonObject]] = tuple
     evidence: Callable[[str], bytes | None] = lambda name: None
@@ -69,6 +73,7 @@ class Bytes:
     """A finite answer that is no JSON."""
 
     data: bytes
+    kind: str = "application/octet-stream"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +128,18 @@ def _route(board: StatusBoard, views: Views, method: str, path: str, query: str)
             return _error(404, "no such evidence is kept") if data is None else Bytes(data)
         case ["v1", "events"]:
             return EventStream(_numbers(query, "since").get("since"))
-    return _error(404, "unknown path; GET /v1/status, /v1/peers, /v1/rounds, /v1/blame, /v1/events")
+        case ["metrics"]:
+            return Bytes(views.metrics(), PROMETHEUS)
+    return _error(404, f"unknown path; GET {', '.join(PATHS)}")
+
+
+def metrics_alone(metrics: Callable[[], bytes], method: str, target: str) -> Answer | Bytes:
+    """The answer where nothing but the metrics is served."""
+    if method not in ("GET", "HEAD"):
+        return _error(405, f"{method} is not served here; use GET")
+    if target.partition("?")[0] != "/metrics":
+        return _error(404, "only GET /metrics is served here")
+    return Bytes(metrics(), PROMETHEUS)
 
 
 def _rounds(views: Views, query: dict[str, int]) -> JsonObject:

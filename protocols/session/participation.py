@@ -181,7 +181,7 @@ class Participation(Component):
         """A transition that an earlier event called for; False where there is none."""
         if self.state is Standing.RESTING and self._goes_on():
             self._state.move(StandingEvent.RESUMED)
-            self._begin_round(rested=True)
+            self._begin_round()
             self._neighbours.greet(self._neighbours.present, self._rounds.current.place)
             return True
         turn = self._availability.turn(self.state)
@@ -212,7 +212,7 @@ class Participation(Component):
         heard = self._neighbours.beyond(place, inclusive=True)
         return heard > self._peer.setting.liars or rounds.approvals.may_go_on(rounds.position)
 
-    def _begin_round(self, *, waits: bool = False, rested: bool = False) -> None:
+    def _begin_round(self, *, waits: bool = False) -> None:
         """``waits``: for answers, also where there are enough."""
         round_, permit = self.round, self._permit
         if self._rounds.position.ledger.handed_over:
@@ -220,7 +220,7 @@ class Participation(Component):
         elif self._availability.is_last:
             self._state.move(StandingEvent.LAST)
             self._neighbours.forget_before(round_, self._peer.setting)
-        elif rests(self._rounds.position) and not rested:
+        elif rests(self._rounds.position) and not self._goes_on():
             self._idle(StandingEvent.PAUSED)
         elif self._availability.stays_away:
             self._idle(StandingEvent.AWAY)

@@ -99,7 +99,7 @@ _OUT = (Standing.SUSPECT, Standing.SITTING_OUT)
 SITS_OUT = frozenset(_OUT)
 ONLY_FOLLOWS = SITS_OUT | {Standing.AWAY, Standing.FINISHED}
 """It takes no part in its round, and goes on by others' certificates."""
-IDLE = SITS_OUT | {Standing.WAITING, Standing.AWAY}
+IDLE = SITS_OUT | {Standing.WAITING, Standing.AWAY, Standing.RESTING}
 """It has no attempt in which others' words could be kept, and may need them soon."""
 
 

@@ -109,7 +109,7 @@ class World:
         self.counts: Callable[[int, int], Counts | None] = self._counted
         self.cuts: set[tuple[int, int]] = set()
         self.rhythm = Rhythm()
-        self._update = update
+        self.update = update
         self._slowest = slowest
         self._random = random.Random(f"world/{seed}")
         self._drawn: Counter[tuple[int, int, str]] = Counter()
@@ -354,7 +354,7 @@ class World:
         self.at(to, delay, lambda session: session.on_message(sender.index, frame))
 
     def _train(self, node: Node, round_: int, model: npt.NDArray[np.float32]) -> None:
-        update = self._update(node.index, round_, model)
+        update = self.update(node.index, round_, model)
         rule = self.setting.aggregator
         reference = self.reference(node.index, round_, model) if rule.uses_reference else None
         counts = self.counts(node.index, round_)

@@ -124,6 +124,17 @@ BAD = [
     ('[task]\noptions = "x"', "task.options must be a table"),
     ('[log]\nlevel = "loud"', "log.level must be one of debug, info"),
     ('[log]\nformat = "xml"', "log.format must be one of console, json"),
+    ('[log]\nfile = ""', "log.file must be a path"),
+    ("drain_seconds = -1", "drain_seconds must be in 0…"),
+    ("[metrics]\nlisten = 9464", "metrics.listen must look like 127.0.0.1:9464"),
+    ('[metrics]\nlisten = "9464"', "metrics.listen must look like 127.0.0.1:9464"),
+    ('[metrics]\nlisten = "localhost:9464"', "metrics.listen must look like 127.0.0.1:9464"),
+    ('[metrics]\nlisten = "::1:9464"', "metrics.listen must look like"),
+    ('[metrics]\nlisten = "[127.0.0.1]:9464"', "metrics.listen must look like"),
+    ('[metrics]\nlisten = "127.0.0.1:99999"', "metrics.listen must look like"),
+    ('[metrics]\nlisten = "127.0.0.1:9464/x"', "metrics.listen must look like"),
+    ('[metrics]\nlistn = "x"', "unknown key 'metrics.listn'; did you mean 'metrics.listen'?"),
+    ('metrics_listen = "x"', "unknown key 'metrics_listen'; did you mean 'metrics.listen'?"),
     ('[lab]\nattack = "sign-flip"', "unknown key 'lab'"),
     ("rounds = ", "not TOML"),
     ("rounds = 1\nrounds = 2", "not TOML"),
@@ -169,6 +180,11 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 
 def test_rendered_default_is_the_default(tmp_path: Path) -> None:
     assert load(tmp_path, render_config()) == load(tmp_path, BASE)
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:9464", "[::1]:0", "0.0.0.0:9464", "[::]:9464"])
+def test_an_address_for_metrics_is_kept_as_it_was_written(tmp_path: Path, listen: str) -> None:
+    assert load(tmp_path, f'{BASE}[metrics]\nlisten = "{listen}"').metrics.listen == listen
 
 
 names = st.text(
