@@ -141,11 +141,11 @@ class Driver:
             self._transport.on_link_change(self._on_link_change)
             # the clock is read here: the step runs in a thread, where trio has none
             present = self._present()
-            if (stay := stays.kept(self._store)) is not None:
-                await self._step(partial(_ordered, stay))
             before = self._session.position
             self._disk.show()
             await self._step(lambda session: session.start(present))
+            if (stay := stays.kept(self._store)) is not None:
+                await self._step(partial(_ordered, stay))  # nothing is signed before the survey
             self._show_where_it_starts(before.round - 1, before.model)
             self._look_ahead()
             nursery.start_soon(self._watch_peers)
