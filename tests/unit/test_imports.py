@@ -213,7 +213,6 @@ USED = {
         "protocols.record.transcript": "what is stored, with evidence that came late",
         "protocols.session.states": "the phase in which a round's time is awaited",
         "protocols.record.waits": "whom a session says that it waits for",
-        "protocols.session.states": "the phase in which a round's time is awaited",
         "protocols.wire.schema": "bounds on what is asked for",
     },
     "peerd/laboratory/simulation": {
