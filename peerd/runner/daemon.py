@@ -44,6 +44,7 @@ from peerd.runner.lookout import Lookout
 from peerd.runner.members import Members
 from peerd.runner.membership import Left, current
 from peerd.runner.orders import Orders
+from peerd.runner.patience import Patience
 from peerd.runner.records import Records
 from peerd.runner.rehearsal import training_of
 from peerd.runner.reload import reload
@@ -324,6 +325,9 @@ class _Daemon:
         )
         lookout.follow(driver)
         driver.watch = self.tally.saw
+        rhythm = self.genesis.rhythm
+        patience = None if rhythm is None else rhythm.patience
+        driver.on_measured = Patience(self.store, patience).look
         nursery.start_soon(driver.run)
         nursery.start_soon(self._follow, driver, nursery.cancel_scope)
         nursery.start_soon(self._leave, driver, nursery.cancel_scope)
