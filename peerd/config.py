@@ -148,6 +148,10 @@ class Config:
         document.setdefault("status", f"{document.get('data')}/run/status.sock")
         config: Config = _read(cls, document, at)
         task = config.task
+        if task.data is not None and "data" in task.options:
+            raise at.key("task.options.data").wrong(
+                "says what task.data says as well", "leave one of them out"
+            )
         if task.partition >= task.partitions:
             raise at.key("task.partition").wrong(
                 f"must be in 0…{task.partitions - 1}, not {task.partition}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from fractions import Fraction
 from itertools import islice
@@ -16,6 +17,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from peerd.config import LogFormat, LogLevel
 from peerd.errors import printable
+from peerd.labels import SHOWN
 from protocols.secret import Secret
 
 MAX_LOGGED_ITEMS = 64
@@ -26,14 +28,21 @@ _TRACEBACK = "exception"
 
 
 def configure(
-    level: LogLevel = "info", format: LogFormat = "console", stream: TextIO | None = None
+    level: LogLevel = "info",
+    format: LogFormat = "console",
+    stream: TextIO | None = None,
+    *,
+    names: Mapping[str, str] | None = None,
 ) -> None:
-    """Sets up structlog for the whole process. ``stream``: standard error if None."""
+    """Sets up structlog for the whole process. ``stream``: standard error if None. ``names``: by
+    peer id; a line about a ``peer`` then says its ``name`` as well.
+    """
     output = sys.stderr if stream is None else stream
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
+            _naming(names or {}),
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *_tail(format, output),
         ],
@@ -59,6 +68,18 @@ class _Lossy:
     def flush(self) -> None:
         with suppress(OSError):
             self._stream.flush()
+
+
+def _naming(names: Mapping[str, str]) -> Processor:
+    """Some lines have a peer id whole, some its end: the end tells members apart."""
+    by_end = {peer[-SHOWN:]: name for peer, name in names.items()}
+
+    def named(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        if event.get("name") is None and (name := by_end.get(str(event.get("peer"))[-SHOWN:])):
+            event["name"] = name
+        return event
+
+    return named
 
 
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from peerd.cli.daemon import add_config_argument
 from peerd.cli.output import colour, print_json
 from peerd.errors import PeerdError
+from peerd.labels import label
 
 if TYPE_CHECKING:
     from peerd.config import Config
@@ -130,16 +131,18 @@ def _key(config: Config) -> str:
 
 def _genesis(config: Config) -> str:
     from peerd.group import load
+    from peerd.group.names import called
     from peerd.identity import Identity
     from peerd.runner.resume import setting_of
 
     genesis = load(config.genesis)
     genesis.verify()
-    genesis.index(Identity.load(config.key).public)
+    me = genesis.index(Identity.load(config.key).public)
     setting_of(genesis)
     plan = genesis.plan
+    who = f"this is {called(genesis, me)}; " if genesis.names else ""
     return (
-        f"{genesis.name}, {len(genesis.roster)} members, all have signed; "
+        f"{genesis.name}, {len(genesis.roster)} members, all have signed; {who}"
         f"committee {plan.committee}, threshold {plan.threshold}, packing {plan.packing}"
     )
 
@@ -212,7 +215,11 @@ def _latency(config: Config) -> str:
     if not _daemon_answers(config):
         return "no daemon runs that could measure it"
     peers: Any = trio.run(get, config.status, "/v1/peers")["peers"]
-    times = {peer["peer"]: peer["rtt"] for peer in peers if peer["rtt"] is not None}
+    times = {
+        label(peer["name"], peer["peer"]) if peer.get("name") else peer["peer"]: peer["rtt"]
+        for peer in peers
+        if peer["rtt"] is not None
+    }
     return check_times(times, load(config.genesis).delta_ms)
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from peerd.cli import group_acts, successor
 from peerd.cli.evaluation import add_evaluation_arguments, stated_rows
-from peerd.cli.members import members
+from peerd.cli.members import listed, names_of
 from peerd.cli.output import print_json, progress, quiet_logs
 from peerd.cli.places import check_file
 from peerd.cli.table_arguments import add_keep_argument
@@ -20,8 +21,9 @@ from peerd.cli.task_arguments import (
     start_from,
     task_request,
 )
-from peerd.cli.terms import print_terms, summary
+from peerd.cli.terms import print_members, print_terms, summary
 from peerd.errors import ConfigError
+from peerd.labels import label
 
 if TYPE_CHECKING:
     from peerd.group import Genesis
@@ -76,9 +78,10 @@ def _add_new(parser: argparse.ArgumentParser) -> None:
         "--members",
         nargs="+",
         required=True,
-        metavar="PEER[=WEIGHT]|FILE",
+        metavar="PEER[=WEIGHT] [NAME]|FILE",
         help="peer ids or public keys (hex), or files with one a line; a weight (number of "
-        "samples) is for a weighted aggregator, and then each member states one",
+        "samples) is for a weighted aggregator, and then each member states one; everything behind "
+        "a blank is the member's name, and then each has one",
     )
     add_task_arguments(parser, None)
     add_keep_argument(parser)
@@ -141,7 +144,7 @@ def main(args: argparse.Namespace) -> int:
     elif args.verb == "new":
         _say(args, _new(args), f"wrote {args.out}")
     elif args.verb == "sign":
-        _say(args, _sign(args), f"signed {args.out or args.genesis}")
+        _say(args, *_sign(args))
     elif args.verb == "merge":
         _say(args, _merge(args), f"wrote {args.out}")
     else:
@@ -176,7 +179,6 @@ def _new(args: argparse.Namespace) -> Genesis:
     from peerd.cli.init import partition
     from peerd.cli.weights import check_weights
     from peerd.group import save
-    from peerd.identity import peer_id_of
     from protocols.plan import PlanError, rational
 
     if args.out.exists():
@@ -188,19 +190,21 @@ def _new(args: argparse.Namespace) -> Genesis:
         adversary, dropout = rational(args.adversary), rational(args.dropout)
     except PlanError as error:
         raise ConfigError(f"--adversary, --dropout: {error}") from None
-    stated = members(args.members)
+    stated = listed(args.members)
+    names = names_of(stated)
+    weights = {each.public: each.number for each in stated}
     check_weights(
         "--members",
         request.aggregator,
         request.rule(),
-        {peer_id_of(public): weight for public, weight in stated.items()},
+        {_who(public, names): weight for public, weight in weights.items()},
     )
     index, count = partition(args.partition)
     founding = Founding(
         name=args.name,
         task=request.task_class,
         aggregator=request.aggregator,
-        roster=list(stated),
+        roster=list(weights),
         adversary=adversary,
         dropout=dropout,
         absent=args.absent,
@@ -214,8 +218,9 @@ def _new(args: argparse.Namespace) -> Genesis:
         model_seed=args.model_seed,
         statistics=request.statistics,
         here=replace(request.here, partition=index, partitions=count),
-        weights={public: weight for public, weight in stated.items() if weight is not None},
-        held_out=stated_rows(args.held_out_rows, list(stated)),
+        weights={public: weight for public, weight in weights.items() if weight is not None},
+        names=names,
+        held_out=stated_rows(args.held_out_rows, list(weights)),
         evaluates=not args.no_evaluation,
     )
     said: list[str] = []
@@ -227,8 +232,17 @@ def _new(args: argparse.Namespace) -> Genesis:
     return genesis
 
 
-def _sign(args: argparse.Namespace) -> Genesis:
+def _who(public: bytes, names: Mapping[bytes, str]) -> str:
+    from peerd.identity import peer_id_of
+
+    peer = peer_id_of(public)
+    return label(names[public], peer) if names else peer
+
+
+def _sign(args: argparse.Namespace) -> tuple[Genesis, str]:
+    """The signed genesis, and what was done."""
     from peerd.group import load, save, sign
+    from peerd.group.names import called
     from peerd.identity import Identity
     from peerd.runner.resume import setting_of
 
@@ -248,8 +262,9 @@ def _sign(args: argparse.Namespace) -> Genesis:
             "leave one of them out",
         )
     genesis = sign(genesis, identity)
-    save(genesis, args.out or args.genesis)
-    return genesis
+    out = args.out or args.genesis
+    save(genesis, out)
+    return genesis, f"signed {out} as {called(genesis, genesis.index(identity.public))}"
 
 
 def _measure(genesis: Genesis, path: Path, public: bytes, start: Path | None) -> None:
@@ -307,5 +322,6 @@ def _say(args: argparse.Namespace, genesis: Genesis, done: str | None) -> None:
     unsigned = len(genesis.unsigned())
     print(f"group {found['group']} ({genesis.name})")
     print(f"{len(genesis.roster)} members, {unsigned} signatures missing")
+    print_members(genesis)
     if args.verb in ("show", "new"):
         print_terms(genesis, found)

@@ -31,6 +31,8 @@ def main(args: argparse.Namespace) -> int:
     if args.json:
         print_json(document)
         return 0
+    if document.get("name") is None:
+        document.pop("name", None)
     width = max(map(len, document))
     for name, value in document.items():
         shown = with_checksum(str(value)) if name == "peer" else _shown(value)

@@ -239,15 +239,20 @@ class Genesis:
         """GroupError unless everybody's signature is there and right, and a plan exists."""
         wrong = [public for public in self.signatures if not self._is_signed_by(public)]
         if wrong:
-            raise GroupError(f"genesis: not the signature of {_names(wrong)}")
+            raise GroupError(f"genesis: not the signature of {self._listed(wrong)}")
         missing = self.unsigned()
         if missing:
             raise GroupError(
                 f"genesis: {len(missing)} of {len(self.signers)} have not signed:"
-                f" {_names(missing)}",
+                f" {self._listed(missing)}",
                 "each of them runs 'peerd group sign'",
             )
         _ = self.plan
+
+    def _listed(self, members: Iterable[bytes]) -> str:
+        """With whole peer ids: an error may be the one place that shows them."""
+        names = dict(zip(self.roster, self.names, strict=False))
+        return _names(members, names)
 
     def _is_signed_by(self, public: bytes) -> bool:
         try:
@@ -378,7 +383,11 @@ def _signature_pairs(value: object) -> dict[bytes, bytes]:
     return pairs
 
 
-def _names(peers: Iterable[bytes]) -> str:
-    names = [peer_id_of(public) for public in peers]
+def _names(peers: Iterable[bytes], called: Mapping[bytes, str] | None = None) -> str:
+    said = called or {}
+    names = [
+        f"{said[public]} ({peer_id_of(public)})" if public in said else peer_id_of(public)
+        for public in peers
+    ]
     more = len(names) - _SHOWN_PEERS
     return ", ".join(names[:_SHOWN_PEERS]) + (f" and {more} more" if more > 0 else "")

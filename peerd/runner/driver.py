@@ -272,7 +272,9 @@ class Driver:
             case Aborted():
                 shown = self._records.aborted(effect, self._setting.deadlines)
                 log.warning("attempt aborted", round=effect.round, **shown)
-                self._board.update(reason=effect.reason, advice=shown["advice"])
+                self._board.update(
+                    reason=effect.reason, meaning=shown["meaning"], advice=shown["advice"]
+                )
                 self._board.publish("attempt", round=effect.round, **shown)
             case Stopped(round_, reason):
                 shown = stopped(effect)
@@ -285,7 +287,8 @@ class Driver:
                 self._board.publish("approval", **shown)
             case Abandonment(round_, attempt, signers):
                 names = [self._records.name(peer) for peer in signers]
-                log.warning("operators give up the cohort", round=round_, signed=names)
+                called = [self._records.called(peer) for peer in signers]
+                log.warning("operators give up the cohort", round=round_, signed=called)
                 self._board.publish("abandon", round=round_, attempt=attempt, signed=names)
                 self._board.update(abandoned_by=names)
             case Dropped(peer, reason):
@@ -355,10 +358,12 @@ class Driver:
             head=round_,
             model_hash=model.hex(),
             reason=None,
+            meaning=None,
             advice=None,
             abandon=None,
             abandoned_by=[],
             state=state,
+            **({"phase": None, "attempt": None} if state == "finished" else {}),
         )
 
     async def _evaluate(self, round_: int, model: npt.NDArray[np.float32]) -> None:

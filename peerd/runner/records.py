@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from peerd.identity import peer_id_of
+from peerd.labels import label
 from peerd.learning.trained import Evaluation
 from peerd.runner.aborts import explain
 from peerd.runner.counting import opened_group
@@ -23,17 +24,24 @@ from protocols.record.transcript import Transcript
 class Records:
     """Writes to the store, in the order in which effects come. Called from worker threads."""
 
-    def __init__(self, store: Store, roster: Sequence[bytes]) -> None:
+    def __init__(self, store: Store, roster: Sequence[bytes], names: Sequence[str] = ()) -> None:
+        """``names``: the members', in roster order; empty where nobody has one."""
         self._store = store
+        self._said = names
         self._names = [peer_id_of(public) for public in roster]
         self._aborted: list[dict[str, Any]] = []
 
     def name(self, peer: int) -> str:
         return self._names[peer]
 
+    def called(self, peer: int) -> str:
+        """A member for people."""
+        return label(self._said[peer] if self._said else None, self._names[peer])
+
     def aborted(self, effect: Aborted, deadlines: Deadlines) -> dict[str, Any]:
         """An attempt that ended without a result: shown with the round, once that is over."""
-        shown = explain(effect, deadlines, self._names)
+        called = [self.called(peer) for peer in range(len(self._names))]
+        shown = explain(effect, deadlines, self._names, called)
         self._aborted.append(shown)
         return shown
 
@@ -83,22 +91,22 @@ class Records:
 
     def blamed(self, effect: Blame) -> dict[str, Any]:
         """``evidence`` is the hash under which the transcript holds it."""
-        return {
-            "peer": self.name(effect.peer),
-            "reason": effect.reason,
-            "evidence": evidence_hash(effect.evidence).hex(),
-        }
+        return self._blame(effect.peer, effect.reason, effect.evidence)
 
     def _blamed_in(self, round_: int) -> list[dict[str, Any]]:
         return [
-            {
-                "peer": self.name(blame.peer),
-                "reason": blame.reason,
-                "evidence": evidence_hash(blame.evidence).hex(),
-            }
+            self._blame(blame.peer, blame.reason, blame.evidence)
             for blame in self._store.blames()
             if blame.round == round_
         ]
+
+    def _blame(self, peer: int, reason: str, evidence: bytes) -> dict[str, Any]:
+        return {
+            "peer": self.name(peer),
+            "name": self._said[peer] if self._said else None,
+            "reason": reason,
+            "evidence": evidence_hash(evidence).hex(),
+        }
 
     def summary(self, effect: Completed, cost: dict[str, object]) -> dict[str, Any]:
         """The round as the status shows it; ``group`` and ``accuracy`` are filled in by others."""

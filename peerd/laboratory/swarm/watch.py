@@ -151,7 +151,8 @@ class Watch:
         if view.honest and key not in self._told:
             self._told.add(key)
             _, number, attempt, reason = key
-            self.lines.append(f"round {number}: attempt {attempt} aborted: {reason}")
+            why = f": {event['meaning']}" if event.get("meaning") else ""
+            self.lines.append(f"round {number}: attempt {attempt} aborted: {reason}{why}")
 
     def _tell_round(self, number: int, evaluation: Mapping[str, object]) -> None:
         event = self._untold.pop(number)

@@ -204,3 +204,13 @@ def test_what_is_rendered_is_what_is_declared() -> None:
         render_config(lisen="/ip4/127.0.0.1/tcp/1")
     text = render_config()
     assert all(key.says in text for _, key, _ in declared())
+
+
+def test_data_that_is_said_twice_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "peerd.toml"
+    path.write_text(
+        'data = "data"\nkey = "k"\ngenesis = "g"\n'
+        '[task]\ndata = "rows.csv"\n[task.options]\ndata = "other.csv"\n'
+    )
+    with pytest.raises(ConfigError, match=r"task.options.data says what task.data says as well"):
+        Config.load(path)
