@@ -16,7 +16,7 @@ import trio
 from peerd.config import Config
 from peerd.discovery.discovery import Discovery
 from peerd.errors import CorruptError, NetworkError
-from peerd.group import load
+from peerd.group import Genesis, load
 from peerd.group.document import render
 from peerd.group.names import names_by_peer
 from peerd.identity import Identity, peer_id_of
@@ -29,17 +29,19 @@ from peerd.runner.counting import rows_warnings
 from peerd.runner.driver import Driver
 from peerd.runner.failures import only_error
 from peerd.runner.first import check_first, check_fixed
-from peerd.runner.gathering import gather
-from peerd.runner.handover import beginning, successor
-from peerd.runner.inheritance import address_book, bootstraps
+from peerd.runner.gathering import gather, lacking
+from peerd.runner.handover import Handover, beginning, successor
+from peerd.runner.inheritance import address_book, bootstraps, guests
 from peerd.runner.latency import Latency
 from peerd.runner.library import Library
-from peerd.runner.lineage import Epoch, remember
+from peerd.runner.lineage import Epoch, epoch_of, named, remember
 from peerd.runner.membership import Left, current
 from peerd.runner.orders import Orders
 from peerd.runner.records import Records
 from peerd.runner.rehearsal import training_of
 from peerd.runner.resume import journaled_secret, position_of
+from peerd.runner.scout import drafts, scout
+from peerd.runner.search import Search
 from peerd.status.board import StatusBoard
 from peerd.status.routes import Views
 from peerd.status.server import serve_status
@@ -102,15 +104,16 @@ def run(config: Config, *, restored: bool | None = None, crew: Crew = Crew()) ->
             except Left as left:
                 log.warning("this peer has left the group", reason=str(left))
                 return 0
-            successor = _run(_Daemon(config, identity, epochs, store, restored, crew))
-            if successor is None:
+            configure(config.log.level, config.log.format, names=named(epochs))
+            handover = _run(_Daemon(config, genesis, identity, epochs, store, restored, crew))
+            if handover is None:
                 return 0
-            remember(store, [*epochs, successor])
-            restored = None
+            handover.store(store, epochs[-1])
+            remember(store, [*epochs, handover.epoch])
 
 
-def _run(daemon: _Daemon) -> Epoch | None:
-    """Until it is asked to stop, or its group hands over: then the group that goes on."""
+def _run(daemon: _Daemon) -> Handover | None:
+    """Until it is asked to stop, or its group hands over."""
     try:
         trio.run(daemon.run)
     except BaseExceptionGroup as group:
@@ -118,13 +121,14 @@ def _run(daemon: _Daemon) -> Epoch | None:
         if error is group:  # a fault of ours: nobody can be asked to make it happen again
             log.error("a fault of peerd", exc_info=group)
         raise error from group
-    return daemon.successor
+    return None if daemon.stopped else daemon.handover
 
 
 class _Daemon:
     def __init__(
         self,
         config: Config,
+        configured: Genesis,
         identity: Identity,
         epochs: Sequence[Epoch],
         store: Store,
@@ -133,7 +137,11 @@ class _Daemon:
     ) -> None:
         self.config = config
         self.epochs = epochs
-        self.successor: Epoch | None = None
+        self.configured = configured
+        self.handover: Handover | None = None
+        self.stopped = False
+        self.position: Position | None = None
+        self.session: Peer | None = None
         self.restored = restored
         self._make_session = crew.session
         self.identity = identity
@@ -149,7 +157,7 @@ class _Daemon:
             genesis.roster,
             config.listen,
             self.book,
-            guests=(public for epoch in epochs[:-1] for public in epoch.genesis.roster),
+            guests=guests(epochs),
         )
         # Before the transport runs: others ask as soon as it does.
         self.library = Library(self.setting, store, self.transport, epochs)
@@ -190,7 +198,7 @@ class _Daemon:
                 self.transport,
                 self.identity,
                 self.book,
-                bootstraps(self.config.bootstrap, self.epochs),
+                bootstraps(self.config.bootstrap, self.epochs, self.configured),
                 announce=self.config.announce,
             )
             nursery.start_soon(discovery.run)
@@ -213,12 +221,15 @@ class _Daemon:
         """A newcomer waits until the old group has handed over, and takes what it starts from."""
         if not self.epochs[-1].awaits_handover:
             return
-        log.info("waiting for the group to hand over to this one")
-        self.board.update(state="joining", phase="waiting for the group to hand over")
+        follows = self.genesis.follows
+        assert follows is not None
+        phase = f"waiting for the group to hand over, in rounds {follows.first} to {follows.last}"
+        log.info(phase, follows=follows.group.hex())
+        self.board.update(state="joining", phase=phase)
         connected = self.transport.connected
         self.epochs = await beginning(self.genesis, self.store, self.library, connected)
         remember(self.store, self.epochs)
-        self.library.epochs = self.epochs
+        self.library.serve(self.epochs)
         self.setting = self.epochs[-1].setting()
 
     async def _rehearse(self, nursery: trio.Nursery) -> Model:
@@ -240,7 +251,8 @@ class _Daemon:
         another version of torch may draw another; a file is the group's, or is not.
         """
         start_from, fixed = self.config.task.start_from, self.trainer.fixed
-        if start_from is None and self.store.head() >= 0:
+        goes_on = self.store.head() >= 0 or self.genesis.follows is not None
+        if start_from is None and goes_on:
             check_fixed(self.genesis, start_from, fixed)
         else:
             check_first(self.genesis, start_from, model_hash(first), fixed)
@@ -249,6 +261,12 @@ class _Daemon:
         records = Records(self.store, self.setting.roster, self.genesis.names)
         records.fill(self.setting)
         self.board.update(best=self.store.best())
+        self.position = position
+        if position.ledger.handed_over:  # an earlier life ended just here
+            await self._go_over()
+            nursery.cancel_scope.cancel()
+            return
+        nursery.start_soon(self._look_ahead, nursery.cancel_scope)
         await gather(
             self.setting,
             self.transport.connected,
@@ -276,6 +294,7 @@ class _Daemon:
             records,
             Orders(self.store, self.genesis),
         )
+        self.session = session
         nursery.start_soon(driver.run)
         nursery.start_soon(self._follow, driver, nursery.cancel_scope)
 
@@ -285,12 +304,49 @@ class _Daemon:
         """
         await driver.handed_over.wait()
         log.warning("the group hands over", round=self.store.head())
-        self.board.update(state="handing over", phase="waiting for the successor's genesis")
-        ahead = self.epochs[-1], self.store, self.library, self.transport.connected
-        self.successor = await successor(*ahead, self.store.head())
-        self.board.publish("handover", successor=self.successor.genesis.group_id.hex())
+        await self._go_over()
         await trio.sleep(LINGER_DELTAS * self.genesis.delta_ms / 1000)
         scope.cancel()
+
+    async def _go_over(self) -> None:
+        self.board.update(state="handing over", phase="waiting for the successor's genesis")
+        ahead = self.epochs[-1], self.store, self.library, self.transport.connected
+        self._found(Handover(await successor(*ahead, self.store.head())))
+
+    def _found(self, handover: Handover) -> None:
+        self.handover = handover
+        self.board.update(state="handing over", phase="going over to the successor")
+        self.board.publish("handover", successor=handover.epoch.genesis.group_id.hex())
+
+    async def _look_ahead(self, scope: trio.CancelScope) -> None:
+        """Whether the group has handed over while this peer was away. Nobody is asked while a
+        quorum of it is connected: those would tell.
+        """
+        search = Search(self.epochs[-1], self.store, self._position)
+        group = self.genesis.group_id
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(search.ask, self._too_few, self.library.ask)
+            for draft in drafts(self.store, self.configured, group):
+                nursery.start_soon(
+                    partial(scout, draft, self.epochs, self.identity, self.config),
+                    self.library,
+                    search,
+                    self._alone,
+                )
+            self._found(await search.found())
+            nursery.cancel_scope.cancel()
+        scope.cancel()
+
+    def _position(self) -> Position:
+        assert self.position is not None
+        return self.position if self.session is None else self.session.position
+
+    def _alone(self) -> bool:
+        return lacking(self.setting, len(self.transport.connected())) is not None
+
+    def _too_few(self) -> frozenset[bytes]:
+        """Those that are connected, if they are no quorum."""
+        return self.transport.connected() if self._alone() else frozenset()
 
     async def _stop_on_signal(
         self, scope: trio.CancelScope, *, task_status: Any = trio.TASK_STATUS_IGNORED
@@ -299,6 +355,7 @@ class _Daemon:
             task_status.started()
             async for number in signals:
                 log.info("stopping", signal=signal.Signals(number).name)
+                self.stopped = True
                 scope.cancel()
 
     def _views(self) -> Views:
@@ -308,8 +365,13 @@ class _Daemon:
             round=self.store.round,
             transcript=self.store.transcript,
             model=self.store.model,
-            genesis=lambda: json.loads(render(self.genesis)),
+            genesis=self._genesis_of,
         )
+
+    def _genesis_of(self, round_: int | None) -> dict[str, object]:
+        epoch = self.epochs[-1] if round_ is None else epoch_of(self.epochs, round_)
+        document: dict[str, object] = json.loads(render(epoch.genesis))
+        return document
 
     def _peers(self) -> Sequence[dict[str, object]]:
         links = {link.peer: link for link in self.transport.links()}

@@ -24,7 +24,8 @@ class Views:
     ``peers()`` → one object per roster peer; ``rounds(limit)`` → the last ``limit`` summaries, in
     ascending order of "round"; ``round(n)`` → one round's whole record, or None;
     ``transcript(n)`` → what an auditor gets; ``model(n)`` → the certified model, float32 (d,).
-    ``genesis()`` → that of the group that the daemon is in now, as its file holds it.
+    ``genesis(n)`` → that of the group of round n, as its file holds it; None: of the one that the
+    daemon is in now.
     """
 
     peers: Callable[[], Sequence[JsonObject]]
@@ -32,7 +33,7 @@ class Views:
     round: Callable[[int], JsonObject | None]
     transcript: Callable[[int], bytes | None] = lambda number: None
     model: Callable[[int], NDArray[np.float32] | None] = lambda number: None
-    genesis: Callable[[], JsonObject] = dict
+    genesis: Callable[[int | None], JsonObject] = lambda number: {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ def _route(board: StatusBoard, views: Views, method: str, path: str, query: str)
         case ["v1", "peers"]:
             return Answer(200, {"peers": list(views.peers())})
         case ["v1", "genesis"]:
-            return Answer(200, views.genesis())
+            return Answer(200, views.genesis(_numbers(query, "round").get("round")))
         case ["v1", "rounds"]:
             return Answer(200, {"rounds": _rounds(views, _numbers(query, "since", "limit"))})
         case ["v1", "rounds", number]:
@@ -93,7 +94,9 @@ def _route(board: StatusBoard, views: Views, method: str, path: str, query: str)
             return _bytes(number, lambda n: _little_endian(views.model(n)), "model")
         case ["v1", "events"]:
             return EventStream(_numbers(query, "since").get("since"))
-    return _error(404, "unknown path; GET /v1/status, /v1/peers, /v1/rounds, /v1/events")
+    return _error(
+        404, "unknown path; GET /v1/status, /v1/peers, /v1/genesis, /v1/rounds, /v1/events"
+    )
 
 
 def _rounds(views: Views, query: dict[str, int]) -> list[JsonObject]:
