@@ -21,7 +21,7 @@ from peerd.cli.task_arguments import (
     start_from,
     task_request,
 )
-from peerd.cli.terms import print_members, print_terms, summary
+from peerd.cli.terms import print_follows, print_members, print_terms, summary
 from peerd.errors import ConfigError
 from peerd.labels import label
 
@@ -211,7 +211,7 @@ def _new(args: argparse.Namespace) -> Genesis:
         clients=args.clients,
         task_options=request.options,
         constants=request.constants,
-        deadlines=_deadlines(args.deadline),
+        deadlines=deadlines(args.deadline),
         delta=DELTA if args.delta is None else args.delta,
         bandwidth=BANDWIDTH if args.bandwidth is None else args.bandwidth,
         training=args.training,
@@ -264,6 +264,10 @@ def _sign(args: argparse.Namespace) -> tuple[Genesis, str]:
     genesis = sign(genesis, identity)
     out = args.out or args.genesis
     save(genesis, out)
+    follows = genesis.follows
+    if rotated and follows is not None:
+        new = called(genesis, genesis.index(dict(follows.keys)[identity.public]))
+        return genesis, f"signed {out} as the key before that of {new}"
     return genesis, f"signed {out} as {called(genesis, genesis.index(identity.public))}"
 
 
@@ -302,7 +306,8 @@ def _merge(args: argparse.Namespace) -> Genesis:
     return genesis
 
 
-def _deadlines(words: list[str]) -> dict[str, int]:
+def deadlines(words: list[str]) -> dict[str, int]:
+    """Milliseconds by phase, as ``--deadline`` has them. ConfigError."""
     found = {}
     for word in words:
         name, _, value = word.partition("=")
@@ -323,5 +328,6 @@ def _say(args: argparse.Namespace, genesis: Genesis, done: str | None) -> None:
     print(f"group {found['group']} ({genesis.name})")
     print(f"{len(genesis.roster)} members, {unsigned} signatures missing")
     print_members(genesis)
+    print_follows(genesis)
     if args.verb in ("show", "new"):
         print_terms(genesis, found)

@@ -180,6 +180,8 @@ class _Daemon:
             advice=None,
             abandon=None,
             abandoned_by=[],
+            approvals=[],
+            quorum=self.setting.roster_quorum,
             warnings=[],
             pid=os.getpid(),
         )

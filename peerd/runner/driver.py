@@ -21,7 +21,7 @@ import trio
 from peerd.errors import ConfigError, GroupError
 from peerd.learning import Trainer
 from peerd.runner.aborts import stopped
-from peerd.runner.approvals import keep_approval
+from peerd.runner.approvals import counting, keep_approval, kept_approvals
 from peerd.runner.approvals import shown as approval_shown
 from peerd.runner.counting import (
     KEPT,
@@ -63,6 +63,7 @@ from protocols.record.effects import (
     Timer,
     Train,
 )
+from protocols.record.position import tip_of
 from protocols.record.setting import Setting
 from protocols.session.events import Approval, Order, Peer, Refused
 
@@ -72,6 +73,8 @@ ORDERS_PAUSE = 1.0
 """Seconds between looks for an operator's order."""
 MAX_BURST = 64
 """Frames that are handled, and journaled, together."""
+RESTING = "resting"
+"""The board's state, and how the session's phase begins, while the group has paused."""
 LOSS_GRACE = 3.0
 """Seconds for which a lost peer is still waited for."""
 Act = Callable[[Peer], list[Step]]
@@ -106,6 +109,7 @@ class Driver:
         self._nursery: trio.Nursery | None = None
         self._lost: dict[int, float] = {}
         self._groups: dict[int, dict[str, Any] | None] = {}
+        self._state = "running"
         self.peers_changed = trio.Event()
         self.handed_over = trio.Event()
 
@@ -119,6 +123,7 @@ class Driver:
             before = self._session.position
             await self._step(lambda session: session.start(present))
             self._show_where_it_starts(before.round - 1, before.model)
+            self._show_approvals()
             self._look_ahead()
             nursery.start_soon(self._watch_peers)
             nursery.start_soon(self._receive)
@@ -267,7 +272,8 @@ class Driver:
                 self._board.publish("blame", round=effect.round, **shown)
             case Phase(round_, attempt, name):
                 self._meter.enter(name)
-                self._board.update(round=round_, attempt=attempt, phase=name, state="running")
+                self._enter(name)
+                self._board.update(round=round_, attempt=attempt, phase=name, state=self._state)
                 self._board.publish("phase", round=round_, attempt=attempt, phase=name)
             case Aborted():
                 shown = self._records.aborted(effect, self._setting.deadlines)
@@ -282,9 +288,10 @@ class Driver:
                 self._board.update(state="stopped", reason=reason, **shown)
                 self._board.publish("stopped", round=round_, reason=reason, **shown)
             case Approved():
-                shown = {"peer": self._records.name(effect.peer), **approval_shown(effect)}
+                shown = self._approval(effect)
                 log.warning("an operator approves", **shown)
                 self._board.publish("approval", **shown)
+                self._show_approvals()
             case Abandonment(round_, attempt, signers):
                 names = [self._records.name(peer) for peer in signers]
                 called = [self._records.called(peer) for peer in signers]
@@ -295,6 +302,24 @@ class Driver:
                 self._drops.note(self._records.name(peer), reason)
             case Persist() | Keep() | Erase():
                 pass  # carried out in the thread, before everything else
+
+    def _enter(self, phase: str) -> None:
+        """``running``, or ``resting`` from a pause on until the group goes on."""
+        rests = phase.startswith(RESTING)
+        if rests and self._state != RESTING:
+            quorum = self._setting.roster_quorum
+            log.warning("the group rests", goes_on=f"once {quorum} operators run 'group resume'")
+        self._state = RESTING if rests else "running"
+
+    def _approval(self, said: Approved) -> dict[str, Any]:
+        return {**self._records.member(said.peer), **approval_shown(said)}
+
+    def _show_approvals(self) -> None:
+        """Those that may still count; ``quorum`` of one thing are needed."""
+        tip = tip_of(self._setting, self._session.position)
+        known = counting(kept_approvals(self._store, self._setting.group), self._setting.group, tip)
+        shown = [self._approval(each) for each in known]
+        self._board.update(approvals=shown, quorum=self._setting.roster_quorum)
 
     def _send(self, peers: tuple[int, ...], frame: bytes) -> None:
         for peer in peers:
@@ -353,7 +378,7 @@ class Driver:
         self._nursery.start_soon(self._evaluate, effect.round, effect.model)
 
     def _show_head(self, round_: int, model: bytes) -> None:
-        state = "finished" if self._session.finished else "running"
+        state = "finished" if self._session.finished else self._state
         self._board.update(
             head=round_,
             model_hash=model.hex(),

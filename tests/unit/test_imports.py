@@ -190,7 +190,6 @@ DRIVES = {
     "protocols.record.certificate": "what is stored, and read back",
     "protocols.record.deadlines": "set-up, and what people are told of them",
     "protocols.record.effects": "what is carried out",
-    "protocols.record.ledger": "see RULES_OUTSIDE; the oracle keeps its own",
     "protocols.record.position": "set-up: where a store stands",
     "protocols.record.setting": "set-up: the group",
     "protocols.secret": "the identity and the entropy that go in",
@@ -208,8 +207,12 @@ USED = {
         "protocols.record.election": "see RULES_OUTSIDE: resume",
         "protocols.record.opened": "what the group counted, for people to read",
         "protocols.record.evidence": "the hash by which evidence is shown",
+        "protocols.record.ledger": "see RULES_OUTSIDE: lineage",
+        "protocols.record.origin": "see RULES_OUTSIDE: lineage",
+        "protocols.record.resolution": "which successor a round hands over to",
         "protocols.record.sizes": "set-up: what deadlines follow from",
         "protocols.record.transcript": "what is stored, with evidence that came late",
+        "protocols.session.follow": "what a handover that was missed is found by",
         "protocols.wire.schema": "bounds on what is asked for",
     },
     "peerd/laboratory/simulation": {
@@ -223,6 +226,7 @@ USED = {
         "protocols.record.door": "the watch reads frames as a peer does",
         "protocols.record.election": "the watch reads what was committed to",
         "protocols.record.inbox": "a bound that the oracle holds sessions to",
+        "protocols.record.resolution": "the oracle reads what a round came to",
         "protocols.record.timers": "when a restored peer asks what it has signed",
         "protocols.session.attempt": "a bound that the oracle holds sessions to",
         "protocols.session.neighbours": "a bound that the oracle holds sessions to",
@@ -237,7 +241,8 @@ USED = {
 RULES_OUTSIDE = {
     "peerd/laboratory/simulation/records.py": {"protocols.session.standing"},
     "peerd/laboratory/simulation/world.py": {"protocols.session.standing"},
-    "peerd/runner/resume.py": {"protocols.record.election", "protocols.record.ledger"},
+    "peerd/runner/lineage.py": {"protocols.record.ledger", "protocols.record.origin"},
+    "peerd/runner/resume.py": {"protocols.record.election"},
 }
 """The files that work out themselves where certificates lead, each with what it takes for that."""
 CARRY_OUT = {

@@ -37,6 +37,7 @@ from peerd.logging import configure
 from peerd.runner import resume
 from peerd.runner.driver import Driver
 from peerd.runner.library import Library
+from peerd.runner.orders import Orders
 from peerd.runner.records import Records
 from peerd.status.board import StatusBoard
 from peerd.status.routes import Answer, Bytes, Views, route
@@ -58,6 +59,7 @@ from protocols.session.session import Session
 from protocols.wire.frames import DealingFrame, StatementFrame, decode_frame
 from protocols.wire.statement import Kind, decode_statement
 from tests.patience import HANG
+from tests.unit.group.successions import group
 
 PEERS = 4
 PARAMETERS = 96
@@ -315,6 +317,7 @@ def _peer(
     local = LocalPeer(setting, index, identity.secret, drawn)
     session = Session(local, first_position(setting, model), store.journal(0), rounds=1)
     library, records = Library(setting, store, wire), Records(store, setting.roster)
+    orders = Orders(store, group())
     driver = Driver(
         setting,
         session,
@@ -324,6 +327,7 @@ def _peer(
         board,
         library,
         records,
+        orders,
     )
     views = Views(list, store.rounds, store.round, store.transcript, store.model)
     peer = Peer(driver, session, store, board, home, views)
