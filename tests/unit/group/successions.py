@@ -40,6 +40,7 @@ EVERYBODY = {one.public: one for one in [*MEMBERS, NEW, OTHER_NEW, *identities(1
 def group(**changes: Any) -> Genesis:
     """Of five, signed by all."""
     values = {**VALUES, "task_options": {}, "deadlines": {}, "parameters": PARAMETERS}
+    values |= {"constants": {"lambda": "1/100"}}
     values |= {"first_model": model_hash(MODEL), "delta_ms": 200, **changes}
     members = values.pop("members", MEMBERS)
     return signed(new_genesis(roster=[one.public for one in members], **values))
