@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from peerd.cli import group_acts, successor
+from peerd.cli.current_group import running
+from peerd.cli.daemon import add_config_argument
 from peerd.cli.evaluation import add_evaluation_arguments, stated_rows
 from peerd.cli.members import listed, names_of
 from peerd.cli.output import print_json, progress, quiet_logs
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from peerd.group import Genesis
 
 DEFAULT_OUT = Path("genesis.json")
+RUNNING = ""
+"""In the place of a file: the group that the daemon is in."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,8 +59,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _verb(verbs, "verify", "check that every member has signed, and that a plan exists")
     show = _verb(verbs, "show", "show what a genesis says and who has signed it")
     show.add_argument(
-        "--diff", type=Path, metavar="OLD", help="say what this draft changes in the group OLD"
+        "--diff",
+        nargs="?",
+        const=RUNNING,
+        metavar="OLD",
+        help="say what this draft changes in the group OLD (default: that of your daemon)",
     )
+    add_config_argument(show)
     successor.add_arguments(
         verbs.add_parser("successor", help="draft a group that goes on from a running one")
     )
@@ -156,7 +165,8 @@ def main(args: argparse.Namespace) -> int:
             genesis.verify()
             setting_of(genesis)
         if args.verb == "show" and args.diff is not None:
-            return _show_difference(load(args.diff), genesis, as_json=args.json)
+            old = running(args.config)[0] if args.diff is RUNNING else load(Path(args.diff))
+            return _show_difference(old, genesis, as_json=args.json)
         _say(args, genesis, "every member has signed" if args.verb == "verify" else None)
     return 0
 

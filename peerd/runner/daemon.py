@@ -307,8 +307,11 @@ class _Daemon:
         await driver.handed_over.wait()
         log.warning("the group hands over", round=self.store.head())
         await self._go_over()
-        await trio.sleep(LINGER_DELTAS * self.genesis.delta_ms / 1000)
+        await self._linger()
         scope.cancel()
+
+    async def _linger(self) -> None:
+        await trio.sleep(LINGER_DELTAS * self.genesis.delta_ms / 1000)
 
     async def _go_over(self) -> None:
         self.board.update(state="handing over", phase="waiting for the successor's genesis")

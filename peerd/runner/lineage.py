@@ -140,13 +140,13 @@ def advanced(store: Store, epochs: Sequence[Epoch]) -> list[Epoch]:
     between the two leaves it.
     """
     certificate = store.certificate(store.head())
-    draft = None if certificate is None else kept_draft(store, _handed_to(certificate))
+    draft = None if certificate is None else kept_draft(store, handed_to(certificate))
     if certificate is None or draft is None or not _follows(draft, epochs[-1].genesis.group_id):
         return list(epochs)
     return [*epochs, handed_over(epochs[-1].genesis, certificate, draft)]
 
 
-def _handed_to(certificate: bytes) -> bytes:
+def handed_to(certificate: bytes) -> bytes:
     """The id of the draft that a certificate of the store hands over to; empty for none."""
     try:
         found = decode_certificate(certificate)
