@@ -92,7 +92,7 @@ def take(data: Path) -> tuple[Approval, Genesis | None] | None:
         found = json.loads(text)
         act, first, last = Act[found["act"].upper()], found["first"], found["last"]
         draft = None if found["draft"] is None else parse(found["draft"].encode())
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise ConfigError(f"{path}: not an order", "'peerd group' writes it") from None
     if (draft is None) == (act is Act.HANDOVER):
         raise ConfigError(f"{path}: a draft goes with a handover, and with nothing else")

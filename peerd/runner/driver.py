@@ -272,8 +272,10 @@ class Driver:
                 self._board.publish("blame", round=effect.round, **shown)
             case Phase(round_, attempt, name):
                 self._meter.enter(name)
-                self._enter(name)
-                self._board.update(round=round_, attempt=attempt, phase=name, state=self._state)
+                if round_ >= self._session.position.round:  # else it is told late, and is over
+                    self._enter(name)
+                    place = {"round": round_, "attempt": attempt}
+                    self._board.update(phase=name, state=self._state, **place)
                 self._board.publish("phase", round=round_, attempt=attempt, phase=name)
             case Aborted():
                 shown = self._records.aborted(effect, self._setting.deadlines)
@@ -390,6 +392,7 @@ class Driver:
             state=state,
             **({"phase": None, "attempt": None} if state == "finished" else {}),
         )
+        self._show_approvals()
 
     async def _evaluate(self, round_: int, model: npt.NDArray[np.float32]) -> None:
         """For display: what fails is a warning on the round, and the group's business goes on."""

@@ -72,7 +72,7 @@ def take(data: Path) -> Order | None:
     try:
         found = json.loads(decode(text))
         return order_of(found["round"], found["attempt"], found["cohort"])
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         raise ConfigError(f"{path}: not an order", "'peerd abandon' writes it") from None
 
 
