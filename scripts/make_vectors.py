@@ -21,9 +21,10 @@ from typing import Any
 
 from peerd.crypto import Sodium
 from protocols.hashing import digest
-from protocols.record.certificate import ElectionCertificate
+from protocols.record.certificate import ElectionCertificate, ResolutionCertificate
 from protocols.record.cohort import Cohort
 from protocols.record.election import Commitments, Election
+from protocols.record.resolution import Resolution
 from protocols.wire.canonical import Value, pack, unpack
 from protocols.wire.frames import FRAME_VERSION, FRAMES
 from protocols.wire.schema import Bytes, Integer, ListOf, Shape, Tuple
@@ -41,7 +42,15 @@ DIRECTORY = Path(__file__).resolve().parent.parent / "tests" / "vectors"
 GROUP = digest("vectors/group")
 SEED = digest("vectors/seed")
 RECORDS: dict[str, type[Any]] = {
-    item.__name__: item for item in (Commitments, Election, Cohort, ElectionCertificate)
+    item.__name__: item
+    for item in (
+        Commitments,
+        Election,
+        Cohort,
+        ElectionCertificate,
+        Resolution,
+        ResolutionCertificate,
+    )
 }
 WITHOUT_SUBJECT = frozenset(
     {
@@ -53,6 +62,7 @@ WITHOUT_SUBJECT = frozenset(
         Kind.SUM,
         Kind.RESULT,
         Kind.ABANDON,
+        Kind.APPROVE,
     }
 )
 BALLOTS = frozenset({Kind.PROPOSAL, Kind.FIRST_VOTE, Kind.SECOND_VOTE, Kind.NEW_VIEW})
@@ -350,7 +360,7 @@ def frames() -> Json:
     fine: Value = [0, 0]
     whole: list[tuple[str, Value, str]] = [
         *[(f"version: {v!r}", [v, 11, fine], "version") for v in (0, 2, True, "1", None)],
-        *[(f"type: {c!r}", [1, c, fine], "type") for c in (0, 14, -1, True, "11", None)],
+        *[(f"type: {c!r}", [1, c, fine], "type") for c in (0, 255, -1, True, "11", None)],
         ("two fields", [1, 11], "three fields"),
         ("four fields", [1, 11, fine, 0], "three fields"),
         ("a map", {"version": 1}, "three fields"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from peerd.errors import NotRunningError
 
@@ -40,11 +40,13 @@ def _of_daemon(socket: Path, round_: int | None) -> Genesis:
     import trio
 
     from peerd.group.document import parse
-    from peerd.status.client import get
+    from peerd.status.client import get, get_bytes
 
-    query = "" if round_ is None else f"?round={round_}"
-    document = trio.run(get, socket, f"/v1/genesis{query}")
-    return parse(json.dumps(document).encode())
+    if round_ is None:
+        return parse(trio.run(get_bytes, socket, "/v1/genesis"))
+    groups: Any = trio.run(get, socket, "/v1/lineage")["groups"]
+    theirs = [each["genesis"] for each in groups if each["first_round"] <= round_]
+    return parse(json.dumps(theirs[-1] if theirs else groups[0]["genesis"]).encode())
 
 
 def _of_directory(config: Config, round_: int | None) -> Genesis:

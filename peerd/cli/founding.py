@@ -35,7 +35,8 @@ class Founding:
     derived. ``here``: the task's part on this machine. ``weights``: the members', by public key; 1
     for whoever isn't named. ``names``: what people call them, of all or of nobody. ``held_out``:
     rows that each member holds out, by public key; None: as many as here, where all hold out the
-    same (``alike``, or the task says so). ``evaluates``: whether the group counts them.
+    same (``alike``, or the task says so). ``evaluates``: whether the group counts them. ``rhythm``:
+    when rounds begin and end, as the genesis holds it.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Founding:
     held_out: Mapping[bytes, int] | None = None
     alike: bool = False
     evaluates: bool = True
+    rhythm: Mapping[str, Any] | None = None
 
 
 async def found(request: Founding, say: Say = lambda line: None) -> Genesis:
@@ -109,6 +111,7 @@ def _draft(request: Founding, rule: Aggregator) -> Genesis:
         statistics=request.statistics,
         starts_from=STARTS[0] if request.here.start_from is None else STARTS[1],
         weights=request.weights,
+        rhythm=request.rhythm,
         names=request.names,
     )
 

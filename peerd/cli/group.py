@@ -16,6 +16,7 @@ from peerd.cli.evaluation import add_evaluation_arguments, stated_rows
 from peerd.cli.members import listed, names_of
 from peerd.cli.output import print_json, progress, quiet_logs
 from peerd.cli.places import check_file
+from peerd.cli.rhythm_arguments import add_rhythm_arguments, stated_rhythm
 from peerd.cli.table_arguments import add_keep_argument
 from peerd.cli.task_arguments import (
     add_start_argument,
@@ -136,6 +137,7 @@ def _add_new(parser: argparse.ArgumentParser) -> None:
         "result, in milliseconds",
     )
     add_evaluation_arguments(parser)
+    add_rhythm_arguments(parser)
     parser.add_argument(
         "--partition", default="0/1", metavar="I/N", help="your part of the data, for table"
     )
@@ -232,6 +234,7 @@ def _new(args: argparse.Namespace) -> Genesis:
         names=names,
         held_out=stated_rows(args.held_out_rows, list(weights)),
         evaluates=not args.no_evaluation,
+        rhythm=stated_rhythm(args),
     )
     said: list[str] = []
     with progress("computing the first model, and one update"):

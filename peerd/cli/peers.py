@@ -36,6 +36,8 @@ def _cell(name: str, value: object) -> object:
         from peerd.identity import with_checksum
 
         return with_checksum(str(value))
+    if name == "away":
+        return "announced" if value else "-"
     if isinstance(value, bool) or not isinstance(value, int | float):
         return value
     if name.startswith("bytes"):

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from peerd.cli import rounds_asked
 from peerd.cli.daemon import add_daemon_arguments, ask, socket_path
 from peerd.cli.output import colour, measures, print_json, short, size, table
 from peerd.cli.places import check_file
@@ -22,13 +23,18 @@ NOBODY: Mapping[str, str] = MappingProxyType({})
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """A round's number, ``--since``, ``--limit``, and the daemon's."""
+    """A round's number, which ones of all, and the daemon's."""
     parser.add_argument("number", nargs="?", type=int, metavar="N", help="show this round only")
-    parser.add_argument("--since", type=int, metavar="N", help="rounds after N")
+    rounds_asked.add_arguments(parser)
     parser.add_argument(
         "--transcript", type=Path, metavar="FILE", help="write round N's transcript, for an auditor"
     )
-    parser.add_argument("--limit", type=int, default=30, metavar="COUNT", help="at most so many")
+    parser.add_argument(
+        "--certificates",
+        type=Path,
+        metavar="FILE",
+        help="write the certificates of all rounds, for an auditor",
+    )
     add_daemon_arguments(parser)
 
 
@@ -36,6 +42,8 @@ def main(args: argparse.Namespace) -> int:
     """Print the table, or the round."""
     if args.transcript is not None:
         return _write_transcript(args)
+    if args.certificates is not None:
+        return _write_certificates(args)
     if args.number is not None:
         document = ask(args, f"/v1/rounds/{args.number}")
         if args.json:
@@ -43,16 +51,16 @@ def main(args: argparse.Namespace) -> int:
         else:
             print("\n".join(lines(document, roster_names(args))))
         return 0
-    since = "" if args.since is None else f"&since={args.since}"
-    document = ask(args, f"/v1/rounds?limit={args.limit}{since}")
+    found = rounds_asked.asked(args)
+    records = found.rounds
     if args.json:
-        print_json(document)
+        print_json({"rounds": records, "total": found.total})
         return 0
-    rounds = document["rounds"]
-    records = rounds if isinstance(rounds, list) else []
     names = roster_names(args) if records else {}
     shown = table(HEADER, [row(record, names) for record in records])
     print("\n".join([shown, *warnings(records)]))
+    if cut := found.cut("last" if args.since is None else "first"):
+        print(cut)
     return 0
 
 
@@ -67,6 +75,17 @@ def _write_transcript(args: argparse.Namespace) -> int:
     target = f"/v1/rounds/{args.number}/transcript"
     args.transcript.write_bytes(trio.run(get_bytes, socket_path(args), target))
     print(f"transcript of round {args.number}: {args.transcript}")
+    return 0
+
+
+def _write_certificates(args: argparse.Namespace) -> int:
+    from peerd.audit.chain import encode_chain
+    from peerd.audit.socket import fetch_certificates
+
+    check_file("--certificates", args.certificates)
+    chain = fetch_certificates(socket_path(args))
+    args.certificates.write_bytes(encode_chain(chain))
+    print(f"certificates of {len(chain)} rounds: {args.certificates}")
     return 0
 
 
@@ -125,12 +144,15 @@ def _accuracy(record: dict[str, object]) -> object:
 def _names(value: object, names: Mapping[str, str]) -> str:
     if not isinstance(value, list) or not value:
         return "-"
-    return ", ".join(
-        f"{_called(each.get('peer'), names)} ({each.get('reason')})"
-        if isinstance(each, dict)
-        else _called(each, names)
-        for each in value
-    )
+    return ", ".join(_one_of(each, names) for each in value)
+
+
+def _one_of(named: object, names: Mapping[str, str]) -> str:
+    """A peer id, or an object with one; with the reason of a blame."""
+    if not isinstance(named, dict):
+        return _called(named, names)
+    reason = f" ({named['reason']})" if named.get("reason") else ""
+    return f"{_called(named.get('peer'), names)}{reason}"
 
 
 def _called(peer: object, names: Mapping[str, str]) -> str:

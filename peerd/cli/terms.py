@@ -42,6 +42,7 @@ TERMS = (
 
 def summary(genesis: Genesis) -> dict[str, object]:
     """The genesis as ``--json`` prints it; described by docs/schemas/group.json."""
+    from peerd.group.rhythm import rhythm_content
     from peerd.identity import peer_id_of
 
     plan = genesis.plan
@@ -66,6 +67,7 @@ def summary(genesis: Genesis) -> dict[str, object]:
         "bandwidth_bytes_per_second": genesis.bandwidth_bytes_per_second,
         "training_seconds": genesis.training_seconds,
         "deadlines": _phases(genesis),
+        "rhythm": None if genesis.rhythm is None else rhythm_content(genesis.rhythm),
         "plan": {
             "committee": plan.committee,
             "threshold": plan.threshold,
@@ -146,7 +148,7 @@ def print_members(genesis: Genesis) -> None:
         rows = f" held-out rows {genesis.held_out_of(index)}" if genesis.evaluation else ""
         state = "missing" if public in missing else "signed"
         name = genesis.name_of(index)
-        said = "" if name is None else f" {printable(name)}"
+        said = "" if name is None else f": {printable(name)}"
         print(f"member {with_checksum(peer_id_of(public))} {state}{weight}{rows}{said}")
 
 
@@ -169,8 +171,11 @@ def print_follows(genesis: Genesis) -> None:
 
 def print_terms(genesis: Genesis, found: dict[str, object]) -> None:
     """What a member must read before it signs, besides who they are."""
+    from peerd.group.rhythm import in_words
+
     if not genesis.weights:
         print("weights all 1")
+    print(f"rhythm {in_words(genesis.rhythm)}")
     for name in TERMS:
         value = UNSAID.get(name, "none") if found[name] is None else found[name]
         shown = (

@@ -19,6 +19,7 @@ from nacl.signing import SigningKey, VerifyKey
 from peerd.errors import GroupError
 from peerd.group import fields as rules
 from peerd.group.names import check_names
+from peerd.group.rhythm import Rhythm, check_rhythm, rhythm_content
 from peerd.group.succession import Follows, check_follows
 from peerd.identity import Identity, peer_id_of
 from protocols.aggregation.evaluation import Evaluation
@@ -52,8 +53,9 @@ class Genesis:
     say what it must hold. ``weights``: one a member, in roster order, for a weighted aggregator;
     empty where all are 1. ``evaluation``: what members count of their held-out rows; None: nothing.
     ``names``: what people call the members, in roster order; empty where nobody has a name.
+    ``rhythm``: when rounds begin, and end; None: one after another, without end.
     ``follows``: the group that this one goes on from, as its successor; None: it begins anew.
-    Of these seven nothing is part of the content where it says nothing.
+    Of these eight nothing is part of the content where it says nothing.
     ``signatures``: by public key; not part of the content, hence of the id.
     """
 
@@ -80,6 +82,7 @@ class Genesis:
     weights: tuple[int, ...] = ()
     evaluation: Evaluation | None = None
     names: tuple[str, ...] = ()
+    rhythm: Rhythm | None = None
     follows: Follows | None = None
     version: int = GENESIS_VERSION
     signatures: dict[bytes, bytes] = field(default_factory=dict)
@@ -99,6 +102,8 @@ class Genesis:
         evaluation = rules.check_evaluation(self.evaluation, len(self.roster))
         object.__setattr__(self, "evaluation", evaluation)
         object.__setattr__(self, "names", check_names(self.names, self.roster))
+        object.__setattr__(self, "rhythm", check_rhythm(self.rhythm))
+        self._check_patience()
         object.__setattr__(self, "follows", check_follows(self.follows, self.roster))
         rules.check_aggregator(self.aggregator)
         self._own("constants", rules.check_constants(self.constants))
@@ -127,6 +132,12 @@ class Genesis:
         self._check_signatures()
         self._own("signatures", dict(self.signatures))
 
+    def _check_patience(self) -> None:
+        """It counts evaluations."""
+        evaluates = self.evaluation is not None and self.evaluation.accuracy
+        if self.rhythm is not None and self.rhythm.patience is not None and not evaluates:
+            raise rules.refused("rhythm.patience", "is for a group that evaluates its accuracy")
+
     def _own(self, name: str, value: dict[Any, Any]) -> None:
         object.__setattr__(self, name, value)
 
@@ -134,7 +145,7 @@ class Genesis:
         members = frozenset(self.signers)
         for public, signature in self.signatures.items():
             if public not in members:
-                raise rules.refused("signatures", "hold one by somebody who is not to sign")
+                raise rules.refused("signatures", "hold one by somebody who is not in the roster")
             if not isinstance(signature, bytes) or len(signature) != SIGNATURE_BYTES:
                 raise rules.refused("signatures", f"must have {SIGNATURE_BYTES} bytes each")
 
@@ -201,7 +212,7 @@ class Genesis:
         values = dict(rules.check_mapping("content", content))
         known = {item.name for item in fields(cls)} - {"signatures"}
         optional = {"weights", "clients", "deadlines", "fixed", "statistics", "starts_from"}
-        optional |= {"evaluation", "names", "follows"}
+        optional |= {"evaluation", "names", "follows", "rhythm"}
         for name in values:
             if name not in known:
                 raise rules.refused(rules.shown(name), "is an unknown field")
@@ -215,6 +226,8 @@ class Genesis:
             raise rules.refused("weights", "are left out where all are 1")
         if "names" in values and not values["names"]:
             raise rules.refused("names", "are left out where nobody has one")
+        if "rhythm" in values and not values["rhythm"]:
+            raise rules.refused("rhythm", "is left out where there is none")
         if "follows" in values and not values["follows"]:
             raise rules.refused("follows", "is left out of a group that follows none")
         if "clients" in values and values["clients"] is None:
@@ -270,13 +283,16 @@ class Genesis:
         del content["signatures"]
         for name in ("adversary", "dropout"):
             content[name] = str(content[name])
-        del content["weights"], content["evaluation"], content["names"], content["follows"]
+        for name in ("weights", "evaluation", "names", "follows", "rhythm"):
+            del content[name]
         if self.follows is not None:
             content["follows"] = self.follows.content()
         if self.evaluation is not None:
             content["evaluation"] = rules.evaluation_content(self.evaluation)
         if self.weights:
             content["weights"] = list(self.weights)
+        if self.rhythm is not None:
+            content["rhythm"] = rhythm_content(self.rhythm)
         if self.names:
             content["names"] = list(self.names)
         if self.clients is None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Protocol
 
 import structlog
 import trio
@@ -24,26 +24,36 @@ from peerd.labels import label
 from peerd.learning import Trainer
 from peerd.learning.settings import Training
 from peerd.logging import configure
+from peerd.metrics.exposition import Documents, Exposition, Numbers
+from peerd.metrics.probes import Probes
+from peerd.metrics.tally import Tally
 from peerd.runner.approvals import kept_approvals
+from peerd.runner.blame import blamed, evidence
 from peerd.runner.counting import rows_warnings
+from peerd.runner.drain import flushed
 from peerd.runner.driver import Driver
 from peerd.runner.failures import only_error
 from peerd.runner.first import check_first, check_fixed
-from peerd.runner.gathering import gather, lacking
-from peerd.runner.handover import Handover, beginning, successor
+from peerd.runner.gathering import gather
+from peerd.runner.handover import Handover, beginning
 from peerd.runner.inheritance import address_book, bootstraps, guests
 from peerd.runner.latency import Latency
 from peerd.runner.library import Library
-from peerd.runner.lineage import Epoch, epoch_of, named, remember
+from peerd.runner.lineage import Epoch, named, remember
+from peerd.runner.lookout import Lookout
+from peerd.runner.members import Members
 from peerd.runner.membership import Left, current
 from peerd.runner.orders import Orders
+from peerd.runner.passage import Passage
 from peerd.runner.records import Records
 from peerd.runner.rehearsal import training_of
+from peerd.runner.reload import reload
 from peerd.runner.resume import journaled_secret, position_of
-from peerd.runner.scout import drafts, scout
-from peerd.runner.search import Search
+from peerd.runner.rhythm import Beat
+from peerd.runner.signals import heed_signals
 from peerd.status.board import StatusBoard
-from peerd.status.routes import Views
+from peerd.status.metrics_port import MetricsPort
+from peerd.status.routes import AuditViews, Views
 from peerd.status.server import serve_status
 from peerd.storage import Store
 from peerd.storage.durable import START_EMPTY
@@ -58,9 +68,6 @@ from protocols.session.local import LocalPeer
 from protocols.session.session import Session
 
 log = structlog.get_logger(__name__)
-
-LINGER_DELTAS = 4
-"""Δ for which a daemon stays in a group that has handed over."""
 
 
 class Sessions(Protocol):
@@ -86,33 +93,44 @@ class Crew:
     session: Sessions = Session
 
 
-def run(config: Config, *, restored: bool | None = None, crew: Crew = Crew()) -> int:
-    """Run the daemon until SIGTERM or SIGINT; 0 when it was asked to stop. Raises PeerdError.
+def run(
+    config: Config,
+    *,
+    restored: bool | None = None,
+    crew: Crew = Crew(),
+    file: Path | None = None,
+) -> int:
+    """Run the daemon until SIGTERM or SIGINT; 0 when it was asked to stop, INTERRUPTED when it was
+    asked again before it had. Raises PeerdError.
 
     ``restored``: the data directory was put back from a backup, and may not know what was signed;
-    False: it never was, and never emptied. None: nobody says anything.
+    False: it never was, and never emptied. None: nobody says anything. ``file``: where the
+    configuration is read again on SIGHUP.
     """
-    configure(config.log.level, config.log.format)
+    configure(config.log.level, config.log.format, file=config.log.file)
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(name, "1")
     genesis = load(config.genesis)
     genesis.verify()
-    with Store.open(config.data) as store:
+    with Store.open(config.data, config.storage.keeping) as store:
         while True:
             try:
                 epochs, identity = current(store, genesis, config.key)
             except Left as left:
                 log.warning("this peer has left the group", reason=str(left))
                 return 0
-            configure(config.log.level, config.log.format, names=named(epochs))
-            handover = _run(_Daemon(config, genesis, identity, epochs, store, restored, crew))
-            if handover is None:
-                return 0
-            handover.store(store, epochs[-1])
-            remember(store, [*epochs, handover.epoch])
+            names = named(epochs)
+            configure(config.log.level, config.log.format, file=config.log.file, names=names)
+            daemon = _Daemon(config, genesis, identity, epochs, store, restored, crew, file)
+            _run(daemon)
+            if daemon.handover is None:
+                return daemon.exit_code
+            daemon.handover.store(store, epochs[-1])
+            remember(store, [*epochs, daemon.handover.epoch])
+            config = daemon.config
 
 
-def _run(daemon: _Daemon) -> Handover | None:
+def _run(daemon: _Daemon) -> None:
     """Until it is asked to stop, or its group hands over."""
     try:
         trio.run(daemon.run)
@@ -121,7 +139,6 @@ def _run(daemon: _Daemon) -> Handover | None:
         if error is group:  # a fault of ours: nobody can be asked to make it happen again
             log.error("a fault of peerd", exc_info=group)
         raise error from group
-    return None if daemon.stopped else daemon.handover
 
 
 class _Daemon:
@@ -134,14 +151,13 @@ class _Daemon:
         store: Store,
         restored: bool | None,
         crew: Crew,
+        file: Path | None,
     ) -> None:
         self.config = config
         self.epochs = epochs
-        self.configured = configured
         self.handover: Handover | None = None
-        self.stopped = False
-        self.position: Position | None = None
-        self.session: Peer | None = None
+        self.exit_code = 0
+        self._file = file
         self.restored = restored
         self._make_session = crew.session
         self.identity = identity
@@ -149,6 +165,7 @@ class _Daemon:
         self.store = store
         self.me = genesis.index(identity.public)
         self.setting = epochs[-1].setting()
+        self.session: Peer | None = None
         self.board = StatusBoard()
         self.book = address_book(config.data, epochs)
         self.transport = Transport(
@@ -161,8 +178,20 @@ class _Daemon:
         )
         # Before the transport runs: others ask as soon as it does.
         self.library = Library(self.setting, store, self.transport, epochs)
+        there = self.library, self.transport, self.board
+        self.passage = Passage(epochs, identity, config, configured, store, *there)
+        self._configured = configured
         training = training_of(genesis, config.task, config.data / "training")
         self.trainer = crew.trainer(training)
+        self.driver: Driver | None = None
+        self.discovery: Discovery | None = None
+        self.probes = Probes(config.data)
+        self.tally = Tally((blame.peer for blame in store.blames()), store.round)
+        numbers = Numbers(self.tally, self.probes, self.trainer)
+        documents = Documents(self.board.snapshot, store.rounds, self.transport.links)
+        self.metrics = Exposition(genesis, identity.public, numbers, documents)
+        self.metrics_port = MetricsPort(self.metrics.text, self.board)
+        self._scope = trio.CancelScope()
 
     async def run(self) -> None:
         self.board.update(
@@ -182,32 +211,41 @@ class _Daemon:
             abandoned_by=[],
             approvals=[],
             quorum=self.setting.roster_quorum,
+            paused_from=None,
+            away={},
+            next_round_at=None,
+            absent=[],
             warnings=[],
+            draining=False,
             pid=os.getpid(),
         )
         async with trio.open_nursery() as nursery:
-            await nursery.start(self._stop_on_signal, nursery.cancel_scope)
+            self._scope = nursery.cancel_scope
+            await nursery.start(heed_signals, self, nursery)
+            await nursery.start(self.metrics_port.run)
+            self.metrics_port.open(self.config.metrics.listen)
             await nursery.start(
                 partial(serve_status, self.board, self.config.status, self._views())
             )
+            nursery.start_soon(self.probes.run)
             # Before anybody is met: whoever can't train is no member that others should wait for.
             first = await self._rehearse(nursery)
             try:
                 await nursery.start(self.transport.run)
             except TransportError as error:
                 raise NetworkError(str(error)) from None
-            discovery = Discovery(
+            self.discovery = Discovery(
                 self.transport,
                 self.identity,
                 self.book,
-                bootstraps(self.config.bootstrap, self.epochs, self.configured),
+                self.bootstraps(self.config.bootstrap),
                 announce=self.config.announce,
             )
-            nursery.start_soon(discovery.run)
-            await self._join()
+            nursery.start_soon(self.discovery.run)
             labels = {peer: label(name, peer) for peer, name in names_by_peer(self.genesis).items()}
             latency = Latency(self.transport.links, self.genesis.delta_ms, self.board, labels)
             nursery.start_soon(latency.run)
+            await self._join()
             await self._play(nursery, position_of(self.setting, self.store, self._start(first)))
 
     def _start(self, first: Model) -> Model:
@@ -263,19 +301,20 @@ class _Daemon:
         records = Records(self.store, self.setting.roster, self.genesis.names)
         records.fill(self.setting)
         self.board.update(best=self.store.best())
-        self.position = position
         if position.ledger.handed_over:  # an earlier life ended just here
-            await self._go_over()
+            self.handover = await self.passage.decided()
             nursery.cancel_scope.cancel()
             return
-        nursery.start_soon(self._look_ahead, nursery.cancel_scope)
+        nursery.start_soon(self._look_ahead, position, nursery.cancel_scope)
+        lookout = Lookout(self.genesis, self.setting, self.me, self.transport, self.board)
+        nursery.start_soon(partial(lookout.run, resuming=position.round > 0))
         await gather(
             self.setting,
             self.transport.connected,
             self.board,
             resuming=position.round > origin_of(self.setting).round,
         )
-        session = self._make_session(
+        self.session = session = self._make_session(
             LocalPeer(
                 self.setting, self.me, self.identity.secret, partial(journaled_secret, self.store)
             ),
@@ -285,7 +324,7 @@ class _Daemon:
             restored=self.restored,
             approvals=kept_approvals(self.store, self.setting.group),
         )
-        driver = Driver(
+        driver = self.driver = Driver(
             self.setting,
             session,
             self.store,
@@ -295,10 +334,20 @@ class _Daemon:
             self.library,
             records,
             Orders(self.store, self.genesis),
+            Beat(self.genesis.rhythm, self.board),
         )
-        self.session = session
+        lookout.follow(driver)
+        driver.watch = self.tally.saw
         nursery.start_soon(driver.run)
         nursery.start_soon(self._follow, driver, nursery.cancel_scope)
+        nursery.start_soon(self._leave, driver, nursery.cancel_scope)
+
+    async def _leave(self, driver: Driver, scope: trio.CancelScope) -> None:
+        """Told to drain (``peerd drain``), and the round is over."""
+        await driver.left.wait()
+        log.info("stopping", reason="drained")
+        await trio.sleep(self.setting.deadlines.behind / 1000)  # what was said is on its way
+        scope.cancel()
 
     async def _follow(self, driver: Driver, scope: trio.CancelScope) -> None:
         """Over to the successor, once the group has handed over. A while of staying lets those
@@ -306,80 +355,81 @@ class _Daemon:
         """
         await driver.handed_over.wait()
         log.warning("the group hands over", round=self.store.head())
-        await self._go_over()
-        await self._linger()
+        found = await self.passage.decided()
+        await self.passage.linger()
+        self.handover = found  # not before: who is told to stop meanwhile goes nowhere
         scope.cancel()
 
-    async def _linger(self) -> None:
-        await trio.sleep(LINGER_DELTAS * self.genesis.delta_ms / 1000)
+    async def _look_ahead(self, start: Position, scope: trio.CancelScope) -> None:
+        """Over to the successor, if the group handed over while this peer was away."""
 
-    async def _go_over(self) -> None:
-        self.board.update(state="handing over", phase="waiting for the successor's genesis")
-        ahead = self.epochs[-1], self.store, self.library, self.transport.connected
-        self._found(Handover(await successor(*ahead, self.store.head())))
+        def stands() -> Position:
+            return start if self.session is None else self.session.position
 
-    def _found(self, handover: Handover) -> None:
-        self.handover = handover
-        self.board.update(state="handing over", phase="going over to the successor")
-        self.board.publish("handover", successor=handover.epoch.genesis.group_id.hex())
+        self.handover = await self.passage.missed(self.setting, stands)
+        scope.cancel()
 
-    async def _look_ahead(self, scope: trio.CancelScope) -> None:
-        """Whether the group has handed over while this peer was away. Nobody is asked while a
-        quorum of it is connected: those would tell.
+    def bootstraps(self, configured: Iterable[str]) -> list[str]:
+        """Those of a configuration, in terms of the current group."""
+        return bootstraps(configured, self.epochs, self._configured)
+
+    # -- the operator's orders -----------------------------------------------------------------
+
+    async def drain(self) -> None:
+        """Begin nothing new, end the attempt in progress, and stop; or stop in the midst of it,
+        when ``drain_seconds`` are over.
         """
-        search = Search(self.epochs[-1], self.store, self._position)
-        group = self.genesis.group_id
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(search.ask, self._too_few, self.library.ask)
-            for draft in drafts(self.store, self.configured, group):
-                nursery.start_soon(
-                    partial(scout, draft, self.epochs, self.identity, self.config),
-                    self.library,
-                    search,
-                    self._alone,
-                )
-            self._found(await search.found())
-            nursery.cancel_scope.cancel()
-        scope.cancel()
+        seconds = self.config.drain_seconds
+        log.info("draining", seconds=seconds)
+        self.board.update(draining=True)
+        with trio.move_on_after(seconds) as patience:
+            if self.driver is not None:
+                await self.driver.drain()
+                await flushed(self.transport)
+        log.info("stopping", in_the_midst=patience.cancelled_caught)
+        self.stop(0)
 
-    def _position(self) -> Position:
-        assert self.position is not None
-        return self.position if self.session is None else self.session.position
+    def stop(self, code: int) -> None:
+        """At once. Everything that was signed is on disk."""
+        self.exit_code = code
+        self._scope.cancel()
 
-    def _alone(self) -> bool:
-        return lacking(self.setting, len(self.transport.connected())) is not None
-
-    def _too_few(self) -> frozenset[bytes]:
-        """Those that are connected, if they are no quorum."""
-        return self.transport.connected() if self._alone() else frozenset()
-
-    async def _stop_on_signal(
-        self, scope: trio.CancelScope, *, task_status: Any = trio.TASK_STATUS_IGNORED
-    ) -> None:
-        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-            task_status.started()
-            async for number in signals:
-                log.info("stopping", signal=signal.Signals(number).name)
-                self.stopped = True
-                scope.cancel()
+    def reload(self) -> None:
+        """Read the configuration again, as far as it can be taken over."""
+        if self._file is not None:
+            reload(self, self._file)
 
     def _views(self) -> Views:
+        members, store = Members(self.genesis.roster, self.genesis.names), self.store
         return Views(
             peers=self._peers,
-            rounds=self.store.rounds,
-            round=self.store.round,
+            rounds=lambda limit: members.all_shown(store.rounds(limit)),
+            counted=store.rounds_kept,
+            round=lambda number: (r := store.round(number)) and members.shown(r),
             transcript=self.store.transcript,
             model=self.store.model,
-            genesis=self._genesis_of,
+            metrics=self.metrics.text,
+            certificate=self.store.certificate,
+            blame=self._blame,
+            evidence=partial(evidence, self.store),
+            audit=AuditViews(
+                lambda: render(self.genesis).encode(),
+                lambda: [
+                    {"first_round": epoch.first, "genesis": json.loads(render(epoch.genesis))}
+                    for epoch in self.epochs
+                ],
+                self.store.certificates,
+                lambda: {**self.store.kept()},
+            ),
         )
 
-    def _genesis_of(self, round_: int | None) -> dict[str, object]:
-        epoch = self.epochs[-1] if round_ is None else epoch_of(self.epochs, round_)
-        document: dict[str, object] = json.loads(render(epoch.genesis))
-        return document
+    def _blame(self) -> Sequence[dict[str, object]]:
+        guilty = self.session.position.ledger.guilty if self.session is not None else ()
+        return blamed(self.store, self.genesis, guilty)
 
     def _peers(self) -> Sequence[dict[str, object]]:
         links = {link.peer: link for link in self.transport.links()}
+        away = self.board.announced()
         shown: list[dict[str, object]] = []
         for index, public in enumerate(self.genesis.roster):
             link = links.get(public)
@@ -389,6 +439,7 @@ class _Daemon:
                     "name": self.genesis.name_of(index),
                     "self": public == self.identity.public,
                     "connected": link is None or link.connected,
+                    "away": peer_id_of(public) in away,
                     "address": self.config.listen if link is None else link.address,
                     "bytes_in": 0 if link is None else link.bytes_in,
                     "bytes_out": 0 if link is None else link.bytes_out,

@@ -8,10 +8,10 @@ effects, and the list is carried out from its start.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from functools import partial
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,7 @@ import trio
 
 from peerd.errors import ConfigError, GroupError
 from peerd.learning import Trainer
+from peerd.runner import stays
 from peerd.runner.aborts import stopped
 from peerd.runner.approvals import counting, keep_approval, kept_approvals
 from peerd.runner.approvals import shown as approval_shown
@@ -31,11 +32,14 @@ from peerd.runner.counting import (
     time_to_deal,
     unpacked,
 )
+from peerd.runner.drain import Drain
 from peerd.runner.drops import Drops
+from peerd.runner.keeping import Disk
 from peerd.runner.library import Library
 from peerd.runner.meter import Meter
 from peerd.runner.orders import Orders
 from peerd.runner.records import Records
+from peerd.runner.rhythm import Beat
 from peerd.status.board import StatusBoard
 from peerd.storage import Store
 from peerd.transport.transport import Transport
@@ -46,8 +50,10 @@ from protocols.record.effects import (
     Abandonment,
     Aborted,
     Adopted,
+    Announced,
     Approved,
     Ask,
+    AwaitTime,
     Blame,
     Completed,
     Dropped,
@@ -58,6 +64,7 @@ from protocols.record.effects import (
     Phase,
     Record,
     Send,
+    Staying,
     Step,
     Stopped,
     Timer,
@@ -65,7 +72,8 @@ from protocols.record.effects import (
 )
 from protocols.record.position import tip_of
 from protocols.record.setting import Setting
-from protocols.session.events import Approval, Order, Peer, Refused
+from protocols.record.timers import TimeCome
+from protocols.session.events import Approval, Order, Peer, Refused, Return, Stay
 
 log = structlog.get_logger(__name__)
 
@@ -77,7 +85,11 @@ RESTING = "resting"
 """The board's state, and how the session's phase begins, while the group has paused."""
 LOSS_GRACE = 3.0
 """Seconds for which a lost peer is still waited for."""
+RUNNING = "running"
 Act = Callable[[Peer], list[Step]]
+OnStep = Callable[[Peer, Sequence[Effect]], None]
+"""Told of the effects that were carried out; it only looks."""
+Read = TypeVar("Read")
 
 
 class Driver:
@@ -92,6 +104,7 @@ class Driver:
         library: Library,
         records: Records,
         orders: Orders,
+        beat: Beat,
     ) -> None:
         self._setting = setting
         self._orders = orders
@@ -102,16 +115,25 @@ class Driver:
         self._board = board
         self._records = records
         self._library = library
+        self._beat = beat
+        self._leaves: int | None = None
+        self.left = trio.Event()
+        """Set once a daemon that was told to drain has finished its round."""
         self._index = {public: index for index, public in enumerate(setting.roster)}
         self._meter = Meter(self._traffic)
         self._drops = Drops()
+        self._disk = Disk(store, board)
         self._turn = trio.Lock()
         self._nursery: trio.Nursery | None = None
         self._lost: dict[int, float] = {}
         self._groups: dict[int, dict[str, Any] | None] = {}
-        self._state = "running"
+        self._state = RUNNING
+        self._drain = Drain()
+        self.watch: Callable[[Effect], None] = lambda effect: None
+        """Told each effect once it is carried out."""
         self.peers_changed = trio.Event()
         self.handed_over = trio.Event()
+        self.on_step: OnStep = lambda session, effects: None
 
     async def run(self, *, task_status: Any = trio.TASK_STATUS_IGNORED) -> None:
         """Until cancelled, or until something fails that an operator must see (PeerdError)."""
@@ -120,7 +142,10 @@ class Driver:
             self._transport.on_link_change(self._on_link_change)
             # the clock is read here: the step runs in a thread, where trio has none
             present = self._present()
+            if (stay := stays.kept(self._store)) is not None:
+                await self._step(partial(_ordered, stay))
             before = self._session.position
+            self._disk.show()
             await self._step(lambda session: session.start(present))
             self._show_where_it_starts(before.round - 1, before.model)
             self._show_approvals()
@@ -190,7 +215,7 @@ class Driver:
 
     async def _take_orders(self) -> None:
         """What the operator leaves in the data directory; nothing else is ever ordered."""
-        while True:
+        while self._drain.takes:
             await trio.sleep(ORDERS_PAUSE)
             refused = None
             try:
@@ -204,18 +229,41 @@ class Driver:
                 log.error("an order was refused", reason=refused)
             self._board.publish("order", refused=refused)
 
+    async def _on_time(self, round_: int, over: bool) -> None:
+        timer = Timer((round_, 0), TimeCome(over), 0)
+        await self._step(lambda session: session.on_timer(timer))
+
     async def _ring(self, timer: Timer) -> None:
         await trio.sleep(timer.delay / 1000)
         await self._step(lambda session: session.on_timer(timer))
 
     # -- one step ------------------------------------------------------------------------------
 
+    async def drain(self) -> None:
+        """Begin no further attempt; returns when the one in progress, if any, is over."""
+        async with self._turn:
+            self._drain.ask()
+            self._drain.tell()
+        await self._drain.ended.wait()
+
     async def _step(self, act: Act) -> None:
         async with self._turn:
+            if not self._drain.takes:
+                return
             effects = await trio.to_thread.run_sync(self._act, act)
             for effect in effects:
                 self._carry_out(effect)
+                self.watch(effect)
+            self._drain.tell()
+            if self._leaves is not None and self._session.position.round >= self._leaves:
+                self.left.set()
+            self.on_step(self._session, effects)
             self._look_ahead()
+
+    async def between_steps(self, read: Callable[[Peer], Read]) -> Read:
+        """What a look at the session gives, while it does nothing."""
+        async with self._turn:
+            return read(self._session)
 
     def _look_ahead(self) -> None:
         """Whether this group is over, and a successor goes on."""
@@ -224,7 +272,8 @@ class Driver:
 
     def _act(self, act: Act) -> list[Effect]:
         """In a thread: the core, then everything that must be on disk before the rest."""
-        effects = list(itertools.chain.from_iterable(act(self._session)))
+        steps = self._drain.admit(act(self._session))
+        effects = list(itertools.chain.from_iterable(steps))
         pending: dict[int, dict[str, bytes]] = {}
         for effect in effects:
             if isinstance(effect, Persist):
@@ -240,6 +289,8 @@ class Driver:
             elif isinstance(effect, Adopted):
                 self._flush(pending)
                 self._records.adopted(effect.rounds, effect.model)
+            elif isinstance(effect, Staying) and effect.lasts:
+                stays.keep(self._store, effect.since)
             elif isinstance(effect, Erase):
                 self._flush(pending)
                 self._store.journal_erase(effect.round, effect.keys)
@@ -266,11 +317,19 @@ class Driver:
                 self._finish_adopted(effect)
             case Ask():
                 self._nursery.start_soon(self._ask, effect)
+            case AwaitTime(round_):
+                self._nursery.start_soon(self._beat.wait, round_, self._on_time)
+            case Staying(since, lasts):
+                self._leaves = None if lasts else since
+                self._board.update(paused_from=since)
+            case Announced(since):
+                self._board.update(away={self._records.name(peer): at for peer, at in since})
             case Blame():
                 shown = self._records.blame(effect)
                 log.warning("blamed", round=effect.round, **shown)
                 self._board.publish("blame", round=effect.round, **shown)
             case Phase(round_, attempt, name):
+                self._beat.entered(name)
                 self._meter.enter(name)
                 if round_ >= self._session.position.round:  # else it is told late, and is over
                     self._enter(name)
@@ -311,7 +370,7 @@ class Driver:
         if rests and self._state != RESTING:
             quorum = self._setting.roster_quorum
             log.warning("the group rests", goes_on=f"once {quorum} operators run 'group resume'")
-        self._state = RESTING if rests else "running"
+        self._state = RESTING if rests else RUNNING
 
     def _approval(self, said: Approved) -> dict[str, Any]:
         return {**self._records.member(said.peer), **approval_shown(said)}
@@ -374,24 +433,18 @@ class Driver:
         summary["group"] = self._groups.pop(effect.round)
         best = self._records.measured(effect.round, summary["group"])
         self._store.put_round(effect.round, summary)  # last: what is missing without it is made up
-        self._board.update(evaluation=summary["group"], best=best)
+        self._board.update(evaluation=summary["group"], best=best, absent=summary["absent"])
         self._show_head(effect.round, effect.model_hash)
-        log.info("round completed", round=effect.round, model=effect.model_hash.hex())
+        absent = [self._records.called(peer) for peer in effect.absent]
+        told = {"seconds": summary["seconds"], "absent": absent}
+        told = {name: value for name, value in told.items() if value}
+        log.info("round completed", round=effect.round, model=effect.model_hash.hex(), **told)
         self._nursery.start_soon(self._evaluate, effect.round, effect.model)
 
     def _show_head(self, round_: int, model: bytes) -> None:
-        state = "finished" if self._session.finished else self._state
-        self._board.update(
-            head=round_,
-            model_hash=model.hex(),
-            reason=None,
-            meaning=None,
-            advice=None,
-            abandon=None,
-            abandoned_by=[],
-            state=state,
-            **({"phase": None, "attempt": None} if state == "finished" else {}),
-        )
+        finished = self._session.finished
+        self._board.update(**shown_head(round_, model, finished=finished, state=self._state))
+        self._disk.show()
         self._show_approvals()
 
     async def _evaluate(self, round_: int, model: npt.NDArray[np.float32]) -> None:
@@ -425,6 +478,22 @@ class Driver:
         return sum(link.bytes_in for link in links), sum(link.bytes_out for link in links)
 
 
+def shown_head(
+    round_: int, model: bytes, *, finished: bool, state: str = RUNNING
+) -> dict[str, object]:
+    """What the status says once a round is over: whoever has finished is in no phase."""
+    told: dict[str, object] = {
+        "reason": None,
+        "meaning": None,
+        "advice": None,
+        "abandon": None,
+        "abandoned_by": [],
+    }
+    ended = {"state": "finished", "phase": None, "attempt": None}
+    stands = ended if finished else {"state": state}
+    return {"head": round_, "model_hash": model.hex(), **told, **stands}
+
+
 def _messages(frames: Iterable[tuple[int, bytes]], session: Peer) -> list[Step]:
     steps: list[Step] = []
     for sender, frame in frames:
@@ -432,7 +501,7 @@ def _messages(frames: Iterable[tuple[int, bytes]], session: Peer) -> list[Step]:
     return steps
 
 
-def _ordered(order: Order | Approval, session: Peer) -> list[Step]:
+def _ordered(order: Order | Approval | Stay | Return, session: Peer) -> list[Step]:
     return session.on_order(order)
 
 

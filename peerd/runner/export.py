@@ -49,8 +49,13 @@ def verify_export(path: Path, *genesis_paths: Path) -> dict[str, Any]:
     groups = [load(each) for each in genesis_paths]
     for each in groups:
         each.verify()
+    claimed, _ = read_export(path)
+    return proven_export(path, _group_of(claimed, path, groups))
+
+
+def proven_export(path: Path, genesis: Genesis) -> dict[str, Any]:
+    """The same for a genesis that is read and verified."""
     claimed, model = read_export(path)
-    genesis = _group_of(claimed, path, groups)
     if model is None:
         raise VerificationError(
             f"{path} is a state_dict: only a pickle leads to its numbers, and can lie, or run code",

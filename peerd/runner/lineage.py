@@ -30,7 +30,8 @@ from protocols.record.setting import Setting
 from protocols.wire.canonical import Value, pack, unpack
 from protocols.wire.schema import MAX_ROUND, Bytes, Integer, ListOf, Tuple
 
-_KEY = "lineage"
+LINEAGE = "lineage"
+"""The store's key of all groups that its peer was in."""
 _EPOCHS = ListOf(Tuple((Integer(MAX_ROUND), Bytes(MAX_GENESIS_BYTES))), 1 << 16)
 
 
@@ -44,7 +45,8 @@ class Beginning:
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """One group of the lineage. ``first``: its first round. ``beginning`` is None where it founded
+    """One group of the lineage. ``first``: its first round; of the group that a newcomer did not
+    know, the one in which it handed over. ``beginning`` is None where it founded
     itself, and where a newcomer does not know yet when it begins.
     """
 
@@ -187,14 +189,19 @@ def named(epochs: Sequence[Epoch]) -> dict[str, str]:
 def remember(store: Store, epochs: Sequence[Epoch]) -> None:
     """Durable on return."""
     told: list[Value] = [[epoch.first, epoch.genesis.encode()] for epoch in epochs]
-    store.set_meta(_KEY, pack(told))
+    store.set_meta(LINEAGE, pack(told))
 
 
 def _stored(store: Store) -> list[tuple[int, Genesis]]:
-    data = store.meta(_KEY)
-    if data is None:
-        return []
-    return [(first, Genesis.decode(told)) for first, told in _EPOCHS.check(unpack(data), _KEY)]
+    data = store.meta(LINEAGE)
+    return [] if data is None else read_lineage(data)
+
+
+def read_lineage(data: bytes) -> list[tuple[int, Genesis]]:
+    """What ``remember`` stored: the first round that is there of each, and its genesis. WireError,
+    GroupError.
+    """
+    return [(first, Genesis.decode(told)) for first, told in _EPOCHS.check(unpack(data), LINEAGE)]
 
 
 # -- drafts that this peer holds, and what it gives to those that ask --------------------------
@@ -239,6 +246,7 @@ def read_beginning(data: bytes, draft: Genesis) -> tuple[Epoch, Epoch, bytes] | 
         told, certificate = shape.check(unpack(data), "beginning")
         old = Genesis.decode(told)
         old.verify()
-        return Epoch(0, old), handed_over(old, certificate, draft), certificate
+        epoch = handed_over(old, certificate, draft)
+        return Epoch(epoch.first - 1, old), epoch, certificate
     except (WireError, GroupError):
         return None

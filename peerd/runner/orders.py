@@ -6,24 +6,21 @@ order needs no other permission.
 
 from __future__ import annotations
 
-import json
-import os
 from pathlib import Path
 
 from peerd.errors import ConfigError
 from peerd.group import Genesis
 from peerd.group.succession import check_successor
-from peerd.runner import approvals
+from peerd.runner import approvals, stays
 from peerd.runner.lineage import keep_draft
+from peerd.runner.order_file import leave, picked
 from peerd.storage import Store
-from peerd.text import decode
 from protocols.errors import WireError
-from protocols.session.events import Approval, Order
+from protocols.session.events import Approval, Order, Return, Stay
 from protocols.wire.schema import HASH, MAX_ROUND, Integer
 from protocols.wire.statement import MAX_ATTEMPT
 
 FILE = "abandon.json"
-MAX_ORDER_BYTES = 4096
 
 
 class Orders:
@@ -33,7 +30,7 @@ class Orders:
         self._store = store
         self._genesis = genesis
 
-    def take(self) -> Order | Approval | None:
+    def take(self) -> Order | Approval | Stay | Return | None:
         """Once. A draft is kept ahead of its approval: the daemon goes over to it one day.
 
         ConfigError, GroupError: it was none, or one that this peer can't follow.
@@ -41,6 +38,8 @@ class Orders:
         order = take(self._store.directory)
         if order is not None:
             return order
+        if (stay := stays.take(self._store.directory)) is not None:
+            return stay
         found = approvals.take(self._store.directory)
         if found is None:
             return None
@@ -54,26 +53,19 @@ class Orders:
 
 def give(data: Path, order: Order) -> None:
     """Leave the order for the daemon. OSError where nothing can be written."""
-    new = data / f".{FILE}.{os.getpid()}"
     document = {"round": order.round, "attempt": order.attempt, "cohort": order.cohort.hex()}
-    new.write_text(json.dumps(document))
-    new.replace(data / FILE)
+    leave(data, FILE, document)
 
 
 def take(data: Path) -> Order | None:
     """The order that waits, once; None where there is none. ConfigError for rubbish."""
-    path = data / FILE
-    try:
-        with path.open("rb") as file:
-            text = file.read(MAX_ORDER_BYTES)
-        path.unlink()
-    except FileNotFoundError:
+    found = picked(data / FILE)
+    if found is None:
         return None
     try:
-        found = json.loads(decode(text))
         return order_of(found["round"], found["attempt"], found["cohort"])
-    except (ValueError, TypeError, KeyError, RecursionError):
-        raise ConfigError(f"{path}: not an order", "'peerd abandon' writes it") from None
+    except (TypeError, KeyError):
+        raise ConfigError(f"{data / FILE}: not an order", "'peerd abandon' writes it") from None
 
 
 def order_of(round_: object, attempt: object, cohort: object) -> Order:

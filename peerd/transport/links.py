@@ -31,6 +31,8 @@ class Link:
     last_seen: float | None
     queued_bytes: int
     dropped_frames: int
+    ended: str | None = None
+    """Why the last connection did, in words."""
 
 
 class PeerLink:
@@ -43,6 +45,7 @@ class PeerLink:
         self._past_in = 0
         self._past_out = 0
         self._past_seen: float | None = None
+        self._ended: str | None = None
         self.address = ""
         self._changed = trio.Event()
 
@@ -95,6 +98,7 @@ class PeerLink:
         self._past_in += muxed.bytes_in
         self._past_out += muxed.bytes_out
         self._past_seen = muxed.last_heard
+        self._ended = muxed.ended_because
 
     def _notify(self) -> None:
         self._changed.set()
@@ -113,6 +117,7 @@ class PeerLink:
             last_seen=None if heard is None else time.time() - (trio.current_time() - heard),
             queued_bytes=queued_bytes,
             dropped_frames=dropped_frames,
+            ended=self._ended,
         )
 
 
@@ -143,7 +148,7 @@ class LinkTable:
             return
         link.remove(conn)
         if not link.is_connected():
-            log.info("peer lost", peer=short(link.peer), reason=_muxed(conn).ended_because)
+            log.debug("peer lost", peer=short(link.peer), reason=_muxed(conn).ended_because)
             self._tell(link.peer, False)
 
     async def opened_stream(self, network: object, stream: object) -> None:

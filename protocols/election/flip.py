@@ -248,7 +248,11 @@ class Flip(Role):
         self._advance()
 
     def _resolved(self, decision: Decision) -> None:
-        """Nobody reveals anything, and the round is over."""
+        """Nobody reveals anything, and the round is over. Where others were elected in its place
+        more lie than anything is promised for.
+        """
+        if not self._state.allows(FlipEvent.RESOLVED):
+            return
         self._state.move(FlipEvent.RESOLVED)
         place, found = self.party.place, Resolution.decode(decision.outcome)
         certificate = ResolutionCertificate(*place, decision.outcome, decision.votes)

@@ -41,11 +41,11 @@ def approved(approvals: Iterable[Statement], tip: Tip, quorum: int) -> tuple[Sta
     return ()
 
 
-def resumes(setting: Setting, approvals: Iterable[Statement], tip: Tip) -> bool:
-    """Whether a quorum of the roster approves that the group goes on from the pause at its tip."""
+def resumes(setting: Setting, approvals: Iterable[Statement], pause: bytes) -> bool:
+    """Whether a quorum of the roster approves that the group goes on from this pause."""
     signers = {
         said.signer
         for said in approvals
-        if said.payload.act == Act.RESUME and said.payload.about == tip.previous
+        if said.payload.act == Act.RESUME and said.payload.about == pause
     }
     return len(signers) >= setting.roster_quorum

@@ -37,9 +37,13 @@ def first_position(setting: Setting, model: npt.NDArray[np.float32]) -> Position
 
 def tip_of(setting: Setting, position: Position) -> Tip:
     """What the round that ``position`` leads to goes on from."""
-    since = position.ledger.resolved or origin_of(setting).previous
-    hash_ = model_hash(position.model)
+    since, hash_ = since_of(setting, position), model_hash(position.model)
     return Tip(position.round, position.previous, hash_, position.ledger, since)
+
+
+def since_of(setting: Setting, position: Position) -> bytes:
+    """The last pause, or else what the group's first round goes on from."""
+    return position.ledger.resolved or origin_of(setting).previous
 
 
 def rests(position: Position) -> bool:

@@ -28,6 +28,7 @@ SMALL = STATEMENT + 35
 SAID = 80
 """In a brief: signer, signature, and the lengths of what follows."""
 RESULT = STATEMENT + 180
+APPROVAL = STATEMENT + 46
 
 
 def largest_brief(setting: Setting) -> int:
@@ -104,7 +105,8 @@ class _Counted:
     @property
     def election_proposal(self) -> int:
         listed = self.n * (STATEMENT + NAMED * self.n)
-        return STATEMENT + (SEAT + COMMIT) * self.n + listed
+        approvals = self.setting.roster_quorum * APPROVAL
+        return STATEMENT + (SEAT + COMMIT) * self.n + listed + approvals
 
     @property
     def listed(self) -> int:

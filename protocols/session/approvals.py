@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from protocols.errors import WireError
 from protocols.record.approval import MAX_WINDOW, check_approval, resumes
 from protocols.record.door import read_statement
 from protocols.record.effects import Approved, Keep, Send, Step
 from protocols.record.party import Component
-from protocols.record.position import Position, rests, tip_of
+from protocols.record.position import Position, rests, since_of
 from protocols.session.events import Approval, Refused
 from protocols.session.local import LocalPeer
 from protocols.wire.frames import StatementFrame, encode_frame
@@ -24,33 +23,36 @@ WINDOW = 1000
 class Approvals(Component):
     """``kept``: what an earlier life heard, or signed itself."""
 
-    def __init__(self, peer: LocalPeer, kept: Iterable[bytes] = ()) -> None:
+    def __init__(self, peer: LocalPeer, position: Position, kept: Iterable[bytes] = ()) -> None:
         super().__init__()
         self._peer = peer
         self._held: dict[int, list[Statement]] = {}
+        since = since_of(peer.setting, position)
         for data in kept:
             said = check_approval(peer.setting, read_statement(peer.setting, data))
-            self._held.setdefault(said.signer, []).append(said)
+            # one of a pause that is yet to come here is told by the others once more
+            past = said.payload.act == Act.PAUSE and said.payload.about != since
+            if said.payload.last >= position.round and not past:
+                self._held.setdefault(said.signer, []).append(said)
 
     def held(self) -> tuple[Statement, ...]:
         return tuple(said for signer in sorted(self._held) for said in self._held[signer])
 
     def may_go_on(self, position: Position) -> bool:
         """Whether enough operators want the group, which rests, to go on."""
-        tip = tip_of(self._peer.setting, position)
-        return resumes(self._peer.setting, self.held(), tip)
+        return resumes(self._peer.setting, self.held(), position.previous)
 
     # -- what others say -----------------------------------------------------------------------
 
     def hear(self, said: Statement, round_: int) -> Step:
-        """WireError for what is no approval, and for one too many of its signer's."""
+        """WireError for what is no approval. One too many of its signer's is not kept: whoever
+        passes it on may hold others of that signer's.
+        """
         check_approval(self._peer.setting, said)
-        mine = self._held.setdefault(said.signer, [])
-        if any(known.body == said.body for known in mine) or said.payload.last < round_:
-            return self.done()
-        if len(mine) >= MAX_APPROVALS_OF_ONE:
-            raise WireError(f"more approvals of peer {said.signer} than are kept")
-        self._take(said)
+        known = self._held.get(said.signer, ())
+        news = all(earlier.body != said.body for earlier in known)
+        if news and said.payload.last >= round_ and len(known) < MAX_APPROVALS_OF_ONE:
+            self._take(said)
         return self.done()
 
     def greet(self, peers: Iterable[int]) -> Step:
@@ -60,10 +62,17 @@ class Approvals(Component):
             self.emit(Send(others, encode_frame(StatementFrame(said.wire))))
         return self.done()
 
-    def forget_over(self, round_: int) -> None:
-        """What can't count any more."""
-        for signer, mine in list(self._held.items()):
-            self._held[signer] = [said for said in mine if said.payload.last >= round_]
+    def forget_over(self, before: Position, now: Position) -> None:
+        """What can't count any more: rounds are over, or the pause that was approved has been."""
+        past = since_of(self._peer.setting, before)
+        rested = past != since_of(self._peer.setting, now)
+        for signer, mine in self._held.items():
+            self._held[signer] = [
+                said
+                for said in mine
+                if said.payload.last >= now.round
+                and not (rested and said.payload.act == Act.PAUSE and said.payload.about == past)
+            ]
 
     def _take(self, said: Statement) -> None:
         self._held.setdefault(said.signer, []).append(said)
@@ -75,9 +84,11 @@ class Approvals(Component):
     # -- what this peer's operator says --------------------------------------------------------
 
     def order(self, order: Approval, position: Position) -> Step:
-        """Raises Refused where that contradicts what was approved before, or makes no sense now."""
+        """Once more what was approved before, where that is the same. Raises Refused where it
+        contradicts that, or makes no sense now.
+        """
         payload = self._payload(order, position)
-        said = self._signed(payload)
+        said = self._said_before(order, payload) or self._signed(payload)
         known = self._held.get(self._peer.me, ())
         if not any(earlier.body == said.body for earlier in known):
             if len(known) >= MAX_APPROVALS_OF_ONE:
@@ -87,20 +98,31 @@ class Approvals(Component):
         self.emit(Send(tuple(others), encode_frame(StatementFrame(said.wire))))
         return self.done()
 
+    def _said_before(self, order: Approval, wanted: Approve) -> Statement | None:
+        """What was approved in an earlier round, where the operator names no rounds."""
+        if order.first is not None or order.last is not None:
+            return None
+        for said in self._held.get(self._peer.me, ()):
+            other = said.payload
+            same = (other.act, other.about) == (wanted.act, wanted.about)
+            if same and other.first <= wanted.first <= other.last:
+                return said
+        return None
+
     def _payload(self, order: Approval, position: Position) -> Approve:
-        tip, now, act = tip_of(self._peer.setting, position), position.round, int(order.act)
+        now, act = position.round, int(order.act)
         if position.ledger.handed_over:
             raise Refused("this group has handed over: its successor goes on")
         if order.act is Act.RESUME:
             if not rests(position):
                 raise Refused("the group does not rest: there is nothing to resume")
-            return Approve(act, tip.previous, now, now)
+            return Approve(act, position.previous, now, now)
         first = now if order.first is None else order.first
         last = first + WINDOW - 1 if order.last is None else order.last
         if not now <= last < first + MAX_WINDOW or first > last:
             raise Refused(f"rounds {first} to {last} are no window: the group is in round {now}")
         if order.act is Act.PAUSE:
-            return Approve(act, tip.since, first, last)
+            return Approve(act, since_of(self._peer.setting, position), first, last)
         self._check_draft(order.draft, first, last)
         return Approve(act, order.draft, first, last)
 

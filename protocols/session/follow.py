@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from protocols.aggregation import model_hash
 from protocols.errors import WireError
-from protocols.record.certificate import CertifiedRound, verify_certificate
+from protocols.record.certificate import CertifiedRound, Close, verify_certificate
 from protocols.record.effects import Ask, Outcome, Record, Timer
 from protocols.record.party import Component
 from protocols.record.position import Position
@@ -136,12 +136,21 @@ class Follow(Component):
     def _read(self, data: bytes) -> CertifiedRound | None:
         """The next certificate of the chain; None for anything else."""
         behind = self._chain[-1].hash if self._chain else self._position.previous
+        if self._is_over:
+            return None
         try:
             certified = verify_certificate(self._setting, data)
         except WireError:
             return None
         named = certified.round, certified.end.previous
         return certified if named == (self._position.round + len(self._chain), behind) else None
+
+    @property
+    def _is_over(self) -> bool:
+        """Nothing follows a handover, whoever signs it: old keys may have been stolen since."""
+        if self._chain:
+            return self._chain[-1].close is Close.HANDED_OVER
+        return self._position.ledger.handed_over
 
     def _on_head(self, data: bytes) -> None:
         head = read_head(data)

@@ -44,7 +44,7 @@ class Rounds(Component):
         self.current = Round(peer, position, Journal(position.round, dict(journal)))
         self.previous: Round | None = None
         self.proofs = Proofs(peer.setting, peer.me)
-        self.approvals = Approvals(peer, approvals)
+        self.approvals = Approvals(peer, position, approvals)
         self.awaits = Awaits()
         self._peer = peer
 
@@ -100,11 +100,11 @@ class Rounds(Component):
         self.absorb(self.current.leave())
         self.previous, position = self.current, self.current.position
         for each in certified:
-            position = after(position, [each], model)
+            before, position = position, after(position, [each], model)
+            self.approvals.forget_over(before, position)
             self.proofs.next_round(position.ledger)
             self.awaits.took_part(each.keys)
         self.current = Round(self._peer, position, Journal(position.round))
-        self.approvals.forget_over(position.round)
         self.emit(Left(tuple(certified)))
 
     def _accuse(self, evidence: Evidence) -> None:

@@ -203,7 +203,6 @@ def _commands_know_the_group(site: Site, old: str, successor: str, folder: Path)
     assert shown["group"] == successor
     last = shown["head"] - 1
     for name, group, round_ in (("old", old, 0), ("new", successor, last)):
-        assert site.ask(f"/v1/genesis?round={round_}") != {}
         file = folder / f"{name}.npz"
         if name == "old":
             continue  # its model is not kept any more

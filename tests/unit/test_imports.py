@@ -211,8 +211,11 @@ USED = {
         "protocols.record.origin": "see RULES_OUTSIDE: lineage",
         "protocols.record.resolution": "which successor a round hands over to",
         "protocols.record.sizes": "set-up: what deadlines follow from",
+        "protocols.record.timers": "which timers outlive an attempt, where waits are shown",
         "protocols.record.transcript": "what is stored, with evidence that came late",
         "protocols.session.follow": "what a handover that was missed is found by",
+        "protocols.session.states": "the phase in which a round's time is awaited",
+        "protocols.record.waits": "whom a session says that it waits for",
         "protocols.wire.schema": "bounds on what is asked for",
     },
     "peerd/laboratory/simulation": {
@@ -225,8 +228,11 @@ USED = {
         "protocols.proof": "the oracle knows which values are bits",
         "protocols.record.door": "the watch reads frames as a peer does",
         "protocols.record.election": "the watch reads what was committed to",
+        "protocols.record.ledger": "see RULES_OUTSIDE: who is excluded behind a handover",
+        "protocols.record.origin": "where the successor of a simulated group begins",
+        "protocols.record.resolution": "the oracle reads what was resolved",
+        "protocols.session.approvals": "a bound that the oracle holds sessions to",
         "protocols.record.inbox": "a bound that the oracle holds sessions to",
-        "protocols.record.resolution": "the oracle reads what a round came to",
         "protocols.record.timers": "when a restored peer asks what it has signed",
         "protocols.session.attempt": "a bound that the oracle holds sessions to",
         "protocols.session.neighbours": "a bound that the oracle holds sessions to",
@@ -239,6 +245,7 @@ USED = {
 }
 """All that a folder uses of the core, and for what: what goes in, what comes out, and set-up."""
 RULES_OUTSIDE = {
+    "peerd/laboratory/simulation/successor.py": {"protocols.record.ledger"},
     "peerd/laboratory/simulation/records.py": {"protocols.session.standing"},
     "peerd/laboratory/simulation/world.py": {"protocols.session.standing"},
     "peerd/runner/lineage.py": {"protocols.record.ledger", "protocols.record.origin"},

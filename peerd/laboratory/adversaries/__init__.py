@@ -68,6 +68,15 @@ from peerd.laboratory.adversaries.omissions import (
     OpeningOmitter,
 )
 from peerd.laboratory.adversaries.openers import SelectiveOpener, SilentOpener, TwoSums, WrongResult
+from peerd.laboratory.adversaries.resolvers import (
+    ApprovalOmitter,
+    FewApprover,
+    ForgetfulResolver,
+    StaleApprover,
+    TwoDrafter,
+    TwoFacedResolver,
+    Usurper,
+)
 
 DEALERS = {
     kind.__name__: Lie(kind)
@@ -126,4 +135,16 @@ ELECTORS = {
 OPENERS = {
     kind.__name__: Lie(kind) for kind in (SilentOpener, SelectiveOpener, TwoSums, WrongResult)
 }
-ALL = {**DEALERS, **MEMBERS, **LEADERS, **ELECTORS, **OPENERS}
+RESOLVERS = {
+    kind.__name__: Lie(kind)
+    for kind in (
+        Usurper,
+        FewApprover,
+        StaleApprover,
+        ForgetfulResolver,
+        ApprovalOmitter,
+        TwoFacedResolver,
+        TwoDrafter,
+    )
+}
+ALL = {**DEALERS, **MEMBERS, **LEADERS, **ELECTORS, **OPENERS, **RESOLVERS}

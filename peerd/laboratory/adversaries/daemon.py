@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parser.parse_args(arguments)
     try:
         crew = crew_of(args.attack)
-        return run(load_config(args), crew=crew)
+        return run(load_config(args), crew=crew, file=args.config)
     except (Exception, BaseExceptionGroup) as error:
         line, code = explain(error)
         print(f"peerd: error: {line}", file=sys.stderr)

@@ -22,10 +22,11 @@ from protocols.record.door import open_message
 from protocols.record.effects import Ask, Effect, Send, Step, Timer, step_of
 from protocols.record.position import Position
 from protocols.record.timers import ViewOver
-from protocols.session.events import Approval, Order
+from protocols.record.waits import Wait
+from protocols.session.events import Approval, Order, Return, Stay
 from protocols.session.session import Session
 from protocols.wire.frames import HelloFrame, encode_frame
-from protocols.wire.statement import Topic
+from protocols.wire.statement import Kind, Statement, Topic
 
 
 class Lie:
@@ -53,6 +54,7 @@ class Liar:
         self._scenes: dict[tuple[int, int], Scene] = {}
         self._base: tuple[int, Base] | None = None
         self._values: tuple[int, Values] | None = None
+        self._approvals: dict[bytes, Statement] = {}
 
     @property
     def me(self) -> int:
@@ -65,6 +67,9 @@ class Liar:
     @property
     def finished(self) -> bool:
         return self._session.finished
+
+    def waits(self) -> tuple[Wait, ...]:
+        return self._session.waits()
 
     # -- events --------------------------------------------------------------------------------
 
@@ -84,7 +89,7 @@ class Liar:
     def on_answer(self, ask: Ask, data: bytes) -> list[Step]:
         return self._pass(self._session.on_answer(ask, data))
 
-    def on_order(self, order: Order | Approval) -> list[Step]:
+    def on_order(self, order: Order | Approval | Stay | Return) -> list[Step]:
         return self._pass(self._session.on_order(order))
 
     def on_update(
@@ -103,6 +108,9 @@ class Liar:
         try:
             message = open_message(self._session.setting, sender, data)
         except WireError:
+            return self._pass(self._session.on_message(sender, data))
+        if message.statement is not None and message.statement.kind is Kind.APPROVE:
+            self._approvals[message.statement.hash] = message.statement
             return self._pass(self._session.on_message(sender, data))
         frame, scene = message.frame, self._scene_of(message.place)
         if scene is None:
@@ -146,7 +154,7 @@ class Liar:
         scene = self._scenes.get(at)
         if scene is None or at[0] != self.position.round:
             return
-        scene.place.base = self._base_of_round()
+        scene.place.base, scene.place.position = self._base_of_round(), self.position
         values = self._values_of(at[0])
         if values is not None and scene.place.values is None:
             scene.place.values = values
@@ -203,5 +211,6 @@ class Liar:
                 return None
             self._scenes = {k: v for k, v in self._scenes.items() if k[0] >= round_ - 1}
             place = Place(session.setting, session.me, at, self._keys)
+            place.approvals = self._approvals
             self._scenes[at] = Scene(place, self._kinds)
         return self._scenes[at]

@@ -21,6 +21,8 @@ from protocols.record.effects import Event, Send, Timer
 from protocols.record.election import Commitments
 from protocols.record.evidence import Evidence, Fault, judge
 from protocols.record.inbox import Inbox
+from protocols.record.position import Position, tip_of
+from protocols.record.resolution import Tip
 from protocols.record.setting import Setting
 from protocols.record.votes import outcome_hash
 from protocols.wire.frames import DealingFrame, Frame, ProposalFrame, encode_frame
@@ -37,13 +39,16 @@ class Woken(Event):
 class Place:
     """``outbox`` is sent to others, ``inbox`` told to the liar's own honest session. ``panel`` is
     there once there is a committee, ``values`` once the liar has trained. ``pool`` is what it has
-    heard and said about dealings, ``kept`` what a peer that says hello is sent once more.
+    heard and said about dealings, ``approvals`` what it has ever heard operators approve, ``kept``
+    what a peer that says hello is sent once more.
     """
 
     def __init__(self, setting: Setting, me: int, place: tuple[int, int], keys: Keys) -> None:
         self.setting = setting
         self.me = me
         self.round, self.attempt = place
+        self.position: Position | None = None
+        self.approvals: dict[bytes, Statement] = {}
         self._base: Base | None = None
         self.values: Values | None = None
         self.commitments: Commitments | None = None
@@ -81,6 +86,12 @@ class Place:
     @base.setter
     def base(self, base: Base) -> None:
         self._base = base
+
+    @property
+    def tip(self) -> Tip:
+        """What the liar's round goes on from."""
+        assert self.position is not None, "this attempt has not begun"
+        return tip_of(self.setting, self.position)
 
     @property
     def nonce(self) -> bytes:

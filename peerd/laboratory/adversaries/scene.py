@@ -13,6 +13,7 @@ from protocols.record.cohort import POOL_KINDS
 from protocols.record.door import slot_of
 from protocols.record.effects import Effect, Send
 from protocols.record.election import Commitments, Election
+from protocols.record.resolution import is_resolution
 from protocols.record.votes import outcome_hash
 from protocols.wire.frames import (
     DealingFrame,
@@ -162,8 +163,9 @@ class Scene:
         if slot is None:
             return
         if slot.subject == Topic.COMMITS and place.commitments is None:
-            place.commitments = Commitments.decode(frame.outcome)
-            self._tell(lambda trick: trick.committed())
+            if not is_resolution(frame.outcome):
+                place.commitments = Commitments.decode(frame.outcome)
+                self._tell(lambda trick: trick.committed())
         elif slot.subject == Topic.COHORT:
             place.decided = True
         elif slot.subject == Topic.REVEALS and place.flip is None:

@@ -7,6 +7,7 @@ enumeration; and no honest frame refused by an honest peer.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy.typing as npt
 from peerd.laboratory.simulation.node import Node
 from peerd.laboratory.simulation.violation import Violation, demand
 from peerd.laboratory.simulation.watch import Watch
-from peerd.laboratory.simulation.world import World, over
+from peerd.laboratory.simulation.world import World
 from protocols.opening import decode_polynomials, values_of
 from protocols.plan import minimum_cohort
 from protocols.proof import BIT
@@ -25,10 +26,12 @@ from protocols.record.effects import Abort, Completed, Stop
 from protocols.record.inbox import MAX_STATEMENTS_PER_SIGNER
 from protocols.record.resolution import Resolution
 from protocols.record.setting import Setting
+from protocols.session.approvals import MAX_APPROVALS_OF_ONE
 from protocols.session.attempt import MAX_EARLY_FRAMES
 from protocols.session.neighbours import MAX_AHEAD_FRAMES
 from protocols.session.proofs import MAX_EVIDENCE_OF_ONE
 from protocols.session.waiting import MAX_WAITING_BYTES
+from protocols.wire.statement import Act
 
 __all__ = ["Violation", "Watch", "demand"]
 MAX_QUEUE = 100_000
@@ -74,12 +77,19 @@ def check(
 
 def check_completion(world: World) -> None:
     """Every honest peer that is up has completed every round, but for one that it sits out."""
+    every = list(range(world.first, last_round(world) + 1))
     for node in honest(world):
         if node.up and not sits_out(node):
             done = sorted(node.completed)
-            last = max(done, default=world.first) if over(node) else world.rounds - 1
-            every = list(range(world.first, last + 1))
             demand(done == every, "termination", (node.index, done, node.aborted, node.stopped))
+
+
+def last_round(world: World) -> int:
+    """Behind which no other is to come: the group has handed over, or rests and is not woken."""
+    records = (record for node in honest(world) for record in node.completed.values())
+    last = max(records, key=lambda record: record.round, default=None)
+    ends = {Close.HANDED_OVER} if world.wakes else {Close.HANDED_OVER, Close.PAUSED}
+    return last.round if last is not None and last.close in ends else world.rounds - 1
 
 
 def sits_out(node: Node) -> bool:
@@ -123,6 +133,8 @@ def check_round(
     demand(len(cohorts) <= 1, "agreement", f"two cohorts of {round_}")
     closes = {record.close for record in records}
     demand(len(closes) <= 1, "agreement", f"round {round_} ended in several ways: {closes}")
+    ends = {certified_by(world, record).hash for record in records}
+    demand(len(ends) <= 1, "agreement", f"round {round_} has {len(ends)} ends")
     if records and records[0].opened:
         _check_result(world, round_, away, unknown_inputs)
 
@@ -209,6 +221,29 @@ def check_reasons(world: World, watch: Watch, *, away: Iterable[int] = ()) -> No
         demand(not found or node.index in away, "abort", f"peer {node.index} stopped: {found}")
 
 
+def check_waits(world: World, watch: Watch) -> None:
+    """Nobody waits out the deadline for commitments."""
+    deadline = world.setting.deadlines.commit
+    late = {at: waited for at, waited in watch.waited.items() if waited >= deadline}
+    demand(not late, "delay", f"(peer, round, attempt) that waited for commitments: {late}")
+
+
+RETURNS = 3
+"""Rounds within which a peer that is back takes part."""
+
+
+def check_return(world: World, watch: Watch, peer: int, at: int) -> None:
+    """One that is back since ``at`` is soon among those that the coin may seat."""
+    done = [round_ for round_, when in watch.over.items() if when <= at]
+    first = max(done, default=-1) + 1
+    due = range(first, first + RETURNS)
+    if due[-1] >= world.rounds:
+        return
+    records = [world.nodes[peer].completed[round_] for round_ in due]
+    taken = [peer in certified_by(world, record).election.keys for record in records]
+    demand(any(taken), "return", f"peer {peer} is back since {at} ms, and took no part in {due}")
+
+
 def check_records(world: World, watch: Watch) -> None:
     """Who took part in each round, by every honest peer's certificates."""
     for node in honest(world):
@@ -218,7 +253,7 @@ def check_records(world: World, watch: Watch) -> None:
 
 def _check_record(world: World, watch: Watch, node: Node, record: Completed) -> None:
     certified = certified_by(world, record)
-    check_resolved(world, node, certified)
+    check_ends(world, watch, node, certified)
     if certified.flip is None:
         return
     keys = frozenset(certified.election.keys)
@@ -229,21 +264,72 @@ def _check_record(world: World, watch: Watch, node: Node, record: Completed) -> 
     for before in (certified_by(world, item) for item in earlier):
         guilty = {peer for peer, _ in before.guilty}
         demand(not guilty & keys, "guilty", f"proven guilty, and takes part: {guilty & keys}")
-        if before.round == certified.round - 1 and before.flip is not None:
-            silent = set(before.election.silent) & watch.part_in(certified.round)
+        if before.round == certified.round - 1:
+            silent = _silenced(before) & watch.part_in(certified.round)
             demand(not silent, "lock-out", f"locked out, and takes part: {silent}")
 
 
-def check_resolved(world: World, node: Node, certified: CertifiedRound) -> None:
-    """A resolution opens nothing, spares nobody, and of a handover there is no further round."""
-    if certified.close is Close.HANDED_OVER:
-        later = max(node.completed)
-        demand(later == certified.round, "fork", f"round {later} beside a handover")
+def _silenced(before: CertifiedRound) -> set[int]:
+    """Whom the round ahead of another keeps out of that."""
+    if isinstance(before.end, Resolution):
+        return {peer for peer, until, _ in before.end.lockouts if until > before.round}
+    return set(before.election.silent)
+
+
+def check_ends(world: World, watch: Watch, node: Node, certified: CertifiedRound) -> None:
+    """Rounds follow each other, none a handover; a resolution opens nothing, spares nobody, and is
+    what a quorum of operators approved. Behind a pause a quorum approved that the group goes on.
+    """
+    earlier = node.completed.get(certified.round - 1)
+    before = None if earlier is None else certified_by(world, earlier)
+    if before is not None:
+        demand(certified.end.previous == before.hash, "fork", "a round that follows another end")
+        handed = before.close is Close.HANDED_OVER
+        demand(not handed, "fork", f"round {certified.round} beside a handover")
+        if before.close is Close.PAUSED:
+            _check_approved(world, watch, certified.round, (Act.RESUME, before.hash))
     if isinstance(certified.end, Resolution):
-        before = (certified_by(world, r) for k, r in node.completed.items() if k < certified.round)
-        guilty = {peer for earlier in before for peer, _ in earlier.guilty}
-        forgotten = guilty - set(certified.end.guilty)
-        demand(not forgotten, "guilty", f"a resolution that forgets {forgotten}")
+        _check_resolution(world, watch, node, certified, certified.end)
+
+
+def _check_resolution(
+    world: World, watch: Watch, node: Node, certified: CertifiedRound, end: Resolution
+) -> None:
+    rounds = [node.completed[r] for r in sorted(node.completed) if r < certified.round]
+    before = [certified_by(world, record) for record in rounds]
+    origin = origin_of(world.setting)
+    base = before[-1].end.model if before else world.setting.first_model
+    demand(end.model == base, "result", "a resolution that changes the model")
+    named = {peer for earlier in before for peer, _ in earlier.guilty}
+    guilty = named | {peer for peer, _ in end.named} | origin.ledger.guilty
+    forgotten = guilty ^ set(end.guilty)
+    demand(not forgotten, "guilty", f"a resolution that forgets or adds {forgotten}")
+    _check_lockouts(world, certified, end, before)
+    pauses = [earlier.hash for earlier in before if earlier.close is Close.PAUSED]
+    since = (pauses or [origin.previous])[-1]
+    wanted = (Act.HANDOVER, end.draft) if end.hands_over else (Act.PAUSE, since)
+    _check_approved(world, watch, certified.round, wanted)
+
+
+def _check_lockouts(
+    world: World, certified: CertifiedRound, end: Resolution, before: list[CertifiedRound]
+) -> None:
+    """Whoever has voided a flip of this round, or is locked out of the next by an earlier one."""
+    ledger = origin_of(world.setting).ledger
+    for earlier in before:
+        ledger = earlier.ledger_after(ledger)
+    kept = {peer for peer, until, _ in end.lockouts if until > certified.round}
+    locked = {p for p in range(world.setting.peers) if ledger.locked_out(p, certified.round + 1)}
+    demand(locked <= kept, "lock-out", f"a resolution that lets in {locked - kept}")
+
+
+def _check_approved(world: World, watch: Watch, round_: int, wanted: tuple[Act, bytes]) -> None:
+    """By what honest operators ordered; liars may have said anything."""
+    said = watch.approved.get((int(wanted[0]), wanted[1]), {})
+    willing = {peer for peer, windows in said.items() for a, b in windows if a <= round_ <= b}
+    willing |= {node.index for node in world.nodes if not node.honest}
+    enough = len(willing) >= world.setting.roster_quorum
+    demand(enough, "approved", f"{wanted[0].name} in round {round_}: only {willing} want it")
 
 
 def _check_size(world: World, certified: CertifiedRound) -> None:
@@ -279,6 +365,9 @@ def check_bounds(world: World, node: Node) -> None:
         demand(len(waiting) <= MAX_AHEAD_FRAMES, "bounds", "frames ahead")
         demand(sum(map(len, waiting)) <= MAX_WAITING_BYTES, "bounds", "bytes ahead")
     demand(len(session.neighbours.certificates) <= 10, "bounds", "certificates")
+    approvals = Counter(said.signer for said in session.rounds.approvals.held())
+    most_approvals = max(approvals.values(), default=0)
+    demand(most_approvals <= MAX_APPROVALS_OF_ONE, "bounds", "approvals of one signer")
     most_blames = MAX_EVIDENCE_OF_ONE * world.setting.peers
     demand(len(session.rounds.proofs.blamed) <= most_blames, "bounds", "blames")
     for round_ in (session.rounds.current, session.rounds.previous):

@@ -16,12 +16,14 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
+from peerd.group.rhythm import Rhythm
 from peerd.laboratory.adversaries.keys import Keys
 from peerd.laboratory.adversaries.liar import Lie
 from peerd.laboratory.simulation.agenda import Act, Agenda
 from peerd.laboratory.simulation.history import History
 from peerd.laboratory.simulation.node import DiskFailed, Node
 from peerd.laboratory.simulation.records import adopt, answer
+from peerd.laboratory.simulation.times import await_time
 from protocols.aggregation.clear_sum import opened_part
 from protocols.aggregation.contract import Reference, Referenced
 from protocols.aggregation.evaluation import Counts
@@ -31,8 +33,10 @@ from protocols.record.effects import (
     Abandonment,
     Aborted,
     Adopted,
+    Announced,
     Approved,
     Ask,
+    AwaitTime,
     Blame,
     Completed,
     Dropped,
@@ -42,6 +46,7 @@ from protocols.record.effects import (
     Persist,
     Phase,
     Send,
+    Staying,
     Step,
     Stopped,
     Timer,
@@ -50,6 +55,7 @@ from protocols.record.effects import (
 from protocols.record.position import Position, first_position
 from protocols.record.setting import Setting
 from protocols.secret import Secret
+from protocols.session.events import Stay
 from protocols.session.local import LocalPeer
 from protocols.session.session import Session
 from protocols.session.standing import after
@@ -64,7 +70,8 @@ class World:
     ``handing`` ahead of each recipient of a message, ``after`` when a peer has completed a round.
     ``write`` may raise DiskFailed. ``faults`` counts what befell the swarm, by name.
     ``history`` keeps everything that every peer did; its lines only if ``traced``. ``certified``
-    is the oracle's: the certificates that it has verified.
+    is the oracle's: the certificates that it has verified. ``wakes``: a group that rests goes on.
+    ``rhythm`` is the group's, where its rounds have their time.
     Links are not in order: what holds here holds on a transport that keeps order, too.
     """
 
@@ -86,6 +93,7 @@ class World:
         self.setting = setting
         self.model = model
         self.rounds = rounds
+        self.wakes = True
         self.inputs: dict[tuple[int, int], npt.NDArray[np.int64]] = {}
         self.faults: Counter[str] = Counter()
         self.outcomes: Counter[str] = Counter()
@@ -100,7 +108,8 @@ class World:
         self.reference: Callable[[int, int, npt.NDArray[np.float32]], Reference] = self._public
         self.counts: Callable[[int, int], Counts | None] = self._counted
         self.cuts: set[tuple[int, int]] = set()
-        self._update = update
+        self.rhythm = Rhythm()
+        self.update = update
         self._slowest = slowest
         self._random = random.Random(f"world/{seed}")
         self._drawn: Counter[tuple[int, int, str]] = Counter()
@@ -152,6 +161,10 @@ class World:
         except DiskFailed:
             self.crash(node)
 
+    def act(self, node: Node, act: Act) -> None:
+        """What happens to a peer now, in this life."""
+        self._act(node, node.lives, act)
+
     def happen(self, at: int, act: Callable[[], None]) -> None:
         """Something outside all peers, at a virtual time: a crash, a restart, a cut cable."""
         self._agenda.happen(at, act)
@@ -175,6 +188,7 @@ class World:
     def _load(self, node: Node, restored: bool | None = None) -> None:
         node.up = True
         node.lives += 1
+        node.schedule = None
         position = node.position or first_position(self.setting, self.model)
         draw = partial(self._secret, node)
         peer = LocalPeer(self.setting, node.index, node.secret, draw)
@@ -190,6 +204,9 @@ class World:
         node.peer = node.lie.told_by(node.session, keys) if node.lie and keys else node.session
 
     def _start(self, node: Node) -> None:
+        if node.paused is not None:
+            kept = node.paused
+            self._act(node, node.lives, lambda session: session.on_order(Stay(kept)))
         self._act(node, node.lives, lambda session: session.start(self.present(node)))
         self._notify(1, node)
 
@@ -304,12 +321,16 @@ class World:
                 case Erase(round_, keys):
                     for key in keys or ():
                         node.journal.get(round_, {}).pop(key, None)
-                case Phase() | Abandonment() | Approved():
+                case Staying(since, lasts):
+                    node.paused = since if lasts else node.paused
+                case Phase() | Abandonment() | Announced() | Approved():
                     pass
                 case Train(round_, model):
                     self._train(node, round_, model)
                 case Completed():
                     self._complete(node, effect)
+                case AwaitTime(round_):
+                    await_time(self, node, round_)
                 case Adopted():
                     adopt(self, node, effect)
                 case Ask():
@@ -333,7 +354,7 @@ class World:
         self.at(to, delay, lambda session: session.on_message(sender.index, frame))
 
     def _train(self, node: Node, round_: int, model: npt.NDArray[np.float32]) -> None:
-        update = self._update(node.index, round_, model)
+        update = self.update(node.index, round_, model)
         rule = self.setting.aggregator
         reference = self.reference(node.index, round_, model) if rule.uses_reference else None
         counts = self.counts(node.index, round_)

@@ -141,14 +141,13 @@ def test_a_group_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert main(["group", "sign", genesis, "--key", keys[0], "--unmeasured"]) == 0
     said = capsys.readouterr().out
     assert f"signed {genesis} as {label(NAMES[0], mine.peer_id)}\n" in said
-    assert f"member {with_checksum(mine.peer_id)} signed held" not in said
-    assert f"member {with_checksum(mine.peer_id)} signed {NAMES[0]}\n" in said
+    assert f"member {with_checksum(mine.peer_id)} signed: {NAMES[0]}\n" in said
     for verb in (("show", genesis), ("merge", genesis, "--out", str(tmp_path / "merged.json"))):
         assert main(["group", *verb]) == 0
         shown = capsys.readouterr().out
         for peer, name in called.items():
             (line,) = (each for each in shown.splitlines() if with_checksum(peer) in each)
-            assert line.endswith(f" {name}")
+            assert line.endswith(f": {name}")
     other = next(peer for peer in called if peer != mine.peer_id)
     assert f"{called[other]} ({other})" in fail(capsys, 4, "group", "verify", genesis)
 

@@ -9,13 +9,19 @@ from typing import Any
 
 from protocols.errors import WireError
 from protocols.record.brief import Brief
-from protocols.record.certificate import Certificate, ElectionCertificate
+from protocols.record.certificate import (
+    ElectionCertificate,
+    ResolutionCertificate,
+    decode_certificate,
+)
 from protocols.record.cohort import Cohort
 from protocols.record.election import Commitments, Election
 from protocols.record.evidence import open_evidence
+from protocols.record.resolution import Resolution, is_resolution
 from protocols.record.setting import Setting
 from protocols.wire.canonical import unpack
 from protocols.wire.frames import (
+    AwayFrame,
     CertificateFrame,
     DealingFrame,
     DecisionFrame,
@@ -25,6 +31,7 @@ from protocols.wire.frames import (
     HelloFrame,
     NewViewFrame,
     ProposalFrame,
+    ReadyFrame,
     RecalledFrame,
     RecallFrame,
     SeenFrame,
@@ -139,6 +146,9 @@ class Sizes:
             case RecalledFrame(statements, round_):
                 self.at(round_, 0)
                 return (self.statements(statements),)
+            case ReadyFrame(round_) | AwayFrame(round_):
+                self.at(round_, 0)
+                return ()
 
     def statements(self, items: Iterable[bytes]) -> list[int]:
         return [self.statement(item) for item in items]
@@ -171,6 +181,8 @@ class Sizes:
                 return self(name, i, range(payload.dealers))
             case Kind.ABANDON:
                 return self(name, i, len(payload.words))
+            case Kind.APPROVE:
+                return self(name, i, payload.last)
         return self(name, i)
 
     def brief(self, data: bytes) -> int:
@@ -186,6 +198,9 @@ class Sizes:
         return self.seats[said.slot.round, said.slot.attempt].index(peer)
 
     def outcome(self, topic: int, data: bytes) -> int:
+        if topic == Topic.COMMITS and is_resolution(data):
+            ended = Resolution.decode(data)
+            return self("RESOLUTION", dict(ended.named), ended.guilty, ended.lockouts)
         if topic == Topic.COMMITS:
             agreed = Commitments.decode(data)
             peers = [peer for peer, _, _ in agreed.commits]
@@ -206,7 +221,11 @@ class Sizes:
         return self("ELECTION_CERTIFICATE", election, votes)
 
     def certificate(self, data: bytes) -> int:
-        certificate = Certificate.decode(data)
+        certificate = decode_certificate(data)
+        if isinstance(certificate, ResolutionCertificate):
+            resolution = self.outcome(Topic.COMMITS, certificate.outcome)
+            votes = self.statements(certificate.votes)
+            return self("RESOLUTION_CERTIFICATE", resolution, votes)
         election = self.election_certificate(certificate.election)
         cohort = self.outcome(Topic.COHORT, certificate.cohort)
         results = self.statements(certificate.results)

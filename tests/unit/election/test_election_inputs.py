@@ -79,7 +79,7 @@ def read(data: bytes) -> Statement:
 def encoded(frames: Iterable[SeenFrame], evidence: Iterable[bytes]) -> tuple[bytes, ...]:
     given = list(frames)
     listed = listed_by(given, read).values()
-    return encode_inputs((frame.statement for frame in given), listed, evidence)
+    return encode_inputs((frame.statement for frame in given), listed, evidence, ())
 
 
 def decoded(inputs: Iterable[bytes]) -> Inputs:

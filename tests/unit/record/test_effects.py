@@ -14,6 +14,7 @@ from protocols.record.effects import (
     Abort,
     Aborted,
     Adopted,
+    Approved,
     Ask,
     Blame,
     Completed,
@@ -21,6 +22,7 @@ from protocols.record.effects import (
     Dropped,
     Effect,
     Erase,
+    Keep,
     Persist,
     Phase,
     Record,
@@ -34,10 +36,12 @@ from protocols.record.effects import (
 )
 from protocols.record.outcomes import Begun, Drawn, Hopeless
 from protocols.record.party import Component
+from protocols.wire.statement import Act
 
 MODEL = np.zeros(3, np.float32)
 ORDERED: list[Effect] = [
     Persist(0, "a", b"1"),
+    Keep(b"approval"),
     Persist(0, "b", b"2"),
     Completed(0, b"", b"", b"", MODEL, bytes(32), (), ()),
     Adopted((), MODEL),
@@ -52,6 +56,7 @@ ORDERED: list[Effect] = [
     Phase(0, 0, "here"),
     Blame(0, 1, "why", b""),
     Stopped(0, Stop.QUORUM),
+    Approved(1, Act.PAUSE, bytes(32), 0, 9),
     Abandonment(0, 0, (1,)),
     Aborted(0, 0, Abort.FLIP),
     Dropped(1, "why"),
@@ -79,7 +84,7 @@ def in_turn(seed: int) -> list[Effect]:
 
 
 def kind_of(effect: Effect) -> int:
-    kinds = (Persist,), (Completed, Adopted), (Erase,), (Send, Train, Ask), (Timer,)
+    kinds = (Persist, Keep), (Completed, Adopted), (Erase,), (Send, Train, Ask), (Timer,)
     return next((n for n, kind in enumerate(kinds) if isinstance(effect, kind)), len(kinds))
 
 
@@ -89,7 +94,7 @@ def test_a_step_is_carried_out_kind_by_kind(seed: int) -> None:
     assert list(step) == ORDERED
     fields = step.persist, step.complete, step.erase, step.request, step.timers, step.notices
     assert [effect for field in fields for effect in field] == ORDERED
-    assert [len(field) for field in fields] == [2, 2, 2, 4, 2, 6]
+    assert [len(field) for field in fields] == [3, 2, 2, 4, 2, 7]
     assert step.outcomes == ()
 
 

@@ -26,7 +26,7 @@ from protocols.session.states import (
 Table = dict[tuple[Any, Any], Any]
 MACHINES: dict[str, tuple[Table, type[Enum], type[Enum], Enum, set[Enum]]] = {
     "agreement": (AGREEMENT, Talk, TalkEvent, Talk.LISTENING, {Talk.DECIDED}),
-    "flip": (FLIP, FlipState, FlipEvent, FlipState.WAITING, {FlipState.DONE}),
+    "flip": (FLIP, FlipState, FlipEvent, FlipState.WAITING, {FlipState.DONE, FlipState.RESOLVED}),
     "seat": (SEAT, Seat, SeatEvent, Seat.DEALING, {Seat.DECIDED}),
     "opening": (OPENING, Openness, OpeningEvent, Openness.SUMMING, set()),
     "stage": (STAGE, Stage, StageEvent, Stage.ELECTING, set()),

@@ -14,7 +14,7 @@ from peerd.labels import label
 from peerd.laboratory.simulation.swarm import FOUR, setting_of
 from peerd.logging import configure
 from peerd.runner.aborts import MEANINGS, STOPS, explain, stopped
-from peerd.runner.driver import Driver
+from peerd.runner.driver import shown_head
 from peerd.runner.latency import Latency
 from peerd.runner.records import Records
 from peerd.status.board import StatusBoard
@@ -92,16 +92,10 @@ def test_a_warning_of_latency_calls_the_member_by_name() -> None:
 
 @pytest.mark.parametrize("finished", [True, False])
 def test_a_daemon_that_has_finished_is_in_no_phase(finished: bool) -> None:
-    class Session:
-        pass
-
-    session = Session()
-    session.finished = finished  # type: ignore[attr-defined]
-    driver = Driver.__new__(Driver)
-    driver._board, driver._session = StatusBoard(), session  # type: ignore[assignment]
-    driver._board.update(phase="result", attempt=0, round=7)
-    driver._show_head(7, bytes(32))
-    shown = driver._board.snapshot()
+    board = StatusBoard()
+    board.update(phase="result", attempt=0, round=7)
+    board.update(**shown_head(7, bytes(32), finished=finished))
+    shown = board.snapshot()
     assert shown["state"] == ("finished" if finished else "running")
     assert (shown["phase"], shown["attempt"]) == ((None, None) if finished else ("result", 0))
     assert shown["round"] == 7 and shown["meaning"] is None

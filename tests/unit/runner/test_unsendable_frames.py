@@ -16,6 +16,7 @@ from peerd.runner.driver import Driver
 from peerd.runner.library import Library
 from peerd.runner.orders import Orders
 from peerd.runner.records import Records
+from peerd.runner.rhythm import Beat
 from peerd.status.board import StatusBoard
 from peerd.storage import Store
 from peerd.transport import Transport
@@ -88,6 +89,7 @@ def test_the_others_are_sent_and_the_daemon_goes_on(size: int, tmp_path: Path) -
             Library(setting, store, transport),
             Records(store, setting.roster),
             Orders(store, group()),
+            Beat(None, StatusBoard()),
         )
         with structlog.testing.capture_logs() as logged:
             with trio.fail_after(HANG):

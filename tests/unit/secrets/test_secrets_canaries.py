@@ -39,6 +39,7 @@ from peerd.runner.driver import Driver
 from peerd.runner.library import Library
 from peerd.runner.orders import Orders
 from peerd.runner.records import Records
+from peerd.runner.rhythm import Beat
 from peerd.status.board import StatusBoard
 from peerd.status.routes import Answer, Bytes, Views, route
 from peerd.storage import Store
@@ -328,6 +329,7 @@ def _peer(
         library,
         records,
         orders,
+        Beat(None, board),
     )
     views = Views(list, store.rounds, store.round, store.transcript, store.model)
     peer = Peer(driver, session, store, board, home, views)

@@ -97,7 +97,7 @@ def test_the_hash_does_not_depend_on_the_signature() -> None:
 @pytest.mark.parametrize("topic", Topic)
 def test_which_key_signs_what(kind: Kind, topic: Topic) -> None:
     """The one-round key is not certified before the election ends: its votes need the identity."""
-    election = {Kind.COMMIT, Kind.REVEAL, Kind.SEEN, Kind.ABANDON}
+    election = {Kind.COMMIT, Kind.REVEAL, Kind.SEEN, Kind.ABANDON, Kind.APPROVE}
     agreement = {Kind.PROPOSAL, Kind.FIRST_VOTE, Kind.SECOND_VOTE, Kind.NEW_VIEW}
     by_identity = kind in election | agreement and topic is not Topic.COHORT
     assert Slot(0, 0, kind, int(topic), 0, 0).by_identity is by_identity

@@ -39,18 +39,21 @@ from peerd.laboratory.simulation.operations.network import (
     Twice,
 )
 from peerd.laboratory.simulation.operations.operation import Operation, OperationError
+from peerd.laboratory.simulation.operations.operators import Handover, Rest
+from peerd.laboratory.simulation.operations.times import Pause, Rhythm, Skew
 
 KINDS: dict[str, type[Operation]] = {
     kind.name: kind
     for kind in (
         Lie, Silent, Rush, Choosy, Fickle, Slow, Late, Repeat, Twice, Lose, Drop, Cut, Crash, Disk,
-        Power, Outage, Freeze, Pace, Restore, Ring, Rollback,
+        Power, Outage, Freeze, Pace, Restore, Ring, Rollback, Rest, Handover, Rhythm, Skew, Pause,
     )
 }  # fmt: skip
 __all__ = [
-    "KINDS", "LIARS", "Choosy", "Crash", "Cut", "Disk", "Drop", "Fickle", "Freeze", "Late", "Lie",
-    "Lose", "Operation", "OperationError", "Outage", "Pace", "Power", "Repeat", "Restore", "Ring",
-    "Rollback", "Rush", "Silent", "Slow", "Twice", "parse", "render",
+    "KINDS", "LIARS", "Choosy", "Crash", "Cut", "Disk", "Drop", "Fickle", "Freeze", "Handover",
+    "Late", "Lie", "Lose", "Operation", "OperationError", "Outage", "Pace", "Pause", "Power",
+    "Repeat", "Rest", "Restore", "Rhythm", "Ring", "Rollback", "Rush", "Silent", "Skew", "Slow",
+    "Twice", "parse", "render",
 ]  # fmt: skip
 
 
