@@ -21,7 +21,10 @@ from peerd.config_values import (
     Key,
     address,
     addresses,
+    bytes_of,
     choice,
+    disk_size,
+    host_port,
     is_listen_address,
     is_public_address,
     path,
@@ -30,8 +33,10 @@ from peerd.config_values import (
     table,
     text,
     whole,
+    whole_or,
 )
 from peerd.errors import ConfigError
+from peerd.storage.keeping import RECENT, TRANSCRIPTS_KEPT, Keeping
 from peerd.text import NotText, read_text
 
 MAX_CONFIG_BYTES = 1 << 20
@@ -46,6 +51,7 @@ DEFAULT_LISTEN = "/ip4/0.0.0.0/tcp/4001"
 _PUBLIC = "/ip4/192.0.2.1/tcp/4001"
 _PEER = f"{_PUBLIC}/p2p/12D3…"
 
+ALL = "all"
 LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
 LogFormat: TypeAlias = Literal["console", "json"]
 LOG_LEVELS: tuple[LogLevel, ...] = get_args(LogLevel)
@@ -92,6 +98,47 @@ class TaskConfig:
 class LogConfig:
     level: Annotated[LogLevel, Key(choice(LOG_LEVELS), ", ".join(LOG_LEVELS))] = "info"
     format: Annotated[LogFormat, Key(choice(LOG_FORMATS), ", ".join(LOG_FORMATS))] = "console"
+    file: Annotated[
+        Path | None,
+        Key(path, "where to, if not to standard error; SIGHUP opens it anew", like="peerd.log"),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsConfig:
+    listen: Annotated[
+        str | None,
+        Key(
+            host_port,
+            "also on TCP, for Prometheus: whoever can connect reads them, so keep it to loopback",
+            like="127.0.0.1:9464",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class StorageConfig:
+    """What is kept of the past. ``keeping`` is both as the store takes them."""
+
+    keep: Annotated[
+        int | str,
+        Key(
+            whole_or(RECENT, MAX_ROUNDS, ALL),
+            f'transcripts of so many last rounds, or "{ALL}"; those with blame stay for good',
+        ),
+    ] = TRANSCRIPTS_KEPT
+    disk_budget: Annotated[
+        str | None,
+        Key(disk_size, "of the data directory: beyond it, old records go", like="10 GB"),
+    ] = None
+
+    @property
+    def keeping(self) -> Keeping:
+        budget = self.disk_budget
+        return Keeping(
+            None if isinstance(self.keep, str) else self.keep,
+            None if budget is None else bytes_of(budget),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,8 +185,14 @@ class Config:
     rounds: Annotated[
         int | None, Key(whole(1, MAX_ROUNDS), "take part in so many, then only answer", like=100)
     ] = None
+    drain_seconds: Annotated[
+        int,
+        Key(whole(0, MAX_SECONDS), "after SIGTERM, to end the attempt in progress"),
+    ] = 60
     task: TaskConfig = TaskConfig()
+    storage: StorageConfig = StorageConfig()
     log: LogConfig = LogConfig()
+    metrics: MetricsConfig = MetricsConfig()
 
     @classmethod
     def load(cls, path: Path) -> Config:
@@ -148,6 +201,10 @@ class Config:
         document.setdefault("status", f"{document.get('data')}/run/status.sock")
         config: Config = _read(cls, document, at)
         task = config.task
+        if task.data is not None and "data" in task.options:
+            raise at.key("task.options.data").wrong(
+                "says what task.data says as well", "leave one of them out"
+            )
         if task.partition >= task.partitions:
             raise at.key("task.partition").wrong(
                 f"must be in 0…{task.partitions - 1}, not {task.partition}"

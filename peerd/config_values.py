@@ -6,6 +6,7 @@ import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -13,6 +14,16 @@ from peerd.errors import ConfigError, IdentityError
 from peerd.identity import peer_id_of, public_of
 
 MAX_SOCKET_PATH = 107  # bytes: sockaddr_un holds 108 with the final zero
+LEAST_SIZE, MOST_SIZE = 10**6, 10**15  # bytes
+_UNITS = {
+    "MB": 10**6,
+    "GB": 10**9,
+    "TB": 10**12,
+    "MiB": 1 << 20,
+    "GiB": 1 << 30,
+    "TiB": 1 << 40,
+}
+_SIZE = re.compile(rf"([0-9]{{1,15}}(?:\.[0-9]{{1,9}})?) ?({'|'.join(_UNITS)})", re.ASCII)
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", re.ASCII)
 
 
@@ -80,6 +91,39 @@ def whole(least: int, most: int) -> Reader:
     return read
 
 
+def whole_or(least: int, most: int, word: str) -> Reader:
+    """A whole number, or one word in its place."""
+    number = whole(least, most)
+
+    def read(value: Any, at: At) -> int | str:
+        if isinstance(value, str):
+            if value != word:
+                raise at.wrong(f'must be in {least}…{most}, or "{word}", not {value!r}')
+            return value
+        return int(number(value, at))
+
+    return read
+
+
+def disk_size(value: Any, at: At) -> str:
+    """A number of bytes with its unit, as ``bytes_of`` reads it."""
+    if not isinstance(value, str) or not _SIZE.fullmatch(value):
+        raise at.wrong(
+            f'must be a size with its unit in quotes, such as "10 GB", not {value!r}',
+            f"units: {', '.join(_UNITS)}",
+        )
+    if not LEAST_SIZE <= bytes_of(value) <= MOST_SIZE:
+        raise at.wrong(f'must be in "1 MB"…"1000 TB", not {value!r}')
+    return value
+
+
+def bytes_of(size: str) -> int:
+    """``10 GB``, ``1.5 GiB``, ``500MB``: in bytes."""
+    match = _SIZE.fullmatch(size)
+    assert match is not None, "checked as the configuration was read"
+    return int(Decimal(match[1]) * _UNITS[match[2]])
+
+
 def choice(choices: tuple[str, ...]) -> Reader:
     def read(value: Any, at: At) -> str:
         if text(value, at) not in choices:
@@ -100,6 +144,15 @@ def address(good: Callable[[str], bool], like: str) -> Reader:
         return value
 
     return read
+
+
+def host_port(value: Any, at: At) -> str:
+    """``127.0.0.1:9464`` or ``[::1]:9464``: an address of this machine, as it was written."""
+    host, _, port = value.rpartition(":") if isinstance(value, str) else ("", "", "")
+    family = "ip6" if host.startswith("[") and host.endswith("]") else "ip4"
+    if not is_listen_address(f"/{family}/{host.strip('[]')}/tcp/{port}"):
+        raise at.wrong(f"must look like 127.0.0.1:9464 or [::1]:9464, not {value!r}")
+    return str(value)
 
 
 def addresses(each: Reader, most: int) -> Reader:

@@ -14,6 +14,7 @@ EXTRAS = {
     "sklearn": ("scikit-learn", "lab"),
     "matplotlib": ("matplotlib", "lab"),
     "pyarrow": ("pyarrow", "table"),
+    "rich": ("rich", "top"),
     "onnx": ("onnx", "onnx"),
     "onnxscript": ("onnxscript", "onnx"),
 }

@@ -89,8 +89,42 @@ class Identity:
             path.unlink(missing_ok=True)
             raise IdentityError(f"can't write the key file {path}: {error.strerror}") from None
 
+    @staticmethod
+    def promote(waiting: Path, path: Path) -> None:
+        """The key of ``waiting`` takes the place of the one at ``path``, which is erased."""
+        try:
+            _overwrite(path)
+            os.replace(waiting, path)
+            _sync_directory(path.parent)
+        except OSError as error:
+            raise IdentityError(f"can't replace the key file {path}: {error.strerror}") from None
+
+    @staticmethod
+    def erase(path: Path) -> None:
+        """Nothing is left of the key, as far as a file system can be told so."""
+        try:
+            _overwrite(path)
+            path.unlink()
+            _sync_directory(path.parent)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise IdentityError(f"can't erase the key file {path}: {error.strerror}") from None
+
     def __repr__(self) -> str:
         return f"Identity({self.peer_id})"
+
+
+def next_key(path: Path) -> Path:
+    """Where the key waits that is to take the place of the one at ``path``."""
+    return path.with_name(path.name + ".next")
+
+
+def _overwrite(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.write(b"0" * path.stat().st_size)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def peer_id_of(public: bytes) -> str:

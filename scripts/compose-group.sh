@@ -39,7 +39,7 @@ for i in $(each); do
     peerd init "$directory/peer-$i" --listen "$listen" ${bootstrap:+--bootstrap "$bootstrap"} \
         --partition "$i/$peers" --seed "$i" ${LOCAL:-} > "$work/init"
     peer=$(sed -n 1p "$work/init")
-    echo "$peer" >> "$work/members"
+    echo "$peer  peer-$i" >> "$work/members"
     [ -n "$bootstrap" ] || bootstrap=$listen/p2p/$peer
 done
 

@@ -58,7 +58,7 @@ fi
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
 echo "install: packages into $venv (the first time takes a few minutes)" >&2
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
-    --constraint constraints.txt --editable '.[lab,table,language,onnx,test]' \
+    --constraint constraints.txt --editable '.[lab,table,top,language,onnx,test]' \
     || fail "pip failed; its message is above"
 # The tests hold the laboratory's rules and attacks against ByzFL. Its dependencies would bring
 # torchvision, and a torch that fits it; the modules that are compared need neither.

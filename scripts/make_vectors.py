@@ -360,7 +360,7 @@ def frames() -> Json:
     fine: Value = [0, 0]
     whole: list[tuple[str, Value, str]] = [
         *[(f"version: {v!r}", [v, 11, fine], "version") for v in (0, 2, True, "1", None)],
-        *[(f"type: {c!r}", [1, c, fine], "type") for c in (0, 14, -1, True, "11", None)],
+        *[(f"type: {c!r}", [1, c, fine], "type") for c in (0, 255, -1, True, "11", None)],
         ("two fields", [1, 11], "three fields"),
         ("four fields", [1, 11, fine, 0], "three fields"),
         ("a map", {"version": 1}, "three fields"),

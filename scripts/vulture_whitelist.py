@@ -11,12 +11,14 @@ _.new_conn, _.consume_peer_record, _.multiselect, _._schedule_identify, _.muxer_
 _.read_delim, _._dial_resolved, _.create_listener, _.run_background_task, _.maybe_connect
 _.auto_connector, _._handle_inbound_connection
 _.is_established, _.accept_stream, _.set_deadline
+# a registry of Prometheus' client calls it
+_.collect
 # Python calls it with these
 _.exc_type, _.exc_val, _.exc_tb
 # argparse and sqlite3 read these
 _.formatter_class, _.description, _.text_factory
 # a genesis document names these: module:Class
-_.Cifar, _.Digits, _.Images, _.Flower
+_.Cifar, _.Digits, _.Images, _.Flower, _.Still
 # fields of documents that are printed whole
 _.trigger, _.identified, _.log2_failure, _.slices
 # a number that docs/protocol.md states as a bound, and the one that belongs to it

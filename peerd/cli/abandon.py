@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from contextlib import aclosing
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from peerd.cli.answers import await_answer
 from peerd.cli.daemon import add_config_argument, load_config
 from peerd.errors import ConfigError, PeerdError
 
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
 
 LEAST_PREFIX = 8
 """Digits of the cohort's hash that an operator types: nobody gives up what they did not read."""
-ANSWER_SECONDS = 60.0
 
 
 class AbandonRefused(PeerdError):
@@ -58,7 +56,7 @@ def main(args: argparse.Namespace) -> int:
     if len(given) < LEAST_PREFIX or not name.startswith(given):
         raise ConfigError("these are not the first digits of the cohort", "nothing was signed")
     give(config.data, order)
-    trio.run(_await_answer, config.status, status["seq"])
+    trio.run(await_answer, config.status, status["seq"], AbandonRefused)
     print("signed; the round ends once a quorum of the operators has signed")
     return 0
 
@@ -74,19 +72,3 @@ def _order(text: object) -> Order:
             " 'peerd status' shows under 'abandon'",
         )
     return order_of(int(parts[0]), int(parts[1]), parts[2])
-
-
-async def _await_answer(socket: Path, seen: object) -> None:
-    import trio
-
-    from peerd.status.client import events
-
-    since = seen if isinstance(seen, int) else 0
-    with trio.move_on_after(ANSWER_SECONDS):
-        async with aclosing(events(socket, since=since)) as stream:
-            async for event in stream:
-                if event.get("kind") == "order":
-                    if event.get("refused") is not None:
-                        raise AbandonRefused(f"the daemon does not sign: {event['refused']}")
-                    return
-    raise AbandonRefused("the daemon does not answer", "its log says more")

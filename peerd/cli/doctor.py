@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from peerd.cli.daemon import add_config_argument
-from peerd.cli.output import colour, print_json
+from peerd.cli.output import colour, print_json, size
 from peerd.errors import PeerdError
+from peerd.labels import label
 
 if TYPE_CHECKING:
     from peerd.config import Config
@@ -29,7 +30,7 @@ PYTHON = (3, 11)
 LIBP2P = "0.8.1"  # the version whose faults peerd.transport repairs
 LITTLE_DISK_BYTES = 1 << 30
 EARLIEST = 1_767_225_600.0  # 2026-01-01: no machine that runs this lives before it
-NEEDS = {"task": {"genesis"}, "latency": {"genesis"}}
+NEEDS = {"task": {"genesis"}, "latency": {"genesis"}, "what is kept": {"data directory"}}
 """What a check is no use without."""
 COLOURS = {"ok": "green", "warning": "yellow", "error": "red"}
 
@@ -94,6 +95,7 @@ def peer_checks(path: Path) -> Iterator[Check]:
         ("key", _key),
         ("genesis", _genesis),
         ("data directory", _store),
+        ("what is kept", _kept),
         ("task", _rehearsed),
         ("latency", _latency),
         ("status socket", _status),
@@ -130,16 +132,18 @@ def _key(config: Config) -> str:
 
 def _genesis(config: Config) -> str:
     from peerd.group import load
+    from peerd.group.names import called
     from peerd.identity import Identity
     from peerd.runner.resume import setting_of
 
     genesis = load(config.genesis)
     genesis.verify()
-    genesis.index(Identity.load(config.key).public)
+    me = genesis.index(Identity.load(config.key).public)
     setting_of(genesis)
     plan = genesis.plan
+    who = f"this is {called(genesis, me)}; " if genesis.names else ""
     return (
-        f"{genesis.name}, {len(genesis.roster)} members, all have signed; "
+        f"{genesis.name}, {len(genesis.roster)} members, all have signed; {who}"
         f"committee {plan.committee}, threshold {plan.threshold}, packing {plan.packing}"
     )
 
@@ -160,6 +164,30 @@ def _store(config: Config) -> str:
     if head < 0:
         return f"{config.data} has no rounds yet"
     return f"{config.data}, last certified round {head}"
+
+
+def _kept(config: Config) -> list[Check]:
+    """What the data directory holds of past rounds, against the operator's budget."""
+    import trio
+
+    from peerd.runner.keeping import document, too_much
+    from peerd.status.client import get
+    from peerd.storage import Store
+
+    shown: Any
+    if _daemon_answers(config):
+        shown = trio.run(get, config.status, "/v1/status").get("storage")
+    elif any(config.data.glob("peerd.sqlite3*")):
+        with Store.open(config.data, config.storage.keeping) as store:
+            shown = document(store.usage())
+    else:
+        shown = None
+    if shown is None:
+        return []
+    budget = "no budget" if shown["budget"] is None else f"a budget of {size(shown['budget'])}"
+    told = f"{shown['transcripts']} transcripts, {size(shown['bytes'])} in all, {budget}"
+    line = too_much(shown)
+    return [Check("what is kept", "ok" if line is None else "warning", line or told)]
 
 
 def _check_owner(config: Config, store: Store) -> None:
@@ -212,7 +240,11 @@ def _latency(config: Config) -> str:
     if not _daemon_answers(config):
         return "no daemon runs that could measure it"
     peers: Any = trio.run(get, config.status, "/v1/peers")["peers"]
-    times = {peer["peer"]: peer["rtt"] for peer in peers if peer["rtt"] is not None}
+    times = {
+        label(peer["name"], peer["peer"]) if peer.get("name") else peer["peer"]: peer["rtt"]
+        for peer in peers
+        if peer["rtt"] is not None
+    }
     return check_times(times, load(config.genesis).delta_ms)
 
 

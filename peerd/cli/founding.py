@@ -33,9 +33,10 @@ class Founding:
     """A group about to be founded. ``training``: seconds; None: ``safety`` times what one update
     takes here, and ``least``. ``deadlines``: milliseconds, those that are to be longer than what is
     derived. ``here``: the task's part on this machine. ``weights``: the members', by public key; 1
-    for whoever isn't named. ``held_out``: rows that each member holds out, by public key; None: as
-    many as here, where all hold out the same (``alike``, or the task says so). ``evaluates``:
-    whether the group counts them.
+    for whoever isn't named. ``names``: what people call them, of all or of nobody. ``held_out``:
+    rows that each member holds out, by public key; None: as many as here, where all hold out the
+    same (``alike``, or the task says so). ``evaluates``: whether the group counts them. ``rhythm``:
+    when rounds begin and end, as the genesis holds it.
     """
 
     name: str
@@ -58,9 +59,11 @@ class Founding:
     statistics: str = STATISTICS[0]
     here: TaskConfig = field(default_factory=TaskConfig)
     weights: Mapping[bytes, int] | None = None
+    names: Mapping[bytes, str] | None = None
     held_out: Mapping[bytes, int] | None = None
     alike: bool = False
     evaluates: bool = True
+    rhythm: Mapping[str, Any] | None = None
 
 
 async def found(request: Founding, say: Say = lambda line: None) -> Genesis:
@@ -108,6 +111,8 @@ def _draft(request: Founding, rule: Aggregator) -> Genesis:
         statistics=request.statistics,
         starts_from=STARTS[0] if request.here.start_from is None else STARTS[1],
         weights=request.weights,
+        rhythm=request.rhythm,
+        names=request.names,
     )
 
 

@@ -1,17 +1,20 @@
-"""``peerd group new|sign|merge|verify|show``: the genesis document and its signatures."""
+"""``peerd group``: the genesis document, its signatures, its successors, and the group's acts."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from peerd.cli import group_acts, successor
 from peerd.cli.evaluation import add_evaluation_arguments, stated_rows
-from peerd.cli.members import members
+from peerd.cli.members import listed, names_of
 from peerd.cli.output import print_json, progress, quiet_logs
 from peerd.cli.places import check_file
+from peerd.cli.rhythm_arguments import add_rhythm_arguments, stated_rhythm
 from peerd.cli.table_arguments import add_keep_argument
 from peerd.cli.task_arguments import (
     add_start_argument,
@@ -19,8 +22,9 @@ from peerd.cli.task_arguments import (
     start_from,
     task_request,
 )
-from peerd.cli.terms import print_terms, summary
+from peerd.cli.terms import print_members, print_terms, summary
 from peerd.errors import ConfigError
+from peerd.labels import label
 
 if TYPE_CHECKING:
     from peerd.group import Genesis
@@ -50,7 +54,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     merge.add_argument("--out", type=Path, required=True, metavar="FILE")
     merge.add_argument("--json", action="store_true", help="print one JSON document")
     _verb(verbs, "verify", "check that every member has signed, and that a plan exists")
-    _verb(verbs, "show", "show what a genesis says and who has signed it")
+    show = _verb(verbs, "show", "show what a genesis says and who has signed it")
+    show.add_argument(
+        "--diff", type=Path, metavar="OLD", help="say what this draft changes in the group OLD"
+    )
+    successor.add_arguments(
+        verbs.add_parser("successor", help="draft a group that goes on from a running one")
+    )
+    group_acts.add_verbs(verbs)
 
 
 def _verb(
@@ -68,9 +79,10 @@ def _add_new(parser: argparse.ArgumentParser) -> None:
         "--members",
         nargs="+",
         required=True,
-        metavar="PEER[=WEIGHT]|FILE",
+        metavar="PEER[=WEIGHT] [NAME]|FILE",
         help="peer ids or public keys (hex), or files with one a line; a weight (number of "
-        "samples) is for a weighted aggregator, and then each member states one",
+        "samples) is for a weighted aggregator, and then each member states one; everything behind "
+        "a blank is the member's name, and then each has one",
     )
     add_task_arguments(parser, None)
     add_keep_argument(parser)
@@ -116,6 +128,7 @@ def _add_new(parser: argparse.ArgumentParser) -> None:
         "result, in milliseconds",
     )
     add_evaluation_arguments(parser)
+    add_rhythm_arguments(parser)
     parser.add_argument(
         "--partition", default="0/1", metavar="I/N", help="your part of the data, for table"
     )
@@ -126,10 +139,14 @@ def _add_new(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Run the verb."""
-    if args.verb == "new":
+    if args.verb in group_acts.VERBS:
+        return group_acts.main(args)
+    if args.verb == "successor":
+        _say(args, successor.main(args), f"wrote {args.out}")
+    elif args.verb == "new":
         _say(args, _new(args), f"wrote {args.out}")
     elif args.verb == "sign":
-        _say(args, _sign(args), f"signed {args.out or args.genesis}")
+        _say(args, *_sign(args))
     elif args.verb == "merge":
         _say(args, _merge(args), f"wrote {args.out}")
     else:
@@ -140,7 +157,20 @@ def main(args: argparse.Namespace) -> int:
         if args.verb == "verify":
             genesis.verify()
             setting_of(genesis)
+        if args.verb == "show" and args.diff is not None:
+            return _show_difference(load(args.diff), genesis, as_json=args.json)
         _say(args, genesis, "every member has signed" if args.verb == "verify" else None)
+    return 0
+
+
+def _show_difference(old: Genesis, draft: Genesis, *, as_json: bool) -> int:
+    from peerd.group.differences import differences
+
+    found = differences(old, draft)
+    if as_json:
+        print_json({"group": draft.group_id.hex(), "follows": old.group_id.hex(), "changes": found})
+    else:
+        print("\n".join(found))
     return 0
 
 
@@ -151,7 +181,6 @@ def _new(args: argparse.Namespace) -> Genesis:
     from peerd.cli.init import partition
     from peerd.cli.weights import check_weights
     from peerd.group import save
-    from peerd.identity import peer_id_of
     from protocols.plan import PlanError, rational
 
     if args.out.exists():
@@ -163,19 +192,21 @@ def _new(args: argparse.Namespace) -> Genesis:
         adversary, dropout = rational(args.adversary), rational(args.dropout)
     except PlanError as error:
         raise ConfigError(f"--adversary, --dropout: {error}") from None
-    stated = members(args.members)
+    stated = listed(args.members)
+    names = names_of(stated)
+    weights = {each.public: each.number for each in stated}
     check_weights(
         "--members",
         request.aggregator,
         request.rule(),
-        {peer_id_of(public): weight for public, weight in stated.items()},
+        {_who(public, names): weight for public, weight in weights.items()},
     )
     index, count = partition(args.partition)
     founding = Founding(
         name=args.name,
         task=request.task_class,
         aggregator=request.aggregator,
-        roster=list(stated),
+        roster=list(weights),
         adversary=adversary,
         dropout=dropout,
         absent=args.absent,
@@ -189,9 +220,11 @@ def _new(args: argparse.Namespace) -> Genesis:
         model_seed=args.model_seed,
         statistics=request.statistics,
         here=replace(request.here, partition=index, partitions=count),
-        weights={public: weight for public, weight in stated.items() if weight is not None},
-        held_out=stated_rows(args.held_out_rows, list(stated)),
+        weights={public: weight for public, weight in weights.items() if weight is not None},
+        names=names,
+        held_out=stated_rows(args.held_out_rows, list(weights)),
         evaluates=not args.no_evaluation,
+        rhythm=stated_rhythm(args),
     )
     said: list[str] = []
     with progress("computing the first model, and one update"):
@@ -202,17 +235,28 @@ def _new(args: argparse.Namespace) -> Genesis:
     return genesis
 
 
-def _sign(args: argparse.Namespace) -> Genesis:
+def _who(public: bytes, names: Mapping[bytes, str]) -> str:
+    from peerd.identity import peer_id_of
+
+    peer = peer_id_of(public)
+    return label(names[public], peer) if names else peer
+
+
+def _sign(args: argparse.Namespace) -> tuple[Genesis, str]:
+    """The signed genesis, and what was done."""
     from peerd.group import load, save, sign
+    from peerd.group.names import called
     from peerd.identity import Identity
     from peerd.runner.resume import setting_of
 
     check_file("--out", args.out)
     identity, genesis = Identity.load(args.key), load(args.genesis)
-    genesis.index(identity.public)
+    rotated = genesis.follows is not None and identity.public in genesis.follows.signing
+    if not rotated:
+        genesis.index(identity.public)
     setting_of(genesis)  # nobody signs what can't be run, with deadlines that are too short
     start = start_from(args)
-    if not args.unmeasured:
+    if not (args.unmeasured or rotated):  # an old key signs for the new one alone
         path = args.config or args.key.parent / "peerd.toml"
         _measure(genesis, path, identity.public, start)
     elif start is not None:
@@ -221,8 +265,9 @@ def _sign(args: argparse.Namespace) -> Genesis:
             "leave one of them out",
         )
     genesis = sign(genesis, identity)
-    save(genesis, args.out or args.genesis)
-    return genesis
+    out = args.out or args.genesis
+    save(genesis, out)
+    return genesis, f"signed {out} as {called(genesis, genesis.index(identity.public))}"
 
 
 def _measure(genesis: Genesis, path: Path, public: bytes, start: Path | None) -> None:
@@ -280,5 +325,6 @@ def _say(args: argparse.Namespace, genesis: Genesis, done: str | None) -> None:
     unsigned = len(genesis.unsigned())
     print(f"group {found['group']} ({genesis.name})")
     print(f"{len(genesis.roster)} members, {unsigned} signatures missing")
+    print_members(genesis)
     if args.verb in ("show", "new"):
         print_terms(genesis, found)

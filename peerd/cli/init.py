@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from peerd.cli.members import checked_name, line_of
 from peerd.cli.output import print_json
 from peerd.cli.places import make_directory
 from peerd.cli.task_arguments import add_local_arguments, task_config
@@ -17,6 +18,9 @@ KEY = "peer.key"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The directory, and what the configuration says first."""
     parser.add_argument("directory", type=Path, metavar="DIR", help="made if it does not exist")
+    parser.add_argument(
+        "--name", help="what people call this member: printed in the line for the founder, not kept"
+    )
     parser.add_argument("--listen", metavar="ADDRESS", help="such as /ip4/0.0.0.0/tcp/4001")
     parser.add_argument(
         "--bootstrap", action="append", default=[], metavar="ADDRESS", help="a peer to ask first"
@@ -34,6 +38,7 @@ def main(args: argparse.Namespace) -> int:
     from peerd.config import render_config
     from peerd.identity import Identity, with_checksum
 
+    name = None if args.name is None else checked_name(args.name, "--name: ")
     directory: Path = args.directory
     config = directory / CONFIG
     if config.exists():
@@ -52,14 +57,21 @@ def main(args: argparse.Namespace) -> int:
     except BaseException:
         config.unlink()
         raise
-    found = {"peer": identity.peer_id, "key": str(directory / KEY), "config": str(config)}
+    found = {
+        "peer": identity.peer_id,
+        "name": name,
+        "key": str(directory / KEY),
+        "config": str(config),
+    }
     if args.json:
         print_json(found)
     else:
-        print(with_checksum(identity.peer_id))
+        peer = with_checksum(identity.peer_id)
+        print(peer if name is None else line_of(peer, name))
         print(f"key {directory / KEY} (keep a copy where nobody else can read it)")
         print(f"configuration {config}")
-        print("next: give the peer id and its checksum to the group's founder ('peerd group new')")
+        what = "the peer id and its checksum" if name is None else "the first line"
+        print(f"next: give {what} to the group's founder ('peerd group new')")
     return 0
 
 

@@ -1,7 +1,18 @@
-"""``--members``: who a group is founded for, as people write it."""
+"""``--members``: who a group is founded for, as people write it.
+
+    PEER[=NUMBER] [NAME]   # a comment
+
+The number is what the option asks for, such as a weight. Everything behind the first blank is the
+name; one with " #" in it stands in double quotes.
+"""
 
 from __future__ import annotations
 
+import os
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from peerd.errors import ConfigError, IdentityError
@@ -9,27 +20,90 @@ from peerd.errors import ConfigError, IdentityError
 MAX_MEMBERS_FILE_BYTES = 1 << 20
 OPTION = "--members"
 _AS_INIT = "copy members' peer ids as 'peerd init' prints them, with the checksum behind"
+_BLANKS = "\ufeff \t"  # a mark within a file: somebody has joined several files to one
+_MEMBER = re.compile(r"(?P<peer>[^\s=#]+)\s*(?P<stated>=\s*(?P<number>[^\s#]*))?(?P<rest>.*)", re.S)
+_QUOTED = re.compile(r'"(?P<name>(?:[^"]|"")*)"\s*(#.*)?', re.S)
+_COMMENT = re.compile(r"(?:^|(?<=\s))#+")
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """``number``: what it states, such as its weight. ``where``: for an error about it."""
+
+    public: bytes
+    number: int | None
+    name: str | None
+    where: str
 
 
 def members(words: list[str], option: str = OPTION, *, least: int = 1) -> dict[bytes, int | None]:
-    """Public keys with what each states, such as its weight (None: nothing).
+    """Public keys with what each states (None: nothing); ``listed`` without the names."""
+    return {each.public: each.number for each in listed(words, option, least=least)}
 
-    From peer ids, hex keys, and files that hold one a line ("#" comments), each alone or with
-    "=NUMBER", a whole one from ``least`` on.
+
+def listed(words: list[str], option: str = OPTION, *, least: int = 1) -> list[Member]:
+    """Those whom words, and files that hold one a line, name. ConfigError names file and line.
+
+    A peer id may be a hex key; a number is a whole one from ``least`` on.
     """
-    found: list[tuple[bytes, int | None]] = []
+    found: list[Member] = []
     for word in words:
-        path = Path(word)
-        if path.is_file():
-            found += _members_in(path, option, least)
+        if os.path.isfile(word):
+            found += _members_in(Path(word), option, least)
         else:
             found.append(_stated(word, f"{option}: ", least))
-    if len(dict(found)) != len(found):
-        raise ConfigError(f"{option}: somebody is named twice")
-    return dict(found)
+    seen: dict[bytes, Member] = {}
+    for each in found:
+        first = seen.setdefault(each.public, each)
+        if first is not each:
+            raise ConfigError(f"{each.where}somebody is named twice{_also(first)}")
+    return found
 
 
-def _members_in(path: Path, option: str, least: int) -> list[tuple[bytes, int | None]]:
+def names_of(found: Sequence[Member]) -> dict[bytes, str]:
+    """The members' names by public key; none where nobody has one. ConfigError."""
+    from peerd.group.names import folded
+
+    names = {each.public: each.name for each in found if each.name is not None}
+    if unnamed := [each for each in found if each.name is None and names]:
+        raise ConfigError(
+            f"{unnamed[0].where}a member without a name, and {len(names)} of {len(found)} have one",
+            "name all of them, or nobody: PEER NAME",
+        )
+    seen: dict[str, Member] = {}
+    for each in found:
+        first = seen.setdefault(folded(each.name or ""), each)
+        if names and first is not each:
+            raise ConfigError(
+                f"{each.where}the name {each.name} reads like {first.name}{_also(first)}",
+                "give each a name of its own",
+            )
+    return names
+
+
+def checked_name(text: str, where: str) -> str:
+    """A name as it was typed, in Unicode's composed form. ConfigError."""
+    from peerd.group.names import BadName, check_name
+
+    try:
+        return check_name(unicodedata.normalize("NFC", text))
+    except BadName as error:
+        raise ConfigError(f"{where}the name {error}") from None
+
+
+def line_of(peer: str, name: str) -> str:
+    """What ``listed`` reads as this member."""
+    plain = not name.startswith('"') and not _COMMENT.search(name)
+    quoted = name.replace('"', '""')
+    return f"{peer}  {name}" if plain else f'{peer}  "{quoted}"'
+
+
+def _also(first: Member) -> str:
+    place = first.where.removesuffix(": ")
+    return f", also in {place}" if " line " in place else ""
+
+
+def _members_in(path: Path, option: str, least: int) -> list[Member]:
     from peerd.text import NotText, read_text
 
     try:
@@ -38,24 +112,50 @@ def _members_in(path: Path, option: str, least: int) -> list[tuple[bytes, int | 
         raise ConfigError(f"{option}: can't read {path}: {error.strerror}") from None
     except NotText as error:
         raise ConfigError(f"{option}: {path} is {error.message}", error.hint) from None
-    found = []
-    for number, line in enumerate(text.splitlines(), 1):
-        # A mark within the file: somebody has joined several files to one.
-        if word := line.partition("#")[0].strip("\ufeff \t"):
-            found.append(_stated(word, f"{path} line {number}: ", least))
-    return found
+    return [
+        _stated(line, f"{path} line {number}: ", least)
+        for number, line in enumerate(text.splitlines(), 1)
+        if line.partition("#")[0].strip(_BLANKS)
+    ]
 
 
-def _stated(word: str, where: str, least: int) -> tuple[bytes, int | None]:
-    peer, equals, said = word.partition("=")
-    public = _member(peer.strip(), where)
-    if not equals:
-        return public, None
-    number = said.strip()
-    if not number.isascii() or not number.isdigit() or not least <= int(number[:20]) < 1 << 53:
+def _stated(text: str, where: str, least: int) -> Member:
+    said = _MEMBER.fullmatch(text.strip(_BLANKS))
+    if said is None:
+        raise ConfigError(f"{where}{text}: does not begin with a peer id", _AS_INIT)
+    public = _member(said["peer"], where)
+    number = said["number"]
+    if said["stated"] and not (
+        number.isascii() and number.isdigit() and least <= int(number[:20]) < 1 << 53
+    ):
         kind = "a positive whole number" if least else "a whole number"
-        raise ConfigError(f"{where}{word}: what is behind = must be {kind}")
-    return public, int(number)
+        raise ConfigError(f"{where}{text.strip(_BLANKS)}: what is behind = must be {kind}")
+    name = _name(said["rest"].strip(_BLANKS), where)
+    return Member(public, int(number) if said["stated"] else None, name, where)
+
+
+def _name(text: str, where: str) -> str | None:
+    """What is behind the blank, but for a comment; None where there is no name."""
+    if text.startswith('"'):
+        quoted = _QUOTED.fullmatch(text)
+        if quoted is None:
+            raise ConfigError(
+                f"{where}{text}: a quoted name ends in a quote, with a comment behind it at most",
+                'a quote within it is written twice: "Clinic ""North"""',
+            )
+        return checked_name(quoted["name"].replace('""', '"'), where)
+    comment = _COMMENT.search(text)
+    if comment is None:
+        return checked_name(text, where) if text else None
+    name, behind = text[: comment.start()].rstrip(_BLANKS), text[comment.end() :]
+    if not name:
+        return None
+    if behind and not behind[0].isspace():
+        raise ConfigError(
+            f"{where}{text}: is {text[comment.start() :]} a comment, or of the name?",
+            'a comment: put a blank behind the "#"; of the name: put it in double quotes',
+        )
+    return checked_name(name, where)
 
 
 def _member(word: str, where: str) -> bytes:

@@ -63,8 +63,6 @@ def _from_daemon(args: argparse.Namespace) -> Read:
 
     from peerd.cli.daemon import ask, socket_path
     from peerd.status.client import StatusAnswerError, get_bytes
-    from protocols.errors import WireError
-    from protocols.record.transcript import Transcript
 
     if args.best:
         args.round = _best(ask(args, "/v1/status").get("best"))
@@ -76,9 +74,8 @@ def _from_daemon(args: argparse.Namespace) -> Read:
     place = f"/v1/rounds/{record['round']}"
     data = trio.run(get_bytes, socket_path(args), f"{place}/model")
     try:
-        transcript = trio.run(get_bytes, socket_path(args), f"{place}/transcript")
-        certificate = Transcript.decode(transcript).certificate
-    except (StatusAnswerError, WireError):  # it is no longer kept
+        certificate = trio.run(get_bytes, socket_path(args), f"{place}/certificate")
+    except StatusAnswerError:  # a daemon that lost it exports the numbers alone
         certificate = None
     return record, np.frombuffer(data, dtype="<f4"), certificate
 

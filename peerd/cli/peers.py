@@ -25,6 +25,8 @@ def main(args: argparse.Namespace) -> int:
         print("no peers")
         return 0
     header = list(dict.fromkeys(name for peer in peers for name in peer))
+    if not any(peer.get("name") for peer in peers):
+        header = [name for name in header if name != "name"]
     print(table(header, [[_cell(name, peer.get(name)) for name in header] for peer in peers]))
     return 0
 
@@ -34,6 +36,8 @@ def _cell(name: str, value: object) -> object:
         from peerd.identity import with_checksum
 
         return with_checksum(str(value))
+    if name == "away":
+        return "announced" if value else "-"
     if isinstance(value, bool) or not isinstance(value, int | float):
         return value
     if name.startswith("bytes"):

@@ -12,13 +12,18 @@ from peerd.errors import ConfigError
 from protocols.plan import RULES, SECURITY_BITS, PlanError, PlanRow, plan_rows, rational
 
 LONGEST_LIST = 100
-"""Values in one --adversary or --dropout list."""
+"""Values in one --peers, --adversary or --dropout list."""
+MAX_DIGITS = 9
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = "Committee sizes, and what they cost and risk (docs/protocol.md §1)."
     parser.add_argument("--rule", choices=RULES, default="packed", help="default: packed")
-    parser.add_argument("--peers", type=int, help="peers in the roster; the packed rule needs it")
+    parser.add_argument(
+        "--peers",
+        metavar="LIST",
+        help="peers in the roster, such as 8 or 4,6,8; for the packed rule",
+    )
     parser.add_argument(
         "--adversary", required=True, metavar="LIST", help="bounds beta, such as 0.1 or 0.1,1/5"
     )
@@ -32,18 +37,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Print a row for each adversary and dropout. ConfigError where there is no plan."""
+    """Print a row for each size, adversary and dropout. ConfigError where there is no plan."""
     try:
         if args.rounds < 1:
             raise PlanError(f"--rounds must be at least 1, not {args.rounds}")
-        rows = plan_rows(
-            args.rule,
-            args.peers,
-            _rationals("--adversary", args.adversary),
-            _rationals("--dropout", args.dropout),
-            absent=args.absent,
-            committee=args.committee,
-        )
+        adversaries = _rationals("--adversary", args.adversary)
+        dropouts = _rationals("--dropout", args.dropout)
+        rows = [
+            row
+            for peers in _sizes(args.peers)
+            for row in plan_rows(
+                args.rule,
+                peers,
+                adversaries,
+                dropouts,
+                absent=args.absent,
+                committee=args.committee,
+            )
+        ]
     except PlanError as error:
         raise ConfigError(str(error)) from None
     if args.json:
@@ -54,19 +65,36 @@ def main(args: argparse.Namespace) -> int:
     return 0
 
 
-def _rationals(option: str, text: str) -> list[Fraction]:
-    words = text.split(",")
+def _sizes(text: str | None) -> list[int | None]:
+    """None where nothing is said: the paper's rules look at no size."""
+    if text is None:
+        return [None]
+    words = _words("--peers", text)
+    for word in words:
+        if not word.isascii() or not word.isdigit() or len(word) > MAX_DIGITS:
+            raise PlanError(f"--peers {word}: not a whole number; such as 8, or 4,6,8")
+    return [int(word) for word in words]
+
+
+def _words(option: str, text: str) -> list[str]:
+    words = [word.strip() for word in text.split(",")]
     if len(words) > LONGEST_LIST:
         raise PlanError(f"{option} takes at most {LONGEST_LIST} values, not {len(words)}")
+    return words
+
+
+def _rationals(option: str, text: str) -> list[Fraction]:
+    words = _words(option, text)
     try:
-        return [rational(word.strip()) for word in words]
+        return [rational(word) for word in words]
     except PlanError as error:
         raise PlanError(f"{option}: {error}") from None
 
 
 def _table(rows: list[PlanRow], rounds: int) -> str:
     head = (
-        "rule", "peers", "adversary", "dropout", "committee", "threshold", "packing", "degree",
+        "rule", "peers", "adversary", "dropout", "committee", "threshold", "packing", "absent",
+        "degree",
         "upload", "log2/round", f"log2/{rounds} rounds", "",
     )  # fmt: skip
     lines = [head, *(_cells(row, rounds) for row in rows)]
@@ -75,7 +103,10 @@ def _table(rows: list[PlanRow], rounds: int) -> str:
         "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
         for line in lines
     )
-    notes = "upload: field elements sent for each value. log2: more liars seated than allowed.\n"
+    notes = (
+        "absent: honest members that may be away. upload: field elements sent for each value.\n"
+        "log2: more liars seated than allowed.\n"
+    )
     if rows[0]["rule"] in ("paper-half", "paper-third"):
         notes += (
             "This rule is the looser reading of the paper, kept to check its numbers; log2 is of\n"
@@ -93,7 +124,9 @@ def _cells(row: PlanRow, rounds: int) -> tuple[str, ...]:
         "any" if row["peers"] is None else str(row["peers"]),
         f"{row['adversary']:g}",
         f"{row['dropout']:g}",
-        *(str(row[key]) for key in ("committee", "threshold", "packing", "degree")),
+        *(str(row[key]) for key in ("committee", "threshold", "packing")),
+        "-" if row["absent"] is None else str(row["absent"]),
+        str(row["degree"]),
         f"{row['committee'] / row['packing']:.2f}",
         "never" if failure is None else f"{failure:.2f}",
         "never" if several is None else f"{several:.2f}",

@@ -4,26 +4,37 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
+from peerd.cli import rounds_asked
 from peerd.cli.daemon import add_daemon_arguments, ask, socket_path
 from peerd.cli.output import colour, measures, print_json, short, size, table
 from peerd.cli.places import check_file
-from peerd.errors import ConfigError
+from peerd.errors import ConfigError, printable
+from peerd.labels import label
 
 HEADER = ("round", "outcome", "group", "here", "model", "blamed", "absent", "seconds", "bytes")
 """``group``: accuracy over the held-out rows of all sites, of the model that the round started
 from; ``here``: over this site's own, of the model that the round led to."""
+NOBODY: Mapping[str, str] = MappingProxyType({})
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """A round's number, ``--since``, ``--limit``, and the daemon's."""
+    """A round's number, which ones of all, and the daemon's."""
     parser.add_argument("number", nargs="?", type=int, metavar="N", help="show this round only")
-    parser.add_argument("--since", type=int, metavar="N", help="rounds after N")
+    rounds_asked.add_arguments(parser)
     parser.add_argument(
         "--transcript", type=Path, metavar="FILE", help="write round N's transcript, for an auditor"
     )
-    parser.add_argument("--limit", type=int, default=30, metavar="COUNT", help="at most so many")
+    parser.add_argument(
+        "--certificates",
+        type=Path,
+        metavar="FILE",
+        help="write the certificates of all rounds, for an auditor",
+    )
     add_daemon_arguments(parser)
 
 
@@ -31,21 +42,25 @@ def main(args: argparse.Namespace) -> int:
     """Print the table, or the round."""
     if args.transcript is not None:
         return _write_transcript(args)
+    if args.certificates is not None:
+        return _write_certificates(args)
     if args.number is not None:
         document = ask(args, f"/v1/rounds/{args.number}")
         if args.json:
             print_json(document)
         else:
-            print("\n".join(lines(document)))
+            print("\n".join(lines(document, roster_names(args))))
         return 0
-    since = "" if args.since is None else f"&since={args.since}"
-    document = ask(args, f"/v1/rounds?limit={args.limit}{since}")
+    found = rounds_asked.asked(args)
+    records = found.rounds
     if args.json:
-        print_json(document)
+        print_json({"rounds": records, "total": found.total})
         return 0
-    rounds = document["rounds"]
-    records = rounds if isinstance(rounds, list) else []
-    print("\n".join([table(HEADER, map(row, records)), *warnings(records)]))
+    names = roster_names(args) if records else {}
+    shown = table(HEADER, [row(record, names) for record in records])
+    print("\n".join([shown, *warnings(records)]))
+    if cut := found.cut("last" if args.since is None else "first"):
+        print(cut)
     return 0
 
 
@@ -63,8 +78,19 @@ def _write_transcript(args: argparse.Namespace) -> int:
     return 0
 
 
-def row(record: dict[str, object]) -> tuple[object, ...]:
-    """One line of the table from a round's summary."""
+def _write_certificates(args: argparse.Namespace) -> int:
+    from peerd.audit.chain import encode_chain
+    from peerd.audit.socket import fetch_certificates
+
+    check_file("--certificates", args.certificates)
+    chain = fetch_certificates(socket_path(args))
+    args.certificates.write_bytes(encode_chain(chain))
+    print(f"certificates of {len(chain)} rounds: {args.certificates}")
+    return 0
+
+
+def row(record: dict[str, object], names: Mapping[str, str] = NOBODY) -> tuple[object, ...]:
+    """One line of the table from a round's summary. ``names``: the members', by peer id."""
     outcome = str(record.get("outcome"))
     reason = record.get("reason")
     shown = outcome if not reason else f"{outcome} ({reason})"
@@ -75,22 +101,24 @@ def row(record: dict[str, object]) -> tuple[object, ...]:
         over_all(record.get("group")),
         _accuracy(record),
         short(record.get("model_hash")),
-        _names(record.get("blamed")),
-        _names(record.get("absent")),
+        _names(record.get("blamed"), names),
+        _names(record.get("absent"), names),
         record.get("seconds"),
         size(sent) if isinstance(sent, int | float) else None,
     )
 
 
 def warnings(records: list[dict[str, object]]) -> list[str]:
-    """Below the table: why an evaluation failed, a line for each thing of a round."""
-    found = ((record.get("round"), record.get("warnings")) for record in records)
-    return [
-        f"round {number}: {line}"
-        for number, lines in found
-        if isinstance(lines, list)
-        for line in lines
-    ]
+    """Below the table: why an evaluation failed, or an attempt; a line for each thing."""
+    told = []
+    for record in records:
+        found, aborted = record.get("warnings"), record.get("aborted")
+        lines = [*found] if isinstance(found, list) else []
+        for each in aborted if isinstance(aborted, list) else []:
+            said = "; ".join(str(each[key]) for key in ("meaning", "advice") if each.get(key))
+            lines.append(f"attempt {each.get('attempt')} aborted ({each.get('reason')}): {said}")
+        told += [printable(f"round {record.get('round')}: {line}") for line in lines]
+    return told
 
 
 def over_all(group: object) -> str | None:
@@ -113,21 +141,36 @@ def _accuracy(record: dict[str, object]) -> object:
     return "unknown" if record.get("warnings") else measures(record.get("metrics")) or None
 
 
-def _names(value: object) -> str:
+def _names(value: object, names: Mapping[str, str]) -> str:
     if not isinstance(value, list) or not value:
         return "-"
-    return ", ".join(
-        f"{short(each.get('peer'))} ({each.get('reason')})"
-        if isinstance(each, dict)
-        else short(each)
-        for each in value
-    )
+    return ", ".join(_one_of(each, names) for each in value)
 
 
-def lines(record: dict[str, object]) -> list[str]:
+def _one_of(named: object, names: Mapping[str, str]) -> str:
+    """A peer id, or an object with one; with the reason of a blame."""
+    if not isinstance(named, dict):
+        return _called(named, names)
+    reason = f" ({named['reason']})" if named.get("reason") else ""
+    return f"{_called(named.get('peer'), names)}{reason}"
+
+
+def _called(peer: object, names: Mapping[str, str]) -> str:
+    return label(names.get(str(peer)), peer)
+
+
+def roster_names(args: argparse.Namespace) -> dict[str, str]:
+    """The members' names by peer id, from the daemon."""
+    peers: Any = ask(args, "/v1/peers")["peers"]
+    return {each["peer"]: each["name"] for each in peers if each.get("name")}
+
+
+def lines(record: dict[str, object], names: Mapping[str, str] = NOBODY) -> list[str]:
     """One round in full: its fields, then its phases as a table."""
     phases = record.get("phases")
-    shown = [f"{name}: {_shown(value)}" for name, value in record.items() if name != "phases"]
+    shown = [
+        f"{name}: {_shown(value, names)}" for name, value in record.items() if name != "phases"
+    ]
     if isinstance(phases, dict) and phases:
         rows = [
             (
@@ -143,11 +186,15 @@ def lines(record: dict[str, object]) -> list[str]:
     return shown
 
 
-def _shown(value: object) -> str:
+def _shown(value: object, names: Mapping[str, str]) -> str:
+    """A peer id whole, as people copy it here, with the name in front of it."""
     if value is None or value == []:
         return "-"
     if isinstance(value, list):
-        return "".join(f"\n  {_shown(each)}" for each in value)
+        return "".join(f"\n  {_shown(each, names)}" for each in value)
     if isinstance(value, dict):
-        return ", ".join(f"{name} {_shown(each)}" for name, each in value.items())
-    return value if isinstance(value, str) else json.dumps(value)
+        fields = [(name, each) for name, each in value.items() if name != "name"]  # it is shown
+        return ", ".join(f"{name} {_shown(each, names)}" for name, each in fields)
+    if not isinstance(value, str):
+        return json.dumps(value)
+    return printable(f"{names[value]} ({value})" if value in names else value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 
 from peerd.cli.daemon import add_config_argument, load_config
 
@@ -30,7 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Run until SIGTERM or SIGINT; the daemon's exit code."""
+    # Until the daemon heeds it: SIGHUP never ends it, however early it comes.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     config = load_config(args)
     from peerd.runner.daemon import run
 
-    return run(config, restored=args.restored)
+    return run(config, restored=args.restored, file=args.config)

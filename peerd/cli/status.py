@@ -4,53 +4,64 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
-from contextlib import aclosing
-from pathlib import Path
+import time
 
 from peerd.cli.daemon import add_daemon_arguments, ask, socket_path
 from peerd.cli.output import print_json
+from peerd.errors import ConfigError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """``--follow`` and the daemon's."""
+    """``--follow``, ``--since`` and the daemon's."""
     add_daemon_arguments(parser)
-    parser.add_argument("--follow", action="store_true", help="print events as they happen")
+    parser.add_argument(
+        "--follow", action="store_true", help="print events as they happen, a line each"
+    )
+    parser.add_argument(
+        "--since",
+        metavar="WHEN",
+        help="with --follow: events from then on, as far as the daemon remembers: 10m (s, h, d), "
+        "a moment such as 2026-03-01T14:00 or 14:00, or round:N",
+    )
 
 
 def main(args: argparse.Namespace) -> int:
     """Print the status, or events until the daemon ends."""
+    if args.since is not None and not args.follow:
+        raise ConfigError("--since is about events", "add --follow")
     if args.follow:
-        import trio
+        from peerd.cli.follow import follow
+        from peerd.cli.since import parse_since
 
-        trio.run(_follow, socket_path(args), bool(args.json))
+        since = None if args.since is None else parse_since(args.since)
+        follow(socket_path(args), since, as_json=bool(args.json))
         return 0
-    from peerd.identity import with_checksum
-
     document = ask(args, "/v1/status")
     if args.json:
         print_json(document)
         return 0
+    if document.get("name") is None:
+        document.pop("name", None)
     width = max(map(len, document))
     for name, value in document.items():
-        shown = with_checksum(str(value)) if name == "peer" else _shown(value)
-        print(f"{name.ljust(width)}  {shown}")
+        print(f"{name.ljust(width)}  {_field(name, value, document)}")
     return 0
 
 
-async def _follow(path: Path, as_json: bool) -> None:
-    from peerd.status.client import events
+def _field(name: str, value: object, document: dict[str, object]) -> str:
+    if name == "peer":
+        from peerd.identity import with_checksum
 
-    async with aclosing(events(path, since=0)) as stream:
-        async for event in stream:
-            print(json.dumps(event) if as_json else _line(event))
-            sys.stdout.flush()
+        return with_checksum(str(value))
+    if name == "waiting" and isinstance(value, list):
+        from peerd.status.waiting import away, sentence
 
+        return sentence(value, document.get("peer")) or away(value) or "-"
+    if name == "next_round_at" and isinstance(value, int | float):
+        from peerd.group.rhythm import at_in
 
-def _line(event: dict[str, object]) -> str:
-    rest = {k: v for k, v in event.items() if k not in ("seq", "boot", "time", "kind")}
-    details = "  ".join(f"{name} {_shown(value)}" for name, value in rest.items())
-    return f"{event['seq']}  {event['kind']}  {details}"
+        return at_in(value, time.time())
+    return _shown(value)
 
 
 def _shown(value: object) -> str:

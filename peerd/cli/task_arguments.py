@@ -114,8 +114,17 @@ def task_config(args: argparse.Namespace, **given: Any) -> TaskConfig:
     python: Path | None = args.python
     if python is not None and not python.is_file():
         raise ConfigError(f"--python {python}: there is no such file", "such as env/bin/python")
+    options = local_options(args.local)
+    if args.data is not None and "data" in options:
+        raise ConfigError("--data and --local data=… say the same", "leave one of them out")
+    data: Path | None = args.data
+    if data is not None:
+        check_data(data)
+    elif isinstance(said := options.get("data"), str) and Path(said).exists():
+        data = Path(options.pop("data"))  # one file, one place in the configuration
     return TaskConfig(
-        options=local_options(args.local, args.data),
+        data=None if data is None else data.absolute(),
+        options=options,
         device=args.device,
         python=None if python is None else python.absolute(),
         start_from=start_from(args),
@@ -131,12 +140,9 @@ def start_from(args: argparse.Namespace) -> Path | None:
     return None if start is None else start.absolute()
 
 
-def local_options(texts: Sequence[str], data: Path | None = None) -> dict[str, Any]:
-    """What ``--local`` and ``--data`` took; files by their absolute paths. ConfigError."""
+def local_options(texts: Sequence[str]) -> dict[str, Any]:
+    """What ``--local`` took; files by their absolute paths. ConfigError."""
     given = pairs("--local", texts, _file_or_number)
-    if data is not None:
-        check_data(data)
-        given["data"] = str(data)
     return {
         name: str(Path(value).absolute())
         if isinstance(value, str) and Path(value).exists()

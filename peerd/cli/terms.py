@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from peerd.decimals import numbers
-from peerd.errors import PeerdError
+from peerd.errors import PeerdError, printable
 from peerd.tasks.names import SHIPPED
 from peerd.tasks.words import described
 
@@ -42,6 +42,7 @@ TERMS = (
 
 def summary(genesis: Genesis) -> dict[str, object]:
     """The genesis as ``--json`` prints it; described by docs/schemas/group.json."""
+    from peerd.group.rhythm import rhythm_content
     from peerd.identity import peer_id_of
 
     plan = genesis.plan
@@ -66,6 +67,7 @@ def summary(genesis: Genesis) -> dict[str, object]:
         "bandwidth_bytes_per_second": genesis.bandwidth_bytes_per_second,
         "training_seconds": genesis.training_seconds,
         "deadlines": _phases(genesis),
+        "rhythm": None if genesis.rhythm is None else rhythm_content(genesis.rhythm),
         "plan": {
             "committee": plan.committee,
             "threshold": plan.threshold,
@@ -75,6 +77,7 @@ def summary(genesis: Genesis) -> dict[str, object]:
         "members": [
             {
                 "peer": peer_id_of(public),
+                "name": genesis.name_of(index),
                 "signed": public not in missing,
                 "weight": genesis.weight_of(index),
                 "held_out_rows": genesis.held_out_of(index),
@@ -111,8 +114,8 @@ def _phases(genesis: Genesis) -> dict[str, int] | None:
         return None
 
 
-def print_terms(genesis: Genesis, found: dict[str, object]) -> None:
-    """What a member must read before it signs: who, what, under which bounds."""
+def print_members(genesis: Genesis) -> None:
+    """Each by its whole peer id, which is what a signature vouches for; the name behind it."""
     from peerd.identity import peer_id_of, with_checksum
 
     missing = set(genesis.unsigned())
@@ -120,9 +123,18 @@ def print_terms(genesis: Genesis, found: dict[str, object]) -> None:
         weight = f" weight {genesis.weight_of(index)}" if genesis.weights else ""
         rows = f" held-out rows {genesis.held_out_of(index)}" if genesis.evaluation else ""
         state = "missing" if public in missing else "signed"
-        print(f"member {with_checksum(peer_id_of(public))} {state}{weight}{rows}")
+        name = genesis.name_of(index)
+        said = "" if name is None else f": {printable(name)}"
+        print(f"member {with_checksum(peer_id_of(public))} {state}{weight}{rows}{said}")
+
+
+def print_terms(genesis: Genesis, found: dict[str, object]) -> None:
+    """What a member must read before it signs, besides who they are."""
+    from peerd.group.rhythm import in_words
+
     if not genesis.weights:
         print("weights all 1")
+    print(f"rhythm {in_words(genesis.rhythm)}")
     for name in TERMS:
         value = UNSAID.get(name, "none") if found[name] is None else found[name]
         shown = (

@@ -16,10 +16,12 @@ from pathlib import Path
 import structlog
 import trio
 
+from peerd.discovery.clocks import Clocks
 from peerd.discovery.records import (
     MAX_RECORD_BYTES,
     AddressRecord,
     BadRecord,
+    ClockDiffers,
     check_address,
     check_time,
     read_record,
@@ -60,6 +62,7 @@ class AddressBook:
         self._roster = frozenset(roster)
         self._group = group
         self._clock = clock
+        self._clocks = Clocks(self._roster)
         self._records: dict[bytes, AddressRecord] = {}
         self._hints: dict[bytes, tuple[str, ...]] = {}
         self._changed: dict[bytes, trio.Event] = {}
@@ -101,11 +104,18 @@ class AddressBook:
 
     # --- writing ------------------------------------------------------------------------------
 
-    def add(self, raw: bytes) -> Outcome:
-        """Takes a record from anywhere. Nothing but NEW changes the book (fault 30)."""
+    def add(self, raw: bytes, sender: bytes | None = None) -> Outcome:
+        """Takes a record from anywhere; ``sender`` is the peer that gave it, if one did.
+
+        Nothing but NEW changes the book (fault 30).
+        """
         try:
             record = read_record(raw, self._group)
             check_time(record, self._clock())
+        except ClockDiffers as error:
+            self.dropped += 1
+            self._clocks.differs(error, own=sender == error.public)
+            return Outcome.BAD
         except BadRecord as error:
             self.dropped += 1
             log.debug("an address record was dropped", reason=str(error))
@@ -125,6 +135,7 @@ class AddressBook:
         if record.public not in self._roster:
             self.dropped += 1
             return Outcome.FOREIGN
+        self._clocks.agrees(record.public)
         old = self._records.get(record.public)
         if old is not None and record.sequence <= old.sequence:
             if record.raw == old.raw:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import structlog
 from multiaddr import Multiaddr
@@ -26,6 +26,21 @@ def split(address: str) -> tuple[str, str]:
         ) from error
 
 
+def members_behind(bootstrap: Iterable[str], roster: Iterable[bytes]) -> list[tuple[bytes, str]]:
+    """(public key, multiaddr without the peer id) of each. ConfigError for one of no member."""
+    known = {str(libp2p_id(public)): public for public in roster}
+    found: list[tuple[bytes, str]] = []
+    for address in bootstrap:
+        where, peer_id = split(address)
+        if peer_id not in known:
+            raise ConfigError(
+                f"bootstrap peer {peer_id} is not in the group's roster",
+                "a bootstrap is one of the group's own members",
+            )
+        found.append((known[peer_id], where))
+    return found
+
+
 class Bootstraps:
     """Warns of a bootstrap that fails: once for each address and cause, until it works.
 
@@ -38,6 +53,10 @@ class Bootstraps:
     def add(self, peer: bytes, address: str) -> None:
         """``address``: a multiaddr without the peer id of ``peer`` (32-byte public key)."""
         self._causes[peer, address] = None
+
+    def forget(self) -> None:
+        """Others are to be named; what fails of those is news."""
+        self._causes.clear()
 
     def failed(self, peer: bytes, causes: Mapping[str, str]) -> None:
         """A dial of ``peer`` has failed; ``causes``: by multiaddr, in words."""

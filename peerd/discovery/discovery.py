@@ -16,14 +16,14 @@ import trio
 from libp2p.tools.anyio_service import background_trio_service
 
 from peerd.discovery.address_book import AddressBook, Outcome
-from peerd.discovery.bootstraps import Bootstraps, split
+from peerd.discovery.bootstraps import Bootstraps, members_behind
 from peerd.discovery.lookup import RosterDHT
 from peerd.discovery.own_addresses import reachable
 from peerd.discovery.records import LIFETIME, MAX_ADDRESSES, MAX_RECORD_BYTES, sign_record
-from peerd.errors import ConfigError, StorageError
+from peerd.errors import StorageError
 from peerd.identity import Identity
 from peerd.transport.errors import TransportError
-from peerd.transport.names import libp2p_id, short
+from peerd.transport.names import short
 from peerd.transport.transport import Transport
 from protocols.errors import WireError
 from protocols.wire.canonical import pack, unpack
@@ -60,15 +60,13 @@ class Discovery:
         self._transport = transport
         self._identity = identity
         self._book = book
-        self._announce = tuple(announce)
         self._clock = clock
         self._random = random.Random()
         self._moved = trio.Event()
         self._told: dict[bytes, int] = {}
         self._members = [link.peer for link in transport.links()]
         self._bootstraps = Bootstraps()
-        for address in bootstrap:
-            self._add_bootstrap(address)
+        self.point_to(bootstrap, announce)
         everybody = [*self._members, identity.public]
         self._limit = 64 + (MAX_RECORD_BYTES + 8) * len(everybody)
         self.dht = RosterDHT(transport.host, transport.group, everybody)
@@ -77,17 +75,15 @@ class Discovery:
         transport.on_link_change(self._on_link_change)
         transport.on_failed_dial(self._bootstraps.failed)
 
-    def _add_bootstrap(self, address: str) -> None:
-        where, peer_id = split(address)
-        public = next((m for m in self._members if str(libp2p_id(m)) == peer_id), None)
-        if public is not None:
-            self._book.add_hint(public, where)
-            self._bootstraps.add(public, where)
-        elif peer_id != self._identity.peer_id:
-            raise ConfigError(
-                f"bootstrap peer {peer_id} is not in the group's roster",
-                "a bootstrap is one of the group's own members",
-            )
+    def point_to(self, bootstrap: Sequence[str], announce: Sequence[str]) -> None:
+        """Other bootstraps, and other addresses to publish. ConfigError; then nothing changes."""
+        named = members_behind(bootstrap, [*self._members, self._identity.public])
+        self._bootstraps.forget()
+        for public, where in named:
+            if public != self._identity.public:
+                self._book.add_hint(public, where)
+                self._bootstraps.add(public, where)
+        self._announce = tuple(announce)
 
     # --- life ---------------------------------------------------------------------------------
 
@@ -176,7 +172,7 @@ class Discovery:
                 self._told[peer] = max(self._told.get(peer, -1), own.sequence)
             for raw in records[: len(self._members) + 1]:
                 if isinstance(raw, bytes):
-                    self._add(raw)
+                    self._add(raw, peer)
         except (TransportError, WireError) as error:
             log.debug("no exchange of addresses", peer=short(peer), reason=str(error))
         try:
@@ -186,11 +182,11 @@ class Discovery:
 
     async def _answer(self, peer: bytes, payload: bytes) -> bytes:
         if payload:
-            self._add(payload)
+            self._add(payload, peer)
         return pack([record.raw for record in self._book.fresh_records()])
 
-    def _add(self, raw: bytes) -> None:
-        if self._book.add(raw) is Outcome.NEW:
+    def _add(self, raw: bytes, sender: bytes | None = None) -> None:
+        if self._book.add(raw, sender) is Outcome.NEW:
             log.debug("a new address record", known=len(self._book.fresh_records()))
 
     # --- DHT ----------------------------------------------------------------------------------

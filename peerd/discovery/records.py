@@ -34,6 +34,18 @@ class BadRecord(WireError):
     """A record that is dropped: forged, malformed, of another group, or out of its time."""
 
 
+class ClockDiffers(BadRecord):
+    """A record that is out of its time here. ``ahead``: seconds by which its signer's clock was
+    ahead of this one when it signed, if that was just now; negative where it was behind, or where
+    the record is merely old.
+    """
+
+    def __init__(self, message: str, public: bytes, ahead: float) -> None:
+        super().__init__(message)
+        self.public = public
+        self.ahead = ahead
+
+
 @dataclass(frozen=True, slots=True)
 class AddressRecord:
     group: bytes
@@ -97,11 +109,13 @@ def read_record(raw: bytes, group: bytes) -> AddressRecord:
 
 
 def check_time(record: AddressRecord, now: float) -> None:
-    """Raises BadRecord for an expired record, and for one that claims to live too long."""
+    """Raises ClockDiffers for an expired record, and for one that claims to live too long."""
+    ahead = record.expires / 1000 - LIFETIME - now
     if record.expired(now):
-        raise BadRecord("an expired address record")
+        raise ClockDiffers("an expired address record", record.public, ahead)
     if record.expires > (now + LIFETIME + MAX_SKEW) * 1000:
-        raise BadRecord("an address record that expires too far in the future")
+        what = "an address record that expires too far in the future"
+        raise ClockDiffers(what, record.public, ahead)
 
 
 def _number(value: object) -> int:

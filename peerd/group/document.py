@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from peerd.errors import GroupError, IdentityError
 from peerd.group import fields as rules
 from peerd.group.genesis import MAX_GENESIS_BYTES, Genesis
+from peerd.group.succession import LEAVES, Follows
 from peerd.identity import peer_id_of, public_of
 from peerd.storage.durable import write_durably
 from peerd.text import NotText, decode, read_text
@@ -51,6 +52,8 @@ def render(genesis: Genesis) -> str:
         content["weights"] = dict(zip(content["roster"], genesis.weights, strict=True))
     if genesis.names:
         content["names"] = dict(zip(content["roster"], genesis.names, strict=True))
+    if genesis.follows is not None:
+        content["follows"] = _follows_text(genesis.follows)
     if genesis.evaluation is not None:
         rows = dict(zip(content["roster"], genesis.evaluation.rows, strict=True))
         content["evaluation"]["rows"] = rows
@@ -89,6 +92,8 @@ def _parse(text: str) -> Genesis:
             content["names"] = _by_member("names", content["names"], content["roster"])
         if "evaluation" in content:
             content["evaluation"] = _evaluation(content["evaluation"], content["roster"])
+    if "follows" in content:
+        content["follows"] = _follows(content["follows"])
     for name in ("first_model", "fixed"):
         if name in content:
             content[name] = _hex(name, content[name])
@@ -99,6 +104,26 @@ def _parse(text: str) -> Genesis:
             for public, signature in _by_key("signatures", signatures).items()
         },
     )
+
+
+def _follows_text(follows: Follows) -> dict[str, object]:
+    keys = {peer_id_of(old): peer_id_of(new) if new else None for old, new in follows.keys}
+    said = {"group": follows.group.hex(), "first": follows.first, "last": follows.last}
+    lost = {"lost": [peer_id_of(key) for key in follows.lost]} if follows.lost else {}
+    return said | {"keys": keys} | lost
+
+
+def _follows(value: object) -> dict[str, object]:
+    given = dict(rules.check_mapping("follows", value))
+    named = _by_key("follows.keys", rules.check_mapping("follows.keys", given.get("keys")))
+    given["keys"] = [
+        (old, LEAVES if new is None else _key("follows.keys", new))
+        for old, new in sorted(named.items())
+    ]
+    if isinstance(given.get("lost"), list):
+        given["lost"] = [_key("follows.lost", peer) for peer in given["lost"]]
+    given["group"] = _hex("follows.group", given.get("group"))
+    return given
 
 
 def _evaluation(value: object, roster: list[bytes]) -> dict[str, object]:

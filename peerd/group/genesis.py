@@ -19,6 +19,8 @@ from nacl.signing import SigningKey, VerifyKey
 from peerd.errors import GroupError
 from peerd.group import fields as rules
 from peerd.group.names import check_names
+from peerd.group.rhythm import Rhythm, check_rhythm, rhythm_content
+from peerd.group.succession import Follows, check_follows
 from peerd.identity import Identity, peer_id_of
 from protocols.aggregation.evaluation import Evaluation
 from protocols.errors import WireError
@@ -51,7 +53,9 @@ class Genesis:
     say what it must hold. ``weights``: one a member, in roster order, for a weighted aggregator;
     empty where all are 1. ``evaluation``: what members count of their held-out rows; None: nothing.
     ``names``: what people call the members, in roster order; empty where nobody has a name.
-    Of these six nothing is part of the content where it says nothing.
+    ``rhythm``: when rounds begin, and end; None: one after another, without end.
+    ``follows``: the group that this one goes on from, as its successor; None: it begins anew.
+    Of these eight nothing is part of the content where it says nothing.
     ``signatures``: by public key; not part of the content, hence of the id.
     """
 
@@ -78,6 +82,8 @@ class Genesis:
     weights: tuple[int, ...] = ()
     evaluation: Evaluation | None = None
     names: tuple[str, ...] = ()
+    rhythm: Rhythm | None = None
+    follows: Follows | None = None
     version: int = GENESIS_VERSION
     signatures: dict[bytes, bytes] = field(default_factory=dict)
 
@@ -96,6 +102,9 @@ class Genesis:
         evaluation = rules.check_evaluation(self.evaluation, len(self.roster))
         object.__setattr__(self, "evaluation", evaluation)
         object.__setattr__(self, "names", check_names(self.names, self.roster))
+        object.__setattr__(self, "rhythm", check_rhythm(self.rhythm))
+        self._check_patience()
+        object.__setattr__(self, "follows", check_follows(self.follows, self.roster))
         rules.check_aggregator(self.aggregator)
         self._own("constants", rules.check_constants(self.constants))
         rules.check_rational("adversary", self.adversary, _THIRD)
@@ -123,16 +132,27 @@ class Genesis:
         self._check_signatures()
         self._own("signatures", dict(self.signatures))
 
+    def _check_patience(self) -> None:
+        """It counts evaluations."""
+        evaluates = self.evaluation is not None and self.evaluation.accuracy
+        if self.rhythm is not None and self.rhythm.patience is not None and not evaluates:
+            raise rules.refused("rhythm.patience", "is for a group that evaluates its accuracy")
+
     def _own(self, name: str, value: dict[Any, Any]) -> None:
         object.__setattr__(self, name, value)
 
     def _check_signatures(self) -> None:
-        members = frozenset(self.roster)
+        members = frozenset(self.signers)
         for public, signature in self.signatures.items():
             if public not in members:
                 raise rules.refused("signatures", "hold one by somebody who is not in the roster")
             if not isinstance(signature, bytes) or len(signature) != SIGNATURE_BYTES:
                 raise rules.refused("signatures", f"must have {SIGNATURE_BYTES} bytes each")
+
+    @cached_property
+    def signers(self) -> tuple[bytes, ...]:
+        """Who must sign: the roster; and of a successor each old key for the one in its place."""
+        return self.roster if self.follows is None else (*self.roster, *self.follows.signing)
 
     @cached_property
     def group_id(self) -> bytes:
@@ -192,7 +212,7 @@ class Genesis:
         values = dict(rules.check_mapping("content", content))
         known = {item.name for item in fields(cls)} - {"signatures"}
         optional = {"weights", "clients", "deadlines", "fixed", "statistics", "starts_from"}
-        optional |= {"evaluation", "names"}
+        optional |= {"evaluation", "names", "follows", "rhythm"}
         for name in values:
             if name not in known:
                 raise rules.refused(rules.shown(name), "is an unknown field")
@@ -206,6 +226,10 @@ class Genesis:
             raise rules.refused("weights", "are left out where all are 1")
         if "names" in values and not values["names"]:
             raise rules.refused("names", "are left out where nobody has one")
+        if "rhythm" in values and not values["rhythm"]:
+            raise rules.refused("rhythm", "is left out where there is none")
+        if "follows" in values and not values["follows"]:
+            raise rules.refused("follows", "is left out of a group that follows none")
         if "clients" in values and values["clients"] is None:
             raise rules.refused("clients", "is left out where everybody deals")
         if "deadlines" in values and not values["deadlines"]:
@@ -221,21 +245,27 @@ class Genesis:
         return cls(**values, signatures=signatures)
 
     def unsigned(self) -> tuple[bytes, ...]:
-        """The members whose signature is missing, in roster order."""
-        return tuple(public for public in self.roster if public not in self.signatures)
+        """Whose signature is missing: members in roster order, then old keys of a successor."""
+        return tuple(public for public in self.signers if public not in self.signatures)
 
     def verify(self) -> None:
         """GroupError unless everybody's signature is there and right, and a plan exists."""
         wrong = [public for public in self.signatures if not self._is_signed_by(public)]
         if wrong:
-            raise GroupError(f"genesis: not the signature of {_names(wrong)}")
+            raise GroupError(f"genesis: not the signature of {self._listed(wrong)}")
         missing = self.unsigned()
         if missing:
             raise GroupError(
-                f"genesis: {len(missing)} of {len(self.roster)} have not signed: {_names(missing)}",
+                f"genesis: {len(missing)} of {len(self.signers)} have not signed:"
+                f" {self._listed(missing)}",
                 "each of them runs 'peerd group sign'",
             )
         _ = self.plan
+
+    def _listed(self, members: Iterable[bytes]) -> str:
+        """With whole peer ids: an error may be the one place that shows them."""
+        names = dict(zip(self.roster, self.names, strict=False))
+        return _names(members, names)
 
     def _is_signed_by(self, public: bytes) -> bool:
         try:
@@ -253,11 +283,16 @@ class Genesis:
         del content["signatures"]
         for name in ("adversary", "dropout"):
             content[name] = str(content[name])
-        del content["weights"], content["evaluation"], content["names"]
+        for name in ("weights", "evaluation", "names", "follows", "rhythm"):
+            del content[name]
+        if self.follows is not None:
+            content["follows"] = self.follows.content()
         if self.evaluation is not None:
             content["evaluation"] = rules.evaluation_content(self.evaluation)
         if self.weights:
             content["weights"] = list(self.weights)
+        if self.rhythm is not None:
+            content["rhythm"] = rhythm_content(self.rhythm)
         if self.names:
             content["names"] = list(self.names)
         if self.clients is None:
@@ -326,7 +361,8 @@ def _check_named(members: tuple[bytes, ...], names: Mapping[bytes, str]) -> None
 
 def sign(genesis: Genesis, identity: Identity) -> Genesis:
     """The same genesis with the member's signature. GroupError if it isn't a member."""
-    genesis.index(identity.public)
+    if identity.public not in genesis.signers:
+        genesis.index(identity.public)
     key = SigningKey(identity.secret.reveal())
     signature = key.sign(_signed_bytes(genesis.group_id)).signature
     return replace(genesis, signatures={**genesis.signatures, identity.public: signature})
@@ -363,7 +399,11 @@ def _signature_pairs(value: object) -> dict[bytes, bytes]:
     return pairs
 
 
-def _names(peers: Iterable[bytes]) -> str:
-    names = [peer_id_of(public) for public in peers]
+def _names(peers: Iterable[bytes], called: Mapping[bytes, str] | None = None) -> str:
+    said = called or {}
+    names = [
+        f"{said[public]} ({peer_id_of(public)})" if public in said else peer_id_of(public)
+        for public in peers
+    ]
     more = len(names) - _SHOWN_PEERS
     return ", ".join(names[:_SHOWN_PEERS]) + (f" and {more} more" if more > 0 else "")

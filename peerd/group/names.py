@@ -94,6 +94,12 @@ def called(genesis: Genesis, index: int) -> str:
     return label(genesis.name_of(index), peer_id_of(genesis.roster[index]))
 
 
+def names_by_peer(genesis: Genesis) -> dict[str, str]:
+    """By peer id; empty where nobody has a name."""
+    peers = map(peer_id_of, genesis.roster)
+    return dict(zip(peers, genesis.names, strict=True)) if genesis.names else {}
+
+
 def folded(name: str) -> str:
     """What two names have in common that a person takes for one: NFKC and case folding."""
     text = unicodedata.normalize("NFKC", name).casefold()

@@ -13,6 +13,14 @@ def drawable(value: float) -> float:
     return max(-MOST, min(MOST, value))
 
 
+def whole_rounds(axes: Any) -> None:
+    """An axis of rounds has no ticks between two of them."""
+    from matplotlib.ticker import MaxNLocator
+
+    axes.set_xlabel("round")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+
+
 def scale(axes: Any) -> None:
     """From 0 to 1 where all that is drawn is a share; a metric may be any number, though."""
     low, high = axes.dataLim.intervaly

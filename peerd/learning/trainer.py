@@ -59,6 +59,8 @@ class Trainer:
         self.process_id: int | None = None
         self.warn: Callable[[Sequence[str]], None] = lambda lines: None
         """Told that the worker is gone, and with nothing when one answers again."""
+        self.restarts = self.trainings = 0
+        self.training_seconds = 0.0
         self._tries, self._sleep = tries, sleep
         self._deaths = 0
         self._is_late = False
@@ -80,6 +82,7 @@ class Trainer:
                         f"the training worker is gone while it built the task: {ended}",
                         "PEERD_DEBUG=1 shows its output",
                     )
+                self.restarts += 1
                 if not isinstance(ended, Overdue):
                     await self._pause(str(ended))
         except PeerdError as error:
@@ -100,7 +103,10 @@ class Trainer:
         Raises TaskError when the task fails or diverges, StorageError when the disk does.
         """
         message = {"do": "update", "round": round, "vector": frames.vector_bytes(model)}
+        began = trio.current_time()
         reply = await self._train(message, f"round {round}")
+        self.trainings += 1
+        self.training_seconds += trio.current_time() - began
         return frames.vector(reply.get("vector"), self.parameters)
 
     async def root_step(self, round: int, model: Model) -> Model:

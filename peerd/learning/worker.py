@@ -199,6 +199,8 @@ def main() -> None:
         os.register_at_fork(after_in_child=partial(os.close, pipe.fileno()))
     # An operator's Ctrl-C is for the daemon, which ends this process: here the task would raise it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Nor does a terminal that is closed, which signals all that was started in it.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     os.nice(NICENESS)
     # On one thread the CPU's kernels sum in one order: an update can be computed again.
     torch.set_num_threads(1)

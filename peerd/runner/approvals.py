@@ -1,35 +1,93 @@
-"""Operators' approvals on disk: what this peer signed or heard, while it may still count (§6)."""
+"""Operators' approvals: ordered by a file in the data directory, as ``peerd.runner.orders``; kept
+while they may still count (§6).
+"""
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+from peerd.errors import ConfigError
+from peerd.group import Genesis
+from peerd.group.document import parse, render
+from peerd.group.genesis import MAX_GENESIS_BYTES
 from peerd.storage import Store
+from protocols.errors import WireError
 from protocols.record.effects import Approved
+from protocols.session.events import Approval
 from protocols.wire.canonical import Value, pack, unpack
 from protocols.wire.schema import MAX_STATEMENT, Bytes, ListOf
-from protocols.wire.statement import decode_statement
+from protocols.wire.statement import Act, decode_statement
 
+FILE = "approve.json"
 _KEY = "approvals"
 _KEPT = ListOf(Bytes(MAX_STATEMENT), 1 << 16)
 
 
-def kept_approvals(store: Store) -> Sequence[bytes]:
-    """All of them, in the order in which they came."""
+def kept_approvals(store: Store, group: bytes) -> Sequence[bytes]:
+    """Those of this group, in the order in which they came."""
     data = store.meta(_KEY)
-    return () if data is None else _KEPT.check(unpack(data), _KEY)
+    kept = () if data is None else _KEPT.check(unpack(data), _KEY)
+    return [each for each in kept if _of(group, each)]
+
+
+def _of(group: bytes, approval: bytes) -> bool:
+    try:
+        decode_statement(approval, group)
+    except WireError:
+        return False
+    return True
 
 
 def keep_approval(store: Store, group: bytes, approval: bytes, round_: int) -> None:
     """Durable on return. Those of rounds that are over ahead of ``round_`` go."""
     kept: list[Value] = [
         known
-        for known in kept_approvals(store)
+        for known in kept_approvals(store, group)
         if decode_statement(known, group).payload.last >= round_
     ]
     if approval not in kept:
         store.set_meta(_KEY, pack([*kept, approval]))
+
+
+def give(data: Path, approval: Approval, draft: Genesis | None) -> None:
+    """Leave the order for the daemon. OSError where nothing can be written."""
+    document = {
+        "act": approval.act.name.lower(),
+        "first": approval.first,
+        "last": approval.last,
+        "draft": None if draft is None else render(draft),
+    }
+    new = data / f".{FILE}.{os.getpid()}"
+    new.write_text(json.dumps(document))
+    new.replace(data / FILE)
+
+
+def take(data: Path) -> tuple[Approval, Genesis | None] | None:
+    """The order that waits, once, with the draft of a handover; None where there is none.
+    ConfigError for rubbish, GroupError for a draft that is none.
+    """
+    path = data / FILE
+    try:
+        with path.open("rb") as file:
+            text = file.read(2 * MAX_GENESIS_BYTES)
+        path.unlink()
+    except FileNotFoundError:
+        return None
+    try:
+        found = json.loads(text)
+        act, first, last = Act[found["act"].upper()], found["first"], found["last"]
+        draft = None if found["draft"] is None else parse(found["draft"].encode())
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise ConfigError(f"{path}: not an order", "'peerd group' writes it") from None
+    if (draft is None) == (act is Act.HANDOVER):
+        raise ConfigError(f"{path}: a draft goes with a handover, and with nothing else")
+    if not all(each is None or type(each) is int for each in (first, last)):
+        raise ConfigError(f"{path}: not an order", "'peerd group' writes it")
+    return Approval(act, b"" if draft is None else draft.group_id, first, last), draft
 
 
 def shown(effect: Approved) -> dict[str, Any]:

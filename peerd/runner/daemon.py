@@ -2,54 +2,75 @@
 
 from __future__ import annotations
 
+import json
 import os
-import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Protocol
 
 import structlog
 import trio
 
 from peerd.config import Config
-from peerd.discovery.address_book import AddressBook
 from peerd.discovery.discovery import Discovery
-from peerd.errors import NetworkError
-from peerd.group import Genesis, load
+from peerd.errors import CorruptError, NetworkError
+from peerd.group import load
+from peerd.group.document import render
+from peerd.group.names import names_by_peer
 from peerd.identity import Identity, peer_id_of
+from peerd.labels import label
 from peerd.learning import Trainer
 from peerd.learning.settings import Training
 from peerd.logging import configure
+from peerd.metrics.exposition import Documents, Exposition, Numbers
+from peerd.metrics.probes import Probes
+from peerd.metrics.tally import Tally
+from peerd.runner.approvals import kept_approvals
+from peerd.runner.blame import blamed, evidence
 from peerd.runner.counting import rows_warnings
+from peerd.runner.drain import flushed
 from peerd.runner.driver import Driver
 from peerd.runner.failures import only_error
 from peerd.runner.first import check_first, check_fixed
 from peerd.runner.gathering import gather
+from peerd.runner.handover import beginning, successor
+from peerd.runner.inheritance import address_book, bootstraps
 from peerd.runner.latency import Latency
 from peerd.runner.library import Library
+from peerd.runner.lineage import Epoch, remember
+from peerd.runner.lookout import Lookout
+from peerd.runner.members import Members
+from peerd.runner.membership import Left, current
+from peerd.runner.orders import Orders
+from peerd.runner.patience import Patience
 from peerd.runner.records import Records
 from peerd.runner.rehearsal import training_of
-from peerd.runner.resume import (
-    claim,
-    journaled_secret,
-    position_of,
-    setting_of,
-)
+from peerd.runner.reload import reload
+from peerd.runner.resume import journaled_secret, position_of
+from peerd.runner.rhythm import Beat
+from peerd.runner.signals import heed_signals
 from peerd.status.board import StatusBoard
-from peerd.status.routes import Views
+from peerd.status.metrics_port import MetricsPort
+from peerd.status.routes import AuditViews, Views
 from peerd.status.server import serve_status
 from peerd.storage import Store
+from peerd.storage.durable import START_EMPTY
 from peerd.transport.errors import TransportError
 from peerd.transport.transport import Transport
 from protocols.aggregation import model_hash
 from protocols.aggregation.contract import Model
+from protocols.record.certificate import origin_of
 from protocols.record.position import Position
 from protocols.session.events import Peer
 from protocols.session.local import LocalPeer
 from protocols.session.session import Session
 
 log = structlog.get_logger(__name__)
+
+LINGER_DELTAS = 4
+"""Δ for which a daemon stays in a group that has handed over."""
 
 
 class Sessions(Protocol):
@@ -63,6 +84,7 @@ class Sessions(Protocol):
         *,
         rounds: int | None,
         restored: bool | None,
+        approvals: Iterable[bytes],
     ) -> Peer: ...
 
 
@@ -74,29 +96,51 @@ class Crew:
     session: Sessions = Session
 
 
-def run(config: Config, *, restored: bool | None = None, crew: Crew = Crew()) -> int:
-    """Run the daemon until SIGTERM or SIGINT; 0 when it was asked to stop. Raises PeerdError.
+def run(
+    config: Config,
+    *,
+    restored: bool | None = None,
+    crew: Crew = Crew(),
+    file: Path | None = None,
+) -> int:
+    """Run the daemon until SIGTERM or SIGINT; 0 when it was asked to stop, INTERRUPTED when it was
+    asked again before it had. Raises PeerdError.
 
     ``restored``: the data directory was put back from a backup, and may not know what was signed;
-    False: it never was, and never emptied. None: nobody says anything.
+    False: it never was, and never emptied. None: nobody says anything. ``file``: where the
+    configuration is read again on SIGHUP.
     """
-    configure(config.log.level, config.log.format)
+    configure(config.log.level, config.log.format, file=config.log.file)
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(name, "1")
-    identity = Identity.load(config.key)
     genesis = load(config.genesis)
     genesis.verify()
-    genesis.index(identity.public)
-    with Store.open(config.data) as store:
-        claim(store, genesis.group_id, identity.public)
-        try:
-            trio.run(_Daemon(config, identity, genesis, store, restored, crew).run)
-        except BaseExceptionGroup as group:
-            error = only_error(group)
-            if error is group:  # a fault of ours: nobody can be asked to make it happen again
-                log.error("a fault of peerd", exc_info=group)
-            raise error from group
-    return 0
+    with Store.open(config.data, config.storage.keeping) as store:
+        while True:
+            try:
+                epochs, identity = current(store, genesis, config.key)
+            except Left as left:
+                log.warning("this peer has left the group", reason=str(left))
+                return 0
+            names = names_by_peer(epochs[-1].genesis)
+            configure(config.log.level, config.log.format, file=config.log.file, names=names)
+            daemon = _Daemon(config, identity, epochs, store, restored, crew, file)
+            _run(daemon)
+            if daemon.successor is None:
+                return daemon.exit_code
+            remember(store, [*epochs, daemon.successor])
+            config, restored = daemon.config, None
+
+
+def _run(daemon: _Daemon) -> None:
+    """Until it is asked to stop, or its group hands over."""
+    try:
+        trio.run(daemon.run)
+    except BaseExceptionGroup as group:
+        error = only_error(group)
+        if error is group:  # a fault of ours: nobody can be asked to make it happen again
+            log.error("a fault of peerd", exc_info=group)
+        raise error from group
 
 
 class _Daemon:
@@ -104,70 +148,125 @@ class _Daemon:
         self,
         config: Config,
         identity: Identity,
-        genesis: Genesis,
+        epochs: Sequence[Epoch],
         store: Store,
         restored: bool | None,
         crew: Crew,
+        file: Path | None,
     ) -> None:
         self.config = config
+        self.epochs = epochs
+        self.successor: Epoch | None = None
+        self.exit_code = 0
+        self._file = file
         self.restored = restored
         self._make_session = crew.session
         self.identity = identity
-        self.genesis = genesis
+        self.genesis = genesis = epochs[-1].genesis
         self.store = store
         self.me = genesis.index(identity.public)
-        self.setting = setting_of(genesis)
+        self.setting = epochs[-1].setting()
+        self.session: Peer | None = None
         self.board = StatusBoard()
-        self.book = AddressBook(config.data / "addresses.json", genesis.roster, genesis.group_id)
+        self.book = address_book(config.data, epochs)
         self.transport = Transport(
-            identity, genesis.group_id, genesis.roster, config.listen, self.book
+            identity,
+            genesis.group_id,
+            genesis.roster,
+            config.listen,
+            self.book,
+            guests=(public for epoch in epochs[:-1] for public in epoch.genesis.roster),
         )
         # Before the transport runs: others ask as soon as it does.
-        self.library = Library(self.setting, store, self.transport)
+        self.library = Library(self.setting, store, self.transport, epochs)
         training = training_of(genesis, config.task, config.data / "training")
         self.trainer = crew.trainer(training)
+        self.driver: Driver | None = None
+        self.discovery: Discovery | None = None
+        self.probes = Probes(config.data)
+        self.tally = Tally((blame.peer for blame in store.blames()), store.round)
+        numbers = Numbers(self.tally, self.probes, self.trainer)
+        documents = Documents(self.board.snapshot, store.rounds, self.transport.links)
+        self.metrics = Exposition(genesis, identity.public, numbers, documents)
+        self.metrics_port = MetricsPort(self.metrics.text, self.board)
+        self._scope = trio.CancelScope()
 
     async def run(self) -> None:
         self.board.update(
             state="starting",
             group=self.genesis.group_id.hex(),
             peer=self.identity.peer_id,
+            name=self.genesis.name_of(self.me),
             round=None,
             attempt=None,
             phase=None,
             head=self.store.head(),
             model_hash=None,
             reason=None,
+            meaning=None,
             advice=None,
             abandon=None,
             abandoned_by=[],
+            paused_from=None,
+            away={},
+            next_round_at=None,
+            absent=[],
             warnings=[],
+            draining=False,
             pid=os.getpid(),
         )
         async with trio.open_nursery() as nursery:
-            await nursery.start(self._stop_on_signal, nursery.cancel_scope)
+            self._scope = nursery.cancel_scope
+            await nursery.start(heed_signals, self, nursery)
+            await nursery.start(self.metrics_port.run)
+            self.metrics_port.open(self.config.metrics.listen)
             await nursery.start(
                 partial(serve_status, self.board, self.config.status, self._views())
             )
+            nursery.start_soon(self.probes.run)
             # Before anybody is met: whoever can't train is no member that others should wait for.
-            position = await self._rehearse(nursery)
+            first = await self._rehearse(nursery)
             try:
                 await nursery.start(self.transport.run)
             except TransportError as error:
                 raise NetworkError(str(error)) from None
-            discovery = Discovery(
+            self.discovery = Discovery(
                 self.transport,
                 self.identity,
                 self.book,
-                self.config.bootstrap,
+                bootstraps(self.config.bootstrap, self.epochs),
                 announce=self.config.announce,
             )
-            nursery.start_soon(discovery.run)
-            nursery.start_soon(Latency(self.transport.links, self.genesis.delta_ms, self.board).run)
-            await self._play(nursery, position)
+            nursery.start_soon(self.discovery.run)
+            labels = {peer: label(name, peer) for peer, name in names_by_peer(self.genesis).items()}
+            latency = Latency(self.transport.links, self.genesis.delta_ms, self.board, labels)
+            nursery.start_soon(latency.run)
+            await self._join()
+            await self._play(nursery, position_of(self.setting, self.store, self._start(first)))
 
-    async def _rehearse(self, nursery: trio.Nursery) -> Position:
-        """Builds the task and tries it; where this peer stands. TaskError, GroupError."""
+    def _start(self, first: Model) -> Model:
+        """The model that the group starts from: what a handover left, or what everybody draws."""
+        if self.setting.origin is None:
+            return first
+        left = self.store.model(self.setting.origin.round - 1)
+        if left is None:
+            raise CorruptError("the model of the handover is missing or damaged", START_EMPTY)
+        return left
+
+    async def _join(self) -> None:
+        """A newcomer waits until the old group has handed over, and takes what it starts from."""
+        if not self.epochs[-1].awaits_handover:
+            return
+        log.info("waiting for the group to hand over to this one")
+        self.board.update(state="joining", phase="waiting for the group to hand over")
+        connected = self.transport.connected
+        self.epochs = await beginning(self.genesis, self.store, self.library, connected)
+        remember(self.store, self.epochs)
+        self.library.epochs = self.epochs
+        self.setting = self.epochs[-1].setting()
+
+    async def _rehearse(self, nursery: trio.Nursery) -> Model:
+        """Builds the task and tries it; the first model that it draws. TaskError, GroupError."""
         self.trainer.warn = partial(self.board.warn, "training worker")
         await nursery.start(self.trainer.run)
         warnings = await self.trainer.rehearse()
@@ -178,7 +277,7 @@ class _Daemon:
         self._check_first(first)
         rows = await rows_warnings(self.trainer, self.setting, self.me, first)
         self.board.warn("held-out rows", rows)
-        return position_of(self.setting, self.store, first)
+        return first
 
     def _check_first(self, first: Model) -> None:
         """GroupError. A drawn model has no part in what follows once a round is certified, and
@@ -191,13 +290,18 @@ class _Daemon:
             check_first(self.genesis, start_from, model_hash(first), fixed)
 
     async def _play(self, nursery: trio.Nursery, position: Position) -> None:
-        records = Records(self.store, self.setting.roster)
+        records = Records(self.store, self.setting.roster, self.genesis.names)
         records.fill(self.setting)
         self.board.update(best=self.store.best())
+        lookout = Lookout(self.genesis, self.setting, self.me, self.transport, self.board)
+        nursery.start_soon(partial(lookout.run, resuming=position.round > 0))
         await gather(
-            self.setting, self.transport.connected, self.board, resuming=position.round > 0
+            self.setting,
+            self.transport.connected,
+            self.board,
+            resuming=position.round > origin_of(self.setting).round,
         )
-        session = self._make_session(
+        self.session = session = self._make_session(
             LocalPeer(
                 self.setting, self.me, self.identity.secret, partial(journaled_secret, self.store)
             ),
@@ -205,8 +309,9 @@ class _Daemon:
             self.store.journal(position.round),
             rounds=self.config.rounds,
             restored=self.restored,
+            approvals=kept_approvals(self.store, self.setting.group),
         )
-        driver = Driver(
+        driver = self.driver = Driver(
             self.setting,
             session,
             self.store,
@@ -215,37 +320,106 @@ class _Daemon:
             self.board,
             self.library,
             records,
+            Orders(self.store, self.genesis),
+            Beat(self.genesis.rhythm, self.board),
         )
+        lookout.follow(driver)
+        driver.watch = self.tally.saw
+        rhythm = self.genesis.rhythm
+        patience = None if rhythm is None else rhythm.patience
+        driver.on_measured = Patience(self.store, patience).look
         nursery.start_soon(driver.run)
+        nursery.start_soon(self._follow, driver, nursery.cancel_scope)
+        nursery.start_soon(self._leave, driver, nursery.cancel_scope)
 
-    async def _stop_on_signal(
-        self, scope: trio.CancelScope, *, task_status: Any = trio.TASK_STATUS_IGNORED
-    ) -> None:
-        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-            task_status.started()
-            async for number in signals:
-                log.info("stopping", signal=signal.Signals(number).name)
-                scope.cancel()
+    async def _leave(self, driver: Driver, scope: trio.CancelScope) -> None:
+        """Told to drain (``peerd drain``), and the round is over."""
+        await driver.left.wait()
+        log.info("stopping", reason="drained")
+        await trio.sleep(self.setting.deadlines.behind / 1000)  # what was said is on its way
+        scope.cancel()
+
+    async def _follow(self, driver: Driver, scope: trio.CancelScope) -> None:
+        """Over to the successor, once the group has handed over. A while of staying lets those
+        learn of it who have not yet.
+        """
+        await driver.handed_over.wait()
+        log.warning("the group hands over", round=self.store.head())
+        self.board.update(state="handing over", phase="waiting for the successor's genesis")
+        ahead = self.epochs[-1], self.store, self.library, self.transport.connected
+        found = await successor(*ahead, self.store.head())
+        self.board.publish("handover", successor=found.genesis.group_id.hex())
+        await trio.sleep(LINGER_DELTAS * self.genesis.delta_ms / 1000)
+        self.successor = found  # not before: who is told to stop meanwhile goes nowhere
+        scope.cancel()
+
+    # -- the operator's orders -----------------------------------------------------------------
+
+    async def drain(self) -> None:
+        """Begin nothing new, end the attempt in progress, and stop; or stop in the midst of it,
+        when ``drain_seconds`` are over.
+        """
+        seconds = self.config.drain_seconds
+        log.info("draining", seconds=seconds)
+        self.board.update(draining=True)
+        with trio.move_on_after(seconds) as patience:
+            if self.driver is not None:
+                await self.driver.drain()
+                await flushed(self.transport)
+        log.info("stopping", in_the_midst=patience.cancelled_caught)
+        self.stop(0)
+
+    def stop(self, code: int) -> None:
+        """At once. Everything that was signed is on disk."""
+        self.exit_code = code
+        self._scope.cancel()
+
+    def reload(self) -> None:
+        """Read the configuration again, as far as it can be taken over."""
+        if self._file is not None:
+            reload(self, self._file)
 
     def _views(self) -> Views:
+        members, store = Members(self.genesis.roster, self.genesis.names), self.store
         return Views(
             peers=self._peers,
-            rounds=self.store.rounds,
-            round=self.store.round,
+            rounds=lambda limit: members.all_shown(store.rounds(limit)),
+            counted=store.rounds_kept,
+            round=lambda number: (r := store.round(number)) and members.shown(r),
             transcript=self.store.transcript,
             model=self.store.model,
+            metrics=self.metrics.text,
+            certificate=self.store.certificate,
+            blame=self._blame,
+            evidence=partial(evidence, self.store),
+            audit=AuditViews(
+                lambda: render(self.genesis).encode(),
+                lambda: [
+                    {"first_round": epoch.first, "genesis": json.loads(render(epoch.genesis))}
+                    for epoch in self.epochs
+                ],
+                self.store.certificates,
+                lambda: {**self.store.kept()},
+            ),
         )
+
+    def _blame(self) -> Sequence[dict[str, object]]:
+        guilty = self.session.position.ledger.guilty if self.session is not None else ()
+        return blamed(self.store, self.genesis, guilty)
 
     def _peers(self) -> Sequence[dict[str, object]]:
         links = {link.peer: link for link in self.transport.links()}
+        away = self.board.announced()
         shown: list[dict[str, object]] = []
-        for public in self.genesis.roster:
+        for index, public in enumerate(self.genesis.roster):
             link = links.get(public)
             shown.append(
                 {
                     "peer": peer_id_of(public),
+                    "name": self.genesis.name_of(index),
                     "self": public == self.identity.public,
                     "connected": link is None or link.connected,
+                    "away": peer_id_of(public) in away,
                     "address": self.config.listen if link is None else link.address,
                     "bytes_in": 0 if link is None else link.bytes_in,
                     "bytes_out": 0 if link is None else link.bytes_out,

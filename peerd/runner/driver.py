@@ -8,18 +8,19 @@ effects, and the list is carried out from its start.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from functools import partial
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 import structlog
 import trio
 
-from peerd.errors import ConfigError
+from peerd.errors import ConfigError, GroupError
 from peerd.learning import Trainer
+from peerd.runner import stays
 from peerd.runner.aborts import stopped
 from peerd.runner.approvals import keep_approval
 from peerd.runner.approvals import shown as approval_shown
@@ -31,23 +32,29 @@ from peerd.runner.counting import (
     time_to_deal,
     unpacked,
 )
+from peerd.runner.drain import Drain
 from peerd.runner.drops import Drops
+from peerd.runner.keeping import Disk
 from peerd.runner.library import Library
 from peerd.runner.meter import Meter
-from peerd.runner.orders import take
+from peerd.runner.orders import Orders
 from peerd.runner.records import Records
+from peerd.runner.rhythm import Beat
 from peerd.status.board import StatusBoard
 from peerd.storage import Store
 from peerd.transport.transport import Transport
 from protocols.aggregation import model_hash
 from protocols.aggregation.contract import Reference, Referenced
 from protocols.aggregation.evaluation import Counts
+from protocols.record.certificate import Close
 from protocols.record.effects import (
     Abandonment,
     Aborted,
     Adopted,
+    Announced,
     Approved,
     Ask,
+    AwaitTime,
     Blame,
     Completed,
     Dropped,
@@ -56,14 +63,17 @@ from protocols.record.effects import (
     Keep,
     Persist,
     Phase,
+    Record,
     Send,
+    Staying,
     Step,
     Stopped,
     Timer,
     Train,
 )
 from protocols.record.setting import Setting
-from protocols.session.events import Order, Peer, Refused
+from protocols.record.timers import TimeCome
+from protocols.session.events import Approval, Order, Peer, Refused, Return, Stay
 
 log = structlog.get_logger(__name__)
 
@@ -73,7 +83,12 @@ MAX_BURST = 64
 """Frames that are handled, and journaled, together."""
 LOSS_GRACE = 3.0
 """Seconds for which a lost peer is still waited for."""
+RUNNING = {"state": "running"}
 Act = Callable[[Peer], list[Step]]
+OnMeasured = Callable[[int, Close, dict[str, Any] | None], Approval | None]
+OnStep = Callable[[Peer, Sequence[Effect]], None]
+"""Told of the effects that were carried out; it only looks."""
+Read = TypeVar("Read")
 
 
 class Driver:
@@ -87,8 +102,11 @@ class Driver:
         board: StatusBoard,
         library: Library,
         records: Records,
+        orders: Orders,
+        beat: Beat,
     ) -> None:
         self._setting = setting
+        self._orders = orders
         self._session = session
         self._store = store
         self._transport = transport
@@ -96,14 +114,25 @@ class Driver:
         self._board = board
         self._records = records
         self._library = library
+        self._beat = beat
+        self._leaves: int | None = None
+        self.left = trio.Event()
+        """Set once a daemon that was told to drain has finished its round."""
         self._index = {public: index for index, public in enumerate(setting.roster)}
         self._meter = Meter(self._traffic)
         self._drops = Drops()
+        self._disk = Disk(store, board)
         self._turn = trio.Lock()
         self._nursery: trio.Nursery | None = None
         self._lost: dict[int, float] = {}
         self._groups: dict[int, dict[str, Any] | None] = {}
+        self._drain = Drain()
+        self.watch: Callable[[Effect], None] = lambda effect: None
+        """Told each effect once it is carried out."""
         self.peers_changed = trio.Event()
+        self.on_measured: OnMeasured = lambda round_, close, group: None
+        self.handed_over = trio.Event()
+        self.on_step: OnStep = lambda session, effects: None
 
     async def run(self, *, task_status: Any = trio.TASK_STATUS_IGNORED) -> None:
         """Until cancelled, or until something fails that an operator must see (PeerdError)."""
@@ -113,8 +142,12 @@ class Driver:
             # the clock is read here: the step runs in a thread, where trio has none
             present = self._present()
             before = self._session.position
+            self._disk.show()
             await self._step(lambda session: session.start(present))
+            if (stay := stays.kept(self._store)) is not None:
+                await self._step(partial(_ordered, stay))  # nothing is signed before the survey
             self._show_where_it_starts(before.round - 1, before.model)
+            self._look_ahead()
             nursery.start_soon(self._watch_peers)
             nursery.start_soon(self._receive)
             nursery.start_soon(self._take_orders)
@@ -140,6 +173,8 @@ class Driver:
         if connected:
             self._lost.pop(index, None)
             self.peers_changed.set()
+            # it may be in a later group, where nobody says hello to this one any more
+            self._nursery.start_soon(self._ask, Ask(index, Record.HEAD, 0))
         else:
             self._lost[index] = trio.current_time()
             self._nursery.start_soon(self._notice_loss)
@@ -178,19 +213,23 @@ class Driver:
 
     async def _take_orders(self) -> None:
         """What the operator leaves in the data directory; nothing else is ever ordered."""
-        while True:
+        while self._drain.takes:
             await trio.sleep(ORDERS_PAUSE)
             refused = None
             try:
-                order = take(self._store.directory)
+                order = self._orders.take()
                 if order is None:
                     continue
-                log.warning("ordered to give up a cohort", round=order.round)
+                log.warning("an operator's order", order=str(order))
                 await self._step(partial(_ordered, order))
-            except (ConfigError, Refused) as error:
+            except (ConfigError, GroupError, Refused) as error:
                 refused = str(error)
                 log.error("an order was refused", reason=refused)
             self._board.publish("order", refused=refused)
+
+    async def _on_time(self, round_: int, over: bool) -> None:
+        timer = Timer((round_, 0), TimeCome(over), 0)
+        await self._step(lambda session: session.on_timer(timer))
 
     async def _ring(self, timer: Timer) -> None:
         await trio.sleep(timer.delay / 1000)
@@ -198,15 +237,41 @@ class Driver:
 
     # -- one step ------------------------------------------------------------------------------
 
+    async def drain(self) -> None:
+        """Begin no further attempt; returns when the one in progress, if any, is over."""
+        async with self._turn:
+            self._drain.ask()
+            self._drain.tell()
+        await self._drain.ended.wait()
+
     async def _step(self, act: Act) -> None:
         async with self._turn:
+            if not self._drain.takes:
+                return
             effects = await trio.to_thread.run_sync(self._act, act)
             for effect in effects:
                 self._carry_out(effect)
+                self.watch(effect)
+            self._drain.tell()
+            if self._leaves is not None and self._session.position.round >= self._leaves:
+                self.left.set()
+            self.on_step(self._session, effects)
+            self._look_ahead()
+
+    async def between_steps(self, read: Callable[[Peer], Read]) -> Read:
+        """What a look at the session gives, while it does nothing."""
+        async with self._turn:
+            return read(self._session)
+
+    def _look_ahead(self) -> None:
+        """Whether this group is over, and a successor goes on."""
+        if self._session.position.ledger.handed_over:
+            self.handed_over.set()
 
     def _act(self, act: Act) -> list[Effect]:
         """In a thread: the core, then everything that must be on disk before the rest."""
-        effects = list(itertools.chain.from_iterable(act(self._session)))
+        steps = self._drain.admit(act(self._session))
+        effects = list(itertools.chain.from_iterable(steps))
         pending: dict[int, dict[str, bytes]] = {}
         for effect in effects:
             if isinstance(effect, Persist):
@@ -222,6 +287,8 @@ class Driver:
             elif isinstance(effect, Adopted):
                 self._flush(pending)
                 self._records.adopted(effect.rounds, effect.model)
+            elif isinstance(effect, Staying) and effect.lasts:
+                stays.keep(self._store, effect.since)
             elif isinstance(effect, Erase):
                 self._flush(pending)
                 self._store.journal_erase(effect.round, effect.keys)
@@ -248,18 +315,28 @@ class Driver:
                 self._finish_adopted(effect)
             case Ask():
                 self._nursery.start_soon(self._ask, effect)
+            case AwaitTime(round_):
+                self._nursery.start_soon(self._beat.wait, round_, self._on_time)
+            case Staying(since, lasts):
+                self._leaves = None if lasts else since
+                self._board.update(paused_from=since)
+            case Announced(since):
+                self._board.update(away={self._records.name(peer): at for peer, at in since})
             case Blame():
                 shown = self._records.blame(effect)
                 log.warning("blamed", round=effect.round, **shown)
                 self._board.publish("blame", round=effect.round, **shown)
             case Phase(round_, attempt, name):
+                self._beat.entered(name)
                 self._meter.enter(name)
                 self._board.update(round=round_, attempt=attempt, phase=name, state="running")
                 self._board.publish("phase", round=round_, attempt=attempt, phase=name)
             case Aborted():
                 shown = self._records.aborted(effect, self._setting.deadlines)
                 log.warning("attempt aborted", round=effect.round, **shown)
-                self._board.update(reason=effect.reason, advice=shown["advice"])
+                self._board.update(
+                    reason=effect.reason, meaning=shown["meaning"], advice=shown["advice"]
+                )
                 self._board.publish("attempt", round=effect.round, **shown)
             case Stopped(round_, reason):
                 shown = stopped(effect)
@@ -272,7 +349,8 @@ class Driver:
                 self._board.publish("approval", **shown)
             case Abandonment(round_, attempt, signers):
                 names = [self._records.name(peer) for peer in signers]
-                log.warning("operators give up the cohort", round=round_, signed=names)
+                called = [self._records.called(peer) for peer in signers]
+                log.warning("operators give up the cohort", round=round_, signed=called)
                 self._board.publish("abandon", round=round_, attempt=attempt, signed=names)
                 self._board.update(abandoned_by=names)
             case Dropped(peer, reason):
@@ -331,22 +409,27 @@ class Driver:
         summary["group"] = self._groups.pop(effect.round)
         best = self._records.measured(effect.round, summary["group"])
         self._store.put_round(effect.round, summary)  # last: what is missing without it is made up
-        self._board.update(evaluation=summary["group"], best=best)
+        self._board.update(evaluation=summary["group"], best=best, absent=summary["absent"])
         self._show_head(effect.round, effect.model_hash)
-        log.info("round completed", round=effect.round, model=effect.model_hash.hex())
+        absent = [self._records.called(peer) for peer in effect.absent]
+        told = {"seconds": summary["seconds"], "absent": absent}
+        told = {name: value for name, value in told.items() if value}
+        log.info("round completed", round=effect.round, model=effect.model_hash.hex(), **told)
         self._nursery.start_soon(self._evaluate, effect.round, effect.model)
+        approval = self.on_measured(effect.round, effect.close, summary["group"])
+        if approval is not None:
+            self._nursery.start_soon(self._approve, approval)
+
+    async def _approve(self, approval: Approval) -> None:
+        """What no operator ordered: the genesis says that this peer is to want it."""
+        try:
+            await self._step(partial(_ordered, approval))
+        except Refused as error:
+            log.info("not approved", reason=str(error))
 
     def _show_head(self, round_: int, model: bytes) -> None:
-        state = "finished" if self._session.finished else "running"
-        self._board.update(
-            head=round_,
-            model_hash=model.hex(),
-            reason=None,
-            advice=None,
-            abandon=None,
-            abandoned_by=[],
-            state=state,
-        )
+        self._board.update(**shown_head(round_, model, finished=self._session.finished))
+        self._disk.show()
 
     async def _evaluate(self, round_: int, model: npt.NDArray[np.float32]) -> None:
         """For display: what fails is a warning on the round, and the group's business goes on."""
@@ -379,6 +462,19 @@ class Driver:
         return sum(link.bytes_in for link in links), sum(link.bytes_out for link in links)
 
 
+def shown_head(round_: int, model: bytes, *, finished: bool) -> dict[str, object]:
+    """What the status says once a round is over: whoever has finished is in no phase."""
+    told: dict[str, object] = {
+        "reason": None,
+        "meaning": None,
+        "advice": None,
+        "abandon": None,
+        "abandoned_by": [],
+    }
+    state = {"state": "finished", "phase": None, "attempt": None} if finished else RUNNING
+    return {"head": round_, "model_hash": model.hex(), **told, **state}
+
+
 def _messages(frames: Iterable[tuple[int, bytes]], session: Peer) -> list[Step]:
     steps: list[Step] = []
     for sender, frame in frames:
@@ -386,7 +482,7 @@ def _messages(frames: Iterable[tuple[int, bytes]], session: Peer) -> list[Step]:
     return steps
 
 
-def _ordered(order: Order, session: Peer) -> list[Step]:
+def _ordered(order: Order | Approval | Stay | Return, session: Peer) -> list[Step]:
     return session.on_order(order)
 
 

@@ -47,6 +47,11 @@ def verify_export(path: Path, genesis_path: Path) -> dict[str, Any]:
     """
     genesis = load(genesis_path)
     genesis.verify()
+    return proven_export(path, genesis)
+
+
+def proven_export(path: Path, genesis: Genesis) -> dict[str, Any]:
+    """The same for a genesis that is read and verified."""
     claimed, model = read_export(path)
     if model is None:
         raise VerificationError(

@@ -47,7 +47,15 @@ def check_times(times: Mapping[str, float], delta: int) -> str:
 class Latency:
     """Says once of each peer that it is too far away, and again when it has been near enough."""
 
-    def __init__(self, links: Callable[[], Iterable[Link]], delta: int, board: StatusBoard) -> None:
+    def __init__(
+        self,
+        links: Callable[[], Iterable[Link]],
+        delta: int,
+        board: StatusBoard,
+        labels: Mapping[str, str] | None = None,
+    ) -> None:
+        """``labels``: how people call a peer id."""
+        self._labels = labels or {}
         self._links = links
         self._delta = delta
         self._board = board
@@ -75,5 +83,6 @@ class Latency:
             )
         if slow.keys() != self._slow:
             self._slow = set(slow)
-            lines = [advice(peer, slow[peer], self._delta) for peer in sorted(slow)]
+            called = self._labels.get
+            lines = [advice(called(peer, peer), slow[peer], self._delta) for peer in sorted(slow)]
             self._board.warn("latency", lines)

@@ -6,14 +6,22 @@ does not have them. Nothing in an answer is trusted: the asker checks it against
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
+from functools import partial
+
 import structlog
 import trio
 
+from peerd.group.genesis import MAX_GENESIS_BYTES
+from peerd.runner.lineage import Epoch, kept_draft, told_beginning
 from peerd.storage import Store
 from peerd.transport.errors import TransportError
 from peerd.transport.transport import Transport
 from protocols.errors import WireError
+from protocols.record.certificate import ResolutionCertificate, decode_certificate
 from protocols.record.effects import Record
+from protocols.record.resolution import Resolution
 from protocols.record.setting import Setting
 from protocols.wire.canonical import pack, unpack
 from protocols.wire.schema import MAX_ROUND, MAX_STATEMENT, Integer
@@ -29,10 +37,14 @@ OPENED_KEPT = 16
 
 
 class Library:
-    """Answers requests from the store, and asks others."""
+    """Answers requests from the store, and asks others. ``epochs``: the groups that this peer was
+    in, the current one last; members of the others get what is left of theirs.
+    """
 
-    def __init__(self, setting: Setting, store: Store, transport: Transport) -> None:
-        self._setting = setting
+    def __init__(
+        self, setting: Setting, store: Store, transport: Transport, epochs: Sequence[Epoch] = ()
+    ) -> None:
+        self.epochs = epochs
         self._store = store
         self._transport = transport
         self._threads = trio.CapacityLimiter(ANSWERING_THREADS)
@@ -42,12 +54,18 @@ class Library:
             Record.CERTIFICATE: MAX_STATEMENT,
             Record.MODEL: 4 * setting.parameters,
             Record.POLYNOMIALS: opened,
+            Record.SUCCESSOR: MAX_GENESIS_BYTES,
+            Record.BEGINNING: MAX_GENESIS_BYTES + MAX_STATEMENT,
         }
-        transport.handle_requests(self._answer)
+        transport.handle_requests(partial(self._answer, None))
+        for old, new in itertools.pairwise(epochs):
+            roster, answer = old.genesis.roster, partial(self._answer, new.first - 1)
+            transport.serve_guests(old.genesis.group_id, roster, answer)
 
-    async def _answer(self, peer: bytes, payload: bytes) -> bytes:
+    async def _answer(self, last: int | None, peer: bytes, payload: bytes) -> bytes:
+        """``last``: the round in which the group of whoever asks handed over; None: it is this."""
         what, round_ = self._parse(payload)
-        return await trio.to_thread.run_sync(self._find, what, round_, limiter=self._threads)
+        return await trio.to_thread.run_sync(self._find, last, what, round_, limiter=self._threads)
 
     def _parse(self, payload: bytes) -> tuple[str, int]:
         value = unpack(payload)
@@ -55,9 +73,11 @@ class Library:
             raise WireError("a request is [what, round]")
         return value[0], Integer(MAX_ROUND).check(value[1], "round")
 
-    def _find(self, what: str, round_: int) -> bytes:
+    def _find(self, last: int | None, what: str, round_: int) -> bytes:
         if what == Record.HEAD:
-            return pack(self._store.head())
+            return pack(self._store.head() if last is None else last)
+        if last is not None and round_ > last:
+            return b""
         if what == Record.CERTIFICATE:
             return self._store.certificate(round_) or b""
         if what == Record.MODEL:
@@ -65,7 +85,20 @@ class Library:
             return b"" if model is None else model.astype("<f4").tobytes()
         if what == Record.POLYNOMIALS:
             return kept_polynomials(self._store, round_)
+        if what == Record.SUCCESSOR:
+            return self._successor(round_)
+        if what == Record.BEGINNING:
+            return told_beginning(self._store, self.epochs)
         raise WireError(f"nobody asks for {what[:40]!r}")
+
+    def _successor(self, round_: int) -> bytes:
+        """The genesis that the handover of this round names; empty where it is none."""
+        record = self._store.certificate(round_)
+        certificate = None if record is None else decode_certificate(record)
+        if not isinstance(certificate, ResolutionCertificate):
+            return b""
+        draft = kept_draft(self._store, Resolution.decode(certificate.outcome).draft)
+        return b"" if draft is None else draft.encode()
 
     async def ask(self, peer: bytes, record: Record, round_: int) -> bytes:
         """The bytes, empty when ``peer`` has none or does not answer."""

@@ -6,43 +6,66 @@ order needs no other permission.
 
 from __future__ import annotations
 
-import json
-import os
 from pathlib import Path
 
 from peerd.errors import ConfigError
-from peerd.text import decode
+from peerd.group import Genesis
+from peerd.group.succession import check_successor
+from peerd.runner import approvals, stays
+from peerd.runner.lineage import keep_draft
+from peerd.runner.order_file import leave, picked
+from peerd.storage import Store
 from protocols.errors import WireError
-from protocols.session.events import Order
+from protocols.session.events import Approval, Order, Return, Stay
 from protocols.wire.schema import HASH, MAX_ROUND, Integer
 from protocols.wire.statement import MAX_ATTEMPT
 
 FILE = "abandon.json"
-MAX_ORDER_BYTES = 4096
+
+
+class Orders:
+    """What waits in the data directory, of whatever kind."""
+
+    def __init__(self, store: Store, genesis: Genesis) -> None:
+        self._store = store
+        self._genesis = genesis
+
+    def take(self) -> Order | Approval | Stay | Return | None:
+        """Once. A draft is kept ahead of its approval: the daemon goes over to it one day.
+
+        ConfigError, GroupError: it was none, or one that this peer can't follow.
+        """
+        order = take(self._store.directory)
+        if order is not None:
+            return order
+        if (stay := stays.take(self._store.directory)) is not None:
+            return stay
+        found = approvals.take(self._store.directory)
+        if found is None:
+            return None
+        approval, draft = found
+        if draft is not None:
+            draft.verify()
+            check_successor(draft, self._genesis)
+            keep_draft(self._store, draft)
+        return approval
 
 
 def give(data: Path, order: Order) -> None:
     """Leave the order for the daemon. OSError where nothing can be written."""
-    new = data / f".{FILE}.{os.getpid()}"
     document = {"round": order.round, "attempt": order.attempt, "cohort": order.cohort.hex()}
-    new.write_text(json.dumps(document))
-    new.replace(data / FILE)
+    leave(data, FILE, document)
 
 
 def take(data: Path) -> Order | None:
     """The order that waits, once; None where there is none. ConfigError for rubbish."""
-    path = data / FILE
-    try:
-        with path.open("rb") as file:
-            text = file.read(MAX_ORDER_BYTES)
-        path.unlink()
-    except FileNotFoundError:
+    found = picked(data / FILE)
+    if found is None:
         return None
     try:
-        found = json.loads(decode(text))
         return order_of(found["round"], found["attempt"], found["cohort"])
-    except (ValueError, TypeError, KeyError):
-        raise ConfigError(f"{path}: not an order", "'peerd abandon' writes it") from None
+    except (TypeError, KeyError):
+        raise ConfigError(f"{data / FILE}: not an order", "'peerd abandon' writes it") from None
 
 
 def order_of(round_: object, attempt: object, cohort: object) -> Order:

@@ -7,12 +7,15 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from peerd.identity import peer_id_of
+from peerd.labels import label
 from peerd.learning.trained import Evaluation
 from peerd.runner.aborts import explain
 from peerd.runner.counting import opened_group
+from peerd.runner.keeping import tidy
 from peerd.runner.library import kept_polynomials, polynomials_key, polynomials_record
+from peerd.runner.members import Members
 from peerd.storage import Store
-from protocols.record.certificate import CertifiedRound, verify_certificate
+from protocols.record.certificate import CertifiedRound, Close, origin_of, verify_certificate
 from protocols.record.deadlines import Deadlines
 from protocols.record.effects import Aborted, Blame, Completed
 from protocols.record.evidence import evidence_hash
@@ -23,29 +26,38 @@ from protocols.record.transcript import Transcript
 class Records:
     """Writes to the store, in the order in which effects come. Called from worker threads."""
 
-    def __init__(self, store: Store, roster: Sequence[bytes]) -> None:
+    def __init__(self, store: Store, roster: Sequence[bytes], names: Sequence[str] = ()) -> None:
+        """``names``: the members', in roster order; empty where nobody has one."""
         self._store = store
+        self._said = names
         self._names = [peer_id_of(public) for public in roster]
+        self._members = Members(roster, names)
         self._aborted: list[dict[str, Any]] = []
 
     def name(self, peer: int) -> str:
         return self._names[peer]
 
+    def called(self, peer: int) -> str:
+        """A member for people."""
+        return label(self._said[peer] if self._said else None, self._names[peer])
+
     def aborted(self, effect: Aborted, deadlines: Deadlines) -> dict[str, Any]:
         """An attempt that ended without a result: shown with the round, once that is over."""
-        shown = explain(effect, deadlines, self._names)
+        called = [self.called(peer) for peer in range(len(self._names))]
+        shown = explain(effect, deadlines, self._names, called)
         self._aborted.append(shown)
         return shown
 
     def completed(self, effect: Completed) -> None:
         """The certificate last: a crash before it repeats the round's end from its journal."""
         store, round_ = self._store, effect.round
-        store.put_model(round_, effect.model)
+        store.put_model(round_, effect.model, hands_over=effect.close is Close.HANDED_OVER)
         store.put_transcript(round_, effect.transcript)
         name = store.put_blob(effect.polynomials)
         store.set_meta(polynomials_key(round_), polynomials_record(round_, name))
         store.witness(round_)
         store.put_certificate(round_, effect.certificate)
+        tidy(store, round_)
 
     def adopted(self, chain: Sequence[CertifiedRound], model: Any) -> None:
         """Rounds that were missed: the last one's model, then all their certificates at once. A
@@ -53,11 +65,13 @@ class Records:
         """
         last = chain[-1].round
         self._aborted = []
-        self._store.put_model(last, model)
+        hands_over = chain[-1].close is Close.HANDED_OVER
+        self._store.put_model(last, model, hands_over=hands_over)
         self._store.witness(last)
         self._store.put_certificates({c.round: c.certificate.encode() for c in chain})
         for certified in chain:
             self._store.put_round(certified.round, self.missed(certified))
+        tidy(self._store, last)
 
     def blame(self, effect: Blame) -> dict[str, Any]:
         """Keep the evidence, also in the transcript of a round that is over."""
@@ -67,7 +81,8 @@ class Records:
         summary = store.round(effect.round)
         if summary is not None:
             summary["blamed"] = [*summary["blamed"], shown]
-            summary["absent"] = [p for p in summary["absent"] if p != shown["peer"]]
+            absent = self._members.shown(summary)["absent"]
+            summary["absent"] = [each for each in absent if each["peer"] != shown["peer"]]
             store.put_round(effect.round, summary)
             self._append_evidence(effect)
         return shown
@@ -83,22 +98,21 @@ class Records:
 
     def blamed(self, effect: Blame) -> dict[str, Any]:
         """``evidence`` is the hash under which the transcript holds it."""
-        return {
-            "peer": self.name(effect.peer),
-            "reason": effect.reason,
-            "evidence": evidence_hash(effect.evidence).hex(),
-        }
+        return self._blame(effect.peer, effect.reason, effect.evidence)
 
     def _blamed_in(self, round_: int) -> list[dict[str, Any]]:
         return [
-            {
-                "peer": self.name(blame.peer),
-                "reason": blame.reason,
-                "evidence": evidence_hash(blame.evidence).hex(),
-            }
-            for blame in self._store.blames()
-            if blame.round == round_
+            self._blame(blame.peer, blame.reason, blame.evidence)
+            for blame in self._store.blames(round_)
         ]
+
+    def _blame(self, peer: int, reason: str, evidence: bytes) -> dict[str, Any]:
+        return {
+            "peer": self.name(peer),
+            "name": self._said[peer] if self._said else None,
+            "reason": reason,
+            "evidence": evidence_hash(evidence).hex(),
+        }
 
     def summary(self, effect: Completed, cost: dict[str, object]) -> dict[str, Any]:
         """The round as the status shows it; ``group`` and ``accuracy`` are filled in by others."""
@@ -112,7 +126,7 @@ class Records:
             "accuracy": None,
             "dealers": [self.name(peer) for peer in effect.dealers],
             "blamed": self._blamed_in(effect.round),
-            "absent": [self.name(peer) for peer in effect.absent],
+            "absent": [self._members.of(peer) for peer in effect.absent],
             "aborted": aborted,
             **cost,
         }
@@ -122,7 +136,7 @@ class Records:
         summary.
         """
         store, told = self._store, []
-        for round_ in range(store.head(), -1, -1):
+        for round_ in range(store.head(), origin_of(setting).round - 1, -1):
             certificate = store.certificate(round_)
             if certificate is None or store.round(round_) is not None:
                 break
@@ -170,7 +184,7 @@ class Records:
             "accuracy": None,
             "dealers": [self.name(peer) for peer in certified.dealers],
             "blamed": [],
-            "absent": [self.name(peer) for peer in certified.cohort.absent],
+            "absent": [self._members.of(peer) for peer in certified.cohort.absent],
             "aborted": [],
             "seconds": 0.0,
             "bytes": 0,

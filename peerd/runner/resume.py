@@ -59,6 +59,8 @@ def setting_of(genesis: Genesis) -> Setting:
             clients=genesis.clients,
             evaluation=genesis.evaluation,
             memory=Remembering(),
+            paced=genesis.rhythm is not None and genesis.rhythm.paced,
+            rounds=None if genesis.rhythm is None else genesis.rhythm.stop_after,
         )
         _check_proposals(setting)
         return replace(setting, deadlines=_deadlines(genesis, setting))
@@ -139,6 +141,20 @@ def position_of(setting: Setting, store: Store, first: Model) -> Position:
             START_EMPTY,
         )
     return Position(head + 1, model, previous, ledger)
+
+
+def convicted(store: Store) -> frozenset[int]:
+    """Whom the certificates in the store prove guilty. CorruptError."""
+    guilty: set[int] = set()
+    for round_ in range(store.head() + 1):
+        record = store.certificate(round_)
+        certificate = None if record is None else _decoded(record, round_)
+        if isinstance(certificate, ResolutionCertificate):
+            guilty |= set(Resolution.decode(certificate.outcome).guilty)
+        elif certificate is not None:
+            outcome = Election.decode(certificate.election.outcome)
+            guilty |= {peer for peer, _ in outcome.guilty}
+    return frozenset(guilty)
 
 
 def check_owner(store: Store, group: bytes, public: bytes) -> None:

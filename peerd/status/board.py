@@ -46,6 +46,7 @@ class StatusBoard:
         self._clock = clock
         self.boot = secrets.token_hex(8) if boot is None else boot
         self._fields: JsonObject = {}
+        self._derived: dict[str, Callable[[], object]] = {}
         self._warnings: dict[str, list[str]] = {}
         self._events: deque[JsonObject] = deque(maxlen=RING_EVENTS)
         self._sequence = 0
@@ -56,6 +57,15 @@ class StatusBoard:
     def update(self, **fields: object) -> None:
         """Set top-level fields of the status: state, round, attempt, phase, group, peer, …"""
         self._fields.update(_copy(fields)[0])
+
+    def announced(self) -> frozenset[str]:
+        """The peer ids of members that have announced that they are away."""
+        away = self._fields.get("away")
+        return frozenset(away if isinstance(away, dict) else ())
+
+    def derive(self, name: str, read: Callable[[], object]) -> None:
+        """A field that is worked out whenever somebody asks, such as seconds that pass."""
+        self._derived[name] = read
 
     def warn(self, about: str, lines: Sequence[str]) -> None:
         """Set what the status warns of ``about``: nothing, or one line for each trouble."""
@@ -95,7 +105,8 @@ class StatusBoard:
 
     def snapshot(self) -> JsonObject:
         """All fields, with ``boot``, ``uptime_seconds`` and the number of the last event."""
-        copied, _ = _copy(self._fields)
+        derived = {name: read() for name, read in self._derived.items()}
+        copied, _ = _copy(self._fields | derived)
         uptime = max(0.0, round(self._clock() - self._started, 3))
         return copied | {"boot": self.boot, "uptime_seconds": uptime, "seq": self._sequence}
 

@@ -27,6 +27,10 @@ class StatusAnswerError(PeerdError):
     """The daemon answered, and not with what was asked for."""
 
 
+class Silent(NotRunningError):
+    """The daemon's process is there, and says nothing: it may be stopped, or at its limits."""
+
+
 async def get(path: Path, target: str) -> JsonObject:
     """``GET target``, as JSON. NotRunningError, StatusAnswerError."""
     return _object(path, await get_bytes(path, target))
@@ -85,7 +89,7 @@ async def _connection(path: Path) -> AsyncIterator[trio.SocketStream]:
                 f"the daemon at {path} closed the connection", "look at its log"
             ) from None
         except trio.TooSlowError:
-            raise NotRunningError(f"the daemon at {path} is silent", "look at its log") from None
+            raise Silent(f"the daemon at {path} is silent", "look at its log") from None
 
 
 async def _ask(stream: trio.SocketStream, target: str) -> h11.Connection:

@@ -97,7 +97,7 @@ class HttpConnection:
 
     async def _send_document(self, answer: Answer | Bytes, *, head_only: bool) -> None:
         if isinstance(answer, Bytes):
-            status, kind, body = 200, "application/octet-stream", answer.data
+            status, kind, body = 200, answer.kind, answer.data
         else:
             text = json.dumps(answer.document, allow_nan=False)
             status, kind, body = answer.status, "application/json", text.encode() + b"\n"

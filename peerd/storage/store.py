@@ -21,17 +21,18 @@ from peerd.storage.blobs import Blobs
 from peerd.storage.database import Database
 from peerd.storage.durable import prepare_directory
 from peerd.storage.journal import Journal
+from peerd.storage.keeping import Keeping, Pruned, Usage, bytes_beside
 from peerd.storage.lock import DirectoryLock
 from peerd.storage.seal import bounded, opened, seal
 
-MODELS_KEPT = 16
 BEST = "best"
-TRANSCRIPTS_KEPT = 128
 ROUNDS_KEPT = 10_000
 BLAMES_PER_PEER = 16
 
 _WITNESSED = "witnessed"
 _OWNER = "owner"
+_BLOBS = "blobs"
+_HANDOVERS = "handovers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +48,23 @@ class Blame:
 class Store:
     """Journal, ledger, models, blame and history of one peer. Open it with ``Store.open``."""
 
-    def __init__(self, directory: Path, lock: DirectoryLock) -> None:
+    def __init__(self, directory: Path, lock: DirectoryLock, keeping: Keeping) -> None:
         self.directory = directory
+        self.keeping = keeping
         self._lock = lock
         self._database = Database(directory / "peerd.sqlite3")
         try:
             self._journal = Journal(self._database)
-            self._archive = Archive(self._database, Blobs(directory / "blobs"))
+            self._archive = Archive(self._database, Blobs(directory / _BLOBS))
             self._check()
         except BaseException:
             self._database.close()
             raise
 
     @classmethod
-    def open(cls, directory: Path) -> Store:
-        """Opens or makes the store; holds the directory until ``close``.
+    def open(cls, directory: Path, keeping: Keeping = Keeping()) -> Store:
+        """Opens or makes the store; holds the directory until ``close``. ``keeping``: what
+        ``prune`` leaves.
 
         Raises LockedError (names the process that holds it), CorruptError and SchemaError (say
         what to do; change nothing), StorageError.
@@ -69,7 +72,7 @@ class Store:
         prepare_directory(directory)
         lock = DirectoryLock(directory / "lock")
         try:
-            return cls(directory, lock)
+            return cls(directory, lock, keeping)
         except OSError as error:
             lock.release()
             raise StorageError(
@@ -137,21 +140,35 @@ class Store:
         """The record, or None. Raises CorruptError."""
         return self._one("certificate", round)
 
+    def certificates(self, first: int, limit: int) -> list[bytes]:
+        """The records from round ``first`` on, at most so many, in order. Raises CorruptError."""
+        rows = self._database.rows(
+            "SELECT round, value, seal FROM certificate WHERE round >= ? ORDER BY round LIMIT ?",
+            first,
+            limit,
+        )
+        return [
+            self._opened("certificate", round, "", value, stored) for round, value, stored in rows
+        ]
+
     def head(self) -> int:
         """The last certified round; -1 when there is none."""
         return _number(self._database.rows("SELECT max(round) FROM certificate"))
 
-    def put_model(self, round: int, model: NDArray[np.float32]) -> None:
-        """Stores (or replaces) the model after ``round``; keeps the last MODELS_KEPT, and the best.
+    def put_model(
+        self, round: int, model: NDArray[np.float32], *, hands_over: bool = False
+    ) -> None:
+        """Stores (or replaces) the model after ``round``; where the group handed over, for good:
+        whoever joins or comes back starts from it.
 
         ``model``: shape (d,), float32.
         """
         if model.dtype != np.float32 or model.ndim != 1:
             raise ValueError(f"a model is a float32 vector, not {model.dtype} {model.shape}")
         data = model.astype("<f4", copy=False).tobytes()
-        best = self.best()
-        pinned = None if best is None else best["round"]
-        self._archive.put("model", round, data, MODELS_KEPT, pinned)
+        if hands_over:
+            self.set_meta(_HANDOVERS, json.dumps(sorted({*self._handovers(), round})).encode())
+        self._archive.put("model", round, data)
 
     def model(self, round: int) -> NDArray[np.float32] | None:
         """The model after ``round``; None if it was never stored, pruned, or is damaged."""
@@ -167,13 +184,22 @@ class Store:
         stored = self.meta(BEST)
         return None if stored is None else json.loads(stored)
 
+    def kept(self) -> dict[str, list[int]]:
+        """Of which rounds there is a model here, and of which a transcript."""
+        archive = self._archive
+        return {"models": archive.rounds("model"), "transcripts": archive.rounds("transcript")}
+
     def put_transcript(self, round: int, record: bytes) -> None:
-        """What an auditor gets for ``round``; keeps the last TRANSCRIPTS_KEPT."""
-        self._archive.put("transcript", round, record, TRANSCRIPTS_KEPT)
+        """What an auditor gets for ``round``."""
+        self._archive.put("transcript", round, record)
 
     def transcript(self, round: int) -> bytes | None:
         """The record; None if it was never stored, pruned, or is damaged."""
         return self._archive.get("transcript", round)
+
+    def has_transcript(self, round: int) -> bool:
+        """Whether one is named; it may be damaged."""
+        return bool(self._database.rows("SELECT 1 FROM transcript WHERE round = ?", round))
 
     # Blame.
 
@@ -191,9 +217,11 @@ class Store:
                     (round, peer, reason, evidence, seal("blame", round, key, evidence)),
                 )
 
-    def blames(self) -> list[Blame]:
-        """Every blame, by round, then peer."""
-        rows = self._database.rows("SELECT * FROM blame ORDER BY round, peer, reason")
+    def blames(self, round: int | None = None) -> list[Blame]:
+        """Every blame, or those of one round, by round, then peer."""
+        rows = self._database.rows(
+            "SELECT * FROM blame WHERE ?1 IS NULL OR round = ?1 ORDER BY round, peer, reason", round
+        )
         return [
             Blame(
                 round, peer, reason, self._opened("blame", round, f"{peer} {reason}", value, stored)
@@ -233,18 +261,54 @@ class Store:
             for round, value, stored in reversed(rows)
         ]
 
+    def rounds_kept(self) -> int:
+        """How many summaries there are."""
+        return max(0, _number(self._database.rows("SELECT count(*) FROM history")))
+
     # Blobs.
 
     def put_blob(self, data: bytes) -> bytes:
         """The SHA-256 under which ``data`` can be had.
 
-        A cache: beyond archive.LOOSE_BLOBS_KEPT or LOOSE_BYTES_KEPT, the oldest are dropped.
+        A cache: of more than keeping.SUMS_KEPT, or SUMS_BYTES_KEPT, ``prune`` drops the oldest.
         """
         return self._archive.put_loose(data)
 
     def blob(self, hash: bytes) -> bytes | None:
         """The bytes with this SHA-256, checked; None if they aren't here or are damaged."""
         return self._archive.blob(hash)
+
+    # What is kept.
+
+    def prune(self) -> Pruned:
+        """Removes what ``keeping`` does not keep. The oldest goes first."""
+        return self._archive.prune(self.keeping, self._pinned(), self._beside())
+
+    def usage(self) -> Usage:
+        """What there is of transcripts, and how many bytes of everything."""
+        ((oldest, count, blamed),) = self._database.rows(
+            "SELECT min(iif(guilty, NULL, round)), count(*), coalesce(sum(guilty), 0) FROM"
+            " (SELECT round, round IN (SELECT round FROM blame) AS guilty FROM transcript)"
+        )
+        return Usage(
+            -1 if oldest is None else oldest,
+            count,
+            blamed,
+            self._beside() + self._archive.size(),
+            self._archive.expendable(self._pinned()),
+            self.keeping,
+        )
+
+    def _pinned(self) -> frozenset[int]:
+        best = self.best()
+        return self._handovers() | (set() if best is None else {int(best["round"])})
+
+    def _handovers(self) -> frozenset[int]:
+        stored = self.meta(_HANDOVERS)
+        return frozenset(() if stored is None else json.loads(stored))
+
+    def _beside(self) -> int:
+        return bytes_beside(self.directory, self.directory / _BLOBS)
 
     # Everything else.
 

@@ -31,6 +31,8 @@ class Link:
     last_seen: float | None
     queued_bytes: int
     dropped_frames: int
+    ended: str | None = None
+    """Why the last connection did, in words."""
 
 
 class PeerLink:
@@ -43,6 +45,7 @@ class PeerLink:
         self._past_in = 0
         self._past_out = 0
         self._past_seen: float | None = None
+        self._ended: str | None = None
         self.address = ""
         self._changed = trio.Event()
 
@@ -95,6 +98,7 @@ class PeerLink:
         self._past_in += muxed.bytes_in
         self._past_out += muxed.bytes_out
         self._past_seen = muxed.last_heard
+        self._ended = muxed.ended_because
 
     def _notify(self) -> None:
         self._changed.set()
@@ -113,20 +117,23 @@ class PeerLink:
             last_seen=None if heard is None else time.time() - (trio.current_time() - heard),
             queued_bytes=queued_bytes,
             dropped_frames=dropped_frames,
+            ended=self._ended,
         )
 
 
 class LinkTable:
-    """A libp2p notifee that keeps the links of the whole roster."""
+    """A libp2p notifee that keeps the links of the whole roster, and none of ``guests``."""
 
-    def __init__(self, us: bytes, peers: list[bytes]) -> None:
+    def __init__(self, us: bytes, peers: list[bytes], guests: frozenset[bytes]) -> None:
+        self._guests = guests
         self.links = {peer: PeerLink(us, peer) for peer in peers}
         self.on_change: list[Callable[[bytes, bool], None]] = []
 
     async def connected(self, network: object, conn: INetConn) -> None:
         link = self._link(conn)
-        if link is None:  # can't pass the gate; if it does, it is not ours to use
-            await conn.close()
+        if link is None:  # a guest asks, and is not spoken to; nobody else passes the gate
+            if public_key(conn.muxed_conn.peer_id) not in self._guests:
+                await conn.close()
             return
         before = link.is_connected()
         superfluous = link.add(conn)
@@ -141,7 +148,7 @@ class LinkTable:
             return
         link.remove(conn)
         if not link.is_connected():
-            log.info("peer lost", peer=short(link.peer), reason=_muxed(conn).ended_because)
+            log.debug("peer lost", peer=short(link.peer), reason=_muxed(conn).ended_because)
             self._tell(link.peer, False)
 
     async def opened_stream(self, network: object, stream: object) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import structlog
 import trio
 from libp2p.abc import INetStream
+from libp2p.custom_types import StreamHandlerFn
 from libp2p.peer.id import ID
 from multiaddr import Multiaddr
 
@@ -18,7 +19,7 @@ from peerd.transport.errors import TransportError, Unreachable
 from peerd.transport.frame_wire import SESSION_BYTES
 from peerd.transport.limits import DEFAULT_LIMITS, Limits
 from peerd.transport.links import Link, LinkTable, PeerLink
-from peerd.transport.names import libp2p_id, short
+from peerd.transport.names import libp2p_id, public_key, short
 from peerd.transport.outbox import LaneKind, Outbox
 from peerd.transport.receiver import Delivery, Receiver
 from peerd.transport.repairs.host import PeerHost, addresses_of, build_host
@@ -36,7 +37,8 @@ class Transport:
     """The network of one daemon.
 
     ``listen`` is a multiaddr such as ``/ip4/0.0.0.0/tcp/4001`` (port 0: any). Only peers of
-    ``roster`` (32-byte Ed25519 keys) get further than the handshake.
+    ``roster`` (32-byte Ed25519 keys), and ``guests``, get further than the handshake. Guests are
+    let in for what ``serve_guests`` serves, and for nothing else.
 
     Frames to a peer arrive at least once, and in order within a lane, while both processes live:
     frames up to ``limits.control_frame`` bytes go in one lane and larger ones in another, so that
@@ -52,6 +54,8 @@ class Transport:
         listen: str,
         address_book: Addresses,
         limits: Limits = DEFAULT_LIMITS,
+        *,
+        guests: Iterable[bytes] = (),
     ) -> None:
         self.identity = identity
         self.group = group
@@ -59,32 +63,51 @@ class Transport:
         self.address_book = address_book
         self._listen = Multiaddr(listen)
         self._peers = [peer for peer in roster if peer != identity.public]
-        self._members = {bytes(libp2p_id(peer).to_bytes()) for peer in self._peers}
+        self._guests = frozenset(guests) - {*roster, identity.public}
+        admitted = (*self._peers, *self._guests)
+        self._admitted = {bytes(libp2p_id(peer).to_bytes()) for peer in admitted}
         self._session = os.urandom(SESSION_BYTES)
         self._outboxes = {
             peer: Outbox(limits.control_frame, limits.outbox_bytes, limits.outbox_frames)
             for peer in self._peers
         }
         self._on_failed_dial: list[Callable[[bytes, Mapping[str, str]], None]] = []
-        self._table = LinkTable(identity.public, self._peers)
+        self._table = LinkTable(identity.public, self._peers, self._guests)
         deliver, self._frames = trio.open_memory_channel[Delivery](0)
         self._receiver = Receiver(limits, deliver)
         self._requests = RequestServer(limits)
         self.host = self._build_host()
 
     def _build_host(self) -> PeerHost:
-        host = build_host(self.identity.secret, self._is_member, len(self._peers) + 1, self.limits)
+        count = len(self._admitted) + 1
+        host = build_host(self.identity.secret, self._is_admitted, count, self.limits)
+        host.serves = self._is_member
         host.get_network().register_notifee(self._table)  # type: ignore[arg-type]
-        host.set_unbounded_handler(self.protocol("frames"), self._receiver.handle)
-        host.set_unbounded_handler(self.protocol("request"), self._requests.handle)
+        frames, requests = self._receiver.handle, self._requests.handle
+        host.set_unbounded_handler(self.protocol("frames"), self._for(self._is_member, frames))
+        host.set_unbounded_handler(self.protocol("request"), self._for(self._is_member, requests))
         return host
+
+    def _for(self, admits: Callable[[ID], bool], handler: StreamHandlerFn) -> StreamHandlerFn:
+        """The handler, for these peers alone: not all that are connected are members."""
+
+        async def guarded(stream: INetStream) -> None:
+            if admits(stream.muxed_conn.peer_id):
+                await handler(stream)
+            else:
+                await stream.reset()
+
+        return guarded
 
     def protocol(self, purpose: str) -> str:
         """The libp2p protocol id for ``purpose`` within this group."""
-        return f"/peerd/1/{purpose}/{self.group[:_GROUP_PREFIX].hex()}"
+        return _protocol(purpose, self.group)
+
+    def _is_admitted(self, peer: ID) -> bool:
+        return bytes(peer.to_bytes()) in self._admitted
 
     def _is_member(self, peer: ID) -> bool:
-        return bytes(peer.to_bytes()) in self._members
+        return public_key(peer) in self._table.links
 
     # --- life ---------------------------------------------------------------------------------
 
@@ -179,7 +202,14 @@ class Transport:
     def serve(self, purpose: str, handler: Callable[[bytes, bytes], Awaitable[bytes]]) -> None:
         """A request protocol of its own, beside the one of ``handle_requests``."""
         server = RequestServer(self.limits, handler)
-        self.host.set_unbounded_handler(self.protocol(purpose), server.handle)
+        guarded = self._for(self._is_member, server.handle)
+        self.host.set_unbounded_handler(self.protocol(purpose), guarded)
+
+    def serve_guests(self, group: bytes, roster: Iterable[bytes], handler: Handler) -> None:
+        """Answers what members of another group ask of each other, to those of its ``roster``."""
+        server, theirs = RequestServer(self.limits, handler), frozenset(roster)
+        guarded = self._for(lambda peer: public_key(peer) in theirs, server.handle)
+        self.host.set_unbounded_handler(_protocol("request", group), guarded)
 
     # --- links --------------------------------------------------------------------------------
 
@@ -232,3 +262,7 @@ class Transport:
         if connection is None:
             raise Unreachable(f"{short(link.peer)} is not connected")
         return await self.host.open_stream(connection, protocol)
+
+
+def _protocol(purpose: str, group: bytes) -> str:
+    return f"/peerd/1/{purpose}/{group[:_GROUP_PREFIX].hex()}"

@@ -30,6 +30,10 @@ class Ballots:
     def count(self, kind: Kind, view: int) -> int:
         return len(self._votes.get((kind, view), {}))
 
+    def members(self, kind: Kind, view: int) -> frozenset[int]:
+        """Who has said this in a view."""
+        return frozenset(self._votes.get((kind, view), {}))
+
     def quorums(self, kind: Kind, view: int) -> Iterator[tuple[bytes, tuple[bytes, ...]]]:
         """The outcomes, by their hash, that a quorum voted for in a view, with the votes."""
         by_value: dict[bytes, list[Statement]] = {}

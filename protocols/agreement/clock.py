@@ -28,6 +28,10 @@ class Clock(Role):
         others = [view for peer, view in self._announced.items() if peer != self.party.me]
         return rules.reached_by(others, self._electorate.liars + 1)
 
+    def arrived(self, view: int) -> frozenset[int]:
+        """Who has announced this view or a later one."""
+        return frozenset(peer for peer, reached in self._announced.items() if reached >= view)
+
     def runs(self, view: int) -> bool:
         return self._running >= view
 

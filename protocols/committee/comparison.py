@@ -112,6 +112,11 @@ class Comparison(Role):
         mine = frozenset(self._pool)
         return all(hashes == mine for hashes in theirs)
 
+    def unequal(self, peers: Iterable[int]) -> frozenset[int]:
+        """Who of these has not said that it holds what this member holds."""
+        mine, me = frozenset(self._pool), self.party.me
+        return frozenset(peer for peer in peers if peer != me and self._theirs.get(peer) != mine)
+
     def _say(self, peers: Iterable[int], mine: Iterable[bytes]) -> None:
         frame = HaveFrame(*self.party.place, tuple(sorted(mine)))
         self.send(peers, frame, again=False)

@@ -53,6 +53,11 @@ class Index:
             self._errands.answer(statement)
 
     @property
+    def complaining(self) -> frozenset[int]:
+        """Whose report announces a complaint that is still to come."""
+        return frozenset(signer for signer, _ in self._wanting)
+
+    @property
     def honest_reported(self) -> bool:
         """More than t have, so an honest one has: it had every dealing, or its deadline has passed.
         Whoever still waits asks now. Else a dealer could keep its shares from honest members and

@@ -99,8 +99,8 @@ def roster_quorum(peers: int, liars: int, absent: int) -> int:
     need = 3 * liars + 2 * absent + 1
     if peers < need:
         raise PlanError(
-            f"the election needs n >= 3b + 2e + 1 = {need} peers "
-            f"for {liars} liars and {absent} absent; there are {peers}"
+            f"the election needs 3 * {liars} + 2 * {absent} + 1 = {need} peers"
+            f" where {liars} may lie and {absent} be absent, and this group has {peers}"
         )
     return peers - liars - absent
 

@@ -17,7 +17,8 @@ RULES: tuple[str, ...] = ("packed", *PAPER_RULES)
 class PlanRow(TypedDict):
     """One plan. ``log2_failure`` is per round, restarts included; None: it can't happen (the
     roster sits). For the paper's rules it is the failure of what the paper's *text* asks, so that
-    a loose reading shows what it costs. ``peers`` is None where the rule doesn't look at it."""
+    a loose reading shows what it costs; there ``absent`` is None: they know no such number.
+    ``peers`` is None where the rule doesn't look at it."""
 
     rule: str
     peers: int | None
@@ -26,6 +27,7 @@ class PlanRow(TypedDict):
     committee: int
     threshold: int
     packing: int
+    absent: int | None
     degree: int
     log2_failure: float | None
 
@@ -66,6 +68,7 @@ def _packed_row(
         committee=plan.committee,
         threshold=plan.threshold,
         packing=plan.packing,
+        absent=plan.absent,
         degree=plan.degree,
         log2_failure=_finite(tail.log2(times=attempts(peers, adversary, dropout))),
     )
@@ -81,6 +84,7 @@ def _paper_row(rule: str, peers: int | None, adversary: Fraction, dropout: Fract
         committee=found.committee,
         threshold=found.threshold,
         packing=1,
+        absent=None,
         degree=found.threshold,
         log2_failure=_finite(found.failure.log2()),
     )

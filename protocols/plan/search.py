@@ -216,7 +216,10 @@ def _advice(
 
     sizes = _sizes(peers, lambda n: liars_of(n, adversary), away, cap)
     if sizes:
-        return f"{_listed(sizes)} would do at these bounds"
+        of = "; ".join(
+            f"of {n}, {liars_of(n, adversary)} may lie and {away(n)} be absent" for n in sizes
+        )
+        return f"{_listed(sizes)} would do at these bounds ({of})"
     return (
         f"no roster up to the connection cap {cap} would do: lower the adversary, dropout or absent"
     )

@@ -182,6 +182,8 @@ class Record(StrEnum):
     CERTIFICATE = "certificate"
     MODEL = "model"
     POLYNOMIALS = "polynomials"
+    SUCCESSOR = "successor"  # the genesis of the group that this round hands over to
+    BEGINNING = "beginning"  # of a successor: the old genesis, and the handover's certificate
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +192,32 @@ class Ask:
 
     peer: int
     record: Record
+    round: int
+
+
+@dataclass(frozen=True, slots=True)
+class Staying:
+    """This peer takes no part from round ``since`` on; None: it takes part (§6). Durable where it
+    ``lasts``.
+    """
+
+    since: int | None
+    lasts: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """All that have said that they are away, each from a round on; whenever that changes."""
+
+    since: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitTime:
+    """Call ``on_timer`` with ``TimeCome`` when the group's rhythm has this round begin, by this
+    machine's clock; and, where no round begins any more, with one that says so.
+    """
+
     round: int
 
 
@@ -224,7 +252,10 @@ Effect: TypeAlias = (
     | Approved
     | Abandonment
     | Ask
+    | AwaitTime
     | Adopted
+    | Staying
+    | Announced
     | Dropped
 )
 
@@ -235,10 +266,10 @@ class Outcome:
     __slots__ = ()
 
 
-Notice: TypeAlias = Phase | Blame | Aborted | Stopped | Approved | Abandonment | Dropped
+Notice: TypeAlias = Phase | Blame | Aborted | Stopped | Approved | Abandonment | Announced | Dropped
 """What is only to be told, to the operator or the log."""
-Request: TypeAlias = Send | Train | Ask
-"""What leaves the core: others, or the training, will answer."""
+Request: TypeAlias = Send | Train | Ask | AwaitTime
+"""What leaves the core: others, the training or the clock will answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +285,7 @@ class Step:
     """
 
     persist: tuple[Persist | Keep, ...] = ()
-    complete: tuple[Completed | Adopted, ...] = ()
+    complete: tuple[Completed | Adopted | Staying, ...] = ()
     erase: tuple[Erase, ...] = ()
     request: tuple[Request, ...] = ()
     timers: tuple[Timer, ...] = ()
@@ -326,11 +357,13 @@ NOTHING = Step()
 _EFFECTS = ("persist", "complete", "erase", "request", "timers", "notices")
 _FIELD: dict[type, str] = {
     **dict.fromkeys((Persist, Keep), "persist"),
-    **dict.fromkeys((Completed, Adopted), "complete"),
+    **dict.fromkeys((Completed, Adopted, Staying), "complete"),
     Erase: "erase",
-    **dict.fromkeys((Send, Train, Ask), "request"),
+    **dict.fromkeys((Send, Train, Ask, AwaitTime), "request"),
     Timer: "timers",
-    **dict.fromkeys((Phase, Blame, Aborted, Stopped, Approved, Abandonment, Dropped), "notices"),
+    **dict.fromkeys(
+        (Phase, Blame, Aborted, Stopped, Approved, Abandonment, Announced, Dropped), "notices"
+    ),
 }
 """Where in a Step each kind of effect stands; all else is an outcome."""
 

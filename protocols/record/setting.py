@@ -46,7 +46,8 @@ class Setting:
     ``weights``: one positive integer a peer, for a weighted rule; empty: all are 1. ``clients``:
     s, the dealers that the coin draws in each attempt; None: everybody deals. ``evaluation``: what
     dealers count beside their updates; None: nothing. ``origin``: where a successor's rounds begin;
-    None: at round 0. ``crypto`` and ``memory`` are the ports.
+    None: at round 0. ``crypto`` and ``memory`` are the ports. ``paced``: a round begins when its
+    time has come (§6). ``rounds``: in which round the group ends; None: there is no end.
     """
 
     group: bytes
@@ -64,6 +65,8 @@ class Setting:
     evaluation: Evaluation | None = None
     origin: Origin | None = None
     memory: Memory = dataclasses.field(default_factory=Forgetful, compare=False, repr=False)
+    paced: bool = False
+    rounds: int | None = None
 
     def __post_init__(self) -> None:
         self._check_weights()

@@ -160,5 +160,19 @@ class AnswersDue(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class TimeCome(Event):
+    """By this machine's clock the round's time has come; ``over``: none begins any more. The answer
+    to ``AwaitTime``, given by the driver.
+    """
+
+    over: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyAgain(Event):
+    """The round's time has come, and too few have said so: say it again."""
+
+
+@dataclass(frozen=True, slots=True)
 class RetryDue(Event):
     """The time is over in which those come back without whom an attempt had no quorum."""

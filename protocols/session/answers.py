@@ -29,7 +29,13 @@ class Answers(Component):
         self._neighbours = neighbours
         self._permit = permit
 
-    def on_hello(self, sender: int, frame: HelloFrame) -> Step:
+    def on_ask(self, sender: int, frame: HelloFrame | RecallFrame) -> Step:
+        if isinstance(frame, HelloFrame):
+            self._rounds.awaits.heard(sender, frame.round)
+            return self._on_hello(sender, frame)
+        return self._on_recall(sender, frame)
+
+    def _on_hello(self, sender: int, frame: HelloFrame) -> Step:
         round_, neighbours = self._rounds.current, self._neighbours
         if not self._may_ask(sender, frame):
             return self.done()
@@ -50,7 +56,7 @@ class Answers(Component):
                     neighbours.emit(Send((sender,), data))
         return self.done()
 
-    def on_recall(self, sender: int, frame: RecallFrame) -> Step:
+    def _on_recall(self, sender: int, frame: RecallFrame) -> Step:
         """Where the round that is asked about is over, its certificate goes ahead of the answer:
         what was signed there is forgotten here, and whoever asks must not sign anew.
         """
@@ -71,10 +77,8 @@ class Answers(Component):
     def put_off(self) -> Step:
         """What was too much a while ago."""
         for sender, frame in self._neighbours.take_put_off():
-            if isinstance(frame, HelloFrame):
-                self.absorb(self.on_hello(sender, frame))
-            elif isinstance(frame, RecallFrame):
-                self.absorb(self.on_recall(sender, frame))
+            if isinstance(frame, HelloFrame | RecallFrame):
+                self.absorb(self.on_ask(sender, frame))
         return self.done()
 
     def _may_ask(self, sender: int, frame: HelloFrame | RecallFrame) -> bool:

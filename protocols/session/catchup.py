@@ -68,7 +68,9 @@ class CatchUp(Component):
     def _on_head(self, peer: int, data: bytes, position: Position) -> None:
         head = read_head(data)
         if peer not in self._asked - self._heads.keys():
-            return  # nobody asked, or its first word counts
+            if head is not None and head >= position.round and not self._surveys:
+                self.behind(Behind(head, peer), position)  # it has come back, and was asked
+            return  # its first word counts
         if head is None:
             self.emit(Timer((position.round, 0), AskAgain(peer), AGAIN))
         else:
@@ -96,8 +98,11 @@ class CatchUp(Component):
     def behind(self, behind: Behind, position: Position) -> None:
         peer = behind.peer
         if peer not in self._due and peer not in self._following:
-            self.emit(Timer((position.round, 0), FollowDue(peer), AGAIN))
+            self._time(peer, position)
         self._due[peer] = max(behind.round, self._due.get(peer, -1))
+
+    def _time(self, peer: int, position: Position) -> None:
+        self.emit(Timer((position.round, 0), FollowDue(peer), AGAIN))
 
     def _follow(self, peer: int, last: int, position: Position) -> None:
         self._following[peer] = Follow(self._setting, position, peer, last)
@@ -131,6 +136,8 @@ class CatchUp(Component):
         elif isinstance(outcome, Parted) and outcome.peer in self._following:
             self._shown = max(self._shown, outcome.shown)
             del self._following[outcome.peer]
+            if outcome.peer in self._due:  # it has shown more meanwhile, when nothing was timed
+                self._time(outcome.peer, position)
 
     def proceed(self, position: Position) -> Step:
         """What was adopted moved this peer: the survey goes on from there."""

@@ -11,6 +11,7 @@ from protocols.errors import ProtocolError
 from protocols.record.base import Values
 from protocols.record.effects import Ask, Step, Timer
 from protocols.record.position import Position
+from protocols.record.waits import Wait
 from protocols.wire.statement import Act
 
 
@@ -25,6 +26,21 @@ class Order:
     round: int
     attempt: int
     cohort: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """The operator's: stay away from round ``since`` on, and say so to the others (§6); None: from
+    the first round that has not begun here. ``lasts``: over restarts, too.
+    """
+
+    since: int | None = None
+    lasts: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """The operator's: take part again, from the next round that it can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +67,9 @@ class Peer(Protocol):
     @property
     def finished(self) -> bool: ...
 
+    def waits(self) -> tuple[Wait, ...]:
+        """What it waits for now; asking changes nothing."""
+
     def start(self, present: Iterable[int]) -> list[Step]: ...
 
     def on_present(self, present: Iterable[int]) -> list[Step]: ...
@@ -65,5 +84,5 @@ class Peer(Protocol):
 
     def on_answer(self, ask: Ask, data: bytes) -> list[Step]: ...
 
-    def on_order(self, order: Order | Approval) -> list[Step]:
+    def on_order(self, order: Order | Approval | Stay | Return) -> list[Step]:
         """Raises Refused; then nothing has changed."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from protocols.record.door import open_message
 from protocols.record.effects import Send, Timer
 from protocols.record.outcomes import Behind
 from protocols.record.party import Component
+from protocols.record.setting import Setting
 from protocols.record.timers import AnswersDue, CertificateLate
 from protocols.session.waiting import Waiting
 from protocols.wire.frames import CertificateFrame, Frame, HelloFrame, encode_frame
@@ -36,8 +38,20 @@ class Neighbours(Component):
         self._suspected = -1
         self._places: dict[int, tuple[int, int]] = {}
 
+    @property
+    def others(self) -> tuple[int, ...]:
+        """Who else is connected."""
+        return tuple(sorted(self.present - {self._me}))
+
     def next_round(self) -> None:
         self._hellos = {}
+
+    def forget_before(self, round_: int, setting: Setting) -> None:
+        """What waits of rounds before this one: a peer that begins none would keep it for good."""
+        for sender, data in self.ahead.take_all():
+            place = open_message(setting, sender, data).place
+            if place is not None and place[0] >= round_:
+                self.ahead.put(sender, data, len(data))
 
     # -- where this peer stands ----------------------------------------------------------------
 

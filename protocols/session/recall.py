@@ -92,9 +92,13 @@ class Recall:
         here = (round_ - 1, round_)
         return {peer for peer, (stood, there) in self._stood.items() if there and stood in here}
 
+    def awaited(self, present: Iterable[int]) -> set[int]:
+        """Who is present and has not answered."""
+        return self._awaited & set(present)
+
     def awaits(self, present: Iterable[int]) -> bool:
         """Whether somebody who is present has not answered."""
-        return bool(self._awaited & set(present))
+        return bool(self.awaited(present))
 
     def settle(self, present: Iterable[int]) -> bool:
         """Nothing more is waited for once everybody who is present has answered: True, once."""

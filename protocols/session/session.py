@@ -11,41 +11,46 @@ from collections.abc import Iterable, Mapping
 from protocols.aggregation.contract import Reference
 from protocols.errors import WireError
 from protocols.record.base import Values
-from protocols.record.certificate import signatures_needed, verify_certificate
 from protocols.record.door import Message, open_message
 from protocols.record.effects import NOTHING, Ask, Dropped, Record, Step, Timer
 from protocols.record.outcomes import Adopting, Begun, Behind, Left, Surveyed
 from protocols.record.party import Component
 from protocols.record.position import Position
-from protocols.record.resolution import is_resolution
 from protocols.record.timers import (
     AnswersDue,
     CertificateLate,
     OfPeer,
+    ReadyAgain,
     RecallOver,
     SumsDue,
     SurveyOver,
+    TimeCome,
 )
+from protocols.record.waits import Wait
 from protocols.session.abandonments import Abandonments
 from protocols.session.answers import Answers
+from protocols.session.availability import Availability
 from protocols.session.catchup import CatchUp
-from protocols.session.events import Approval, Order
+from protocols.session.events import Approval, Order, Return, Stay
 from protocols.session.local import LocalPeer
 from protocols.session.neighbours import Neighbours
+from protocols.session.overheard import Overheard
 from protocols.session.participation import Participation
 from protocols.session.permit import Permit
 from protocols.session.rounds import Rounds
-from protocols.session.states import Standing
+from protocols.session.sight import waits
+from protocols.session.states import IDLE, Standing
 from protocols.wire.frames import (
+    AwayFrame,
     CertificateFrame,
-    DecisionFrame,
     EvidenceFrame,
     HelloFrame,
+    ReadyFrame,
     RecalledFrame,
     RecallFrame,
     StatementFrame,
 )
-from protocols.wire.statement import Kind, Statement, Topic
+from protocols.wire.statement import Kind, Statement
 
 
 class Session(Component):
@@ -71,11 +76,12 @@ class Session(Component):
         self.rounds = Rounds(peer, position, journal or {}, approvals)
         self.neighbours = Neighbours(peer.me)
         self.permit = Permit(peer, self.rounds.current.journal, restored=restored)
-        self._part = Participation(peer, self.rounds, self.neighbours, self.permit, rounds)
+        self._there = Availability(peer.setting, self.rounds, self.neighbours, rounds)
+        self._part = Participation(peer, self.rounds, self.neighbours, self.permit, self._there)
         self._answers = Answers(peer.setting, self.rounds, self.neighbours, self.permit)
         self._catch_up = CatchUp(peer.setting, peer.me)
         self._abandonments = Abandonments(peer, self.rounds, self.permit)
-        self._results: set[int] = set()
+        self._overheard = Overheard(peer.setting, self.neighbours, self.permit)
 
     @property
     def state(self) -> Standing:
@@ -96,7 +102,6 @@ class Session(Component):
 
     @property
     def sits_out(self) -> bool:
-        """Whether this peer's store may be an old one, so that it takes no part in its round."""
         return self._part.sits_out
 
     @property
@@ -107,6 +112,10 @@ class Session(Component):
     def what_was_said_by(self, peer: int) -> list[Statement]:
         """What ``peer`` signed, as far as it came here, in frames that still wait too."""
         return self._answers.what_was_said_by(peer)
+
+    def waits(self) -> tuple[Wait, ...]:
+        """What it waits for now; asking changes nothing."""
+        return waits(self._part, self._catch_up, self.rounds.current)
 
     # -- events; each returns the steps, in order -----------------------------------------------
 
@@ -128,10 +137,10 @@ class Session(Component):
         self.permit.recall.forget_absent(neighbours.present)
         self.absorb(self.rounds.approvals.greet(joined))
         self._hear(self._part.ask())
-        self._follow(self.rounds.current.set_present(neighbours.present))
-        waits = self.sits_out or self.state is Standing.RESTING
-        if self.rounds.current.attempt is not None or waits:
+        self._follow(self._there.set_present())
+        if self.rounds.current.attempt is not None or self.state in IDLE:
             neighbours.greet(joined, self.place)
+        self._there.welcome(joined)
         return self._proceed()
 
     def on_update(
@@ -155,6 +164,10 @@ class Session(Component):
             case CertificateLate():
                 if here:
                     self.neighbours.greet(self.neighbours.present, self.place)
+            case TimeCome(over):
+                self._there.on_time(timer.place[0], over=over)
+            case ReadyAgain():
+                self._there.again(timer)
             case AnswersDue():
                 self.absorb(self._answers.put_off())
             case SurveyOver() | OfPeer():
@@ -180,14 +193,14 @@ class Session(Component):
             self._follow(self.rounds.current.on_polynomials(data))
         return self._proceed()
 
-    def on_order(self, order: Order | Approval) -> list[Step]:
-        """The operator's: to give up a decided cohort, or to approve an act of the group. Raises
-        Refused; then nothing has changed.
-        """
+    def on_order(self, order: Order | Approval | Stay | Return) -> list[Step]:
+        """The operator's. Raises Refused; then nothing has changed."""
         if isinstance(order, Approval):
             self._hear(self.rounds.approvals.order(order, self.position))
-        else:
+        elif isinstance(order, Order):
             self._follow(self._abandonments.order(order, sits_out=self.sits_out))
+        else:
+            self._there.order(order)
         return self._proceed()
 
     # -- what follows --------------------------------------------------------------------------
@@ -206,7 +219,7 @@ class Session(Component):
             elif caught_up is NOTHING:
                 break
             steps.append(self._done())
-        return [step for step in steps if step is not NOTHING]
+        return [step for step in (*steps, self._done()) if step is not NOTHING]
 
     def _done(self) -> Step:
         self._hear(self.neighbours.done())
@@ -225,7 +238,7 @@ class Session(Component):
                 for sender, data in self.neighbours.ahead.take_all():
                     self._receive(sender, data)
             elif isinstance(outcome, Left):
-                self._results.clear()
+                self._overheard.left(self.position.round)
                 self._catch_up.left()
             elif isinstance(outcome, Behind):
                 self._catch_up.behind(outcome, self.position)
@@ -250,14 +263,14 @@ class Session(Component):
                 if news is not None:
                     self.emit(news)
             case CertificateFrame(certificate):
-                self._on_certificate(sender, certificate)
-            case HelloFrame() as frame:
-                self.rounds.awaits.heard(sender, frame.round)
-                self.absorb(self._answers.on_hello(sender, frame))
-            case RecallFrame() as frame:
-                self.absorb(self._answers.on_recall(sender, frame))
+                self._overheard.on_certificate(sender, certificate, self._part)
+            case HelloFrame() | RecallFrame() as frame:
+                self._there.welcome({sender})
+                self.absorb(self._answers.on_ask(sender, frame))
             case RecalledFrame() as frame:
                 self._on_recalled(sender, frame)
+            case ReadyFrame() | AwayFrame() as frame:
+                self._follow(self._there.hear(sender, frame))
             case StatementFrame() if message.slot and message.slot.kind is Kind.APPROVE:
                 said = message.statement
                 assert said is not None
@@ -268,26 +281,20 @@ class Session(Component):
     def _route(self, message: Message, place: tuple[int, int], data: bytes) -> None:
         mine, sender, previous = self.place, message.sender, self.rounds.previous
         self.rounds.awaits.heard(sender, place[0])
+        self._follow(self._there.spoke(sender, place[0]))
         if self.rounds.current.takes(place):
             self._follow(self.rounds.current.on_message(message, data))
         elif place[0] > mine[0] + 1:
             self.neighbours.catch_up(place[0] - 1, sender)
         elif place >= mine:
             waits = self.neighbours.wait_for(sender, data, place)
-            if (waits and place[0] > mine[0]) or self._is_over(message):
+            self._overheard.hear(message, self.state, mine[0])
+            if waits and place[0] > mine[0]:
                 self.neighbours.suspect_behind(mine[0], self.setting.deadlines.behind)
         elif previous is not None and previous.takes(place):
             self._follow(previous.on_message(message, data))
         elif place[0] < mine[0]:
             self.neighbours.help(sender, place[0], mine)
-
-    def _is_over(self, message: Message) -> bool:
-        """Whether others' words say that the round which this peer sits out may be over: behind the
-        group's last one nobody is ever seen in a later one.
-        """
-        if self.sits_out and _is_last_word(message):
-            self._results.add(message.sender)
-        return len(self._results) >= signatures_needed(self.setting)
 
     def _on_recalled(self, sender: int, frame: RecalledFrame) -> None:
         try:
@@ -296,21 +303,3 @@ class Session(Component):
         except WireError as error:  # rubbish is an answer too
             self.emit(Dropped(sender, str(error)))
             self._hear(self._part.ask())
-
-    def _on_certificate(self, sender: int, data: bytes) -> None:
-        """A peer takes a result from anyone if the certificate verifies (§6). One that still asks
-        what it has signed begins no round that is over: of those nobody may know any more.
-        """
-        certified = verify_certificate(self.setting, data)
-        if certified.round >= self.position.round:
-            if self.permit.recall.waits or self.state is Standing.SUSPECT:
-                self.permit.sit_out_until(certified.round)
-            self.neighbours.catch_up(certified.round, sender)
-
-
-def _is_last_word(message: Message) -> bool:
-    """Whether it is what a round's end is made of, as its sender has it."""
-    frame, slot = message.frame, message.slot
-    if isinstance(frame, DecisionFrame) and slot is not None:
-        return slot.subject == Topic.COMMITS and is_resolution(frame.outcome)
-    return slot is not None and slot.kind in (Kind.RESULT, Kind.ABANDON)

@@ -85,18 +85,32 @@ class Standing(Enum):
     SURVEYING = "asking where the group stands"
     ASKING = "asking what was signed before"
     BETWEEN = "between rounds"
+    WAITING = "waiting for the next round's time"
     RUNNING = "in a round"
     SUSPECT = "too few have said what they know that it has signed"
     SITTING_OUT = "sitting out: others hold, or may hold, what its store does not know"
+    AWAY = "away, as it has announced: it follows the group, and signs nothing"
     RESTING = "resting: the group has paused"
     HANDED_OVER = "handed over: a successor goes on"
     FINISHED = "finished: it goes on helping those behind"
 
 
+_OUT = (Standing.SUSPECT, Standing.SITTING_OUT)
+SITS_OUT = frozenset(_OUT)
+ONLY_FOLLOWS = SITS_OUT | {Standing.AWAY, Standing.FINISHED}
+"""It takes no part in its round, and goes on by others' certificates."""
+IDLE = SITS_OUT | {Standing.WAITING, Standing.AWAY, Standing.RESTING}
+"""It has no attempt in which others' words could be kept, and may need them soon."""
+
+
 class StandingEvent(Enum):
     SURVEYED = "everyone present has said where it stands, and led on as far as it can"
     ANSWERED = "everyone present has answered, or the time for it is over"
+    WAIT = "the next round's time has not come, or too few have said so"
+    TIME = "enough others say that its time has come, or this peer is to stay away"
     BEGIN = "the next round begins"
+    AWAY = "its operator has this peer stay away"
+    BACK = "its operator has it take part again"
     HOLD = "the next round is one that must be sat out"
     DOUBT = (
         "in the next round it may have signed what its store does not know; too few have answered"
@@ -110,7 +124,6 @@ class StandingEvent(Enum):
     SUCCEEDED = "the last round ended in a handover"
 
 
-_WAITING = (Standing.SUSPECT, Standing.SITTING_OUT)
 SESSION: dict[tuple[Standing, StandingEvent], Standing] = {
     (Standing.SURVEYING, StandingEvent.OVER): Standing.SURVEYING,
     (Standing.SURVEYING, StandingEvent.SHOWN): Standing.SURVEYING,
@@ -118,22 +131,38 @@ SESSION: dict[tuple[Standing, StandingEvent], Standing] = {
     (Standing.ASKING, StandingEvent.OVER): Standing.ASKING,
     (Standing.ASKING, StandingEvent.SHOWN): Standing.ASKING,
     (Standing.ASKING, StandingEvent.ANSWERED): Standing.BETWEEN,
+    (Standing.BETWEEN, StandingEvent.WAIT): Standing.WAITING,
     (Standing.BETWEEN, StandingEvent.BEGIN): Standing.RUNNING,
+    (Standing.BETWEEN, StandingEvent.AWAY): Standing.AWAY,
     (Standing.BETWEEN, StandingEvent.HOLD): Standing.SITTING_OUT,
     (Standing.BETWEEN, StandingEvent.DOUBT): Standing.SUSPECT,
     (Standing.BETWEEN, StandingEvent.LAST): Standing.FINISHED,
     (Standing.BETWEEN, StandingEvent.PAUSED): Standing.RESTING,
     (Standing.BETWEEN, StandingEvent.SUCCEEDED): Standing.HANDED_OVER,
     (Standing.BETWEEN, StandingEvent.SHOWN): Standing.BETWEEN,
+    (Standing.WAITING, StandingEvent.TIME): Standing.BETWEEN,
+    (Standing.WAITING, StandingEvent.OVER): Standing.BETWEEN,
+    (Standing.WAITING, StandingEvent.SHOWN): Standing.WAITING,
+    (Standing.WAITING, StandingEvent.LAST): Standing.FINISHED,
     (Standing.RESTING, StandingEvent.RESUMED): Standing.BETWEEN,
     (Standing.RESTING, StandingEvent.OVER): Standing.BETWEEN,
     (Standing.RESTING, StandingEvent.SHOWN): Standing.RESTING,
     (Standing.HANDED_OVER, StandingEvent.SHOWN): Standing.HANDED_OVER,
     (Standing.RUNNING, StandingEvent.OVER): Standing.BETWEEN,
     (Standing.RUNNING, StandingEvent.SHOWN): Standing.SITTING_OUT,
-    **{(state, StandingEvent.OVER): Standing.BETWEEN for state in _WAITING},
-    **{(state, StandingEvent.SHOWN): Standing.SITTING_OUT for state in _WAITING},
+    **{
+        (state, StandingEvent.OVER): Standing.BETWEEN
+        for state in (Standing.SUSPECT, Standing.SITTING_OUT)
+    },
+    **{
+        (state, StandingEvent.SHOWN): Standing.SITTING_OUT
+        for state in (Standing.SUSPECT, Standing.SITTING_OUT)
+    },
     (Standing.SUSPECT, StandingEvent.CLEARED): Standing.BETWEEN,
+    (Standing.AWAY, StandingEvent.BACK): Standing.BETWEEN,
+    (Standing.AWAY, StandingEvent.OVER): Standing.BETWEEN,
+    (Standing.AWAY, StandingEvent.SHOWN): Standing.AWAY,
+    (Standing.FINISHED, StandingEvent.TIME): Standing.BETWEEN,
     (Standing.FINISHED, StandingEvent.OVER): Standing.BETWEEN,
     (Standing.FINISHED, StandingEvent.SHOWN): Standing.FINISHED,
 }

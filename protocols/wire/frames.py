@@ -140,6 +140,21 @@ class RecalledFrame:
     there: int = wire(Integer(1))
 
 
+@dataclass(frozen=True, slots=True)
+class ReadyFrame:
+    """The time of this round has come for the sender, which stands ahead of it and waits."""
+
+    round: int = wire(Integer(MAX_ROUND))
+
+
+@dataclass(frozen=True, slots=True)
+class AwayFrame:
+    """From this round on the sender takes no part (``away`` 1), or takes part again (0)."""
+
+    round: int = wire(Integer(MAX_ROUND))
+    away: int = wire(Integer(1))
+
+
 Frame: TypeAlias = (
     StatementFrame
     | SeenFrame
@@ -154,6 +169,8 @@ Frame: TypeAlias = (
     | HelloFrame
     | RecallFrame
     | RecalledFrame
+    | ReadyFrame
+    | AwayFrame
 )
 
 FRAMES: dict[int, type[Any]] = {
@@ -170,6 +187,8 @@ FRAMES: dict[int, type[Any]] = {
     11: HelloFrame,
     12: RecallFrame,
     13: RecalledFrame,
+    14: ReadyFrame,
+    15: AwayFrame,
 }
 _CODES = {kind: code for code, kind in FRAMES.items()}
 DEALING = bytes((0x93, FRAME_VERSION, _CODES[DealingFrame]))

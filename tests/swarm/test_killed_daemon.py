@@ -68,6 +68,55 @@ def test_a_liar_is_caught_and_an_auditor_agrees(result: dict[str, Any], kept: Pa
 
 
 @pytest.mark.swarm
+@pytest.mark.parametrize("of", ["", "peer-0", f"peer-{KILLED}/data"])
+def test_the_history_that_daemons_left_is_verified(
+    result: dict[str, Any], kept: Path, of: str
+) -> None:
+    """Of one peer, killed or not, and of all of them at once."""
+    (liar,) = [peer["id"] for peer in result["peers"] if not peer["honest"]]
+    command = [sys.executable, "-m", "peerd.cli.main", "audit", "--json", str(kept / of)]
+    command += ["--genesis", str(kept / "genesis.json")]
+    audited = subprocess.run(command, capture_output=True, text=True, timeout=HANG, check=False)
+    assert audited.returncode == 0, audited.stderr
+    found = json.loads(audited.stdout)
+    assert (found["verdict"], found["rounds"], found["from_genesis"]) == ("verified", 4, True)
+    assert {each["peer"] for each in found["blamed"]} == {liar}
+    assert found["model"]["hash"] == result["rounds"][-1]["model_hash"]
+    verifier = Path(__file__).parents[2] / "scripts" / "verify_transcript.py"
+    command = [sys.executable, str(verifier), str(kept / "genesis.json")]
+    command += map(str, sorted((kept / "transcripts").iterdir()))
+    alone = subprocess.run(command, capture_output=True, text=True, timeout=HANG, check=False)
+    assert alone.returncode == 0 and alone.stdout.endswith("VERIFIED: 4 rounds\n"), alone.stdout
+
+
+@pytest.mark.swarm
+def test_a_kept_directory_gives_the_proof(result: dict[str, Any], kept: Path) -> None:
+    (liar,) = [peer["id"] for peer in result["peers"] if not peer["honest"]]
+    peerd = [sys.executable, "-m", "peerd.cli.main"]
+
+    def told(*words: str) -> dict[str, Any]:
+        done = subprocess.run(
+            [*peerd, *words, "--json"], capture_output=True, text=True, timeout=HANG, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+    for index in range(PEERS - 1):  # the one that was killed too
+        config = ("--config", str(kept / f"peer-{index}" / "peerd.toml"))
+        (one,) = told("blame", "list", *config)["blamed"]
+        assert one["peer"] == liar
+        if not one["verified"]:
+            assert index == KILLED, "who was away knows the certificate alone"
+            assert (one["evidence"], one["round"]) == (None, None)
+            continue
+        proof = str(kept.parent / f"proof-{index}")
+        told("blame", "export", "1", "--out", proof, *config)
+        (proven,) = told("audit", proof, "--genesis", str(kept / "genesis.json"))["blamed"]
+        assert (proven["peer"], proven["round"]) == (liar, 0)
+
+
+@pytest.mark.swarm
 def test_a_transcript_with_one_changed_byte_does_not_pass(
     result: dict[str, Any], kept: Path
 ) -> None:

@@ -209,7 +209,10 @@ USED = {
         "protocols.record.opened": "what the group counted, for people to read",
         "protocols.record.evidence": "the hash by which evidence is shown",
         "protocols.record.sizes": "set-up: what deadlines follow from",
+        "protocols.record.timers": "which timers outlive an attempt, where waits are shown",
         "protocols.record.transcript": "what is stored, with evidence that came late",
+        "protocols.session.states": "the phase in which a round's time is awaited",
+        "protocols.record.waits": "whom a session says that it waits for",
         "protocols.wire.schema": "bounds on what is asked for",
     },
     "peerd/laboratory/simulation": {

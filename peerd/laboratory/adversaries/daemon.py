@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from peerd.cli.daemon import add_config_argument, load_config
 from peerd.cli.failure import explain
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parser.parse_args(arguments)
     try:
         crew = crew_of(args.attack)
-        return run(load_config(args), crew=crew)
+        return run(load_config(args), crew=crew, file=args.config)
     except (Exception, BaseExceptionGroup) as error:
         line, code = explain(error)
         print(f"peerd: error: {line}", file=sys.stderr)
@@ -73,9 +73,12 @@ def lying(lie: Lie) -> Sessions:
         *,
         rounds: int | None,
         restored: bool | None,
+        approvals: Iterable[bytes],
     ) -> Peer:
         keys = Keys(peer)
-        honest = Session(keys.peer, position, journal, rounds=rounds, restored=restored)
+        honest = Session(
+            keys.peer, position, journal, rounds=rounds, restored=restored, approvals=approvals
+        )
         return lie.told_by(honest, keys)
 
     return session

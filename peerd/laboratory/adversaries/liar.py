@@ -22,7 +22,8 @@ from protocols.record.door import open_message
 from protocols.record.effects import Ask, Effect, Send, Step, Timer, step_of
 from protocols.record.position import Position
 from protocols.record.timers import ViewOver
-from protocols.session.events import Approval, Order
+from protocols.record.waits import Wait
+from protocols.session.events import Approval, Order, Return, Stay
 from protocols.session.session import Session
 from protocols.wire.frames import HelloFrame, encode_frame
 from protocols.wire.statement import Kind, Statement, Topic
@@ -67,6 +68,9 @@ class Liar:
     def finished(self) -> bool:
         return self._session.finished
 
+    def waits(self) -> tuple[Wait, ...]:
+        return self._session.waits()
+
     # -- events --------------------------------------------------------------------------------
 
     def start(self, present: Iterable[int]) -> list[Step]:
@@ -85,7 +89,7 @@ class Liar:
     def on_answer(self, ask: Ask, data: bytes) -> list[Step]:
         return self._pass(self._session.on_answer(ask, data))
 
-    def on_order(self, order: Order | Approval) -> list[Step]:
+    def on_order(self, order: Order | Approval | Stay | Return) -> list[Step]:
         return self._pass(self._session.on_order(order))
 
     def on_update(

@@ -8,7 +8,8 @@ from protocols.aggregation.contract import Reference
 from protocols.record.base import Values
 from protocols.record.effects import Ask, Phase, Step, Timer, step_of
 from protocols.record.position import Position
-from protocols.session.events import Approval, Order
+from protocols.record.waits import Wait
+from protocols.session.events import Approval, Order, Return, Stay
 from protocols.session.local import LocalPeer
 
 
@@ -23,10 +24,14 @@ class SilentPeer:
         *,
         rounds: int | None = None,
         restored: bool | None = None,
+        approvals: Iterable[bytes] = (),
     ) -> None:
         self.me = peer.me
         self.position = position
         self.finished = False
+
+    def waits(self) -> tuple[Wait, ...]:
+        return ()
 
     def start(self, present: Iterable[int]) -> list[Step]:
         return [step_of([Phase(self.position.round, 0, "silent")])]
@@ -48,5 +53,5 @@ class SilentPeer:
     def on_answer(self, ask: Ask, data: bytes) -> list[Step]:
         return []
 
-    def on_order(self, order: Order | Approval) -> list[Step]:
+    def on_order(self, order: Order | Approval | Stay | Return) -> list[Step]:
         return []

@@ -25,14 +25,17 @@ from peerd.laboratory.simulation.operations import (
     Operation,
     Outage,
     Pace,
+    Pause,
     Power,
     Repeat,
     Rest,
     Restore,
+    Rhythm,
     Ring,
     Rollback,
     Rush,
     Silent,
+    Skew,
     Slow,
     Twice,
 )
@@ -86,6 +89,12 @@ RULES = {
     "weighted-mean": 2,
 }
 """The rules with their weights: those with proofs of sums cost many times what RSA does."""
+TIMED = 4
+"""One run in so many has a rhythm, and as many have operators who pause peers."""
+EVERY = (3, 5, 20, 300)
+"""Seconds between the times at which rounds begin."""
+SKEWS = (200, 4000, 45_000, 400_000)
+"""Milliseconds by which clocks differ."""
 EVALUATES = 6
 """One group in so many counts its held-out rows."""
 
@@ -122,7 +131,10 @@ def operations_of(
     traitors += dice.ring(random.Random(f"ring/{seed}"))
     traitors += dice.resolver(random.Random(f"resolver/{seed}"))
     befalls = dice.mishaps() + dice.outage(random.Random(f"outage/{seed}"))
-    return traitors + befalls + dice.orders(random.Random(f"orders/{seed}"))
+    found = traitors + befalls + dice.orders(random.Random(f"orders/{seed}"))
+    # Dice of their own: the other draws of a seed stay what they were.
+    timed = dice.rhythm(random.Random(f"rhythm/{seed}"))
+    return found + timed + dice.pauses(random.Random(f"pauses/{seed}"), timed)
 
 
 class Dice:
@@ -183,6 +195,29 @@ class Dice:
         honest = [peer for peer in range(self._group.peers) if peer not in self._traitors]
         number = rng.randint(1, EFFECTS * self._span // ROUND)
         return [Outage(tuple(honest), rng.choice(honest), number, rng.choice(BACK))]
+
+    def rhythm(self, rng: random.Random) -> list[Operation]:
+        """Rounds have their time in some groups, and clocks differ."""
+        if "rhythm" not in self._faults or rng.randrange(TIMED):
+            return []
+        found: list[Operation] = [Rhythm(rng.choice(EVERY))]
+        peers = range(self._group.peers) if "skew" in self._faults else range(0)
+        for peer in rng.sample(peers, rng.randint(0, len(peers))):
+            found.append(Skew(peer, rng.choice(SKEWS) * rng.choice((1, -1))))
+        return found
+
+    def pauses(self, rng: random.Random, timed: Collection[Operation]) -> list[Operation]:
+        """Operators pause one peer or several, of those that something may befall."""
+        if "pause" not in self._faults or not self._victims or rng.randrange(TIMED):
+            return []
+        every = max((item.every for item in timed if isinstance(item, Rhythm)), default=0)
+        span = max(1000 * every * self._span // ROUND, self._span)
+        found: list[Operation] = []
+        for _ in range(rng.choice([1, 1, 2, 3])):
+            begin = rng.randrange(span)
+            lasts = rng.choice([0, 500, 4000, 12_000, 1000 * every])
+            found.append(Pause(rng.choice(self._victims), begin, lasts and begin + lasts))
+        return found
 
     def resolver(self, rng: random.Random) -> list[Operation]:
         """In one run of four a liar lies about what operators approve."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from peerd.group.rhythm import Schedule
 from peerd.laboratory.adversaries.liar import Lie
 from protocols.record.effects import Aborted, Blame, Completed, Dropped, Stopped
 from protocols.record.position import Position
@@ -15,7 +16,10 @@ from protocols.session.session import Session
 @dataclass
 class Node:
     """``honest`` peers are promised something; ``lying`` ones break rules, and may be blamed. A
-    ``frozen`` process does nothing before that virtual time; ``pace`` is its clock's, in percent.
+    ``frozen`` process does nothing before that virtual time; ``pace`` is its clock's, in percent;
+    ``skew`` what that shows too much, in milliseconds. ``schedule``: when rounds begin, by this
+    clock; a life's own. ``paused``: the round from which on its operator has it stay away, as its
+    disk has it.
     ``peer`` takes the events: the ``session`` itself, or the liar around it.
     """
 
@@ -27,6 +31,9 @@ class Node:
     lying: bool = False
     frozen: int = 0
     pace: int = 100
+    skew: int = 0
+    schedule: Schedule | None = None
+    paused: int | None = None
     session: Session | None = None
     peer: Peer | None = None
     position: Position | None = None

@@ -221,6 +221,29 @@ def check_reasons(world: World, watch: Watch, *, away: Iterable[int] = ()) -> No
         demand(not found or node.index in away, "abort", f"peer {node.index} stopped: {found}")
 
 
+def check_waits(world: World, watch: Watch) -> None:
+    """Nobody waits out the deadline for commitments."""
+    deadline = world.setting.deadlines.commit
+    late = {at: waited for at, waited in watch.waited.items() if waited >= deadline}
+    demand(not late, "delay", f"(peer, round, attempt) that waited for commitments: {late}")
+
+
+RETURNS = 3
+"""Rounds within which a peer that is back takes part."""
+
+
+def check_return(world: World, watch: Watch, peer: int, at: int) -> None:
+    """One that is back since ``at`` is soon among those that the coin may seat."""
+    done = [round_ for round_, when in watch.over.items() if when <= at]
+    first = max(done, default=-1) + 1
+    due = range(first, first + RETURNS)
+    if due[-1] >= world.rounds:
+        return
+    records = [world.nodes[peer].completed[round_] for round_ in due]
+    taken = [peer in certified_by(world, record).election.keys for record in records]
+    demand(any(taken), "return", f"peer {peer} is back since {at} ms, and took no part in {due}")
+
+
 def check_records(world: World, watch: Watch) -> None:
     """Who took part in each round, by every honest peer's certificates."""
     for node in honest(world):

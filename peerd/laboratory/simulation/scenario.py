@@ -15,8 +15,11 @@ from peerd.laboratory.simulation.operations import (
     Operation,
     OperationError,
     Pace,
+    Pause,
     Restore,
+    Rhythm,
     Rollback,
+    Skew,
 )
 from peerd.laboratory.simulation.oracle import (
     Violation,
@@ -27,7 +30,9 @@ from peerd.laboratory.simulation.oracle import (
     check_peers,
     check_reasons,
     check_records,
+    check_return,
     check_round,
+    check_waits,
     demand,
     honest,
     last_round,
@@ -155,7 +160,7 @@ class Referee:
         self._watch = Watch(world)
         self.end = end_of(scenario, world.setting)
         if overrun(world) or (self._lasting() and not scenario.covered):
-            self.end = min(self.end, SAFETY_ONLY + settled(scenario))
+            self.end = min(self.end, SAFETY_ONLY + settled(scenario) + waits(scenario))
         lying = frozenset(node.index for node in world.nodes if node.lying)
         self._unknown = lying
         after = world.after
@@ -203,6 +208,7 @@ class Referee:
         if self.scenario.covered:
             check_completion(world)
             check_reasons(world, self._watch, away=self._away)
+            self._check_pauses()
         elif not self._lasting():
             self._check_nobody_is_stuck()
 
@@ -211,8 +217,20 @@ class Referee:
         return any(
             isinstance(item, Lose | Pace | Restore | Rollback)
             or (isinstance(item, Crash) and not item.back)
+            or (isinstance(item, Pause) and not item.until)
             for item in self.scenario.operations
         )
+
+    def _check_pauses(self) -> None:
+        """Where nothing else goes wrong nobody waits for who is away; who is back takes part."""
+        operations = self.scenario.operations
+        if not all(isinstance(item, Rhythm | Skew | Pause) for item in operations):
+            return
+        check_waits(self.world, self._watch)
+        pauses = [item for item in operations if isinstance(item, Pause)]
+        for pause in pauses:
+            if pause.until and sum(other.peer == pause.peer for other in pauses) == 1:
+                check_return(self.world, self._watch, pause.peer, pause.until)
 
     def _check_nobody_is_stuck(self) -> None:
         """More was lost for a time than the plan covers: rounds complete, or the group stops."""
@@ -227,6 +245,13 @@ class Referee:
 def settled(scenario: Scenario) -> int:
     """When the last fault that has an end is over."""
     return max((operation.end for operation in scenario.operations), default=0)
+
+
+def waits(scenario: Scenario) -> int:
+    """How long rounds may wait for their time, by whatever clock."""
+    every = [item.every for item in scenario.operations if isinstance(item, Rhythm)]
+    skews = [abs(item.milliseconds) for item in scenario.operations if isinstance(item, Skew)]
+    return sum(2000 * each * scenario.rounds for each in every) + 2 * max(skews, default=0)
 
 
 def end_of(scenario: Scenario, setting: Setting) -> int:
@@ -249,7 +274,8 @@ def end_of(scenario: Scenario, setting: Setting) -> int:
     )
     slowest = max([100, *(getattr(item, "percent", 0) for item in scenario.operations)])
     attempts = setting.max_attempts + len(scenario.victims)
-    return settled(scenario) + 200_000 + scenario.rounds * attempts * attempt * slowest // 100
+    begins = settled(scenario) + waits(scenario)
+    return begins + 200_000 + scenario.rounds * attempts * attempt * slowest // 100
 
 
 def _outcomes(world: World) -> Counter[str]:

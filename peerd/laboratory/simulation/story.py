@@ -8,12 +8,14 @@ from peerd.laboratory.simulation.world import World
 from protocols.errors import WireError
 from protocols.record.effects import Ask, Effect, Erase, Phase, Send, Timer
 from protocols.wire.frames import (
+    AwayFrame,
     CertificateFrame,
     DecisionFrame,
     EvidenceFrame,
     Frame,
     HaveFrame,
     HelloFrame,
+    ReadyFrame,
     RecalledFrame,
     RecallFrame,
     decode_frame,
@@ -57,6 +59,10 @@ class Story:
             return f"asks what it signed from round {frame.round} on"
         if isinstance(frame, RecalledFrame):
             return f"knows {len(frame.statements)} statements of the one that asked"
+        if isinstance(frame, ReadyFrame):
+            return f"is ready for round {frame.round}"
+        if isinstance(frame, AwayFrame):
+            return f"is {'away' if frame.away else 'back'} from round {frame.round} on"
         if isinstance(frame, HaveFrame):
             return f"holds {len(frame.hashes)} pieces of evidence"
         if isinstance(frame, EvidenceFrame | CertificateFrame):

@@ -32,7 +32,9 @@ class Watch:
     per round, ever. ``committed``: who was in the decided commitments of an attempt. ``ended``: why
     an attempt ended without a result. ``resolved``: which round ended in which resolution. Where a
     group is ``overrun`` the last three may differ. ``approved``: of each act, in which windows of
-    rounds whose operator approves it.
+    rounds whose operator approves it. ``begun``: when a peer committed in an attempt; ``waited``:
+    how long until it said whose commitments it holds; ``over``: when the first peer had completed a
+    round.
     """
 
     world: World
@@ -42,6 +44,9 @@ class Watch:
     ended: dict[tuple[int, int], str] = field(default_factory=dict)
     resolved: dict[int, bytes] = field(default_factory=dict)
     abandoned: set[tuple[int, int, int]] = field(default_factory=set)
+    begun: dict[tuple[int, int, int], int] = field(default_factory=dict)
+    waited: dict[tuple[int, int, int], int] = field(default_factory=dict)
+    over: dict[int, int] = field(default_factory=dict)
     approved: dict[tuple[int, bytes], dict[int, set[tuple[int, int]]]] = field(default_factory=dict)
     frames: int = 0
 
@@ -55,6 +60,7 @@ class Watch:
 
         def completing(node: Node, record: Completed) -> None:
             after(node, record)
+            self.over.setdefault(record.round, self.world.now)
             if node.honest:
                 check_forgotten(node)
 
@@ -104,6 +110,15 @@ class Watch:
             if statement.kind is Kind.SUM:
                 self._hear_sum(node, statement)
             self._hear_one_of_two(node, statement)
+            self._time(node, statement)
+
+    def _time(self, node: Node, statement: Statement) -> None:
+        slot = statement.slot
+        key = node.index, *slot.place
+        if slot.kind is Kind.COMMIT:
+            self.begun.setdefault(key, self.world.now)
+        elif slot.kind is Kind.SEEN and slot.subject == Topic.COMMITS and key in self.begun:
+            self.waited.setdefault(key, self.world.now - self.begun[key])
 
     def _hear_approval(self, statement: Statement) -> None:
         said = statement.payload

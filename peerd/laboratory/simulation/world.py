@@ -16,12 +16,14 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
+from peerd.group.rhythm import Rhythm
 from peerd.laboratory.adversaries.keys import Keys
 from peerd.laboratory.adversaries.liar import Lie
 from peerd.laboratory.simulation.agenda import Act, Agenda
 from peerd.laboratory.simulation.history import History
 from peerd.laboratory.simulation.node import DiskFailed, Node
 from peerd.laboratory.simulation.records import adopt, answer
+from peerd.laboratory.simulation.times import await_time
 from protocols.aggregation.clear_sum import opened_part
 from protocols.aggregation.contract import Reference, Referenced
 from protocols.aggregation.evaluation import Counts
@@ -31,8 +33,10 @@ from protocols.record.effects import (
     Abandonment,
     Aborted,
     Adopted,
+    Announced,
     Approved,
     Ask,
+    AwaitTime,
     Blame,
     Completed,
     Dropped,
@@ -42,6 +46,7 @@ from protocols.record.effects import (
     Persist,
     Phase,
     Send,
+    Staying,
     Step,
     Stopped,
     Timer,
@@ -50,6 +55,7 @@ from protocols.record.effects import (
 from protocols.record.position import Position, first_position
 from protocols.record.setting import Setting
 from protocols.secret import Secret
+from protocols.session.events import Stay
 from protocols.session.local import LocalPeer
 from protocols.session.session import Session
 from protocols.session.standing import after
@@ -65,6 +71,7 @@ class World:
     ``write`` may raise DiskFailed. ``faults`` counts what befell the swarm, by name.
     ``history`` keeps everything that every peer did; its lines only if ``traced``. ``certified``
     is the oracle's: the certificates that it has verified. ``wakes``: a group that rests goes on.
+    ``rhythm`` is the group's, where its rounds have their time.
     Links are not in order: what holds here holds on a transport that keeps order, too.
     """
 
@@ -101,6 +108,7 @@ class World:
         self.reference: Callable[[int, int, npt.NDArray[np.float32]], Reference] = self._public
         self.counts: Callable[[int, int], Counts | None] = self._counted
         self.cuts: set[tuple[int, int]] = set()
+        self.rhythm = Rhythm()
         self.update = update
         self._slowest = slowest
         self._random = random.Random(f"world/{seed}")
@@ -180,6 +188,7 @@ class World:
     def _load(self, node: Node, restored: bool | None = None) -> None:
         node.up = True
         node.lives += 1
+        node.schedule = None
         position = node.position or first_position(self.setting, self.model)
         draw = partial(self._secret, node)
         peer = LocalPeer(self.setting, node.index, node.secret, draw)
@@ -196,6 +205,9 @@ class World:
 
     def _start(self, node: Node) -> None:
         self._act(node, node.lives, lambda session: session.start(self.present(node)))
+        kept = node.paused  # the survey comes first: before it is over nothing is signed
+        if kept is not None:
+            self._act(node, node.lives, lambda session: session.on_order(Stay(kept)))
         self._notify(1, node)
 
     def crash(self, node: Node) -> None:
@@ -309,12 +321,16 @@ class World:
                 case Erase(round_, keys):
                     for key in keys or ():
                         node.journal.get(round_, {}).pop(key, None)
-                case Phase() | Abandonment() | Approved():
+                case Staying(since, lasts):
+                    node.paused = since if lasts else node.paused
+                case Phase() | Abandonment() | Announced() | Approved():
                     pass
                 case Train(round_, model):
                     self._train(node, round_, model)
                 case Completed():
                     self._complete(node, effect)
+                case AwaitTime(round_):
+                    await_time(self, node, round_)
                 case Adopted():
                     adopt(self, node, effect)
                 case Ask():

@@ -171,6 +171,7 @@ def _founding(options: SwarmOptions, identities: Sequence[Identity]) -> Founding
             identity.public: weight
             for identity, weight in zip(identities, options.weights, strict=False)
         },
+        names={each.public: f"peer {index}" for index, each in enumerate(identities)},
     )
 
 

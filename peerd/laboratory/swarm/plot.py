@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from peerd.laboratory.axes import drawable, scale
+from peerd.laboratory.axes import drawable, scale, whole_rounds
 
 SIZE_INCHES = (8.0, 4.5)
 DOTS_PER_INCH = 120
@@ -44,7 +44,7 @@ def plot(document: Mapping[str, Any], path: Path) -> None:
         f"{document['task']}, {document['aggregator']}: {len(document['peers'])} peers, "
         f"{liars} liars ({document['attack']})"
     )
-    axes.set_xlabel("round")
+    whole_rounds(axes)
     axes.set_ylabel(f"{measure} on held-out data")
     scale(axes)
     axes.grid(alpha=0.3)

@@ -18,7 +18,7 @@ from peerd.laboratory.swarm.layout import Place
 from peerd.status.board import JsonObject
 from peerd.status.client import StatusAnswerError, events
 
-STOP_SECONDS = 10.0  # between SIGTERM and SIGKILL
+STOP_SECONDS = 10.0  # between SIGINT and SIGKILL
 RETRY_SECONDS = 0.2  # between attempts to reach a daemon that is starting
 LOG_TAIL_BYTES = 4096
 LYING_DAEMON = "peerd.laboratory.adversaries.daemon"
@@ -122,12 +122,14 @@ class Daemon:
             self._process.send_signal(signal.SIGKILL)
 
     async def stop(self) -> None:
-        """SIGTERM, and SIGKILL for one that does not end in STOP_SECONDS."""
+        """SIGINT, and SIGKILL for one that does not end in STOP_SECONDS. Not SIGTERM, after which a
+        daemon ends its round first: nobody needs that of a swarm that is over.
+        """
         self._stopping.set()
         process = self._process
         if process is None or process.returncode is not None:
             return
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGINT)
         with trio.move_on_after(STOP_SECONDS) as patience:
             await process.wait()
         if patience.cancelled_caught:

@@ -54,7 +54,8 @@ def blamed_in(record: Record) -> list[dict[str, object]]:
 def absent_in(record: Record) -> list[str]:
     """Peer ids left out without blame in one record."""
     found = record.get("absent")
-    return [str(each) for each in found] if isinstance(found, list) else []
+    named = found if isinstance(found, list) else []
+    return [str(each.get("peer") if isinstance(each, dict) else each) for each in named]
 
 
 def document(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from peerd.cli.output import decimal, measures, short, size
 from peerd.cli.rounds import over_all
-from peerd.laboratory.swarm.result import sent_in
+from peerd.laboratory.swarm.result import absent_in, sent_in
 
 STARTING = "starting"
 COMPLETED = "completed"
@@ -52,6 +52,9 @@ class Watch:
         self._told: set[tuple[object, ...]] = set()
         self._untold: dict[int, Mapping[str, object]] = {}  # rounds that await their evaluation
         self.lines: list[str] = []
+        self.waits: dict[int, str] = {}  # by peer, what it last said of a long wait
+        self.of_group: dict[int, float] = {}  # by round, accuracy over all sites' rows
+        self.of_sites: dict[int, float] = {}  # by round, over one honest site's own
 
     def state(self, index: int, state: str) -> None:
         """The process started, was killed, ended."""
@@ -72,6 +75,10 @@ class Watch:
             case "evaluation":
                 view.accuracy = _number(event.get("accuracy"), None)
                 self._evaluated(view, event)
+            case "waiting" if view.honest:
+                self.waits[index] = str(event.get("text"))
+            case "waited":
+                self.waits.pop(index, None)
 
     def done(self) -> bool:
         """Whether every honest peer has finished the last round."""
@@ -117,6 +124,8 @@ class Watch:
         if _is_evaluated(event):
             view.accuracy, view.evaluated = _number(event.get("accuracy"), None), number
         view.group = over_all(event.get("group")) or view.group
+        if view.honest:
+            self._measured(number, event)
         view.bytes += sent_in(event)
         model = event.get("model_hash")
         view.model_hash = str(model) if model else view.model_hash
@@ -126,6 +135,13 @@ class Watch:
                 self._blame(view, each | {"round": number})
         if view.honest:
             self._finished(number, event)
+
+    def _measured(self, number: int, event: Mapping[str, object]) -> None:
+        group = event.get("group")
+        over = group.get("accuracy") if isinstance(group, Mapping) else None
+        for found, value in ((self.of_group, over), (self.of_sites, event.get("accuracy"))):
+            if isinstance(value, int | float):
+                found.setdefault(number, float(value))
 
     def _finished(self, number: int, event: Mapping[str, object]) -> None:
         """Told when its evaluation is there, or the next round is."""
@@ -151,13 +167,14 @@ class Watch:
         if view.honest and key not in self._told:
             self._told.add(key)
             _, number, attempt, reason = key
-            self.lines.append(f"round {number}: attempt {attempt} aborted: {reason}")
+            why = f": {event['meaning']}" if event.get("meaning") else ""
+            self.lines.append(f"round {number}: attempt {attempt} aborted: {reason}{why}")
 
     def _tell_round(self, number: int, evaluation: Mapping[str, object]) -> None:
         event = self._untold.pop(number)
         accuracy = _number(evaluation.get("accuracy"), None)
         outcome, reason = event.get("outcome"), event.get("reason")
-        absent = event.get("absent")
+        absent = absent_in(event)
         parts = [f"round {number}: {outcome}" + (f" ({reason})" if reason else "")]
         if accuracy is not None:
             parts.append(f"accuracy {decimal(accuracy)}")
@@ -170,7 +187,7 @@ class Watch:
         parts.append(f"model {short(event.get('model_hash'))}")
         parts.append(f"{_number(event.get('seconds'), 0.0) or 0.0:.1f} s")
         parts.append(f"{size(sent_in(event))} sent by a peer")
-        if isinstance(absent, list) and absent:
+        if absent:
             parts.append("absent: " + ", ".join(map(self.name, absent)))
         self.lines.append(", ".join(parts))
 

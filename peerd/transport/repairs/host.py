@@ -39,12 +39,15 @@ from .yamux import StrictYamux
 
 
 class PeerHost(BasicHost):
-    """A host that speaks with the roster. ``noise`` counts whom it has refused."""
+    """A host that speaks with the roster. ``noise`` counts whom it has refused; ``serves`` says
+    whose streams for libp2p's own protocols are handled.
+    """
 
     def __init__(
         self, swarm: RosterSwarm, noise: GatedNoise, addresses: RosterPeerStore, limits: Limits
     ) -> None:
         self._limits = limits
+        self.serves: Callable[[ID], bool] = lambda peer: True
         self.addresses = addresses
         self.swarm = swarm
         self.noise = noise
@@ -61,6 +64,9 @@ class PeerHost(BasicHost):
         """libp2p's own protocols (the DHT, ping): a deadline on the whole stream."""
 
         async def bounded(stream: INetStream) -> None:
+            if not self.serves(stream.muxed_conn.peer_id):
+                await stream.reset()
+                return
             with trio.move_on_after(self._limits.library_handler) as scope:
                 await stream_handler(stream)
             if scope.cancelled_caught:

@@ -357,6 +357,31 @@ def test_the_doctor_reads_every_certificate(
     assert "peerd run --restored" in said
 
 
+def test_the_doctor_says_what_is_kept(members: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Within a budget, and where what is kept for good is more than it."""
+    place = members.parent / "peer0"
+    (place / "data").mkdir(mode=0o700)
+    with Store.open(place / "data") as store:
+        for round_ in range(4):
+            store.put_transcript(round_, bytes([round_]) * 400_000)
+    config = (place / "peerd.toml").read_text()
+    doctor = ["doctor", "--config", str(place / "peerd.toml"), "--json"]
+    main(doctor)
+    assert "4 transcripts" in (said := _said(capsys, "what is kept")) and "no budget" in said
+    budgeted = config.replace('# disk_budget = "10 GB"', 'disk_budget = "1 MB"')
+    (place / "peerd.toml").write_text(budgeted)
+    main(doctor)
+    assert "a budget of 1.0 MB" in _said(capsys, "what is kept"), "it can be met"
+    with Store.open(place / "data") as store:
+        for round_ in range(4):
+            store.put_blame(round_, 1, "lied", b"evidence")
+    main(doctor)
+    found = json.loads(capsys.readouterr().out)["checks"]
+    (kept,) = [each for each in found if each["check"] == "what is kept"]
+    assert kept["level"] == "warning"
+    assert "more than disk_budget allows" in kept["message"]
+
+
 def _said(capsys: pytest.CaptureFixture[str], check: str) -> str:
     found = json.loads(capsys.readouterr().out)["checks"]
     return next(each["message"] for each in found if each["check"] == check)

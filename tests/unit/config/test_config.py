@@ -13,6 +13,7 @@ from peerd.config import Config, LogConfig, TaskConfig, declared, render_config
 from peerd.config_values import Key
 from peerd.errors import ConfigError
 from peerd.identity import Identity
+from peerd.storage.keeping import Keeping
 
 ROOT = Path(__file__).parents[3]
 PEER = Identity(b"p" * 32).peer_id
@@ -32,6 +33,21 @@ def test_defaults(tmp_path: Path) -> None:
     assert config.listen == "/ip4/0.0.0.0/tcp/4001"
     assert (config.bootstrap, config.rounds) == ((), None)
     assert (config.task, config.log) == (TaskConfig(), LogConfig("info", "console"))
+    assert config.storage.keeping == Keeping(128, None)
+
+
+@pytest.mark.parametrize(
+    ("given", "keeping"),
+    [
+        ('keep = "all"', Keeping(None, None)),
+        ("keep = 3", Keeping(3, None)),
+        ('disk_budget = "10 GB"', Keeping(128, 10**10)),
+        ('disk_budget = "1.5GiB"', Keeping(128, 3 << 29)),
+        ('keep = "all"\ndisk_budget = "0.1 TB"', Keeping(None, 10**11)),
+    ],
+)
+def test_what_is_kept(tmp_path: Path, given: str, keeping: Keeping) -> None:
+    assert load(tmp_path, f"{BASE}[storage]\n{given}").storage.keeping == keeping
 
 
 def test_everything(tmp_path: Path) -> None:
@@ -68,7 +84,17 @@ BAD = [
     ('level = "info"', "unknown key 'level'; did you mean 'log.level'?"),
     ('[log]\nlevle = "info"', "unknown key 'log.levle'; did you mean 'log.level'?"),
     ("[task]\nparttion = 1", "unknown key 'task.parttion'; did you mean 'task.partition'?"),
-    ("[storage]\nx = 1", "unknown key 'storage'"),
+    ("[storage]\nx = 1", "unknown key 'storage.x'"),
+    ("[storage]\nkep = 1", "unknown key 'storage.kep'; did you mean 'storage.keep'?"),
+    ("[storage]\nkeep = 1", "storage.keep must be in 2…"),
+    ('[storage]\nkeep = "128"', 'storage.keep must be in 2….*, or "all"'),
+    ("[storage]\nkeep = true", "storage.keep must be a whole number"),
+    ("[storage]\ndisk_budget = 10", "storage.disk_budget must be a size with its unit"),
+    ('[storage]\ndisk_budget = "10"', "storage.disk_budget must be a size with its unit"),
+    ('[storage]\ndisk_budget = "10 gb"', "such as .10 GB.*units: MB, GB, TB, MiB"),
+    ('[storage]\ndisk_budget = "-1 GB"', "storage.disk_budget must be a size with its unit"),
+    ('[storage]\ndisk_budget = "0.5 MB"', "storage.disk_budget must be in"),
+    ('[storage]\ndisk_budget = "1001 TB"', "storage.disk_budget must be in"),
     ("task = 5", "task must be a table"),
     ("rounds = 0", "rounds must be in 1…"),
     ("[task]\nevaluation_seconds = 0", "task.evaluation_seconds must be in 1…"),
@@ -98,6 +124,17 @@ BAD = [
     ('[task]\noptions = "x"', "task.options must be a table"),
     ('[log]\nlevel = "loud"', "log.level must be one of debug, info"),
     ('[log]\nformat = "xml"', "log.format must be one of console, json"),
+    ('[log]\nfile = ""', "log.file must be a path"),
+    ("drain_seconds = -1", "drain_seconds must be in 0…"),
+    ("[metrics]\nlisten = 9464", "metrics.listen must look like 127.0.0.1:9464"),
+    ('[metrics]\nlisten = "9464"', "metrics.listen must look like 127.0.0.1:9464"),
+    ('[metrics]\nlisten = "localhost:9464"', "metrics.listen must look like 127.0.0.1:9464"),
+    ('[metrics]\nlisten = "::1:9464"', "metrics.listen must look like"),
+    ('[metrics]\nlisten = "[127.0.0.1]:9464"', "metrics.listen must look like"),
+    ('[metrics]\nlisten = "127.0.0.1:99999"', "metrics.listen must look like"),
+    ('[metrics]\nlisten = "127.0.0.1:9464/x"', "metrics.listen must look like"),
+    ('[metrics]\nlistn = "x"', "unknown key 'metrics.listn'; did you mean 'metrics.listen'?"),
+    ('metrics_listen = "x"', "unknown key 'metrics_listen'; did you mean 'metrics.listen'?"),
     ('[lab]\nattack = "sign-flip"', "unknown key 'lab'"),
     ("rounds = ", "not TOML"),
     ("rounds = 1\nrounds = 2", "not TOML"),
@@ -143,6 +180,11 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 
 def test_rendered_default_is_the_default(tmp_path: Path) -> None:
     assert load(tmp_path, render_config()) == load(tmp_path, BASE)
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:9464", "[::1]:0", "0.0.0.0:9464", "[::]:9464"])
+def test_an_address_for_metrics_is_kept_as_it_was_written(tmp_path: Path, listen: str) -> None:
+    assert load(tmp_path, f'{BASE}[metrics]\nlisten = "{listen}"').metrics.listen == listen
 
 
 names = st.text(
@@ -204,3 +246,13 @@ def test_what_is_rendered_is_what_is_declared() -> None:
         render_config(lisen="/ip4/127.0.0.1/tcp/1")
     text = render_config()
     assert all(key.says in text for _, key, _ in declared())
+
+
+def test_data_that_is_said_twice_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "peerd.toml"
+    path.write_text(
+        'data = "data"\nkey = "k"\ngenesis = "g"\n'
+        '[task]\ndata = "rows.csv"\n[task.options]\ndata = "other.csv"\n'
+    )
+    with pytest.raises(ConfigError, match=r"task.options.data says what task.data says as well"):
+        Config.load(path)

@@ -21,6 +21,7 @@ from protocols.record.resolution import Resolution, is_resolution
 from protocols.record.setting import Setting
 from protocols.wire.canonical import unpack
 from protocols.wire.frames import (
+    AwayFrame,
     CertificateFrame,
     DealingFrame,
     DecisionFrame,
@@ -30,6 +31,7 @@ from protocols.wire.frames import (
     HelloFrame,
     NewViewFrame,
     ProposalFrame,
+    ReadyFrame,
     RecalledFrame,
     RecallFrame,
     SeenFrame,
@@ -144,6 +146,9 @@ class Sizes:
             case RecalledFrame(statements, round_):
                 self.at(round_, 0)
                 return (self.statements(statements),)
+            case ReadyFrame(round_) | AwayFrame(round_):
+                self.at(round_, 0)
+                return ()
 
     def statements(self, items: Iterable[bytes]) -> list[int]:
         return [self.statement(item) for item in items]

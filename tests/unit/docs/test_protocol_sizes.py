@@ -16,6 +16,7 @@ from peerd.laboratory.adversaries.dealing import LyingDealer
 from peerd.laboratory.adversaries.liar import Lie
 from peerd.laboratory.adversaries.lies import LIES
 from peerd.laboratory.simulation.crypto import Pretend
+from peerd.laboratory.simulation.operations import Pause, Rhythm
 from peerd.laboratory.simulation.world import World, swarm_secrets
 from protocols.aggregation import aggregator, model_hash
 from protocols.hashing import digest
@@ -185,6 +186,15 @@ def all_give_up(world: World) -> None:
         world.at(node, 0, lambda peer, order=order: peer.on_order(order))
 
 
+def one_stays_away(world: World) -> None:
+    """Rounds have their time, and one peer is paused."""
+    Rhythm(EVERY).install(world)
+    Pause(1, 0, 0).install(world)
+
+
+EVERY = 5
+
+
 def all_approve(world: World, act: Act) -> None:
     for node in world.nodes:
         world.at(node, 0, lambda peer: peer.on_order(Approval(act)))
@@ -223,6 +233,7 @@ SCENARIOS = {
     "a liar that opens wrongly": (nothing, {0: LIES["wrong-opening"]}, 2),
     "a liar that answers wrongly": (nothing, {0: Lie(BadAnswerDealer)}, 1),
     "sums": (sums, {}, 1),
+    "times": (nothing, {}, 2),
     "a pause": (nothing, {}, 2),
 }
 
@@ -237,6 +248,8 @@ def played(group: str, scenario: str) -> Recorder:
     recorder = Recorder(world, lost)
     if scenario == "sums":
         world.happen(LATE, lambda: all_give_up(world))
+    elif scenario == "times":
+        one_stays_away(world)
     elif scenario == "a pause":
         world.happen(EARLY, lambda: all_approve(world, Act.PAUSE))
         world.happen(LATE, lambda: all_approve(world, Act.RESUME))

@@ -15,6 +15,7 @@ import pytest
 import structlog
 
 from peerd.config import LogFormat
+from peerd.errors import ConfigError
 from peerd.logging import MAX_LOGGED_ITEMS, MAX_LOGGED_TEXT, configure
 from protocols.secret import Secret
 
@@ -141,3 +142,39 @@ def test_a_full_disk_loses_lines_and_raises_nothing(format: LogFormat) -> None:
     finally:
         with suppress(OSError):
             full.close()
+
+
+def test_a_file_that_was_moved_away_is_opened_anew_and_no_line_is_lost(tmp_path: Path) -> None:
+    file, moved = tmp_path / "peerd.log", tmp_path / "peerd.log.1"
+    log = structlog.get_logger("test")
+    configure("info", "json", file=file)
+    log.info("first")
+    file.rename(moved)
+    log.info("second")
+    configure("info", "json", file=file)
+    log.info("third")
+    configure("info", "json")
+    lines = {path: path.read_text().splitlines() for path in (moved, file)}
+    assert [json.loads(line)["event"] for line in lines[moved]] == ["first", "second"]
+    assert [json.loads(line)["event"] for line in lines[file]] == ["third"]
+
+
+def test_a_file_is_appended_to_and_none_stays_open(tmp_path: Path) -> None:
+    file = tmp_path / "peerd.log"
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(20):
+        configure("info", "json", file=file)
+        structlog.get_logger("test").info("it happened")
+    configure("info", "json")
+    assert len(file.read_text().splitlines()) == 20
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_a_file_that_can_not_be_opened_is_named_and_the_log_stays(tmp_path: Path) -> None:
+    stream = io.StringIO()
+    configure("info", "json", stream)
+    for file in (tmp_path / "none" / "peerd.log", tmp_path):
+        with pytest.raises(ConfigError, match=f"log.file {file} can't be opened"):
+            configure("info", "json", file=file)
+    structlog.get_logger("test").info("it happened")
+    assert "it happened" in stream.getvalue()

@@ -88,3 +88,36 @@ def test_command_refuses_with_one_line(words: list[str]) -> None:
     with pytest.raises(ConfigError) as caught:
         run(*words)
     assert "\n" not in str(caught.value)
+
+
+def test_rows_say_who_may_be_absent() -> None:
+    rows = plan_rows("packed", 8, [Fraction(1, 5)], [Fraction(0), Fraction(3, 20)])
+    assert [row["absent"] for row in rows] == [0, 1]
+    (paper,) = plan_rows("paper-third-strict", None, [Fraction(1, 5)], [Fraction(0)])
+    assert paper["absent"] is None
+
+
+def test_a_list_of_sizes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--peers", "4, 6,8", "--adversary", "0.2,1/4", "--json") == 0
+    rows = json.loads(capsys.readouterr().out)
+    found = [(row["peers"], row["adversary"]) for row in rows]
+    assert found == [(n, a) for n in (4, 6, 8) for a in (0.2, 0.25)]
+    assert run("--peers", "4,8", "--adversary", "0.2", "--dropout", "0.15") == 0
+    head, four, eight = capsys.readouterr().out.splitlines()[:3]
+    column = head.split().index("absent")
+    assert (four.split()[column], eight.split()[column]) == ("0", "1")
+
+
+@pytest.mark.parametrize("sizes", ["x", "4,", "4.5", "-4", "", "٤", "1" * 30, "4;6"])
+def test_what_is_no_size_is_named(sizes: str) -> None:
+    with pytest.raises(ConfigError, match="--peers"):
+        run(f"--peers={sizes}", "--adversary", "0.2")
+
+
+def test_a_size_without_a_plan_says_what_it_needs_and_why_others_would_do() -> None:
+    said = (
+        r"needs 3 \* 1 \+ 2 \* 1 \+ 1 = 6 peers where 1 may lie and 1 be absent, and this group has"
+        r" 5; 4, 6 or 7 peers would do at these bounds \(of 4, 1 may lie and 0 be absent; of 6, 1"
+    )
+    with pytest.raises(ConfigError, match=said):
+        run("--peers", "4,5", "--adversary", "0.2", "--dropout", "0.2")

@@ -21,11 +21,14 @@ WALL = {"time.time", "time.time_ns", "datetime.now", "datetime.utcnow", "datetim
 MAY_READ_THE_WALL_CLOCK = {
     "peerd/discovery/address_book.py",
     "peerd/discovery/discovery.py",
+    "peerd/runner/rhythm.py",
     "peerd/status/board.py",
     "peerd/storage/lock.py",
     "peerd/transport/links.py",
 }
-"""What people and other machines are shown: when a record expires, since when a lock is held."""
+"""What people and other machines are shown: when a record expires, since when a lock is held. And
+when a group's rounds begin, which are times of day: a clock that is wrong alone begins none.
+"""
 WITH_DEADLINES = ("peerd/runner", "peerd/transport", "peerd/discovery", "peerd/storage")
 JUMPS = [-3e8, -3600.0, 0.0, 3600.0, 3e8]
 DELAYS = (4000, 20_000, 48_000)

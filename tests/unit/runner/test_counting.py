@@ -24,7 +24,7 @@ from peerd.runner.counting import (
 from peerd.runner.driver import Driver
 from peerd.runner.records import Records
 from peerd.storage import Store
-from peerd.storage.store import MODELS_KEPT
+from peerd.storage.keeping import MODELS_KEPT
 from protocols.aggregation.evaluation import Counts, Evaluation
 from protocols.record.deadlines import Deadlines
 from tests.simulation.swarm import FOUR, setting_of, swarm
@@ -171,6 +171,7 @@ def test_it_is_kept_when_others_of_its_age_are_not(tmp_path: Path) -> None:
         records = Records(store, [])
         for round_ in range(MODELS_KEPT + 6):
             measured(records, store, round_, 0.9 if round_ == 3 else 0.1)
+            store.prune()
         assert store.best()["round"] == 2
         assert store.model(2) is not None
         assert store.model(3) is None and store.model(1) is None

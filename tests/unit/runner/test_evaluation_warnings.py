@@ -19,6 +19,7 @@ from peerd.runner.driver import Driver
 from peerd.runner.latency import Latency
 from peerd.runner.library import Library
 from peerd.runner.records import Records
+from peerd.runner.rhythm import Beat
 from peerd.status.board import StatusBoard
 from peerd.storage import Store
 from peerd.transport.links import Link
@@ -78,6 +79,7 @@ async def evaluated(store: Store, board: StatusBoard, name: str, directory: Path
         board,
         Library(setting, store, transport),
         Records(store, setting.roster),
+        Beat(None, board),
     )
     async with trio.open_nursery() as nursery:
         await nursery.start(trainer.run)

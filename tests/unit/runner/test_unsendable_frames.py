@@ -15,6 +15,7 @@ from peerd.laboratory.simulation.swarm import FOUR, first_model, setting_of
 from peerd.runner.driver import Driver
 from peerd.runner.library import Library
 from peerd.runner.records import Records
+from peerd.runner.rhythm import Beat
 from peerd.status.board import StatusBoard
 from peerd.storage import Store
 from peerd.transport import Transport
@@ -85,6 +86,7 @@ def test_the_others_are_sent_and_the_daemon_goes_on(size: int, tmp_path: Path) -
             StatusBoard(),
             Library(setting, store, transport),
             Records(store, setting.roster),
+            Beat(None, StatusBoard()),
         )
         with structlog.testing.capture_logs() as logged:
             with trio.fail_after(HANG):

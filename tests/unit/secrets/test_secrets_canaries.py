@@ -38,6 +38,7 @@ from peerd.runner import resume
 from peerd.runner.driver import Driver
 from peerd.runner.library import Library
 from peerd.runner.records import Records
+from peerd.runner.rhythm import Beat
 from peerd.status.board import StatusBoard
 from peerd.status.routes import Answer, Bytes, Views, route
 from peerd.storage import Store
@@ -324,6 +325,7 @@ def _peer(
         board,
         library,
         records,
+        Beat(None, board),
     )
     views = Views(list, store.rounds, store.round, store.transcript, store.model)
     peer = Peer(driver, session, store, board, home, views)

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from peerd.errors import JournalConflict, StorageError
-from peerd.storage import Blame, Store, archive, journal, store
+from peerd.storage import Blame, Store, archive, journal, keeping, store
+from peerd.storage.keeping import Pruned
 from protocols.record.setting import MAX_ELECTORATE
 
 
@@ -167,18 +168,20 @@ class TestLedger:
         assert opened.head() == 4
 
     def test_models_are_pruned(self, opened: Store) -> None:
-        rounds = store.MODELS_KEPT + 3
+        rounds = keeping.MODELS_KEPT + 3
         for round in range(rounds):
             opened.put_model(round, model(round))
+        assert opened.prune() == Pruned(models=3, bytes=3 * model(0).nbytes)
         assert opened.model(2) is None
         for round in range(3, rounds):
             np.testing.assert_array_equal(opened.model(round), model(round))
-        assert len(files(opened.directory / "blobs")) == store.MODELS_KEPT
+        assert len(files(opened.directory / "blobs")) == keeping.MODELS_KEPT
 
     def test_a_model_is_replaced(self, opened: Store) -> None:
         opened.put_model(1, model(1))
         opened.put_model(1, model(2))
         np.testing.assert_array_equal(opened.model(1), model(2))
+        opened.prune()
         assert len(files(opened.directory / "blobs")) == 1
 
     def test_two_rounds_of_one_model_share_its_file(self, opened: Store) -> None:
@@ -200,12 +203,6 @@ class TestLedger:
         for wrong in (np.zeros(3), np.zeros((2, 2), np.float32)):
             with pytest.raises(ValueError, match="float32 vector"):
                 opened.put_model(0, wrong)
-
-    def test_transcripts_are_pruned(self, opened: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(store, "TRANSCRIPTS_KEPT", 2)
-        for round in range(4):
-            opened.put_transcript(round, b"%d" % round)
-        assert [opened.transcript(round) for round in range(4)] == [None, None, b"2", b"3"]
 
     def test_a_record_is_bounded(self, opened: Store, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("peerd.storage.seal.MAX_RECORD", 8)
@@ -262,22 +259,33 @@ class TestBlobs:
     def test_the_oldest_loose_blobs_are_dropped(
         self, opened: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(archive, "LOOSE_BLOBS_KEPT", 2)
+        monkeypatch.setattr(archive, "SUMS_KEPT", 2)
         names = [opened.put_blob(b"%d" % number) for number in range(4)]
+        assert opened.prune() == Pruned(sums=2, bytes=2)
         assert [opened.blob(name) for name in names] == [None, None, b"2", b"3"]
-        monkeypatch.setattr(archive, "LOOSE_BYTES_KEPT", 3)
+        monkeypatch.setattr(archive, "SUMS_BYTES_KEPT", 3)
         name = opened.put_blob(b"abc")
+        opened.prune()
         assert opened.blob(name) == b"abc"
         assert opened.blob(names[3]) is None
+
+    def test_what_is_put_again_is_the_newest_again(
+        self, opened: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(archive, "SUMS_KEPT", 2)
+        names = [opened.put_blob(data) for data in (b"1", b"2", b"3", b"1")]
+        opened.prune()
+        assert [opened.blob(name) for name in names] == [b"1", None, b"3", b"1"]
 
     def test_a_model_is_never_dropped_as_a_blob(
         self, opened: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(archive, "LOOSE_BLOBS_KEPT", 1)
+        monkeypatch.setattr(archive, "SUMS_KEPT", 1)
         opened.put_model(0, model(0))
         opened.put_blob(model(0).tobytes())
         for number in range(3):
             opened.put_blob(b"%d" % number)
+        opened.prune()
         np.testing.assert_array_equal(opened.model(0), model(0))
 
     def test_a_hash_has_32_bytes(self, opened: Store) -> None:

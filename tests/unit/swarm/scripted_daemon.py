@@ -2,7 +2,7 @@
 
 It serves the real status socket and plays rounds on a short clock, so that the orchestrator's
 handling of processes can be tested without training anything. SCRIPT is JSON: ``rounds``,
-``phase_seconds``, and what goes wrong: ``die_in``, ``stop_in`` (a round), ``deaf`` (to SIGTERM).
+``phase_seconds``, and what goes wrong: ``die_in``, ``stop_in`` (a round), ``deaf`` (to SIGINT).
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ async def main(directory: Path, script: dict[str, Any]) -> None:
 if __name__ == "__main__":
     asked = json.loads(sys.argv[2])
     if asked.get("deaf"):
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         trio.run(main, Path(sys.argv[1]), asked)
     except BaseExceptionGroup as group:

@@ -177,7 +177,7 @@ async def test_one_that_never_catches_up_is_not_waited_for(
 
 
 @pytest.mark.trio
-async def test_one_that_is_deaf_to_sigterm_is_killed(
+async def test_one_that_is_deaf_to_sigint_is_killed(
     directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(process, "STOP_SECONDS", 0.2)

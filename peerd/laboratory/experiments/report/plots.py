@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from peerd.laboratory.axes import scale
+from peerd.laboratory.axes import scale, whole_rounds
 from peerd.laboratory.experiments.report.groups import (
     CellResult,
     attack_label,
@@ -41,7 +41,7 @@ def accuracy_per_round(cells: Sequence[CellResult], attack: str) -> str:
             if len(chosen) > 1:
                 low, high = [each.low for each in values], [each.high for each in values]
                 axes.fill_between(rounds, low, high, color=style["color"], alpha=0.15, linewidth=0)
-        axes.set_xlabel("round")
+        whole_rounds(axes)
 
     return _figure(draw, f"attack: {attack}")
 

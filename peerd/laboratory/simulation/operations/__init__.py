@@ -40,18 +40,20 @@ from peerd.laboratory.simulation.operations.network import (
 )
 from peerd.laboratory.simulation.operations.operation import Operation, OperationError
 from peerd.laboratory.simulation.operations.operators import Handover, Rest
+from peerd.laboratory.simulation.operations.times import Pause, Rhythm, Skew
 
 KINDS: dict[str, type[Operation]] = {
     kind.name: kind
     for kind in (
         Lie, Silent, Rush, Choosy, Fickle, Slow, Late, Repeat, Twice, Lose, Drop, Cut, Crash, Disk,
-        Power, Outage, Freeze, Pace, Restore, Ring, Rollback, Rest, Handover,
+        Power, Outage, Freeze, Pace, Restore, Ring, Rollback, Rest, Handover, Rhythm, Skew, Pause,
     )
 }  # fmt: skip
 __all__ = [
     "KINDS", "LIARS", "Choosy", "Crash", "Cut", "Disk", "Drop", "Fickle", "Freeze", "Handover",
-    "Late", "Lie", "Lose", "Operation", "OperationError", "Outage", "Pace", "Power", "Repeat",
-    "Rest", "Restore", "Ring", "Rollback", "Rush", "Silent", "Slow", "Twice", "parse", "render",
+    "Late", "Lie", "Lose", "Operation", "OperationError", "Outage", "Pace", "Pause", "Power",
+    "Repeat", "Rest", "Restore", "Rhythm", "Ring", "Rollback", "Rush", "Silent", "Skew", "Slow",
+    "Twice", "parse", "render",
 ]  # fmt: skip
 
 

@@ -1,0 +1,134 @@
+"""``peerd group rotate|approve|pause|resume``: what an operator does for the whole group."""
+
+from __future__ import annotations
+
+import argparse
+from contextlib import aclosing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from peerd.cli.daemon import add_config_argument, load_config
+from peerd.errors import ConfigError, PeerdError
+
+if TYPE_CHECKING:
+    from peerd.config import Config
+    from peerd.group import Genesis
+    from protocols.session.events import Approval
+
+ANSWER_SECONDS = 60.0
+VERBS = {
+    "rotate": "make the key that is to take this one's place",
+    "approve": "approve a successor's draft, as a member of the group that it follows",
+    "pause": "approve that the whole group rests",
+    "resume": "approve that the group, which rests, goes on",
+}
+
+
+class ApprovalRefused(PeerdError):
+    """The daemon does not sign it, and says why."""
+
+
+def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """The verbs of VERBS."""
+    parsers = {name: verbs.add_parser(name, help=text) for name, text in VERBS.items()}
+    parsers["rotate"].add_argument(
+        "--key", type=Path, required=True, metavar="FILE", help="the key that is in use"
+    )
+    parsers["approve"].add_argument("draft", type=Path, metavar="DRAFT")
+    parsers["approve"].add_argument(
+        "--yes", action="store_true", help="approve without being asked once more"
+    )
+    parsers["pause"].add_argument(
+        "--within", type=int, metavar="ROUNDS", help="for how many rounds this approval holds"
+    )
+    for name in ("approve", "pause", "resume"):
+        add_config_argument(parsers[name])
+
+
+def main(args: argparse.Namespace) -> int:
+    """Run the verb."""
+    if args.verb == "rotate":
+        _rotate(args.key)
+    elif args.verb == "approve":
+        _approve(args)
+    else:
+        _act(args)
+    return 0
+
+
+def _rotate(key: Path) -> None:
+    from peerd.identity import Identity, next_key, with_checksum
+
+    old = Identity.load(key)
+    new = Identity.create(next_key(key))
+    print(f"{with_checksum(old.peer_id)}={with_checksum(new.peer_id)}")
+    print(f"made {next_key(key)}: sign the draft with both keys; the daemon changes over by itself")
+
+
+def _approve(args: argparse.Namespace) -> None:
+    from peerd.cli.successor import running
+    from peerd.group import load
+    from peerd.group.differences import differences
+    from protocols.session.events import Approval
+    from protocols.wire.statement import Act
+
+    config, draft = load_config(args), load(args.draft)
+    draft.verify()
+    old, _ = running(args.config)
+    for line in differences(old, draft):
+        print(line)
+    print("Ask the others by another channel: whoever has stolen a key signs its own rotation.")
+    if not args.yes:
+        given = input(f"Type the first 8 digits of {draft.group_id.hex()} to approve: ")
+        if len(given) < 8 or not draft.group_id.hex().startswith(given):
+            raise ConfigError("these are not its first digits", "nothing was signed")
+    assert draft.follows is not None
+    window = draft.follows.first, draft.follows.last
+    _give(config, Approval(Act.HANDOVER, draft.group_id, *window), draft)
+    print("approved; the group hands over once a quorum of its members has")
+
+
+def _act(args: argparse.Namespace) -> None:
+    import trio
+
+    from peerd.status.client import get
+    from protocols.session.events import Approval
+    from protocols.wire.statement import Act
+
+    config = load_config(args)
+    act = Act.PAUSE if args.verb == "pause" else Act.RESUME
+    last = None
+    if act is Act.PAUSE and args.within is not None:
+        if args.within < 1:
+            raise ConfigError("--within: at least one round")
+        head = trio.run(get, config.status, "/v1/status").get("head")
+        last = (head if isinstance(head, int) else -1) + args.within
+    _give(config, Approval(act, last=last), None)
+    print(f"approved; the group {'rests' if act is Act.PAUSE else 'goes on'} once a quorum has")
+
+
+def _give(config: Config, approval: Approval, draft: Genesis | None) -> None:
+    import trio
+
+    from peerd.runner.approvals import give
+    from peerd.status.client import get
+
+    status = trio.run(get, config.status, "/v1/status")
+    give(config.data, approval, draft)
+    trio.run(_await_answer, config.status, status["seq"])
+
+
+async def _await_answer(socket: Path, seen: object) -> None:
+    import trio
+
+    from peerd.status.client import events
+
+    since = seen if isinstance(seen, int) else 0
+    with trio.move_on_after(ANSWER_SECONDS):
+        async with aclosing(events(socket, since=since)) as stream:
+            async for event in stream:
+                if event.get("kind") == "order":
+                    if event.get("refused") is not None:
+                        raise ApprovalRefused(f"the daemon does not sign: {event['refused']}")
+                    return
+    raise ApprovalRefused("the daemon does not answer", "its log says more")

@@ -1,0 +1,100 @@
+"""What a successor's draft changes, in words that a member reads before it signs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from peerd.group.genesis import Genesis
+from peerd.group.names import called
+from peerd.group.succession import LEAVES, check_successor
+
+_PLAIN = {
+    "name": "the group's name",
+    "aggregator": "the rule",
+    "constants": "the rule's constants",
+    "task_options": "the task's options",
+    "adversary": "the share of members that may lie",
+    "dropout": "the share that may be offline",
+    "absent": "absent members planned for",
+    "clients": "members drawn to train in a round",
+    "delta_ms": "milliseconds for a small message",
+    "bandwidth_bytes_per_second": "bytes a second",
+    "training_seconds": "seconds to train",
+    "deadlines": "longer deadlines",
+}
+_UNSAID = {"clients": "all", "absent": "as few as follow", "deadlines": "none"}
+
+
+def differences(old: Genesis, draft: Genesis) -> list[str]:
+    """One line a change. GroupError where ``draft`` is no successor of ``old``."""
+    check_successor(draft, old)
+    return [*_members(old, draft), *_numbers(old, draft), *_values(old, draft), _window(draft)]
+
+
+def _members(old: Genesis, draft: Genesis) -> Iterator[str]:
+    follows = draft.follows
+    assert follows is not None
+    for index, (key, new) in enumerate(follows.keys):
+        who = called(old, index)
+        if new == LEAVES:
+            yield f"{who} leaves"
+            continue
+        now = draft.index(new)
+        if new != key:
+            how = ", whose old key can't sign" if key in follows.lost else ""
+            yield f"{who} has a new key, and is {called(draft, now)} from then on{how}"
+        if old.name_of(index) != draft.name_of(now):
+            yield f"{who} is called {draft.name_of(now)!r}"
+    for new in follows.joining(draft.roster):
+        yield f"{called(draft, draft.index(new))} joins"
+
+
+def _numbers(old: Genesis, draft: Genesis) -> Iterator[str]:
+    """Weights and held-out rows of those that stay."""
+    assert draft.follows is not None
+    for index, now in draft.follows.places(draft.roster).items():
+        who = called(draft, now)
+        if old.weight_of(index) != draft.weight_of(now):
+            yield f"{who} weighs {draft.weight_of(now)} instead of {old.weight_of(index)}"
+        if old.held_out_of(index) != draft.held_out_of(now):
+            rows = draft.held_out_of(now)
+            yield f"{who} holds out {rows} rows instead of {old.held_out_of(index)}"
+    if (old.evaluation is None) != (draft.evaluation is None):
+        yield (
+            "the group counts " + ("its" if draft.evaluation else "no") + " held-out rows any more"
+        )
+
+
+def _values(old: Genesis, draft: Genesis) -> Iterator[str]:
+    for name, plain in _PLAIN.items():
+        before, now = getattr(old, name), getattr(draft, name)
+        if before == now:
+            continue
+        if isinstance(before, dict) and isinstance(now, dict):
+            yield from _entries(plain, before, now)
+        else:
+            yield f"{plain}: {_shown(name, now)} instead of {_shown(name, before)}"
+    one, other = old.plan, draft.plan
+    if one != other:
+        yield (
+            f"the committee: {other.committee} seats, {other.threshold} of which may lie and"
+            f" {other.absent} be absent, instead of {one.committee}, {one.threshold} and"
+            f" {one.absent}"
+        )
+
+
+def _entries(plain: str, before: dict[str, object], now: dict[str, object]) -> Iterator[str]:
+    for key in sorted({*before, *now}):
+        if before.get(key) != now.get(key):
+            was = repr(before[key]) if key in before else "nothing"
+            yield f"{plain}, {key}: {now.get(key, 'nothing')!r} instead of {was}"
+
+
+def _shown(name: str, value: object) -> object:
+    return value if value else _UNSAID.get(name, value)
+
+
+def _window(draft: Genesis) -> str:
+    assert draft.follows is not None
+    first, last = draft.follows.first, draft.follows.last
+    return f"the group hands over in one of the rounds {first} to {last}"

@@ -1,0 +1,103 @@
+"""A successor's draft, made from the genesis that it is to follow and from what is to change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from peerd.errors import GroupError
+from peerd.group.genesis import Genesis
+from peerd.group.succession import LEAVES, Follows, check_successor
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Members by their public keys. ``keys``: of those that rotate, old to new; ``lost``: whose old
+    key can't sign. ``joining`` with what they are called, where the group has names. ``values``:
+    fields of a genesis that are to be others.
+    """
+
+    first: int
+    last: int
+    joining: Mapping[bytes, str | None] = field(default_factory=dict)
+    leaving: frozenset[bytes] = frozenset()
+    keys: Mapping[bytes, bytes] = field(default_factory=dict)
+    lost: frozenset[bytes] = frozenset()
+    renamed: Mapping[bytes, str] = field(default_factory=dict)
+    weights: Mapping[bytes, int] = field(default_factory=dict)
+    held_out: Mapping[bytes, int] = field(default_factory=dict)
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+def draft(old: Genesis, changes: Changes) -> Genesis:
+    """The unsigned draft. GroupError for what makes no group."""
+    keys = {key: _key(key, changes) for key in old.roster}
+    stays = {new: key for key, new in keys.items() if new != LEAVES}
+    roster = tuple(sorted({*stays, *changes.joining}))
+    if len(roster) < len(stays) + len(changes.joining):
+        raise GroupError("somebody who joins has the key of a member, or of another who joins")
+    follows = Follows(
+        old.group_id, changes.first, changes.last, tuple(keys.items()), tuple(sorted(changes.lost))
+    )
+    found = replace(
+        old,
+        roster=roster,
+        names=_names(old, changes, roster, stays),
+        weights=_weights(old, changes, roster, stays),
+        evaluation=_evaluation(old, changes, roster, stays),
+        follows=follows,
+        signatures={},
+        **changes.values,
+    )
+    check_successor(found, old)
+    _ = found.plan
+    return found
+
+
+def _key(key: bytes, changes: Changes) -> bytes:
+    return LEAVES if key in changes.leaving else changes.keys.get(key, key)
+
+
+def _names(
+    old: Genesis, changes: Changes, roster: tuple[bytes, ...], stays: Mapping[bytes, bytes]
+) -> tuple[str, ...]:
+    def name(public: bytes) -> str | None:
+        if public in changes.joining:
+            return changes.joining[public]
+        key = stays[public]
+        return changes.renamed.get(key, old.name_of(old.index(key)))
+
+    found = [name(public) for public in roster]
+    said = [each for each in found if each is not None]
+    if said and len(said) < len(found):
+        raise GroupError(
+            "some of the members would have a name, and others none",
+            "name all that join; 'group successor --rename' names those that stay",
+        )
+    return tuple(said)
+
+
+def _weights(
+    old: Genesis, changes: Changes, roster: tuple[bytes, ...], stays: Mapping[bytes, bytes]
+) -> tuple[int, ...]:
+    def weight(public: bytes) -> int:
+        before = old.weight_of(old.index(stays[public])) if public in stays else 1
+        return changes.weights.get(public, before)
+
+    found = tuple(weight(public) for public in roster)
+    return () if set(found) == {1} else found
+
+
+def _evaluation(
+    old: Genesis, changes: Changes, roster: tuple[bytes, ...], stays: Mapping[bytes, bytes]
+) -> Any:
+    """Who joins and says no number counts no rows."""
+    if old.evaluation is None:
+        return None
+
+    def rows(public: bytes) -> int:
+        before = old.held_out_of(old.index(stays[public])) if public in stays else 0
+        return changes.held_out.get(public, before)
+
+    return replace(old.evaluation, rows=tuple(rows(public) for public in roster))

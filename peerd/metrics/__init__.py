@@ -1,0 +1,1 @@
+"""What a daemon measures of itself, in Prometheus' text format (docs/operations.md, Metrics)."""

@@ -1,0 +1,59 @@
+"""What a successor's members know of each other from the group before: where they can be found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import structlog
+
+from peerd.discovery.address_book import AddressBook
+from peerd.discovery.bootstraps import split
+from peerd.errors import IdentityError
+from peerd.identity import peer_id_of, public_of
+from peerd.runner.lineage import Epoch
+
+log = structlog.get_logger(__name__)
+
+
+def address_book(directory: Path, epochs: Sequence[Epoch]) -> AddressBook:
+    """The current group's; who was in the group before is looked for where it was then."""
+    follows = epochs[-1].genesis.follows
+    book = _book(directory, epochs[-1])
+    if len(epochs) > 1 and follows is not None:
+        before = _book(directory, epochs[-2])
+        for old, new in follows.keys:
+            for address in before.addresses(old) if new else ():
+                book.add_hint(new, address)
+    return book
+
+
+def _book(directory: Path, epoch: Epoch) -> AddressBook:
+    genesis = epoch.genesis
+    suffix = "" if genesis.follows is None else f"-{genesis.group_id.hex()[:16]}"
+    name = f"addresses{suffix}.json"
+    return AddressBook(directory / name, genesis.roster, genesis.group_id)
+
+
+def bootstraps(configured: Iterable[str], epochs: Sequence[Epoch]) -> list[str]:
+    """What the operator's file says, in terms of the current roster: a member that has another key
+    now is still where it was, and one that has left is nobody to ask.
+    """
+    return [address for each in configured for address in _renamed(each, epochs)]
+
+
+def _renamed(address: str, epochs: Sequence[Epoch]) -> Iterator[str]:
+    where, peer = split(address)
+    try:
+        public = public_of(peer)
+    except IdentityError:
+        yield address  # whoever reads it says what is wrong
+        return
+    known = False
+    for epoch in epochs:
+        keys = dict(epoch.genesis.follows.keys) if epoch.genesis.follows is not None else {}
+        known, public = known or public in keys, keys.get(public, public)
+        if not public:
+            log.warning("a bootstrap has left the group", peer=peer)
+            return
+    yield f"{where}/p2p/{peer_id_of(public)}" if known else address

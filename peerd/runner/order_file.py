@@ -1,0 +1,34 @@
+"""An order as a file in the data directory: left for the daemon, and taken once."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from peerd.errors import ConfigError
+from peerd.text import decode
+
+MAX_ORDER_BYTES = 4096
+
+
+def leave(data: Path, name: str, document: dict[str, Any]) -> None:
+    """OSError where nothing can be written."""
+    new = data / f".{name}.{os.getpid()}"
+    new.write_text(json.dumps(document))
+    new.replace(data / name)
+
+
+def picked(path: Path) -> Any:
+    """What the file holds, once; None where there is none. ConfigError for rubbish."""
+    try:
+        with path.open("rb") as file:
+            text = file.read(MAX_ORDER_BYTES)
+        path.unlink()
+    except FileNotFoundError:
+        return None
+    try:
+        return json.loads(decode(text))
+    except (ValueError, RecursionError):
+        raise ConfigError(f"{path}: not an order", "peerd's own commands write it") from None

@@ -1,0 +1,105 @@
+"""A configuration that is read again: what of it takes effect in a running daemon.
+
+All of it is tried before any of it is taken over: what is wrong leaves everything as it was.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import structlog
+
+from peerd.config import Config, declared
+from peerd.discovery.bootstraps import members_behind
+from peerd.discovery.discovery import Discovery
+from peerd.errors import PeerdError
+from peerd.group import Genesis
+from peerd.group.names import names_by_peer
+from peerd.learning import Trainer
+from peerd.logging import configure
+from peerd.status.board import StatusBoard
+from peerd.status.metrics_port import MetricsPort
+from peerd.storage import Store
+
+log = structlog.get_logger(__name__)
+
+
+class Reloadable(Protocol):
+    """A daemon. ``config``: what is in force; ``discovery``: None until the transport runs."""
+
+    config: Config
+    genesis: Genesis
+    store: Store
+    trainer: Trainer
+    board: StatusBoard
+    metrics_port: MetricsPort
+    discovery: Discovery | None
+
+
+def reload(daemon: Reloadable, file: Path) -> None:
+    """Raises nothing that an operator's file can cause: the log and the status say it."""
+    before = daemon.config
+    try:
+        new = Config.load(file)
+        _take_over(daemon, new)
+    except PeerdError as error:
+        log.error("the configuration stays as it was", file=file, reason=str(error))
+        daemon.board.warn("configuration", [f"{file} was not taken over: {error}"])
+        return
+    log.info("configuration read again", changed=differing(before, daemon.config))
+    waiting = [f"needs a restart: {', '.join(differing(daemon.config, new))}"]
+    waiting = waiting if daemon.config != new else []
+    for line in waiting:
+        log.warning(line)
+    daemon.board.warn("configuration", waiting)
+
+
+def _take_over(daemon: Reloadable, new: Config) -> None:
+    """PeerdError; then nothing has changed."""
+    members_behind(new.bootstrap, daemon.genesis.roster)
+    opened = daemon.metrics_port.prepare(new.metrics.listen)
+    try:
+        names = names_by_peer(daemon.genesis)
+        configure(new.log.level, new.log.format, file=new.log.file, names=names)
+    except PeerdError:
+        if opened is not None:
+            opened.close()
+        raise
+    daemon.metrics_port.turn_to(new.metrics.listen, opened)
+    daemon.config = in_force(daemon.config, new)
+    if daemon.discovery is not None:
+        daemon.discovery.point_to(new.bootstrap, new.announce)
+    daemon.store.keeping = new.storage.keeping
+    seconds = new.task.evaluation_seconds
+    daemon.trainer.training = replace(daemon.trainer.training, evaluation_seconds=seconds)
+
+
+def in_force(old: Config, new: Config) -> Config:
+    """``old``, with what of ``new`` a running daemon can take over.
+
+    A site's data are not among it: they were looked at before anything was signed.
+    """
+    return replace(
+        old,
+        announce=new.announce,
+        bootstrap=new.bootstrap,
+        drain_seconds=new.drain_seconds,
+        task=replace(old.task, evaluation_seconds=new.task.evaluation_seconds),
+        storage=new.storage,
+        log=new.log,
+        metrics=new.metrics,
+    )
+
+
+def differing(one: Config, other: Config) -> list[str]:
+    """The keys whose values differ, with their sections, in the file's order."""
+    return [name for name, _, _ in declared() if _value(one, name) != _value(other, name)]
+
+
+def _value(config: Config, name: str) -> Any:
+    found: Any = config
+    for part in name.split("."):
+        found = getattr(found, part)
+    return found

@@ -1,0 +1,155 @@
+"""The verifier that stands alone and the audit come to one verdict, on what is real and what is
+changed; and it imports nothing of peerd.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from histories import Group, group, transcripts
+
+from peerd.audit.chain import encode_chain
+from peerd.group import save
+from peerd.group.document import render
+from peerd.runner.resume import setting_of
+from peerd.tensor_file import write_npz
+from protocols.errors import ProtocolError
+from protocols.record.audit import audit_round
+from protocols.record.evidence import judge_bytes
+from tests.tiers import later
+
+SCRIPT = Path(__file__).parents[3] / "scripts" / "verify_transcript.py"
+ATTACKS = ("bad-share", "equivocate", "bad-proof", "wrong-opening", "silent")
+
+
+@pytest.fixture(scope="module")
+def alone() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("verify_transcript", SCRIPT)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def of(attack: str) -> Group:
+    return group(f"attacked by {attack}", 2, attack)
+
+
+def test_it_imports_nothing_of_peerd() -> None:
+    named = set()
+    for node in ast.walk(ast.parse(SCRIPT.read_text())):
+        if isinstance(node, ast.Import):
+            named |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            named.add(str(node.module).partition(".")[0])
+    assert named - set(sys.stdlib_module_names) == {"nacl", "numpy"}
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_it_agrees_on_what_is_real(alone: ModuleType, attack: str) -> None:
+    real = of(attack)
+    outsider = alone.Group(render(real.genesis).encode())
+    setting = setting_of(real.genesis)
+    plan = real.genesis.plan
+    assert outsider.id == real.genesis.group_id
+    assert (outsider.seats, outsider.threshold, outsider.absent) == (
+        *(plan.committee, plan.threshold, plan.absent),
+    )
+    for done in real.completed:
+        found = audit_round(setting, done.transcript)
+        certificate, _ = alone.verify_transcript(outsider, alone.unpack(done.transcript))
+        assert certificate.hash == found.certified.hash
+        assert tuple(certificate.election.committee) == found.seats
+        assert certificate.model == found.certified.end.model
+    for blame in real.blamed:
+        said = alone.verify_evidence(outsider, alone.unpack(blame.evidence))
+        judged = judge_bytes(setting, blame.evidence)
+        assert "not judged" in said or real.genesis.name_of(judged.culprit) in said
+
+
+@pytest.mark.parametrize("attack", [*ATTACKS[:2], *later(list(ATTACKS[2:]))])
+@pytest.mark.parametrize("bit", [1, *later([2, 4, 8, 16, 32, 64, 128])])
+def test_it_agrees_on_every_flipped_byte_of_a_sample(
+    alone: ModuleType, attack: str, bit: int
+) -> None:
+    real = of(attack)
+    outsider = alone.Group(render(real.genesis).encode())
+    setting = setting_of(real.genesis)
+    data = bytearray(real.completed[0].transcript)
+    refused = 0
+    for place in range(bit % 7, len(data), max(len(data) // 300, 1)):
+        data[place] ^= bit
+        changed = bytes(data)
+        data[place] ^= bit
+        try:
+            audit_round(setting, changed)
+            holds = True
+        except ProtocolError:
+            holds = False
+        try:
+            alone.verify_transcript(outsider, alone.unpack(changed))
+            holds_alone = True
+        except alone.Lie:
+            holds_alone = False
+        assert holds is holds_alone, (place, holds)
+        refused += not holds
+    assert refused > 200
+
+
+@pytest.mark.parametrize(
+    ("peers", "adversary", "dropout"),
+    [(4, "1/4", "0"), (9, "1/10", "1/10"), (40, "1/10", "1/20"), (200, "1/20", "1/50")],
+)
+def test_it_derives_the_plan_of_the_group(
+    alone: ModuleType, peers: int, adversary: str, dropout: str
+) -> None:
+    from fractions import Fraction
+
+    from protocols.plan import liars_of, plan_group
+
+    expected = plan_group(peers, Fraction(adversary), Fraction(dropout))
+    outsider = object.__new__(alone.Group)
+    outsider.peers, outsider.liars = peers, liars_of(peers, Fraction(adversary))
+    outsider.gone = int(Fraction(dropout) * peers)
+    outsider.plan(None)
+    found = outsider.seats, outsider.threshold, outsider.absent
+    assert found == (expected.committee, expected.threshold, expected.absent)
+
+
+def run(*words: object) -> tuple[int, dict[str, object]]:
+    command = [sys.executable, "-I", str(SCRIPT), *map(str, words), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    return done.returncode, json.loads(done.stdout)
+
+
+def test_it_runs_by_itself_on_files(tmp_path: Path) -> None:
+    real = group()
+    genesis, chain, model = tmp_path / "g.json", tmp_path / "chain", tmp_path / "model.npz"
+    save(real.genesis, genesis)
+    chain.write_bytes(encode_chain([done.certificate for done in real.completed]))
+    with model.open("wb") as file:
+        write_npz(file, real.completed[-1].model, None)
+    paths = transcripts(tmp_path / "rounds")
+    assert run(genesis, chain, *paths, "--model", model) == (
+        0,
+        {"verdict": "verified", "rounds": 5, "first_failure": None},
+    )
+    code, found = run(genesis, paths[0], paths[2])
+    assert code == 9 and "round 1 is missing" in str(found["first_failure"])
+    code, found = run(genesis, paths[0], "--model", model)
+    assert code == 9 and "no round here certifies" in str(found["first_failure"])
+    other = tmp_path / "other.json"
+    save(group("others", 3, None).genesis, other)
+    code, found = run(other, paths[0])
+    assert code == 9 and "another group" in str(found["first_failure"])
+    genesis.write_text(genesis.read_text().replace('"delta_ms": 1000', '"delta_ms": 1001'))
+    code, found = run(genesis, paths[0])
+    assert code == 9 and "no valid signature" in str(found["first_failure"])

@@ -1,0 +1,82 @@
+"""What a daemon makes of its operator's signals, one after the other."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from functools import partial
+from pathlib import Path
+
+import pytest
+import trio
+
+from peerd.config import Config
+from peerd.runner.signals import INTERRUPTED, heed_signals
+from tests.patience import HANG
+
+TERM, INT, HUP = signal.SIGTERM, signal.SIGINT, signal.SIGHUP
+
+
+class Recording:
+    """A daemon that drains for ever; ``done``: what was done to it, in order."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+
+    async def drain(self) -> None:
+        self.done.append("drain")
+        await trio.sleep_forever()
+
+    def stop(self, code: int) -> None:
+        self.done.append(f"stop {code}")
+
+    def reload(self) -> None:
+        self.done.append("reload")
+
+
+@pytest.mark.parametrize(
+    ("sent", "done"),
+    [
+        ([TERM], ["drain"]),
+        ([INT], ["stop 0"]),
+        ([TERM, TERM], ["drain", f"stop {INTERRUPTED}"]),
+        ([TERM, INT], ["drain", f"stop {INTERRUPTED}"]),
+        ([HUP, HUP, INT], ["reload", "reload", "stop 0"]),
+        ([TERM, HUP, TERM], ["drain", "reload", f"stop {INTERRUPTED}"]),
+    ],
+)
+def test_signals(sent: list[int], done: list[str]) -> None:
+    async def main() -> list[str]:
+        daemon = Recording()
+        async with trio.open_nursery() as nursery:
+            await nursery.start(partial(heed_signals, daemon, nursery))
+            for count, number in enumerate(sent, start=1):
+                os.kill(os.getpid(), number)
+                with trio.fail_after(HANG):
+                    while len(daemon.done) < count:
+                        await trio.sleep(0.001)
+            nursery.cancel_scope.cancel()
+        return daemon.done
+
+    assert trio.run(main) == done
+
+
+ROOT = Path(__file__).parents[3]
+DRAIN_SECONDS: int = Config.__dataclass_fields__["drain_seconds"].default
+
+
+def test_the_unit_lets_a_daemon_drain_and_reload() -> None:
+    text = (ROOT / "docs/operations.md").read_text()
+    (unit,) = re.findall(r"```\n(\[Unit\].*?)```", text, re.DOTALL)
+    values = dict(line.split("=", 1) for line in unit.splitlines() if "=" in line)
+    assert int(values["TimeoutStopSec"]) > DRAIN_SECONDS
+    assert values["KillMode"] == "mixed"  # else the worker is signalled, which the round needs
+    assert "-HUP" in values["ExecReload"]
+
+
+def test_containers_are_given_the_time_to_drain() -> None:
+    compose = (ROOT / "docker-compose.yml").read_text()
+    (grace,) = re.findall(r"stop_grace_period: (\d+)s", compose)
+    (stop,) = re.findall(r"docker stop --time (\d+)", (ROOT / "docs/operations.md").read_text())
+    assert int(grace) > DRAIN_SECONDS and int(stop) > DRAIN_SECONDS
