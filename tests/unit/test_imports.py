@@ -245,7 +245,10 @@ USED = {
 }
 """All that a folder uses of the core, and for what: what goes in, what comes out, and set-up."""
 RULES_OUTSIDE = {
-    "peerd/laboratory/simulation/successor.py": {"protocols.record.ledger"},
+    "peerd/laboratory/simulation/successor.py": {
+        "protocols.record.ledger",
+        "protocols.record.origin",
+    },
     "peerd/laboratory/simulation/records.py": {"protocols.session.standing"},
     "peerd/laboratory/simulation/world.py": {"protocols.session.standing"},
     "peerd/runner/lineage.py": {"protocols.record.ledger", "protocols.record.origin"},
