@@ -21,6 +21,7 @@ from protocols.committee.opening import Previous
 from protocols.committee.sums import Sums
 from protocols.election.flip import Draw, Flip, Outset
 from protocols.errors import WireError
+from protocols.presence.waiting import Waiting
 from protocols.record.base import Base, Values
 from protocols.record.certificate import Elected, panel_of
 from protocols.record.cohort import GIVEN_UP
@@ -64,7 +65,6 @@ from protocols.session.ending import dealing_key
 from protocols.session.fetch import Fetch
 from protocols.session.phases import Aggregating, Electing, Summing
 from protocols.session.states import STAGE, Stage, StageEvent
-from protocols.session.waiting import Waiting
 from protocols.wire.frames import (
     DealingFrame,
     DecisionFrame,
