@@ -31,7 +31,6 @@ FALLS_BY = 0.15
 """Accuracy that a model may have less than the best before: the rule's steps are coarse."""
 CONTESTED = 160
 """Rounds: enough for three drafts to be made, signed and approved meanwhile."""
-UNMEASURED = ("--unmeasured",)
 NEXT_VERSION = "0.1.1"
 
 
@@ -90,7 +89,7 @@ def takeover(story: Story) -> None:
     changes += [word for folder in STRANGERS for word in ("--join", group.lines[folder])]
     changes += _contested(story)
     file = "takeover.json"
-    draft = group.draft(traitor, changes, [traitor, *strangers], file=file, options=UNMEASURED)
+    draft = group.draft(traitor, changes, [traitor, *strangers], file=file)
     group.approve([traitor], file, draft)
     story.goes_on(4)
     _same_group(story, group.first)
@@ -101,12 +100,8 @@ def two_drafts(story: Story) -> None:
     group = story.group
     mary, charite, norte, koge = everybody = list(group.members.values())
     window = _contested(story)
-    slow = group.draft(
-        mary, ["--delta", "1500", *window], everybody, file="slow.json", options=UNMEASURED
-    )
-    slower = group.draft(
-        norte, ["--delta", "1600", *window], everybody, file="slower.json", options=UNMEASURED
-    )
+    slow = group.draft(mary, ["--delta", "1500", *window], everybody, file="slow.json")
+    slower = group.draft(norte, ["--delta", "1600", *window], everybody, file="slower.json")
     group.approve([mary, charite], "slow.json", slow)
     group.approve([norte], "slower.json", slower)
     said = mary.peerd("group", "approve", "slower.json", code=1, typed=f"{slower[:8]}\n")
@@ -149,6 +144,7 @@ def one_rotates(story: Story) -> None:
     group.approve([each for each in members if each is not members[0]], "rotate.json", draft)
     group.hand_over(dict(group.members), "rotate.json", draft)
     story.goes_on(3)
+    charite.peerd("doctor")
     if (charite.folder / "peer.key").read_text() == before:
         raise Broken("the old key is still there")
     if (charite.folder / "peer.key.next").exists():
