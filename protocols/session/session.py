@@ -136,11 +136,17 @@ class Session(Component):
         neighbours.present = frozenset(present)
         self.permit.recall.forget_absent(neighbours.present)
         self.absorb(self.rounds.approvals.greet(joined))
+        self._hear(self._catch_up.joined(joined))
         self._hear(self._part.ask())
         self._follow(self._there.set_present())
         if self.rounds.current.attempt is not None or self.state in IDLE:
             neighbours.greet(joined, self.place)
         self._there.welcome(joined)
+        return self._proceed()
+
+    def on_connected(self, peer: int) -> list[Step]:
+        """``peer``, which may have been present all the while, has a new connection."""
+        self._hear(self._catch_up.joined({peer}))
         return self._proceed()
 
     def on_update(
