@@ -20,6 +20,7 @@ from protocols.record.certificate import CertifiedRound, Close, verify_certifica
 from protocols.record.evidence import Finding, judge_bytes
 from protocols.record.resolution import Resolution
 from protocols.record.transcript import Transcript
+from protocols.wire.schema import MAX_ROUND
 
 
 @dataclass(slots=True)
@@ -27,6 +28,7 @@ class History:
     """``epochs``: one a group, in the order in which each leads on to the next. ``model``: the last
     one that was there to compare. ``lies``: all that was found; what leads on from one is not
     verified. ``whole``: from the genesis on. ``genesis_given``: by the auditor, and not only found.
+    ``in_chain``: so many of the lies broke the chain; others may only follow from that.
     """
 
     epochs: list[Epoch]
@@ -36,11 +38,21 @@ class History:
     skipped: list[str] = field(default_factory=list)
     proofs: list[tuple[Epoch, Proven]] = field(default_factory=list)
     genesis_given: bool = True
+    in_chain: int = 0
 
     @property
     def first_lie(self) -> Lie | None:
-        """The one of the earliest round; what belongs to no round comes first."""
-        return min(self.lies, key=lambda lie: -1 if lie.round is None else lie.round, default=None)
+        """The one of the earliest round. What belongs to no round comes first; but last where the
+        chain is broken: nothing leads to groups behind that, and to what is of them.
+        """
+
+        def place(number: int) -> int:
+            of_none = MAX_ROUND + 1 if 0 < self.in_chain <= number else -1
+            of = self.lies[number].round
+            return of_none if of is None else of
+
+        first = min(range(len(self.lies)), key=place, default=None)
+        return None if first is None else self.lies[first]
 
     @property
     def rounds(self) -> list[tuple[Epoch, Verified]]:
@@ -68,6 +80,7 @@ def verify(material: Material, first: Genesis) -> History:
         if successor is None:
             break
         history.epochs.append(epoch := successor)
+    history.in_chain = len(history.lies)
     _check_strangers(claims, material, history)
     _judge(material.evidence, history)
     _prove(material.proofs, history)

@@ -226,7 +226,8 @@ def stalled(story: Story) -> None:
 
     def shown() -> bool:
         found = watcher.look() or {}
-        return any(each["name"] == koge.name for each in found.get("waiting", ()))
+        awaited = [each for each in found.get("waiting", ()) if each["name"] == koge.name]
+        return any(each["seconds"] >= 1 for each in awaited)
 
     in_status = until("the status names who is awaited", shown, [watcher])
     watcher.peerd("status")
@@ -276,8 +277,9 @@ def audited(story: Story) -> None:
     auditor = Organisation("auditor", group.directory, group.network, mary.host, group.say)
     auditor.installation = group.installation
     asked = ("--genesis", group.first)
-    auditor.peerd("audit", "evidence", *asked, "--report", "report.html")
-    found = json.loads(auditor.peerd("audit", "evidence", *asked, "--json", quiet=True))
+    reports = ("--report", "report.html", "--report", "report.json")
+    auditor.peerd("audit", "evidence", *asked, *reports)
+    found = json.loads((group.directory / "report.json").read_text())
     handovers = len(group.documents) - 1
     if (found["verdict"], found["handovers"]) != ("verified", handovers):
         raise Broken(f"the audit found {found['verdict']}, {found['handovers']} handovers")

@@ -418,6 +418,24 @@ def test_every_flipped_byte_of_a_file_is_found(
         assert code == 9, place
 
 
+def test_what_breaks_the_chain_is_named_ahead_of_what_it_led_to(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing leads to a later group's genesis then: that is no lie of its own."""
+    (folder := tmp_path / "folder").mkdir()
+    certificates = [done.certificate for done in group().completed]
+    damaged = bytearray(certificates[3])
+    damaged[-10] ^= 1
+    (folder / "all.bin").write_bytes(encode_chain([*certificates[:3], bytes(damaged)]))
+    save(group("others", 3, None).genesis, folder / "later.json")
+    code, found = audit(capsys, folder, "--genesis", genesis_file(tmp_path))
+    assert code == 9 and found["rounds"] == 3
+    assert (found["first_failure"]["round"], found["first_failure"]["file"]) == (
+        3,
+        f"{folder}/all.bin, certificate 3",
+    )
+
+
 def test_a_second_group_among_the_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     transcripts(tmp_path / "folder")
     others = group("others", 3, None)
