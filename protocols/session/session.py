@@ -145,7 +145,7 @@ class Session(Component):
         return self._proceed()
 
     def on_connected(self, peer: int) -> list[Step]:
-        """``peer``, which may have been present all the while, has a new connection."""
+        """A new connection: ``peer`` may have been present all the while."""
         self._hear(self._catch_up.joined({peer}))
         return self._proceed()
 
@@ -265,9 +265,7 @@ class Session(Component):
         sender = message.sender
         match message.frame:
             case EvidenceFrame(evidence):
-                news = self.rounds.proofs.hear(sender, evidence, self.position.ledger)
-                if news is not None:
-                    self.emit(news)
+                self.absorb(self.rounds.hear_evidence(sender, evidence))
             case CertificateFrame(certificate):
                 self._overheard.on_certificate(sender, certificate, self._part)
             case HelloFrame() | RecallFrame() as frame:
@@ -278,9 +276,7 @@ class Session(Component):
             case ReadyFrame() | AwayFrame() as frame:
                 self._follow(self._there.hear(sender, frame))
             case StatementFrame() if message.slot and message.slot.kind is Kind.APPROVE:
-                said = message.statement
-                assert said is not None
-                self._hear(self.rounds.approvals.hear(said, self.position.round))
+                self._hear(self.rounds.approvals.hear(message.statement, self.position.round))
             case _ if message.place is not None:
                 self._route(message, message.place, data)
 
