@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from protocols.errors import WireError
 from protocols.record.approval import MAX_WINDOW, check_approval, resumes
 from protocols.record.door import read_statement
 from protocols.record.effects import Approved, Keep, Send, Step

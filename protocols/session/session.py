@@ -237,9 +237,7 @@ class Session(Component):
             self._hear(self._part.follow(step))
 
     def _hear(self, step: Step) -> None:
-        if step is NOTHING:
-            return
-        for outcome in self.absorb(step):
+        for outcome in self.absorb(step) if step is not NOTHING else ():
             if isinstance(outcome, Begun):
                 for sender, data in self.neighbours.ahead.take_all():
                     self._receive(sender, data)
