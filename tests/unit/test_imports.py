@@ -208,7 +208,7 @@ USED = {
         "protocols.record.opened": "what the group counted, for people to read",
         "protocols.record.evidence": "the hash by which evidence is shown",
         "protocols.record.ledger": "see RULES_OUTSIDE: lineage",
-        "protocols.record.origin": "see RULES_OUTSIDE: lineage",
+        "protocols.record.origin": "where a successor's rounds begin",
         "protocols.record.resolution": "which successor a round hands over to",
         "protocols.record.sizes": "set-up: what deadlines follow from",
         "protocols.record.timers": "which timers outlive an attempt, where waits are shown",
@@ -248,7 +248,7 @@ RULES_OUTSIDE = {
     "peerd/laboratory/simulation/successor.py": {"protocols.record.ledger"},
     "peerd/laboratory/simulation/records.py": {"protocols.session.standing"},
     "peerd/laboratory/simulation/world.py": {"protocols.session.standing"},
-    "peerd/runner/lineage.py": {"protocols.record.ledger", "protocols.record.origin"},
+    "peerd/runner/lineage.py": {"protocols.record.ledger"},
     "peerd/runner/resume.py": {"protocols.record.election"},
 }
 """The files that work out themselves where certificates lead, each with what it takes for that."""
