@@ -132,14 +132,12 @@ def _key(config: Config) -> str:
 
 
 def _genesis(config: Config) -> str:
-    from peerd.group import load
     from peerd.group.names import called
-    from peerd.identity import Identity
     from peerd.runner.resume import setting_of
 
-    genesis = load(config.genesis)
+    genesis, public = _member(config)
     genesis.verify()
-    me = genesis.index(Identity.load(config.key).public)
+    me = genesis.index(public)
     setting_of(genesis)
     plan = genesis.plan
     who = f"this is {called(genesis, me)}; " if genesis.names else ""
