@@ -43,23 +43,21 @@ def main(args: argparse.Namespace) -> int:
     config, asked = load_config(args), Ask(args.command)
     status = trio.run(get, config.status, "/v1/status")
     if asked is not Ask.RESUME:
-        _warn(config, status, confirmed=args.yes)
+        _warn(config, trio.run(get, config.status, "/v1/peers")["peers"], confirmed=args.yes)
     give(config.data, asked)
     trio.run(await_answer, config.status, status["seq"], StayRefused)
     print(DONE[asked])
     return 0
 
 
-def _warn(config: Config, status: dict[str, object], *, confirmed: bool) -> None:
+def _warn(config: Config, peers: object, *, confirmed: bool) -> None:
     """ConfigError where so few would be left that nothing is agreed on, unless ``confirmed``."""
     from peerd.group import load
     from peerd.runner.resume import setting_of
 
     setting = setting_of(load(config.genesis))
-    announced, connected = status.get("away"), status.get("connected")
-    gone = len(announced) if isinstance(announced, dict) else 0
-    missing = setting.peers - 1 - connected if isinstance(connected, int) else 0
-    away = 1 + gone + missing
+    others = [each for each in peers if not each["self"]] if isinstance(peers, list) else []
+    away = 1 + sum(each["away"] or not each["connected"] for each in others)
     left = setting.peers - away
     told = f"with this peer {away} of {setting.peers} members are away"
     if left < setting.roster_quorum and not confirmed:

@@ -45,6 +45,7 @@ from peerd.runner.members import Members
 from peerd.runner.membership import Left, current
 from peerd.runner.orders import Orders
 from peerd.runner.passage import Passage
+from peerd.runner.patience import Patience
 from peerd.runner.records import Records
 from peerd.runner.rehearsal import training_of
 from peerd.runner.reload import reload
@@ -338,16 +339,17 @@ class _Daemon:
         )
         lookout.follow(driver)
         driver.watch = self.tally.saw
+        rhythm = self.genesis.rhythm
+        patience = None if rhythm is None else rhythm.patience
+        driver.on_measured = Patience(self.store, patience).look
         nursery.start_soon(driver.run)
         nursery.start_soon(self._follow, driver, nursery.cancel_scope)
-        nursery.start_soon(self._leave, driver, nursery.cancel_scope)
+        nursery.start_soon(self._leave, driver)
 
-    async def _leave(self, driver: Driver, scope: trio.CancelScope) -> None:
-        """Told to drain (``peerd drain``), and the round is over."""
+    async def _leave(self, driver: Driver) -> None:
+        """Told to drain (``peerd drain``): the others know it, and the round is over."""
         await driver.left.wait()
-        log.info("stopping", reason="drained")
-        await trio.sleep(self.setting.deadlines.behind / 1000)  # what was said is on its way
-        scope.cancel()
+        await self.drain()
 
     async def _follow(self, driver: Driver, scope: trio.CancelScope) -> None:
         """Over to the successor, once the group has handed over. A while of staying lets those

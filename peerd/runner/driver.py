@@ -46,6 +46,7 @@ from peerd.transport.transport import Transport
 from protocols.aggregation import model_hash
 from protocols.aggregation.contract import Reference, Referenced
 from protocols.aggregation.evaluation import Counts
+from protocols.record.certificate import Close
 from protocols.record.effects import (
     Abandonment,
     Aborted,
@@ -87,6 +88,7 @@ LOSS_GRACE = 3.0
 """Seconds for which a lost peer is still waited for."""
 RUNNING = "running"
 Act = Callable[[Peer], list[Step]]
+OnMeasured = Callable[[int, Close, dict[str, Any] | None], Approval | None]
 OnStep = Callable[[Peer, Sequence[Effect]], None]
 """Told of the effects that were carried out; it only looks."""
 Read = TypeVar("Read")
@@ -132,6 +134,7 @@ class Driver:
         self.watch: Callable[[Effect], None] = lambda effect: None
         """Told each effect once it is carried out."""
         self.peers_changed = trio.Event()
+        self.on_measured: OnMeasured = lambda round_, close, group: None
         self.handed_over = trio.Event()
         self.on_step: OnStep = lambda session, effects: None
 
@@ -142,11 +145,11 @@ class Driver:
             self._transport.on_link_change(self._on_link_change)
             # the clock is read here: the step runs in a thread, where trio has none
             present = self._present()
-            if (stay := stays.kept(self._store)) is not None:
-                await self._step(partial(_ordered, stay))
             before = self._session.position
             self._disk.show()
             await self._step(lambda session: session.start(present))
+            if (stay := stays.kept(self._store)) is not None:
+                await self._step(partial(_ordered, stay))  # nothing is signed before the survey
             self._show_where_it_starts(before.round - 1, before.model)
             self._show_approvals()
             self._look_ahead()
@@ -440,6 +443,16 @@ class Driver:
         told = {name: value for name, value in told.items() if value}
         log.info("round completed", round=effect.round, model=effect.model_hash.hex(), **told)
         self._nursery.start_soon(self._evaluate, effect.round, effect.model)
+        approval = self.on_measured(effect.round, effect.close, summary["group"])
+        if approval is not None:
+            self._nursery.start_soon(self._approve, approval)
+
+    async def _approve(self, approval: Approval) -> None:
+        """What no operator ordered: the genesis says that this peer is to want it."""
+        try:
+            await self._step(partial(_ordered, approval))
+        except Refused as error:
+            log.info("not approved", reason=str(error))
 
     def _show_head(self, round_: int, model: bytes) -> None:
         finished = self._session.finished

@@ -204,10 +204,10 @@ class World:
         node.peer = node.lie.told_by(node.session, keys) if node.lie and keys else node.session
 
     def _start(self, node: Node) -> None:
-        if node.paused is not None:
-            kept = node.paused
-            self._act(node, node.lives, lambda session: session.on_order(Stay(kept)))
         self._act(node, node.lives, lambda session: session.start(self.present(node)))
+        kept = node.paused  # the survey comes first: before it is over nothing is signed
+        if kept is not None:
+            self._act(node, node.lives, lambda session: session.on_order(Stay(kept)))
         self._notify(1, node)
 
     def crash(self, node: Node) -> None:
