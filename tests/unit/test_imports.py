@@ -251,7 +251,7 @@ RULES_OUTSIDE = {
     },
     "peerd/laboratory/simulation/records.py": {"protocols.session.standing"},
     "peerd/laboratory/simulation/world.py": {"protocols.session.standing"},
-    "peerd/runner/lineage.py": {"protocols.record.ledger"},
+    "peerd/runner/lineage.py": {"protocols.record.ledger", "protocols.record.origin"},
     "peerd/runner/resume.py": {"protocols.record.election"},
 }
 """The files that work out themselves where certificates lead, each with what it takes for that."""
