@@ -264,6 +264,11 @@ class Years:
         return all(site.group() == group for site in self.sites)
 
 
+def _runs(site: Site) -> bool:
+    assert site.ended() is None, site.last_words()
+    return site.ask().get("state") == "running"
+
+
 def approve(site: Site, file: Path) -> None:
     """The order that ``peerd group approve`` leaves: it waits for a daemon that starts again."""
     found = load(file)
@@ -285,7 +290,7 @@ def test_a_daemon_is_killed_at_each_step_and_goes_on(folder: Path) -> None:
             mark = folder / f"died-{number}"
             victim.stop()
             victim.start(str(DIES), "--at", step, "--mark", str(mark))
-            until("it is back", lambda: victim.ask().get("state") == "running", sites)
+            until("it is back", lambda: _runs(victim), sites)
             file = years.draft(victim)
             for site in sites:
                 approve(site, file)
