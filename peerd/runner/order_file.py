@@ -20,15 +20,17 @@ def leave(data: Path, name: str, document: dict[str, Any]) -> None:
     new.replace(data / name)
 
 
-def picked(path: Path) -> Any:
-    """What the file holds, once; None where there is none. ConfigError for rubbish."""
+def picked(path: Path, command: str, most: int = MAX_ORDER_BYTES) -> Any:
+    """What the file holds, once; None where there is none. ConfigError for rubbish, and for more
+    than ``most`` bytes; ``command`` writes it.
+    """
     try:
         with path.open("rb") as file:
-            text = file.read(MAX_ORDER_BYTES)
+            text = file.read(most)
         path.unlink()
     except FileNotFoundError:
         return None
     try:
         return json.loads(decode(text))
     except (ValueError, RecursionError):
-        raise ConfigError(f"{path}: not an order", "peerd's own commands write it") from None
+        raise ConfigError(f"{path}: not an order", f"'{command}' writes it") from None
