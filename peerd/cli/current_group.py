@@ -21,7 +21,7 @@ def running(config: Path) -> tuple[Genesis, int]:
 
     socket = Config.load(config).status
     head = trio.run(get, socket, "/v1/status").get("head")
-    return _of_daemon(socket, None), head if isinstance(head, int) else -1
+    return of_daemon(socket, None), head if isinstance(head, int) else -1
 
 
 def current_genesis(config: Config, round_: int | None = None) -> Genesis:
@@ -29,12 +29,13 @@ def current_genesis(config: Config, round_: int | None = None) -> Genesis:
     this round, if it is not the last. GroupError, StorageError.
     """
     try:
-        return _of_daemon(config.status, round_)
+        return of_daemon(config.status, round_)
     except NotRunningError:
         return _of_directory(config, round_)
 
 
-def _of_daemon(socket: Path, round_: int | None) -> Genesis:
+def of_daemon(socket: Path, round_: int | None) -> Genesis:
+    """As ``current_genesis``, of a daemon that runs. NotRunningError."""
     import json
 
     import trio

@@ -135,6 +135,7 @@ def _genesis(config: Config) -> str:
     from peerd.group.names import called
     from peerd.runner.resume import setting_of
 
+    load(config.genesis).verify()
     genesis, public = _member(config)
     genesis.verify()
     me = genesis.index(public)
@@ -156,7 +157,7 @@ def _member(config: Config) -> tuple[Genesis, bytes]:
 
     try:
         genesis = current_genesis(config)
-    except StorageError:  # the directory has a line of its own
+    except StorageError:  # the data directory has a line of its own
         genesis = load(config.genesis)
     waiting = next_key(config.key)
     public = Identity.load(config.key).public

@@ -26,7 +26,7 @@ from tests.local.sites import Site, commands, founded, run, typed, until
 
 pytestmark = pytest.mark.swarm
 
-DOCUMENTED = commands("Members over the years")
+DOCUMENTED = [*commands("Members over the years"), *commands("Pause and rhythm")]
 DIES = Path(__file__).with_name("dies.py")
 
 
