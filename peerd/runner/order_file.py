@@ -20,8 +20,10 @@ def leave(data: Path, name: str, document: dict[str, Any]) -> None:
     new.replace(data / name)
 
 
-def picked(path: Path) -> Any:
-    """What the file holds, once; None where there is none. ConfigError for rubbish."""
+def picked(path: Path, command: str) -> Any:
+    """What the file holds, once; None where there is none. ConfigError for rubbish, with the
+    ``command`` that writes it.
+    """
     try:
         with path.open("rb") as file:
             text = file.read(MAX_ORDER_BYTES)
@@ -31,4 +33,4 @@ def picked(path: Path) -> Any:
     try:
         return json.loads(decode(text))
     except (ValueError, RecursionError):
-        raise ConfigError(f"{path}: not an order", "peerd's own commands write it") from None
+        raise ConfigError(f"{path}: not an order", f"'{command}' writes it") from None

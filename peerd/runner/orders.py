@@ -59,7 +59,7 @@ def give(data: Path, order: Order) -> None:
 
 def take(data: Path) -> Order | None:
     """The order that waits, once; None where there is none. ConfigError for rubbish."""
-    found = picked(data / FILE)
+    found = picked(data / FILE, "peerd abandon")
     if found is None:
         return None
     try:

@@ -32,7 +32,7 @@ def give(data: Path, asked: Ask) -> None:
 
 def take(data: Path) -> Stay | Return | None:
     """The order that waits, once; None where there is none. ConfigError for rubbish."""
-    found = picked(data / FILE)
+    found = picked(data / FILE, "peerd pause")
     if found is None:
         return None
     try:
