@@ -93,7 +93,8 @@ class Identity:
     def promote(waiting: Path, path: Path) -> None:
         """The key of ``waiting`` takes the place of the one at ``path``, which is erased."""
         try:
-            _overwrite(path)
+            if path.exists():
+                _overwrite(path)
             os.replace(waiting, path)
             _sync_directory(path.parent)
         except OSError as error:

@@ -22,6 +22,7 @@ from peerd.labels import label
 
 if TYPE_CHECKING:
     from peerd.config import Config
+    from peerd.group import Genesis
     from peerd.storage import Store
 
 Level = Literal["ok", "warning", "error"]
@@ -148,6 +149,19 @@ def _genesis(config: Config) -> str:
     )
 
 
+def _member(config: Config) -> tuple[Genesis, bytes]:
+    """The group that this peer is in now, and its public key in that. GroupError for a stranger."""
+    from peerd.cli.current_group import current_genesis
+    from peerd.identity import Identity, next_key
+
+    genesis, waiting = current_genesis(config), next_key(config.key)
+    public = Identity.load(config.key).public
+    if public not in genesis.roster and waiting.exists():
+        public = Identity.load(waiting).public  # which the next start puts in its place
+    genesis.index(public)
+    return genesis, public
+
+
 def _store(config: Config) -> str:
     """Opens and reads what is there, as the daemon does at its start; makes nothing."""
     from peerd.storage import Store
@@ -194,14 +208,14 @@ def _check_owner(config: Config, store: Store) -> None:
     """Nothing where key or genesis can't be read: they have lines of their own."""
     from peerd.errors import GroupError, IdentityError
     from peerd.group import load
-    from peerd.identity import Identity
-    from peerd.runner.resume import check_owner
+    from peerd.runner.membership import Left, check_standing
 
     try:
-        group, public = load(config.genesis).group_id, Identity.load(config.key).public
+        check_standing(store, load(config.genesis), config.key)
+    except Left:
+        raise
     except (GroupError, IdentityError):
         return
-    check_owner(store, group, public)
 
 
 def _rehearsed(config: Config) -> list[Check]:
@@ -213,13 +227,10 @@ def _rehearsed(config: Config) -> list[Check]:
 
     from peerd.cli.output import quiet_logs
     from peerd.errors import GroupError
-    from peerd.group import load
-    from peerd.identity import Identity
     from peerd.runner.rehearsal import check_time, rehearse
 
-    genesis = load(config.genesis)
+    genesis, public = _member(config)
     quiet_logs()
-    public = Identity.load(config.key).public
     found = trio.run(rehearse, genesis, config.task, public)
     checks = [Check("task", "ok", f"{genesis.task} trains on this peer's data")]
     checks += [Check("task", "warning", line) for line in found.warnings]
@@ -233,7 +244,7 @@ def _latency(config: Config) -> str:
     """What the running daemon measures, against the group's Δ."""
     import trio
 
-    from peerd.group import load
+    from peerd.cli.current_group import current_genesis
     from peerd.runner.latency import check_times
     from peerd.status.client import get
 
@@ -245,7 +256,7 @@ def _latency(config: Config) -> str:
         for peer in peers
         if peer["rtt"] is not None
     }
-    return check_times(times, load(config.genesis).delta_ms)
+    return check_times(times, current_genesis(config).delta_ms)
 
 
 def _status(config: Config) -> str:

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from peerd.cli import group_acts, successor
+from peerd.cli.current_group import running
+from peerd.cli.daemon import add_config_argument
 from peerd.cli.evaluation import add_evaluation_arguments, stated_rows
 from peerd.cli.members import listed, names_of
 from peerd.cli.output import print_json, progress, quiet_logs
@@ -22,7 +24,7 @@ from peerd.cli.task_arguments import (
     start_from,
     task_request,
 )
-from peerd.cli.terms import print_members, print_terms, summary
+from peerd.cli.terms import print_follows, print_members, print_terms, summary
 from peerd.errors import ConfigError
 from peerd.labels import label
 
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from peerd.group import Genesis
 
 DEFAULT_OUT = Path("genesis.json")
+RUNNING = ""
+"""In the place of a file: the group that the daemon is in."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,8 +60,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _verb(verbs, "verify", "check that every member has signed, and that a plan exists")
     show = _verb(verbs, "show", "show what a genesis says and who has signed it")
     show.add_argument(
-        "--diff", type=Path, metavar="OLD", help="say what this draft changes in the group OLD"
+        "--diff",
+        nargs="?",
+        const=RUNNING,
+        metavar="OLD",
+        help="say what this draft changes in the group OLD (default: that of your daemon)",
     )
+    add_config_argument(show)
     successor.add_arguments(
         verbs.add_parser("successor", help="draft a group that goes on from a running one")
     )
@@ -158,7 +167,8 @@ def main(args: argparse.Namespace) -> int:
             genesis.verify()
             setting_of(genesis)
         if args.verb == "show" and args.diff is not None:
-            return _show_difference(load(args.diff), genesis, as_json=args.json)
+            old = running(args.config)[0] if args.diff is RUNNING else load(Path(args.diff))
+            return _show_difference(old, genesis, as_json=args.json)
         _say(args, genesis, "every member has signed" if args.verb == "verify" else None)
     return 0
 
@@ -213,7 +223,7 @@ def _new(args: argparse.Namespace) -> Genesis:
         clients=args.clients,
         task_options=request.options,
         constants=request.constants,
-        deadlines=_deadlines(args.deadline),
+        deadlines=deadlines(args.deadline),
         delta=DELTA if args.delta is None else args.delta,
         bandwidth=BANDWIDTH if args.bandwidth is None else args.bandwidth,
         training=args.training,
@@ -267,6 +277,10 @@ def _sign(args: argparse.Namespace) -> tuple[Genesis, str]:
     genesis = sign(genesis, identity)
     out = args.out or args.genesis
     save(genesis, out)
+    follows = genesis.follows
+    if rotated and follows is not None:
+        new = called(genesis, genesis.index(dict(follows.keys)[identity.public]))
+        return genesis, f"signed {out} as the key before that of {new}"
     return genesis, f"signed {out} as {called(genesis, genesis.index(identity.public))}"
 
 
@@ -305,7 +319,8 @@ def _merge(args: argparse.Namespace) -> Genesis:
     return genesis
 
 
-def _deadlines(words: list[str]) -> dict[str, int]:
+def deadlines(words: list[str]) -> dict[str, int]:
+    """Milliseconds by phase, as ``--deadline`` has them. ConfigError."""
     found = {}
     for word in words:
         name, _, value = word.partition("=")
@@ -326,5 +341,6 @@ def _say(args: argparse.Namespace, genesis: Genesis, done: str | None) -> None:
     print(f"group {found['group']} ({genesis.name})")
     print(f"{len(genesis.roster)} members, {unsigned} signatures missing")
     print_members(genesis)
+    print_follows(genesis)
     if args.verb in ("show", "new"):
         print_terms(genesis, found)

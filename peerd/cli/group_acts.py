@@ -66,7 +66,7 @@ def _rotate(key: Path) -> None:
 
 
 def _approve(args: argparse.Namespace) -> None:
-    from peerd.cli.successor import running
+    from peerd.cli.current_group import running
     from peerd.group import load
     from peerd.group.differences import differences
     from protocols.session.events import Approval

@@ -28,7 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     verify.add_argument("file", type=Path, metavar="FILE")
     verify.add_argument(
-        "--genesis", type=Path, required=True, metavar="FILE", help="the group's genesis document"
+        "--genesis",
+        type=Path,
+        action="append",
+        required=True,
+        metavar="FILE",
+        help="the group's genesis document; once more for that of each successor",
     )
     add_predict_arguments(verbs.add_parser("predict", help="what a model says of each row"))
     add_evaluate_arguments(
@@ -63,7 +68,7 @@ def _verify(args: argparse.Namespace) -> int:
     from peerd.tensor_file import OWN
 
     with progress("verifying"):
-        found = verify_export(args.file, args.genesis)
+        found = verify_export(args.file, *args.genesis)
     but = ", but for the running statistics" if OWN in found else ""
     print(f"verified: its numbers are the certified ones, and all of this is so{but}")
     if may_be_onnx(args.file):

@@ -57,7 +57,7 @@ def export(args: argparse.Namespace) -> int:
     with progress("reading the model"):
         record, model, certificate = certified_model(args)
     number, certified = record["round"], record.get("model_hash")
-    description, genesis = _description(args, form, model, certificate)
+    description, genesis = _description(args, form, record, model, certificate)
     own = own_statistics(load_config(args)) if genesis is not None else None
     if form == "npz" or genesis is None or own is None:
         made = _vector(description, own, round=number, model_hash=certified)
@@ -77,14 +77,18 @@ def export(args: argparse.Namespace) -> int:
 
 
 def _description(
-    args: argparse.Namespace, form: str, model: NDArray[np.float32], certificate: bytes | None
+    args: argparse.Namespace,
+    form: str,
+    record: dict[str, object],
+    model: NDArray[np.float32],
+    certificate: bytes | None,
 ) -> tuple[dict[str, object], Genesis | None]:
     """The description, and the genesis. An npz does without both, where it has to."""
-    from peerd.group import load
+    from peerd.cli.current_group import current_genesis
     from peerd.runner.export import describe
 
     try:
-        genesis = load(load_config(args).genesis)
+        genesis = current_genesis(load_config(args), int(str(record["round"])))
         if certificate is None:
             raise StorageError("no certificate of this round is kept", "export at another peer")
         return describe(genesis, certificate, model), genesis

@@ -124,12 +124,12 @@ def _of_file(args: argparse.Namespace) -> Subject:
 
 
 def _of_daemon(args: argparse.Namespace) -> Subject:
-    from peerd.group import load
+    from peerd.cli.current_group import current_genesis
     from peerd.learning.origin import Origin
 
     config = load_config(args)
-    _, model, _ = certified_model(args)
-    genesis = load(config.genesis)
+    record, model, _ = certified_model(args)
+    genesis = current_genesis(config, int(str(record["round"])))
     task = args.task or genesis.task
     local = _local(args, task, config.task.local)
     options = genesis.task_options

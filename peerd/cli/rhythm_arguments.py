@@ -10,11 +10,18 @@ from typing import Any
 from peerd.errors import ConfigError
 
 _EVERY = re.compile(r"(\d{1,6})(s?)", re.ASCII)
-_OPTIONS = {"every": "--every", "at": "--at", "zone": "--zone", "stop_at": "--stop-at"}
+_OPTIONS = {
+    "every": "--every",
+    "at": "--at",
+    "zone": "--zone",
+    "stop_at": "--stop-at",
+    "stop_after": "--stop-after",
+    "patience": "--patience",
+}
 
 
 def add_rhythm_arguments(parser: argparse.ArgumentParser) -> None:
-    """``--every`` or ``--at`` with ``--zone``; ``--stop-after`` and ``--stop-at``."""
+    """``--every`` or ``--at`` with ``--zone``; ``--stop-after``, ``--stop-at``, ``--patience``."""
     begins = parser.add_mutually_exclusive_group()
     begins.add_argument(
         "--every",
@@ -30,6 +37,12 @@ def add_rhythm_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--stop-after", type=int, metavar="R", help="the group makes so many rounds"
+    )
+    parser.add_argument(
+        "--patience",
+        type=int,
+        metavar="P",
+        help="the group pauses once P of its evaluations in a row are no better than before",
     )
     parser.add_argument(
         "--stop-at",
@@ -52,15 +65,16 @@ def stated_rhythm(args: argparse.Namespace) -> dict[str, Any] | None:
         given["at"] = sorted(word.strip() for word in args.at.split(","))
         if args.zone not in (None, UTC_ZONE):
             given["zone"] = args.zone
-    if args.stop_after is not None:
-        given["stop_after"] = args.stop_after
+    for name in ("stop_after", "patience"):
+        if (number := getattr(args, name)) is not None:
+            given[name] = number
     if args.stop_at is not None:
         given["stop_at"] = _moment(args.stop_at)
     try:
         rhythm = check_rhythm(given or None)
     except GroupError as error:
         message = error.message.removeprefix("genesis: ")
-        for name, option in (*_OPTIONS.items(), ("stop_after", "--stop-after")):
+        for name, option in _OPTIONS.items():
             message = message.replace(f"rhythm.{name} ", f"{option} ")
         raise ConfigError(message, error.hint) from None
     return None if rhythm is None else rhythm_content(rhythm)

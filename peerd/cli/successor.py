@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from peerd.cli.current_group import running
 from peerd.cli.daemon import add_config_argument
+from peerd.cli.members import checked_name, listed
 from peerd.cli.pairs import pairs
-from peerd.errors import ConfigError, IdentityError
+from peerd.cli.who import public, who
+from peerd.errors import ConfigError
 
 if TYPE_CHECKING:
     from peerd.group import Genesis
@@ -26,10 +29,16 @@ NUMBERS = {
     "absent": "absent",
     "clients": "clients",
 }
+EXAMPLE = """for example, "Clinic 4" leaves, another hospital joins, and St. Mary's has a new key:
+  peerd group successor --join "12D3KooW…-3f0c Fifth House" --leave "Clinic 4" \\
+    --rotate "12D3KooW…-6245=12D3KooW…-973a" --rounds 2000:4000 --out draft.json
+"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What is to change; everything else stays as it is."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = EXAMPLE
     add_config_argument(parser)
     parser.add_argument(
         "--genesis", type=Path, metavar="FILE", help="the group's (default: the daemon's)"
@@ -43,10 +52,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("rotate", "WHO=PEER", "a member's new key, as 'peerd group rotate' prints it"),
         ("lost", "WHO", "a member that rotates, and whose old key can't sign any more"),
         ("rename", "WHO=NAME", "what a member is called from then on"),
+        ("weight", "WHO=WEIGHT", "what a member weighs from then on, for a weighted aggregator"),
         ("held-out-rows", "WHO=ROWS", "how many held-out rows a member has"),
     ):
         members.add_argument(f"--{name}", action="append", default=[], metavar=metavar, help=text)
-    terms = parser.add_argument_group("terms")
+    terms = parser.add_argument_group("terms", "as 'peerd group new' has them")
     terms.add_argument("--name", help="of the group")
     terms.add_argument("--adversary", metavar="BETA")
     terms.add_argument("--dropout", metavar="Q")
@@ -55,6 +65,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     terms.add_argument(
         "--aggregator", metavar="RULE", help="with the constants that it defaults to"
     )
+    terms.add_argument(
+        "--constant", action="append", default=[], metavar="NAME=VALUE", help="of the aggregator"
+    )
+    terms.add_argument("--deadline", action="append", default=[], metavar="PHASE=MS")
     terms.add_argument("--task-option", action="append", default=[], metavar="NAME=VALUE")
     terms.add_argument(
         "--rounds",
@@ -78,73 +92,58 @@ def main(args: argparse.Namespace) -> Genesis:
     return found
 
 
-def running(config: Path) -> tuple[Genesis, int]:
-    """The genesis of the group that a daemon is in now, and its last round. NotRunningError."""
-    import trio
-
-    from peerd.config import Config
-    from peerd.group.document import parse
-    from peerd.status.client import get, get_bytes
-
-    socket = Config.load(config).status
-    document = trio.run(get_bytes, socket, "/v1/genesis")
-    head = trio.run(get, socket, "/v1/status").get("head")
-    return parse(document), head if isinstance(head, int) else -1
-
-
 def _changes(args: argparse.Namespace, old: Genesis, head: int | None) -> Changes:
     from peerd.group.drafting import Changes
 
-    joining, weights = _joining(args.join)
-    rotated = {_who(old, who): _public("--rotate", new) for who, new in _pairs("--rotate", args)}
+    joining = listed(args.join, "--join")
+    rotated = _pairs(args, "rotate")
+    keys = {who(old, one, "--rotate"): public("--rotate", new) for one, new in rotated}
     first, last = _window(args.rounds, head)
+    weights = {each.public: each.number for each in joining if each.number is not None}
+    names = {who(old, one, "--rename"): name for one, name in _pairs(args, "rename")}
     return Changes(
         first=first,
         last=last,
-        joining=joining,
-        leaving=frozenset(_who(old, who) for who in args.leave),
-        keys=rotated,
-        lost=frozenset(_who(old, who) for who in args.lost),
-        renamed={_who(old, who): name for who, name in _pairs("--rename", args)},
-        weights=weights,
-        held_out=_rows(args, old, rotated),
+        joining={each.public: each.name for each in joining},
+        leaving=frozenset(who(old, one, "--leave") for one in args.leave),
+        keys=keys,
+        lost=frozenset(who(old, one, "--lost") for one in args.lost),
+        renamed={key: checked_name(name, "--rename: ") for key, name in names.items()},
+        weights=weights | _numbers(args, "weight", old, keys, weights),
+        held_out=_numbers(args, "held_out_rows", old, keys, {each.public for each in joining}),
         values=_values(args, old),
     )
 
 
-def _joining(words: Sequence[str]) -> tuple[dict[bytes, str | None], dict[bytes, int]]:
-    names: dict[bytes, str | None] = {}
-    weights: dict[bytes, int] = {}
-    for word in words:
-        peer, _, name = word.strip().partition(" ")
-        peer, equals, weight = peer.partition("=")
-        public = _public("--join", peer)
-        if public in names:
-            raise ConfigError(f"--join {peer}: somebody is named twice")
-        names[public] = name.strip() or None
-        if equals:
-            weights[public] = _number("--join", weight)
-    return names, weights
-
-
-def _rows(args: argparse.Namespace, old: Genesis, rotated: dict[bytes, bytes]) -> dict[bytes, int]:
-    found = {}
-    for who, rows in _pairs("--held-out-rows", args):
+def _numbers(
+    args: argparse.Namespace,
+    name: str,
+    old: Genesis,
+    keys: dict[bytes, bytes],
+    joining: Sequence[bytes] | set[bytes] | dict[bytes, int],
+) -> dict[bytes, int]:
+    """By the key that each has in the successor; of somebody who joins by its peer id."""
+    option, found = "--" + name.replace("_", "-"), {}
+    for one, number in _pairs(args, name):
         try:
-            member = _who(old, who)
-            public = rotated.get(member, member)
+            member = who(old, one, option)
         except ConfigError:
-            public = _public("--held-out-rows", who)  # of somebody who joins
-        found[public] = _number("--held-out-rows", rows)
+            member = public(option, one)
+            if member not in joining:
+                raise
+        found[keys.get(member, member)] = _number(option, number)
     return found
 
 
 def _values(args: argparse.Namespace, old: Genesis) -> dict[str, Any]:
     from peerd import decimals
+    from peerd.cli.group import deadlines
     from protocols.plan import PlanError, rational
 
     values: dict[str, Any] = {
-        field: getattr(args, name) for name, field in NUMBERS.items() if getattr(args, name)
+        field: getattr(args, name)
+        for name, field in NUMBERS.items()
+        if getattr(args, name) is not None
     }
     try:
         for name in ("adversary", "dropout"):
@@ -152,17 +151,26 @@ def _values(args: argparse.Namespace, old: Genesis) -> dict[str, Any]:
                 values[name] = rational(getattr(args, name))
     except PlanError as error:
         raise ConfigError(f"--adversary, --dropout: {error}") from None
-    if args.name:
+    if args.name is not None:
         values["name"] = args.name
-    if args.aggregator:
-        from peerd.cli.rule_arguments import typed_rule
-
-        values["aggregator"] = args.aggregator
-        values["constants"] = typed_rule(args.aggregator, {}).constants()
+    if args.aggregator is not None or args.constant:
+        values |= _rule(args, old)
+    if args.deadline:
+        values["deadlines"] = {**old.deadlines, **deadlines(args.deadline)}
     if args.task_option:
         given = pairs("--task-option", args.task_option, decimals.kept)
         values["task_options"] = {**old.task_options, **given}
     return values
+
+
+def _rule(args: argparse.Namespace, old: Genesis) -> dict[str, Any]:
+    """The rule with its constants: of the old one those that are not said stay."""
+    from peerd.cli.rule_arguments import rule_request, typed_rule
+
+    args.aggregator = args.aggregator or old.aggregator
+    name, said = rule_request(args)
+    kept = old.constants if name == old.aggregator else {}
+    return {"aggregator": name, "constants": typed_rule(name, {**kept, **said}).constants()}
 
 
 def _window(text: str | None, head: int | None) -> tuple[int, int]:
@@ -170,46 +178,21 @@ def _window(text: str | None, head: int | None) -> tuple[int, int]:
         if head is None:
             raise ConfigError("--rounds FIRST:LAST is missing", "no daemon says where the group is")
         return head + AHEAD, head + AHEAD + WINDOW - 1
-    first, _, last = text.partition(":")
+    first, colon, last = text.partition(":")
+    if not colon:
+        raise ConfigError(f"--rounds {text}: not FIRST:LAST", "such as 2000:4000")
     return _number("--rounds", first), _number("--rounds", last)
 
 
-def _pairs(option: str, args: argparse.Namespace) -> list[tuple[str, str]]:
-    found = []
-    for word in getattr(args, option.strip("-").replace("-", "_")):
-        who, equals, what = word.rpartition("=") if option != "--rename" else word.partition("=")
-        if not equals or not who or not what:
-            raise ConfigError(f"{option} {word}: what is behind = is missing")
-        found.append((who.strip(), what.strip()))
+def _pairs(args: argparse.Namespace, name: str) -> list[tuple[str, str]]:
+    """A new name may hold "=", and so may who has a number or a key: that is behind the last."""
+    found, option = [], "--" + name.replace("_", "-")
+    for word in getattr(args, name):
+        one, equals, what = word.partition("=") if name == "rename" else word.rpartition("=")
+        if not equals or not one.strip() or not what.strip():
+            raise ConfigError(f"{option} {word}: must have something before = and behind it")
+        found.append((one.strip(), what.strip()))
     return found
-
-
-def _who(old: Genesis, text: str) -> bytes:
-    """A member by its name, its peer id, or the end of that. ConfigError."""
-    from peerd.identity import peer_id_of
-
-    named = [old.roster[i] for i, name in enumerate(old.names) if name == text]
-    ends = [key for key in old.roster if len(text) >= 6 and peer_id_of(key).endswith(text)]
-    found = named or ends
-    if len(found) == 1:
-        return found[0]
-    try:
-        public = _public("", text)
-    except ConfigError:
-        public = b""
-    if public in old.roster:
-        return public
-    known = ", ".join(old.names) or "see 'peerd group show'"
-    raise ConfigError(f"{text!r} is no member of {old.name!r}", f"its members: {known}")
-
-
-def _public(option: str, text: str) -> bytes:
-    from peerd.identity import public_of
-
-    try:
-        return public_of(text.strip())
-    except IdentityError as error:
-        raise ConfigError(f"{option} {error.message}", error.hint) from None
 
 
 def _number(option: str, text: str) -> int:

@@ -84,6 +84,30 @@ def summary(genesis: Genesis) -> dict[str, object]:
             }
             for index, public in enumerate(genesis.roster)
         ],
+        "follows": _follows(genesis),
+    }
+
+
+def _follows(genesis: Genesis) -> dict[str, object] | None:
+    """Which group it is to go on from, and what becomes of each of its members there."""
+    from peerd.identity import peer_id_of
+
+    follows, missing = genesis.follows, set(genesis.unsigned())
+    if follows is None:
+        return None
+    return {
+        "group": follows.group.hex(),
+        "first": follows.first,
+        "last": follows.last,
+        "members": [
+            {
+                "peer": peer_id_of(old),
+                "becomes": peer_id_of(new) if new else None,
+                "lost": old in follows.lost,
+                "signed": old not in missing if old in genesis.signers else None,
+            }
+            for old, new in follows.keys
+        ],
     }
 
 
@@ -126,6 +150,23 @@ def print_members(genesis: Genesis) -> None:
         name = genesis.name_of(index)
         said = "" if name is None else f": {printable(name)}"
         print(f"member {with_checksum(peer_id_of(public))} {state}{weight}{rows}{said}")
+
+
+def print_follows(genesis: Genesis) -> None:
+    """What becomes of the members of the group before; nothing of one that begins anew."""
+    from peerd.identity import peer_id_of, with_checksum
+
+    follows, missing = genesis.follows, set(genesis.unsigned())
+    if follows is None:
+        return
+    print(f"follows {follows.group.hex()} in one of the rounds {follows.first} to {follows.last}")
+    for old, new in follows.keys:
+        if old == new:
+            continue
+        state = "signed" if old not in missing else "missing"
+        how = "lost" if old in follows.lost else state
+        what = f"becomes {with_checksum(peer_id_of(new))} {how}" if new else "leaves"
+        print(f"old key {with_checksum(peer_id_of(old))} {what}")
 
 
 def print_terms(genesis: Genesis, found: dict[str, object]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from peerd.errors import GroupError
 from peerd.group.genesis import Genesis
 from peerd.group.succession import LEAVES, Follows, check_successor
+from protocols.aggregation import AggregationError
 
 
 @dataclass(frozen=True)
@@ -100,4 +101,7 @@ def _evaluation(
         before = old.held_out_of(old.index(stays[public])) if public in stays else 0
         return changes.held_out.get(public, before)
 
-    return replace(old.evaluation, rows=tuple(rows(public) for public in roster))
+    try:
+        return replace(old.evaluation, rows=tuple(rows(public) for public in roster))
+    except AggregationError as error:
+        raise GroupError(f"genesis: evaluation: {error}") from None

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from peerd.group.genesis import MAX_GENESIS_BYTES
 from peerd.storage import Store
 from protocols.errors import WireError
 from protocols.record.effects import Approved
+from protocols.record.resolution import Tip
 from protocols.session.events import Approval
 from protocols.wire.canonical import Value, pack, unpack
 from protocols.wire.schema import MAX_STATEMENT, Bytes, ListOf
@@ -53,6 +54,16 @@ def keep_approval(store: Store, group: bytes, approval: bytes, round_: int) -> N
         store.set_meta(_KEY, pack([*kept, approval]))
 
 
+def counting(kept: Sequence[bytes], group: bytes, tip: Tip) -> Iterator[Approved]:
+    """Those of ``kept`` that can still count for the round behind ``tip``, or later."""
+    for each in kept:
+        said = decode_statement(each, group)
+        about, act = said.payload.about, Act(said.payload.act)
+        wanted = {Act.PAUSE: tip.since, Act.RESUME: tip.previous}.get(act, about)
+        if about == wanted and (act is Act.RESUME or said.payload.last >= tip.round):
+            yield Approved(said.signer, act, about, said.payload.first, said.payload.last)
+
+
 def give(data: Path, approval: Approval, draft: Genesis | None) -> None:
     """Leave the order for the daemon. OSError where nothing can be written."""
     document = {
@@ -81,7 +92,7 @@ def take(data: Path) -> tuple[Approval, Genesis | None] | None:
         found = json.loads(text)
         act, first, last = Act[found["act"].upper()], found["first"], found["last"]
         draft = None if found["draft"] is None else parse(found["draft"].encode())
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise ConfigError(f"{path}: not an order", "'peerd group' writes it") from None
     if (draft is None) == (act is Act.HANDOVER):
         raise ConfigError(f"{path}: a draft goes with a handover, and with nothing else")

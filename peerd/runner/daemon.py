@@ -16,7 +16,7 @@ import trio
 from peerd.config import Config
 from peerd.discovery.discovery import Discovery
 from peerd.errors import CorruptError, NetworkError
-from peerd.group import load
+from peerd.group import Genesis, load
 from peerd.group.document import render
 from peerd.group.names import names_by_peer
 from peerd.identity import Identity, peer_id_of
@@ -35,15 +35,17 @@ from peerd.runner.driver import Driver
 from peerd.runner.failures import only_error
 from peerd.runner.first import check_first, check_fixed
 from peerd.runner.gathering import gather
-from peerd.runner.handover import beginning, successor
-from peerd.runner.inheritance import address_book, bootstraps
+from peerd.runner.handover import Handover, beginning
+from peerd.runner.inheritance import address_book, bootstraps, guests
 from peerd.runner.latency import Latency
 from peerd.runner.library import Library
-from peerd.runner.lineage import Epoch, remember
+from peerd.runner.lineage import Epoch, named, remember
 from peerd.runner.lookout import Lookout
 from peerd.runner.members import Members
 from peerd.runner.membership import Left, current
 from peerd.runner.orders import Orders
+from peerd.runner.passage import Passage
+from peerd.runner.patience import Patience
 from peerd.runner.records import Records
 from peerd.runner.rehearsal import training_of
 from peerd.runner.reload import reload
@@ -67,9 +69,6 @@ from protocols.session.local import LocalPeer
 from protocols.session.session import Session
 
 log = structlog.get_logger(__name__)
-
-LINGER_DELTAS = 4
-"""Δ for which a daemon stays in a group that has handed over."""
 
 
 class Sessions(Protocol):
@@ -121,14 +120,15 @@ def run(
             except Left as left:
                 log.warning("this peer has left the group", reason=str(left))
                 return 0
-            names = names_by_peer(epochs[-1].genesis)
+            names = named(epochs)
             configure(config.log.level, config.log.format, file=config.log.file, names=names)
-            daemon = _Daemon(config, identity, epochs, store, restored, crew, file)
+            daemon = _Daemon(config, genesis, identity, epochs, store, restored, crew, file)
             _run(daemon)
-            if daemon.successor is None:
+            if daemon.handover is None:
                 return daemon.exit_code
-            remember(store, [*epochs, daemon.successor])
-            config, restored = daemon.config, None
+            daemon.handover.store(store, epochs[-1])
+            remember(store, [*epochs, daemon.handover.epoch])
+            config = daemon.config
 
 
 def _run(daemon: _Daemon) -> None:
@@ -146,6 +146,7 @@ class _Daemon:
     def __init__(
         self,
         config: Config,
+        configured: Genesis,
         identity: Identity,
         epochs: Sequence[Epoch],
         store: Store,
@@ -155,7 +156,7 @@ class _Daemon:
     ) -> None:
         self.config = config
         self.epochs = epochs
-        self.successor: Epoch | None = None
+        self.handover: Handover | None = None
         self.exit_code = 0
         self._file = file
         self.restored = restored
@@ -174,10 +175,13 @@ class _Daemon:
             genesis.roster,
             config.listen,
             self.book,
-            guests=(public for epoch in epochs[:-1] for public in epoch.genesis.roster),
+            guests=guests(epochs),
         )
         # Before the transport runs: others ask as soon as it does.
         self.library = Library(self.setting, store, self.transport, epochs)
+        there = self.library, self.transport, self.board
+        self.passage = Passage(epochs, identity, config, configured, store, *there)
+        self._configured = configured
         training = training_of(genesis, config.task, config.data / "training")
         self.trainer = crew.trainer(training)
         self.driver: Driver | None = None
@@ -206,6 +210,8 @@ class _Daemon:
             advice=None,
             abandon=None,
             abandoned_by=[],
+            approvals=[],
+            quorum=self.setting.roster_quorum,
             paused_from=None,
             away={},
             next_round_at=None,
@@ -233,7 +239,7 @@ class _Daemon:
                 self.transport,
                 self.identity,
                 self.book,
-                bootstraps(self.config.bootstrap, self.epochs),
+                self.bootstraps(self.config.bootstrap),
                 announce=self.config.announce,
             )
             nursery.start_soon(self.discovery.run)
@@ -256,12 +262,15 @@ class _Daemon:
         """A newcomer waits until the old group has handed over, and takes what it starts from."""
         if not self.epochs[-1].awaits_handover:
             return
-        log.info("waiting for the group to hand over to this one")
-        self.board.update(state="joining", phase="waiting for the group to hand over")
+        follows = self.genesis.follows
+        assert follows is not None
+        phase = f"waiting for the group to hand over, in rounds {follows.first} to {follows.last}"
+        log.info(phase, follows=follows.group.hex())
+        self.board.update(state="joining", phase=phase)
         connected = self.transport.connected
         self.epochs = await beginning(self.genesis, self.store, self.library, connected)
         remember(self.store, self.epochs)
-        self.library.epochs = self.epochs
+        self.library.serve(self.epochs)
         self.setting = self.epochs[-1].setting()
 
     async def _rehearse(self, nursery: trio.Nursery) -> Model:
@@ -283,7 +292,8 @@ class _Daemon:
         another version of torch may draw another; a file is the group's, or is not.
         """
         start_from, fixed = self.config.task.start_from, self.trainer.fixed
-        if start_from is None and self.store.head() >= 0:
+        goes_on = self.store.head() >= 0 or self.genesis.follows is not None
+        if start_from is None and goes_on:
             check_fixed(self.genesis, start_from, fixed)
         else:
             check_first(self.genesis, start_from, model_hash(first), fixed)
@@ -292,6 +302,11 @@ class _Daemon:
         records = Records(self.store, self.setting.roster, self.genesis.names)
         records.fill(self.setting)
         self.board.update(best=self.store.best())
+        if position.ledger.handed_over:  # an earlier life ended just here
+            self.handover = await self.passage.decided()
+            nursery.cancel_scope.cancel()
+            return
+        nursery.start_soon(self._look_ahead, position, nursery.cancel_scope)
         lookout = Lookout(self.genesis, self.setting, self.me, self.transport, self.board)
         nursery.start_soon(partial(lookout.run, resuming=position.round > 0))
         await gather(
@@ -324,6 +339,9 @@ class _Daemon:
         )
         lookout.follow(driver)
         driver.watch = self.tally.saw
+        rhythm = self.genesis.rhythm
+        patience = None if rhythm is None else rhythm.patience
+        driver.on_measured = Patience(self.store, patience).look
         nursery.start_soon(driver.run)
         nursery.start_soon(self._follow, driver, nursery.cancel_scope)
         nursery.start_soon(self._leave, driver)
@@ -339,13 +357,23 @@ class _Daemon:
         """
         await driver.handed_over.wait()
         log.warning("the group hands over", round=self.store.head())
-        self.board.update(state="handing over", phase="waiting for the successor's genesis")
-        ahead = self.epochs[-1], self.store, self.library, self.transport.connected
-        found = await successor(*ahead, self.store.head())
-        self.board.publish("handover", successor=found.genesis.group_id.hex())
-        await trio.sleep(LINGER_DELTAS * self.genesis.delta_ms / 1000)
-        self.successor = found  # not before: who is told to stop meanwhile goes nowhere
+        found = await self.passage.decided()
+        await self.passage.linger()
+        self.handover = found  # not before: who is told to stop meanwhile goes nowhere
         scope.cancel()
+
+    async def _look_ahead(self, start: Position, scope: trio.CancelScope) -> None:
+        """Over to the successor, if the group handed over while this peer was away."""
+
+        def stands() -> Position:
+            return start if self.session is None else self.session.position
+
+        self.handover = await self.passage.missed(self.setting, stands)
+        scope.cancel()
+
+    def bootstraps(self, configured: Iterable[str]) -> list[str]:
+        """Those of a configuration, in terms of the current group."""
+        return bootstraps(configured, self.epochs, self._configured)
 
     # -- the operator's orders -----------------------------------------------------------------
 

@@ -22,7 +22,7 @@ from peerd.errors import ConfigError, GroupError
 from peerd.learning import Trainer
 from peerd.runner import stays
 from peerd.runner.aborts import stopped
-from peerd.runner.approvals import keep_approval
+from peerd.runner.approvals import counting, keep_approval, kept_approvals
 from peerd.runner.approvals import shown as approval_shown
 from peerd.runner.counting import (
     KEPT,
@@ -46,6 +46,7 @@ from peerd.transport.transport import Transport
 from protocols.aggregation import model_hash
 from protocols.aggregation.contract import Reference, Referenced
 from protocols.aggregation.evaluation import Counts
+from protocols.record.certificate import Close
 from protocols.record.effects import (
     Abandonment,
     Aborted,
@@ -70,6 +71,7 @@ from protocols.record.effects import (
     Timer,
     Train,
 )
+from protocols.record.position import tip_of
 from protocols.record.setting import Setting
 from protocols.record.timers import TimeCome
 from protocols.session.events import Approval, Order, Peer, Refused, Return, Stay
@@ -80,10 +82,13 @@ ORDERS_PAUSE = 1.0
 """Seconds between looks for an operator's order."""
 MAX_BURST = 64
 """Frames that are handled, and journaled, together."""
+RESTING = "resting"
+"""The board's state, and how the session's phase begins, while the group has paused."""
 LOSS_GRACE = 3.0
 """Seconds for which a lost peer is still waited for."""
-RUNNING = {"state": "running"}
+RUNNING = "running"
 Act = Callable[[Peer], list[Step]]
+OnMeasured = Callable[[int, Close, dict[str, Any] | None], Approval | None]
 OnStep = Callable[[Peer, Sequence[Effect]], None]
 """Told of the effects that were carried out; it only looks."""
 Read = TypeVar("Read")
@@ -124,10 +129,12 @@ class Driver:
         self._nursery: trio.Nursery | None = None
         self._lost: dict[int, float] = {}
         self._groups: dict[int, dict[str, Any] | None] = {}
+        self._state = RUNNING
         self._drain = Drain()
         self.watch: Callable[[Effect], None] = lambda effect: None
         """Told each effect once it is carried out."""
         self.peers_changed = trio.Event()
+        self.on_measured: OnMeasured = lambda round_, close, group: None
         self.handed_over = trio.Event()
         self.on_step: OnStep = lambda session, effects: None
 
@@ -144,6 +151,7 @@ class Driver:
             if (stay := stays.kept(self._store)) is not None:
                 await self._step(partial(_ordered, stay))  # nothing is signed before the survey
             self._show_where_it_starts(before.round - 1, before.model)
+            self._show_approvals()
             self._look_ahead()
             nursery.start_soon(self._watch_peers)
             nursery.start_soon(self._receive)
@@ -326,7 +334,10 @@ class Driver:
             case Phase(round_, attempt, name):
                 self._beat.entered(name)
                 self._meter.enter(name)
-                self._board.update(round=round_, attempt=attempt, phase=name, state="running")
+                if round_ >= self._session.position.round:  # else it is told late, and is over
+                    self._enter(name)
+                    place = {"round": round_, "attempt": attempt}
+                    self._board.update(phase=name, state=self._state, **place)
                 self._board.publish("phase", round=round_, attempt=attempt, phase=name)
             case Aborted():
                 shown = self._records.aborted(effect, self._setting.deadlines)
@@ -341,9 +352,10 @@ class Driver:
                 self._board.update(state="stopped", reason=reason, **shown)
                 self._board.publish("stopped", round=round_, reason=reason, **shown)
             case Approved():
-                shown = {"peer": self._records.name(effect.peer), **approval_shown(effect)}
+                shown = self._approval(effect)
                 log.warning("an operator approves", **shown)
                 self._board.publish("approval", **shown)
+                self._show_approvals()
             case Abandonment(round_, attempt, signers):
                 names = [self._records.name(peer) for peer in signers]
                 called = [self._records.called(peer) for peer in signers]
@@ -354,6 +366,24 @@ class Driver:
                 self._drops.note(self._records.name(peer), reason)
             case Persist() | Keep() | Erase():
                 pass  # carried out in the thread, before everything else
+
+    def _enter(self, phase: str) -> None:
+        """``running``, or ``resting`` from a pause on until the group goes on."""
+        rests = phase.startswith(RESTING)
+        if rests and self._state != RESTING:
+            quorum = self._setting.roster_quorum
+            log.warning("the group rests", goes_on=f"once {quorum} operators run 'group resume'")
+        self._state = RESTING if rests else RUNNING
+
+    def _approval(self, said: Approved) -> dict[str, Any]:
+        return {**self._records.member(said.peer), **approval_shown(said)}
+
+    def _show_approvals(self) -> None:
+        """Those that may still count; ``quorum`` of one thing are needed."""
+        tip = tip_of(self._setting, self._session.position)
+        known = counting(kept_approvals(self._store, self._setting.group), self._setting.group, tip)
+        shown = [self._approval(each) for each in known]
+        self._board.update(approvals=shown, quorum=self._setting.roster_quorum)
 
     def _send(self, peers: tuple[int, ...], frame: bytes) -> None:
         for peer in peers:
@@ -413,10 +443,22 @@ class Driver:
         told = {name: value for name, value in told.items() if value}
         log.info("round completed", round=effect.round, model=effect.model_hash.hex(), **told)
         self._nursery.start_soon(self._evaluate, effect.round, effect.model)
+        approval = self.on_measured(effect.round, effect.close, summary["group"])
+        if approval is not None:
+            self._nursery.start_soon(self._approve, approval)
+
+    async def _approve(self, approval: Approval) -> None:
+        """What no operator ordered: the genesis says that this peer is to want it."""
+        try:
+            await self._step(partial(_ordered, approval))
+        except Refused as error:
+            log.info("not approved", reason=str(error))
 
     def _show_head(self, round_: int, model: bytes) -> None:
-        self._board.update(**shown_head(round_, model, finished=self._session.finished))
+        finished = self._session.finished
+        self._board.update(**shown_head(round_, model, finished=finished, state=self._state))
         self._disk.show()
+        self._show_approvals()
 
     async def _evaluate(self, round_: int, model: npt.NDArray[np.float32]) -> None:
         """For display: what fails is a warning on the round, and the group's business goes on."""
@@ -449,7 +491,9 @@ class Driver:
         return sum(link.bytes_in for link in links), sum(link.bytes_out for link in links)
 
 
-def shown_head(round_: int, model: bytes, *, finished: bool) -> dict[str, object]:
+def shown_head(
+    round_: int, model: bytes, *, finished: bool, state: str = RUNNING
+) -> dict[str, object]:
     """What the status says once a round is over: whoever has finished is in no phase."""
     told: dict[str, object] = {
         "reason": None,
@@ -458,8 +502,9 @@ def shown_head(round_: int, model: bytes, *, finished: bool) -> dict[str, object
         "abandon": None,
         "abandoned_by": [],
     }
-    state = {"state": "finished", "phase": None, "attempt": None} if finished else RUNNING
-    return {"head": round_, "model_hash": model.hex(), **told, **state}
+    ended = {"state": "finished", "phase": None, "attempt": None}
+    stands = ended if finished else {"state": state}
+    return {"head": round_, "model_hash": model.hex(), **told, **stands}
 
 
 def _messages(frames: Iterable[tuple[int, bytes]], session: Peer) -> list[Step]:

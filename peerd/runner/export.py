@@ -38,16 +38,19 @@ def describe(genesis: Genesis, certificate: bytes, model: Model) -> dict[str, An
     }
 
 
-def verify_export(path: Path, genesis_path: Path) -> dict[str, Any]:
+def verify_export(path: Path, *genesis_paths: Path) -> dict[str, Any]:
     """The description, all of it proven: what is in the file is what the group certified. Not so
     running statistics of the peer that exported it: what it says of them (``own``) is unproven.
+    ``genesis_paths``: of the group, and of those that it goes on from as far as they are given.
 
     VerificationError says what does not hold. The names of layers are no part of it: they come from
     the task's code, which a certificate does not bind.
     """
-    genesis = load(genesis_path)
-    genesis.verify()
-    return proven_export(path, genesis)
+    groups = [load(each) for each in genesis_paths]
+    for each in groups:
+        each.verify()
+    claimed, _ = read_export(path)
+    return proven_export(path, _group_of(claimed, path, groups))
 
 
 def proven_export(path: Path, genesis: Genesis) -> dict[str, Any]:
@@ -74,6 +77,35 @@ def proven_export(path: Path, genesis: Genesis) -> dict[str, Any]:
     return proven | own
 
 
+def _group_of(claimed: dict[str, Any], path: Path, groups: list[Genesis]) -> Genesis:
+    """The genesis of the group that the file names. VerificationError where no document leads from
+    it to another that is given.
+    """
+    known = {each.group_id: each for each in groups}
+    named = (each for each in groups if each.group_id.hex() == claimed.get("group"))
+    found = next(named, groups[0])
+    line = _line(found, known)
+    for each in groups:
+        if each not in line and found not in _line(each, known):
+            follows = line[-1].follows
+            missing = "none that it follows" if follows is None else follows.group.hex()[:16] + "…"
+            raise VerificationError(
+                f"{path}: nothing leads from its group, {found.name!r}"
+                f" ({found.group_id.hex()[:16]}…), to {each.group_id.hex()[:16]}…: the genesis of"
+                f" the group before is missing: {missing}",
+                "name that as well with --genesis FILE, or the file's own group alone",
+            )
+    return found
+
+
+def _line(genesis: Genesis, known: dict[bytes, Genesis]) -> list[Genesis]:
+    """From a group to those that it goes on from, as far as they are known."""
+    line = [genesis]
+    while (follows := line[-1].follows) is not None and follows.group in known:
+        line.append(known[follows.group])
+    return line
+
+
 def own_in_words(own: dict[str, Any]) -> str:
     """What a description says of them, for a person."""
     since = "as the first model has them" if own["round"] is None else f"after round {own['round']}"
@@ -91,7 +123,7 @@ def _certified(genesis: Genesis, certificate: bytes, model: Model) -> CertifiedR
     except ProtocolError as error:
         raise VerificationError(
             f"the certificate proves nothing to the group {genesis.name!r}: {error}",
-            "is it of this genesis?",
+            "is it of this genesis, or of a group that goes on from it?",
         ) from None
     if model_hash(model) != certified.end.model:
         raise VerificationError(

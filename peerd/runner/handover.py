@@ -1,8 +1,9 @@
-"""From one group to the next: the successor's genesis is found, and a newcomer's beginning (§6)."""
+"""Over to a successor: what is needed of it, from whoever has it. Its hash proves it (docs §6)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import structlog
 import trio
@@ -17,8 +18,10 @@ from peerd.runner.lineage import (
     read_beginning,
     read_draft,
 )
+from peerd.runner.records import Records
 from peerd.storage import Store
-from protocols.record.certificate import verify_certificate
+from protocols.aggregation.contract import Model
+from protocols.record.certificate import CertifiedRound, verify_certificate
 from protocols.record.effects import Record
 from protocols.record.resolution import Resolution
 from protocols.session.follow import read_model
@@ -29,6 +32,25 @@ ASK_AGAIN = 2.0
 """Seconds until the others are asked once more for what none of them gave."""
 
 Connected = Callable[[], frozenset[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """``rounds``: certified ones that lead to it, the handover last; none where the store has them.
+    ``model``: what the successor goes on from.
+    """
+
+    epoch: Epoch
+    rounds: tuple[CertifiedRound, ...] = ()
+    model: Model | None = None
+
+    def store(self, store: Store, old: Epoch) -> None:
+        """Durable on return, but for the lineage itself."""
+        records = Records(store, old.genesis.roster, old.genesis.names)
+        keep_draft(store, self.epoch.genesis)
+        if self.model is not None:
+            records.adopted(self.rounds, self.model)
+        records.fill(old.setting())  # a crash may have left out the summary of the last round
 
 
 async def successor(
@@ -71,13 +93,13 @@ async def beginning(
 async def _take(
     found: tuple[Epoch, Epoch, bytes], store: Store, library: Library, peer: bytes
 ) -> bool:
-    _, epoch, certificate = found
+    old, epoch, certificate = found
     assert epoch.beginning is not None
     last = epoch.first - 1
     data = await library.ask(peer, Record.MODEL, last)
     model = read_model(epoch.setting(), data, epoch.beginning.model)
     if model is None:
         return False
-    store.put_model(last, model, hands_over=True)
-    store.put_certificates({last: certificate})
+    certified = verify_certificate(old.setting(), certificate)
+    Handover(epoch, (certified,), model).store(store, old)
     return True

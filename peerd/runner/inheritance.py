@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import structlog
@@ -10,8 +10,10 @@ import structlog
 from peerd.discovery.address_book import AddressBook
 from peerd.discovery.bootstraps import split
 from peerd.errors import IdentityError
+from peerd.group import Genesis
+from peerd.group.succession import LEAVES
 from peerd.identity import peer_id_of, public_of
-from peerd.runner.lineage import Epoch
+from peerd.runner.lineage import Epoch, heir
 
 log = structlog.get_logger(__name__)
 
@@ -35,25 +37,35 @@ def _book(directory: Path, epoch: Epoch) -> AddressBook:
     return AddressBook(directory / name, genesis.roster, genesis.group_id)
 
 
-def bootstraps(configured: Iterable[str], epochs: Sequence[Epoch]) -> list[str]:
+def guests(epochs: Sequence[Epoch]) -> frozenset[bytes]:
+    """Members of the groups before, who may ask what became of theirs."""
+    follows = epochs[-1].genesis.follows
+    before = {public for epoch in epochs[:-1] for public in epoch.genesis.roster}
+    return frozenset(before | ({old for old, _ in follows.keys} if follows else set()))
+
+
+def bootstraps(
+    configured: Iterable[str], epochs: Sequence[Epoch], ahead: Genesis | None = None
+) -> list[str]:
     """What the operator's file says, in terms of the current roster: a member that has another key
-    now is still where it was, and one that has left is nobody to ask.
+    now is still where it was, and one that has left is nobody to ask. ``ahead``: the genesis of the
+    operator's file, whose keys may not be in use yet.
     """
-    return [address for each in configured for address in _renamed(each, epochs)]
+    group, follows = epochs[-1].genesis.group_id, ahead.follows if ahead is not None else None
+    early = follows is not None and follows.group == group
+    before = {new: old for old, new in follows.keys} if follows is not None and early else {}
+    return [address for each in configured for address in _renamed(each, epochs, before)]
 
 
-def _renamed(address: str, epochs: Sequence[Epoch]) -> Iterator[str]:
+def _renamed(address: str, epochs: Sequence[Epoch], before: Mapping[bytes, bytes]) -> Iterator[str]:
     where, peer = split(address)
     try:
         public = public_of(peer)
     except IdentityError:
         yield address  # whoever reads it says what is wrong
         return
-    known = False
-    for epoch in epochs:
-        keys = dict(epoch.genesis.follows.keys) if epoch.genesis.follows is not None else {}
-        known, public = known or public in keys, keys.get(public, public)
-        if not public:
-            log.warning("a bootstrap has left the group", peer=peer)
-            return
-    yield f"{where}/p2p/{peer_id_of(public)}" if known else address
+    now = heir(epochs, before.get(public, public))
+    if now == LEAVES:
+        log.warning("a bootstrap has left the group", peer=peer)
+    else:
+        yield f"{where}/p2p/{peer_id_of(now)}" if now != public else address

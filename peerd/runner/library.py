@@ -6,7 +6,6 @@ does not have them. Nothing in an answer is trusted: the asker checks it against
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from functools import partial
 
@@ -38,13 +37,13 @@ OPENED_KEPT = 16
 
 class Library:
     """Answers requests from the store, and asks others. ``epochs``: the groups that this peer was
-    in, the current one last; members of the others get what is left of theirs.
+    in, the current one last.
     """
 
     def __init__(
         self, setting: Setting, store: Store, transport: Transport, epochs: Sequence[Epoch] = ()
     ) -> None:
-        self.epochs = epochs
+        self._epochs: Sequence[Epoch] = ()
         self._store = store
         self._transport = transport
         self._threads = trio.CapacityLimiter(ANSWERING_THREADS)
@@ -58,14 +57,19 @@ class Library:
             Record.BEGINNING: MAX_GENESIS_BYTES + MAX_STATEMENT,
         }
         transport.handle_requests(partial(self._answer, None))
-        for old, new in itertools.pairwise(epochs):
-            roster, answer = old.genesis.roster, partial(self._answer, new.first - 1)
-            transport.serve_guests(old.genesis.group_id, roster, answer)
+        self.serve(epochs)
 
-    async def _answer(self, last: int | None, peer: bytes, payload: bytes) -> bytes:
-        """``last``: the round in which the group of whoever asks handed over; None: it is this."""
+    def serve(self, epochs: Sequence[Epoch]) -> None:
+        """Members of the groups before get what is left of theirs."""
+        self._epochs = epochs
+        for number, epoch in enumerate(epochs[:-1]):
+            answer = partial(self._answer, number)
+            self._transport.serve_guests(epoch.genesis.group_id, epoch.genesis.roster, answer)
+
+    async def _answer(self, epoch: int | None, peer: bytes, payload: bytes) -> bytes:
+        """``epoch``: which of the earlier groups whoever asks takes this for; None: this one."""
         what, round_ = self._parse(payload)
-        return await trio.to_thread.run_sync(self._find, last, what, round_, limiter=self._threads)
+        return await trio.to_thread.run_sync(self._find, epoch, what, round_, limiter=self._threads)
 
     def _parse(self, payload: bytes) -> tuple[str, int]:
         value = unpack(payload)
@@ -73,7 +77,9 @@ class Library:
             raise WireError("a request is [what, round]")
         return value[0], Integer(MAX_ROUND).check(value[1], "round")
 
-    def _find(self, last: int | None, what: str, round_: int) -> bytes:
+    def _find(self, epoch: int | None, what: str, round_: int) -> bytes:
+        epochs = self._epochs if epoch is None else self._epochs[: epoch + 1]
+        last = None if epoch is None else self._epochs[epoch + 1].first - 1
         if what == Record.HEAD:
             return pack(self._store.head() if last is None else last)
         if last is not None and round_ > last:
@@ -88,7 +94,7 @@ class Library:
         if what == Record.SUCCESSOR:
             return self._successor(round_)
         if what == Record.BEGINNING:
-            return told_beginning(self._store, self.epochs)
+            return told_beginning(self._store, epochs)
         raise WireError(f"nobody asks for {what[:40]!r}")
 
     def _successor(self, round_: int) -> bytes:
@@ -100,10 +106,14 @@ class Library:
         draft = kept_draft(self._store, Resolution.decode(certificate.outcome).draft)
         return b"" if draft is None else draft.encode()
 
-    async def ask(self, peer: bytes, record: Record, round_: int) -> bytes:
-        """The bytes, empty when ``peer`` has none or does not answer."""
+    async def ask(
+        self, peer: bytes, record: Record, round_: int, through: Transport | None = None
+    ) -> bytes:
+        """The bytes, empty when ``peer`` has none or does not answer. ``through``: another way to
+        it than this group's.
+        """
         try:
-            return await self._transport.request(
+            return await (through or self._transport).request(
                 peer,
                 pack([record.value, round_]),
                 limit=self._limits[record],

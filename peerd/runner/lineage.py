@@ -11,12 +11,18 @@ from dataclasses import dataclass, field, replace
 
 from peerd.errors import CorruptError, GroupError, StorageError
 from peerd.group.genesis import MAX_GENESIS_BYTES, Genesis
-from peerd.group.succession import check_successor
+from peerd.group.names import names_by_peer
+from peerd.group.succession import LEAVES, check_successor
 from peerd.runner.resume import setting_of
 from peerd.storage import Store
 from peerd.storage.durable import START_EMPTY
 from protocols.errors import WireError
-from protocols.record.certificate import CertifiedRound, verify_certificate
+from protocols.record.certificate import (
+    CertifiedRound,
+    ResolutionCertificate,
+    decode_certificate,
+    verify_certificate,
+)
 from protocols.record.ledger import Ledger
 from protocols.record.origin import Origin, renamed
 from protocols.record.resolution import Resolution
@@ -95,14 +101,9 @@ def lineage(store: Store, configured: Genesis) -> list[Epoch]:
     stored = _stored(store)
     if not stored:
         return [Epoch(0, configured)]
-    known = {genesis.group_id for _, genesis in stored}
-    follows = configured.follows
-    follows_last = follows is not None and follows.group == stored[-1][1].group_id
-    if configured.group_id not in known and not follows_last:
-        raise StorageError(
-            f"the data directory {store.directory} is of another group or another key",
-            "name the one that belongs to 'key' and 'genesis' as 'data', or a new one",
-        )
+    groups = [genesis.group_id for _, genesis in stored]
+    if configured.group_id not in groups and not _follows(configured, groups[-1]):
+        raise _foreign(store, configured, groups)
     epochs = [Epoch(*stored[0])]
     for first, genesis in stored[1:]:
         certificate = store.certificate(first - 1)
@@ -110,6 +111,79 @@ def lineage(store: Store, configured: Genesis) -> list[Epoch]:
             raise CorruptError(f"the handover of round {first - 1} is missing", START_EMPTY)
         epochs.append(handed_over(epochs[-1].genesis, certificate, genesis))
     return epochs
+
+
+def _follows(draft: Genesis, group: bytes) -> bool:
+    return draft.follows is not None and draft.follows.group == group
+
+
+def _foreign(store: Store, configured: Genesis, groups: Sequence[bytes]) -> StorageError:
+    follows, place = configured.follows, f"the data directory {store.directory}"
+    if follows is None:
+        return StorageError(
+            f"{place} is of another group or another key",
+            "name the one that belongs to 'key' and 'genesis' as 'data', or a new one",
+        )
+    if follows.group in groups:
+        return StorageError(
+            f"{place} is of a group that went on as {groups[-1].hex()[:16]}…, and not as"
+            f" {configured.group_id.hex()[:16]}…, which 'genesis' names",
+            "name the genesis that this peer had before, or the one that follows its group now",
+        )
+    return StorageError(
+        f"{place} is of another group than {follows.group.hex()[:16]}…, which the one that"
+        " 'genesis' names goes on from",
+        "name a new directory as 'data': this peer then starts as whoever joins does",
+    )
+
+
+def advanced(store: Store, epochs: Sequence[Epoch]) -> list[Epoch]:
+    """With the successor, where the store has the handover to it and its genesis: as a crash
+    between the two leaves it.
+    """
+    certificate = store.certificate(store.head())
+    draft = None if certificate is None else kept_draft(store, handed_to(certificate))
+    if certificate is None or draft is None or not _follows(draft, epochs[-1].genesis.group_id):
+        return list(epochs)
+    return [*epochs, handed_over(epochs[-1].genesis, certificate, draft)]
+
+
+def handed_to(certificate: bytes) -> bytes:
+    """The id of the draft that a certificate of the store hands over to; empty for none."""
+    try:
+        found = decode_certificate(certificate)
+        if not isinstance(found, ResolutionCertificate):
+            return b""
+        end = Resolution.decode(found.outcome)
+    except WireError:  # whoever reads the chain says what is damaged
+        return b""
+    return end.draft if end.hands_over else b""
+
+
+def epoch_of(epochs: Sequence[Epoch], round_: int) -> Epoch:
+    """The one whose roster a round's indices count in."""
+    return next((each for each in reversed(epochs) if each.first <= round_), epochs[0])
+
+
+def heir(epochs: Sequence[Epoch], public: bytes) -> bytes:
+    """The key that has the place of ``public`` in the current group: itself, another, or LEAVES.
+    A stranger's is its own.
+    """
+    follows = [epoch.genesis.follows for epoch in epochs]
+    member = [number for number, each in enumerate(follows) if each and public in dict(each.keys)]
+    for each in follows[member[-1] :] if member else ():
+        assert each is not None
+        public = dict(each.keys)[public]
+        if public == LEAVES:
+            break
+    return public
+
+
+def named(epochs: Sequence[Epoch]) -> dict[str, str]:
+    """What members of any of these groups are called, by peer id; as the last one that has them
+    says.
+    """
+    return {peer: name for each in epochs for peer, name in names_by_peer(each.genesis).items()}
 
 
 def remember(store: Store, epochs: Sequence[Epoch]) -> None:

@@ -11,14 +11,17 @@ from pathlib import Path
 
 import structlog
 
-from peerd.errors import GroupError
+from peerd.errors import GroupError, IdentityError
 from peerd.group import Genesis
-from peerd.identity import Identity, next_key
-from peerd.runner.lineage import Epoch, lineage, remember
-from peerd.runner.resume import claim
+from peerd.group.succession import LEAVES
+from peerd.identity import Identity, next_key, peer_id_of
+from peerd.runner.lineage import Epoch, advanced, heir, keep_draft, lineage, remember
+from peerd.runner.resume import check_owner, claim
 from peerd.storage import Store
 
 log = structlog.get_logger(__name__)
+
+_LEFT = "left"
 
 
 class Left(GroupError):
@@ -27,23 +30,91 @@ class Left(GroupError):
 
 def current(store: Store, configured: Genesis, key: Path) -> tuple[Sequence[Epoch], Identity]:
     """The groups that this peer was in, the current one last, and its identity in that. The
-    directory is its own from then on.
+    directory is its own from then on, and keys whose place another has taken are erased.
 
     Raises Left for a peer that has left, StorageError, GroupError, IdentityError.
     """
-    epochs = lineage(store, configured)
-    genesis = epochs[-1].genesis
-    if _was_left(store, epochs):
-        raise _left(genesis)
-    identity = Identity.load(key)
-    if identity.public not in genesis.roster and len(epochs) > 1:
-        identity = _succeed(store, key, identity, epochs)
-    genesis.index(identity.public)
-    if len(epochs) > 1 and store.owner() in _earlier_owners(epochs, identity.public):
-        store.set_owner(genesis.group_id + identity.public)
-    claim(store, genesis.group_id, identity.public)
+    epochs = standing(store, configured)
+    identity = _identity(store, key, epochs)
+    _check_member(epochs, configured, identity)
+    group = epochs[-1].genesis.group_id
+    if store.owner() in _earlier_owners(epochs, identity.public):
+        store.set_owner(group + identity.public)
+    claim(store, group, identity.public)
     remember(store, epochs)
+    if configured.follows is not None and configured.follows.group == group:
+        keep_draft(store, configured)  # in a crash ahead it may be all that leads on
     return epochs, identity
+
+
+def standing(store: Store, configured: Genesis) -> Sequence[Epoch]:
+    """The groups that this peer was in, the current one last; writes nothing. As ``current``."""
+    return advanced(store, lineage(store, configured))
+
+
+def check_standing(store: Store, configured: Genesis, key: Path) -> None:
+    """What ``current`` would raise, but for a key that takes another's place at the next start."""
+    epochs = standing(store, configured)
+    genesis = epochs[-1].genesis
+    if store.meta(_LEFT) == genesis.group_id:
+        raise _left(genesis)
+    public = heir(epochs, Identity.load(key).public)
+    if store.owner() not in _earlier_owners(epochs, public):
+        check_owner(store, genesis.group_id, public)
+
+
+def _identity(store: Store, key: Path, epochs: Sequence[Epoch]) -> Identity:
+    """The key in use; the one that waits, if it is its turn. Left, IdentityError, GroupError."""
+    genesis = epochs[-1].genesis
+    try:
+        identity = Identity.load(key)
+    except IdentityError:
+        if store.meta(_LEFT) == genesis.group_id:
+            raise _left(genesis) from None
+        if len(epochs) > 1 and (waiting := _waiting(key, genesis.roster)):
+            return _promoted(key, waiting)  # the old one is erased, and a crash came in between
+        raise
+    public = heir(epochs, identity.public)
+    if public == LEAVES:
+        store.set_meta(_LEFT, genesis.group_id)
+        Identity.erase(key)
+    if store.meta(_LEFT) == genesis.group_id:
+        raise _left(genesis)
+    if public != identity.public:
+        waiting = _waiting(key, (public,))
+        if waiting is None:
+            raise IdentityError(
+                f"this member's key is {peer_id_of(public)} now, and not the one of {key}",
+                f"put it where 'peerd group rotate' does: {next_key(key)}",
+            )
+        return _promoted(key, waiting)
+    return identity
+
+
+def _check_member(epochs: Sequence[Epoch], configured: Genesis, identity: Identity) -> None:
+    """GroupError for a stranger, and for a key that is too early for this directory."""
+    genesis = epochs[-1].genesis
+    if identity.public not in genesis.roster and identity.public in configured.roster:
+        raise GroupError(
+            f"{identity.peer_id} is no member yet: the data directory is of the group before,"
+            f" {genesis.name!r}, which has not handed over as far as it knows",
+            "leave the old key in its place until then; if that is lost, name a new directory as"
+            " 'data': this peer then starts as whoever joins does",
+        )
+    genesis.index(identity.public)
+
+
+def _waiting(key: Path, publics: Sequence[bytes]) -> Identity | None:
+    """The key beside ``key`` that is to take its place, if it is one of these."""
+    path = next_key(key)
+    waiting = Identity.load(path) if path.exists() else None
+    return waiting if waiting is not None and waiting.public in publics else None
+
+
+def _promoted(key: Path, waiting: Identity) -> Identity:
+    Identity.promote(next_key(key), key)
+    log.warning("the old key is erased, and another has its place", peer=waiting.peer_id)
+    return waiting
 
 
 def _earlier_owners(epochs: Sequence[Epoch], public: bytes) -> set[bytes]:
@@ -59,33 +130,9 @@ def _earlier_owners(epochs: Sequence[Epoch], public: bytes) -> set[bytes]:
     return owners
 
 
-def _succeed(store: Store, key: Path, old: Identity, epochs: Sequence[Epoch]) -> Identity:
-    """The key that takes the old one's place, whose secret is erased; or Left, and no key."""
-    genesis = epochs[-1].genesis
-    waiting = next_key(key)
-    if waiting.exists():
-        identity = Identity.load(waiting)
-        if identity.public in genesis.roster:
-            Identity.promote(waiting, key)
-            log.warning("the old key is erased", peer=identity.peer_id)
-            return identity
-    if old.public in {public for epoch in epochs for public in epoch.genesis.roster}:
-        store.set_meta(_LEFT, genesis.group_id)
-        Identity.erase(key)
-        raise _left(genesis)
-    return old
-
-
-_LEFT = "left"
-
-
-def _was_left(store: Store, epochs: Sequence[Epoch]) -> bool:
-    return store.meta(_LEFT) == epochs[-1].genesis.group_id
-
-
 def _left(genesis: Genesis) -> Left:
     return Left(
         f"the group went on without this peer, as {genesis.name!r}"
         f" ({genesis.group_id.hex()[:16]}…), and its key is erased",
-        "what it holds can still be audited; to join again make a new key",
+        "what it holds can still be audited; to join again, make a new key and a new directory",
     )

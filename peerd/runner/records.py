@@ -37,6 +37,10 @@ class Records:
     def name(self, peer: int) -> str:
         return self._names[peer]
 
+    def member(self, peer: int) -> dict[str, Any]:
+        """For documents: peer id and name."""
+        return {"peer": self._names[peer], "name": self._said[peer] if self._said else None}
+
     def called(self, peer: int) -> str:
         """A member for people."""
         return label(self._said[peer] if self._said else None, self._names[peer])

@@ -5,6 +5,7 @@ All of it is tried before any of it is taken over: what is wrong leaves everythi
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -27,7 +28,9 @@ log = structlog.get_logger(__name__)
 
 
 class Reloadable(Protocol):
-    """A daemon. ``config``: what is in force; ``discovery``: None until the transport runs."""
+    """A daemon. ``config``: what is in force; ``discovery``: None until the transport runs;
+    ``bootstraps``: those that a configuration names, in terms of the current group.
+    """
 
     config: Config
     genesis: Genesis
@@ -36,6 +39,8 @@ class Reloadable(Protocol):
     board: StatusBoard
     metrics_port: MetricsPort
     discovery: Discovery | None
+
+    def bootstraps(self, configured: Iterable[str]) -> list[str]: ...
 
 
 def reload(daemon: Reloadable, file: Path) -> None:
@@ -58,7 +63,8 @@ def reload(daemon: Reloadable, file: Path) -> None:
 
 def _take_over(daemon: Reloadable, new: Config) -> None:
     """PeerdError; then nothing has changed."""
-    members_behind(new.bootstrap, daemon.genesis.roster)
+    bootstrap = daemon.bootstraps(new.bootstrap)
+    members_behind(bootstrap, daemon.genesis.roster)
     opened = daemon.metrics_port.prepare(new.metrics.listen)
     try:
         names = names_by_peer(daemon.genesis)
@@ -70,7 +76,7 @@ def _take_over(daemon: Reloadable, new: Config) -> None:
     daemon.metrics_port.turn_to(new.metrics.listen, opened)
     daemon.config = in_force(daemon.config, new)
     if daemon.discovery is not None:
-        daemon.discovery.point_to(new.bootstrap, new.announce)
+        daemon.discovery.point_to(bootstrap, new.announce)
     daemon.store.keeping = new.storage.keeping
     seconds = new.task.evaluation_seconds
     daemon.trainer.training = replace(daemon.trainer.training, evaluation_seconds=seconds)

@@ -31,8 +31,8 @@ from protocols.record.election import Election
 from protocols.record.position import Position, first_position
 from protocols.record.resolution import Resolution
 from protocols.record.setting import Setting
-from protocols.record.sizes import largest_brief, sizes_of
 from protocols.secret import Secret
+from protocols.sizes import largest_brief, sizes_of
 from protocols.wire.schema import MAX_BULK
 from protocols.wire.statement import decode_statement
 

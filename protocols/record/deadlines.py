@@ -21,7 +21,7 @@ PHASES = ("commit", "agreement", "deal", "check", "relay", "open", "result")
 @dataclass(frozen=True, slots=True)
 class Sizes:
     """Bytes that one honest peer sends in a step, or receives, whichever is more
-    (protocols/record/sizes.py). ``fetched`` is 0 where everybody has a seat and opens the sum.
+    (protocols/sizes.py). ``fetched`` is 0 where everybody has a seat and opens the sum.
     """
 
     recalled: int = 0

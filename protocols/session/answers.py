@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from itertools import chain
 
+from protocols.presence.neighbours import Neighbours
 from protocols.record.door import signed_in
 from protocols.record.effects import Send, Step
 from protocols.record.party import Component
 from protocols.record.setting import Setting
 from protocols.session.abandonments import given_up_in
-from protocols.session.neighbours import Neighbours
 from protocols.session.permit import Permit
 from protocols.session.recall import recalled
 from protocols.session.rounds import Rounds

@@ -21,6 +21,7 @@ from protocols.committee.opening import Previous
 from protocols.committee.sums import Sums
 from protocols.election.flip import Draw, Flip, Outset
 from protocols.errors import WireError
+from protocols.presence.waiting import Waiting
 from protocols.record.base import Base, Values
 from protocols.record.certificate import Elected, panel_of
 from protocols.record.cohort import GIVEN_UP
@@ -64,7 +65,6 @@ from protocols.session.ending import dealing_key
 from protocols.session.fetch import Fetch
 from protocols.session.phases import Aggregating, Electing, Summing
 from protocols.session.states import STAGE, Stage, StageEvent
-from protocols.session.waiting import Waiting
 from protocols.wire.frames import (
     DealingFrame,
     DecisionFrame,
@@ -170,9 +170,7 @@ class Attempt(Role):
         return self._done()
 
     def on_message(self, message: Message, data: bytes) -> Step:
-        """``data`` are the bytes that it came in: it may have to wait. Raises WireError for one
-        that breaks a rule; it then changes nothing.
-        """
+        """WireError where it breaks a rule; it changes nothing then. ``data``: should it wait."""
         if not isinstance(self.phase, Aggregating) and _needs_election(message):
             self._early.put(message.sender, data, len(data))
         elif self.over:
@@ -293,11 +291,9 @@ class Attempt(Role):
     def _decided(self, phase: Aggregating, decided: CohortDecided) -> None:
         """The one opening of this attempt; from here on the round finishes with D or not at all."""
         if not rules.opens(len(decided.cohort.dealers)):
-            given_up = decided.cohort == GIVEN_UP
-            self._state.move(StageEvent.GIVEN_UP if given_up else StageEvent.NO_COHORT)
-            reason = Abort.TIMEOUT if given_up else Abort.COHORT
-            reporters = phase.member.reporters
-            self.emit(Aborting(reason, phase.committee.flip, decided.cohort, reporters))
+            event, aborting = _without_cohort(phase, decided)
+            self._state.move(event)
+            self.emit(aborting)
             return
         self._state.move(StageEvent.COHORT_DECIDED)
         # Nothing is dealt any more: what could open this peer's update is erased (§6).
@@ -347,6 +343,13 @@ class Attempt(Role):
         """What proves to a peer that is still in this attempt that it is over."""
         made = (agreement.decision for agreement in self.phase.closing())
         return [DecisionFrame(each.outcome, each.votes) for each in made if each is not None]
+
+
+def _without_cohort(phase: Aggregating, decided: CohortDecided) -> tuple[StageEvent, Aborting]:
+    given_up, flip = decided.cohort == GIVEN_UP, phase.committee.flip
+    event = StageEvent.GIVEN_UP if given_up else StageEvent.NO_COHORT
+    reason = Abort.TIMEOUT if given_up else Abort.COHORT
+    return event, Aborting(reason, flip, decided.cohort, phase.member.reporters)
 
 
 def _equivocation(phase: Electing, conflict: Conflict) -> Accused:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from protocols.presence.away import Away
+from protocols.presence.neighbours import Neighbours
+from protocols.presence.pace import Pace
 from protocols.record.effects import NOTHING, Step, Timer
 from protocols.record.setting import Setting
 from protocols.record.timers import ViewOver
-from protocols.session.away import Away
 from protocols.session.events import Return, Stay
-from protocols.session.neighbours import Neighbours
-from protocols.session.pace import Pace
 from protocols.session.phases import Electing
 from protocols.session.rounds import Rounds
 from protocols.session.standing import remembers

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from protocols.presence.neighbours import Neighbours
 from protocols.record.certificate import signatures_needed, verify_certificate
 from protocols.record.door import Message
 from protocols.record.resolution import is_resolution
 from protocols.record.setting import Setting
-from protocols.session.neighbours import Neighbours
 from protocols.session.participation import Participation
 from protocols.session.permit import Permit
 from protocols.session.states import ONLY_FOLLOWS, Standing

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from protocols.presence.neighbours import Neighbours
 from protocols.record.certificate import CertifiedRound
 from protocols.record.deadlines import MAX_PATIENCE
 from protocols.record.effects import Outcome, Phase, Step, Stop, Stopped, Timer
@@ -22,7 +23,6 @@ from protocols.record.states import Machine
 from protocols.record.timers import RecallOver
 from protocols.session.availability import Availability
 from protocols.session.local import LocalPeer
-from protocols.session.neighbours import Neighbours
 from protocols.session.permit import Permit
 from protocols.session.rounds import Rounds
 from protocols.session.standing import SIGNS

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from protocols.aggregation import model_hash
 from protocols.election.flip import Outset
 from protocols.errors import WireError
+from protocols.presence.awaits import Awaits
 from protocols.record.certificate import CertifiedRound, verify_certificate
 from protocols.record.effects import Adopted, Dropped, Erase, Send, Step
 from protocols.record.evidence import Evidence
@@ -18,7 +19,6 @@ from protocols.record.outcomes import Accused, Behind, Left, RoundOver, Wasted
 from protocols.record.party import Component
 from protocols.record.position import Position
 from protocols.session.approvals import Approvals
-from protocols.session.awaits import Awaits
 from protocols.session.completion import completed
 from protocols.session.local import LocalPeer
 from protocols.session.proofs import Proofs

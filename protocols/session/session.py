@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from protocols.aggregation.contract import Reference
 from protocols.errors import WireError
+from protocols.presence.neighbours import Neighbours
 from protocols.record.base import Values
 from protocols.record.door import Message, open_message
 from protocols.record.effects import NOTHING, Ask, Dropped, Record, Step, Timer
@@ -33,7 +34,6 @@ from protocols.session.availability import Availability
 from protocols.session.catchup import CatchUp
 from protocols.session.events import Approval, Order, Return, Stay
 from protocols.session.local import LocalPeer
-from protocols.session.neighbours import Neighbours
 from protocols.session.overheard import Overheard
 from protocols.session.participation import Participation
 from protocols.session.permit import Permit

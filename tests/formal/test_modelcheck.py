@@ -14,6 +14,18 @@ SAFE = {
     "no liar, crashes, two views": (Setting((2,), 2, honest=4, liars=0), 4541),
     "one liar, three views, one cohort or none": (Setting((3,), 2), 126642),
     "one liar, two attempts, two cohorts or none": (Setting((2, 1), 3), 136599),
+    "one liar, commitments or two resolutions, then a cohort or none": (
+        Setting((2, 1), 3, firsts=frozenset({0}), approvers=2),
+        136599,
+    ),
+    "the same without enough approvals": (
+        Setting((2, 1), 3, firsts=frozenset({0}), approvers=1),
+        31337,
+    ),
+    "one liar, commitments or a resolution, a cohort or none, and once more": (
+        Setting((1, 1, 1), 2, firsts=frozenset({0, 2}), approvers=2),
+        17366,
+    ),
 }
 """Settings with the number of their states: a model that loses some of its steps shows here."""
 

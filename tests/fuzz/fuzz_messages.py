@@ -36,17 +36,34 @@ from protocols.record.audit import audit_round
 from protocols.record.certificate import (
     Certificate,
     ElectionCertificate,
+    ResolutionCertificate,
+    origin_of,
     verify_certificate,
     verify_election,
 )
 from protocols.record.cohort import Cohort
 from protocols.record.election import Commitments, Election
 from protocols.record.evidence import judge_bytes
+from protocols.record.resolution import Resolution
 from protocols.record.transcript import Transcript
 from protocols.wire.canonical import pack, unpack
-from protocols.wire.frames import DealingFrame, SumFrame, decode_frame, encode_frame
+from protocols.wire.frames import (
+    DealingFrame,
+    StatementFrame,
+    SumFrame,
+    decode_frame,
+    encode_frame,
+)
 from protocols.wire.schema import from_value, to_value
-from protocols.wire.statement import PAYLOADS, Kind, decode_statement, encode_body
+from protocols.wire.statement import (
+    PAYLOADS,
+    Act,
+    Approve,
+    Kind,
+    Statement,
+    decode_statement,
+    encode_body,
+)
 
 GROUP = b"g" * 32
 NOW = 1_800_000_000.0
@@ -91,7 +108,7 @@ def payload(data: bytes) -> None:
 
 def outcome(data: bytes) -> None:
     """What the agreements decide, and the certificate of an election."""
-    for kind in (Commitments, Election, Cohort):
+    for kind in (Commitments, Election, Cohort, Resolution):
         try:
             decoded = kind.decode(data)
         except WireError:
@@ -283,7 +300,8 @@ def signatures(data: bytes) -> None:
 def frames() -> list[bytes]:
     """One of each type and kind."""
     chosen: dict[tuple[str, int], bytes] = {}
-    for data in distinct(scene().frames) + distinct(scene().relayed):
+    approval = encode_frame(StatementFrame(an_approval().wire))
+    for data in [*distinct(scene().frames), *distinct(scene().relayed), approval]:
         decoded = decode_frame(data)
         inner = getattr(decoded, "statement", b"")
         kind = decode_statement(inner, GROUP).kind if inner else 0
@@ -305,7 +323,26 @@ def outcomes() -> list[bytes]:
     held = Certificate.decode(scene().certificate)
     found = [held.cohort, held.election.outcome, pack(to_value(held.election))]
     found += [getattr(decode_frame(data), "outcome", b"") for data in frames()]
+    found.append(a_resolution().encode())
     return [data for data in dict.fromkeys(found) if data]
+
+
+def an_approval() -> Statement:
+    """A peer that hears it keeps it: it is of a pause that may come."""
+    about = origin_of(setting()).previous
+    return scene().sign(Kind.APPROVE, Approve(int(Act.PAUSE), about, 0, 9))
+
+
+def a_resolution() -> Resolution:
+    previous = origin_of(setting()).previous
+    model = setting().first_model
+    named = ((HOSTILE, b"e" * 32),)
+    return Resolution(int(Act.HANDOVER), b"d" * 32, previous, model, named, (HOSTILE,), ())
+
+
+def unvoted() -> bytes:
+    """A resolution that nobody has voted for."""
+    return ResolutionCertificate(0, 0, a_resolution().encode(), ()).encode()
 
 
 def proofs() -> list[bytes]:

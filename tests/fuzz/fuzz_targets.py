@@ -42,7 +42,7 @@ TARGETS: dict[str, Target] = {
     "outcome": Target(messages.outcome, messages.outcomes),
     "evidence": Target(messages.evidence, messages.proofs),
     "forged-evidence": Target(messages.forged_evidence, messages.scripts, 4),
-    "certificate": Target(messages.certificate, lambda: [scene().certificate]),
+    "certificate": Target(messages.certificate, lambda: [scene().certificate, messages.unvoted()]),
     "transcript": Target(messages.transcript, lambda: [scene().transcript], 2),
     "forged-certificate": Target(messages.forged_certificate, messages.scripts, 8),
     "genesis": Target(messages.genesis, lambda: [messages.a_genesis().encode()]),

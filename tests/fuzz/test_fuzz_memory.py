@@ -15,7 +15,7 @@ from fuzz_scene import HOSTILE, world
 from fuzz_targets import TARGETS, corpus
 
 from protocols.errors import WireError
-from protocols.session.neighbours import MAX_HELLOS
+from protocols.presence.neighbours import MAX_HELLOS
 from protocols.wire.canonical import MAX_CONTAINERS, MAX_ITEMS, unpack
 from protocols.wire.frames import HelloFrame, encode_frame
 

@@ -13,8 +13,8 @@ from peerd.laboratory.simulation.operations import Restore
 from peerd.laboratory.simulation.oracle import check
 from peerd.laboratory.simulation.watch import Watch
 from peerd.laboratory.simulation.world import World
+from protocols.presence.neighbours import MAX_HELLOS
 from protocols.record.effects import Effect, Persist, Step
-from protocols.session.neighbours import MAX_HELLOS
 from protocols.session.recall import recalled
 from protocols.session.session import Session
 from protocols.wire.frames import RecalledFrame, RecallFrame, decode_frame, encode_frame

@@ -9,7 +9,7 @@ import pytest
 from peerd.laboratory.simulation.swarm import FOUR, setting_of, swarm
 from protocols.errors import ProtocolError
 from protocols.record.deadlines import Deadlines, derive
-from protocols.record.sizes import sizes_of
+from protocols.sizes import sizes_of
 from protocols.wire.frames import DealingFrame, decode_frame
 
 SEEDS = range(12)

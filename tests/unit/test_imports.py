@@ -29,7 +29,7 @@ LAYERS = (
     {"proof"},
     {"aggregation", "opening"},
     {"record"},
-    {"agreement"},
+    {"agreement", "presence", "sizes"},
     {"committee", "election"},
     {"session"},
 )
@@ -205,15 +205,17 @@ USED = {
         "protocols.hashing": "the rehearsal's updates",
         "protocols.proof": "the rehearsal deals once, to measure this machine",
         "protocols.record.election": "see RULES_OUTSIDE: resume",
-        "protocols.record.resolution": "how a round ended, as a store has it",
         "protocols.record.opened": "what the group counted, for people to read",
         "protocols.record.evidence": "the hash by which evidence is shown",
-        "protocols.record.sizes": "set-up: what deadlines follow from",
+        "protocols.record.ledger": "see RULES_OUTSIDE: lineage",
+        "protocols.record.origin": "see RULES_OUTSIDE: lineage",
+        "protocols.record.resolution": "which successor a round hands over to",
+        "protocols.sizes": "set-up: what deadlines follow from",
         "protocols.record.timers": "which timers outlive an attempt, where waits are shown",
         "protocols.record.transcript": "what is stored, with evidence that came late",
+        "protocols.session.follow": "what a handover that was missed is found by",
         "protocols.session.states": "the phase in which a round's time is awaited",
         "protocols.record.waits": "whom a session says that it waits for",
-        "protocols.session.states": "the phase in which a round's time is awaited",
         "protocols.wire.schema": "bounds on what is asked for",
     },
     "peerd/laboratory/simulation": {
@@ -233,19 +235,23 @@ USED = {
         "protocols.record.inbox": "a bound that the oracle holds sessions to",
         "protocols.record.timers": "when a restored peer asks what it has signed",
         "protocols.session.attempt": "a bound that the oracle holds sessions to",
-        "protocols.session.neighbours": "a bound that the oracle holds sessions to",
+        "protocols.presence.neighbours": "a bound that the oracle holds sessions to",
         "protocols.session.phases": "the watch looks into a member",
         "protocols.session.proofs": "a bound that the oracle holds sessions to",
         "protocols.session.standing": "see RULES_OUTSIDE",
-        "protocols.session.waiting": "a bound that the oracle holds sessions to",
+        "protocols.presence.waiting": "a bound that the oracle holds sessions to",
         "protocols.wire.frames": "story and watch read frames",
     },
 }
 """All that a folder uses of the core, and for what: what goes in, what comes out, and set-up."""
 RULES_OUTSIDE = {
-    "peerd/laboratory/simulation/successor.py": {"protocols.record.ledger"},
+    "peerd/laboratory/simulation/successor.py": {
+        "protocols.record.ledger",
+        "protocols.record.origin",
+    },
     "peerd/laboratory/simulation/records.py": {"protocols.session.standing"},
     "peerd/laboratory/simulation/world.py": {"protocols.session.standing"},
+    "peerd/runner/lineage.py": {"protocols.record.ledger", "protocols.record.origin"},
     "peerd/runner/resume.py": {"protocols.record.election"},
 }
 """The files that work out themselves where certificates lead, each with what it takes for that."""

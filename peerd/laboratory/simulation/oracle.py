@@ -19,6 +19,8 @@ from peerd.laboratory.simulation.watch import Watch
 from peerd.laboratory.simulation.world import World
 from protocols.opening import decode_polynomials, values_of
 from protocols.plan import minimum_cohort
+from protocols.presence.neighbours import MAX_AHEAD_FRAMES
+from protocols.presence.waiting import MAX_WAITING_BYTES
 from protocols.proof import BIT
 from protocols.record.audit import audit_round
 from protocols.record.certificate import CertifiedRound, Close, origin_of, verify_certificate
@@ -28,9 +30,7 @@ from protocols.record.resolution import Resolution
 from protocols.record.setting import Setting
 from protocols.session.approvals import MAX_APPROVALS_OF_ONE
 from protocols.session.attempt import MAX_EARLY_FRAMES
-from protocols.session.neighbours import MAX_AHEAD_FRAMES
 from protocols.session.proofs import MAX_EVIDENCE_OF_ONE
-from protocols.session.waiting import MAX_WAITING_BYTES
 from protocols.wire.statement import Act
 
 __all__ = ["Violation", "Watch", "demand"]

@@ -32,14 +32,16 @@ from peerd.laboratory.simulation.oracle import (
     check_records,
     check_return,
     check_round,
+    check_safety,
     check_waits,
     demand,
     honest,
     last_round,
 )
+from peerd.laboratory.simulation.successor import Draft, succeed
 from peerd.laboratory.simulation.swarm import swarm
 from peerd.laboratory.simulation.watch import Watch, overrun
-from peerd.laboratory.simulation.world import World
+from peerd.laboratory.simulation.world import World, over
 from protocols.aggregation import aggregator
 from protocols.aggregation.evaluation import Evaluation
 from protocols.record.certificate import ResolutionCertificate, decode_certificate
@@ -149,6 +151,21 @@ def _play(scenario: Scenario, world: World) -> None:
     referee = Referee(scenario, world)
     world.run(until=referee.end)
     referee.finish()
+    if any(over(node) for node in honest(world)) and not overrun(world):
+        _play_successor(world)
+
+
+def _play_successor(old: World) -> None:
+    """One round of the group that goes on, nobody in it lies; one member has taken another key."""
+    rotated = frozenset({old.seed % old.setting.peers})
+    world = succeed(old, Draft(rotated=rotated), rounds=1).world
+    watch = Watch(world)
+    world.run(until=SAFETY_ONLY)
+    check_safety(world)
+    check_completion(world)
+    check_records(world, watch)
+    check_audits(world)
+    old.outcomes["succeeded"] += 1
 
 
 class Referee:

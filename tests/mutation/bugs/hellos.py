@@ -9,7 +9,7 @@ BUGS = Bugs()
 
 BUGS.plant(
     "who completes a round behind a cut says no hello in the next",
-    "protocols.session.neighbours:Neighbours.greet_once_more",
+    "protocols.presence.neighbours:Neighbours.greet_once_more",
     always(None),
     replayed(2027726, "cut 6 2729 4729 2"),
     "termination",

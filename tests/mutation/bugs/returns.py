@@ -6,7 +6,7 @@ from tests.mutation.attacks import back_again, never_says_a_word
 from tests.mutation.bug import Bugs, always
 
 BUGS = Bugs()
-AWAITS = "protocols.session.awaits:Awaits."
+AWAITS = "protocols.presence.awaits:Awaits."
 
 BUGS.plant(
     "a wasted deadline never comes back",

@@ -55,7 +55,7 @@ def _handed_on(sound: Any) -> Any:
 
 plant(
     "what came too early is never heard",
-    "protocols.session.waiting:Waiting.take_all",
+    "protocols.presence.waiting:Waiting.take_all",
     always([]),
     attacks.elected_late,
     "termination abort",

@@ -17,7 +17,7 @@ from protocols.record.brief import restore, shorten
 from protocols.record.cohort import Panel, decide, gather
 from protocols.record.inbox import Inbox
 from protocols.record.setting import Setting
-from protocols.record.sizes import largest_brief
+from protocols.sizes import largest_brief
 from protocols.wire.statement import (
     Answer,
     Check,

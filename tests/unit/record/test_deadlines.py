@@ -13,7 +13,7 @@ from protocols.errors import ProtocolError
 from protocols.plan import CommitteePlan
 from protocols.record.deadlines import MAX_PATIENCE, PHASES, Deadlines, Sizes, derive
 from protocols.record.setting import Setting
-from protocols.record.sizes import sizes_of
+from protocols.sizes import sizes_of
 from protocols.wire.frames import (
     DealingFrame,
     Frame,

@@ -38,7 +38,7 @@ def test_a_step_of_the_round_waits_for_no_answer() -> None:
 
     async def ask(number: int) -> None:
         peer = number.to_bytes(32, "big")
-        answers.append(await library._answer(peer, pack([Record.MODEL.value, number])))
+        answers.append(await library._answer(None, peer, pack([Record.MODEL.value, number])))
 
     async def run() -> None:
         async with trio.open_nursery() as nursery:

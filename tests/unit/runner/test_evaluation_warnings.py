@@ -18,12 +18,14 @@ from peerd.learning import Trainer, Training
 from peerd.runner.driver import Driver
 from peerd.runner.latency import Latency
 from peerd.runner.library import Library
+from peerd.runner.orders import Orders
 from peerd.runner.records import Records
 from peerd.runner.rhythm import Beat
 from peerd.status.board import StatusBoard
 from peerd.storage import Store
 from peerd.transport.links import Link
 from peerd.transport.transport import Transport
+from tests.unit.group.successions import group
 
 TASKS = Path(__file__).parent.parent / "learning"
 SECRET = "Mustermann"
@@ -79,6 +81,7 @@ async def evaluated(store: Store, board: StatusBoard, name: str, directory: Path
         board,
         Library(setting, store, transport),
         Records(store, setting.roster),
+        Orders(store, group()),
         Beat(None, board),
     )
     async with trio.open_nursery() as nursery:

@@ -23,7 +23,15 @@ def test_an_order_is_taken_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "[]", "{}", '{"round": 3}', '{"round": -1, "attempt": 0, "cohort": ""}', "\x00" * 9000],
+    [
+        "",
+        "[]",
+        "{}",
+        '{"round": 3}',
+        '{"round": -1, "attempt": 0, "cohort": ""}',
+        "\x00" * 9000,
+        "[" * 4096,
+    ],
 )
 def test_rubbish_is_no_order_and_is_gone(tmp_path: Path, text: str) -> None:
     (tmp_path / FILE).write_text(text)

@@ -37,6 +37,7 @@ from peerd.logging import configure
 from peerd.runner import resume
 from peerd.runner.driver import Driver
 from peerd.runner.library import Library
+from peerd.runner.orders import Orders
 from peerd.runner.records import Records
 from peerd.runner.rhythm import Beat
 from peerd.status.board import StatusBoard
@@ -59,6 +60,7 @@ from protocols.session.session import Session
 from protocols.wire.frames import DealingFrame, StatementFrame, decode_frame
 from protocols.wire.statement import Kind, decode_statement
 from tests.patience import HANG
+from tests.unit.group.successions import group
 
 PEERS = 4
 PARAMETERS = 96
@@ -316,6 +318,7 @@ def _peer(
     local = LocalPeer(setting, index, identity.secret, drawn)
     session = Session(local, first_position(setting, model), store.journal(0), rounds=1)
     library, records = Library(setting, store, wire), Records(store, setting.roster)
+    orders = Orders(store, group())
     driver = Driver(
         setting,
         session,
@@ -325,6 +328,7 @@ def _peer(
         board,
         library,
         records,
+        orders,
         Beat(None, board),
     )
     views = Views(list, store.rounds, store.round, store.transcript, store.model)

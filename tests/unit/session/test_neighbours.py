@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from protocols.presence.neighbours import MAX_HELLOS, Neighbours
 from protocols.record.effects import Timer
 from protocols.record.timers import AnswersDue
-from protocols.session.neighbours import MAX_HELLOS, Neighbours
 from protocols.wire.frames import HelloFrame, RecallFrame
 
 DELAY = 700

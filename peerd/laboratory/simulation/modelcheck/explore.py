@@ -176,7 +176,9 @@ class Explorer:
         return [
             (f"attempt {attempt}: {label}", (*seats[:attempt], moved, *seats[attempt + 1 :]))
             for attempt in range(self.begun(seen))
-            for label, moved in steps(self.setting, seats[attempt], seen[attempt])
+            for label, moved in steps(
+                self.setting, seats[attempt], seen[attempt], attempt in self.setting.firsts
+            )
         ]
 
     # -- properties ----------------------------------------------------------------------------
@@ -186,9 +188,13 @@ class Explorer:
         for attempt, facts in enumerate(seen):
             if len(facts.decided) > 1:
                 return f"two decisions in attempt {attempt}: {sorted(facts.decided)}"
-            opened += bool(facts.decided - {EMPTY})
+            ends = bool(facts.decided - {EMPTY})
+            opened += ends
+            willing = self.setting.approvers + self.setting.liars
+            if ends and attempt in self.setting.firsts and willing < self.setting.quorum:
+                return f"a resolution that {willing} approve"
         if opened > 1:
-            return "two cohorts of one base model are opened"
+            return "two cohorts of one base model are opened, or one beside a resolution"
         for member in state:
             for seat in self._members[member]:
                 if any(votes & (votes - 1) for votes in (*seat.first, *seat.second)):

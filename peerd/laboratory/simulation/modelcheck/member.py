@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 from protocols.agreement import rules as the_rules
 
 EMPTY = 0
-"""The outcome "no cohort", by which members give up; the others are 1, 2, …"""
+"""The outcome by which a round goes on: "no cohort", by which members give up; in a first agreement
+a set of commitments. The others, 1, 2, …, end it: a cohort, or a resolution."""
 
 
 class Lock(NamedTuple):
@@ -46,6 +47,11 @@ def sign_once(journaled: int, outcome: int) -> int:
     return journaled or 1 << outcome
 
 
+def enough(approvals: int, quorum: int) -> bool:
+    """Whether so many operators' approvals allow a resolution (docs/protocol.md §6)."""
+    return approvals >= quorum
+
+
 def restore(seat: Seat, rules: Any) -> Seat:
     """A restart: the journal stays, and the rules say where the member goes on."""
     return seat._replace(view=rules.restored_view(seat.signed_views))
@@ -57,6 +63,10 @@ class Setting:
 
     ``learn``: members also take locks that others show, without voting. It only takes choices from
     a member, so that leaving it out loses no behaviour (docs/formal.md compares both).
+
+    ``firsts`` are the first agreements of their attempts: what ends a round there is a resolution,
+    which members judge by ``enough``. ``approvers``: so many honest operators want it, and all
+    liars.
     """
 
     views: tuple[int, ...] = (3,)
@@ -69,6 +79,13 @@ class Setting:
     sign: Callable[[int, int], int] = sign_once
     restart: Callable[[Seat, Any], Seat] = restore
     restarts: bool = True
+    firsts: frozenset[int] = frozenset()
+    approvers: int = 0
+    enough: Callable[[int, int], bool] = enough
+
+    @property
+    def approved(self) -> bool:
+        return self.enough(self.approvers + self.liars, self.quorum)
 
     @property
     def members(self) -> int:
@@ -83,21 +100,27 @@ class Seen:
     decided: frozenset[int] = field(default_factory=frozenset)
 
 
-def steps(setting: Setting, seat: Seat, seen: Seen) -> Iterator[tuple[str, Seat]]:
-    """Every step of a member, in this life or right after a restart."""
-    yield from _steps(setting, seat, seen, lived=True)
+def steps(setting: Setting, seat: Seat, seen: Seen, resolves: bool) -> Iterator[tuple[str, Seat]]:
+    """Every step of a member, in this life or right after a restart. ``resolves``: in a first
+    agreement.
+    """
+    unproven = range(setting.outcomes if setting.approved or not resolves else EMPTY + 1)
+    yield from _steps(setting, seat, seen, unproven, lived=True)
     if setting.restarts:
         again = setting.restart(seat, setting.rules)
         if again != seat:
             yield "restarts", again
-        for label, moved in _steps(setting, again, seen, lived=False):
+        for label, moved in _steps(setting, again, seen, unproven, lived=False):
             yield f"restarts, {label}", moved
 
 
-def _steps(setting: Setting, seat: Seat, seen: Seen, *, lived: bool) -> Iterator[tuple[str, Seat]]:
+def _steps(
+    setting: Setting, seat: Seat, seen: Seen, unproven: range, *, lived: bool
+) -> Iterator[tuple[str, Seat]]:
+    """``unproven``: the outcomes that a member accepts where no lock is shown."""
     for view in range(seat.view, len(seat.first)):
         here = seat._replace(view=view)
-        yield from _first_votes(setting, here, seen, lived)
+        yield from _first_votes(setting, here, seen, unproven, lived)
         yield from _second_votes(setting, here, seen, lived)
         if setting.learn:
             for lock in seen.locked:
@@ -106,7 +129,7 @@ def _steps(setting: Setting, seat: Seat, seen: Seen, *, lived: bool) -> Iterator
 
 
 def _first_votes(
-    setting: Setting, seat: Seat, seen: Seen, lived: bool
+    setting: Setting, seat: Seat, seen: Seen, unproven: range, lived: bool
 ) -> Iterator[tuple[str, Seat]]:
     """For any proposal: a leader may be a liar, and an honest one's inputs are not modelled."""
     rules, view = setting.rules, seat.view
@@ -115,7 +138,8 @@ def _first_votes(
     for outcome in range(setting.outcomes):
         proofs = [None, *(lock.view for lock in seen.locked if lock.outcome == outcome)]
         for shown in proofs:
-            if not rules.accepts(view, seat.lock, outcome, shown, lambda: True):
+            follows = outcome in unproven
+            if not rules.accepts(view, seat.lock, outcome, shown, lambda it=follows: it):
                 continue
             held = seat if shown is None else take(setting, seat, Lock(shown, outcome))
             signed = put(held.first, view, setting.sign(held.first[view], outcome))

@@ -72,6 +72,8 @@ def _three_views(**changes: Any) -> Setting:
 TWO_DECISIONS = "two decisions"
 TWO_VOTES = "two different votes"
 TWO_OPENINGS = "two cohorts"
+UNAPPROVED = "a resolution that"
+FIRST = frozenset({0})
 
 MUTATIONS: dict[str, tuple[Setting, str]] = {
     "a restart forgets the lock": (Setting((2,), 2, restart=_forget_lock), TWO_DECISIONS),
@@ -116,6 +118,24 @@ MUTATIONS: dict[str, tuple[Setting, str]] = {
     ),
     "no lock is journaled": (_mutant(keeps=lambda locks, lock: False), TWO_DECISIONS),
     "the lowest lock binds": (_three_views(highest=_lowest), TWO_DECISIONS),
+    "approvals of b + 1 make a resolution": (
+        Setting((1,), 2, firsts=FIRST, approvers=1, enough=lambda approvals, quorum: approvals > 1),
+        UNAPPROVED,
+    ),
+    "a resolution needs no approvals": (
+        Setting((1,), 2, firsts=FIRST, enough=lambda approvals, quorum: True),
+        UNAPPROVED,
+    ),
+    "a resolution does not end the round": (
+        Setting(
+            (1, 1),
+            2,
+            firsts=FIRST,
+            approvers=2,
+            rules=changed_rules(opens=lambda dealers: False),
+        ),
+        TWO_OPENINGS,
+    ),
     "a decided cohort does not end the round": (
         _mutant((1, 1), 3, opens=lambda dealers: dealers > 1),
         TWO_OPENINGS,

@@ -10,10 +10,10 @@ waiting.
 
 from __future__ import annotations
 
+from protocols.presence.neighbours import Neighbours
 from protocols.record.effects import AwaitTime, Send, Timer
 from protocols.record.setting import Setting
 from protocols.record.timers import ReadyAgain
-from protocols.session.neighbours import Neighbours
 from protocols.wire.frames import ReadyFrame, encode_frame
 
 MAX_SILENCE = 64

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from protocols.presence.waiting import Waiting
 from protocols.record.door import open_message
 from protocols.record.effects import Send, Timer
 from protocols.record.outcomes import Behind
 from protocols.record.party import Component
 from protocols.record.setting import Setting
 from protocols.record.timers import AnswersDue, CertificateLate
-from protocols.session.waiting import Waiting
 from protocols.wire.frames import CertificateFrame, Frame, HelloFrame, encode_frame
 
 MAX_AHEAD_FRAMES = 512

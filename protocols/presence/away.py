@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from protocols.presence.neighbours import Neighbours
 from protocols.record.effects import Announced, Staying
-from protocols.session.neighbours import Neighbours
 from protocols.wire.frames import AwayFrame
 
 

@@ -1,0 +1,63 @@
+"""The genesis of the group that a peer is in now, which may be later than its file's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from peerd.errors import NotRunningError
+
+if TYPE_CHECKING:
+    from peerd.config import Config
+    from peerd.group import Genesis
+
+
+def running(config: Path) -> tuple[Genesis, int]:
+    """The genesis of the group that a daemon is in now, and its last round. NotRunningError."""
+    import trio
+
+    from peerd.config import Config
+    from peerd.status.client import get
+
+    socket = Config.load(config).status
+    head = trio.run(get, socket, "/v1/status").get("head")
+    return _of_daemon(socket, None), head if isinstance(head, int) else -1
+
+
+def current_genesis(config: Config, round_: int | None = None) -> Genesis:
+    """Of the group that the daemon is in, or else its directory. ``round_``: of the group that made
+    this round, if it is not the last. GroupError, StorageError.
+    """
+    try:
+        return _of_daemon(config.status, round_)
+    except NotRunningError:
+        return _of_directory(config, round_)
+
+
+def _of_daemon(socket: Path, round_: int | None) -> Genesis:
+    import json
+
+    import trio
+
+    from peerd.group.document import parse
+    from peerd.status.client import get, get_bytes
+
+    if round_ is None:
+        return parse(trio.run(get_bytes, socket, "/v1/genesis"))
+    groups: Any = trio.run(get, socket, "/v1/lineage")["groups"]
+    theirs = [each["genesis"] for each in groups if each["first_round"] <= round_]
+    return parse(json.dumps(theirs[-1] if theirs else groups[0]["genesis"]).encode())
+
+
+def _of_directory(config: Config, round_: int | None) -> Genesis:
+    from peerd.group import load
+    from peerd.runner.lineage import epoch_of
+    from peerd.runner.membership import standing
+    from peerd.storage import Store
+
+    configured = load(config.genesis)
+    if not any(config.data.glob("peerd.sqlite3")):
+        return configured
+    with Store.open(config.data) as store:
+        epochs = standing(store, configured)
+    return (epochs[-1] if round_ is None else epoch_of(epochs, round_)).genesis
