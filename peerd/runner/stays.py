@@ -25,7 +25,11 @@ class Ask(StrEnum):
     DRAIN = "drain"
 
 
-_ORDERS = {Ask.PAUSE: Stay(), Ask.RESUME: Return(), Ask.DRAIN: Stay(lasts=False)}
+_ORDERS: dict[Ask, Stay | Return] = {
+    Ask.PAUSE: Stay(),
+    Ask.RESUME: Return(),
+    Ask.DRAIN: Stay(lasts=False),
+}
 """As the session takes them."""
 
 
