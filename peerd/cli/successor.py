@@ -87,6 +87,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> Genesis:
     """The draft, written."""
+    from peerd.cli.rule_arguments import typed
     from peerd.group import load, save
     from peerd.group.drafting import draft
     from peerd.runner.resume import setting_of
@@ -94,8 +95,10 @@ def main(args: argparse.Namespace) -> Genesis:
     if args.out.exists():
         raise ConfigError(f"{args.out} exists already", "name a new file with --out")
     old, head = (load(args.genesis), None) if args.genesis else running(args.config)
-    found = draft(old, _changes(args, old, head))
-    setting_of(found)
+    changes = _changes(args, old, head)
+    with typed():
+        found = draft(old, changes)
+        setting_of(found)
     save(found, args.out)
     return found
 

@@ -25,6 +25,14 @@ class Ask(StrEnum):
     DRAIN = "drain"
 
 
+_ORDERS: dict[Ask, Stay | Return] = {
+    Ask.PAUSE: Stay(),
+    Ask.RESUME: Return(),
+    Ask.DRAIN: Stay(lasts=False),
+}
+"""As the session takes them."""
+
+
 def give(data: Path, asked: Ask) -> None:
     """Leave the order for the daemon. OSError where nothing can be written."""
     leave(data, FILE, {"order": asked.value})
@@ -39,7 +47,7 @@ def take(data: Path) -> Stay | Return | None:
         asked = Ask(found["order"])
     except (ValueError, TypeError, KeyError):
         raise ConfigError(f"{data / FILE}: not an order", "'peerd pause' writes it") from None
-    return Return() if asked is Ask.RESUME else Stay(lasts=asked is Ask.PAUSE)
+    return _ORDERS[asked]
 
 
 def kept(store: Store) -> Stay | None:

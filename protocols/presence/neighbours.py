@@ -86,8 +86,12 @@ class Neighbours(Component):
 
     def wait_for(self, sender: int, data: bytes, place: tuple[int, int]) -> bool:
         """Keep a frame of a later place; False where too much of its sender's waits already."""
-        self._places[sender] = max(place, self._places.get(sender, place))
+        self.note(sender, place)
         return self.ahead.put(sender, data, len(data))
+
+    def note(self, peer: int, place: tuple[int, int]) -> None:
+        """It speaks from there, or is ready to."""
+        self._places[peer] = max(place, self._places.get(peer, place))
 
     def beyond(self, place: tuple[int, int], *, inclusive: bool = False) -> int:
         """How many peers have spoken from a later place than this one, or (``inclusive``) from it

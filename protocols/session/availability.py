@@ -42,6 +42,7 @@ class Availability:
     def hear(self, peer: int, frame: ReadyFrame | AwayFrame) -> Step:
         if isinstance(frame, ReadyFrame):
             self._pace.hear(peer, frame.round)
+            self._neighbours.note(peer, (frame.round, 0))
             self._away.goes_on(frame.round)
             return NOTHING
         self._away.hear(peer, frame)

@@ -8,7 +8,7 @@ from functools import cache, partial
 from peerd.laboratory.adversaries import ALL
 from peerd.laboratory.adversaries.liar import Lie
 from peerd.laboratory.adversaries.lies import LIES
-from peerd.laboratory.simulation.dice import group_of
+from peerd.laboratory.simulation.dice import Group, group_of
 from peerd.laboratory.simulation.node import Node
 from peerd.laboratory.simulation.operations import Power, Restore, Rollback, parse
 from peerd.laboratory.simulation.oracle import demand
@@ -220,6 +220,25 @@ def never_says_a_word(seed: int) -> None:
     assert seed == 0
     waited = deadlines_waited()
     demand(waited <= 3, "waits", f"{waited} deadlines in 18 rounds")
+
+
+def _paused(until: int) -> None:
+    operations = parse(f"rhythm 5; skew 1 900; pause 2 3000 {until}")
+    group_of_four = Group(4, 1, CommitteePlan(4, 1, 1, 0))
+    found = run(Scenario(1, group_of_four, 8, tuple(operations)))
+    demand(not found.rule, found.rule, found.what)
+
+
+def one_is_paused(seed: int) -> None:
+    """For good: nobody waits out a deadline for it."""
+    assert seed == 0  # nothing is drawn
+    _paused(0)
+
+
+def one_is_paused_for_a_while(seed: int) -> None:
+    """It takes part again within three rounds."""
+    assert seed == 0
+    _paused(12_000)
 
 
 def emptied(seed: int) -> None:

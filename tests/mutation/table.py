@@ -17,6 +17,7 @@ from tests.mutation.bugs import (
     statements,
     steps,
     sums,
+    times,
 )
 
 BUGS: list[Bug] = [
@@ -31,6 +32,7 @@ BUGS: list[Bug] = [
     *restores.BUGS,
     *resolutions.BUGS,
     *returns.BUGS,
+    *times.BUGS,
     *hellos.BUGS,
     *steps.BUGS,
 ]

@@ -147,7 +147,7 @@ class Consortium:
         if len(set(hashes.values())) != 1 or None in hashes.values():
             raise Broken(f"round {round_} has more than one model: {hashes}")
         accuracy = self.accuracy(round_)
-        some = next(iter(hashes.values()))
+        some = str(next(iter(hashes.values())))
         self.say(f"# round {round_}: one model at all {len(members)}, {some[:16]}…, {accuracy:.3f}")
         return accuracy
 

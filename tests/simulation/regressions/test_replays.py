@@ -166,3 +166,23 @@ def test_it_holds_now(seed: int, group: Group | None, operations: str) -> None:
         found = Scenario(seed, group or group_of(seed), rounds, tuple(parse(operations)))
         verdict = run(found)
         assert not verdict.rule, verdict.what
+
+
+@pytest.mark.parametrize(
+    ("seed", "operations"),
+    [
+        pytest.param(
+            2528,
+            "fickle 4 10; restore 0 257 300 9000; pause 0 1625 0",
+            id="a pause that outlives a restart, and ended the survey before it began",
+        ),
+        pytest.param(
+            5485,
+            "silent 0; disk 3 15 1; rest 13976 2000; rhythm 3",
+            id="one that rests, and hears of nothing but readiness",
+        ),
+    ],
+)
+def test_six_rounds_hold_now(seed: int, operations: str) -> None:
+    verdict = run(Scenario(seed, group_of(seed), 6, tuple(parse(operations))))
+    assert not verdict.rule, verdict.what

@@ -331,7 +331,7 @@ def test_weights_that_are_all_1_are_left_out() -> None:
         {"values": {"adversary": Fraction(1, 2)}},
         {"leaving": frozenset({one.public for one in MEMBERS[1:]})},
     ],
-    ids=str,
+    ids=lambda what: ",".join(what),
 )
 def test_what_makes_no_group_is_refused(what: dict[str, Any]) -> None:
     with pytest.raises(GroupError):

@@ -90,7 +90,13 @@ def in_turn(seed: int) -> list[Effect]:
 
 
 def kind_of(effect: Effect) -> int:
-    kinds = (Persist, Keep), (Completed, Adopted), (Erase,), (Send, Train, Ask), (Timer,)
+    kinds = (
+        (Persist, Keep),
+        (Completed, Adopted, Staying),
+        (Erase,),
+        (Send, Train, Ask, AwaitTime),
+        (Timer,),
+    )
     return next((n for n, kind in enumerate(kinds) if isinstance(effect, kind)), len(kinds))
 
 
@@ -100,7 +106,7 @@ def test_a_step_is_carried_out_kind_by_kind(seed: int) -> None:
     assert list(step) == ORDERED
     fields = step.persist, step.complete, step.erase, step.request, step.timers, step.notices
     assert [effect for field in fields for effect in field] == ORDERED
-    assert [len(field) for field in fields] == [3, 2, 2, 4, 2, 7]
+    assert [len(field) for field in fields] == [3, 3, 2, 5, 2, 8]
     assert step.outcomes == ()
 
 
