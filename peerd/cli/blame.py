@@ -34,6 +34,9 @@ class Source(Protocol):
 
     def transcript(self, round_: int) -> bytes | None: ...
 
+    def genesis(self, round_: int | None) -> Genesis:
+        """Of the group that made a round; None: of the current one."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verbs."""
@@ -52,15 +55,11 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _list(args: argparse.Namespace) -> int:
-    from peerd.group import load
-
-    config = load_config(args)
-    genesis = load(config.genesis)
     with progress("verifying"):
-        source = _source(args, config, genesis)
-        shown = [{**each, "verified": _holds(source, genesis, each)} for each in source.listed]
+        source = _source(args)
+        shown = [{**each, "verified": _holds(source, each)} for each in source.listed]
     if args.json:
-        print_json({"group": genesis.group_id.hex(), "blamed": shown})
+        print_json({"group": source.genesis(None).group_id.hex(), "blamed": shown})
     elif shown:
         print(table(HEADER, map(_row, shown)))
     else:
@@ -69,20 +68,18 @@ def _list(args: argparse.Namespace) -> int:
 
 
 def _export(args: argparse.Namespace) -> int:
-    from peerd.group import load
     from peerd.runner.evidence_file import evidence_file, verify_evidence_file
     from peerd.runner.resume import setting_of
 
     out: Path = args.out
     check_new_file("--out", out)
-    config = load_config(args)
-    genesis = load(config.genesis)
-    source = _source(args, config, genesis)
+    source = _source(args)
     chosen = _chosen(source.listed, args.number)
     with progress("verifying"):
         data = evidence_file(
             source.evidence(chosen["evidence"]), source.transcript(chosen["round"])
         )
+        genesis = source.genesis(chosen["round"])
         proven = verify_evidence_file(setting_of(genesis), data)
     _write(out, data)
     found = {
@@ -97,8 +94,17 @@ def _export(args: argparse.Namespace) -> int:
         told = "with" if proven.transcript else "without"
         print(f"round {proven.round}, {_called(chosen)}: {proven.reason}")
         print(f"{told} the round's transcript, {len(data)} bytes: {out}")
-        print(f"to verify it: peerd audit {out} --genesis {config.genesis}")
+        print(f"to verify it: peerd audit {out} --genesis {_file_of(genesis, load_config(args))}")
     return 0
+
+
+def _file_of(genesis: Genesis, config: Config) -> str:
+    """Where this member has the genesis, as far as its configuration says."""
+    from peerd.group import load
+
+    if load(config.genesis).group_id == genesis.group_id:
+        return str(config.genesis)
+    return f"FILE, where FILE is the genesis of the group {genesis.group_id.hex()}"
 
 
 def _chosen(listed: list[dict[str, Any]], number: int) -> dict[str, Any]:
@@ -114,7 +120,7 @@ def _chosen(listed: list[dict[str, Any]], number: int) -> dict[str, Any]:
     return found
 
 
-def _holds(source: Source, genesis: Genesis, listed: dict[str, Any]) -> bool:
+def _holds(source: Source, listed: dict[str, Any]) -> bool:
     """Whether the evidence is here, and convicts whom it is listed against."""
     from peerd.identity import peer_id_of
     from peerd.runner.evidence_file import evidence_file, verify_evidence_file
@@ -122,6 +128,7 @@ def _holds(source: Source, genesis: Genesis, listed: dict[str, Any]) -> bool:
 
     if listed["evidence"] is None:
         return False
+    genesis = source.genesis(listed["round"])
     data = evidence_file(source.evidence(listed["evidence"]), None)
     try:
         proven = verify_evidence_file(setting_of(genesis), data)
@@ -158,14 +165,14 @@ def _write(out: Path, data: bytes) -> None:
         raise ConfigError(f"--out {out}: can't write: {error.strerror}") from None
 
 
-def _source(args: argparse.Namespace, config: Config, genesis: Genesis) -> Source:
+def _source(args: argparse.Namespace) -> Source:
     """The daemon, if one answers; else its directory."""
     try:
         return _Daemon(args)
     except NotRunningError:
         if args.socket is not None:
             raise
-    return _Directory(config, genesis)
+    return _Directory(load_config(args))
 
 
 class _Daemon:
@@ -187,6 +194,11 @@ class _Daemon:
         except StatusAnswerError:
             return None
 
+    def genesis(self, round_: int | None) -> Genesis:
+        from peerd.cli.current_group import of_daemon
+
+        return of_daemon(self._socket, round_)
+
     def _bytes(self, target: str) -> bytes:
         import trio
 
@@ -196,15 +208,22 @@ class _Daemon:
 
 
 class _Directory:
-    def __init__(self, config: Config, genesis: Genesis) -> None:
+    def __init__(self, config: Config) -> None:
+        from peerd.group import load
         from peerd.runner.blame import blamed, evidence
+        from peerd.runner.lineage import epoch_of
+        from peerd.runner.membership import standing
         from peerd.runner.resume import convicted
         from peerd.storage import Store
 
         if not any(config.data.glob("peerd.sqlite3*")):
             raise StorageError(f"{config.data} has no rounds yet", "name another with --config")
         with Store.open(config.data, config.storage.keeping) as store:
-            self.listed = blamed(store, genesis, convicted(store))
+            self._epochs = epochs = standing(store, load(config.genesis))
+            guilty = {
+                epoch_of(epochs, round_).genesis.roster[peer] for round_, peer in convicted(store)
+            }
+            self.listed = blamed(store, epochs, guilty)
             named = [each["evidence"] for each in self.listed if each["evidence"] is not None]
             self._evidence = {name: evidence(store, name) for name in named}
             kept = {each["round"] for each in self.listed if each["transcript"]}
@@ -218,3 +237,9 @@ class _Directory:
 
     def transcript(self, round_: int) -> bytes | None:
         return self._transcripts.get(round_)
+
+    def genesis(self, round_: int | None) -> Genesis:
+        from peerd.runner.lineage import epoch_of
+
+        epochs = self._epochs
+        return (epochs[-1] if round_ is None else epoch_of(epochs, round_)).genesis

@@ -21,20 +21,26 @@ def running(config: Path) -> tuple[Genesis, int]:
 
     socket = Config.load(config).status
     head = trio.run(get, socket, "/v1/status").get("head")
-    return _of_daemon(socket, None), head if isinstance(head, int) else -1
+    return of_daemon(socket, None), head if isinstance(head, int) else -1
 
 
 def current_genesis(config: Config, round_: int | None = None) -> Genesis:
     """Of the group that the daemon is in, or else its directory. ``round_``: of the group that made
     this round, if it is not the last. GroupError, StorageError.
     """
+    from peerd.group import load
+    from peerd.status.client import StatusAnswerError
+
     try:
-        return _of_daemon(config.status, round_)
+        return of_daemon(config.status, round_)
     except NotRunningError:
         return _of_directory(config, round_)
+    except StatusAnswerError:  # a daemon from before handovers, which is in the group of its file
+        return load(config.genesis)
 
 
-def _of_daemon(socket: Path, round_: int | None) -> Genesis:
+def of_daemon(socket: Path, round_: int | None) -> Genesis:
+    """As ``current_genesis``, of a daemon that runs. NotRunningError."""
     import json
 
     import trio

@@ -134,12 +134,12 @@ def _key(config: Config) -> str:
 def _genesis(config: Config) -> str:
     from peerd.group import load
     from peerd.group.names import called
-    from peerd.identity import Identity
     from peerd.runner.resume import setting_of
 
-    genesis = load(config.genesis)
+    load(config.genesis).verify()
+    genesis, public = _member(config)
     genesis.verify()
-    me = genesis.index(Identity.load(config.key).public)
+    me = genesis.index(public)
     setting_of(genesis)
     plan = genesis.plan
     who = f"this is {called(genesis, me)}; " if genesis.names else ""
@@ -152,9 +152,15 @@ def _genesis(config: Config) -> str:
 def _member(config: Config) -> tuple[Genesis, bytes]:
     """The group that this peer is in now, and its public key in that. GroupError for a stranger."""
     from peerd.cli.current_group import current_genesis
+    from peerd.errors import StorageError
+    from peerd.group import load
     from peerd.identity import Identity, next_key
 
-    genesis, waiting = current_genesis(config), next_key(config.key)
+    try:
+        genesis = current_genesis(config)
+    except StorageError:  # the data directory has a line of its own
+        genesis = load(config.genesis)
+    waiting = next_key(config.key)
     public = Identity.load(config.key).public
     if public not in genesis.roster and waiting.exists():
         public = Identity.load(waiting).public  # which the next start puts in its place

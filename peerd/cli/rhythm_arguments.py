@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -20,7 +21,7 @@ _OPTIONS = {
 }
 
 
-def add_rhythm_arguments(parser: argparse.ArgumentParser) -> None:
+def add_rhythm_arguments(parser: argparse._ActionsContainer) -> None:
     """``--every`` or ``--at`` with ``--zone``; ``--stop-after``, ``--stop-at``, ``--patience``."""
     begins = parser.add_mutually_exclusive_group()
     begins.add_argument(
@@ -51,14 +52,21 @@ def add_rhythm_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def stated_rhythm(args: argparse.Namespace) -> dict[str, Any] | None:
-    """The rhythm as the genesis holds it; None where nothing is said. ConfigError."""
+def stated_rhythm(
+    args: argparse.Namespace, before: Mapping[str, Any] | None = None
+) -> dict[str, Any] | None:
+    """The rhythm as the genesis holds it; None where nothing is said. ConfigError.
+
+    ``before``: as it was, of which what nobody says stays.
+    """
     from peerd.errors import GroupError
     from peerd.group.rhythm import UTC_ZONE, check_rhythm, rhythm_content
 
     if args.zone is not None and args.at is None:
         raise ConfigError("--zone is the zone of --at", "leave it out, or say --at 02:00")
-    given: dict[str, Any] = {}
+    given = dict(before or {})
+    if args.every is not None or args.at is not None:
+        given = {name: given[name] for name in given if name not in ("every", "at", "zone")}
     if args.every is not None:
         given["every"] = _seconds(args.every)
     if args.at is not None:

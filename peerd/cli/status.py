@@ -57,6 +57,10 @@ def _field(name: str, value: object, document: dict[str, object]) -> str:
         from peerd.status.waiting import away, sentence
 
         return sentence(value, document.get("peer")) or away(value) or "-"
+    if name == "approvals" and isinstance(value, list):
+        from peerd.status.approvals import sentence as approved
+
+        return approved(value, document.get("quorum")) or "-"
     if name == "next_round_at" and isinstance(value, int | float):
         from peerd.group.rhythm import at_in
 

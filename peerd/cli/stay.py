@@ -52,10 +52,10 @@ def main(args: argparse.Namespace) -> int:
 
 def _warn(config: Config, peers: object, *, confirmed: bool) -> None:
     """ConfigError where so few would be left that nothing is agreed on, unless ``confirmed``."""
-    from peerd.group import load
+    from peerd.cli.current_group import current_genesis
     from peerd.runner.resume import setting_of
 
-    setting = setting_of(load(config.genesis))
+    setting = setting_of(current_genesis(config))
     others = [each for each in peers if not each["self"]] if isinstance(peers, list) else []
     away = 1 + sum(each["away"] or not each["connected"] for each in others)
     left = setting.peers - away

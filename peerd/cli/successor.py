@@ -11,12 +11,14 @@ from peerd.cli.current_group import running
 from peerd.cli.daemon import add_config_argument
 from peerd.cli.members import checked_name, listed
 from peerd.cli.pairs import pairs
+from peerd.cli.rhythm_arguments import add_rhythm_arguments, stated_rhythm
 from peerd.cli.who import public, who
 from peerd.errors import ConfigError
 
 if TYPE_CHECKING:
     from peerd.group import Genesis
     from peerd.group.drafting import Changes
+    from peerd.group.rhythm import Rhythm
 
 DEFAULT_OUT = Path("draft.json")
 AHEAD = 2
@@ -70,6 +72,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     terms.add_argument("--deadline", action="append", default=[], metavar="PHASE=MS")
     terms.add_argument("--task-option", action="append", default=[], metavar="NAME=VALUE")
+    add_rhythm_arguments(terms)
+    terms.add_argument(
+        "--no-rhythm",
+        action="store_true",
+        help="a round begins when the one before is over, without end, but for what is said beside",
+    )
     terms.add_argument(
         "--rounds",
         metavar="FIRST:LAST",
@@ -79,6 +87,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> Genesis:
     """The draft, written."""
+    from peerd.cli.rule_arguments import typed
     from peerd.group import load, save
     from peerd.group.drafting import draft
     from peerd.runner.resume import setting_of
@@ -86,8 +95,10 @@ def main(args: argparse.Namespace) -> Genesis:
     if args.out.exists():
         raise ConfigError(f"{args.out} exists already", "name a new file with --out")
     old, head = (load(args.genesis), None) if args.genesis else running(args.config)
-    found = draft(old, _changes(args, old, head))
-    setting_of(found)
+    changes = _changes(args, old, head)
+    with typed():
+        found = draft(old, changes)
+        setting_of(found)
     save(found, args.out)
     return found
 
@@ -155,12 +166,24 @@ def _values(args: argparse.Namespace, old: Genesis) -> dict[str, Any]:
         values["name"] = args.name
     if args.aggregator is not None or args.constant:
         values |= _rule(args, old)
+    rhythm = _rhythm(args, old)
+    if rhythm != old.rhythm:
+        values["rhythm"] = rhythm
     if args.deadline:
         values["deadlines"] = {**old.deadlines, **deadlines(args.deadline)}
     if args.task_option:
         given = pairs("--task-option", args.task_option, decimals.kept)
         values["task_options"] = {**old.task_options, **given}
     return values
+
+
+def _rhythm(args: argparse.Namespace, old: Genesis) -> Rhythm | None:
+    from peerd.group.rhythm import check_rhythm, rhythm_content
+
+    kept = old.rhythm is not None and not args.no_rhythm
+    return check_rhythm(
+        stated_rhythm(args, rhythm_content(old.rhythm) if kept and old.rhythm else None)
+    )
 
 
 def _rule(args: argparse.Namespace, old: Genesis) -> dict[str, Any]:

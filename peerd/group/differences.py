@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from peerd.group.genesis import Genesis
 from peerd.group.names import called
+from peerd.group.rhythm import Rhythm, in_words
 from peerd.group.succession import LEAVES, check_successor
 
 _PLAIN = {
@@ -21,6 +22,12 @@ _PLAIN = {
     "bandwidth_bytes_per_second": "bytes a second",
     "training_seconds": "seconds to train",
     "deadlines": "longer deadlines",
+    "rhythm": "the rhythm",
+}
+_COUNTED = {
+    "accuracy": "whether right rows are counted",
+    "classes": "classes whose rows are counted apart",
+    "loss_bits": "bits of a site's loss",
 }
 _UNSAID = {"clients": "all", "absent": "as few as follow", "deadlines": "none"}
 
@@ -46,7 +53,12 @@ def _members(old: Genesis, draft: Genesis) -> Iterator[str]:
         if old.name_of(index) != draft.name_of(now):
             yield f"{who} is called {draft.name_of(now)!r}"
     for new in follows.joining(draft.roster):
-        yield f"{called(draft, draft.index(new))} joins"
+        yield f"{called(draft, draft.index(new))} joins{_brings(draft, draft.index(new))}"
+
+
+def _brings(draft: Genesis, index: int) -> str:
+    weight = f", weighs {draft.weight_of(index)}" if draft.weights else ""
+    return weight + (f", holds out {draft.held_out_of(index)} rows" if draft.evaluation else "")
 
 
 def _numbers(old: Genesis, draft: Genesis) -> Iterator[str]:
@@ -60,9 +72,13 @@ def _numbers(old: Genesis, draft: Genesis) -> Iterator[str]:
             rows = draft.held_out_of(now)
             yield f"{who} holds out {rows} rows instead of {old.held_out_of(index)}"
     if (old.evaluation is None) != (draft.evaluation is None):
-        yield (
-            "the group counts " + ("its" if draft.evaluation else "no") + " held-out rows any more"
-        )
+        counts = "held-out rows from then on" if draft.evaluation else "no held-out rows any more"
+        yield f"the group counts {counts}"
+    elif old.evaluation is not None:
+        for name, plain in _COUNTED.items():
+            before, after = getattr(old.evaluation, name), getattr(draft.evaluation, name)
+            if before != after:
+                yield f"{plain}: {after} instead of {before}"
 
 
 def _values(old: Genesis, draft: Genesis) -> Iterator[str]:
@@ -91,6 +107,9 @@ def _entries(plain: str, before: dict[str, object], now: dict[str, object]) -> I
 
 
 def _shown(name: str, value: object) -> object:
+    if name == "rhythm":
+        assert value is None or isinstance(value, Rhythm)
+        return in_words(value)
     return value if value else _UNSAID.get(name, value)
 
 

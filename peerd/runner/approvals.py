@@ -4,8 +4,6 @@ while they may still count (§6).
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ from peerd.errors import ConfigError
 from peerd.group import Genesis
 from peerd.group.document import parse, render
 from peerd.group.genesis import MAX_GENESIS_BYTES
+from peerd.runner.order_file import leave, picked
 from peerd.storage import Store
 from protocols.errors import WireError
 from protocols.record.effects import Approved
@@ -72,9 +71,7 @@ def give(data: Path, approval: Approval, draft: Genesis | None) -> None:
         "last": approval.last,
         "draft": None if draft is None else render(draft),
     }
-    new = data / f".{FILE}.{os.getpid()}"
-    new.write_text(json.dumps(document))
-    new.replace(data / FILE)
+    leave(data, FILE, document)
 
 
 def take(data: Path) -> tuple[Approval, Genesis | None] | None:
@@ -82,14 +79,10 @@ def take(data: Path) -> tuple[Approval, Genesis | None] | None:
     ConfigError for rubbish, GroupError for a draft that is none.
     """
     path = data / FILE
-    try:
-        with path.open("rb") as file:
-            text = file.read(2 * MAX_GENESIS_BYTES)
-        path.unlink()
-    except FileNotFoundError:
+    found = picked(path, "peerd group", 2 * MAX_GENESIS_BYTES)
+    if found is None:
         return None
     try:
-        found = json.loads(text)
         act, first, last = Act[found["act"].upper()], found["first"], found["last"]
         draft = None if found["draft"] is None else parse(found["draft"].encode())
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):

@@ -2,42 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from peerd.group import Genesis
 from peerd.identity import peer_id_of
+from peerd.runner.lineage import Epoch, epoch_of, heir
 from peerd.storage import Store
 from protocols.record.evidence import evidence_hash
 
 MISSING = "convicted by a certificate of a round that this peer missed"
 
 
-def blamed(store: Store, genesis: Genesis, guilty: Collection[int]) -> list[dict[str, Any]]:
-    """By round; at the end those of ``guilty``, the ledger's, against whom nothing is here."""
+def blamed(
+    store: Store, epochs: Sequence[Epoch], guilty: Collection[bytes]
+) -> list[dict[str, Any]]:
+    """By round, with the key and the name that each had then; at the end those of ``guilty``, whom
+    certificates convict, against whom nothing is here.
+    """
     known = store.blames()
+    keys = [epoch_of(epochs, each.round).genesis.roster[each.peer] for each in known]
     shown = [
         {
             "round": each.round,
-            **_who(genesis, each.peer),
+            **_who(epochs, key),
             "reason": each.reason,
             "evidence": evidence_hash(each.evidence).hex(),
             "transcript": store.has_transcript(each.round),
         }
-        for each in known
+        for each, key in zip(known, keys, strict=True)
     ]
-    here = {each.peer for each in known}
+    here = {_now(epochs, key) for key in keys}
     shown += [
         {
             "round": None,
-            **_who(genesis, peer),
+            **_who(epochs, key),
             "reason": MISSING,
             "evidence": None,
             "transcript": False,
         }
-        for peer in sorted(set(guilty) - here)
+        for key in sorted({_now(epochs, key) for key in guilty} - here)
     ]
     return [{"number": number, **each} for number, each in enumerate(shown, 1)]
+
+
+def blamed_members(store: Store, epochs: Sequence[Epoch]) -> Iterator[int]:
+    """Who of the current group is blamed, in this one or in those before; by its index now."""
+    roster = epochs[-1].genesis.roster
+    for each in store.blames():
+        key = _now(epochs, epoch_of(epochs, each.round).genesis.roster[each.peer])
+        if key in roster:
+            yield roster.index(key)
 
 
 def evidence(store: Store, name: str) -> bytes | None:
@@ -48,5 +62,11 @@ def evidence(store: Store, name: str) -> bytes | None:
     return None
 
 
-def _who(genesis: Genesis, peer: int) -> dict[str, Any]:
-    return {"peer": peer_id_of(genesis.roster[peer]), "name": genesis.name_of(peer)}
+def _now(epochs: Sequence[Epoch], key: bytes) -> bytes:
+    """The key that this member has now; of one that left the last that it had."""
+    return heir(epochs, key) or key
+
+
+def _who(epochs: Sequence[Epoch], key: bytes) -> dict[str, Any]:
+    genesis = next(epoch.genesis for epoch in reversed(epochs) if key in epoch.genesis.roster)
+    return {"peer": peer_id_of(key), "name": genesis.name_of(genesis.index(key))}

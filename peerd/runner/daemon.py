@@ -28,7 +28,7 @@ from peerd.metrics.exposition import Documents, Exposition, Numbers
 from peerd.metrics.probes import Probes
 from peerd.metrics.tally import Tally
 from peerd.runner.approvals import kept_approvals
-from peerd.runner.blame import blamed, evidence
+from peerd.runner.blame import blamed, blamed_members, evidence
 from peerd.runner.counting import rows_warnings
 from peerd.runner.drain import flushed
 from peerd.runner.driver import Driver
@@ -187,7 +187,7 @@ class _Daemon:
         self.driver: Driver | None = None
         self.discovery: Discovery | None = None
         self.probes = Probes(config.data)
-        self.tally = Tally((blame.peer for blame in store.blames()), store.round)
+        self.tally = Tally(blamed_members(store, epochs), store.round)
         numbers = Numbers(self.tally, self.probes, self.trainer)
         documents = Documents(self.board.snapshot, store.rounds, self.transport.links)
         self.metrics = Exposition(genesis, identity.public, numbers, documents)
@@ -299,7 +299,8 @@ class _Daemon:
             check_first(self.genesis, start_from, model_hash(first), fixed)
 
     async def _play(self, nursery: trio.Nursery, position: Position) -> None:
-        records = Records(self.store, self.setting.roster, self.genesis.names)
+        first = origin_of(self.setting).round
+        records = Records(self.store, self.setting.roster, self.genesis.names, first=first)
         records.fill(self.setting)
         self.board.update(best=self.store.best())
         if position.ledger.handed_over:  # an earlier life ended just here
@@ -427,7 +428,8 @@ class _Daemon:
 
     def _blame(self) -> Sequence[dict[str, object]]:
         guilty = self.session.position.ledger.guilty if self.session is not None else ()
-        return blamed(self.store, self.genesis, guilty)
+        keys = {self.setting.roster[peer] for peer in guilty}
+        return blamed(self.store, self.epochs, keys)
 
     def _peers(self) -> Sequence[dict[str, object]]:
         links = {link.peer: link for link in self.transport.links()}

@@ -63,7 +63,6 @@ from protocols.record.effects import (
     Keep,
     Persist,
     Phase,
-    Record,
     Send,
     Staying,
     Step,
@@ -179,7 +178,7 @@ class Driver:
             self._lost.pop(index, None)
             self.peers_changed.set()
             # it may be in a later group, where nobody says hello to this one any more
-            self._nursery.start_soon(self._ask, Ask(index, Record.HEAD, 0))
+            self._nursery.start_soon(self._step, lambda session: session.on_connected(index))
         else:
             self._lost[index] = trio.current_time()
             self._nursery.start_soon(self._notice_loss)

@@ -20,13 +20,13 @@ def leave(data: Path, name: str, document: dict[str, Any]) -> None:
     new.replace(data / name)
 
 
-def picked(path: Path, command: str) -> Any:
-    """What the file holds, once; None where there is none. ConfigError for rubbish, with the
-    ``command`` that writes it.
+def picked(path: Path, command: str, most: int = MAX_ORDER_BYTES) -> Any:
+    """What the file holds, once; None where there is none. ConfigError for rubbish, and for more
+    than ``most`` bytes; ``command`` writes it.
     """
     try:
         with path.open("rb") as file:
-            text = file.read(MAX_ORDER_BYTES)
+            text = file.read(most)
         path.unlink()
     except FileNotFoundError:
         return None

@@ -26,9 +26,14 @@ from protocols.record.transcript import Transcript
 class Records:
     """Writes to the store, in the order in which effects come. Called from worker threads."""
 
-    def __init__(self, store: Store, roster: Sequence[bytes], names: Sequence[str] = ()) -> None:
-        """``names``: the members', in roster order; empty where nobody has one."""
+    def __init__(
+        self, store: Store, roster: Sequence[bytes], names: Sequence[str] = (), *, first: int = 0
+    ) -> None:
+        """``names``: the members', in roster order; empty where nobody has one. ``first``: the
+        group's first round, from which on an index means one of these.
+        """
         self._store = store
+        self._first = first
         self._said = names
         self._names = [peer_id_of(public) for public in roster]
         self._members = Members(roster, names)
@@ -80,7 +85,8 @@ class Records:
     def blame(self, effect: Blame) -> dict[str, Any]:
         """Keep the evidence, also in the transcript of a round that is over."""
         store = self._store
-        store.put_blame(effect.round, effect.peer, effect.reason, effect.evidence)
+        about = effect.round, effect.peer, effect.reason, effect.evidence
+        store.put_blame(*about, since=self._first)
         shown = self.blamed(effect)
         summary = store.round(effect.round)
         if summary is not None:

@@ -143,17 +143,19 @@ def position_of(setting: Setting, store: Store, first: Model) -> Position:
     return Position(head + 1, model, previous, ledger)
 
 
-def convicted(store: Store) -> frozenset[int]:
-    """Whom the certificates in the store prove guilty. CorruptError."""
-    guilty: set[int] = set()
+def convicted(store: Store) -> frozenset[tuple[int, int]]:
+    """Whom the certificates in the store prove guilty: a round, and an index in its roster.
+    CorruptError.
+    """
+    guilty: set[tuple[int, int]] = set()
     for round_ in range(store.head() + 1):
         record = store.certificate(round_)
         certificate = None if record is None else _decoded(record, round_)
         if isinstance(certificate, ResolutionCertificate):
-            guilty |= set(Resolution.decode(certificate.outcome).guilty)
+            guilty |= {(round_, peer) for peer in Resolution.decode(certificate.outcome).guilty}
         elif certificate is not None:
             outcome = Election.decode(certificate.election.outcome)
-            guilty |= {peer for peer, _ in outcome.guilty}
+            guilty |= {(round_, peer) for peer, _ in outcome.guilty}
     return frozenset(guilty)
 
 

@@ -203,12 +203,17 @@ class Store:
 
     # Blame.
 
-    def put_blame(self, round: int, peer: int, reason: str, evidence: bytes) -> None:
-        """Keeps the first evidence for (round, peer, reason), and BLAMES_PER_PEER of a peer."""
+    def put_blame(
+        self, round: int, peer: int, reason: str, evidence: bytes, *, since: int = 0
+    ) -> None:
+        """Keeps the first evidence for (round, peer, reason), and BLAMES_PER_PEER of a peer.
+
+        ``since``: the first round in which the index means this peer.
+        """
         bounded("evidence", evidence)
         with self._database.transaction() as connection:
             ((count,),) = connection.execute(
-                "SELECT count(*) FROM blame WHERE peer = ?", (peer,)
+                "SELECT count(*) FROM blame WHERE peer = ? AND round >= ?", (peer, since)
             ).fetchall()
             if count < BLAMES_PER_PEER:
                 key = f"{peer} {reason}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from protocols.errors import WireError
 from protocols.record.approval import MAX_WINDOW, check_approval, resumes
 from protocols.record.door import read_statement
 from protocols.record.effects import Approved, Keep, Send, Step
@@ -44,10 +45,12 @@ class Approvals(Component):
 
     # -- what others say -----------------------------------------------------------------------
 
-    def hear(self, said: Statement, round_: int) -> Step:
+    def hear(self, said: Statement | None, round_: int) -> Step:
         """WireError for what is no approval. One too many of its signer's is not kept: whoever
         passes it on may hold others of that signer's.
         """
+        if said is None:
+            raise WireError("an approval without a statement")
         check_approval(self._peer.setting, said)
         known = self._held.get(said.signer, ())
         news = all(earlier.body != said.body for earlier in known)

@@ -49,6 +49,16 @@ class CatchUp(Component):
         self._look(position)
         return self.done()
 
+    def joined(self, peers: Iterable[int]) -> Step:
+        """Whoever connects is asked where it stands: it may be in the group that goes on behind
+        this one, and say nothing here any more.
+        """
+        for peer in () if self._surveys else sorted(set(peers) - {self._me}):
+            self._asked.add(peer)
+            self._heads.pop(peer, None)
+            self.emit(Ask(peer, Record.HEAD, 0))
+        return self.done()
+
     def on_timer(self, timer: Timer, position: Position) -> Step:
         match timer.event:
             case SurveyOver():  # whoever has not answered is not waited for
@@ -68,9 +78,12 @@ class CatchUp(Component):
     def _on_head(self, peer: int, data: bytes, position: Position) -> None:
         head = read_head(data)
         if peer not in self._asked - self._heads.keys():
-            if head is not None and head >= position.round and not self._surveys:
-                self.behind(Behind(head, peer), position)  # it has come back, and was asked
-            return  # its first word counts
+            return  # nobody asked, or its first word counts
+        if not self._surveys:
+            self._asked.discard(peer)
+            if head is not None and head >= position.round:
+                self.behind(Behind(head, peer), position)
+            return
         if head is None:
             self.emit(Timer((position.round, 0), AskAgain(peer), AGAIN))
         else:

@@ -79,6 +79,13 @@ class Rounds(Component):
             self.emit(Erase(each.round))
         return self.done()
 
+    def hear_evidence(self, sender: int, evidence: bytes) -> Step:
+        """WireError where it proves nothing."""
+        news = self.proofs.hear(sender, evidence, self.position.ledger)
+        if news is not None:
+            self.emit(news)
+        return self.done()
+
     def said_by(self, peer: int) -> list[Statement]:
         """What this peer holds that ``peer`` signed, in this round and the last."""
         held = self.previous.said_by(peer) if self.previous is not None else []

@@ -136,11 +136,17 @@ class Session(Component):
         neighbours.present = frozenset(present)
         self.permit.recall.forget_absent(neighbours.present)
         self.absorb(self.rounds.approvals.greet(joined))
+        self._hear(self._catch_up.joined(joined))
         self._hear(self._part.ask())
         self._follow(self._there.set_present())
         if self.rounds.current.attempt is not None or self.state in IDLE:
             neighbours.greet(joined, self.place)
         self._there.welcome(joined)
+        return self._proceed()
+
+    def on_connected(self, peer: int) -> list[Step]:
+        """A new connection: ``peer`` may have been present all the while."""
+        self._hear(self._catch_up.joined({peer}))
         return self._proceed()
 
     def on_update(
@@ -231,9 +237,7 @@ class Session(Component):
             self._hear(self._part.follow(step))
 
     def _hear(self, step: Step) -> None:
-        if step is NOTHING:
-            return
-        for outcome in self.absorb(step):
+        for outcome in self.absorb(step) if step is not NOTHING else ():
             if isinstance(outcome, Begun):
                 for sender, data in self.neighbours.ahead.take_all():
                     self._receive(sender, data)
@@ -259,9 +263,7 @@ class Session(Component):
         sender = message.sender
         match message.frame:
             case EvidenceFrame(evidence):
-                news = self.rounds.proofs.hear(sender, evidence, self.position.ledger)
-                if news is not None:
-                    self.emit(news)
+                self.absorb(self.rounds.hear_evidence(sender, evidence))
             case CertificateFrame(certificate):
                 self._overheard.on_certificate(sender, certificate, self._part)
             case HelloFrame() | RecallFrame() as frame:
@@ -272,9 +274,7 @@ class Session(Component):
             case ReadyFrame() | AwayFrame() as frame:
                 self._follow(self._there.hear(sender, frame))
             case StatementFrame() if message.slot and message.slot.kind is Kind.APPROVE:
-                said = message.statement
-                assert said is not None
-                self._hear(self.rounds.approvals.hear(said, self.position.round))
+                self._hear(self.rounds.approvals.hear(message.statement, self.position.round))
             case _ if message.place is not None:
                 self._route(message, message.place, data)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from peerd import identity
 from peerd.cli.daemon import add_config_argument, load_config
-from peerd.runner import daemon, driver, membership, records
+from peerd.runner import daemon, driver, membership, passage, records
 from peerd.storage import Store
 
 AFTER: dict[str, tuple[Any, str]] = {
@@ -27,7 +27,7 @@ AFTER: dict[str, tuple[Any, str]] = {
 """By step: what it is done by."""
 BEFORE: dict[str, tuple[Any, str]] = {
     "the summary of the round is missing": (records.Records, "summary"),
-    "it stays for the others": (daemon._Daemon, "_linger"),
+    "it stays for the others": (passage.Passage, "linger"),
 }
 STEPS = (*AFTER, *BEFORE)
 HANDOVERS = {"the handover is certified", "the summary of the round is missing"}

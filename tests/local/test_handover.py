@@ -26,7 +26,7 @@ from tests.local.sites import Site, commands, founded, run, typed, until
 
 pytestmark = pytest.mark.swarm
 
-DOCUMENTED = commands("Members over the years")
+DOCUMENTED = [*commands("Members over the years"), *commands("Pause and rhythm")]
 DIES = Path(__file__).with_name("dies.py")
 
 
@@ -123,8 +123,9 @@ def _draft(folder: Path, sites: Sequence[Site], joins: Site, rotates: Site, leav
 
 
 def _approve(site: Site, file: Path) -> None:
-    said = run(*typed(command("approve"), CONFIG=str(site.config)), "--yes", cwd=file.parent)
-    assert "approved" in said
+    words = typed(command("approve"), CONFIG=str(site.config))
+    words[words.index("successor.json")] = str(file)
+    assert "approved" in run(*words, "--yes")
 
 
 def test_members_join_leave_rotate_and_are_away_and_the_model_goes_on(folder: Path) -> None:
@@ -264,6 +265,11 @@ class Years:
         return all(site.group() == group for site in self.sites)
 
 
+def _runs(site: Site) -> bool:
+    assert site.ended() is None, site.last_words()
+    return site.ask().get("state") == "running"
+
+
 def approve(site: Site, file: Path) -> None:
     """The order that ``peerd group approve`` leaves: it waits for a daemon that starts again."""
     found = load(file)
@@ -285,7 +291,7 @@ def test_a_daemon_is_killed_at_each_step_and_goes_on(folder: Path) -> None:
             mark = folder / f"died-{number}"
             victim.stop()
             victim.start(str(DIES), "--at", step, "--mark", str(mark))
-            until("it is back", lambda: victim.ask().get("state") == "running", sites)
+            until("it is back", lambda: _runs(victim), sites)
             file = years.draft(victim)
             for site in sites:
                 approve(site, file)

@@ -208,7 +208,7 @@ USED = {
         "protocols.record.opened": "what the group counted, for people to read",
         "protocols.record.evidence": "the hash by which evidence is shown",
         "protocols.record.ledger": "see RULES_OUTSIDE: lineage",
-        "protocols.record.origin": "see RULES_OUTSIDE: lineage",
+        "protocols.record.origin": "where a successor's rounds begin",
         "protocols.record.resolution": "which successor a round hands over to",
         "protocols.sizes": "set-up: what deadlines follow from",
         "protocols.record.timers": "which timers outlive an attempt, where waits are shown",

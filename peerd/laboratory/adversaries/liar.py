@@ -79,6 +79,9 @@ class Liar:
     def on_present(self, present: Iterable[int]) -> list[Step]:
         return self._pass(self._session.on_present(present))
 
+    def on_connected(self, peer: int) -> list[Step]:
+        return self._pass(self._session.on_connected(peer))
+
     def on_timer(self, timer: Timer) -> list[Step]:
         if isinstance(timer.event, Woken):
             if timer.place in self._scenes:

@@ -39,6 +39,9 @@ class SilentPeer:
     def on_present(self, present: Iterable[int]) -> list[Step]:
         return []
 
+    def on_connected(self, peer: int) -> list[Step]:
+        return []
+
     def on_update(
         self, round_: int, values: Values, reference: Reference | None = None
     ) -> list[Step]:

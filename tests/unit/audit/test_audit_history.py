@@ -199,6 +199,7 @@ async def test_a_running_daemon_is_asked(tmp_path: Path, held: bool) -> None:
                 store.model,
                 audit=AuditViews(
                     lambda: render(group().genesis).encode(),
+                    lambda: [{"first_round": 0, "genesis": json.loads(render(group().genesis))}],
                     lambda first, limit: store.certificates(first, 2),
                     lambda: {**store.kept()},
                 ),

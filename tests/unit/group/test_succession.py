@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,7 +16,8 @@ from peerd.group import Genesis, merge, sign
 from peerd.group.differences import differences
 from peerd.group.document import parse, render
 from peerd.group.drafting import draft
-from peerd.group.succession import LEAVES, Follows, check_successor
+from peerd.group.rhythm import Rhythm
+from peerd.group.succession import KEPT, LEAVES, Follows, check_successor
 from protocols.aggregation.evaluation import Evaluation
 from protocols.record.approval import MAX_WINDOW
 from tests.unit.group.successions import (
@@ -329,7 +331,7 @@ def test_weights_that_are_all_1_are_left_out() -> None:
         {"values": {"adversary": Fraction(1, 2)}},
         {"leaving": frozenset({one.public for one in MEMBERS[1:]})},
     ],
-    ids=str,
+    ids=lambda what: ",".join(what),
 )
 def test_what_makes_no_group_is_refused(what: dict[str, Any]) -> None:
     with pytest.raises(GroupError):
@@ -344,7 +346,7 @@ def test_a_newcomer_with_a_members_key_is_said_in_words() -> None:
 # -- whose successor ---------------------------------------------------------------------------
 
 
-KEPT: dict[str, Any] = {
+OTHER_MODELS: dict[str, Any] = {
     "task": "peerd.tasks.table:Table",
     "parameters": 25,
     "first_model": bytes(32),
@@ -355,11 +357,11 @@ KEPT: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("name", KEPT)
+@pytest.mark.parametrize("name", OTHER_MODELS)
 def test_what_the_model_means_can_not_change(name: str) -> None:
     old = group()
     with pytest.raises(GroupError, match=name):
-        check_successor(resigned(draft(old, changes()), **{name: KEPT[name]}), old)
+        check_successor(resigned(draft(old, changes()), **{name: OTHER_MODELS[name]}), old)
 
 
 def test_a_draft_of_another_group_and_none_at_all_are_named() -> None:
@@ -430,6 +432,45 @@ def _other() -> Any:
     from tests.unit.group.successions import identities
 
     return identities(110, 111)[0]
+
+
+OTHERS: dict[str, Any] = {
+    "name": "another",
+    "aggregator": "another",
+    "constants": {"lambda": "1/50"},
+    "task_options": {"rate": 2},
+    "adversary": Fraction(1, 5),
+    "dropout": Fraction(1, 50),
+    "absent": 1,
+    "clients": 4,
+    "delta_ms": 900,
+    "bandwidth_bytes_per_second": 2_000_000,
+    "training_seconds": 99,
+    "deadlines": {"commit": 99_000},
+    "rhythm": Rhythm(every=3600, stop_after=100),
+    "evaluation": Evaluation((50,) * 5, classes=3),
+}
+SAID_OTHERWISE = {"roster", "weights", "names", "follows", "version", "signatures"}
+"""Members are lines of their own; a window is in every draft; a version has one value."""
+
+
+def test_whatever_may_change_is_said() -> None:
+    """A field without a line could be changed behind the members' backs."""
+    fields = {field.name for field in dataclasses.fields(Genesis)}
+    assert set(OTHERS) == fields - set(KEPT) - SAID_OTHERWISE
+    old = group(evaluation=Evaluation((50,) * 5))
+    nothing = differences(old, draft(old, changes()))
+    for name, value in OTHERS.items():
+        found = draft(old, changes())
+        object.__setattr__(found, name, value)
+        assert len(differences(old, found)) > len(nothing), name
+
+
+def test_who_joins_is_shown_with_what_it_brings() -> None:
+    old = group(evaluation=Evaluation((50,) * 5))
+    what = {"joining": {NEW.public: None}, "weights": {NEW.public: 9000}}
+    lines = differences(old, draft(old, changes(**what, held_out={NEW.public: 70})))
+    assert [line for line in lines if line.endswith(" joins, weighs 9000, holds out 70 rows")]
 
 
 def test_no_change_but_the_window_is_one_line() -> None:

@@ -14,8 +14,10 @@ from protocols.record.effects import (
     Abort,
     Aborted,
     Adopted,
+    Announced,
     Approved,
     Ask,
+    AwaitTime,
     Blame,
     Completed,
     Draft,
@@ -27,6 +29,7 @@ from protocols.record.effects import (
     Phase,
     Record,
     Send,
+    Staying,
     Step,
     Stop,
     Stopped,
@@ -45,12 +48,14 @@ ORDERED: list[Effect] = [
     Persist(0, "b", b"2"),
     Completed(0, b"", b"", b"", MODEL, bytes(32), (), ()),
     Adopted((), MODEL),
+    Staying(3),
     Erase(0, ("b",)),
     Erase(0),
     Send((1,), b"frame"),
     Train(0, MODEL),
     Send((2,), b"frame"),
     Ask(1, Record.HEAD, 0),
+    AwaitTime(1),
     Timer((0, 0), timers.RevealsDue(), 1),
     Timer((0, 0), timers.ReportsDue(), 1),
     Phase(0, 0, "here"),
@@ -58,6 +63,7 @@ ORDERED: list[Effect] = [
     Stopped(0, Stop.QUORUM),
     Approved(1, Act.PAUSE, bytes(32), 0, 9),
     Abandonment(0, 0, (1,)),
+    Announced(((1, 3),)),
     Aborted(0, 0, Abort.FLIP),
     Dropped(1, "why"),
 ]
@@ -84,7 +90,13 @@ def in_turn(seed: int) -> list[Effect]:
 
 
 def kind_of(effect: Effect) -> int:
-    kinds = (Persist, Keep), (Completed, Adopted), (Erase,), (Send, Train, Ask), (Timer,)
+    kinds = (
+        (Persist, Keep),
+        (Completed, Adopted, Staying),
+        (Erase,),
+        (Send, Train, Ask, AwaitTime),
+        (Timer,),
+    )
     return next((n for n, kind in enumerate(kinds) if isinstance(effect, kind)), len(kinds))
 
 
@@ -94,7 +106,7 @@ def test_a_step_is_carried_out_kind_by_kind(seed: int) -> None:
     assert list(step) == ORDERED
     fields = step.persist, step.complete, step.erase, step.request, step.timers, step.notices
     assert [effect for field in fields for effect in field] == ORDERED
-    assert [len(field) for field in fields] == [3, 2, 2, 4, 2, 7]
+    assert [len(field) for field in fields] == [3, 3, 2, 5, 2, 8]
     assert step.outcomes == ()
 
 

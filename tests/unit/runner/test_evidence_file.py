@@ -21,6 +21,7 @@ from peerd.runner.evidence_file import (
     is_evidence_file,
     verify_evidence_file,
 )
+from peerd.runner.lineage import Epoch
 from peerd.runner.records import Records
 from peerd.runner.resume import convicted
 from peerd.status import StatusBoard, Views
@@ -131,19 +132,33 @@ def test_a_transcript_of_another_round_is_refused(world: World, tmp_path: Path) 
 class Roster:
     """Of a genesis, what the list needs."""
 
+    follows = None
+
     def __init__(self, setting: Setting) -> None:
         self.roster = setting.roster
+
+    def index(self, public: bytes) -> int:
+        return self.roster.index(public)
 
     def name_of(self, index: int) -> str | None:
         return "St. Mary's" if index == LIAR else None
 
 
+def epochs_of(setting: Setting) -> list[Epoch]:
+    return [Epoch(0, cast(Any, Roster(setting)))]
+
+
+def guilty_keys(store: Store, setting: Setting) -> set[bytes]:
+    return {setting.roster[peer] for _, peer in convicted(store)}
+
+
 def test_the_list_has_whom_a_certificate_alone_convicts(world: World, tmp_path: Path) -> None:
     """One peer heard the evidence; another was away, and took the certificates."""
-    genesis: Any = Roster(world.setting)
+    epochs = epochs_of(world.setting)
     with stored(world, tmp_path / "data", 2) as store:
-        assert convicted(store) == {LIAR}
-        (one,) = blamed(store, genesis, convicted(store))
+        guilty = guilty_keys(store, world.setting)
+        assert guilty == {world.setting.roster[LIAR]}
+        (one,) = blamed(store, epochs, guilty)
         assert (one["number"], one["round"], one["name"]) == (1, 0, "St. Mary's")
         assert one["transcript"] is True
         piece = evidence(store, one["evidence"])
@@ -157,8 +172,9 @@ def test_the_list_has_whom_a_certificate_alone_convicts(world: World, tmp_path: 
         Records(store, world.setting.roster).adopted(
             chain, world.nodes[0].completed[ROUNDS - 1].model
         )
-        assert convicted(store) == {LIAR}
-        (one,) = blamed(store, genesis, convicted(store))
+        guilty = guilty_keys(store, world.setting)
+        assert guilty == {world.setting.roster[LIAR]}
+        (one,) = blamed(store, epochs, guilty)
         assert (one["round"], one["evidence"], one["transcript"]) == (None, None, False)
         assert one["peer"] == peer_id_of(world.setting.roster[LIAR])
 
@@ -171,7 +187,7 @@ def test_the_daemon_tells_of_blame(world: World, tmp_path: Path) -> None:
             round=store.round,
             transcript=store.transcript,
             certificate=store.certificate,
-            blame=lambda: blamed(store, cast(Any, Roster(world.setting)), ()),
+            blame=lambda: blamed(store, epochs_of(world.setting), ()),
             evidence=partial(evidence, store),
         )
 

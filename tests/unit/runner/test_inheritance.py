@@ -19,7 +19,7 @@ from peerd.runner.scout import _book, drafts, identity_in
 from peerd.storage import Store
 from protocols.wire.statement import Act
 from tests.unit.group.successions import MEMBERS, NEW, OTHER_NEW, group, identities, successor
-from tests.unit.runner.test_approvals import said
+from tests.unit.runner.test_kept_approvals import said
 from tests.unit.runner.test_lineage import follow
 
 FIRST, SECOND, THIRD, _, FIFTH = MEMBERS

@@ -110,6 +110,7 @@ def daemon(file: Path) -> Any:
         board=board,
         metrics_port=MetricsPort(bytes, board),
         discovery=Points(),
+        bootstraps=tuple,
     )
 
 
