@@ -89,10 +89,16 @@ def stated_rhythm(
 
 
 def _seconds(text: str) -> int:
+    from peerd.group.rhythm import LONGEST
+
     match = _EVERY.fullmatch(text)
-    if match is None:
-        raise ConfigError(f"--every {text!r} is no number of minutes", "such as 60, or 30s")
-    return int(match[1]) * (1 if match[2] else 60)
+    seconds = int(match[1]) * (1 if match[2] else 60) if match else 0
+    if not 1 <= seconds <= LONGEST:
+        raise ConfigError(
+            f"--every {text!r} is no number of minutes from 1 to {LONGEST // 60}",
+            "such as 60, or 30s for seconds",
+        )
+    return seconds
 
 
 def _moment(text: str) -> str:
