@@ -27,6 +27,5 @@ _.MAX_INTEGER, _.MIN_INTEGER
 _.FIELDS, _.PUBLISHED, _.MUTATIONS, _.DEADLOCKS, _.FOUR, _.EIGHT, _.NINE, _.TEN, _.SEATED
 # counters and states by which tests see what a daemon does silently
 _.process_id, _.dropped_subscribers, _.duplicates, _.oversized, _.failed_handlers, _.unread
-# a group that is to pause when its evaluation gets no better asks this (`patience` of a rhythm)
 # Flower's messages read these
 _.task_id, _.run_id, _.node_id
