@@ -8,7 +8,8 @@ import time
 
 from peerd.cli.daemon import add_daemon_arguments, ask, socket_path
 from peerd.cli.output import print_json
-from peerd.errors import ConfigError
+from peerd.errors import ConfigError, printable
+from peerd.labels import label
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,6 +58,8 @@ def _field(name: str, value: object, document: dict[str, object]) -> str:
         from peerd.status.waiting import away, sentence
 
         return sentence(value, document.get("peer")) or away(value) or "-"
+    if name == "absent" and isinstance(value, list):
+        return ", ".join(label(each["name"], each["peer"]) for each in value) or "-"
     if name == "approvals" and isinstance(value, list):
         from peerd.status.approvals import sentence as approved
 
@@ -71,4 +74,4 @@ def _field(name: str, value: object, document: dict[str, object]) -> str:
 def _shown(value: object) -> str:
     if value is None:
         return "-"
-    return value if isinstance(value, str) else json.dumps(value)
+    return printable(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))

@@ -38,3 +38,9 @@ def test_the_status_shows_it_so() -> None:
 
 def test_nothing_in_it_reaches_a_terminal_as_it_is() -> None:
     assert "\x1b" not in sentence([approval(0, "\x1b[2J", "\x1b[2J", "\x1b[2J")], 3)
+
+
+def test_absent_members_are_shown_by_name() -> None:
+    absent = [{"peer": PEERS[0], "name": "Ward #3, Køge"}, {"peer": PEERS[1], "name": None}]
+    assert _field("absent", absent, {}) == "Ward #3, Køge (…AAAAAAAA), …BBBBBBBB"
+    assert _field("warnings", ["Køge\x1b"], {}) == '["Køge\\u001b"]'
