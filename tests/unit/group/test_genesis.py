@@ -138,7 +138,7 @@ def test_verify_names_who_has_not_signed() -> None:
 def test_a_strangers_signature_is_refused() -> None:
     with pytest.raises(GroupError, match=f"{STRANGER.peer_id} is not in the roster"):
         sign(genesis(), STRANGER)
-    with pytest.raises(GroupError, match="somebody who is not to sign"):
+    with pytest.raises(GroupError, match="somebody who is not in the roster"):
         replace(genesis(), signatures={STRANGER.public: bytes(64)})
 
 
