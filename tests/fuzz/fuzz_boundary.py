@@ -178,7 +178,7 @@ def _library() -> Library:
 
 def library_answer(payload: bytes) -> bytes:
     """As ``Library._answer``, without the thread."""
-    return _library()._find(*_library()._parse(payload))
+    return _library()._find(None, *_library()._parse(payload))
 
 
 def library(data: bytes) -> None:

@@ -137,8 +137,8 @@ def seats(seed: int) -> None:
 def rounds_elsewhere(seed: int) -> World:
     """The same group with another history."""
     world = swarm(EIGHT, 2, rounds=2, seed=seed, parameters=3, traced=False)
-    update = world._update
-    world._update = lambda peer, round_, model: update(peer, round_ + 2, model)
+    update = world.update
+    world.update = lambda peer, round_, model: update(peer, round_ + 2, model)
     world.run()
     return world
 

@@ -42,7 +42,7 @@ def test_two_ledgers_are_found(world: tuple[Setting, list[list[bytes]]]) -> None
     """The same members, certifying another history: what a double vote would make."""
     setting, held = world
     fork = swarm(FOUR, 1)
-    fork._update = lambda peer, round_, model: model + 2
+    fork.update = lambda peer, round_, model: model + 2
     fork.run()
     other = [node.completed[0].certificate for node in fork.nodes]
     assert compare(setting, [[held[0][0]], [other[1]]]) == ["round 0 has 2 ledgers"]

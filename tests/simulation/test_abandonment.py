@@ -20,7 +20,7 @@ from protocols.committee.opening import Opening
 from protocols.errors import WireError
 from protocols.record.abandonment import WORDS, enough
 from protocols.record.audit import audit_round
-from protocols.record.certificate import Certificate, verify_certificate
+from protocols.record.certificate import Certificate, Close, verify_certificate
 from protocols.record.effects import Completed, Effect, Persist, Send, Stop
 from protocols.session.events import Order, Refused
 from protocols.wire.frames import StatementFrame, SumFrame, decode_frame, encode_frame
@@ -114,9 +114,9 @@ def test_a_quorum_of_operators_gives_it_up_and_the_group_goes_on() -> None:
     assert not refused
     before = world.nodes[2].completed[ROUND - 1]
     for node in world.nodes:
-        assert node.completed[ROUND].abandoned
+        assert node.completed[ROUND].close is Close.ABANDONED
         assert node.completed[ROUND].model_hash == before.model_hash
-        assert not node.completed[ROUND + 1].abandoned
+        assert node.completed[ROUND + 1].close is Close.OPENED
         assert len(node.completed[ROUND + 1].dealers) == FOUR.committee
     told = audit_round(world.setting, world.nodes[2].completed[ROUND].transcript)
     assert told.abandoned_by == (0, 2, 3)
@@ -134,7 +134,7 @@ def test_a_minority_gives_nothing_up_and_the_round_may_still_be_certified() -> N
     refused = order(world, (2,))
     judged(world)
     assert not refused
-    assert not any(node.completed[ROUND].abandoned for node in world.nodes)
+    assert not any(node.completed[ROUND].close is Close.ABANDONED for node in world.nodes)
 
 
 def test_nobody_gives_up_what_may_still_come() -> None:
@@ -168,7 +168,7 @@ def test_who_signed_it_and_restarts_neither_sums_nor_signs_a_result() -> None:
     later = order(world, (0,), at=3 * LATE)
     judged(world, 5 * LATE)
     assert not later
-    assert all(node.completed[ROUND].abandoned for node in world.nodes)
+    assert all(node.completed[ROUND].close is Close.ABANDONED for node in world.nodes)
 
 
 # -- a liar, and a member that is cut off ----------------------------------------------------------
@@ -218,7 +218,7 @@ def test_a_liar_that_signs_both_makes_no_second_end() -> None:
     world = swarm(FOUR, 1, rounds=3)
     two_ends(world)
     judged(world)
-    assert all(world.nodes[peer].completed[ROUND].abandoned for peer in (0, 1, 2))
+    assert all(world.nodes[peer].completed[ROUND].close is Close.ABANDONED for peer in (0, 1, 2))
 
 
 def test_planted_with_as_few_signatures_as_before_there_are_two_ends(
@@ -226,7 +226,7 @@ def test_planted_with_as_few_signatures_as_before_there_are_two_ends(
 ) -> None:
     """t + e + 1 were enough for a certificate: one honest member and the liar."""
     few = FOUR.threshold + FOUR.absent + 1
-    for module in ("record.certificate", "committee.opening", "session.session"):
+    for module in ("record.certificate", "committee.opening"):
         monkeypatch.setattr(f"protocols.{module}.signatures_needed", lambda setting: few)
     world = swarm(FOUR, 1, rounds=3)
     two_ends(world)

@@ -108,7 +108,7 @@ def dies_between_draw_and_dealing(world: World, number: int) -> dict[bytes, set[
     """
     dealt: dict[bytes, set[bytes]] = {}
     count = [0]
-    update = world._update
+    update = world.update
 
     def another(peer: int, round_: int, model: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         life = world.nodes[peer].lives
@@ -129,7 +129,7 @@ def dies_between_draw_and_dealing(world: World, number: int) -> dict[bytes, set[
             if header.signer == VICTIM:
                 dealt.setdefault(header.body, set()).add(frame.package)
 
-    world._update = another
+    world.update = another
     world.before = listening
     return dealt
 

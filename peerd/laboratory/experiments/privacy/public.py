@@ -56,6 +56,7 @@ FIELDS: dict[Kind, dict[str, Bears]] = {
         "model": Bears.HASH_OF_MODEL,
         "words": NOTHING,
     },
+    Kind.APPROVE: {"act": NOTHING, "about": HIDDEN, "first": NOTHING, "last": NOTHING},
 }
 """Fields of each payload that has any. ``words`` of a report: header hashes and one-time keys."""
 
