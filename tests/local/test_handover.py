@@ -128,6 +128,7 @@ def _approve(site: Site, file: Path) -> None:
     assert "approved" in run(*words, "--yes")
 
 
+@pytest.mark.acceptance
 def test_members_join_leave_rotate_and_are_away_and_the_model_goes_on(folder: Path) -> None:
     with founded(folder / "g", 4) as (first, rotates, away, leaves, joins):
         everybody = [first, rotates, away, leaves]

@@ -124,5 +124,6 @@ def _three(config: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+@pytest.mark.acceptance
 def test_one_with_fewer_rounds_of_its_own_says_that_it_is_away() -> None:
     trio.run(play_fewer, print)
