@@ -31,6 +31,9 @@ def picked(path: Path, command: str, most: int = MAX_ORDER_BYTES) -> Any:
     except FileNotFoundError:
         return None
     try:
-        return json.loads(decode(text))
+        found = json.loads(decode(text))
     except (ValueError, RecursionError):
-        raise ConfigError(f"{path}: not an order", f"'{command}' writes it") from None
+        found = None
+    if found is None:
+        raise ConfigError(f"{path}: not an order", f"'{command}' writes it")
+    return found

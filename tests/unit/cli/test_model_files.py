@@ -36,7 +36,6 @@ from peerd.status import StatusBoard, Views, serve_status
 from peerd.storage import Store
 from peerd.tensor_file import read_export, write_safetensors
 from protocols.aggregation import aggregator, model_hash
-from protocols.record.transcript import Transcript
 from tests.patience import HANG
 
 ROOT = Path(__file__).parents[3]
@@ -163,12 +162,11 @@ def test_an_export_is_shown_and_verified_with_the_genesis_alone(
 @pytest.mark.parametrize("kept", [True, False])
 async def test_a_running_daemon_is_asked_for_model_and_certificate(place: Path, kept: bool) -> None:
     certificate, model = group()[1][1]
-    transcript = Transcript((), (), (), (), certificate, ()).encode()
     views = Views(
         peers=list,
         rounds=lambda limit: [{"round": 1, "model_hash": model_hash(model).hex()}],
         round=lambda number: None,
-        transcript=lambda number: transcript if kept else None,
+        certificate=lambda number: certificate if kept else None,
         model=lambda number: model,
     )
     with tempfile.TemporaryDirectory(prefix="peerd-") as name:  # a socket's path is short
