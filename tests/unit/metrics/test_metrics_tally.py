@@ -7,6 +7,7 @@ import pytest
 
 from peerd.laboratory.simulation.swarm import FOUR, swarm
 from peerd.metrics.tally import MOST_REASONS, OTHER, Tally, kind_of
+from protocols.record.certificate import Close
 from protocols.record.effects import Abort, Aborted, Blame, Completed, Dropped, Phase
 from protocols.session.states import Standing
 
@@ -18,17 +19,20 @@ def tally(now: list[float] | None = None, guilty: tuple[int, ...] = ()) -> Tally
     return Tally(guilty, lambda number: {"phases": {"start": COST}}, lambda: now[0])
 
 
-def completed(round_: int, *, absent: tuple[int, ...] = (), abandoned: bool = False) -> Completed:
+def completed(
+    round_: int, *, absent: tuple[int, ...] = (), close: Close = Close.OPENED
+) -> Completed:
     model = np.zeros(1, dtype=np.float32)
-    return Completed(round_, b"", b"", b"", model, b"", (0, 1), absent, abandoned)
+    return Completed(round_, b"", b"", b"", model, b"", (0, 1), absent, close)
 
 
 def test_rounds_absences_and_costs() -> None:
     counted = tally()
     counted.saw(completed(0, absent=(2,)))
     counted.saw(completed(1, absent=(2, 3)))
-    counted.saw(completed(2, abandoned=True))
-    assert counted.rounds == {"completed": 2, "abandoned": 1, "caught up": 0}
+    counted.saw(completed(2, close=Close.ABANDONED))
+    assert +counted.rounds == {"completed": 2, "abandoned": 1}
+    assert set(counted.rounds) == {*Close, "caught up"}
     assert counted.absent == {2: 2, 3: 1}
     assert {name: found["start"] for name, found in counted.costs.items()} == {
         name: 3 * value for name, value in COST.items()
@@ -99,7 +103,7 @@ def test_a_whole_simulated_group_is_counted() -> None:
     world, counted = swarm(FOUR, 1, rounds=3), tally()
     world.before = lambda node, effect: counted.saw(effect) if node.index == 0 else None
     world.run()
-    assert counted.rounds == {"completed": 3, "abandoned": 0, "caught up": 0}
+    assert +counted.rounds == {"completed": 3}
     assert (counted.attempts, counted.aborted.total(), counted.absent.total()) == (3, 0, 0)
     assert not counted.dropped
 
