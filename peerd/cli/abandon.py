@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from peerd.cli.answers import await_answer
+from peerd.cli.answers import OrderRefused, await_answer
 from peerd.cli.daemon import add_config_argument, load_config
-from peerd.errors import ConfigError, PeerdError
+from peerd.errors import ConfigError
 
 if TYPE_CHECKING:
     from protocols.session.events import Order
@@ -16,8 +16,10 @@ LEAST_PREFIX = 8
 """Digits of the cohort's hash that an operator types: nobody gives up what they did not read."""
 
 
-class AbandonRefused(PeerdError):
+class AbandonRefused(OrderRefused):
     """The daemon does not sign it, and says why."""
+
+    what = "sign"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from contextlib import aclosing
 from pathlib import Path
+from typing import ClassVar
 
 from peerd.errors import PeerdError
 
 ANSWER_SECONDS = 60.0
 
 
-async def await_answer(socket: Path, seen: object, refused: type[PeerdError]) -> None:
+class OrderRefused(PeerdError):
+    """The daemon does not carry an order out, and says why. ``what``: that it does not do."""
+
+    what: ClassVar[str] = "do it"
+
+
+async def await_answer(socket: Path, seen: object, refused: type[OrderRefused]) -> None:
     """Until an event behind number ``seen`` says that the order was taken. Raises ``refused``."""
     import trio
 
@@ -22,6 +29,6 @@ async def await_answer(socket: Path, seen: object, refused: type[PeerdError]) ->
             async for event in stream:
                 if event.get("kind") == "order":
                     if event.get("refused") is not None:
-                        raise refused(f"the daemon does not do it: {event['refused']}")
+                        raise refused(f"the daemon does not {refused.what}: {event['refused']}")
                     return
     raise refused("the daemon does not answer", "its log says more")

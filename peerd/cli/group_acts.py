@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import argparse
-from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from peerd.cli.answers import OrderRefused, await_answer
 from peerd.cli.daemon import add_config_argument, load_config
-from peerd.errors import ConfigError, PeerdError
+from peerd.errors import ConfigError
 
 if TYPE_CHECKING:
     from peerd.config import Config
     from peerd.group import Genesis
     from protocols.session.events import Approval
 
-ANSWER_SECONDS = 60.0
 VERBS = {
     "rotate": "make the key that is to take this one's place",
     "approve": "approve a successor's draft, as a member of the group that it follows",
@@ -31,8 +30,10 @@ EXAMPLES = {
 }
 
 
-class ApprovalRefused(PeerdError):
+class ApprovalRefused(OrderRefused):
     """The daemon does not sign it, and says why."""
+
+    what = "sign"
 
 
 def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -125,20 +126,4 @@ def _give(config: Config, approval: Approval, draft: Genesis | None) -> None:
 
     status = trio.run(get, config.status, "/v1/status")
     give(config.data, approval, draft)
-    trio.run(_await_answer, config.status, status["seq"])
-
-
-async def _await_answer(socket: Path, seen: object) -> None:
-    import trio
-
-    from peerd.status.client import events
-
-    since = seen if isinstance(seen, int) else 0
-    with trio.move_on_after(ANSWER_SECONDS):
-        async with aclosing(events(socket, since=since)) as stream:
-            async for event in stream:
-                if event.get("kind") == "order":
-                    if event.get("refused") is not None:
-                        raise ApprovalRefused(f"the daemon does not sign: {event['refused']}")
-                    return
-    raise ApprovalRefused("the daemon does not answer", "its log says more")
+    trio.run(await_answer, config.status, status["seq"], ApprovalRefused)

@@ -6,9 +6,9 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from peerd.cli.answers import await_answer
+from peerd.cli.answers import OrderRefused, await_answer
 from peerd.cli.daemon import add_config_argument, load_config
-from peerd.errors import ConfigError, PeerdError
+from peerd.errors import ConfigError
 
 if TYPE_CHECKING:
     from peerd.config import Config
@@ -20,7 +20,7 @@ DONE = {
 }
 
 
-class StayRefused(PeerdError):
+class StayRefused(OrderRefused):
     """The daemon does not do it, and says why."""
 
 
