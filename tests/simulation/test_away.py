@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -12,8 +13,8 @@ from peerd.laboratory.simulation.times import order
 from peerd.laboratory.simulation.world import World
 from protocols.record.certificate import verify_certificate
 from protocols.record.door import open_message
-from protocols.record.effects import Announced, Effect, Send, Staying
-from protocols.session.events import Return, Stay
+from protocols.record.effects import Announced, Effect, Send, Staying, Step
+from protocols.session.events import Peer, Return, Stay
 from protocols.session.session import Session
 from protocols.session.states import Standing
 from protocols.wire.frames import AwayFrame, encode_frame
@@ -133,8 +134,8 @@ def test_more_than_may_be_away_hold_the_group_up_until_they_are_back() -> None:
     world = swarm(FOUR, 1, rounds=4, traced=False)
     for peer in (1, 2):
         node = world.nodes[peer]
-        world.happen(1000, lambda node=node: order(world, node, Stay()))  # type: ignore[misc]
-        world.happen(60_000, lambda node=node: order(world, node, Return()))  # type: ignore[misc]
+        world.happen(1000, partial(order, world, node, Stay()))
+        world.happen(60_000, partial(order, world, node, Return()))
     world.run()
     check(world, away={1, 2})
     assert world.now > 60_000
@@ -164,12 +165,12 @@ def test_the_word_of_a_liar_takes_nobody_out_but_itself() -> None:
     """It says that it is away, to some, and takes part all the same: what it signs counts."""
     world = swarm(EIGHT, 2, rounds=3, traced=False)
     word = encode_frame(AwayFrame(0, 1))
+
+    def tell(peer: Peer) -> list[Step]:
+        return peer.on_message(7, word)
+
     for to in (0, 1, 2):
-        node = world.nodes[to]
-        world.happen(
-            1,
-            lambda node=node: world.at(node, 1, lambda peer: peer.on_message(7, word)),  # type: ignore[misc]
-        )
+        world.happen(1, partial(world.at, world.nodes[to], 1, tell))
     world.run()
     check(world)
     assert all(set(range(7)) <= takers(world, round_) for round_ in range(3))

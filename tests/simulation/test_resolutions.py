@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,9 +22,10 @@ from protocols.errors import WireError
 from protocols.plan import CommitteePlan
 from protocols.record.certificate import Close, ResolutionCertificate, verify_certificate
 from protocols.record.door import read_statement
+from protocols.record.effects import Step
 from protocols.record.resolution import NO_DRAFT, Resolution
 from protocols.record.votes import outcome_hash
-from protocols.session.events import Approval, Refused
+from protocols.session.events import Approval, Peer, Refused
 from protocols.session.states import Standing
 from protocols.wire.frames import CertificateFrame, StatementFrame, encode_frame
 from protocols.wire.statement import Act, Approve, Ballot, Kind, Slot, Topic, sign
@@ -33,10 +35,10 @@ from tests.simulation.swarm import FOUR, swarm
 END = 400_000
 
 
-def judged(world: World, **known: object) -> World:
+def judged(world: World, **known: Any) -> World:
     watch = Watch(world)
     world.run(until=END)
-    check(world, **known)  # type: ignore[arg-type]
+    check(world, **known)
     check_records(world, watch)
     return world
 
@@ -53,14 +55,14 @@ def ordered(world: World, node: Node, approval: Approval) -> str:
     """Why its daemon refuses, or ""."""
     refused: list[str] = []
 
-    def order(peer: object) -> list[object]:
+    def order(peer: Peer) -> list[Step]:
         try:
-            return peer.on_order(approval)  # type: ignore[attr-defined, no-any-return]
+            return peer.on_order(approval)
         except Refused as error:
             refused.append(str(error))
             return []
 
-    world.act(node, order)  # type: ignore[arg-type]
+    world.act(node, order)
     return "".join(refused)
 
 
@@ -190,8 +192,8 @@ def test_one_draft_in_a_window() -> None:
 # -- a handover --------------------------------------------------------------------------------
 
 
-def handed_over(**given: object) -> World:
-    world = swarm(FOUR, 1, rounds=4, **given)  # type: ignore[arg-type]
+def handed_over(**given: Any) -> World:
+    world = swarm(FOUR, 1, rounds=4, **given)
     Handover(2500, 0, 100, 0).install(world)
     return judged(world)
 
