@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import signal
 import stat
 import sys
 import time
@@ -17,6 +18,7 @@ import trio
 from peerd.cli.event_line import line
 from peerd.cli.since import Since
 from peerd.errors import NotRunningError
+from peerd.interruptible import interruptible
 from peerd.status.board import JsonObject
 from peerd.status.client import Silent, events, get
 
@@ -28,14 +30,9 @@ RETRY_SECONDS = 0.5
 
 def follow(path: Path, since: Since | None, *, as_json: bool) -> None:
     """Until the daemon stops, which it says on standard error, or nobody reads any more.
-    NotRunningError where no daemon answers at all.
+    NotRunningError where no daemon answers at all, KeyboardInterrupt for Ctrl-C.
     """
-    try:
-        trio.run(_Follower(path, since, as_json).run)
-    except BaseExceptionGroup as group:
-        if group.subgroup(KeyboardInterrupt) is not None:
-            raise KeyboardInterrupt from None  # how most people end it: no error
-        raise
+    trio.run(interruptible, _Follower(path, since, as_json).run, (signal.SIGINT,))
 
 
 class _Follower:

@@ -129,9 +129,9 @@ def run(
     """Run the swarm with a live table. KeyboardInterrupt once everything is stopped."""
     import trio
 
+    from peerd.interruptible import interruptible
     from peerd.laboratory.swarm.conduct import conduct
     from peerd.laboratory.swarm.screen import Screen
-    from peerd.laboratory.swarm.signals import interruptible
 
     quiet_logs()
     screen = Screen(sys.stderr if quiet_stdout else sys.stdout)

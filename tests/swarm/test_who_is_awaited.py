@@ -26,8 +26,8 @@ pytestmark = pytest.mark.swarm
 
 
 @contextmanager
-def swarm(folder: Path, rounds: int) -> Iterator[Path]:
-    """Four daemons; where their directories are."""
+def swarm(folder: Path, rounds: int) -> Iterator[None]:
+    """Four daemons, with their directories below ``folder`` and others' scratch beside them."""
     process = subprocess.Popen(
         [*PEERD, "swarm", "--peers", "4", "--rounds", str(rounds), "--no-baselines"],
         env={**os.environ, "TMPDIR": str(folder), "OMP_NUM_THREADS": "1"},
@@ -36,7 +36,7 @@ def swarm(folder: Path, rounds: int) -> Iterator[Path]:
         start_new_session=True,
     )
     try:
-        yield until(lambda: next(folder.glob("peerd-*"), None))
+        yield
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(HANG)
@@ -57,34 +57,36 @@ def status(socket: Path) -> dict[str, Any]:
         return {}
 
 
-def test_a_stopped_daemon_is_named_by_all_others() -> None:
+def test_two_stopped_daemons_are_named_by_both_others() -> None:
+    """Two: without one alone the group soon goes on, and awaits it no more."""
     folder = Path("/tmp") / f"peerd-sight-{os.getpid()}"  # short: sockets have short paths
     folder.mkdir()
-    with swarm(folder, 1000) as home:
-        sockets = until(lambda: (s := sorted(home.glob("**/status.sock"))) and len(s) == 4 and s)
+    with swarm(folder, 1000):
+        sockets = until(lambda: (s := sorted(folder.glob("**/status.sock"))) and len(s) == 4 and s)
         until(lambda: all((status(socket).get("head") or 0) >= 1 for socket in sockets))
-        stopped, others = status(sockets[3]), sockets[:3]
-        os.kill(stopped["pid"], signal.SIGSTOP)
+        others, stopped = sockets[:2], [status(socket) for socket in sockets[2:]]
+        for each in stopped:
+            os.kill(each["pid"], signal.SIGSTOP)
         at = time.time()
         try:
-
-            def names(socket: Path) -> list[dict[str, Any]]:
-                waiting = status(socket).get("waiting", [])
-                return [each for each in waiting if each["peer"] == stopped["peer"]]
-
+            names = {each["peer"] for each in stopped}
             for socket in others:
-                (entry,) = until(lambda socket=socket: names(socket)[:1])
-                assert entry["phase"] != "connecting"
-            for socket in others:
-                log = next(
-                    place for place in home.glob("**/*.log") if place.parent in socket.parents
-                )
-                line = until(lambda log=log: told(log, at, stopped["peer"]))
-                assert " s" in line["event"]
+                until(lambda socket=socket: {peer for peer, _ in awaited(socket)} >= names)
+                assert "connecting" not in {phase for _, phase in awaited(socket)}
+                log = socket.parents[2] / "daemon.log"
+                for name in names:
+                    line = until(lambda log=log, name=name: told(log, at, name))
+                    assert " s" in line["event"]
         finally:
-            os.kill(stopped["pid"], signal.SIGCONT)
+            for each in stopped:
+                os.kill(each["pid"], signal.SIGCONT)
     assert list(folder.glob("peerd-*")) == []
     folder.rmdir()
+
+
+def awaited(socket: Path) -> list[tuple[str, str]]:
+    """Peer and phase of each that a daemon waits for."""
+    return [(each["peer"], each["phase"]) for each in status(socket).get("waiting", [])]
 
 
 def told(log: Path, since: float, peer: str) -> dict[str, Any] | None:

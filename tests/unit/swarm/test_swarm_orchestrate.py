@@ -23,13 +23,13 @@ from peerd.cli.task_arguments import TaskRequest
 from peerd.errors import ConfigError
 from peerd.group import Genesis
 from peerd.identity import Identity
+from peerd.interruptible import interruptible
 from peerd.laboratory.swarm import orchestrate, process
 from peerd.laboratory.swarm.layout import Layout, Place, _check_directory
 from peerd.laboratory.swarm.options import Kill, SwarmOptions
 from peerd.laboratory.swarm.orchestrate import Run, catch_up_limit, run_swarm, time_limit
 from peerd.laboratory.swarm.process import Command
 from peerd.laboratory.swarm.screen import Screen
-from peerd.laboratory.swarm.signals import interruptible
 from protocols.record.deadlines import Deadlines
 
 SCRIPT = Path(__file__).with_name("scripted_daemon.py")
