@@ -14,7 +14,7 @@ from peerd.cli.current_group import running
 from peerd.cli.daemon import add_config_argument
 from peerd.cli.evaluation import add_evaluation_arguments, stated_rows
 from peerd.cli.members import listed, names_of
-from peerd.cli.output import print_json, progress, quiet_logs
+from peerd.cli.output import print_json, progress, quiet_logs, say
 from peerd.cli.places import check_file
 from peerd.cli.rhythm_arguments import add_rhythm_arguments, stated_rhythm
 from peerd.cli.table_arguments import add_keep_argument
@@ -180,7 +180,8 @@ def _show_difference(old: Genesis, draft: Genesis, *, as_json: bool) -> int:
     if as_json:
         print_json({"group": draft.group_id.hex(), "follows": old.group_id.hex(), "changes": found})
     else:
-        print("\n".join(found))
+        for line in found:
+            say(line)
     return 0
 
 

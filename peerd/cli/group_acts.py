@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from peerd.cli.answers import OrderRefused, await_answer
 from peerd.cli.daemon import add_config_argument, load_config
+from peerd.cli.output import say
 from peerd.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def _approve(args: argparse.Namespace) -> None:
     draft.verify()
     old, _ = running(args.config)
     for line in differences(old, draft):
-        print(line)
+        say(line)
     print("Ask the others by another channel: whoever has stolen a key signs its own rotation.")
     if not args.yes:
         given = input(f"Type the first 8 digits of {draft.group_id.hex()} to approve: ")

@@ -24,6 +24,13 @@ def print_json(document: object) -> None:
     sys.stdout.write("\n")
 
 
+def say(line: str) -> None:
+    """One line, whatever a stranger wrote into it: nothing in it commands the terminal, or looks
+    like a line of its own. What would is shown as its number.
+    """
+    print("".join(c if c.isprintable() else ascii(c)[1:-1] for c in line))
+
+
 def use_colour(stream: TextIO) -> bool:
     """Whether ``stream`` is a terminal and NO_COLOR (no-color.org) does not forbid it."""
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

@@ -6,6 +6,7 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
+from peerd.cli.output import say
 from peerd.decimals import numbers
 from peerd.errors import PeerdError, printable
 from peerd.tasks.names import SHIPPED
@@ -183,11 +184,12 @@ def print_terms(genesis: Genesis, found: dict[str, object]) -> None:
             if isinstance(value, dict)
             else value
         )
-        print(f"{name} {shown}{' (ms)' if name == 'deadlines' and value != 'none' else ''}")
+        say(f"{name} {shown}{' (ms)' if name == 'deadlines' and value != 'none' else ''}")
         if name == "starts_from" and value == "file":
             print(STARTS_FROM.format(found["first_model"]))
     if genesis.task == SHIPPED["table"]:
-        print("\n".join(described(numbers(genesis.task_options))))
+        for line in described(numbers(genesis.task_options)):
+            say(line)
     for name, option in sorted(genesis.task_options.items()):
         _print_option(name, numbers(option))
 
@@ -199,6 +201,6 @@ def _print_option(name: str, option: object) -> None:
             _print_option(f"{name}.{key}", value)
     elif isinstance(option, list) and any(isinstance(item, dict) for item in option):
         for item in option:
-            print(f"task option {name} {json.dumps(item, ensure_ascii=False)}")
+            say(f"task option {name} {json.dumps(item, ensure_ascii=False)}")
     else:
-        print(f"task option {name} {json.dumps(option)}")
+        say(f"task option {name} {json.dumps(option)}")

@@ -301,3 +301,28 @@ def test_a_pause_holds_for_a_round_at_least(
     succeed(capsys, "init", str(home))
     words = ["group", "pause", "--within", "0", "--config", str(home / "peerd.toml")]
     assert "--within: at least one round" in fail(capsys, 2, *words)
+
+
+def test_what_a_stranger_calls_an_option_is_no_line_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who drafts could else hide from those that approve what the lines above it say."""
+    home, draft, old = tmp_path / "p", tmp_path / "draft.json", tmp_path / "old.json"
+    succeed(capsys, "init", str(home))
+    hidden = {"a\x1b[2J\nnobody has a new key": 1, "b": [{"c": "\u202e\x9b2J"}]}
+    before = named_group()
+    save(before, old)
+    save(successor(before, values={"task_options": {**before.task_options, **hidden}}), draft)
+    monkeypatch.setattr("peerd.cli.current_group.running", lambda config: (before, 0))
+    monkeypatch.setattr(group_acts, "_give", lambda *order: None)
+    args = Namespace(verb="approve", draft=draft, config=home / "peerd.toml", yes=True)
+    for reads in (
+        lambda: main(["group", "show", str(draft)]),
+        lambda: main(["group", "show", str(draft), "--diff", str(old)]),
+        lambda: group_acts.main(args),
+    ):
+        assert reads() == 0
+        said = capsys.readouterr().out
+        assert all(line.isprintable() for line in said.splitlines())
+        assert not [line for line in said.splitlines() if line.startswith("nobody has")]
+        assert r"a\x1b[2J\nnobody has a new key" in said
