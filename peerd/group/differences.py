@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 from peerd.group.genesis import Genesis
@@ -84,11 +85,9 @@ def _numbers(old: Genesis, draft: Genesis) -> Iterator[str]:
 def _values(old: Genesis, draft: Genesis) -> Iterator[str]:
     for name, plain in _PLAIN.items():
         before, now = getattr(old, name), getattr(draft, name)
-        if before == now:
-            continue
         if isinstance(before, dict) and isinstance(now, dict):
             yield from _entries(plain, before, now)
-        else:
+        elif before != now:
             yield f"{plain}: {_shown(name, now)} instead of {_shown(name, before)}"
     one, other = old.plan, draft.plan
     if one != other:
@@ -100,10 +99,18 @@ def _values(old: Genesis, draft: Genesis) -> Iterator[str]:
 
 
 def _entries(plain: str, before: dict[str, object], now: dict[str, object]) -> Iterator[str]:
+    """By their text: true and 1 are equal, and not the same; nor are null and nothing."""
     for key in sorted({*before, *now}):
-        if before.get(key) != now.get(key):
-            was = repr(before[key]) if key in before else "nothing"
-            yield f"{plain}, {key}: {now.get(key, 'nothing')!r} instead of {was}"
+        was, told = _text(before, key), _text(now, key)
+        if was != told:
+            yield f"{plain}, {key}: {told} instead of {was}"
+
+
+def _text(values: dict[str, object], key: str) -> str:
+    if key not in values:
+        return "nothing"
+    value = values[key]
+    return repr(value) if isinstance(value, str) else json.dumps(value, sort_keys=True)
 
 
 def _shown(name: str, value: object) -> object:
