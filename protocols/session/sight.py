@@ -22,17 +22,22 @@ from protocols.wire.statement import Topic
 
 
 def waits(part: Participation, catch_up: CatchUp, round_: Round) -> tuple[Wait, ...]:
-    """Of those awaited the connected ones alone, where these are enough."""
+    """Of those awaited the connected ones alone that have not announced that they are away, where
+    these are enough.
+    """
     found = (*_catching_up(catch_up), *_taking_part(part, round_))
-    me, present = part._peer.me, part._neighbours.present
+    me, present = part._peer.me, part._availability.awaited
     told = (each if each.what is Awaiting.UPDATE else _but(each, me) for each in found)
     return tuple(each.among(present) for each in told if each is not None)
 
 
 def _but(each: Wait, me: int) -> Wait | None:
-    """Nobody waits for itself, but for its own update."""
+    """Nobody waits for itself, but for its own update: it will say its own part."""
+    if me not in each.peers:
+        return each
     others = each.peers - {me}
-    return replace(each, peers=others) if others or not each.peers else None
+    enough = None if each.enough is None else max(1, each.enough - 1)
+    return replace(each, peers=others, enough=enough) if others else None
 
 
 def _catching_up(catch_up: CatchUp) -> tuple[Wait, ...]:

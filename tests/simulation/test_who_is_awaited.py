@@ -10,15 +10,17 @@ import pytest
 
 from peerd.laboratory.simulation.node import Node
 from peerd.laboratory.simulation.swarm import FOUR, SEATED, first_model, setting_of, swarm
+from peerd.laboratory.simulation.times import order
 from peerd.laboratory.simulation.world import World, swarm_secrets
 from peerd.runner.sight import Member, Sight
 from peerd.status.board import JsonObject
 from peerd.status.waiting import WORDS
 from protocols.plan import CommitteePlan
 from protocols.record.door import open_message
-from protocols.record.effects import Completed, Effect, Send
+from protocols.record.effects import Announced, Completed, Effect, Send
 from protocols.record.waits import Awaiting
 from protocols.session import round as round_module
+from protocols.session.events import Stay
 from protocols.session.standing import sat_out_key
 from protocols.wire import statement
 from protocols.wire.frames import DealingFrame, HaveFrame, RecalledFrame, decode_frame
@@ -80,6 +82,8 @@ class Eyes:
 
         def noting(node: Node, effect: Effect) -> None:
             self.sights[node.index].note(effect)
+            if isinstance(effect, Completed):
+                self.phases[effect.round + 1] = world.now
             before(node, effect)
 
         world.before = noting
@@ -87,6 +91,8 @@ class Eyes:
             world.happen(at, self.look)
         self.told: list[tuple[int, int, list[JsonObject]]] = []
         """(virtual ms, who, its entries)"""
+        self.phases: dict[int, int] = {}
+        """Round → the virtual ms at which the last one had ended the round before."""
 
     def look(self) -> None:
         for node, sight in zip(self.world.nodes, self.sights, strict=True):
@@ -155,6 +161,33 @@ def test_looking_changes_nothing() -> None:
         world.run()
     lines = unseen.history.lines
     assert lines and seen.history.lines[: len(lines)] == lines
+
+
+def test_who_has_announced_that_it_is_away_is_not_awaited() -> None:
+    """Of four three are enough for everything."""
+    world = swarm(FOUR, 1, rounds=6, traced=False, slowest=200)
+    eyes, since = Eyes(world), list[int]()
+    before = world.before
+
+    def hearing(node: Node, effect: Effect) -> None:
+        before(node, effect)
+        if isinstance(effect, Announced):
+            since.extend(round_ for _, round_ in effect.since)
+
+    world.before = hearing
+    for at in range(0, 20_000, 50):
+        world.happen(at, eyes.look)
+    world.happen(2_000, lambda: order(world, world.nodes[3], Stay()))
+    world.run()
+    assert since and since[0] < 4, "rounds went on without it"
+    first = eyes.phases[since[0] + 1]
+    awaited = [
+        entry
+        for at, who, entries in eyes.told
+        for entry in entries
+        if at > first and who != 3 and entry["peer"] == "peer 3"
+    ]
+    assert not awaited, awaited[:3]
 
 
 # -- who stands between two others -----------------------------------------------------------------
