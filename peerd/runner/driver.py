@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any, TypeVar, cast
 
@@ -22,6 +22,7 @@ from peerd.errors import ConfigError, GroupError
 from peerd.learning import Trainer
 from peerd.runner import stays
 from peerd.runner.aborts import stopped
+from peerd.runner.absences import Absences
 from peerd.runner.approvals import counting, keep_approval, kept_approvals
 from peerd.runner.approvals import shown as approval_shown
 from peerd.runner.counting import (
@@ -37,7 +38,7 @@ from peerd.runner.drops import Drops
 from peerd.runner.keeping import Disk
 from peerd.runner.library import Library
 from peerd.runner.meter import Meter
-from peerd.runner.orders import Orders
+from peerd.runner.orders import Orders, in_words
 from peerd.runner.records import Records
 from peerd.runner.rhythm import Beat
 from peerd.status.board import StatusBoard
@@ -64,6 +65,7 @@ from protocols.record.effects import (
     Persist,
     Phase,
     Send,
+    Spent,
     Staying,
     Step,
     Stopped,
@@ -123,6 +125,7 @@ class Driver:
         self._index = {public: index for index, public in enumerate(setting.roster)}
         self._meter = Meter(self._traffic)
         self._drops = Drops()
+        self._absences = Absences(records, board)
         self._disk = Disk(store, board)
         self._turn = trio.Lock()
         self._nursery: trio.Nursery | None = None
@@ -189,10 +192,12 @@ class Driver:
 
     def _present(self) -> set[int]:
         """Connected, or lost so recently that it may be a reconnect."""
-        connected = {self._index[peer] for peer in self._transport.connected()}
         since = trio.current_time() - LOSS_GRACE
         recent = {index for index, at in self._lost.items() if at > since}
-        return connected | recent | {self._session.me}
+        return {*self._connected(), *recent, self._session.me}
+
+    def _connected(self) -> frozenset[int]:
+        return frozenset(self._index[peer] for peer in self._transport.connected())
 
     async def _watch_peers(self) -> None:
         while True:
@@ -219,17 +224,18 @@ class Driver:
         """What the operator leaves in the data directory; nothing else is ever ordered."""
         while self._drain.takes:
             await trio.sleep(ORDERS_PAUSE)
-            refused = None
+            refused = said = None
             try:
                 order = self._orders.take()
                 if order is None:
                     continue
-                log.warning("an operator's order", order=str(order))
+                said = in_words(order)
+                log.warning("an operator's order", order=said)
                 await self._step(partial(_ordered, order))
             except (ConfigError, GroupError, Refused) as error:
                 refused = str(error)
                 log.error("an order was refused", reason=refused)
-            self._board.publish("order", refused=refused)
+            self._board.publish("order", order=said, refused=refused)
 
     async def _on_time(self, round_: int, over: bool) -> None:
         timer = Timer((round_, 0), TimeCome(over), 0)
@@ -325,7 +331,7 @@ class Driver:
                 self._leaves = None if lasts else since
                 self._board.update(paused_from=since)
             case Announced(since):
-                self._board.update(away={self._records.name(peer): at for peer, at in since})
+                self._absences.hear(since, self._connected())
             case Blame():
                 shown = self._records.blame(effect)
                 log.warning("blamed", round=effect.round, **shown)
@@ -355,6 +361,10 @@ class Driver:
                 log.warning("an operator approves", **shown)
                 self._board.publish("approval", **shown)
                 self._show_approvals()
+            case Spent(round_):
+                text = f"this peer's approval was of the pause of round {round_}, and of no other"
+                log.info(text)
+                self._board.publish("spent", round=round_, text=text)
             case Abandonment(round_, attempt, signers):
                 names = [self._records.name(peer) for peer in signers]
                 called = [self._records.called(peer) for peer in signers]
@@ -372,6 +382,8 @@ class Driver:
         if rests and self._state != RESTING:
             quorum = self._setting.roster_quorum
             log.warning("the group rests", goes_on=f"once {quorum} operators run 'group resume'")
+        elif self._state == RESTING and not rests:
+            log.warning("the group goes on")
         self._state = RESTING if rests else RUNNING
 
     def _approval(self, said: Approved) -> dict[str, Any]:
@@ -431,6 +443,8 @@ class Driver:
     def _finish_round(self, effect: Completed) -> None:
         assert self._nursery is not None
         self._drops.next_round()
+        missed = self._absences.unannounced(effect.absent, effect.round)
+        effect = replace(effect, absent=missed)
         summary = self._records.summary(effect, self._meter.finish())
         summary["group"] = self._groups.pop(effect.round)
         best = self._records.measured(effect.round, summary["group"])
