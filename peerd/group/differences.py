@@ -35,7 +35,8 @@ _UNSAID = {"clients": "all", "absent": "as few as follow", "deadlines": "none"}
 def differences(old: Genesis, draft: Genesis) -> list[str]:
     """One line a change. GroupError where ``draft`` is no successor of ``old``."""
     check_successor(draft, old)
-    return [*_members(old, draft), *_numbers(old, draft), *_values(old, draft), _window(draft)]
+    found = [*_members(old, draft), *_numbers(old, draft), *_values(old, draft)]
+    return [*(found or ["members and terms stay as they are"]), _window(draft)]
 
 
 def _members(old: Genesis, draft: Genesis) -> Iterator[str]:
@@ -102,8 +103,14 @@ def _values(old: Genesis, draft: Genesis) -> Iterator[str]:
 def _entries(plain: str, before: dict[str, object], now: dict[str, object]) -> Iterator[str]:
     for key in sorted({*before, *now}):
         if before.get(key) != now.get(key):
-            was = repr(before[key]) if key in before else "nothing"
-            yield f"{plain}, {key}: {now.get(key, 'nothing')!r} instead of {was}"
+            one, other = (_said(of[key]) if key in of else "nothing" for of in (now, before))
+            yield f"{plain}, {key}: {one} instead of {other}"
+
+
+def _said(value: object) -> str:
+    """A text that could be taken for a number, or for nothing, in quotes."""
+    plain = isinstance(value, str) and value and value.strip() == value and value != "nothing"
+    return str(value) if plain else repr(value)
 
 
 def _shown(name: str, value: object) -> object:
