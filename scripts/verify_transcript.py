@@ -4,15 +4,18 @@
     verify_transcript.py GENESIS FILE... [--model FILE] [--json]
 
 A second implementation, written from docs/protocol.md. FILE is a transcript ('peerd rounds N
---transcript'), certificates ('peerd rounds --certificates') or a piece of evidence. Exit code
-0: all of it holds; 9: the first thing that does not is named.
+--transcript'), certificates ('peerd rounds --certificates'), a piece of evidence, or the genesis
+of a group that goes on from the one before. Exit code 0: all of it holds; 9: the first thing that
+does not is named.
 
 VERIFIED here: that all members signed the genesis; the committee plan that follows from it; of
 each round that a quorum of the roster elected, the seed, and the committee that it draws; that
 a quorum of that committee signed the result, of this cohort and of this model; votes on the
 cohort; that every statement in the pool, in void flips and in evidence was signed by whom it
 names, and two that contradict each other, a wrong reveal and a wrong result do so; that each
-round leads on from the one before, the first from the genesis, if more than one is given; that
+round leads on from the one before, the first from the genesis, if more than one is given; that a
+quorum of the roster voted for each rest and each handover, which open nothing and forget nobody
+that is guilty, and that the genesis of a successor fits the group that hands over to it; that
 a model (.npz, .safetensors) is a certified one.
 
 NOT VERIFIED here, and by 'peerd audit' only: the zero-knowledge proofs of dealings, so that for
@@ -28,6 +31,8 @@ import argparse
 import hashlib
 import json
 import sys
+import zipfile
+import zlib
 from fractions import Fraction
 from itertools import pairwise
 from math import comb
@@ -40,6 +45,7 @@ from nacl.exceptions import BadSignatureError
 MAX_PEERS, MAX_SEATS, MAX_ROUND, MAX_ATTEMPT, MAX_VIEW = 5000, 512, (1 << 32) - 1, 8191, 65535
 MAX_STATEMENT, MAX_EVIDENCE, MAX_BULK, MAX_POOL = 8 << 20, 16 << 20, 64 << 20, 1 << 20
 MAX_SUBJECT = MAX_PEERS * MAX_SEATS
+MAX_FILE, MAX_MODEL, MAX_WINDOW = 1 << 30, 5 << 30, 1 << 16
 WORDS = (
     b"We give up the sum of the cohort named here. Up to t members, and whom they tell, may know"
     b" that sum all the same. What is opened next starts from the same model: the difference of the"
@@ -47,7 +53,13 @@ WORDS = (
 )
 COMMIT, REVEAL, SEEN, PROPOSAL, FIRST, SECOND, NEW_VIEW, HEADER, REPORT = range(1, 10)
 COMPLAINT, DELIVERY, ATTESTATION, ANSWER, DISCLOSURE, SUM, RESULT, ABANDON = range(10, 18)
-REVEALS, COHORT = 2, 3  # topics of agreements
+COMMITS, REVEALS, COHORT = 1, 2, 3  # topics of agreements
+HANDOVER, PAUSE = 1, 2
+KEPT = ("task", "parameters", "first_model", "fixed", "statistics", "model_seed", "starts_from")
+BROKEN = (  # what bytes that lie lead Python to
+    *(ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError),
+    *(EOFError, MemoryError, NotImplementedError, zipfile.BadZipFile, zlib.error),
+)
 
 
 class Lie(Exception):
@@ -111,6 +123,7 @@ def pack(value: Any) -> bytes:
 
 def unpack(data: bytes) -> Any:
     """Only what ``pack`` gives back byte by byte: one value has one encoding."""
+    need(isinstance(data, bytes), "a field of the wrong kind")
     place = 0
 
     def take(count: int) -> bytes:
@@ -230,6 +243,9 @@ SLOT = fields(
 ELECTION = fields(integer(MAX_ROUND), integer(MAX_ATTEMPT), BIG, listed(SMALL, MAX_PEERS))
 OUTCOME = fields(listed(fields(PEER, HASH, HASH), MAX_PEERS, rising=True), PEERS, BY_PEER, PEERS)
 CERTIFICATE = fields(ELECTION, BIG, listed(SMALL, MAX_SEATS))
+LOCKOUTS = listed(fields(PEER, integer(MAX_ROUND + 64), integer(64)), MAX_PEERS, rising=True)
+RESOLUTION = fields(integer(PAUSE, HANDOVER), HASH, HASH, HASH, BY_PEER, PEERS, LOCKOUTS)
+RESOLVED = fields(integer(MAX_ROUND), integer(MAX_ATTEMPT), BIG, listed(SMALL, MAX_PEERS))
 DEALT = fields(BY_PEER, listed(fields(PEER, integer(2, 1)), MAX_PEERS, rising=True))
 TRANSCRIPT = fields(
     listed(ELECTION, MAX_PEERS),
@@ -267,14 +283,7 @@ class Group:
         try:
             document = json.loads(text.decode("utf-8-sig"))
             self._read(dict(document), dict(document["signatures"]))
-        except (
-            ValueError,
-            LookupError,
-            TypeError,
-            AttributeError,
-            ArithmeticError,
-            RecursionError,
-        ) as error:
+        except BROKEN as error:
             raise Lie(f"the genesis: {type(error).__name__}: {error}") from None
 
     def _read(self, content: dict[str, Any], signatures: dict[str, str]) -> None:
@@ -293,13 +302,13 @@ class Group:
         for name in ("first_model", "fixed"):
             if name in content:
                 content[name] = bytes.fromhex(content[name])
+        self.keys: dict[bytes, bytes] = {}
+        self.follows = content.get("follows")
+        if self.follows is not None:
+            self.follows = content["follows"] = self._following(dict(self.follows))
+        self.content = content
         self.id = digest("peerd/genesis", pack(content))
-        signed = {public_of(peer): bytes.fromhex(each) for peer, each in signatures.items()}
-        for index, public in enumerate(self.roster):
-            message = digest("peerd/genesis signature", self.id)
-            need(public in signed, f"{self.name(index)} has not signed the genesis")
-            holds = verified(public, message, signed[public])
-            need(holds, f"the genesis has no valid signature of {self.name(index)}")
+        self._signed({public_of(peer): bytes.fromhex(each) for peer, each in signatures.items()})
         self.first_model = content["first_model"]
         self.aggregator = content["aggregator"]
         adversary, dropout = Fraction(content["adversary"]), Fraction(content["dropout"])
@@ -312,6 +321,40 @@ class Group:
         by_key = {public_of(peer): value for peer, value in named.items()}
         need(len(by_key) == len(self.roster) == len(named), "the genesis leaves a member out")
         return [by_key[public] for public in self.roster]
+
+    def _signed(self, signatures: dict[bytes, bytes]) -> None:
+        """By the roster, and by each old key for the one in its place, but those that are lost."""
+        message = digest("peerd/genesis signature", self.id)
+        for index, public in enumerate(self.roster):
+            need(public in signatures, f"{self.name(index)} has not signed the genesis")
+            holds = verified(public, message, signatures[public])
+            need(holds, f"the genesis has no valid signature of {self.name(index)}")
+        lost = self.follows.get("lost", ()) if self.follows else ()
+        for old, new in self.keys.items():
+            if new not in (b"", old) and old not in lost:
+                holds = verified(old, message, signatures.get(old, b""))
+                need(holds, "the genesis has no valid signature of a key that is replaced")
+
+    def _following(self, follows: dict[str, Any]) -> dict[str, Any]:
+        """Of every old member its key, and the one that it has here; empty for one that leaves."""
+        named = {
+            public_of(old): b"" if new is None else public_of(new)
+            for old, new in follows["keys"].items()
+        }
+        self.keys = dict(sorted(named.items()))
+        need(len(named) == len(follows["keys"]), "the genesis names an old member twice")
+        news = [new for new in named.values() if new]
+        need(len(set(news)) == len(news), "two old members have one new key")
+        for old, new in named.items():
+            need(not new or new in self.roster, "a new key that is not in the roster")
+            need(new == old or old not in self.roster, "an old key that is taken out, and stays")
+        integer(MAX_ROUND)(follows["first"])
+        most = min(follows["first"] + MAX_WINDOW - 1, MAX_ROUND)
+        integer(most, follows["first"])(follows["last"])
+        lost = [public_of(each) for each in follows["lost"]] if "lost" in follows else []
+        group = bytes.fromhex(follows["group"])
+        pairs = [list(pair) for pair in self.keys.items()]
+        return follows | {"group": group, "keys": pairs} | ({"lost": lost} if lost else {})
 
     def name(self, index: int) -> str:
         named = self.names.get(index)
@@ -505,7 +548,10 @@ def quorum(
 class Certificate:
     """A round's result under a quorum of its committee, or the word of its operators."""
 
+    draft = None
+
     def __init__(self, group: Group, data: bytes) -> None:
+        self.group = group
         election, self.cohort_bytes, results = read(CERTIFICATE, data)
         self.election = flip = Election(group, election)
         self.round = flip.round
@@ -537,32 +583,106 @@ class Certificate:
             need(elected == flip.hash, "a certificate of another election")
             need(self.dealers == len(self.cohort), "a certificate that miscounts its dealers")
         need(cohort == outcome_hash(COHORT, self.cohort_bytes), "a certificate of another cohort")
+        self.keys, self.opened = flip.keys, not self.abandoned
         place = le8(flip.round), le8(flip.attempt)
         self.hash = digest("peerd/certificate", group.id, *place, pack(end))
+
+    def after(self, guilty: set[int]) -> set[int]:
+        """Who is guilty behind this round; ``guilty`` before it."""
+        return guilty | self.election.guilty
+
+    def told(self) -> list[str]:
+        flip, called = self.election, self.group.name
+        dealt = ", ".join(called(peer) for peer, _ in self.cohort)
+        return [
+            f"seed {flip.seed.hex()} seats {', '.join(map(called, flip.committee))}",
+            f"in the sum: {'nobody, given up' if self.abandoned else dealt}",
+        ]
+
+
+class Resolution:
+    """A round that opened nothing: a quorum of the roster voted that the group rests, or that
+    another goes on from here.
+    """
+
+    opened = False
+
+    def __init__(self, group: Group, data: bytes) -> None:
+        self.group = group
+        self.round, attempt, outcome, votes = read(RESOLVED, data)
+        act, draft, self.previous, self.model, named, guilty, lockouts = read(RESOLUTION, outcome)
+        self.draft = draft if act == HANDOVER else None
+        self.guilty = set(guilty)
+        self.keys: dict[int, bytes] = {}
+        need((act == PAUSE) == (draft == bytes(32)), "a handover names a draft, and a rest none")
+        excluded = [peer for peer, *_ in (*named, *lockouts)]
+        need(max([*excluded, *guilty, 0]) < group.peers, "peers that are not in the roster")
+        place, about = (self.round, attempt), outcome_hash(COMMITS, outcome)
+        quorum(group, votes, place, about, COMMITS, range(group.peers), {})
+        self.hash = digest("peerd/resolution", group.id, *map(le8, place), outcome)
+
+    def after(self, guilty: set[int]) -> set[int]:
+        need(guilty <= self.guilty, f"round {self.round} forgets who was convicted before")
+        return self.guilty
+
+    def told(self) -> list[str]:
+        if self.draft is None:
+            return ["the group rests"]
+        return [f"the group hands over to {self.draft.hex()}"]
+
+
+Groups = dict[bytes, Group]
+
+
+def group_of(groups: Groups, said: Any) -> Group:
+    """Whose a statement is."""
+    body = unpack(read(fields(octets(MAX_BULK), octets(64, exact=True)), said)[0])
+    need(isinstance(body, list) and len(body) == 9, "a statement has nine fields")
+    group = groups.get(body[1]) if isinstance(body[1], bytes) else None
+    if group is None:
+        raise Lie("a statement of another group")
+    return group
+
+
+def certificate(groups: Groups, data: bytes) -> Certificate | Resolution:
+    """However its round ended, under the genesis of its own group."""
+    value = unpack(data)
+    need(isinstance(value, list), "no certificate")
+    rest = len(value) == 4
+    (RESOLVED if rest else CERTIFICATE)(value)
+    need(value[-1], "a certificate that nobody signed")
+    group = group_of(groups, value[-1][0])
+    return Resolution(group, data) if rest else Certificate(group, data)
 
 
 # -- transcripts -----------------------------------------------------------------------------------
 
 
-def verify_transcript(group: Group, value: list[Any]) -> tuple[Certificate, list[str]]:
+def verify_transcript(
+    groups: Groups, value: list[Any]
+) -> tuple[Certificate | Resolution, list[str]]:
     """The certificate, and what else there is to tell."""
     TRANSCRIPT(value)
     void, votes, pool, evidence, data, _ = value
-    certificate = Certificate(group, data)
-    flip = certificate.election
+    end = certificate(groups, data)
+    group = end.group
     for each in void:
-        need(each[0] == flip.round, "a void flip of another round")
+        need(each[0] == end.round, "a void flip of another round")
         need(Election(group, each).missing, "a void flip that was not void")
+    told = [verify_evidence({group.id: group}, unpack(each)) for each in evidence]
+    if isinstance(end, Resolution):
+        need(not votes and not pool, "a cohort in a round that ended before anybody was elected")
+        return end, told
+    flip = end.election
     if votes:
-        outcome = outcome_hash(COHORT, certificate.cohort_bytes)
+        outcome = outcome_hash(COHORT, end.cohort_bytes)
         quorum(group, votes, flip.place, outcome, COHORT, flip.committee, flip.keys)
-    told = [verify_evidence(group, unpack(each)) for each in evidence]
     said = [statement(group, each) for each in pool]
     for each in said:
         need((each.round, each.attempt) == flip.place, "a statement of another round in the pool")
         need(not each.by_identity, "a statement in the pool that is none of a committee's")
         signed(group, each, flip.keys)
-    return certificate, told
+    return end, told
 
 
 # -- evidence (0) ----------------------------------------------------------------------------------
@@ -580,12 +700,14 @@ REFERENCED = (4, 5)
 JUDGED = (1, 2, 7)
 
 
-def verify_evidence(group: Group, value: Any) -> str:
+def verify_evidence(groups: Groups, value: Any) -> str:
     """Whom it is about. Judged whole, or (see the top) for its signatures alone."""
     need(isinstance(value, list) and len(value) == 3, "evidence has three fields")
     fault, election, items = value
     integer(7, 1)(fault)
     EVIDENCE(items)
+    need(items, "evidence without all its statements")
+    group = group_of(groups, items[0])
     what, kinds = FAULTS[fault]
     need(len(items) >= len(kinds), "evidence without all its statements")
     flip = None
@@ -630,10 +752,13 @@ def verify_evidence(group: Group, value: Any) -> str:
 
 def model_hash(path: Path) -> bytes:
     """Of a .npz or .safetensors that peerd exported: its numbers in the group's order."""
-    data = path.read_bytes()
+    data = contents(path, MAX_MODEL)
     if data[:2] == b"PK":
         import numpy
 
+        with zipfile.ZipFile(path) as packed:
+            stored = all(each.compress_type == zipfile.ZIP_STORED for each in packed.infolist())
+        need(stored, f"{path} is compressed, which no model that peerd exported is")
         with numpy.load(path, allow_pickle=False) as archive:
             return digest("peerd/model", archive["parameters"].astype("<f4").tobytes())
     size = int.from_bytes(data[:8], "little")
@@ -647,36 +772,72 @@ def model_hash(path: Path) -> bytes:
 # -- all of it -------------------------------------------------------------------------------------
 
 
+def contents(path: Path, most: int = MAX_FILE) -> bytes:
+    need(not path.is_file() or path.stat().st_size <= most, f"{path}: more than {most} bytes")
+    with path.open("rb") as file:
+        data = file.read(most + 1)
+    need(len(data) <= most, f"{path}: more than {most} bytes")
+    return data
+
+
+class Found:
+    """What all files say. ``whole``: whether one of them claims to be a history from its start."""
+
+    def __init__(self, first: Group) -> None:
+        self.first, self.whole, self.judged = first, False, 0
+        self.groups = {first.id: first}
+        self.rounds: dict[int, Certificate | Resolution] = {}
+
+    def take(self, data: bytes, say: Any) -> None:
+        value = unpack(data)
+        need(isinstance(value, list), "it is nothing of a group's")
+        if len(value) == 2 and value[0] == "peerd/certificates/1":
+            self.whole = True
+            need(isinstance(value[1], list), "a list of the wrong length")
+            ends = [certificate(self.groups, each) for each in value[1]]
+        elif len(value) == 3 and isinstance(value[0], int):
+            say(verify_evidence(self.groups, value))
+            self.judged += 1
+            return
+        elif len(value) in (3, 4):
+            ends = [certificate(self.groups, data)]
+        else:
+            end, told = verify_transcript(self.groups, value)
+            ends = [end]
+            for line in told:
+                say(f"round {end.round}: {line}")
+        for each in ends:
+            known = self.rounds.setdefault(each.round, each)
+            need(known.hash == each.hash, f"round {each.round} has two certificates")
+
+
 def verify(group: Group, paths: list[Path], model: Path | None, say: Any) -> int:
     """How many rounds hold. Lie names file and fault."""
-    rounds: dict[int, Certificate] = {}
-    whole = False
+    found, pieces = Found(group), []
     for path in paths:
+        data = contents(path)
+        if data[:4096].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{":
+            try:
+                successor = Group(data)
+            except Lie as lie:
+                raise Lie(f"{path}: {lie}") from None
+            found.groups.setdefault(successor.id, successor)
+        else:
+            pieces.append((path, data))
+    for path, data in pieces:
         try:
-            value = unpack(path.read_bytes())
-            if isinstance(value, list) and len(value) == 2 and value[0] == "peerd/certificates/1":
-                whole = True
-                found = [Certificate(group, each) for each in value[1]]
-            elif isinstance(value, list) and len(value) == 3 and isinstance(value[0], int):
-                say(verify_evidence(group, value))
-                continue
-            elif isinstance(value, list) and len(value) == 3:
-                found = [Certificate(group, pack(value))]
-            else:
-                certificate, told = verify_transcript(group, value)
-                found = [certificate]
-                for line in told:
-                    say(f"round {certificate.round}: {line}")
-            for each in found:
-                known = rounds.setdefault(each.round, each)
-                need(known.hash == each.hash, f"round {each.round} has two certificates")
+            found.take(data, say)
         except Lie as lie:
             raise Lie(f"{path}: {lie}") from None
-    follow(group, rounds, whole or len(rounds) > 1, say)
+        except BROKEN as error:
+            raise Lie(f"{path}: it can't be read: {type(error).__name__}") from None
+    rounds = found.rounds
+    need(rounds or (found.judged and not found.whole), "there is no certified round in it")
+    follow(found, found.whole or len(rounds) > 1, say)
     if model is not None:
         try:
             named = model_hash(model)
-        except (ValueError, LookupError, TypeError, AttributeError, EOFError) as error:
+        except BROKEN as error:
             raise Lie(f"{model} is no model that peerd exported: {error}") from None
         certain = [number for number, each in rounds.items() if each.model == named]
         need(certain, f"{model}: no round here certifies this model")
@@ -684,24 +845,44 @@ def verify(group: Group, paths: list[Path], model: Path | None, say: Any) -> int
     return len(rounds)
 
 
-def follow(group: Group, rounds: dict[int, Certificate], whole: bool, say: Any) -> None:
+def follow(found: Found, whole: bool, say: Any) -> None:
     """Each leads on from the one before: the first from the genesis, unless it is alone."""
+    rounds, group = found.rounds, found.first
     before = digest("peerd/genesis-certificate", group.id, group.first_model)
-    model, guilty = group.first_model, set[int]()
+    model, guilty, reached, over = group.first_model, set[int](), {group.id}, ""
     for number in range(max(rounds, default=-1) + 1) if whole else rounds:
         need(number in rounds, f"round {number} is missing")
         each = rounds[number]
-        flip = each.election
         if whole:
+            need(not over, over)
+            need(each.group is group, f"round {number} is of a group that does not go on here")
             need(each.previous == before, f"round {number} does not lead on from the one before")
-            need(not each.abandoned or each.model == model, f"round {number} changes a model")
-            need(not guilty & flip.keys.keys(), f"round {number}: a convicted peer took part")
-        before, model, guilty = each.hash, each.model, guilty | flip.guilty
-        sat = ", ".join(map(group.name, flip.committee))
-        dealt = ", ".join(group.name(peer) for peer, _ in each.cohort)
-        say(f"round {number}: seed {flip.seed.hex()} seats {sat}")
-        say(f"round {number}: in the sum: {'nobody, given up' if each.abandoned else dealt}")
-        say(f"round {number}: model {each.model.hex()}")
+            need(each.opened or each.model == model, f"round {number} changes a model")
+            need(not guilty & each.keys.keys(), f"round {number}: a convicted peer took part")
+            before, model, guilty = each.hash, each.model, each.after(guilty)
+        for line in [*each.told(), f"model {each.model.hex()}"]:
+            say(f"round {number}: {line}")
+        if whole and each.draft is not None:
+            successor = found.groups.get(each.draft)
+            if successor is None:
+                over = f"round {number} hands over to a group whose genesis is not among the files"
+                continue
+            guilty = handed_over(group, successor, number, guilty)
+            group = successor
+            reached.add(group.id)
+    need(not whole or len(reached) == len(found.groups), "a genesis to which no handover leads")
+
+
+def handed_over(old: Group, new: Group, number: int, guilty: set[int]) -> set[int]:
+    """Who is guilty in the new group. Lie unless that follows the old one."""
+    follows = new.follows or {"group": b""}
+    need(follows["group"] == old.id, "a successor's genesis that follows another group")
+    need(list(new.keys) == old.roster, "a successor's genesis that leaves an old member out")
+    need(follows["first"] <= number <= follows["last"], f"round {number} hands over out of time")
+    for name in KEPT:
+        need(new.content.get(name) == old.content.get(name), f"a successor changes its {name}")
+    now = [new.keys[old.roster[peer]] for peer in guilty]
+    return {new.roster.index(key) for key in now if key}
 
 
 def main() -> int:
@@ -714,7 +895,7 @@ def main() -> int:
     lines: list[str] = []
     failure, rounds = None, 0
     try:
-        group = Group(args.genesis.read_bytes())
+        group = Group(contents(args.genesis))
         rounds = verify(group, args.files, args.model, lines.append)
     except (Lie, OSError) as lie:
         failure = str(lie)

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from peerd.audit.bounded import read_bounded, size_of
 from peerd.audit.chain import decode_chain, is_chain
 from peerd.audit.material import Lie, Material, held
 from peerd.errors import GroupError
 from peerd.group import load
+from peerd.group.fields import MAX_PARAMETERS
 from peerd.onnx_file import is_onnx
 from peerd.runner.evidence_file import is_evidence_file
+from peerd.runner.lineage import handed_to
 from peerd.tensor_file import ARCHIVE
 from peerd.text import NotText, decode
 from protocols.errors import WireError
 from protocols.wire.canonical import Value, unpack
 
 MAX_FILE_BYTES = 1 << 30
+MAX_EXPORT_BYTES = 4 * MAX_PARAMETERS + MAX_FILE_BYTES
+"""A model, with its header, its certificate and running statistics."""
+_HEAD = 4096
 PICTURES = frozenset({".png", ".jpg", ".svg", ".pdf"})
 _KINDS = "a transcript, a genesis, evidence, certificates or an exported model"
 
@@ -28,19 +34,18 @@ def read_file(path: Path, found: Material, *, asked: bool) -> None:
         found.skipped.append(str(path))
         return
     try:
+        size = size_of(path)
         with path.open("rb") as file:
             head = file.read(9)
-            if _is_export(head):
-                found.exports.append(path)
-                return
-            data = head + file.read(MAX_FILE_BYTES)
+        if _is_export(head) and size <= MAX_EXPORT_BYTES:
+            found.exports.append(path)
+            return
+        data = read_bounded(path, MAX_FILE_BYTES)
     except OSError as error:
         found.lies.append(Lie(str(path), f"it can't be read: {error.strerror}"))
         return
-    if len(data) > MAX_FILE_BYTES:
-        found.lies.append(Lie(str(path), f"more than {MAX_FILE_BYTES} bytes"))
-    elif data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{":
-        _document(path, found, asked=asked)
+    if data[:_HEAD].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{":
+        _document(path, data, found, asked=asked)
     else:
         _canonical(path, data, found, asked=asked)
 
@@ -49,13 +54,12 @@ def _is_export(head: bytes) -> bool:
     return head.startswith(ARCHIVE) or head[8:9] == b"{" or is_onnx(head)
 
 
-def _document(path: Path, found: Material, *, asked: bool) -> None:
+def _document(path: Path, data: bytes, found: Material, *, asked: bool) -> None:
     """JSON: a genesis, or something else of peerd's."""
     try:
         found.geneses.append((str(path), load(path)))
     except GroupError as error:
-        text = path.read_bytes()
-        if asked or b'"roster"' in text:
+        if asked or b'"roster"' in data:
             found.lies.append(Lie(str(path), error.message.removeprefix(f"{path}: ")))
         else:
             found.skipped.append(str(path))
@@ -93,9 +97,15 @@ def _take(file: str, value: Value, data: bytes, found: Material) -> None:
 
 
 def take_chain(file: str, value: Value, found: Material) -> None:
-    """Adds a file of certificates. WireError."""
-    found.whole = True
-    for place, certificate in enumerate(decode_chain(value)):
+    """Adds a file of certificates. WireError. One of a member that joined begins with the handover
+    to its group.
+    """
+    certificates = decode_chain(value)
+    if certificates and handed_to(certificates[0]):
+        found.late = True
+    else:
+        found.whole = True
+    for place, certificate in enumerate(certificates):
         found.certificates.append(held(f"{file}, certificate {place}", certificate))
 
 

@@ -27,7 +27,8 @@ from protocols.wire.schema import MAX_ROUND
 class History:
     """``epochs``: one a group, in the order in which each leads on to the next. ``model``: the last
     one that was there to compare. ``lies``: all that was found; what leads on from one is not
-    verified. ``whole``: from the genesis on. ``genesis_given``: by the auditor, and not only found.
+    verified. ``whole``: from the genesis on; ``late``: from a handover on, where it is not whole.
+    ``genesis_given``: by the auditor, and not only found.
     ``in_chain``: so many of the lies broke the chain; others may only follow from that.
     """
 
@@ -39,6 +40,7 @@ class History:
     proofs: list[tuple[Epoch, Proven]] = field(default_factory=list)
     genesis_given: bool = True
     in_chain: int = 0
+    late: bool = False
 
     @property
     def first_lie(self) -> Lie | None:
@@ -73,7 +75,9 @@ def verify(material: Material, first: Genesis) -> History:
             "name a peer's directory, a status socket, transcripts or certificates",
         )
     epoch = epoch_of(first)
-    history = History([epoch], material.whole or rounds > 1, lies, skipped=material.skipped)
+    late = material.late and not material.whole
+    whole = material.whole or (rounds > 1 and not late)
+    history = History([epoch], whole, lies, skipped=material.skipped, late=late)
     while True:
         _follow(epoch, claims.pop(epoch.genesis.group_id, {}), history)
         successor = _successor(epoch, material, claims, history.lies)
@@ -170,6 +174,11 @@ def _follow(epoch: Epoch, claims: dict[int, Claimed], history: History) -> None:
             return
         try:
             found = _round(epoch, round_, claims.get(round_, Claimed()), last)
+            if torn and history.late and found.certified.close is not Close.HANDED_OVER:
+                start = epoch.start.round
+                raise _Lied(
+                    "the history", f"it begins in round {round_}, in midst of a group", start
+                )
             if chain is None:
                 chain = Chain(torn_out(found.certified) if torn else epoch.start)
             chain.follow(found.certified)

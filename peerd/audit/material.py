@@ -61,7 +61,8 @@ class NamedModel:
 
 @dataclass(slots=True)
 class Material:
-    """All pieces of all places. ``whole``: whether a place claims to hold a history from its start.
+    """All pieces of all places. ``whole``: whether a place claims to hold a history from its start;
+    ``late``: one from the handover on with which its peer joined.
     ``proofs``: files of ``peerd blame export``. ``skipped``: files of a folder that are none of an
     audit's.
     """
@@ -76,6 +77,7 @@ class Material:
     lies: list[Lie] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     whole: bool = False
+    late: bool = False
 
     @property
     def judged(self) -> list[Piece]:
@@ -94,6 +96,7 @@ class Material:
         self.lies += other.lies
         self.skipped += other.skipped
         self.whole |= other.whole
+        self.late |= other.late
 
 
 def held(file: str, data: bytes, round_: int | None = None) -> Piece:

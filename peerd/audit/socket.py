@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import trio
@@ -22,12 +23,13 @@ from protocols.wire.canonical import unpack
 
 def read_socket(path: Path) -> Material:
     """All that the daemon hands out. NotRunningError, StatusAnswerError."""
-    found = Material(whole=True)
+    found = Material()
+    groups = _tables(trio.run(get, path, "/v1/lineage").get("groups"))
+    found.whole = not groups or groups[0].get("first_round") == 0  # who joins has what came since
     try:
-        groups = trio.run(get, path, "/v1/lineage").get("groups")
-        for group in groups if isinstance(groups, list) else ():
-            found.geneses.append((str(path), parse(json.dumps(group["genesis"]).encode())))
-        found.whole = _from_its_start(groups)
+        for group in groups:
+            told = parse(json.dumps(group.get("genesis")).encode())
+            found.geneses.append((str(path), told))
     except GroupError as error:
         found.lies.append(Lie(str(path), error.message))
     chain = fetch_certificates(path)
@@ -57,20 +59,20 @@ def fetch_certificates(path: Path) -> list[bytes]:
         data = trio.run(get_bytes, path, f"/v1/certificates?from={first}")
         try:
             page = decode_chain(unpack(data))
-            first = place_of(page[-1])[1] + 1 if page else first
+            last = place_of(page[-1])[1] if page else first
         except WireError as error:
             raise StatusAnswerError(f"the daemon at {path}: its certificates: {error}") from None
         if not page:
             return chain
+        if last < first:
+            raise StatusAnswerError(f"the daemon at {path} gives the same certificates again")
         chain += page
+        first = last + 1
 
 
-def _from_its_start(groups: object) -> bool:
-    """Whether the daemon has been there since the first group was founded: who joins later has
-    what came since.
-    """
-    first = groups[0].get("first_round") if isinstance(groups, list) and groups else 0
-    return first == 0
+def _tables(value: object) -> list[dict[str, Any]]:
+    found = value if isinstance(value, list) else []
+    return [each if isinstance(each, dict) else {} for each in found]
 
 
 def _numbers(path: Path, value: object) -> list[int]:

@@ -19,8 +19,10 @@ from pathlib import Path
 
 import numpy as np
 
+from peerd.audit.bounded import read_bounded
 from peerd.audit.material import Broken, KeptModel, Lie, Material, Piece, held
 from peerd.errors import CorruptError, GroupError, LockedError, StorageError
+from peerd.group.fields import MAX_PARAMETERS
 from peerd.runner.lineage import LINEAGE, read_lineage
 from peerd.storage.database import Database
 from peerd.storage.seal import opened
@@ -28,7 +30,9 @@ from protocols.aggregation.contract import Model
 from protocols.errors import WireError
 
 DATABASE = "peerd.sqlite3"
+MAX_BLOB_BYTES = 4 * MAX_PARAMETERS
 _IN_MEMORY = Path("/dev/shm")
+_LOCK = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 def is_store(directory: Path) -> bool:
@@ -52,16 +56,16 @@ def read_store(directory: Path) -> Material:
 
 @contextmanager
 def _copied(directory: Path) -> Iterator[Database]:
-    place = _IN_MEMORY if os.access(_IN_MEMORY, os.W_OK) else None
+    names = [name for name in (DATABASE, f"{DATABASE}-wal") if (directory / name).exists()]
+    place = _place(sum((directory / name).stat().st_size for name in names))
     with tempfile.TemporaryDirectory(prefix="peerd-audit-", dir=place) as scratch:  # 0700
         try:
             with _quiet(directory):
-                for name in (DATABASE, f"{DATABASE}-wal"):
-                    if (directory / name).exists():
-                        shutil.copyfile(directory / name, Path(scratch) / name)
+                for name in names:
+                    shutil.copyfile(directory / name, Path(scratch) / name)
         except OSError as error:
             raise StorageError(
-                f"can't read {error.filename or directory}: {error.strerror}",
+                f"can't read {error.filename or directory}: {error.strerror or error}",
                 "run the audit as a user who may read the directory",
             ) from None
         database = Database(Path(scratch) / DATABASE)
@@ -71,11 +75,18 @@ def _copied(directory: Path) -> Iterator[Database]:
             database.close()
 
 
+def _place(size: int) -> Path | None:
+    """Where a copy of so many bytes leaves the machine its memory; None: on the disk."""
+    if not os.access(_IN_MEMORY, os.W_OK) or size > shutil.disk_usage(_IN_MEMORY).free // 2:
+        return None
+    return _IN_MEMORY
+
+
 @contextmanager
 def _quiet(directory: Path) -> Iterator[None]:
     """While this lasts no daemon writes here. LockedError if one runs."""
     try:
-        descriptor = os.open(directory / "lock", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = os.open(directory / "lock", _LOCK)
     except FileNotFoundError:  # a copy of a directory
         yield
         return
@@ -93,7 +104,7 @@ def _quiet(directory: Path) -> Iterator[None]:
 
 def _read(directory: Path, database: Database, found: Material) -> None:
     first = _lineage(directory, database, found)
-    found.whole = first == 0
+    found.whole, found.late = first == 0, first > 0
     _certificates(directory, database, found, first)
     for table in ("model", "transcript"):
         for round_, name in database.rows(f"SELECT round, hash FROM {table} ORDER BY round"):
@@ -156,7 +167,7 @@ def _blames(directory: Path, database: Database, found: Material) -> None:
 
 def _blob(file: Path, name: bytes) -> bytes:
     try:
-        data = file.read_bytes()
+        data = read_bounded(file, MAX_BLOB_BYTES)
     except OSError as error:
         raise Broken(f"it can't be read: {error.strerror}") from None
     if hashlib.sha256(data).digest() != name:

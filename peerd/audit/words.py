@@ -78,7 +78,7 @@ def facts(document: Mapping[str, Any]) -> list[tuple[str, str]]:
         said = "was found among these files: compare its hash with one that you trust"
         found.append(("the genesis", said))
     if not document["from_genesis"] and document["rounds"]:
-        found.append(("not shown", "what came before: this is a round without its predecessors"))
+        found.append(("not shown", f"what came before: {_begins(document)}"))
     found.append(("by transcript", _numbers(document, transcript=True)))
     found.append(("by certificate alone", _numbers(document, transcript=False)))
     model = document["model"]
@@ -92,6 +92,12 @@ def facts(document: Mapping[str, Any]) -> list[tuple[str, str]]:
     if document["skipped"]:
         found.append(("not read", _listed(document["skipped"])))
     return found
+
+
+def _begins(document: Mapping[str, Any]) -> str:
+    if document["rounds"] == 1:
+        return "this is a round without its predecessors"
+    return "this history begins with a handover, as that of a member that joined does"
 
 
 def rounds_in(document: Mapping[str, Any]) -> str:

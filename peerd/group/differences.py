@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 from peerd.group.genesis import Genesis
@@ -85,11 +86,9 @@ def _numbers(old: Genesis, draft: Genesis) -> Iterator[str]:
 def _values(old: Genesis, draft: Genesis) -> Iterator[str]:
     for name, plain in _PLAIN.items():
         before, now = getattr(old, name), getattr(draft, name)
-        if before == now:
-            continue
         if isinstance(before, dict) and isinstance(now, dict):
             yield from _entries(plain, before, now)
-        else:
+        elif before != now:
             yield f"{plain}: {_shown(name, now)} instead of {_shown(name, before)}"
     one, other = old.plan, draft.plan
     if one != other:
@@ -101,16 +100,18 @@ def _values(old: Genesis, draft: Genesis) -> Iterator[str]:
 
 
 def _entries(plain: str, before: dict[str, object], now: dict[str, object]) -> Iterator[str]:
+    """By their text: true and 1 are equal, and not the same; nor are null and nothing."""
     for key in sorted({*before, *now}):
-        if before.get(key) != now.get(key):
-            one, other = (_said(of[key]) if key in of else "nothing" for of in (now, before))
-            yield f"{plain}, {key}: {one} instead of {other}"
+        was, told = _text(before, key), _text(now, key)
+        if was != told:
+            yield f"{plain}, {key}: {told} instead of {was}"
 
 
-def _said(value: object) -> str:
-    """A text that could be taken for a number, or for nothing, in quotes."""
-    plain = isinstance(value, str) and value and value.strip() == value and value != "nothing"
-    return str(value) if plain else repr(value)
+def _text(values: dict[str, object], key: str) -> str:
+    if key not in values:
+        return "nothing"
+    value = values[key]
+    return repr(value) if isinstance(value, str) else json.dumps(value, sort_keys=True)
 
 
 def _shown(name: str, value: object) -> object:

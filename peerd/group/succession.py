@@ -113,7 +113,8 @@ def _read(given: dict[str, Any]) -> Follows:
 
 def _check_window(found: Follows) -> None:
     rules.check_integer("follows.first", found.first, 0, MAX_ROUND)
-    rules.check_integer("follows.last", found.last, found.first, found.first + MAX_WINDOW - 1)
+    most = min(found.first + MAX_WINDOW - 1, MAX_ROUND)
+    rules.check_integer("follows.last", found.last, found.first, most)
 
 
 def _check_keys(found: Follows, roster: Sequence[bytes]) -> None:

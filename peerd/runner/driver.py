@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, replace
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,58 +20,37 @@ import trio
 from peerd.errors import ConfigError, GroupError
 from peerd.learning import Trainer
 from peerd.runner import stays
-from peerd.runner.aborts import stopped
-from peerd.runner.absences import Absences
-from peerd.runner.approvals import counting, keep_approval, kept_approvals
-from peerd.runner.approvals import shown as approval_shown
-from peerd.runner.counting import (
-    KEPT,
-    opened_group,
-    own_counts,
-    packed,
-    time_to_deal,
-    unpacked,
-)
+from peerd.runner.approvals import keep_approval
+from peerd.runner.counting import opened_group
 from peerd.runner.drain import Drain
-from peerd.runner.drops import Drops
-from peerd.runner.keeping import Disk
+from peerd.runner.learner import Learner
 from peerd.runner.library import Library
 from peerd.runner.meter import Meter
 from peerd.runner.orders import Orders, in_words
 from peerd.runner.records import Records
 from peerd.runner.rhythm import Beat
+from peerd.runner.teller import Teller
 from peerd.status.board import StatusBoard
 from peerd.storage import Store
 from peerd.transport.transport import Transport
 from protocols.aggregation import model_hash
-from protocols.aggregation.contract import Reference, Referenced
-from protocols.aggregation.evaluation import Counts
 from protocols.record.certificate import Close
 from protocols.record.effects import (
-    Abandonment,
-    Aborted,
     Adopted,
-    Announced,
-    Approved,
     Ask,
     AwaitTime,
-    Blame,
     Completed,
-    Dropped,
     Effect,
     Erase,
     Keep,
     Persist,
     Phase,
     Send,
-    Spent,
     Staying,
     Step,
-    Stopped,
     Timer,
     Train,
 )
-from protocols.record.position import tip_of
 from protocols.record.setting import Setting
 from protocols.record.timers import TimeCome
 from protocols.session.events import Approval, Order, Peer, Refused, Return, Stay
@@ -83,11 +61,8 @@ ORDERS_PAUSE = 1.0
 """Seconds between looks for an operator's order."""
 MAX_BURST = 64
 """Frames that are handled, and journaled, together."""
-RESTING = "resting"
-"""The board's state, and how the session's phase begins, while the group has paused."""
 LOSS_GRACE = 3.0
 """Seconds for which a lost peer is still waited for."""
-RUNNING = "running"
 Act = Callable[[Peer], list[Step]]
 OnMeasured = Callable[[int, Close, dict[str, Any] | None], Approval | None]
 OnStep = Callable[[Peer, Sequence[Effect]], None]
@@ -115,6 +90,9 @@ class Driver:
         self._store = store
         self._transport = transport
         self._trainer = trainer
+        self._learner = Learner(setting, session.me, trainer, store, self._keep)
+        self._teller = Teller(setting, session, store, board, records)
+        self._teller.connected = self._connected
         self._board = board
         self._records = records
         self._library = library
@@ -124,14 +102,10 @@ class Driver:
         """Set once a daemon that was told to drain has finished its round."""
         self._index = {public: index for index, public in enumerate(setting.roster)}
         self._meter = Meter(self._traffic)
-        self._drops = Drops()
-        self._absences = Absences(records, board)
-        self._disk = Disk(store, board)
         self._turn = trio.Lock()
         self._nursery: trio.Nursery | None = None
         self._lost: dict[int, float] = {}
         self._groups: dict[int, dict[str, Any] | None] = {}
-        self._state = RUNNING
         self._drain = Drain()
         self.watch: Callable[[Effect], None] = lambda effect: None
         """Told each effect once it is carried out."""
@@ -148,12 +122,11 @@ class Driver:
             # the clock is read here: the step runs in a thread, where trio has none
             present = self._present()
             before = self._session.position
-            self._disk.show()
+            self._teller.start()
             await self._step(lambda session: session.start(present))
             if (stay := stays.kept(self._store)) is not None:
                 await self._step(partial(_ordered, stay))  # nothing is signed before the survey
             self._show_where_it_starts(before.round - 1, before.model)
-            self._show_approvals()
             self._look_ahead()
             nursery.start_soon(self._watch_peers)
             nursery.start_soon(self._receive)
@@ -169,7 +142,7 @@ class Driver:
         if record is None or (record.get("accuracy"), record.get("loss")) != (None, None):
             return
         assert self._nursery is not None
-        self._show_head(last, model_hash(model))
+        self._teller.head(last, model_hash(model))
         self._nursery.start_soon(self._evaluate, last, model)
 
     # -- events --------------------------------------------------------------------------------
@@ -329,134 +302,38 @@ class Driver:
                 self._nursery.start_soon(self._beat.wait, round_, self._on_time)
             case Staying(since, lasts):
                 self._leaves = None if lasts else since
-                self._board.update(paused_from=since)
-            case Announced(since):
-                self._absences.hear(since, self._connected())
-            case Blame():
-                shown = self._records.blame(effect)
-                log.warning("blamed", round=effect.round, **shown)
-                self._board.publish("blame", round=effect.round, **shown)
-            case Phase(round_, attempt, name):
+            case Phase(name=name):
                 self._beat.entered(name)
                 self._meter.enter(name)
-                if round_ >= self._session.position.round:  # else it is told late, and is over
-                    self._enter(name)
-                    place = {"round": round_, "attempt": attempt}
-                    self._board.update(phase=name, state=self._state, **place)
-                self._board.publish("phase", round=round_, attempt=attempt, phase=name)
-            case Aborted():
-                shown = self._records.aborted(effect, self._setting.deadlines)
-                log.warning("attempt aborted", round=effect.round, **shown)
-                self._board.update(
-                    reason=effect.reason, meaning=shown["meaning"], advice=shown["advice"]
-                )
-                self._board.publish("attempt", round=effect.round, **shown)
-            case Stopped(round_, reason):
-                shown = stopped(effect)
-                log.error("the group can't go on without its operators", reason=reason, **shown)
-                self._board.update(state="stopped", reason=reason, **shown)
-                self._board.publish("stopped", round=round_, reason=reason, **shown)
-            case Approved():
-                shown = self._approval(effect)
-                log.warning("an operator approves", **shown)
-                self._board.publish("approval", **shown)
-                self._show_approvals()
-            case Spent(round_):
-                text = f"this peer's approval was of the pause of round {round_}, and of no other"
-                log.info(text)
-                self._board.publish("spent", round=round_, text=text)
-            case Abandonment(round_, attempt, signers):
-                names = [self._records.name(peer) for peer in signers]
-                called = [self._records.called(peer) for peer in signers]
-                log.warning("operators give up the cohort", round=round_, signed=called)
-                self._board.publish("abandon", round=round_, attempt=attempt, signed=names)
-                self._board.update(abandoned_by=names)
-            case Dropped(peer, reason):
-                self._drops.note(self._records.name(peer), reason)
-            case Persist() | Keep() | Erase():
-                pass  # carried out in the thread, before everything else
-
-    def _enter(self, phase: str) -> None:
-        """``running``, or ``resting`` from a pause on until the group goes on."""
-        rests = phase.startswith(RESTING)
-        if rests and self._state != RESTING:
-            quorum = self._setting.roster_quorum
-            log.warning("the group rests", goes_on=f"once {quorum} operators run 'group resume'")
-        elif self._state == RESTING and not rests:
-            log.warning("the group goes on")
-        self._state = RESTING if rests else RUNNING
-
-    def _approval(self, said: Approved) -> dict[str, Any]:
-        return {**self._records.member(said.peer), **approval_shown(said)}
-
-    def _show_approvals(self) -> None:
-        """Those that may still count; ``quorum`` of one thing are needed."""
-        tip = tip_of(self._setting, self._session.position)
-        known = counting(kept_approvals(self._store, self._setting.group), self._setting.group, tip)
-        shown = [self._approval(each) for each in known]
-        self._board.update(approvals=shown, quorum=self._setting.roster_quorum)
+            case _:
+                pass  # carried out in the thread, before everything else, or only told
+        self._teller.tell(effect)
 
     def _send(self, peers: tuple[int, ...], frame: bytes) -> None:
         for peer in peers:
             try:
                 self._transport.send(self._setting.roster[peer], frame)
-            except ValueError as error:  # the round goes on, or gives up, without this frame
-                log.error("a frame can't be sent", peer=self._records.name(peer), reason=str(error))
+            except ValueError as error:
+                self._teller.unsendable(peer, error)
 
     # -- training ------------------------------------------------------------------------------
 
     async def _train(self, round_: int, model: npt.NDArray[np.float32]) -> None:
-        until = trio.current_time() + time_to_deal(self._setting)
-        with self._trainer.training_first():
-            update = await self._trainer.update(round_, model)
-            reference = await self._reference(round_, model)
-        counts = await self._counts(round_, model, until)
-        encode = partial(self._setting.encode, self._session.me, model, update, reference, counts)
-        values = await trio.to_thread.run_sync(encode)
+        values, reference = await self._learner.update(round_, model)
         await self._step(lambda session: session.on_update(round_, values, reference))
 
-    async def _counts(
-        self, round_: int, model: npt.NDArray[np.float32], until: float
-    ) -> Counts | None:
-        """Once a round, and after a restart the same."""
-        setting = self._setting
-        if setting.evaluation is None:
-            return None
-        journal = await trio.to_thread.run_sync(self._store.journal, round_)
-        if KEPT in journal:
-            return unpacked(journal[KEPT])
-        found = await own_counts(self._trainer, setting, self._session.me, model, until=until)
+    async def _keep(self, round_: int, key: str, value: bytes) -> None:
         async with self._turn:
             if self._session.position.round == round_:  # else its journal is erased
-                keep = partial(self._store.journal_put, round_, KEPT, packed(found))
-                await trio.to_thread.run_sync(keep)
-        return found
-
-    async def _reference(self, round_: int, model: npt.NDArray[np.float32]) -> Reference | None:
-        """The round's public vector, if the rule compares with one: from the task's root data."""
-        rule = self._setting.aggregator
-        if not rule.uses_reference:
-            return None
-        step = await self._trainer.root_step(round_, model)
-        return await trio.to_thread.run_sync(cast(Referenced, rule).reference, step)
+                put = partial(self._store.journal_put, round_, key, value)
+                await trio.to_thread.run_sync(put)
 
     def _finish_round(self, effect: Completed) -> None:
         assert self._nursery is not None
-        self._drops.next_round()
-        missed = self._absences.unannounced(effect.absent, effect.round)
-        effect = replace(effect, absent=missed)
-        summary = self._records.summary(effect, self._meter.finish())
-        summary["group"] = self._groups.pop(effect.round)
-        best = self._records.measured(effect.round, summary["group"])
-        self._store.put_round(effect.round, summary)  # last: what is missing without it is made up
-        self._board.update(evaluation=summary["group"], best=best, absent=summary["absent"])
-        self._show_head(effect.round, effect.model_hash)
-        absent = [self._records.called(peer) for peer in effect.absent]
-        told = {"seconds": summary["seconds"], "absent": absent}
-        told = {name: value for name, value in told.items() if value}
-        log.info("round completed", round=effect.round, model=effect.model_hash.hex(), **told)
+        group = self._groups.pop(effect.round)
+        self._teller.completed(effect, self._meter.finish(), group)
         self._nursery.start_soon(self._evaluate, effect.round, effect.model)
-        approval = self.on_measured(effect.round, effect.close, summary["group"])
+        approval = self.on_measured(effect.round, effect.close, group)
         if approval is not None:
             self._nursery.start_soon(self._approve, approval)
 
@@ -467,22 +344,8 @@ class Driver:
         except Refused as error:
             log.info("not approved", reason=str(error))
 
-    def _show_head(self, round_: int, model: bytes) -> None:
-        finished = self._session.finished
-        self._board.update(**shown_head(round_, model, finished=finished, state=self._state))
-        self._disk.show()
-        self._show_approvals()
-
     async def _evaluate(self, round_: int, model: npt.NDArray[np.float32]) -> None:
-        """For display: what fails is a warning on the round, and the group's business goes on."""
-        found = await self._trainer.evaluate(model)
-        for line in found.warnings:
-            log.warning("a round's evaluation failed", round=round_, reason=line)
-        self._board.warn("evaluation", [f"round {round_}: {line}" for line in found.warnings])
-        self._board.publish("evaluation", round=round_, **asdict(found))
-        summary = self._records.evaluated(round_, found)
-        if summary is not None:
-            self._board.publish("round", **summary)
+        self._teller.evaluated(round_, await self._trainer.evaluate(model))
 
     # -- records of others ---------------------------------------------------------------------
 
@@ -494,30 +357,13 @@ class Driver:
     def _finish_adopted(self, effect: Adopted) -> None:
         assert self._nursery is not None
         last = effect.rounds[-1]
-        log.info("caught up", round=last.round)
         self._meter.finish()
-        self._show_head(last.round, last.end.model)
+        self._teller.adopted(effect)
         self._nursery.start_soon(self._evaluate, last.round, effect.model)
 
     def _traffic(self) -> tuple[int, int]:
         links = self._transport.links()
         return sum(link.bytes_in for link in links), sum(link.bytes_out for link in links)
-
-
-def shown_head(
-    round_: int, model: bytes, *, finished: bool, state: str = RUNNING
-) -> dict[str, object]:
-    """What the status says once a round is over: whoever has finished is in no phase."""
-    told: dict[str, object] = {
-        "reason": None,
-        "meaning": None,
-        "advice": None,
-        "abandon": None,
-        "abandoned_by": [],
-    }
-    ended = {"state": "finished", "phase": None, "attempt": None}
-    stands = ended if finished else {"state": state}
-    return {"head": round_, "model_hash": model.hex(), **told, **stands}
 
 
 def _messages(frames: Iterable[tuple[int, bytes]], session: Peer) -> list[Step]:

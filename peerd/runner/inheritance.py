@@ -38,10 +38,14 @@ def _book(directory: Path, epoch: Epoch) -> AddressBook:
 
 
 def guests(epochs: Sequence[Epoch]) -> frozenset[bytes]:
-    """Members of the groups before, who may ask what became of theirs."""
-    follows = epochs[-1].genesis.follows
+    """Members of the groups before, who may ask what became of theirs; but none by a key that is
+    lost: it may be a thief's, and its owner has another.
+    """
+    handovers = [epoch.genesis.follows for epoch in epochs if epoch.genesis.follows is not None]
+    lost = {key for follows in handovers for key in follows.lost}
     before = {public for epoch in epochs[:-1] for public in epoch.genesis.roster}
-    return frozenset(before | ({old for old, _ in follows.keys} if follows else set()))
+    before |= {old for follows in handovers[-1:] for old, _ in follows.keys}
+    return frozenset(before - lost)
 
 
 def bootstraps(

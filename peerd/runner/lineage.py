@@ -221,10 +221,12 @@ def read_draft(data: bytes, name: bytes) -> Genesis | None:
     """What somebody gives as the draft of this id; None where it is another, or not signed."""
     try:
         draft = Genesis.decode(data)
+        if draft.group_id != name:  # ahead of a stranger's thousand signatures, and its plan
+            return None
         draft.verify()
     except GroupError:
         return None
-    return draft if draft.group_id == name else None
+    return draft
 
 
 def _draft_key(name: bytes) -> str:
@@ -245,6 +247,7 @@ def read_beginning(data: bytes, draft: Genesis) -> tuple[Epoch, Epoch, bytes] | 
     try:
         told, certificate = shape.check(unpack(data), "beginning")
         old = Genesis.decode(told)
+        check_successor(draft, old)  # ahead of a stranger's thousand signatures, and its plan
         old.verify()
         epoch = handed_over(old, certificate, draft)
         return Epoch(epoch.first - 1, old), epoch, certificate

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,17 @@ def picked(path: Path, command: str, most: int = MAX_ORDER_BYTES) -> Any:
     than ``most`` bytes; ``command`` writes it.
     """
     try:
-        with path.open("rb") as file:
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
             text = file.read(most)
         path.unlink()
     except FileNotFoundError:
         return None
+    except OSError as error:  # another user's, say: it is nobody's order, and is in the way
+        with suppress(OSError):
+            path.unlink()
+        raise ConfigError(
+            f"{path}: can't be read: {error.strerror}", f"run '{command}' as the daemon's user"
+        ) from None
     try:
         found = json.loads(decode(text))
     except (ValueError, RecursionError):

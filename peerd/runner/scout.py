@@ -59,11 +59,14 @@ async def scout(
     alone: Callable[[], bool],
 ) -> None:
     """Asks those whose keys are new in ``draft`` for a handover to it, while this peer is alone in
-    the last one of ``epochs``; until cancelled.
+    the last one of ``epochs``; until cancelled. One that leaves asks them as their guest.
     """
-    me = identity_in(draft, identity, config.key)
+    known = identity_in(draft, identity, config.key)
+    me, group = identity, epochs[-1].genesis.group_id
+    if known is not None:
+        me, group = known, draft.group_id
     strangers = set(draft.roster) - set(epochs[-1].genesis.roster)
-    if me is None or not strangers - {me.public}:
+    if not strangers - {me.public}:
         return
     roster = sorted({*strangers, me.public})
     while True:
@@ -71,7 +74,7 @@ async def scout(
         if not alone():
             continue
         book = _book(config, [*epochs, Epoch(0, draft)])
-        transport = Transport(me, draft.group_id, roster, NOWHERE, book)
+        transport = Transport(me, group, roster, NOWHERE, book)
         async with trio.open_nursery() as nursery:
             await nursery.start(transport.run)
             ask = partial(library.ask, through=transport)

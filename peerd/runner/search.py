@@ -28,6 +28,10 @@ from protocols.session.follow import Chain, Follow, read_head, read_model
 
 log = structlog.get_logger(__name__)
 
+WHOLE_FIRST = 20.0
+"""Seconds for which a handover alone waits for one with the rounds that led there: without those
+this peer's own history has a gap for good.
+"""
 Ask = Callable[[bytes, Record, int], Awaitable[bytes]]
 """Of a peer (32-byte key) a record; empty where it has none, or does not answer."""
 Give = Callable[[Record, int], Awaitable[bytes]]
@@ -76,6 +80,7 @@ class Search:
         found = await self._proven(give, led) if led is not None else None
         if found is None and (led := await self._skipped(give, head)) is not None:
             found = await self._proven(give, led)
+            await trio.sleep(WHOLE_FIRST)
         if found is not None:
             log.warning("the group has handed over", round=found.epoch.first - 1)
             await self._send.send(found)

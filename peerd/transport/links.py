@@ -122,18 +122,20 @@ class PeerLink:
 
 
 class LinkTable:
-    """A libp2p notifee that keeps the links of the whole roster, and none of ``guests``."""
+    """A libp2p notifee that keeps the links of the whole roster, and none of ``guests``: of each of
+    those one connection, the newest. Keys that are worth nothing any more would else take all.
+    """
 
     def __init__(self, us: bytes, peers: list[bytes], guests: frozenset[bytes]) -> None:
         self._guests = guests
+        self._visits: dict[bytes, INetConn] = {}
         self.links = {peer: PeerLink(us, peer) for peer in peers}
         self.on_change: list[Callable[[bytes, bool], None]] = []
 
     async def connected(self, network: object, conn: INetConn) -> None:
         link = self._link(conn)
-        if link is None:  # a guest asks, and is not spoken to; nobody else passes the gate
-            if public_key(conn.muxed_conn.peer_id) not in self._guests:
-                await conn.close()
+        if link is None:
+            await self._visited(conn)
             return
         before = link.is_connected()
         superfluous = link.add(conn)
@@ -142,7 +144,19 @@ class LinkTable:
         for other in superfluous:
             await other.close()
 
+    async def _visited(self, conn: INetConn) -> None:
+        """A guest asks, and is not spoken to; nobody else passes the gate."""
+        public = public_key(conn.muxed_conn.peer_id)
+        if public is None or public not in self._guests:
+            await conn.close()
+            return
+        before = self._visits.get(public)
+        self._visits[public] = conn
+        if before is not None:
+            await before.close()
+
     async def disconnected(self, network: object, conn: INetConn) -> None:
+        self._visits = {guest: each for guest, each in self._visits.items() if each is not conn}
         link = self._link(conn)
         if link is None or not link.is_connected():
             return

@@ -13,6 +13,7 @@ from protocols.record.position import Position, rests, since_of
 from protocols.session.events import Approval, Refused
 from protocols.session.local import LocalPeer
 from protocols.wire.frames import StatementFrame, encode_frame
+from protocols.wire.schema import MAX_ROUND
 from protocols.wire.statement import Act, Approve, Kind, Slot, Statement, sign
 
 MAX_APPROVALS_OF_ONE = 8
@@ -126,8 +127,8 @@ class Approvals(Component):
                 raise Refused("the group does not rest: there is nothing to resume")
             return Approve(act, position.previous, now, now)
         first = now if order.first is None else order.first
-        last = first + WINDOW - 1 if order.last is None else order.last
-        if not now <= last < first + MAX_WINDOW or first > last:
+        last = min(first + WINDOW - 1, MAX_ROUND) if order.last is None else order.last
+        if not now <= last < first + MAX_WINDOW or not 0 <= first <= last <= MAX_ROUND:
             raise Refused(f"rounds {first} to {last} are no window: the group is in round {now}")
         if order.act is Act.PAUSE:
             if rests(position):

@@ -48,7 +48,9 @@ from protocols.record.resolution import Resolution
 from protocols.record.transcript import Transcript
 from protocols.wire.canonical import pack, unpack
 from protocols.wire.frames import (
+    AwayFrame,
     DealingFrame,
+    ReadyFrame,
     StatementFrame,
     SumFrame,
     decode_frame,
@@ -301,7 +303,8 @@ def frames() -> list[bytes]:
     """One of each type and kind."""
     chosen: dict[tuple[str, int], bytes] = {}
     approval = encode_frame(StatementFrame(an_approval().wire))
-    for data in [*distinct(scene().frames), *distinct(scene().relayed), approval]:
+    idle = [encode_frame(each) for each in (ReadyFrame(1), AwayFrame(2, 1), AwayFrame(0, 0))]
+    for data in [*distinct(scene().frames), *distinct(scene().relayed), approval, *idle]:
         decoded = decode_frame(data)
         inner = getattr(decoded, "statement", b"")
         kind = decode_statement(inner, GROUP).kind if inner else 0

@@ -17,6 +17,7 @@ from typing import Any
 
 import trio
 
+from peerd.cli.task_arguments import TaskRequest
 from peerd.errors import PeerdError
 from peerd.laboratory.swarm.layout import _free_ports, lay_out
 from peerd.laboratory.swarm.options import MAX_ROUNDS, SwarmOptions
@@ -141,9 +142,9 @@ def until(what: str, holds: Callable[[], bool], sites: Sequence[Site]) -> None:
 
 
 @contextmanager
-def founded(directory: Path, count: int) -> Iterator[list[Site]]:
+def founded(directory: Path, count: int, work: TaskRequest = WORK) -> Iterator[list[Site]]:
     """``count`` members of a group, and a stranger; all are stopped at the end."""
-    layout = trio.run(lay_out, OneLiar(count, MAX_ROUNDS, WORK, (), 3, evaluates=False), directory)
+    layout = trio.run(lay_out, OneLiar(count, MAX_ROUNDS, work, (), 3, evaluates=False), directory)
     sites = [Site(place.config, layout.genesis_path) for place in layout.places]
     (port,) = _free_ports(1)
     bootstrap = layout.places[0].address

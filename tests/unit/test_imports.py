@@ -264,6 +264,7 @@ CARRY_OUT = {
     "peerd/runner/driver.py",
     "peerd/runner/library.py",
     "peerd/runner/records.py",
+    "peerd/runner/teller.py",
 }
 """The files through which events go in and effects come out."""
 INSIDE = ("protocols.agreement", "protocols.committee", "protocols.election", "protocols.session")

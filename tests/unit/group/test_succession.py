@@ -20,6 +20,7 @@ from peerd.group.rhythm import Rhythm
 from peerd.group.succession import KEPT, LEAVES, Follows, check_successor
 from protocols.aggregation.evaluation import Evaluation
 from protocols.record.approval import MAX_WINDOW
+from protocols.wire.schema import MAX_ROUND
 from tests.unit.group.successions import (
     MEMBERS,
     NAMES,
@@ -485,3 +486,24 @@ def test_no_line_has_what_a_terminal_would_obey() -> None:
     found = draft(old, changes(values={"task_options": {"rate": "\u202eabc"}, "name": "x"}))
     shown = "\n".join(differences(old, found))
     assert "\x1b" not in shown and "\u202e" not in shown
+
+
+def test_a_window_ends_with_the_last_round_that_has_a_number() -> None:
+    """An approval of a later one would be refused by all."""
+    old = group()
+    assert draft(old, changes(MAX_ROUND - 2, MAX_ROUND)).follows is not None
+    with pytest.raises(GroupError, match=r"follows\.last"):
+        draft(old, changes(MAX_ROUND - 2, MAX_ROUND + 1))
+
+
+def test_what_is_equal_and_not_the_same_is_said() -> None:
+    old = group(task_options={"a": 1, "b": True, "n": {"x": 1}})
+    found = draft(
+        old, changes(values={"task_options": {"a": True, "b": 1, "c": None, "n": {"x": 1}}})
+    )
+    lines = [line for line in differences(old, found) if "options" in line]
+    assert lines == [
+        "the task's options, a: true instead of 1",
+        "the task's options, b: 1 instead of true",
+        "the task's options, c: null instead of nothing",
+    ]

@@ -22,6 +22,7 @@ from peerd.runner.counting import (
     unpacked,
 )
 from peerd.runner.driver import Driver
+from peerd.runner.learner import Learner
 from peerd.runner.records import Records
 from peerd.storage import Store
 from peerd.storage.keeping import MODELS_KEPT
@@ -114,18 +115,31 @@ async def test_a_round_is_counted_once_whatever_a_restart_finds(
     other = Found(60, True, 2, False, True, 41, [30, 20], [20, 11], 0.5)
     with Store.open(tmp_path / "data") as store:
         store.journal_put(3, KEPT, packed(found))
-        driver = object.__new__(Driver)
-        driver._store, driver._turn = store, trio.Lock()
-        driver._trainer = cast(Any, Worker(other))
-        driver._setting = setting_of(FOUR, 1, evaluation=GROUP)
-        driver._session = cast(Any, SimpleNamespace(me=0, position=SimpleNamespace(round=4)))
-        until = trio.current_time() + time_to_deal(driver._setting)
-        assert await driver._counts(3, MODEL, until) == found
-        fresh = await driver._counts(4, MODEL, until)
+        setting = setting_of(FOUR, 1, evaluation=GROUP)
+
+        async def keep(round_: int, key: str, value: bytes) -> None:
+            if round_ == 4:  # the present one
+                store.journal_put(round_, key, value)
+
+        learner = Learner(setting, 0, cast(Any, Worker(other)), store, keep)
+        until = trio.current_time() + time_to_deal(setting)
+        assert await learner.counts(3, MODEL, until) == found
+        fresh = await learner.counts(4, MODEL, until)
         assert fresh is not None and fresh.right == 41
         assert unpacked(store.journal(4)[KEPT]) == fresh
-        await driver._counts(5, MODEL, until)
+        await learner.counts(5, MODEL, until)
         assert not store.journal(5)
+
+
+@pytest.mark.trio
+async def test_a_journal_takes_nothing_of_a_round_that_is_over(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "data") as store:
+        driver = object.__new__(Driver)
+        driver._store, driver._turn = store, trio.Lock()
+        driver._session = cast(Any, SimpleNamespace(position=SimpleNamespace(round=4)))
+        for round_ in (3, 4, 5):
+            await driver._keep(round_, "counts", b"{}")
+        assert [bool(store.journal(round_)) for round_ in (3, 4, 5)] == [False, True, False]
 
 
 def test_a_dealing_must_leave_before_its_deadline() -> None:

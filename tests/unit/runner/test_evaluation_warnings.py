@@ -5,27 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog.testing
 import trio
 
 from peerd.cli import rounds
-from peerd.discovery.address_book import AddressBook
-from peerd.identity import Identity
 from peerd.laboratory.simulation.swarm import FOUR, setting_of
 from peerd.learning import Trainer, Training
-from peerd.runner.driver import Driver
 from peerd.runner.latency import Latency
-from peerd.runner.library import Library
-from peerd.runner.orders import Orders
 from peerd.runner.records import Records
-from peerd.runner.rhythm import Beat
+from peerd.runner.teller import Teller
 from peerd.status.board import StatusBoard
 from peerd.storage import Store
 from peerd.transport.links import Link
-from peerd.transport.transport import Transport
-from tests.unit.group.successions import group
 
 TASKS = Path(__file__).parent.parent / "learning"
 SECRET = "Mustermann"
@@ -64,29 +58,14 @@ def test_it_is_logged_shown_and_stored_without_a_value(
 
 
 async def evaluated(store: Store, board: StatusBoard, name: str, directory: Path) -> None:
-    """Round 0 of a driver whose worker is real, and whose transport has nothing to do."""
+    """Round 0 of a real worker."""
     setting = setting_of(FOUR, 1)
-    task = Training("hostile_tasks:Hostile", "rsa", directory, options={"name": name})
-    trainer = Trainer(task)
-    identity = Identity(bytes(32))
-    roster = (identity.public, *setting.roster[1:])
-    book = AddressBook(directory / "addresses.json", roster, setting.group)
-    transport = Transport(identity, setting.group, roster, "/ip4/127.0.0.1/tcp/0", book)
-    driver = Driver(
-        setting,
-        None,  # type: ignore[arg-type]
-        store,
-        transport,
-        trainer,
-        board,
-        Library(setting, store, transport),
-        Records(store, setting.roster),
-        Orders(store, group()),
-        Beat(None, board),
-    )
+    trainer = Trainer(Training("hostile_tasks:Hostile", "rsa", directory, options={"name": name}))
+    session: Any = None  # an evaluation is none of its business
+    teller = Teller(setting, session, store, board, Records(store, setting.roster))
     async with trio.open_nursery() as nursery:
         await nursery.start(trainer.run)
-        await driver._evaluate(0, await trainer.initial_model())
+        teller.evaluated(0, await trainer.evaluate(await trainer.initial_model()))
         nursery.cancel_scope.cancel()
 
 

@@ -105,6 +105,17 @@ def test_members_of_all_groups_before_are_guests(epochs: list[Epoch]) -> None:
     assert guests([*epochs, third]) == {*epochs[0].genesis.roster, *epochs[1].genesis.roster}
 
 
+def test_a_key_that_is_lost_is_nobody_s(epochs: list[Epoch]) -> None:
+    """Who has stolen it is given nothing, also not what the group before has left."""
+    old = epochs[0]
+    keys, lost = {FIRST.public: NEW.public}, frozenset({FIRST.public})
+    to = follow(old, successor(old.genesis, keys=keys, lost=lost))
+    kept = set(old.genesis.roster) - lost
+    later = follow(to, successor(to.genesis, 8, 12), 9)
+    assert guests([old, to]) == guests([Epoch(0, to.genesis)]) == kept
+    assert guests([old, to, later]) == kept | {NEW.public}
+
+
 def test_a_newcomer_lets_them_in_before_it_knows_of_the_handover(epochs: list[Epoch]) -> None:
     assert guests([Epoch(0, epochs[1].genesis)]) == frozenset(epochs[0].genesis.roster)
 

@@ -235,6 +235,25 @@ def test_one_that_joined_with_the_handover_is_enough_too(
     assert [each.round for each in found.rounds] == [LAST]
 
 
+def test_whoever_has_the_rounds_before_is_waited_for(
+    peer: Peer, first: Epoch, tmp_path: Path
+) -> None:
+    """A handover alone would leave a gap in this peer's own history, for good."""
+    alone = {Record.HEAD: pack(LAST), Record.CERTIFICATE: peer.store.certificate(LAST)}
+
+    async def joined(who: bytes, record: Record, round_: int) -> bytes:
+        if record is Record.CERTIFICATE and round_ < LAST:
+            return b""
+        return alone.get(record) or await peer.asked(0, who, record, round_)
+
+    async def slow(who: bytes, record: Record, round_: int) -> bytes:
+        await trio.sleep(1)
+        return await peer.asked(0, who, record, round_)
+
+    found = looked(first, tmp_path / "here", joined, slow)
+    assert found is not None and len(found.rounds) == LAST + 1
+
+
 def test_a_member_of_the_later_group_may_be_asked_in_that(
     peer: Peer, first: Epoch, tmp_path: Path
 ) -> None:

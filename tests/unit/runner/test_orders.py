@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from peerd.errors import ConfigError
+from peerd.runner import approvals, stays
 from peerd.runner.orders import FILE, give, order_of, take
 from protocols.session.events import Order
 
@@ -47,3 +50,21 @@ def test_rubbish_is_no_order_and_is_gone(tmp_path: Path, text: str) -> None:
 def test_what_names_no_cohort_is_refused(round_: int, attempt: int, cohort: str) -> None:
     with pytest.raises(ConfigError):
         order_of(round_, attempt, cohort)
+
+
+@pytest.mark.parametrize("picks", [take, approvals.take, stays.take])
+def test_what_is_no_file_holds_nobody_up(tmp_path: Path, picks: Callable[[Path], object]) -> None:
+    """Nor does it end the daemon: it is refused, as rubbish is."""
+    name = {take: FILE, approvals.take: approvals.FILE, stays.take: stays.FILE}[picks]
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(ConfigError, match="not an order"):
+        picks(tmp_path)
+    assert picks(tmp_path) is None
+    (tmp_path / name).mkdir()
+    with pytest.raises(ConfigError, match="can't be read"):
+        picks(tmp_path)
+    (tmp_path / name).rmdir()
+    (tmp_path / name).symlink_to(tmp_path / name)
+    with pytest.raises(ConfigError, match="can't be read"):
+        picks(tmp_path)
+    assert picks(tmp_path) is None

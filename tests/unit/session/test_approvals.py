@@ -7,14 +7,15 @@ import pytest
 from peerd.laboratory.simulation.swarm import FOUR, first_model, setting_of
 from peerd.laboratory.simulation.world import swarm_secrets
 from protocols.errors import WireError
-from protocols.record.approval import MAX_WINDOW
+from protocols.record.approval import MAX_WINDOW, check_approval
 from protocols.record.effects import Approved, Keep, Send
 from protocols.record.ledger import Ledger
 from protocols.record.position import Position, first_position
 from protocols.session.approvals import MAX_APPROVALS_OF_ONE, Approvals
 from protocols.session.events import Approval, Refused
 from protocols.session.local import LocalPeer
-from protocols.wire.statement import Act, Approve, Kind, Slot, Statement, sign
+from protocols.wire.schema import MAX_ROUND
+from protocols.wire.statement import Act, Approve, Kind, Slot, Statement, decode_statement, sign
 
 SETTING = setting_of(FOUR, 1)
 SECRETS, _ = swarm_secrets(SETTING.crypto, 4, 1)
@@ -123,3 +124,29 @@ def test_behind_a_handover_nothing_is_approved() -> None:
     for act in Act:
         with pytest.raises(Refused, match="successor"):
             Approvals(PEER, over).order(Approval(act, b"d" * 32), over)
+
+
+@pytest.mark.parametrize("act", [Act.PAUSE, Act.HANDOVER])
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [
+        (-5, 5),
+        (10**30, 10**30),
+        (MAX_ROUND - 1, MAX_ROUND + 1),
+        (MAX_ROUND + 1, MAX_ROUND + 1),
+        (5, 4),
+    ],
+)
+def test_what_no_statement_can_say_is_never_signed(act: Act, first: int, last: int) -> None:
+    approvals = Approvals(PEER, START)
+    with pytest.raises(Refused, match="no window"):
+        approvals.order(Approval(act, b"d" * 32, first, last), START)
+    assert approvals.held() == ()
+
+
+def test_a_window_ends_with_the_last_round_that_has_a_number() -> None:
+    approvals = Approvals(PEER, START)
+    approvals.order(Approval(Act.PAUSE, b"", MAX_ROUND - 5), START)
+    (said,) = approvals.held()
+    assert check_approval(PEER.setting, decode_statement(said.wire, PEER.setting.group)) == said
+    assert said.payload.last == MAX_ROUND

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 import pytest
@@ -163,3 +163,18 @@ async def test_a_stranger_is_still_one() -> None:
             await eve.connection()
         await eventually(lambda: target.transport.host.noise.refused == 1)
         assert libp2p_id(STRANGER.public) not in target.transport.host.swarm.get_connections()
+
+
+@pytest.mark.trio
+async def test_a_guest_takes_no_more_than_one_connection() -> None:
+    """A key that was rotated out may be a thief's: it must not take what members connect with."""
+    async with host() as target, AsyncExitStack() as thieves:
+        for _ in range(4):
+            guest = await thieves.enter_async_context(attacker(GUEST, target.transport))
+            await guest.connection()
+        open_now = target.transport.host.swarm.open_connections
+        await eventually(lambda: len(open_now(libp2p_id(GUEST.public))) == 1)
+        assert await ask(guest, "request", OLD_GROUP) == (Status.OK, b"old"), "the newest one"
+        async with attacker(OLDER_GUEST, target.transport) as other:
+            assert await ask(other, "request", OLDER_GROUP) == (Status.OK, b"older")
+            assert len(open_now(libp2p_id(GUEST.public))) == 1
