@@ -100,6 +100,10 @@ def _members(group: Mapping[str, Any], history: list[Mapping[str, Any]]) -> Iter
     yield "</tbody></table></div>"
     if rounds:
         yield from _grid(group, rounds)
+        made = sum(each["group"] == group["group"] for each in history)
+        if made > len(rounds):
+            cut = f"The last {len(rounds)} of {made} rounds; each of them all is told below."
+            yield f'<p class="note">{cut}</p>'
 
 
 def _grid(group: Mapping[str, Any], rounds: list[Mapping[str, Any]]) -> Iterator[str]:

@@ -28,6 +28,10 @@ NOT_PROVEN = (
 )
 
 
+MAX_LISTED = 5
+"""Files that are not read, by name; of the others their number."""
+
+
 class Names:
     """How members are called: by their peer id, over all groups of a history."""
 
@@ -78,13 +82,15 @@ def facts(document: Mapping[str, Any]) -> list[tuple[str, str]]:
     found.append(("by transcript", _numbers(document, transcript=True)))
     found.append(("by certificate alone", _numbers(document, transcript=False)))
     model = document["model"]
-    if model is None:
+    if model is None and document["first_failure"] is not None:
+        found.append(("model", "none is verified"))
+    elif model is None:
         found.append(("model", "none was given to compare"))
     else:
         said = f"{model['file']} is the one that round {model['round']} certified"
         found.append(("model", f"{said}; its hash is {model['hash']}"))
     if document["skipped"]:
-        found.append(("not read", f"{len(document['skipped'])} files that are none of an audit's"))
+        found.append(("not read", _listed(document["skipped"])))
     return found
 
 
@@ -103,6 +109,12 @@ def rounds_in(document: Mapping[str, Any]) -> str:
     if count == 1:
         return f"1 round (round {numbers[0]})"
     return f"{count} rounds ({numbers[0]} to {numbers[-1]})"
+
+
+def _listed(files: list[str]) -> str:
+    """The first ones by name."""
+    rest = len(files) - MAX_LISTED
+    return ", ".join(files[:MAX_LISTED]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _numbers(document: Mapping[str, Any], *, transcript: bool) -> str:

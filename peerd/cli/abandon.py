@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from peerd.cli.answers import OrderRefused, await_answer
+from peerd.cli.confirm import asked
 from peerd.cli.daemon import add_config_argument, load_config
 from peerd.errors import ConfigError
 
@@ -54,7 +55,8 @@ def main(args: argparse.Namespace) -> int:
     print("What this peer holds of the cohort is erased at once, and it can't be taken back.\n")
     given = args.yes_abandon
     if given is None:
-        given = input(f"Type the first {LEAST_PREFIX} digits of the cohort to sign: ")
+        question = f"Type the first {LEAST_PREFIX} digits of the cohort to sign: "
+        given = asked(question, "--yes-abandon DIGITS")
     if len(given) < LEAST_PREFIX or not name.startswith(given):
         raise ConfigError("these are not the first digits of the cohort", "nothing was signed")
     give(config.data, order)

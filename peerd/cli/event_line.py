@@ -119,8 +119,21 @@ def _abandon(event: Event, names: Names) -> str:
 
 
 def _order(event: Event, names: Names) -> str:
-    refused = event.get("refused")
-    return f"the operator's order is refused: {refused}" if refused else "an order is carried out"
+    refused, said = event.get("refused"), event.get("order")
+    what = f"the operator's order{f' ({said})' if said else ''}"
+    return f"{what} is refused: {refused}" if refused else f"{what} is carried out"
+
+
+def _away(event: Event, names: Names) -> str:
+    since = event.get("from_round")
+    if since is None:
+        return f"{who(event, names)} takes part again"
+    return f"{who(event, names)} is away from round {since} on, as it has announced"
+
+
+def _approval(event: Event, names: Names) -> str:
+    about = f" to {str(event.get('about'))[:16]}…" if event.get("act") == "handover" else ""
+    return f"{who(event, names)} approves: {event.get('act')}{about}"
 
 
 def _text(event: Event, names: Names) -> str:
@@ -155,5 +168,8 @@ SENTENCES: dict[str, Callable[[Event, Names], str]] = {
     "order": _order,
     "waiting": _text,
     "waited": _text,
+    "spent": _text,
+    "away": _away,
+    "approval": _approval,
     "gap": _gap,
 }

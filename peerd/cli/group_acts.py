@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from peerd.cli.answers import OrderRefused, await_answer
+from peerd.cli.confirm import asked
 from peerd.cli.daemon import add_config_argument, load_config
 from peerd.cli.output import say
 from peerd.errors import ConfigError
@@ -71,10 +72,12 @@ def main(args: argparse.Namespace) -> int:
 def _rotate(key: Path) -> None:
     from peerd.identity import Identity, next_key, with_checksum
 
-    old = Identity.load(key)
-    new = Identity.create(next_key(key))
+    old, path = Identity.load(key), next_key(key)
+    known = path.exists()
+    new = Identity.load(path) if known else Identity.create(path)
     print(f"{with_checksum(old.peer_id)}={with_checksum(new.peer_id)}")
-    print(f"made {next_key(key)}: sign the draft with both keys; the daemon changes over by itself")
+    made = f"{path} was made before" if known else f"made {path}"
+    print(f"{made}: sign the draft with both keys; the daemon changes over by itself")
 
 
 def _approve(args: argparse.Namespace) -> None:
@@ -91,7 +94,8 @@ def _approve(args: argparse.Namespace) -> None:
         say(line)
     print("Ask the others by another channel: whoever has stolen a key signs its own rotation.")
     if not args.yes:
-        given = input(f"Type the first 8 digits of {draft.group_id.hex()} to approve: ")
+        question = f"Type the first 8 digits of {draft.group_id.hex()} to approve: "
+        given = asked(question, "--yes")
         if len(given) < 8 or not draft.group_id.hex().startswith(given):
             raise ConfigError("these are not its first digits", "nothing was signed")
     assert draft.follows is not None

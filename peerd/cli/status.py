@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
-import time
 
 from peerd.cli.daemon import add_daemon_arguments, ask, socket_path
 from peerd.cli.output import print_json
-from peerd.errors import ConfigError, printable
-from peerd.labels import label
+from peerd.errors import ConfigError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,37 +38,8 @@ def main(args: argparse.Namespace) -> int:
     if args.json:
         print_json(document)
         return 0
-    if document.get("name") is None:
-        document.pop("name", None)
-    width = max(map(len, document))
-    for name, value in document.items():
-        print(f"{name.ljust(width)}  {_field(name, value, document)}")
+    from peerd.cli.rounds import roster_names
+    from peerd.cli.status_text import lines
+
+    print("\n".join(lines(document, roster_names(args))))
     return 0
-
-
-def _field(name: str, value: object, document: dict[str, object]) -> str:
-    if name == "peer":
-        from peerd.identity import with_checksum
-
-        return with_checksum(str(value))
-    if name == "waiting" and isinstance(value, list):
-        from peerd.status.waiting import away, sentence
-
-        return sentence(value, document.get("peer")) or away(value) or "-"
-    if name == "absent" and isinstance(value, list):
-        return ", ".join(label(each["name"], each["peer"]) for each in value) or "-"
-    if name == "approvals" and isinstance(value, list):
-        from peerd.status.approvals import sentence as approved
-
-        return approved(value, document.get("quorum")) or "-"
-    if name == "next_round_at" and isinstance(value, int | float):
-        from peerd.group.rhythm import at_in
-
-        return at_in(value, time.time())
-    return _shown(value)
-
-
-def _shown(value: object) -> str:
-    if value is None:
-        return "-"
-    return printable(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))

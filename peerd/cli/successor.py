@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from peerd.cli.current_group import running
 from peerd.cli.daemon import add_config_argument
-from peerd.cli.members import checked_name, listed
+from peerd.cli.members import Member, checked_name, listed
 from peerd.cli.pairs import pairs
 from peerd.cli.rhythm_arguments import add_rhythm_arguments, stated_rhythm
 from peerd.cli.who import public, who
@@ -120,8 +120,8 @@ def _changes(args: argparse.Namespace, old: Genesis, head: int | None) -> Change
         keys=keys,
         lost=frozenset(who(old, one, "--lost") for one in args.lost),
         renamed={key: checked_name(name, "--rename: ") for key, name in names.items()},
-        weights=weights | _numbers(args, "weight", old, keys, weights),
-        held_out=_numbers(args, "held_out_rows", old, keys, {each.public for each in joining}),
+        weights=weights | _numbers(args, "weight", old, keys, joining),
+        held_out=_numbers(args, "held_out_rows", old, keys, joining),
         values=_values(args, old),
     )
 
@@ -131,19 +131,34 @@ def _numbers(
     name: str,
     old: Genesis,
     keys: dict[bytes, bytes],
-    joining: Sequence[bytes] | set[bytes] | dict[bytes, int],
+    joining: Sequence[Member],
 ) -> dict[bytes, int]:
-    """By the key that each has in the successor; of somebody who joins by its peer id."""
+    """By the key that each has in the successor."""
     option, found = "--" + name.replace("_", "-"), {}
     for one, number in _pairs(args, name):
         try:
             member = who(old, one, option)
-        except ConfigError:
-            member = public(option, one)
-            if member not in joining:
-                raise
+        except ConfigError as error:
+            known = _newcomer(one, joining)
+            if known is None:
+                raise error from None
+            member = known
         found[keys.get(member, member)] = _number(option, number)
     return found
+
+
+def _newcomer(text: str, joining: Sequence[Member]) -> bytes | None:
+    """Who joins by this name or peer id; None where nobody does."""
+    from peerd.group.names import folded
+
+    named = [each.public for each in joining if each.name and folded(each.name) == folded(text)]
+    if named:
+        return named[0]
+    try:
+        key = public("", text)
+    except ConfigError:
+        return None
+    return key if key in {each.public for each in joining} else None
 
 
 def _values(args: argparse.Namespace, old: Genesis) -> dict[str, Any]:
@@ -204,7 +219,12 @@ def _window(text: str | None, head: int | None) -> tuple[int, int]:
     first, colon, last = text.partition(":")
     if not colon:
         raise ConfigError(f"--rounds {text}: not FIRST:LAST", "such as 2000:4000")
-    return _number("--rounds", first), _number("--rounds", last)
+    window = _number("--rounds", first), _number("--rounds", last)
+    if window[0] > window[1]:
+        raise ConfigError(f"--rounds {text}: the first is behind the last", "such as 2000:4000")
+    if head is not None and window[1] <= head:
+        raise ConfigError(f"--rounds {text}: these are over", f"the group has made round {head}")
+    return window
 
 
 def _pairs(args: argparse.Namespace, name: str) -> list[tuple[str, str]]:

@@ -36,7 +36,8 @@ _UNSAID = {"clients": "all", "absent": "as few as follow", "deadlines": "none"}
 def differences(old: Genesis, draft: Genesis) -> list[str]:
     """One line a change. GroupError where ``draft`` is no successor of ``old``."""
     check_successor(draft, old)
-    return [*_members(old, draft), *_numbers(old, draft), *_values(old, draft), _window(draft)]
+    found = [*_members(old, draft), *_numbers(old, draft), *_values(old, draft)]
+    return [*(found or ["members and terms stay as they are"]), _window(draft)]
 
 
 def _members(old: Genesis, draft: Genesis) -> Iterator[str]:

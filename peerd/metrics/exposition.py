@@ -20,7 +20,10 @@ from peerd.metrics.probes import Probes
 from peerd.metrics.tally import Tally
 from peerd.transport.links import Link
 
-STATES = ("starting", "gathering", "running", "stopped", "finished")
+STATES = (
+    *("starting", "joining", "gathering", "running", "resting", "handing over"),
+    *("stopped", "finished"),
+)
 GROUP_DIGITS = 16
 SHORTEST = 8
 """Characters of a peer id's end, which tell members apart."""

@@ -26,7 +26,7 @@ from peerd.runner.drain import Drain
 from peerd.runner.learner import Learner
 from peerd.runner.library import Library
 from peerd.runner.meter import Meter
-from peerd.runner.orders import Orders
+from peerd.runner.orders import Orders, in_words
 from peerd.runner.records import Records
 from peerd.runner.rhythm import Beat
 from peerd.runner.teller import Teller
@@ -92,6 +92,7 @@ class Driver:
         self._trainer = trainer
         self._learner = Learner(setting, session.me, trainer, store, self._keep)
         self._teller = Teller(setting, session, store, board, records)
+        self._teller.connected = self._connected
         self._board = board
         self._records = records
         self._library = library
@@ -164,10 +165,12 @@ class Driver:
 
     def _present(self) -> set[int]:
         """Connected, or lost so recently that it may be a reconnect."""
-        connected = {self._index[peer] for peer in self._transport.connected()}
         since = trio.current_time() - LOSS_GRACE
         recent = {index for index, at in self._lost.items() if at > since}
-        return connected | recent | {self._session.me}
+        return {*self._connected(), *recent, self._session.me}
+
+    def _connected(self) -> frozenset[int]:
+        return frozenset(self._index[peer] for peer in self._transport.connected())
 
     async def _watch_peers(self) -> None:
         while True:
@@ -194,17 +197,18 @@ class Driver:
         """What the operator leaves in the data directory; nothing else is ever ordered."""
         while self._drain.takes:
             await trio.sleep(ORDERS_PAUSE)
-            refused = None
+            refused = said = None
             try:
                 order = self._orders.take()
                 if order is None:
                     continue
-                log.warning("an operator's order", order=str(order))
+                said = in_words(order)
+                log.warning("an operator's order", order=said)
                 await self._step(partial(_ordered, order))
             except (ConfigError, GroupError, Refused) as error:
                 refused = str(error)
                 log.error("an order was refused", reason=refused)
-            self._board.publish("order", refused=refused)
+            self._board.publish("order", order=said, refused=refused)
 
     async def _on_time(self, round_: int, over: bool) -> None:
         timer = Timer((round_, 0), TimeCome(over), 0)

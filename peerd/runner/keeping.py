@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -16,11 +19,32 @@ log = structlog.get_logger(__name__)
 ABOUT = "disk budget"
 
 
-def tidy(store: Store, round_: int) -> None:
-    """Prune by the operator's policy, once ``round_`` is certified."""
-    pruned = store.prune()
-    if any(asdict(pruned).values()):
-        log.info("pruned", round=round_, **asdict(pruned))
+TOLD_EVERY = 86400.0
+"""Seconds: in most rounds of a group that has run for a while something goes."""
+
+
+class Pruning:
+    """By the operator's policy. The log says so at the first time, and then once a day with all
+    that has gone since it last did. ``clock`` gives seconds.
+    """
+
+    def __init__(self, store: Store, clock: Callable[[], float] = time.monotonic) -> None:
+        self._store = store
+        self._clock = clock
+        self._gone: Counter[str] = Counter()
+        self._told: float | None = None
+
+    def after(self, round_: int) -> None:
+        """``round_`` is certified."""
+        pruned = asdict(self._store.prune())
+        self._gone.update(pruned)
+        if any(pruned.values()):
+            log.debug("pruned in this round", round=round_, **pruned)
+        due = self._told is None or self._clock() >= self._told + TOLD_EVERY
+        if due and any(self._gone.values()):
+            log.info("pruned", round=round_, **self._gone)
+            self._gone.clear()
+            self._told = self._clock()
 
 
 class Disk:

@@ -18,9 +18,25 @@ from peerd.storage import Store
 from protocols.errors import WireError
 from protocols.session.events import Approval, Order, Return, Stay
 from protocols.wire.schema import HASH, MAX_ROUND, Integer
-from protocols.wire.statement import MAX_ATTEMPT
+from protocols.wire.statement import MAX_ATTEMPT, Act
 
 FILE = "abandon.json"
+
+
+def in_words(order: Order | Approval | Stay | Return) -> str:
+    """For the log: the command that left it, and about what."""
+    match order:
+        case Stay(since, lasts):
+            verb = "pause" if lasts else "drain"
+            return verb if since is None else f"{verb} from round {since} on"
+        case Return():
+            return "resume"
+        case Order():
+            return f"abandon {order.round}.{order.attempt}.{order.cohort.hex()}"
+        case Approval(Act.HANDOVER):
+            return f"approve the handover to {order.draft.hex()}"
+        case Approval():
+            return f"approve the group's {order.act.name.lower()}"
 
 
 class Orders:

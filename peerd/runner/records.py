@@ -11,7 +11,7 @@ from peerd.labels import label
 from peerd.learning.trained import Evaluation
 from peerd.runner.aborts import explain
 from peerd.runner.counting import opened_group
-from peerd.runner.keeping import tidy
+from peerd.runner.keeping import Pruning
 from peerd.runner.library import kept_polynomials, polynomials_key, polynomials_record
 from peerd.runner.members import Members
 from peerd.storage import Store
@@ -34,6 +34,7 @@ class Records:
         """
         self._store = store
         self._first = first
+        self._pruning = Pruning(store)
         self._said = names
         self._names = [peer_id_of(public) for public in roster]
         self._members = Members(roster, names)
@@ -66,7 +67,7 @@ class Records:
         store.set_meta(polynomials_key(round_), polynomials_record(round_, name))
         store.witness(round_)
         store.put_certificate(round_, effect.certificate)
-        tidy(store, round_)
+        self._pruning.after(round_)
 
     def adopted(self, chain: Sequence[CertifiedRound], model: Any) -> None:
         """Rounds that were missed: the last one's model, then all their certificates at once. A
@@ -80,7 +81,7 @@ class Records:
         self._store.put_certificates({c.round: c.certificate.encode() for c in chain})
         for certified in chain:
             self._store.put_round(certified.round, self.missed(certified))
-        tidy(self._store, last)
+        self._pruning.after(last)
 
     def blame(self, effect: Blame) -> dict[str, Any]:
         """Keep the evidence, also in the transcript of a round that is over."""

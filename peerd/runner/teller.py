@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
 from typing import Any
 
 import structlog
 
 from peerd.learning.trained import Evaluation
 from peerd.runner.aborts import stopped
+from peerd.runner.absences import Absences
 from peerd.runner.approvals import counting, kept_approvals
 from peerd.runner.approvals import shown as approval_shown
 from peerd.runner.drops import Drops
@@ -28,6 +29,7 @@ from protocols.record.effects import (
     Dropped,
     Effect,
     Phase,
+    Spent,
     Staying,
     Stopped,
 )
@@ -53,7 +55,10 @@ class Teller:
         self._records = records
         self._drops = Drops()
         self._disk = Disk(store, board)
+        self._absences = Absences(records, board)
         self._state = RUNNING
+        self.connected: Callable[[], frozenset[int]] = frozenset
+        """The other members that are."""
 
     def start(self) -> None:
         """What an earlier life left."""
@@ -66,7 +71,7 @@ class Teller:
             case Staying(since):
                 self._board.update(paused_from=since)
             case Announced(since):
-                self._board.update(away={self._records.name(peer): at for peer, at in since})
+                self._absences.hear(since, self.connected())
             case Blame():
                 shown = self._records.blame(effect)
                 log.warning("blamed", round=effect.round, **shown)
@@ -82,6 +87,8 @@ class Teller:
                 log.warning("an operator approves", **shown)
                 self._board.publish("approval", **shown)
                 self._show_approvals()
+            case Spent(round_):
+                self._spent(round_)
             case Abandonment():
                 self._abandonment(effect)
             case Dropped(peer, reason):
@@ -94,6 +101,8 @@ class Teller:
     ) -> None:
         """``cost``: what the meter read of the round. ``group``: what it measured together."""
         self._drops.next_round()
+        missed = self._absences.unannounced(effect.absent, effect.round)
+        effect = replace(effect, absent=missed)
         summary = self._records.summary(effect, dict(cost)) | {"group": group}
         best = self._records.measured(effect.round, group)
         self._store.put_round(effect.round, summary)  # last: what is missing without it is made up
@@ -145,7 +154,14 @@ class Teller:
         if rests and self._state != RESTING:
             quorum = self._setting.roster_quorum
             log.warning("the group rests", goes_on=f"once {quorum} operators run 'group resume'")
+        elif self._state == RESTING and not rests:
+            log.warning("the group goes on")
         self._state = RESTING if rests else RUNNING
+
+    def _spent(self, round_: int) -> None:
+        text = f"this peer's approval was of the pause of round {round_}, and of no other"
+        log.info(text)
+        self._board.publish("spent", round=round_, text=text)
 
     def _aborted(self, effect: Aborted) -> None:
         shown = self._records.aborted(effect, self._setting.deadlines)

@@ -167,6 +167,15 @@ class Approved:
 
 
 @dataclass(frozen=True, slots=True)
+class Spent:
+    """The pause that ended this round is what this peer's operator has approved, perhaps before it
+    was known here: behind it the approval counts for nothing.
+    """
+
+    round: int
+
+
+@dataclass(frozen=True, slots=True)
 class Abandonment:
     """So far these peers' operators have given up the cohort of this attempt (§6)."""
 
@@ -250,6 +259,7 @@ Effect: TypeAlias = (
     | Aborted
     | Stopped
     | Approved
+    | Spent
     | Abandonment
     | Ask
     | AwaitTime
@@ -266,7 +276,9 @@ class Outcome:
     __slots__ = ()
 
 
-Notice: TypeAlias = Phase | Blame | Aborted | Stopped | Approved | Abandonment | Announced | Dropped
+Notice: TypeAlias = (
+    Phase | Blame | Aborted | Stopped | Approved | Spent | Abandonment | Announced | Dropped
+)
 """What is only to be told, to the operator or the log."""
 Request: TypeAlias = Send | Train | Ask | AwaitTime
 """What leaves the core: others, the training or the clock will answer."""
@@ -362,7 +374,8 @@ _FIELD: dict[type, str] = {
     **dict.fromkeys((Send, Train, Ask, AwaitTime), "request"),
     Timer: "timers",
     **dict.fromkeys(
-        (Phase, Blame, Aborted, Stopped, Approved, Abandonment, Announced, Dropped), "notices"
+        (Phase, Blame, Aborted, Stopped, Approved, Spent, Abandonment, Announced, Dropped),
+        "notices",
     ),
 }
 """Where in a Step each kind of effect stands; all else is an outcome."""

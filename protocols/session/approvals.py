@@ -40,6 +40,11 @@ class Approvals(Component):
     def held(self) -> tuple[Statement, ...]:
         return tuple(said for signer in sorted(self._held) for said in self._held[signer])
 
+    def own_of_a_pause(self) -> tuple[Statement, ...]:
+        """What this peer's operator has approved of pauses that are yet to come."""
+        mine = self._held.get(self._peer.me, ())
+        return tuple(said for said in mine if said.payload.act == Act.PAUSE)
+
     def may_go_on(self, position: Position) -> bool:
         """Whether enough operators want the group, which rests, to go on."""
         return resumes(self._peer.setting, self.held(), position.previous)
@@ -126,6 +131,8 @@ class Approvals(Component):
         if not now <= last < first + MAX_WINDOW or not 0 <= first <= last <= MAX_ROUND:
             raise Refused(f"rounds {first} to {last} are no window: the group is in round {now}")
         if order.act is Act.PAUSE:
+            if rests(position):
+                raise Refused("the group rests already")
             return Approve(act, since_of(self._peer.setting, position), first, last)
         self._check_draft(order.draft, first, last)
         return Approve(act, order.draft, first, last)

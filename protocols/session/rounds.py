@@ -11,8 +11,8 @@ from protocols.aggregation import model_hash
 from protocols.election.flip import Outset
 from protocols.errors import WireError
 from protocols.presence.awaits import Awaits
-from protocols.record.certificate import CertifiedRound, verify_certificate
-from protocols.record.effects import Adopted, Dropped, Erase, Send, Step
+from protocols.record.certificate import CertifiedRound, Close, verify_certificate
+from protocols.record.effects import Adopted, Dropped, Erase, Send, Spent, Step
 from protocols.record.evidence import Evidence
 from protocols.record.journal import Journal
 from protocols.record.outcomes import Accused, Behind, Left, RoundOver, Wasted
@@ -108,7 +108,10 @@ class Rounds(Component):
         self.previous, position = self.current, self.current.position
         for each in certified:
             before, position = position, after(position, [each], model)
+            approved = self.approvals.own_of_a_pause()
             self.approvals.forget_over(before, position)
+            if each.close is Close.PAUSED and approved != self.approvals.own_of_a_pause():
+                self.emit(Spent(each.round))
             self.proofs.next_round(position.ledger)
             self.awaits.took_part(each.keys)
         self.current = Round(self._peer, position, Journal(position.round))

@@ -22,7 +22,7 @@ from protocols.errors import WireError
 from protocols.plan import CommitteePlan
 from protocols.record.certificate import Close, ResolutionCertificate, verify_certificate
 from protocols.record.door import read_statement
-from protocols.record.effects import Step
+from protocols.record.effects import Effect, Spent, Step
 from protocols.record.resolution import NO_DRAFT, Resolution
 from protocols.record.votes import outcome_hash
 from protocols.session.events import Approval, Peer, Refused
@@ -80,6 +80,36 @@ def test_a_group_rests_and_goes_on_with_the_same_model() -> None:
     before = node.completed[paused - 1].model if paused else world.model
     assert np.array_equal(before, node.completed[paused].model)
     assert node.completed[paused].dealers == () == node.completed[paused].absent
+
+
+def spent(world: World) -> list[tuple[int, int]]:
+    """Who learns that an approval was of which round's pause, once the world runs."""
+    told, before = list[tuple[int, int]](), world.before
+
+    def looking(node: Node, effect: Effect) -> None:
+        before(node, effect)
+        if isinstance(effect, Spent):
+            told.append((node.index, effect.round))
+
+    world.before = looking
+    return told
+
+
+@pytest.mark.parametrize("behind", [False, True])
+def test_whose_approval_was_of_a_pause_learns_of_which(behind: bool) -> None:
+    """One that is behind a pause and approves one means another, which it has to say again."""
+    world = swarm(FOUR, 1, rounds=6)
+    Rest(3000, 9000).install(world)
+    told, node, refused = spent(world), world.nodes[3], list[str]()
+    if behind:
+        world.happen(1000, lambda: world.crash(node))
+        world.happen(20_000, lambda: world.boot(node))
+        order = Approval(Act.PAUSE)
+        world.happen(20_000, lambda: refused.append(ordered(world, node, order)))
+    judged(world, away={3})
+    (paused,) = (at for at, close in enumerate(ends(world)) if close == "paused")
+    assert (3, paused) in told and not any(refused)
+    assert len(told) == len(set(told))
 
 
 def test_a_group_that_nobody_wakes_stays_at_rest_and_does_not_call_for_help() -> None:

@@ -46,6 +46,7 @@ from protocols.record.effects import (
     Persist,
     Phase,
     Send,
+    Spent,
     Staying,
     Step,
     Stopped,
@@ -323,7 +324,7 @@ class World:
                         node.journal.get(round_, {}).pop(key, None)
                 case Staying(since, lasts):
                     node.paused = since if lasts else node.paused
-                case Phase() | Abandonment() | Announced() | Approved():
+                case Phase() | Abandonment() | Announced() | Approved() | Spent():
                     pass
                 case Train(round_, model):
                     self._train(node, round_, model)

@@ -19,6 +19,7 @@ import trio
 from histories import LIAR, NAMES, Group, group, lay_out, transcripts
 
 from peerd.audit.chain import encode_chain
+from peerd.audit.words import facts
 from peerd.cli.main import main
 from peerd.group import save
 from peerd.group.document import render
@@ -488,3 +489,31 @@ def test_a_report_of_a_lie_names_it(peer: Path, capsys: pytest.CaptureFixture[st
     assert said.err.startswith("peerd: error: ") and said.err.count("\n") == 1
     for text in (said.out, *(path.read_text() for path in reports)):
         assert "did not sign" in text and "VERIFIED" not in text
+
+
+def test_a_picture_that_is_cut_says_so(
+    peer: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = peer / "report.html"
+    for shown in (ROUNDS, 2):
+        monkeypatch.setattr("peerd.audit.page.GRID", shown)
+        page.unlink(missing_ok=True)
+        assert main(["audit", str(peer), "--report", str(page)]) == 0
+        assert ("The last 2 of 5 rounds" in page.read_text()) is (shown < ROUNDS)
+
+
+def test_what_is_not_read_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    lay_out(tmp_path / "folder" / "peer")
+    for number in range(7):
+        (tmp_path / "folder" / f"note-{number}.txt").write_text("hello")
+    assert main(["audit", str(tmp_path / "folder")]) == 0
+    said = capsys.readouterr().out
+    assert "note-4.txt and 2 more" in said and "note-5" not in said
+
+
+def test_a_model_that_is_a_lie_was_given_all_the_same() -> None:
+    said: dict[str, Any] = {"rounds": 0, "groups": [], "history": [], "skipped": [], "model": None}
+    said |= {"from_genesis": True, "genesis_given": True}
+    lie = {"round": None, "file": "model.npz", "reason": "the model is not the one"}
+    assert dict(facts({**said, "first_failure": None}))["model"] == "none was given to compare"
+    assert dict(facts({**said, "first_failure": lie}))["model"] == "none is verified"

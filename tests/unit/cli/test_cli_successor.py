@@ -13,10 +13,14 @@ from test_cli_daemon import schema_errors
 from test_cli_group import fail, succeed
 
 from peerd.cli import group_acts
+from peerd.cli.confirm import asked
 from peerd.cli.main import main
+from peerd.cli.members import listed
+from peerd.cli.successor import _newcomer, _window
 from peerd.cli.who import who
 from peerd.errors import ConfigError
 from peerd.group import Genesis, load, save
+from peerd.group.differences import differences
 from peerd.group.drafting import draft as drafting
 from peerd.identity import Identity, next_key, with_checksum
 from tests.unit.group.successions import (
@@ -148,6 +152,27 @@ def test_what_makes_no_draft_is_one_line(
     assert re.search(said, printed), printed
 
 
+@pytest.mark.parametrize("word", ["sixth house", OTHER_NEW.peer_id, JOINS.split()[0]])
+def test_who_joins_is_known_by_name_too(word: str) -> None:
+    """Whose weight, and whose rows."""
+    joining = listed([JOINS])
+    assert _newcomer(word, joining) == OTHER_NEW.public
+    assert _newcomer("Nobody", joining) is _newcomer(FIRST.peer_id, joining) is None
+
+
+@pytest.mark.parametrize(
+    ("rounds", "said"), [("9:3", "first is behind the last"), ("3:9", "over.*has made round 9")]
+)
+def test_a_window_that_can_t_be_is_one_line(rounds: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        _window(rounds, 9)
+
+
+def test_what_changes_nothing_says_so(old: Path) -> None:
+    before = load(old)
+    assert differences(before, drafted(old))[0] == "members and terms stay as they are"
+
+
 @pytest.mark.parametrize("rounds", ["3", "a:b", "9:3", ":4", "3:", "0:99999999"])
 def test_no_window_is_one_line(rounds: str, old: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert re.search("rounds|follows", refused(capsys, old, rounds=rounds))
@@ -208,7 +233,8 @@ def test_the_old_key_and_the_new_one_sign(old: Path, capsys: pytest.CaptureFixtu
     new = Identity.load(next_key(key))
     assert line == f"{with_checksum(FIRST.peer_id)}={with_checksum(new.peer_id)}"
     assert new.secret.reveal().hex() not in line
-    assert "exists already" in fail(capsys, 3, "group", "rotate", "--key", str(key))
+    assert main(["group", "rotate", "--key", str(key)]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == line, "the same key, said once more"
     drafted(old, "--rotate", line)
     capsys.readouterr()
     draft = str(old.with_name("draft.json"))
@@ -292,6 +318,15 @@ def test_other_digits_sign_nothing(
     assert (approval.draft, approval.first, approval.last) == (load(draft).group_id, 3, 9)
     assert sent == load(draft)
     assert "Ask the others by another channel" in capsys.readouterr().out
+
+
+def test_where_nobody_can_answer_nothing_is_signed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody(prompt: str) -> str:
+        raise EOFError
+
+    monkeypatch.setattr("builtins.input", nobody)
+    with pytest.raises(ConfigError, match=r"nothing was signed.*--yes"):
+        asked("Type the digits: ", "--yes")
 
 
 def test_a_pause_holds_for_a_round_at_least(

@@ -213,6 +213,9 @@ def test_every_kind_of_event_is_a_sentence_without_brackets_of_code() -> None:
         "order": {"refused": None},
         "waiting": {"text": "waiting for St. Mary's", "waiting": []},
         "waited": {"text": "no longer waiting, after 10 s", "waiting": []},
+        "spent": {"round": 7, "text": "this peer's approval was of the pause of round 7"},
+        "away": {"peer": MARY, "name": "St. Mary's", "from_round": 7},
+        "approval": {"peer": MARY, "name": "St. Mary's", "act": "handover", "about": "ab" * 32},
         "gap": {"missed": 12},
     }
     assert told.keys() == SENTENCES.keys()

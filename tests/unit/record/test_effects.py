@@ -29,6 +29,7 @@ from protocols.record.effects import (
     Phase,
     Record,
     Send,
+    Spent,
     Staying,
     Step,
     Stop,
@@ -62,6 +63,7 @@ ORDERED: list[Effect] = [
     Blame(0, 1, "why", b""),
     Stopped(0, Stop.QUORUM),
     Approved(1, Act.PAUSE, bytes(32), 0, 9),
+    Spent(3),
     Abandonment(0, 0, (1,)),
     Announced(((1, 3),)),
     Aborted(0, 0, Abort.FLIP),
@@ -106,7 +108,7 @@ def test_a_step_is_carried_out_kind_by_kind(seed: int) -> None:
     assert list(step) == ORDERED
     fields = step.persist, step.complete, step.erase, step.request, step.timers, step.notices
     assert [effect for field in fields for effect in field] == ORDERED
-    assert [len(field) for field in fields] == [3, 3, 2, 5, 2, 8]
+    assert [len(field) for field in fields] == [3, 3, 2, 5, 2, 9]
     assert step.outcomes == ()
 
 

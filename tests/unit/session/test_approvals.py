@@ -113,6 +113,12 @@ def test_an_order_is_given_once_more_and_signed_once() -> None:
     assert not any(isinstance(effect, Keep) for effect in again)
 
 
+def test_a_group_that_rests_is_not_paused_once_more() -> None:
+    """It would count for the next pause, which nobody has in mind yet."""
+    with pytest.raises(Refused, match="rests already"):
+        Approvals(PEER, RESTED).order(Approval(Act.PAUSE), RESTED)
+
+
 def test_behind_a_handover_nothing_is_approved() -> None:
     over = Position(1, START.model, PAUSE, Ledger(resolved=PAUSE, handed_over=True))
     for act in Act:

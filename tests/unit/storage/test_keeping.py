@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from peerd.runner.keeping import Disk, document, tidy, too_much
+from peerd.runner.keeping import TOLD_EVERY, Disk, Pruning, document, too_much
 from peerd.status import StatusBoard
 from peerd.storage import Store
 from peerd.storage.keeping import RECENT, Keeping, Pruned
@@ -121,13 +121,23 @@ def test_what_must_be_kept_exceeds_the_budget_and_is_said_once(
         assert board.snapshot()["warnings"] == []
 
 
-def test_what_is_pruned_is_logged_with_counts(
+def test_what_is_pruned_is_logged_with_counts_at_first_and_then_once_a_day(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    now = 0.0
     said: list[dict[str, object]] = []
     monkeypatch.setattr("peerd.runner.keeping.log.info", lambda _, **fields: said.append(fields))
     with filled(tmp_path / "d", Keeping(3), 5) as store:
-        tidy(store, 4)
-        tidy(store, 4)
+        pruning = Pruning(store, lambda: now)
+        for round_ in range(4, 8):
+            pruning.after(round_)
+            store.put_transcript(round_ + 1, b"%9d" % (round_ + 1) * (SIZE // 9))
+        now = TOLD_EVERY
+        pruning.after(8)
+        pruning.after(8)
     size = len(b"%9d" % 0 * (SIZE // 9))
-    assert said == [{"round": 4, "transcripts": 2, "models": 0, "sums": 0, "bytes": 2 * size}]
+    none = {"models": 0, "sums": 0}
+    assert said == [
+        {"round": 4, "transcripts": 2, "bytes": 2 * size, **none},
+        {"round": 8, "transcripts": 4, "bytes": 4 * size, **none},
+    ]

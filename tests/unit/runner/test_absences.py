@@ -1,0 +1,68 @@
+"""Who has announced that it is away is not called absent; the log says when it goes and comes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from peerd.cli.event_line import line
+from peerd.identity import peer_id_of
+from peerd.labels import label
+from peerd.laboratory.simulation.swarm import FOUR, setting_of
+from peerd.runner.absences import Absences
+from peerd.runner.orders import in_words
+from peerd.runner.records import Records
+from peerd.status.board import StatusBoard
+from peerd.storage import Store
+from protocols.session.events import Approval, Order, Return, Stay
+from protocols.wire.statement import Act
+
+SETTING = setting_of(FOUR, 1)
+NAMES = ("St. Mary's", "Köln", "Ward #3", "d")
+EVERYBODY = frozenset(range(4))
+KÖLN = label(NAMES[1], peer_id_of(SETTING.roster[1]))
+
+
+def test_who_goes_and_comes_is_told_once(tmp_path: Path) -> None:
+    board = StatusBoard()
+    with Store.open(tmp_path / "data") as store, capture_logs() as said:
+        absences = Absences(Records(store, SETTING.roster, NAMES), board)
+        absences.hear(((1, 7),), EVERYBODY)
+        absences.hear(((1, 7), (2, 9)), EVERYBODY)
+        assert absences.unannounced((1, 2, 3), 8) == (2, 3)
+        assert absences.unannounced((1, 2, 3), 9) == (3,)
+        absences.hear(((2, 9),), EVERYBODY)
+        absences.hear((), frozenset({0, 1, 3}))  # 2 has hung up: whether it is back nobody knows
+        assert absences.unannounced((1, 2, 3), 9) == (1, 2, 3)
+    assert [(each["event"], each["name"]) for each in said] == [
+        ("a member is away, as it has announced", "Köln"),
+        ("a member is away, as it has announced", "Ward #3"),
+        ("a member takes part again", "Köln"),
+    ]
+    assert board.snapshot()["away"] == {}
+    lines = [line(each, {}) for each in board._after(0)]
+    assert lines[0].endswith(f"  {KÖLN} is away from round 7 on, as it has announced")
+    assert lines[-1].endswith(f"  {KÖLN} takes part again")
+
+
+@pytest.mark.parametrize(
+    ("order", "words"),
+    [
+        (Stay(), "pause"),
+        (Stay(since=7, lasts=False), "drain from round 7 on"),
+        (Return(), "resume"),
+        (Order(3, 1, b"\xab\xcd"), "abandon 3.1.abcd"),
+        (Approval(Act.PAUSE), "approve the group's pause"),
+        (Approval(Act.RESUME), "approve the group's resume"),
+        (Approval(Act.HANDOVER, b"\xab\xcd"), "approve the handover to abcd"),
+    ],
+    ids=str,
+)
+def test_an_order_is_told_by_the_words_of_its_command(
+    order: Order | Approval | Stay | Return, words: str
+) -> None:
+    assert in_words(order) == words
+    carried_out = {"time": 0, "kind": "order", "order": words, "refused": None}
+    assert line(carried_out, {}).endswith(f"  the operator's order ({words}) is carried out")
