@@ -30,7 +30,7 @@ class Neighbours(Component):
         self.ahead: Waiting[bytes] = Waiting(MAX_AHEAD_FRAMES)
         self.present: frozenset[int] = frozenset()
         self._me = me
-        self._greet_again: set[int] = set()
+        self._greet_again: dict[int, int] = {}
         self.certificates: dict[int, bytes] = {}
         self._helped: dict[int, int] = {}
         self._hellos: dict[int, int] = {}
@@ -63,15 +63,20 @@ class Neighbours(Component):
         others = set(peers) - {self._me}
         for peer in sorted(others):
             self.send(peer, HelloFrame(*place))
-        self._greet_again |= others
+        self.greet_later(others)
 
-    def greet_later(self, peers: Iterable[int]) -> None:
-        """From the next round alone."""
-        self._greet_again |= set(peers)
+    def greet_later(self, peers: Iterable[int], lost: int = 0) -> None:
+        """From the next round, and each further one up to ``lost``: the last round of which what
+        they have said is lost here. Nobody says it again, and behind the group's last round nobody
+        says anything more.
+        """
+        for peer in peers:
+            self._greet_again[peer] = max(lost, self._greet_again.get(peer, 0))
 
     def greet_once_more(self, place: tuple[int, int]) -> None:
-        again = (self._greet_again & self.present) - {self._me}
-        self._greet_again = set()
+        again = (self._greet_again.keys() & self.present) - {self._me}
+        later = self._greet_again.items()
+        self._greet_again = {peer: lost for peer, lost in later if lost > place[0]}
         for peer in sorted(again):
             self.send(peer, HelloFrame(*place))
 
@@ -87,7 +92,15 @@ class Neighbours(Component):
     def wait_for(self, sender: int, data: bytes, place: tuple[int, int]) -> bool:
         """Keep a frame of a later place; False where too much of its sender's waits already."""
         self.note(sender, place)
-        return self.ahead.put(sender, data, len(data))
+        waits = self.ahead.put(sender, data, len(data))
+        if not waits:
+            self.greet_later({sender}, lost=place[0])
+        return waits
+
+    def is_further(self, peer: int, round_: int) -> None:
+        """It is in ``round_``, too far for its words to wait: the round before is certified."""
+        self.greet_later({peer}, lost=round_)
+        self.catch_up(round_ - 1, peer)
 
     def note(self, peer: int, place: tuple[int, int]) -> None:
         """It speaks from there, or is ready to."""

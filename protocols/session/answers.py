@@ -42,8 +42,7 @@ class Answers(Component):
         if frame.round < round_.number:
             neighbours.help(sender, frame.round, round_.place, again=True)
         elif frame.round > round_.number:
-            neighbours.greet_later({sender})
-            neighbours.catch_up(frame.round - 1, sender)
+            neighbours.is_further(sender, frame.round)
         elif round_.attempt is None:
             for said in given_up_in(round_.journal):
                 neighbours.send(sender, StatementFrame(said))

@@ -285,7 +285,7 @@ class Session(Component):
         if self.rounds.current.takes(place):
             self._follow(self.rounds.current.on_message(message, data))
         elif place[0] > mine[0] + 1:
-            self.neighbours.catch_up(place[0] - 1, sender)
+            self.neighbours.is_further(sender, place[0])
         elif place >= mine:
             waits = self.neighbours.wait_for(sender, data, place)
             self._overheard.hear(message, self.state, mine[0])

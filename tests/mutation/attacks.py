@@ -189,11 +189,11 @@ def elected_late(seed: int) -> None:
     judge(world, guilty=())
 
 
-def replayed(number: int, operations: str) -> Attack:
+def replayed(number: int, operations: str, rounds: int = 2) -> Attack:
     """A run of the campaign that once broke a rule, whatever the seed here."""
 
     def attack(seed: int) -> None:
-        found = run(Scenario(number, group_of(number), 2, tuple(parse(operations))))
+        found = run(Scenario(number, group_of(number), rounds, tuple(parse(operations))))
         demand(not found.rule, found.rule, found.what)
 
     return attack

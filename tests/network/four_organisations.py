@@ -31,7 +31,7 @@ FALLS_BY = 0.15
 """Accuracy that a model may have less than the best before: the rule's steps are coarse."""
 CONTESTED = 160
 """Rounds: enough for three drafts to be made, signed and approved meanwhile."""
-NEXT_VERSION = "0.1.1"
+NEXT_VERSION = "0.2.1"
 
 
 @dataclass

@@ -9,7 +9,7 @@ from peerd.laboratory.adversaries.liar import Lie
 from protocols.record.effects import Aborted, Blame, Completed, Dropped, Stopped
 from protocols.record.position import Position
 from protocols.secret import Secret
-from protocols.session.events import Peer
+from protocols.session.events import Peer, Return, Stay
 from protocols.session.session import Session
 
 
@@ -19,7 +19,7 @@ class Node:
     ``frozen`` process does nothing before that virtual time; ``pace`` is its clock's, in percent;
     ``skew`` what that shows too much, in milliseconds. ``schedule``: when rounds begin, by this
     clock; a life's own. ``paused``: the round from which on its operator has it stay away, as its
-    disk has it.
+    disk has it; ``ordered``: what he has left for it while it was down.
     ``peer`` takes the events: the ``session`` itself, or the liar around it.
     """
 
@@ -34,6 +34,7 @@ class Node:
     skew: int = 0
     schedule: Schedule | None = None
     paused: int | None = None
+    ordered: Stay | Return | None = None
     session: Session | None = None
     peer: Peer | None = None
     position: Position | None = None

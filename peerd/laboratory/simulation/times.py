@@ -47,5 +47,8 @@ def _wait(moment: float, now: float) -> int:
 
 
 def order(world: World, node: Node, given: Stay | Return) -> None:
-    """The operator's."""
+    """The operator's: the last one is left for a daemon that is down, as a file."""
+    if not node.up:
+        node.ordered = given
+        return
     world.at(node, 0, lambda peer: peer.on_order(given))

@@ -209,6 +209,9 @@ class World:
         kept = node.paused  # the survey comes first: before it is over nothing is signed
         if kept is not None:
             self._act(node, node.lives, lambda session: session.on_order(Stay(kept)))
+        ordered, node.ordered = node.ordered, None
+        if ordered is not None:
+            self._act(node, node.lives, lambda session: session.on_order(ordered))
         self._notify(1, node)
 
     def crash(self, node: Node) -> None:

@@ -15,3 +15,12 @@ BUGS.plant(
     "termination",
     seeds=1,
 )
+
+BUGS.plant(
+    "who has lost words of a round further on asks nobody for them there",
+    "protocols.presence.neighbours:Neighbours.greet_later",
+    lambda sound: lambda self, peers, lost=0: sound(self, peers),
+    replayed(110051, "freeze 0 6104 51104", 3),
+    "termination",
+    seeds=1,
+)

@@ -169,20 +169,34 @@ def test_it_holds_now(seed: int, group: Group | None, operations: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seed", "operations"),
+    ("rounds", "seed", "operations"),
     [
         pytest.param(
+            3,
+            110051,
+            "freeze 0 6104 51104",
+            id="two rounds behind: the last one's words were lost, and nobody was asked for them",
+        ),
+        pytest.param(
+            3,
+            116489,
+            "lie 0 overcount; power 2 3517 60000; pause 2 1115 13115",
+            id="its operator had it come back while it was down",
+        ),
+        pytest.param(
+            6,
             2528,
             "fickle 4 10; restore 0 257 300 9000; pause 0 1625 0",
             id="a pause that outlives a restart, and ended the survey before it began",
         ),
         pytest.param(
+            6,
             5485,
             "silent 0; disk 3 15 1; rest 13976 2000; rhythm 3",
             id="one that rests, and hears of nothing but readiness",
         ),
     ],
 )
-def test_six_rounds_hold_now(seed: int, operations: str) -> None:
-    verdict = run(Scenario(seed, group_of(seed), 6, tuple(parse(operations))))
+def test_more_rounds_hold_now(rounds: int, seed: int, operations: str) -> None:
+    verdict = run(Scenario(seed, group_of(seed), rounds, tuple(parse(operations))))
     assert not verdict.rule, verdict.what
