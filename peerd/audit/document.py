@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 from peerd.audit.epoch import Epoch, Verified
 from peerd.audit.history import History
 from peerd.identity import peer_id_of
-from peerd.runner.audit import described, proof_described
+from peerd.runner.evidence.audit import described, proof_described
 from protocols.record.certificate import CertifiedRound, Close, panel_of
 from protocols.record.cohort import Exclusion
 from protocols.record.resolution import Resolution

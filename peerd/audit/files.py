@@ -11,8 +11,8 @@ from peerd.errors import GroupError
 from peerd.group import load
 from peerd.group.fields import MAX_PARAMETERS
 from peerd.onnx_file import is_onnx
-from peerd.runner.evidence_file import is_evidence_file
-from peerd.runner.lineage import handed_to
+from peerd.runner.evidence.evidence_file import is_evidence_file
+from peerd.runner.succession.lineage import handed_to
 from peerd.tensor_file import ARCHIVE
 from peerd.text import NotText, decode
 from protocols.errors import WireError

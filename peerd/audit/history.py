@@ -12,8 +12,8 @@ from peerd.audit.material import Broken, Gone, Lie, Material, NamedModel, Piece
 from peerd.audit.models import check_exports, check_kept_models
 from peerd.errors import ConfigError, GroupError, VerificationError
 from peerd.group import Genesis, merge
-from peerd.runner.evidence_file import Proven, verify_evidence_file
-from peerd.runner.lineage import handed_over
+from peerd.runner.evidence.evidence_file import Proven, verify_evidence_file
+from peerd.runner.succession.lineage import handed_over
 from protocols.errors import ProtocolError, WireError
 from protocols.record.audit import Audit, audit_round
 from protocols.record.certificate import CertifiedRound, Close, verify_certificate

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from peerd.audit.material import Broken, Gone, KeptModel, Lie, NamedModel
 from peerd.errors import PeerdError
-from peerd.runner.export import proven_export
+from peerd.runner.evidence.export import proven_export
 from protocols.aggregation import model_hash
 from protocols.record.certificate import CertifiedRound
 

@@ -23,7 +23,7 @@ from peerd.audit.bounded import read_bounded
 from peerd.audit.material import Broken, KeptModel, Lie, Material, Piece, held
 from peerd.errors import CorruptError, GroupError, LockedError, StorageError
 from peerd.group.fields import MAX_PARAMETERS
-from peerd.runner.lineage import LINEAGE, read_lineage
+from peerd.runner.succession.lineage import LINEAGE, read_lineage
 from peerd.storage.database import Database
 from peerd.storage.seal import opened
 from protocols.aggregation.contract import Model

@@ -40,7 +40,7 @@ def main(args: argparse.Namespace) -> int:
     """Show what stands, ask, leave the order, and say what the daemon made of it."""
     import trio
 
-    from peerd.runner.orders import give
+    from peerd.runner.operators.orders import give
     from peerd.status.client import get
     from protocols.record.abandonment import WORDS
 
@@ -66,7 +66,7 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _order(text: object) -> Order:
-    from peerd.runner.orders import order_of
+    from peerd.runner.operators.orders import order_of
 
     parts = str(text or "").split(".")
     if len(parts) != 3 or not (parts[0] + parts[1]).isdecimal():

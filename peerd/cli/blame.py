@@ -26,7 +26,7 @@ HEADER = ("number", "round", "peer", "reason", "evidence", "transcript")
 
 
 class Source(Protocol):
-    """Where blame is read from. ``listed``: as ``peerd.runner.blame`` makes it."""
+    """Where blame is read from. ``listed``: as ``peerd.runner.evidence.blame`` makes it."""
 
     listed: list[dict[str, Any]]
 
@@ -68,7 +68,7 @@ def _list(args: argparse.Namespace) -> int:
 
 
 def _export(args: argparse.Namespace) -> int:
-    from peerd.runner.evidence_file import evidence_file, verify_evidence_file
+    from peerd.runner.evidence.evidence_file import evidence_file, verify_evidence_file
     from peerd.runner.resume import setting_of
 
     out: Path = args.out
@@ -123,7 +123,7 @@ def _chosen(listed: list[dict[str, Any]], number: int) -> dict[str, Any]:
 def _holds(source: Source, listed: dict[str, Any]) -> bool:
     """Whether the evidence is here, and convicts whom it is listed against."""
     from peerd.identity import peer_id_of
-    from peerd.runner.evidence_file import evidence_file, verify_evidence_file
+    from peerd.runner.evidence.evidence_file import evidence_file, verify_evidence_file
     from peerd.runner.resume import setting_of
 
     if listed["evidence"] is None:
@@ -210,10 +210,10 @@ class _Daemon:
 class _Directory:
     def __init__(self, config: Config) -> None:
         from peerd.group import load
-        from peerd.runner.blame import blamed, evidence
-        from peerd.runner.lineage import epoch_of
-        from peerd.runner.membership import standing
+        from peerd.runner.evidence.blame import blamed, evidence
         from peerd.runner.resume import convicted
+        from peerd.runner.succession.lineage import epoch_of
+        from peerd.runner.succession.membership import standing
         from peerd.storage import Store
 
         if not any(config.data.glob("peerd.sqlite3*")):
@@ -239,7 +239,7 @@ class _Directory:
         return self._transcripts.get(round_)
 
     def genesis(self, round_: int | None) -> Genesis:
-        from peerd.runner.lineage import epoch_of
+        from peerd.runner.succession.lineage import epoch_of
 
         epochs = self._epochs
         return (epochs[-1] if round_ is None else epoch_of(epochs, round_)).genesis

@@ -57,8 +57,8 @@ def of_daemon(socket: Path, round_: int | None) -> Genesis:
 
 def _of_directory(config: Config, round_: int | None) -> Genesis:
     from peerd.group import load
-    from peerd.runner.lineage import epoch_of
-    from peerd.runner.membership import standing
+    from peerd.runner.succession.lineage import epoch_of
+    from peerd.runner.succession.membership import standing
     from peerd.storage import Store
 
     configured = load(config.genesis)

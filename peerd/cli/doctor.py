@@ -190,7 +190,7 @@ def _kept(config: Config) -> list[Check]:
     """What the data directory holds of past rounds, against the operator's budget."""
     import trio
 
-    from peerd.runner.keeping import document, too_much
+    from peerd.runner.evidence.keeping import document, too_much
     from peerd.status.client import get
     from peerd.storage import Store
 
@@ -214,7 +214,7 @@ def _check_owner(config: Config, store: Store) -> None:
     """Nothing where key or genesis can't be read: they have lines of their own."""
     from peerd.errors import GroupError, IdentityError
     from peerd.group import load
-    from peerd.runner.membership import Left, check_standing
+    from peerd.runner.succession.membership import Left, check_standing
 
     try:
         check_standing(store, load(config.genesis), config.key)
@@ -251,7 +251,7 @@ def _latency(config: Config) -> str:
     import trio
 
     from peerd.cli.current_group import current_genesis
-    from peerd.runner.latency import check_times
+    from peerd.runner.sight.latency import check_times
     from peerd.status.client import get
 
     if not _daemon_answers(config):

@@ -126,7 +126,7 @@ def _act(args: argparse.Namespace) -> None:
 def _give(config: Config, approval: Approval, draft: Genesis | None) -> None:
     import trio
 
-    from peerd.runner.approvals import give
+    from peerd.runner.operators.approvals import give
     from peerd.status.client import get
 
     status = trio.run(get, config.status, "/v1/status")

@@ -64,7 +64,7 @@ def _show(args: argparse.Namespace) -> int:
 
 def _verify(args: argparse.Namespace) -> int:
     from peerd.onnx_file import may_be_onnx
-    from peerd.runner.export import verify_export
+    from peerd.runner.evidence.export import verify_export
     from peerd.tensor_file import OWN
 
     with progress("verifying"):
@@ -78,7 +78,7 @@ def _verify(args: argparse.Namespace) -> int:
 
 
 def _print(found: dict[str, object]) -> None:
-    from peerd.runner.export import own_in_words
+    from peerd.runner.evidence.export import own_in_words
     from peerd.tensor_file import OWN
 
     if isinstance(own := found.pop(OWN, None), dict):

@@ -85,7 +85,7 @@ def _description(
 ) -> tuple[dict[str, object], Genesis | None]:
     """The description, and the genesis. An npz does without both, where it has to."""
     from peerd.cli.current_group import current_genesis
-    from peerd.runner.export import describe
+    from peerd.runner.evidence.export import describe
 
     try:
         genesis = current_genesis(load_config(args), int(str(record["round"])))

@@ -37,7 +37,7 @@ def main(args: argparse.Namespace) -> int:
     """Leave the order, and say what the daemon made of it."""
     import trio
 
-    from peerd.runner.stays import Ask, give
+    from peerd.runner.operators.stays import Ask, give
     from peerd.status.client import get
 
     config, asked = load_config(args), Ask(args.command)

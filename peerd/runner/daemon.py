@@ -27,31 +27,31 @@ from peerd.logging import configure
 from peerd.metrics.exposition import Documents, Exposition, Numbers
 from peerd.metrics.probes import Probes
 from peerd.metrics.tally import Tally
-from peerd.runner.approvals import kept_approvals
-from peerd.runner.blame import blamed, blamed_members, evidence
 from peerd.runner.counting import rows_warnings
-from peerd.runner.drain import flushed
 from peerd.runner.driver import Driver
+from peerd.runner.evidence.blame import blamed, blamed_members, evidence
 from peerd.runner.failures import only_error
 from peerd.runner.first import check_first, check_fixed
 from peerd.runner.gathering import gather
-from peerd.runner.handover import Handover, beginning
-from peerd.runner.inheritance import address_book, bootstraps, guests
-from peerd.runner.latency import Latency
 from peerd.runner.library import Library
-from peerd.runner.lineage import Epoch, named, remember
-from peerd.runner.lookout import Lookout
 from peerd.runner.members import Members
-from peerd.runner.membership import Left, current
-from peerd.runner.orders import Orders
-from peerd.runner.passage import Passage
-from peerd.runner.patience import Patience
+from peerd.runner.operators.approvals import kept_approvals
+from peerd.runner.operators.drain import flushed
+from peerd.runner.operators.orders import Orders
+from peerd.runner.operators.patience import Patience
+from peerd.runner.operators.reload import reload
+from peerd.runner.operators.signals import heed_signals
 from peerd.runner.records import Records
 from peerd.runner.rehearsal import training_of
-from peerd.runner.reload import reload
 from peerd.runner.resume import journaled_secret, position_of
 from peerd.runner.rhythm import Beat
-from peerd.runner.signals import heed_signals
+from peerd.runner.sight.latency import Latency
+from peerd.runner.sight.lookout import Lookout
+from peerd.runner.succession.handover import Handover, beginning
+from peerd.runner.succession.inheritance import address_book, bootstraps, guests
+from peerd.runner.succession.lineage import Epoch, named, remember
+from peerd.runner.succession.membership import Left, current
+from peerd.runner.succession.passage import Passage
 from peerd.status.board import StatusBoard
 from peerd.status.metrics_port import MetricsPort
 from peerd.status.routes import AuditViews, Views

@@ -19,14 +19,14 @@ import trio
 
 from peerd.errors import ConfigError, GroupError
 from peerd.learning import Trainer
-from peerd.runner import stays
-from peerd.runner.approvals import keep_approval
 from peerd.runner.counting import opened_group
-from peerd.runner.drain import Drain
 from peerd.runner.learner import Learner
 from peerd.runner.library import Library
 from peerd.runner.meter import Meter
-from peerd.runner.orders import Orders, in_words
+from peerd.runner.operators import stays
+from peerd.runner.operators.approvals import keep_approval
+from peerd.runner.operators.drain import Drain
+from peerd.runner.operators.orders import Orders, in_words
 from peerd.runner.records import Records
 from peerd.runner.rhythm import Beat
 from peerd.runner.teller import Teller

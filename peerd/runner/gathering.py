@@ -4,7 +4,7 @@ Addresses come from others, and a bootstrap that belongs to the adversary names 
 (fault 28). Who answers at an address has to prove its key, so that an eclipse can only leave peers
 out: a peer that is connected to no more than b others may be hearing liars alone. Until a quorum is
 connected nothing is adopted or signed, and the reason is on the status board. What proves itself is
-taken from anybody: that the group has handed over (``peerd.runner.search``).
+taken from anybody: that the group has handed over (``peerd.runner.succession.search``).
 """
 
 from __future__ import annotations

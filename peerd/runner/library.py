@@ -13,7 +13,7 @@ import structlog
 import trio
 
 from peerd.group.genesis import MAX_GENESIS_BYTES
-from peerd.runner.lineage import Epoch, kept_draft, told_beginning
+from peerd.runner.succession.lineage import Epoch, kept_draft, told_beginning
 from peerd.storage import Store
 from peerd.transport.errors import TransportError
 from peerd.transport.transport import Transport

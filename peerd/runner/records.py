@@ -11,7 +11,7 @@ from peerd.labels import label
 from peerd.learning.trained import Evaluation
 from peerd.runner.aborts import explain
 from peerd.runner.counting import opened_group
-from peerd.runner.keeping import Pruning
+from peerd.runner.evidence.keeping import Pruning
 from peerd.runner.library import kept_polynomials, polynomials_key, polynomials_record
 from peerd.runner.members import Members
 from peerd.storage import Store

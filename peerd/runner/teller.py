@@ -11,10 +11,10 @@ import structlog
 from peerd.learning.trained import Evaluation
 from peerd.runner.aborts import stopped
 from peerd.runner.absences import Absences
-from peerd.runner.approvals import counting, kept_approvals
-from peerd.runner.approvals import shown as approval_shown
 from peerd.runner.drops import Drops
-from peerd.runner.keeping import Disk
+from peerd.runner.evidence.keeping import Disk
+from peerd.runner.operators.approvals import counting, kept_approvals
+from peerd.runner.operators.approvals import shown as approval_shown
 from peerd.runner.records import Records
 from peerd.status.board import StatusBoard
 from peerd.storage import Store

@@ -12,7 +12,8 @@ from typing import Any
 
 from peerd import identity
 from peerd.cli.daemon import add_config_argument, load_config
-from peerd.runner import daemon, driver, membership, passage, records
+from peerd.runner import daemon, driver, records
+from peerd.runner.succession import membership, passage
 from peerd.storage import Store
 
 AFTER: dict[str, tuple[Any, str]] = {
@@ -51,7 +52,7 @@ def arm(step: str, mark: Path) -> None:
 
 
 def _hands_over(args: tuple[Any, ...]) -> bool:
-    from peerd.runner.lineage import handed_to
+    from peerd.runner.succession.lineage import handed_to
 
     found = args[-1] if isinstance(args[-1], bytes) else getattr(args[1], "certificate", b"")
     return bool(handed_to(found))

@@ -17,7 +17,7 @@ import trio
 from peerd.laboratory.swarm.layout import Place, lay_out
 from peerd.laboratory.swarm.options import MAX_ROUNDS, SwarmOptions
 from peerd.laboratory.swarm.process import daemon_command
-from peerd.runner.audit import audit
+from peerd.runner.evidence.audit import audit
 from peerd.status.client import get
 from peerd.storage import Store
 from tests.local.no_sums import ROUND

@@ -14,8 +14,8 @@ from peerd.cli.current_group import running
 from peerd.group import Genesis, load, save, sign
 from peerd.group.drafting import Changes, draft
 from peerd.identity import Identity, next_key
-from peerd.runner.approvals import give
-from peerd.runner.lineage import lineage
+from peerd.runner.operators.approvals import give
+from peerd.runner.succession.lineage import lineage
 from peerd.storage import Store
 from protocols.record.certificate import ResolutionCertificate, decode_certificate
 from protocols.record.resolution import Resolution

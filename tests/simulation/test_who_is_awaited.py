@@ -12,7 +12,7 @@ from peerd.laboratory.simulation.node import Node
 from peerd.laboratory.simulation.swarm import FOUR, SEATED, first_model, setting_of, swarm
 from peerd.laboratory.simulation.times import order
 from peerd.laboratory.simulation.world import World, swarm_secrets
-from peerd.runner.sight import Member, Sight
+from peerd.runner.sight.sight import Member, Sight
 from peerd.status.board import JsonObject
 from peerd.status.waiting import WORDS
 from protocols.plan import CommitteePlan

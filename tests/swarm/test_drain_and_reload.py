@@ -18,7 +18,7 @@ import trio
 from peerd.cli.task_arguments import TaskRequest
 from peerd.laboratory.swarm.layout import Layout, lay_out
 from peerd.laboratory.swarm.options import MAX_ROUNDS, SwarmOptions
-from peerd.runner.signals import INTERRUPTED
+from peerd.runner.operators.signals import INTERRUPTED
 from peerd.status.client import get, get_bytes
 from peerd.storage import Store
 from tests.network.group import Group, ledgers, running

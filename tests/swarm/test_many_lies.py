@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from peerd.laboratory.adversaries.names import ABSENT, PROVEN
-from peerd.runner.audit import audit
+from peerd.runner.evidence.audit import audit
 
 LIMIT = 900  # seconds; only a hang takes so long
 ROUNDS = 3

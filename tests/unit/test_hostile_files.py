@@ -26,7 +26,7 @@ from peerd.identity import Identity
 from peerd.learning import frames
 from peerd.learning.loading import task_class
 from peerd.learning.state import LocalModels
-from peerd.runner.audit import audit
+from peerd.runner.evidence.audit import audit
 from peerd.storage import Store
 from peerd.tasks.cifar import FORMS, read_rows
 from peerd.tasks.idx import read_idx

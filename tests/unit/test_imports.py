@@ -251,7 +251,7 @@ RULES_OUTSIDE = {
     },
     "peerd/laboratory/simulation/records.py": {"protocols.session.standing"},
     "peerd/laboratory/simulation/world.py": {"protocols.session.standing"},
-    "peerd/runner/lineage.py": {"protocols.record.ledger", "protocols.record.origin"},
+    "peerd/runner/succession/lineage.py": {"protocols.record.ledger", "protocols.record.origin"},
     "peerd/runner/resume.py": {"protocols.record.election"},
 }
 """The files that work out themselves where certificates lead, each with what it takes for that."""
@@ -326,7 +326,7 @@ def modules_after(statement: str) -> list[str]:
         ("import peerd.cli.main", {"torch", "libp2p", "trio", "numpy", "sklearn", "matplotlib"}),
         ("import peerd.cli.dispatch as m; m.build_parser(None)", {"torch", "libp2p", "trio"}),
         ("import peerd.runner.daemon", {"torch", "sklearn", "matplotlib"}),
-        ("import peerd.runner.audit", {"torch", "sklearn", "matplotlib"}),
+        ("import peerd.runner.evidence.audit", {"torch", "sklearn", "matplotlib"}),
         ("import peerd.laboratory.simulation.world", {"torch", "libp2p", "trio", "sklearn"}),
         (
             "import peerd.laboratory.experiments.attacks, peerd.laboratory.adversaries.lies",

@@ -106,7 +106,7 @@ def audit_all(
     The audit has to find every peer guilty that an honest daemon blamed: a name without evidence
     in any transcript is a broken promise too.
     """
-    from peerd.runner.audit import audit
+    from peerd.runner.evidence.audit import audit
 
     verified: list[int] = []
     wrong: list[str] = []

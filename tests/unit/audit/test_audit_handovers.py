@@ -20,7 +20,7 @@ from peerd.cli.main import main
 from peerd.errors import PeerdError, StorageError
 from peerd.group import save
 from peerd.group.document import render
-from peerd.runner.lineage import Epoch, handed_over, remember
+from peerd.runner.succession.lineage import Epoch, handed_over, remember
 from peerd.status import StatusBoard, Views, serve_status
 from peerd.status.client import StatusAnswerError
 from peerd.status.routes import AuditViews

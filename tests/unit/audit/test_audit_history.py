@@ -25,7 +25,7 @@ from peerd.group import save
 from peerd.group.document import render
 from peerd.identity import peer_id_of
 from peerd.laboratory.simulation.swarm import first_model
-from peerd.runner.evidence_file import evidence_file
+from peerd.runner.evidence.evidence_file import evidence_file
 from peerd.status import StatusBoard, Views, serve_status
 from peerd.status.routes import AuditViews
 from peerd.storage import Store

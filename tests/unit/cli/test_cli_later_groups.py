@@ -13,8 +13,8 @@ from peerd.config import Config
 from peerd.errors import IdentityError
 from peerd.group import save
 from peerd.identity import Identity, next_key
-from peerd.runner.lineage import Epoch
-from peerd.runner.membership import Left, current
+from peerd.runner.succession.lineage import Epoch
+from peerd.runner.succession.membership import Left, current
 from peerd.storage import Store
 from tests.unit.group.successions import MEMBERS, NEW, named_group, successor
 from tests.unit.runner.test_lineage import LAST

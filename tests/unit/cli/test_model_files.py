@@ -30,7 +30,7 @@ from peerd.group import Genesis, document, new_genesis, sign
 from peerd.identity import Identity
 from peerd.laboratory.simulation.swarm import first_model
 from peerd.laboratory.simulation.world import World
-from peerd.runner.export import verify_export
+from peerd.runner.evidence.export import verify_export
 from peerd.runner.resume import setting_of
 from peerd.status import StatusBoard, Views, serve_status
 from peerd.storage import Store

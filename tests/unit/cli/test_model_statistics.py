@@ -25,7 +25,7 @@ from peerd.laboratory.simulation.swarm import first_model
 from peerd.laboratory.simulation.world import World
 from peerd.learning.shared import SharedModel
 from peerd.learning.state import LocalModels
-from peerd.runner.export import verify_export
+from peerd.runner.evidence.export import verify_export
 from peerd.runner.resume import setting_of
 from peerd.storage import Store
 from peerd.tensor_file import Tensor, read_export, write_safetensors

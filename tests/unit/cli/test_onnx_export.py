@@ -19,7 +19,7 @@ from peerd.learning.rebuilt import filled
 from peerd.learning.settings import Partition
 from peerd.learning.state import NOTHING
 from peerd.learning.task import Samples, Task
-from peerd.runner.export import verify_export
+from peerd.runner.evidence.export import verify_export
 from peerd.tensor_file import read_export
 from tests.unit.cli.test_model_files import ROWS_TASK, export, group, place  # noqa: F401
 from tests.unit.learning.test_shared import Layers, Tied, frozen, normal, plain

@@ -17,7 +17,7 @@ from peerd.errors import PeerdError
 from peerd.group import document, load
 from peerd.identity import Identity
 from peerd.laboratory.experiments.experiment import read_experiment
-from peerd.runner.orders import FILE, take
+from peerd.runner.operators.orders import FILE, take
 from peerd.text import NotText, decode, read_text
 from tests.unit.group.test_genesis import signed
 

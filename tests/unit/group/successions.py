@@ -11,7 +11,7 @@ import numpy as np
 from peerd.group import Genesis, new_genesis, sign
 from peerd.group.drafting import Changes, draft
 from peerd.identity import Identity
-from peerd.runner.lineage import Epoch
+from peerd.runner.succession.lineage import Epoch
 from protocols.aggregation import model_hash
 from protocols.aggregation.contract import Model
 from protocols.record.certificate import ResolutionCertificate, origin_of

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from peerd.errors import NetworkError
 from peerd.identity import peer_id_of
 from peerd.runner.aborts import explain
-from peerd.runner.latency import Latency, check_times
+from peerd.runner.sight.latency import Latency, check_times
 from peerd.status.board import StatusBoard
 from peerd.transport.links import Link
 from protocols.record.deadlines import Deadlines

@@ -12,7 +12,7 @@ from peerd.identity import peer_id_of
 from peerd.labels import label
 from peerd.laboratory.simulation.swarm import FOUR, setting_of
 from peerd.runner.absences import Absences
-from peerd.runner.orders import in_words
+from peerd.runner.operators.orders import in_words
 from peerd.runner.records import Records
 from peerd.status.board import StatusBoard
 from peerd.storage import Store

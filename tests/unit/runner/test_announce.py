@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from peerd.runner.announce import Announcer
+from peerd.runner.sight.announce import Announcer
 from peerd.status.board import JsonObject
 from peerd.status.waiting import WORDS, Here, sentence
 from protocols.record.waits import Awaiting

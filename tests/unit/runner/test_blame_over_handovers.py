@@ -9,8 +9,8 @@ from peerd.group import Genesis
 from peerd.group.drafting import draft
 from peerd.identity import peer_id_of
 from peerd.metrics.tally import Tally
-from peerd.runner.blame import blamed, blamed_members
-from peerd.runner.lineage import Epoch
+from peerd.runner.evidence.blame import blamed, blamed_members
+from peerd.runner.succession.lineage import Epoch
 from peerd.storage import Store
 from peerd.storage.store import BLAMES_PER_PEER
 from tests.unit.group.successions import MEMBERS, NAMES, NEW, OTHER_NEW, changes, named_group

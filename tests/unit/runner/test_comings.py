@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from peerd.runner.comings import LONGEST_QUIET, QUIET, Change, Comings
+from peerd.runner.sight.comings import LONGEST_QUIET, QUIET, Change, Comings
 
 
 class Clock:

@@ -10,7 +10,7 @@ import trio
 from peerd.laboratory.simulation.swarm import FOUR, swarm
 from peerd.laboratory.simulation.world import World
 from peerd.phases import IDLE
-from peerd.runner.drain import Drain, flushed
+from peerd.runner.operators.drain import Drain, flushed
 from protocols.record.effects import Adopted, Completed, Effect, Phase, Step
 from tests.patience import HANG
 

@@ -14,8 +14,8 @@ import trio
 from peerd.cli import rounds
 from peerd.laboratory.simulation.swarm import FOUR, setting_of
 from peerd.learning import Trainer, Training
-from peerd.runner.latency import Latency
 from peerd.runner.records import Records
+from peerd.runner.sight.latency import Latency
 from peerd.runner.teller import Teller
 from peerd.status.board import StatusBoard
 from peerd.storage import Store

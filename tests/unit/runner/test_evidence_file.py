@@ -14,16 +14,16 @@ from peerd.identity import peer_id_of
 from peerd.laboratory.adversaries import ALL
 from peerd.laboratory.simulation.swarm import FOUR, setting_of, swarm
 from peerd.laboratory.simulation.world import World
-from peerd.runner.blame import blamed, evidence
-from peerd.runner.evidence_file import (
+from peerd.runner.evidence.blame import blamed, evidence
+from peerd.runner.evidence.evidence_file import (
     evidence_file,
     group_of,
     is_evidence_file,
     verify_evidence_file,
 )
-from peerd.runner.lineage import Epoch
 from peerd.runner.records import Records
 from peerd.runner.resume import convicted
+from peerd.runner.succession.lineage import Epoch
 from peerd.status import StatusBoard, Views
 from peerd.status.routes import route
 from peerd.storage import Store

@@ -9,8 +9,8 @@ import pytest
 
 from peerd.errors import VerificationError
 from peerd.group import Genesis, save
-from peerd.runner.export import describe, verify_export
-from peerd.runner.lineage import Epoch
+from peerd.runner.evidence.export import describe, verify_export
+from peerd.runner.succession.lineage import Epoch
 from peerd.tensor_file import write_npz
 from tests.unit.group.successions import MODEL, group, handover, successor
 from tests.unit.runner.test_lineage import follow

@@ -12,10 +12,10 @@ import structlog.testing
 
 from peerd.discovery.records import sign_record
 from peerd.identity import Identity, next_key
-from peerd.runner.approvals import keep_approval
-from peerd.runner.inheritance import address_book, bootstraps, guests
-from peerd.runner.lineage import Epoch, keep_draft
-from peerd.runner.scout import _book, drafts, identity_in
+from peerd.runner.operators.approvals import keep_approval
+from peerd.runner.succession.inheritance import address_book, bootstraps, guests
+from peerd.runner.succession.lineage import Epoch, keep_draft
+from peerd.runner.succession.scout import _book, drafts, identity_in
 from peerd.storage import Store
 from protocols.wire.statement import Act
 from tests.unit.group.successions import MEMBERS, NEW, OTHER_NEW, group, identities, successor

@@ -10,7 +10,7 @@ import pytest
 
 from peerd.errors import ConfigError, GroupError
 from peerd.group.document import render
-from peerd.runner.approvals import (
+from peerd.runner.operators.approvals import (
     FILE,
     counting,
     give,
@@ -19,9 +19,9 @@ from peerd.runner.approvals import (
     shown,
     take,
 )
-from peerd.runner.lineage import Epoch, kept_draft
-from peerd.runner.orders import Orders
-from peerd.runner.orders import give as give_order
+from peerd.runner.operators.orders import Orders
+from peerd.runner.operators.orders import give as give_order
+from peerd.runner.succession.lineage import Epoch, kept_draft
 from peerd.storage import Store
 from protocols.record.approval import MAX_WINDOW
 from protocols.record.ledger import Ledger

@@ -8,7 +8,7 @@ import pytest
 
 from peerd.errors import CorruptError, GroupError, StorageError
 from peerd.group import Genesis
-from peerd.runner.lineage import (
+from peerd.runner.succession.lineage import (
     Epoch,
     advanced,
     epoch_of,

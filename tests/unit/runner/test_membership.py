@@ -11,8 +11,8 @@ import pytest
 from peerd.errors import GroupError, IdentityError, StorageError
 from peerd.group import Genesis
 from peerd.identity import Identity, next_key
-from peerd.runner.lineage import Epoch, keep_draft, kept_draft, remember
-from peerd.runner.membership import Left, check_standing, current
+from peerd.runner.succession.lineage import Epoch, keep_draft, kept_draft, remember
+from peerd.runner.succession.membership import Left, check_standing, current
 from peerd.storage import Store
 from tests.unit.group.successions import (
     MEMBERS,

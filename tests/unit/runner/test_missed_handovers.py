@@ -13,11 +13,11 @@ import pytest
 import trio
 import trio.testing
 
-from peerd.runner.handover import Handover, beginning, successor
 from peerd.runner.library import Library
-from peerd.runner.lineage import Epoch, handed_over, keep_draft, kept_draft, remember
 from peerd.runner.resume import position_of
-from peerd.runner.search import Search
+from peerd.runner.succession.handover import Handover, beginning, successor
+from peerd.runner.succession.lineage import Epoch, handed_over, keep_draft, kept_draft, remember
+from peerd.runner.succession.search import Search
 from peerd.storage import Store
 from protocols.errors import WireError
 from protocols.record.effects import Record

@@ -14,8 +14,8 @@ from peerd.labels import label
 from peerd.laboratory.simulation.swarm import FOUR, setting_of
 from peerd.logging import configure
 from peerd.runner.aborts import MEANINGS, STOPS, explain, stopped
-from peerd.runner.latency import Latency
 from peerd.runner.records import Records
+from peerd.runner.sight.latency import Latency
 from peerd.runner.teller import shown_head
 from peerd.status.board import StatusBoard
 from peerd.storage import Store

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from peerd.errors import ConfigError
-from peerd.runner import approvals, stays
-from peerd.runner.orders import FILE, give, order_of, take
+from peerd.runner.operators import approvals, stays
+from peerd.runner.operators.orders import FILE, give, order_of, take
 from protocols.session.events import Order
 
 ORDER = Order(3, 1, bytes(range(32)))

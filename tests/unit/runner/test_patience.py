@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from peerd.runner.patience import Patience
+from peerd.runner.operators.patience import Patience
 from peerd.storage import Store
 from protocols.record.certificate import Close
 from protocols.session.events import Approval

@@ -16,8 +16,8 @@ from structlog.testing import capture_logs
 
 from peerd.config import Config, declared
 from peerd.learning import Trainer, Training
-from peerd.runner import reload as reloading
-from peerd.runner.reload import differing, in_force, reload
+from peerd.runner.operators import reload as reloading
+from peerd.runner.operators.reload import differing, in_force, reload
 from peerd.status import StatusBoard
 from peerd.status.metrics_port import MetricsPort
 from tests.unit.metrics.metrics_world import MEMBERS, genesis

@@ -13,13 +13,13 @@ import trio
 
 from peerd.group import Genesis
 from peerd.identity import Identity, next_key
-from peerd.runner import scout as scouts
-from peerd.runner.handover import Handover
-from peerd.runner.inheritance import address_book, guests
 from peerd.runner.library import Library
-from peerd.runner.lineage import Epoch, keep_draft
-from peerd.runner.scout import scout
-from peerd.runner.search import Search
+from peerd.runner.succession import scout as scouts
+from peerd.runner.succession.handover import Handover
+from peerd.runner.succession.inheritance import address_book, guests
+from peerd.runner.succession.lineage import Epoch, keep_draft
+from peerd.runner.succession.scout import scout
+from peerd.runner.succession.search import Search
 from peerd.storage import Store
 from peerd.transport.transport import Transport
 from protocols.record.position import first_position

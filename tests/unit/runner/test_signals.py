@@ -12,7 +12,7 @@ import pytest
 import trio
 
 from peerd.config import Config
-from peerd.runner.signals import INTERRUPTED, heed_signals
+from peerd.runner.operators.signals import INTERRUPTED, heed_signals
 from tests.patience import HANG
 
 TERM, INT, HUP = signal.SIGTERM, signal.SIGINT, signal.SIGHUP

@@ -14,7 +14,7 @@ from peerd.identity import Identity
 from peerd.laboratory.simulation.swarm import FOUR, first_model, setting_of
 from peerd.runner.driver import Driver
 from peerd.runner.library import Library
-from peerd.runner.orders import Orders
+from peerd.runner.operators.orders import Orders
 from peerd.runner.records import Records
 from peerd.runner.rhythm import Beat
 from peerd.status.board import StatusBoard

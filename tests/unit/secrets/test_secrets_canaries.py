@@ -37,7 +37,7 @@ from peerd.logging import configure
 from peerd.runner import resume
 from peerd.runner.driver import Driver
 from peerd.runner.library import Library
-from peerd.runner.orders import Orders
+from peerd.runner.operators.orders import Orders
 from peerd.runner.records import Records
 from peerd.runner.rhythm import Beat
 from peerd.status.board import StatusBoard

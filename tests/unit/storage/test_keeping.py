@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from peerd.runner.keeping import TOLD_EVERY, Disk, Pruning, document, too_much
+from peerd.runner.evidence.keeping import TOLD_EVERY, Disk, Pruning, document, too_much
 from peerd.status import StatusBoard
 from peerd.storage import Store
 from peerd.storage.keeping import RECENT, Keeping, Pruned
 
+KEEPING = "peerd.runner.evidence.keeping"
 SIZE = 20_000  # bytes of a transcript, a model and a sum
 
 
@@ -94,7 +95,9 @@ def test_what_must_be_kept_exceeds_the_budget_and_is_said_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[str] = []
-    monkeypatch.setattr("peerd.runner.keeping.log.warning", lambda event, **_: said.append(event))
+    monkeypatch.setattr(
+        "peerd.runner.evidence.keeping.log.warning", lambda event, **_: said.append(event)
+    )
     board = StatusBoard()
     with filled(tmp_path / "d", Keeping(None, 1000), 6, *range(6)) as store:
         disk = Disk(store, board)
@@ -126,7 +129,9 @@ def test_what_is_pruned_is_logged_with_counts_at_first_and_then_once_a_day(
 ) -> None:
     now = 0.0
     said: list[dict[str, object]] = []
-    monkeypatch.setattr("peerd.runner.keeping.log.info", lambda _, **fields: said.append(fields))
+    monkeypatch.setattr(
+        "peerd.runner.evidence.keeping.log.info", lambda _, **fields: said.append(fields)
+    )
     with filled(tmp_path / "d", Keeping(3), 5) as store:
         pruning = Pruning(store, lambda: now)
         for round_ in range(4, 8):

@@ -17,7 +17,7 @@ from peerd.laboratory.swarm.conduct import audit_all, conduct, first_failure, in
 from peerd.laboratory.swarm.layout import Layout
 from peerd.laboratory.swarm.orchestrate import Run
 from peerd.laboratory.swarm.screen import Screen
-from peerd.runner import audit as audit_module
+from peerd.runner.evidence import audit as audit_module
 
 
 def failing(error: BaseException) -> Any:

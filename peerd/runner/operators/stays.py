@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from peerd.errors import ConfigError
-from peerd.runner.order_file import leave, picked
+from peerd.runner.operators.order_file import leave, picked
 from peerd.storage import Store
 from protocols.session.events import Return, Stay
 

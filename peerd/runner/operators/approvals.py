@@ -1,5 +1,5 @@
-"""Operators' approvals: ordered by a file in the data directory, as ``peerd.runner.orders``; kept
-while they may still count (§6).
+"""Operators' approvals: ordered by a file in the data directory, as in orders.py; kept while they
+may still count (§6).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from peerd.errors import ConfigError
 from peerd.group import Genesis
 from peerd.group.document import parse, render
 from peerd.group.genesis import MAX_GENESIS_BYTES
-from peerd.runner.order_file import leave, picked
+from peerd.runner.operators.order_file import leave, picked
 from peerd.storage import Store
 from protocols.errors import WireError
 from protocols.record.effects import Approved

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from peerd.identity import peer_id_of
-from peerd.runner.lineage import Epoch, epoch_of, heir
+from peerd.runner.succession.lineage import Epoch, epoch_of, heir
 from peerd.storage import Store
 from protocols.record.evidence import evidence_hash
 

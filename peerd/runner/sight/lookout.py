@@ -10,11 +10,11 @@ import trio
 
 from peerd.group import Genesis
 from peerd.identity import peer_id_of
-from peerd.runner.announce import Announcer
-from peerd.runner.comings import Change, Comings
 from peerd.runner.driver import Driver
 from peerd.runner.gathering import GATHER_SECONDS, lacking
-from peerd.runner.sight import Member, Sight
+from peerd.runner.sight.announce import Announcer
+from peerd.runner.sight.comings import Change, Comings
+from peerd.runner.sight.sight import Member, Sight
 from peerd.status.board import StatusBoard
 from peerd.transport.transport import Transport
 from protocols.record.effects import Effect, Phase

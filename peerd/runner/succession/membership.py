@@ -15,8 +15,8 @@ from peerd.errors import GroupError, IdentityError
 from peerd.group import Genesis
 from peerd.group.succession import LEAVES
 from peerd.identity import Identity, next_key, peer_id_of
-from peerd.runner.lineage import Epoch, advanced, heir, keep_draft, lineage, remember
 from peerd.runner.resume import check_owner, claim
+from peerd.runner.succession.lineage import Epoch, advanced, heir, keep_draft, lineage, remember
 from peerd.storage import Store
 
 log = structlog.get_logger(__name__)

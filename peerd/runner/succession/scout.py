@@ -17,12 +17,12 @@ from peerd.discovery.bootstraps import split
 from peerd.errors import PeerdError
 from peerd.group import Genesis
 from peerd.identity import Identity, next_key, public_of
-from peerd.runner.approvals import kept_approvals
 from peerd.runner.gathering import LOOK_SECONDS, QUIET_SECONDS
-from peerd.runner.inheritance import address_book, bootstraps
 from peerd.runner.library import Library
-from peerd.runner.lineage import Epoch, kept_draft
-from peerd.runner.search import Search
+from peerd.runner.operators.approvals import kept_approvals
+from peerd.runner.succession.inheritance import address_book, bootstraps
+from peerd.runner.succession.lineage import Epoch, kept_draft
+from peerd.runner.succession.search import Search
 from peerd.storage import Store
 from peerd.transport.transport import Transport
 from protocols.wire.statement import Act, decode_statement

@@ -14,8 +14,8 @@ import structlog
 import trio
 
 from peerd.errors import GroupError
-from peerd.runner.handover import ASK_AGAIN, Connected, Handover
-from peerd.runner.lineage import Epoch, handed_over, kept_draft, read_draft
+from peerd.runner.succession.handover import ASK_AGAIN, Connected, Handover
+from peerd.runner.succession.lineage import Epoch, handed_over, kept_draft, read_draft
 from peerd.storage import Store
 from protocols.aggregation.contract import Model
 from protocols.errors import WireError

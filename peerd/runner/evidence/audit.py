@@ -8,7 +8,7 @@ from typing import Any
 from peerd.errors import VerificationError
 from peerd.group import Genesis, load
 from peerd.identity import peer_id_of
-from peerd.runner.evidence_file import Proven, is_evidence_file, verify_evidence_file
+from peerd.runner.evidence.evidence_file import Proven, is_evidence_file, verify_evidence_file
 from peerd.runner.resume import setting_of
 from protocols.errors import ProtocolError
 from protocols.record.audit import Audit, audit_round

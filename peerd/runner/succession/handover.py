@@ -10,7 +10,8 @@ import trio
 
 from peerd.group import Genesis
 from peerd.runner.library import Library
-from peerd.runner.lineage import (
+from peerd.runner.records import Records
+from peerd.runner.succession.lineage import (
     Epoch,
     handed_over,
     keep_draft,
@@ -18,7 +19,6 @@ from peerd.runner.lineage import (
     read_beginning,
     read_draft,
 )
-from peerd.runner.records import Records
 from peerd.storage import Store
 from protocols.aggregation.contract import Model
 from protocols.record.certificate import CertifiedRound, verify_certificate

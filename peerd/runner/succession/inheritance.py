@@ -13,7 +13,7 @@ from peerd.errors import IdentityError
 from peerd.group import Genesis
 from peerd.group.succession import LEAVES
 from peerd.identity import peer_id_of, public_of
-from peerd.runner.lineage import Epoch, heir
+from peerd.runner.succession.lineage import Epoch, heir
 
 log = structlog.get_logger(__name__)
 

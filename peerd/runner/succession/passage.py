@@ -11,11 +11,11 @@ from peerd.config import Config
 from peerd.group import Genesis
 from peerd.identity import Identity
 from peerd.runner.gathering import lacking
-from peerd.runner.handover import Handover, successor
 from peerd.runner.library import Library
-from peerd.runner.lineage import Epoch
-from peerd.runner.scout import drafts, scout
-from peerd.runner.search import Search
+from peerd.runner.succession.handover import Handover, successor
+from peerd.runner.succession.lineage import Epoch
+from peerd.runner.succession.scout import drafts, scout
+from peerd.runner.succession.search import Search
 from peerd.status.board import StatusBoard
 from peerd.storage import Store
 from peerd.transport.transport import Transport

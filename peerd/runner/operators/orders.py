@@ -11,9 +11,9 @@ from pathlib import Path
 from peerd.errors import ConfigError
 from peerd.group import Genesis
 from peerd.group.succession import check_successor
-from peerd.runner import approvals, stays
-from peerd.runner.lineage import keep_draft
-from peerd.runner.order_file import leave, picked
+from peerd.runner.operators import approvals, stays
+from peerd.runner.operators.order_file import leave, picked
+from peerd.runner.succession.lineage import keep_draft
 from peerd.storage import Store
 from protocols.errors import WireError
 from protocols.session.events import Approval, Order, Return, Stay

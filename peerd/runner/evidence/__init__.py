@@ -1,0 +1,1 @@
+"""What is kept for those who ask later: blame, transcripts, exports."""

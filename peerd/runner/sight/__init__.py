@@ -1,0 +1,1 @@
+"""Whom the daemon waits for, and who comes and goes."""
