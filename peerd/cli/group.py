@@ -15,6 +15,7 @@ from peerd.cli.daemon import add_config_argument
 from peerd.cli.evaluation import add_evaluation_arguments, stated_rows
 from peerd.cli.members import listed, names_of
 from peerd.cli.output import print_json, progress, quiet_logs, say
+from peerd.cli.pairs import deadlines
 from peerd.cli.places import check_file
 from peerd.cli.rhythm_arguments import add_rhythm_arguments, stated_rhythm
 from peerd.cli.table_arguments import add_keep_argument
@@ -318,17 +319,6 @@ def _merge(args: argparse.Namespace) -> Genesis:
     genesis = merge(first, others)
     save(genesis, args.out)
     return genesis
-
-
-def deadlines(words: list[str]) -> dict[str, int]:
-    """Milliseconds by phase, as ``--deadline`` has them. ConfigError."""
-    found = {}
-    for word in words:
-        name, _, value = word.partition("=")
-        if not value.isascii() or not value.isdigit():
-            raise ConfigError(f"--deadline {word}: not PHASE=MILLISECONDS", "such as commit=30000")
-        found[name] = int(value)
-    return found
 
 
 def _say(args: argparse.Namespace, genesis: Genesis, done: str | None) -> None:

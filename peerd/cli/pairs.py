@@ -26,6 +26,17 @@ def pairs(option: str, texts: Iterable[str], decimal: Callable[[str], Any] = str
     return dict(_pair(option, text, decimal) for text in texts)
 
 
+def deadlines(words: list[str]) -> dict[str, int]:
+    """Milliseconds by phase, as ``--deadline`` has them. ConfigError."""
+    found = {}
+    for word in words:
+        name, _, value = word.partition("=")
+        if not value.isascii() or not value.isdigit():
+            raise ConfigError(f"--deadline {word}: not PHASE=MILLISECONDS", "such as commit=30000")
+        found[name] = int(value)
+    return found
+
+
 def _pair(option: str, text: str, decimal: Callable[[str], Any]) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not equals or not name:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from peerd.cli.current_group import running
 from peerd.cli.daemon import add_config_argument
 from peerd.cli.members import Member, checked_name, listed
-from peerd.cli.pairs import pairs
+from peerd.cli.pairs import deadlines, pairs
 from peerd.cli.rhythm_arguments import add_rhythm_arguments, stated_rhythm
 from peerd.cli.who import public, who
 from peerd.errors import ConfigError
@@ -163,7 +163,6 @@ def _newcomer(text: str, joining: Sequence[Member]) -> bytes | None:
 
 def _values(args: argparse.Namespace, old: Genesis) -> dict[str, Any]:
     from peerd import decimals
-    from peerd.cli.group import deadlines
     from protocols.plan import PlanError, rational
 
     values: dict[str, Any] = {
