@@ -80,6 +80,9 @@ def played(sites: Sequence[Site], folder: Path) -> Path:
     group = load(file).group_id.hex()
     until("it goes over", lambda: all(site.group() == group for site in honest), sites)
     rounds_on(honest, 2)
+    for site in honest:  # so that nothing goes on while the files are written
+        run("group", "pause", "--config", str(site.config))
+    until("it rests", lambda: all(s.ask().get("state") == "resting" for s in honest), sites)
     return file
 
 
@@ -87,12 +90,12 @@ def exported(site: Site, files: Path) -> None:
     """By the documented commands."""
     files.mkdir(parents=True)
     config = ("--config", str(site.config))
-    for number in (0, site.head() - 1, site.head()):  # what blame was in is kept for good
+    last = site.head() - 1  # behind it is the pause
+    for number in (0, last):  # what blame was in is kept for good
         run("rounds", str(number), "--transcript", str(files / f"round-{number}.bin"), *config)
     run("blame", "export", "1", "--out", str(files / "blame-1.bin"), *config)
-    last = str(site.head() - 1)
-    run("model", "export", "--round", last, "--out", str(files / "model.safetensors"), *config)
-    run("rounds", "--certificates", str(files / "certificates.bin"), *config)  # also that model's
+    run("model", "export", "--round", str(last), "--out", str(files / "model.safetensors"), *config)
+    run("rounds", "--certificates", str(files / "certificates.bin"), *config)
 
 
 def kept(site: Site, peer: Path) -> None:
