@@ -66,7 +66,6 @@ def _group(epoch: Epoch) -> Document:
     """A genesis, and what its members did in the rounds that hold."""
     rounds = list(epoch.rounds.values())
     tellings = [_parts(epoch, each.certified) for each in rounds]
-    guilty = {finding.culprit for finding in epoch.findings}
     return {
         "group": epoch.genesis.group_id.hex(),
         "name": epoch.genesis.name,
@@ -78,7 +77,7 @@ def _group(epoch: Epoch) -> Document:
                 "took_part": sum(peer in parts["took_part"] for parts in tellings),
                 "sat": sum(peer in _seats(each.certified) for each in rounds),
                 "away": sum(peer in parts["away"] for parts in tellings),
-                "blamed": peer in guilty,
+                "blamed": peer in epoch.convicted,
             }
             for peer in range(len(epoch.genesis.roster))
         ],
@@ -97,7 +96,8 @@ def _parts(epoch: Epoch, certified: CertifiedRound) -> dict[str, set[int]]:
     guilty |= {peer for peer, _ in certified.election.guilty}
     undrawn = set(certified.election.keys) - selected - guilty
     took_part = set(certified.dealers)
-    convicted = {each.culprit for each in epoch.findings if each.round <= certified.round} | guilty
+    convicted = {peer for peer, since in epoch.convicted.items() if since <= certified.round}
+    convicted |= guilty
     everybody = set(range(epoch.setting.peers))
     dealt = set(certified.cohort.peers)
     return {

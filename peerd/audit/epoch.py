@@ -39,7 +39,8 @@ class Verified:
 @dataclass(slots=True)
 class Epoch:
     """``start``: where its first round leads on from. ``rounds``: those that hold, in order.
-    ``findings``: who is proven guilty under this genesis.
+    ``findings``: who is proven guilty under this genesis. ``convicted``: of each that is guilty the
+    round from which on, also by what certificates name, and those that were so before this group.
     """
 
     genesis: Genesis
@@ -47,14 +48,28 @@ class Epoch:
     start: Start
     rounds: dict[int, Verified] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
+    convicted: dict[int, int] = field(default_factory=dict)
+
+    def certify(self, found: Verified) -> None:
+        """The next round."""
+        certified = found.certified
+        self.rounds[certified.round] = found
+        for peer, _ in certified.guilty:
+            self._convict(peer, certified.round)
+
+    def _convict(self, peer: int, round_: int) -> None:
+        self.convicted[peer] = min(round_, self.convicted.get(peer, round_))
 
     def find(self, finding: Finding) -> None:
         """Each only once: a piece of evidence is in several places."""
         if finding not in self.findings:
             self.findings.append(finding)
+            self._convict(finding.culprit, finding.round)
 
 
 def epoch_of(genesis: Genesis, setting: Setting | None = None) -> Epoch:
     """An epoch without rounds yet. ``setting``: a successor's, with where it begins. GroupError."""
     setting = setting or setting_of(genesis)
-    return Epoch(genesis, setting, start_of(setting))
+    origin = setting.origin
+    before = {} if origin is None else dict.fromkeys(origin.ledger.guilty, origin.round)
+    return Epoch(genesis, setting, start_of(setting), convicted=before)

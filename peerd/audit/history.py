@@ -188,7 +188,7 @@ def _follow(epoch: Epoch, claims: dict[int, Claimed], history: History) -> None:
         except WireError as error:
             history.lies.append(Lie(claims[round_].pieces[0].file, str(error), round_))
             return
-        epoch.rounds[round_] = found
+        epoch.certify(found)
 
 
 class _Lied(Exception):

@@ -18,7 +18,7 @@ MARKS = {
     "away": ("○", "away: not heard in time"),
     "guilty": ("✕", "left out as guilty"),
     "undrawn": ("·", "not drawn to deal"),
-    "given-up": ("–", "the round was given up"),
+    "given-up": ("–", "nothing was summed: a pause, a handover, or given up"),
 }
 
 

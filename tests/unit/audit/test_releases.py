@@ -62,9 +62,7 @@ def test_the_commit_is_that_of_the_release(version: str, commit: str) -> None:
 def test_its_history_is_verified(
     version: str, part: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with tarfile.open(RECORDED / f"{version}.tar.gz") as archive:
-        archive.extractall(tmp_path, filter="data")
-    said = json.loads((tmp_path / "found.json").read_text())
+    said = unpacked(version, tmp_path)
     code, found = audited(capsys, tmp_path / part, said["genesis"])
     assert code == 0 and found["verdict"] == said["verdict"] == "verified"
     assert {found[name] == said[name] for name in ("rounds", "handovers", "blamed")} == {True}
@@ -74,6 +72,27 @@ def test_its_history_is_verified(
     damaged(database)
     code, found = audited(capsys, tmp_path / part, said["genesis"])
     assert code == 9 and found["verdict"] == "failed"
+
+
+def test_who_was_guilty_before_a_handover_is_left_out_behind_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = unpacked("0.2.0", tmp_path)
+    _, found = audited(capsys, tmp_path / "files", said["genesis"])
+    (guilty,) = {each["peer"] for each in said["blamed"]}
+    for group in found["groups"]:
+        told = {each["peer"]: each for each in group["members"]}
+        assert [peer for peer, each in told.items() if each["blamed"]] == [guilty]
+        assert (told[guilty]["took_part"], told[guilty]["away"]) == (0, 0)
+    elected = [each for each in found["history"] if each["committee"]]
+    assert len(found["groups"]) == 2 and all(each["guilty"] == [guilty] for each in elected)
+
+
+def unpacked(version: str, place: Path) -> Any:
+    """What the audit found of its files then."""
+    with tarfile.open(RECORDED / f"{version}.tar.gz") as archive:
+        archive.extractall(place, filter="data")
+    return json.loads((place / "found.json").read_text())
 
 
 def audited(capsys: pytest.CaptureFixture[str], what: Path, genesis: str) -> tuple[int, Any]:
