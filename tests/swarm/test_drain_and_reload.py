@@ -131,7 +131,9 @@ class Play:
         self.seen["together"] = min(group.finished.values())
 
     async def get_stuck(self, group: Group) -> None:
-        """Two of four are frozen, so that no round ends: one that drains waits in vain."""
+        """Two of four are frozen, so that no round ends: one that drains waits in vain. All signals
+        come within the deadline for commitments: without a quorum the attempt ends with that.
+        """
         config = self.layout.places[LEAVING].config
         config.write_text(config.read_text().replace("drain_seconds = 60", "drain_seconds = 1"))
         send(group, LEAVING, signal.SIGHUP)
@@ -140,14 +142,14 @@ class Play:
         await group.middle("collecting commitments", STUCK)
         group.failing |= {LEAVING, STUCK}
         with group.frozen(0), group.frozen(WATCHED):
+            send(group, LEAVING, signal.SIGTERM)
             send(group, STUCK, signal.SIGTERM)
             socket = self.layout.places[STUCK].socket
             with trio.fail_after(HANG):
                 while not (await get(socket, "/v1/status"))["draining"]:
                     await trio.sleep(0.02)
-            send(group, LEAVING, signal.SIGTERM)
-            self.seen["time over"] = await ended(group, LEAVING)
             send(group, STUCK, signal.SIGTERM)
+            self.seen["time over"] = await ended(group, LEAVING)
             self.seen["told again"] = await ended(group, STUCK)
             await until(lambda: {LEAVING, STUCK} <= group.ended.keys())
 
