@@ -181,7 +181,7 @@ def test_require_sound_names_each_broken_condition() -> None:
     assert all(name in str(caught.value) for name in ("(A)", "(B)", "(C)"))
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(
     peers=st.integers(4, 200),
     adversary=st.fractions(0, Fraction(1, 3), max_denominator=20),
