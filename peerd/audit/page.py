@@ -18,7 +18,7 @@ MARKS = {
     "away": ("○", "away: not heard in time"),
     "guilty": ("✕", "left out as guilty"),
     "undrawn": ("·", "not drawn to deal"),
-    "given-up": ("–", "nothing was summed: a pause, a handover, or given up"),
+    "unsummed": ("–", "nothing was summed: a pause, a handover, or given up"),
 }
 
 
@@ -137,7 +137,7 @@ def _cell(peer: str, each: Mapping[str, frozenset[str]]) -> str:
     elif peer in each["took_part"]:
         kind = "sat" if peer in each["committee"] else "dealt"
     else:
-        kind = "undrawn" if peer in each["undrawn"] else "given-up"
+        kind = "undrawn" if peer in each["undrawn"] else "unsummed"
     return f'<td class="{kind}">{MARKS[kind][0]}</td>'
 
 

@@ -23,7 +23,7 @@ from peerd.cli.task_arguments import TaskRequest
 from peerd.group import load
 from peerd.laboratory.swarm.process import LYING_DAEMON
 from tests.local.sites import Site, founded, run, until
-from tests.local.test_handover import Years, _pause_and_go_on, approve, rounds_on
+from tests.local.test_handover import Years, approve, pause_and_go_on, rounds_on
 
 SMALL = TaskRequest("digits", "rsa", {"hidden": 1}, {})
 KEEP = 8
@@ -73,7 +73,7 @@ def played(sites: Sequence[Site], folder: Path) -> Path:
     first = sites[0]
     until("it is blamed", lambda: bool(first.ask("/v1/blame").get("blamed")), sites)
     rounds_on(honest)
-    _pause_and_go_on(honest)
+    pause_and_go_on(honest)
     file = Years(sites, folder).draft(honest[1])
     for site in honest:
         approve(site, file)

@@ -155,7 +155,7 @@ def test_members_join_leave_rotate_and_are_away_and_the_model_goes_on(folder: Pa
         until("it is told", lambda: away.group() == successor, [away, first])
         members = [*now, away]
         rounds_on(members)
-        _pause_and_go_on(members)
+        pause_and_go_on(members)
         _commands_know_the_group(first, old, successor, folder)
         for site in members:
             assert site.stop() == 0
@@ -177,7 +177,7 @@ def _rotated_keys_are_gone(site: Site, old: Identity) -> None:
             assert seed not in data and seed.hex().encode() not in data, path
 
 
-def _pause_and_go_on(members: Sequence[Site]) -> None:
+def pause_and_go_on(members: Sequence[Site]) -> None:
     for site in members[:3]:
         run(*typed(command("pause"), CONFIG=str(site.config)))
     until("it rests", lambda: all(s.ask().get("state") == "resting" for s in members), members)

@@ -80,7 +80,7 @@ class Search:
         found = await self._proven(give, led) if led is not None else None
         if found is None and (led := await self._skipped(give, head)) is not None:
             found = await self._proven(give, led)
-            await trio.sleep(WHOLE_FIRST)
+            await trio.sleep(WHOLE_FIRST if found is not None else 0)
         if found is not None:
             log.warning("the group has handed over", round=found.epoch.first - 1)
             await self._send.send(found)
