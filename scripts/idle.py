@@ -1,7 +1,7 @@
 """What a group that only goes on takes of memory and disk: real daemons that learn nothing.
 
 python scripts/idle.py --rounds 300 --every 50
-python scripts/idle.py --rounds 20000 --every 1000 --out idle.json --keep 3
+python scripts/idle.py --rounds 20000 --every 1000 --out idle.json --keep 3 --in /dev/shm
 
 Peers of four run on loopback as fast as they can. Every K rounds one line of JSON on standard
 output: bytes of memory (VmRSS) and of the data directory of each daemon, and what of the directory
@@ -65,6 +65,13 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--peers", type=int, default=4, metavar="N")
     parser.add_argument("--keep", metavar="R", help="[storage] keep of each daemon")
     parser.add_argument("--out", type=Path, metavar="FILE", help="all lines in one JSON document")
+    parser.add_argument(
+        "--in",
+        dest="folder",
+        default="/tmp",
+        metavar="DIR",
+        help="where the daemons store (a short path: sockets lie in it; on tmpfs none waits for a disk)",
+    )
     return parser.parse_args()
 
 
@@ -72,7 +79,7 @@ async def main(args: argparse.Namespace) -> None:
     quiet_logs()
     work = TaskRequest("idle:Still", RULE, {}, {})
     options = SwarmOptions(args.peers, args.rounds, work, (), 1, evaluates=False)
-    with tempfile.TemporaryDirectory(prefix="peerd-idle-", dir="/tmp") as name:
+    with tempfile.TemporaryDirectory(prefix="peerd-idle-", dir=args.folder) as name:
         layout = await lay_out(options, Path(name))
         if args.keep is not None:
             keep = args.keep if args.keep.isdecimal() else f'"{args.keep}"'
