@@ -17,9 +17,10 @@ from peerd.config import Config
 from peerd.discovery.discovery import Discovery
 from peerd.errors import CorruptError, NetworkError
 from peerd.group import Genesis, load
+from peerd.group.addresses import as_bootstraps
 from peerd.group.document import render
 from peerd.group.names import names_by_peer
-from peerd.identity import Identity, peer_id_of
+from peerd.identity import Identity
 from peerd.labels import label
 from peerd.learning import Trainer
 from peerd.learning.settings import Training
@@ -32,6 +33,7 @@ from peerd.runner.driver import Driver
 from peerd.runner.evidence.blame import blamed, blamed_members, evidence
 from peerd.runner.failures import only_error
 from peerd.runner.first import check_first, check_fixed
+from peerd.runner.founding import Founding
 from peerd.runner.gathering import gather
 from peerd.runner.library import Library
 from peerd.runner.members import Members
@@ -47,6 +49,7 @@ from peerd.runner.resume import journaled_secret, position_of
 from peerd.runner.rhythm import Beat
 from peerd.runner.sight.latency import Latency
 from peerd.runner.sight.lookout import Lookout
+from peerd.runner.sight.roll import roll
 from peerd.runner.succession.handover import Handover, beginning
 from peerd.runner.succession.inheritance import address_book, bootstraps, guests
 from peerd.runner.succession.lineage import Epoch, named, remember
@@ -100,20 +103,31 @@ def run(
     restored: bool | None = None,
     crew: Crew = Crew(),
     file: Path | None = None,
+    founds: bool = False,
 ) -> int:
     """Run the daemon until SIGTERM or SIGINT; 0 when it was asked to stop, INTERRUPTED when it was
     asked again before it had. Raises PeerdError.
 
     ``restored``: the data directory was put back from a backup, and may not know what was signed;
     False: it never was, and never emptied. None: nobody says anything. ``file``: where the
-    configuration is read again on SIGHUP.
+    configuration is read again on SIGHUP. ``founds``: where members have not signed yet, their
+    signatures are waited for.
     """
     configure(config.log.level, config.log.format, file=config.log.file)
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(name, "1")
     genesis = load(config.genesis)
-    genesis.verify()
+    if not founds:
+        genesis.verify()
     with Store.open(config.data, config.storage.keeping) as store:
+        if genesis.unsigned():
+            names = names_by_peer(genesis)
+            configure(config.log.level, config.log.format, file=config.log.file, names=names)
+            founding = Founding(config, genesis, Identity.load(config.key))
+            _run(founding)
+            if founding.genesis.unsigned():
+                return founding.exit_code
+            genesis = founding.genesis
         while True:
             try:
                 epochs, identity = current(store, genesis, config.key)
@@ -131,8 +145,8 @@ def run(
             config = daemon.config
 
 
-def _run(daemon: _Daemon) -> None:
-    """Until it is asked to stop, or its group hands over."""
+def _run(daemon: Founding | _Daemon) -> None:
+    """Until it is asked to stop, or has come to its end."""
     try:
         trio.run(daemon.run)
     except BaseExceptionGroup as group:
@@ -373,8 +387,9 @@ class _Daemon:
         scope.cancel()
 
     def bootstraps(self, configured: Iterable[str]) -> list[str]:
-        """Those of a configuration, in terms of the current group."""
-        return bootstraps(configured, self.epochs, self._configured)
+        """Those of a configuration and of its genesis, in terms of the current group."""
+        founding = as_bootstraps(self._configured.addresses)
+        return bootstraps([*configured, *founding], self.epochs, self._configured)
 
     # -- the operator's orders -----------------------------------------------------------------
 
@@ -432,23 +447,5 @@ class _Daemon:
         return blamed(self.store, self.epochs, keys)
 
     def _peers(self) -> Sequence[dict[str, object]]:
-        links = {link.peer: link for link in self.transport.links()}
         away = self.board.announced()
-        shown: list[dict[str, object]] = []
-        for index, public in enumerate(self.genesis.roster):
-            link = links.get(public)
-            shown.append(
-                {
-                    "peer": peer_id_of(public),
-                    "name": self.genesis.name_of(index),
-                    "self": public == self.identity.public,
-                    "connected": link is None or link.connected,
-                    "away": peer_id_of(public) in away,
-                    "address": self.config.listen if link is None else link.address,
-                    "bytes_in": 0 if link is None else link.bytes_in,
-                    "bytes_out": 0 if link is None else link.bytes_out,
-                    "rtt": None if link is None else link.rtt,
-                    "last_seen": None if link is None else link.last_seen,
-                }
-            )
-        return shown
+        return roll(self.genesis, self.identity.public, self.transport, self.book, away)
