@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import peerd
 from peerd.cli.commands import COMMANDS, Command
 from peerd.cli.failure import explain
+from peerd.cli.streams import abandon_output, flush_output
 
 EPILOG = """\
 exit codes: 0 done · 1 failure · 2 usage or configuration · 3 key · 4 group · 5 storage ·
@@ -45,20 +46,32 @@ def dispatch(arguments: Sequence[str]) -> int:
     """The exit code; argparse alone leaves by SystemExit (code 2)."""
     debug = "--debug" in arguments[:1] or bool(os.environ.get("PEERD_DEBUG"))
     try:
-        args = build_parser(_chosen(arguments)).parse_args(list(arguments))
-        code: int = args.run_command(args)
-        sys.stdout.flush()
-        return code
-    except BrokenPipeError:
-        # The reader (head, less) has gone. Python would complain at exit when it flushes.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _run(arguments)
+    except BrokenPipeError:  # the reader (head, less) has gone
+        abandon_output()
         return 1
     except (Exception, BaseExceptionGroup) as error:
         if debug:
             traceback.print_exc()
         line, code = explain(error)
         print(f"peerd: error: {line}", file=sys.stderr)
+        try:
+            flush_output()
+        except OSError:
+            abandon_output()
         return code
+
+
+def _run(arguments: Sequence[str]) -> int:
+    """What was printed is flushed here, where it can still be told that it can't be written."""
+    try:
+        args = build_parser(_chosen(arguments)).parse_args(list(arguments))
+        code: int = args.run_command(args)
+    except SystemExit:  # argparse has printed the help, or the usage
+        flush_output()
+        raise
+    flush_output()
+    return code
 
 
 def _chosen(arguments: Sequence[str]) -> Command | None:

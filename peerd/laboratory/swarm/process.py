@@ -154,7 +154,7 @@ class Daemon:
 def resident_bytes(pid: int) -> int:
     """VmRSS of a process, 0 when it has gone."""
     try:
-        status = Path(f"/proc/{pid}/status").read_text()
+        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
     except OSError:
         return 0
     for line in status.splitlines():
