@@ -25,8 +25,6 @@ from peerd.config_values import (
     choice,
     disk_size,
     host_port,
-    is_listen_address,
-    is_public_address,
     path,
     peer_address,
     socket_path,
@@ -155,14 +153,14 @@ class Config:
     listen: Annotated[
         str,
         Key(
-            address(is_listen_address, DEFAULT_LISTEN),
+            address(DEFAULT_LISTEN, others=False),
             "where this peer listens; port 0 is any free one",
         ),
     ] = DEFAULT_LISTEN
     announce: Annotated[
         tuple[str, ...],
         Key(
-            addresses(address(is_public_address, _PUBLIC), MAX_ANNOUNCE),
+            addresses(address(_PUBLIC, others=True), MAX_ANNOUNCE),
             "where the others reach it, if not at `listen` (NAT, containers)",
             like=(_PUBLIC,),
         ),

@@ -101,6 +101,7 @@ def peer_checks(path: Path) -> Iterator[Check]:
         ("latency", _latency),
         ("status socket", _status),
         ("port", _port),
+        ("addresses", _addresses),
     ]
     failed: set[str] = set()
     for name, look in checks:
@@ -287,6 +288,8 @@ def _port(config: Config) -> str:
     kind = socket.AF_INET6 if family == "ip6" else socket.AF_INET
     with socket.socket(kind, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if kind == socket.AF_INET6:  # as the daemon does
+            probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         try:
             probe.bind((host, int(port)))
         except OSError as error:
@@ -294,6 +297,16 @@ def _port(config: Config) -> str:
                 f"can't listen on {config.listen}: {error.strerror}", "change 'listen'"
             ) from None
     return f"{config.listen} is free"
+
+
+def _addresses(config: Config) -> list[Check]:
+    """Where the others are told to find this peer."""
+    from peerd.discovery.own_addresses import NOWHERE, reachable
+
+    published = config.announce or reachable((config.listen,))
+    if not published:
+        return [Check("addresses", "warning", NOWHERE)]
+    return [Check("addresses", "ok", f"published: {', '.join(published)}")]
 
 
 def _disk(config: Config) -> Check:

@@ -242,6 +242,7 @@ class _Daemon:
                 self.bootstraps(self.config.bootstrap),
                 announce=self.config.announce,
             )
+            self.discovery.published.warn = partial(self.board.warn, "addresses")
             nursery.start_soon(self.discovery.run)
             labels = {peer: label(name, peer) for peer, name in names_by_peer(self.genesis).items()}
             latency = Latency(self.transport.links, self.genesis.delta_ms, self.board, labels)
