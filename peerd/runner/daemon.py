@@ -41,6 +41,7 @@ from peerd.runner.operators.orders import Orders
 from peerd.runner.operators.patience import Patience
 from peerd.runner.operators.reload import reload
 from peerd.runner.operators.signals import heed_signals
+from peerd.runner.operators.told import Told
 from peerd.runner.records import Records
 from peerd.runner.rehearsal import training_of
 from peerd.runner.resume import journaled_secret, position_of
@@ -100,14 +101,16 @@ def run(
     restored: bool | None = None,
     crew: Crew = Crew(),
     file: Path | None = None,
+    told: Told | None = None,
 ) -> int:
     """Run the daemon until SIGTERM or SIGINT; 0 when it was asked to stop, INTERRUPTED when it was
     asked again before it had. Raises PeerdError.
 
     ``restored``: the data directory was put back from a backup, and may not know what was signed;
     False: it never was, and never emptied. None: nobody says anything. ``file``: where the
-    configuration is read again on SIGHUP.
+    configuration is read again on SIGHUP. ``told``: notes what it is told while it starts or stops.
     """
+    told = told or Told()
     configure(config.log.level, config.log.format, file=config.log.file)
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(name, "1")
@@ -123,8 +126,11 @@ def run(
             names = named(epochs)
             configure(config.log.level, config.log.format, file=config.log.file, names=names)
             daemon = _Daemon(config, genesis, identity, epochs, store, restored, crew, file)
+            daemon.told = told
             _run(daemon)
             if daemon.handover is None:
+                if again := told.taken():
+                    log.info("told to stop again while it stopped", times=len(again))
                 return daemon.exit_code
             daemon.handover.store(store, epochs[-1])
             remember(store, [*epochs, daemon.handover.epoch])
@@ -158,6 +164,7 @@ class _Daemon:
         self.epochs = epochs
         self.handover: Handover | None = None
         self.exit_code = 0
+        self.told = Told()
         self._file = file
         self.restored = restored
         self._make_session = crew.session
@@ -222,7 +229,7 @@ class _Daemon:
         )
         async with trio.open_nursery() as nursery:
             self._scope = nursery.cancel_scope
-            await nursery.start(heed_signals, self, nursery)
+            await nursery.start(heed_signals, self, nursery, self.told)
             await nursery.start(self.metrics_port.run)
             self.metrics_port.open(self.config.metrics.listen)
             await nursery.start(
