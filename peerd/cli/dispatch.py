@@ -28,7 +28,12 @@ def build_parser(chosen: Command | None) -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"peerd {peerd.__version__}")
+    parser.add_argument(
+        "--version",
+        action="version",
+        version=f"peerd {peerd.__version__}",
+        help="show the version and exit; with --json as 'peerd version --json'",
+    )
     parser.add_argument("--debug", action="store_true", help="show tracebacks")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for command in COMMANDS:
@@ -65,6 +70,8 @@ def dispatch(arguments: Sequence[str]) -> int:
 def _run(arguments: Sequence[str]) -> int:
     """What was printed is flushed here, where it can still be told that it can't be written."""
     try:
+        if {*arguments} - {"--debug"} == {"--version", "--json"}:
+            arguments = ["version", "--json"]
         args = build_parser(_chosen(arguments)).parse_args(list(arguments))
         code: int = args.run_command(args)
     except SystemExit:  # argparse has printed the help, or the usage
