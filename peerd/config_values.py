@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -30,19 +30,23 @@ _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class At:
-    """Where a value stands: the file, and the key with its table ("" for the file as a whole)."""
+    """Where a value stands: the file, and the key with its table ("" for the file as a whole).
+    ``variable``: of the environment, if it says it in the file's place.
+    """
 
     file: Path
     name: str = ""
+    variable: str = ""
 
     def key(self, name: str) -> At:
-        return At(self.file, f"{self.name}.{name}" if self.name else name)
+        return replace(self, name=f"{self.name}.{name}" if self.name else name)
 
     def item(self, index: int) -> At:
-        return At(self.file, f"{self.name}[{index}]")
+        return replace(self, name=f"{self.name}[{index}]")
 
     def wrong(self, why: str, hint: str = "") -> ConfigError:
-        return ConfigError(f"{self.file}: {self.name} {why}", hint)
+        place = f"the environment's {self.variable}" if self.variable else str(self.file)
+        return ConfigError(f"{place}: {self.name} {why}", hint)
 
 
 Reader: TypeAlias = Callable[[Any, At], Any]

@@ -12,6 +12,7 @@ import peerd
 from peerd.cli.commands import COMMANDS, Command
 from peerd.cli.failure import explain
 from peerd.cli.streams import abandon_output, flush_output
+from peerd.environment import DEBUG
 
 EPILOG = """\
 exit codes: 0 done · 1 failure · 2 usage or configuration · 3 key · 4 group · 5 storage ·
@@ -49,7 +50,7 @@ def build_parser(chosen: Command | None) -> argparse.ArgumentParser:
 
 def dispatch(arguments: Sequence[str]) -> int:
     """The exit code; argparse alone leaves by SystemExit (code 2)."""
-    debug = "--debug" in arguments[:1] or bool(os.environ.get("PEERD_DEBUG"))
+    debug = "--debug" in arguments[:1] or bool(os.environ.get(DEBUG))
     try:
         return _run(arguments)
     except BrokenPipeError:  # the reader (head, less) has gone

@@ -87,11 +87,12 @@ def peer_checks(path: Path) -> Iterator[Check]:
         yield Check("configuration", "warning", f"there is no {path}; 'peerd init' makes one")
         return
     try:
-        config = Config.load(path)
+        config = Config.load(path, os.environ)
     except PeerdError as error:
         yield Check("configuration", "error", str(error))
         return
     yield Check("configuration", "ok", str(path))
+    yield from _environment()
     checks: list[tuple[str, Callable[[Config], str | list[Check]]]] = [
         ("key", _key),
         ("genesis", _genesis),
@@ -114,6 +115,18 @@ def peer_checks(path: Path) -> Iterator[Check]:
             failed.add(name)
             yield Check(name, "error", str(error))
     yield _disk(config)
+
+
+def _environment() -> Iterator[Check]:
+    """Which keys it says in the file's place; nothing where it says none."""
+    from peerd.config import from_environment, strange_variables
+    from peerd.environment import variable
+
+    said = [f"{key} ({variable(key)})" for key in from_environment(os.environ)]
+    if said:
+        yield Check("environment", "ok", f"goes before the file: {', '.join(said)}")
+    if strange := strange_variables(os.environ):
+        yield Check("environment", "warning", f"no keys of peerd's: {', '.join(strange)}")
 
 
 def _package(name: str) -> Check:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
@@ -300,7 +301,7 @@ def _measure(genesis: Genesis, path: Path, public: bytes, start: Path | None) ->
             f"there is no {path}, which says what data an update is to be timed on",
             "name yours with --config, or sign with --unmeasured",
         )
-    task = Config.load(path).task
+    task = Config.load(path, os.environ).task
     if start is not None:
         task = replace(task, start_from=start)
     quiet_logs()

@@ -13,8 +13,9 @@ from typing import Protocol
 import structlog
 import trio
 
-from peerd.config import Config
+from peerd.config import Config, from_environment, strange_variables
 from peerd.discovery.discovery import Discovery
+from peerd.environment import variable
 from peerd.errors import CorruptError, NetworkError
 from peerd.group import Genesis, load
 from peerd.group.document import render
@@ -114,6 +115,10 @@ def run(
     configure(config.log.level, config.log.format, file=config.log.file)
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(name, "1")
+    if said := from_environment(os.environ):
+        log.info("keys from the environment", variables=[variable(key) for key in said])
+    if strange := strange_variables(os.environ):
+        log.warning("variables that are no keys of peerd's", variables=strange)
     genesis = load(config.genesis)
     genesis.verify()
     with Store.open(config.data, config.storage.keeping) as store:
@@ -225,6 +230,7 @@ class _Daemon:
             absent=[],
             warnings=[],
             draining=False,
+            environment=sorted(from_environment(os.environ)),
             pid=os.getpid(),
         )
         async with trio.open_nursery() as nursery:

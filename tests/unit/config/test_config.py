@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from peerd.config import Config, LogConfig, TaskConfig, declared, render_config
 from peerd.config_values import Key
+from peerd.environment import variable
 from peerd.errors import ConfigError
 from peerd.identity import Identity
 from peerd.storage.keeping import Keeping
@@ -230,15 +231,18 @@ def parsed(text: str) -> Config:
         return Config.load(Path(file.name))
 
 
+HEAD = "| key | what it is | without it | variable |"
+
+
 def test_the_table_in_the_documents_is_what_is_declared() -> None:
     """A key without a word on what it is for (of the laboratory) is in neither."""
     text = (ROOT / "docs/operations.md").read_text()
     rows = [
-        f"| `{name}` | {key.says} | {default_of(name, key, default)} |"
+        f"| `{name}` | {key.says} | {default_of(name, key, default)} | `{variable(name)}` |"
         for name, key, default in declared()
         if key.says
     ]
-    table = "\n".join(["| key | what it is | without it |", "|---|---|---|", *rows])
+    table = "\n".join([HEAD, "|---|---|---|---|", *rows])
     assert f"\n\n{table}\n\n" in text
 
 
