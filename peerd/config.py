@@ -205,8 +205,10 @@ class Config:
         config: Config = _read(cls, document, source, source.at(""))
         task = config.task
         if task.data is not None and "data" in task.options:
-            raise source.at("task.options").key("data").wrong(
-                "says what task.data says as well", "leave one of them out"
+            raise (
+                source.at("task.options")
+                .key("data")
+                .wrong("says what task.data says as well", "leave one of them out")
             )
         if task.partition >= task.partitions:
             raise source.at("task.partition").wrong(

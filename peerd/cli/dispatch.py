@@ -10,11 +10,15 @@ from collections.abc import Sequence
 
 import peerd
 from peerd.cli.commands import COMMANDS, Command
+from peerd.cli.examples import add_examples
 from peerd.cli.failure import explain
 from peerd.cli.streams import abandon_output, flush_output
 from peerd.environment import DEBUG
 
 EPILOG = """\
+example:
+  peerd init /srv/peerd --name "St. Mary's" --listen /ip4/203.0.113.10/tcp/4001
+
 exit codes: 0 done · 1 failure · 2 usage or configuration · 3 key · 4 group · 5 storage ·
 6 network · 7 task or data · 8 no daemon answers · 9 verification failed · 70 a fault of peerd ·
 130 interrupted
@@ -44,6 +48,7 @@ def build_parser(chosen: Command | None) -> argparse.ArgumentParser:
         if command is chosen:
             module = command.load()
             module.add_arguments(subparser)
+            add_examples(subparser)
             subparser.set_defaults(run_command=module.main)
     return parser
 
