@@ -159,7 +159,7 @@ def parts(data: Path) -> dict[str, int]:
 def children(pid: int) -> list[int]:
     """Of all generations."""
     try:
-        direct = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        direct = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
     except OSError:
         return []
     return [each for child in map(int, direct) for each in (child, *children(child))]

@@ -59,5 +59,6 @@ COMMANDS = (
         "verify a group's whole history, or a round of it, from the genesis alone",
     ),
     Command("doctor", "peerd.cli.doctor", "look for what would keep a daemon from running"),
+    Command("completion", "peerd.cli.completion", "print what a shell completes peerd's words by"),
     Command("version", "peerd.cli.version", "show the versions of peerd and what it stands on"),
 )

@@ -87,11 +87,12 @@ def peer_checks(path: Path) -> Iterator[Check]:
         yield Check("configuration", "warning", f"there is no {path}; 'peerd init' makes one")
         return
     try:
-        config = Config.load(path)
+        config = Config.load(path, os.environ)
     except PeerdError as error:
         yield Check("configuration", "error", str(error))
         return
     yield Check("configuration", "ok", str(path))
+    yield from _environment()
     checks: list[tuple[str, Callable[[Config], str | list[Check]]]] = [
         ("key", _key),
         ("genesis", _genesis),
@@ -101,6 +102,7 @@ def peer_checks(path: Path) -> Iterator[Check]:
         ("latency", _latency),
         ("status socket", _status),
         ("port", _port),
+        ("addresses", _addresses),
     ]
     failed: set[str] = set()
     for name, look in checks:
@@ -113,6 +115,18 @@ def peer_checks(path: Path) -> Iterator[Check]:
             failed.add(name)
             yield Check(name, "error", str(error))
     yield _disk(config)
+
+
+def _environment() -> Iterator[Check]:
+    """Which keys it says in the file's place; nothing where it says none."""
+    from peerd.config import from_environment, strange_variables
+    from peerd.environment import variable
+
+    said = [f"{key} ({variable(key)})" for key in from_environment(os.environ)]
+    if said:
+        yield Check("environment", "ok", f"goes before the file: {', '.join(said)}")
+    if strange := strange_variables(os.environ):
+        yield Check("environment", "warning", f"no keys of peerd's: {', '.join(strange)}")
 
 
 def _package(name: str) -> Check:
@@ -287,6 +301,8 @@ def _port(config: Config) -> str:
     kind = socket.AF_INET6 if family == "ip6" else socket.AF_INET
     with socket.socket(kind, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if kind == socket.AF_INET6:  # as the daemon does
+            probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         try:
             probe.bind((host, int(port)))
         except OSError as error:
@@ -294,6 +310,16 @@ def _port(config: Config) -> str:
                 f"can't listen on {config.listen}: {error.strerror}", "change 'listen'"
             ) from None
     return f"{config.listen} is free"
+
+
+def _addresses(config: Config) -> list[Check]:
+    """Where the others are told to find this peer."""
+    from peerd.discovery.own_addresses import NOWHERE, reachable
+
+    published = config.announce or reachable((config.listen,))
+    if not published:
+        return [Check("addresses", "warning", NOWHERE)]
+    return [Check("addresses", "ok", f"published: {', '.join(published)}")]
 
 
 def _disk(config: Config) -> Check:

@@ -122,7 +122,7 @@ def _write_checked(path: Path, text: str) -> None:
     from peerd.config import Config
 
     try:
-        with path.open("x") as file:
+        with path.open("x", encoding="utf-8") as file:
             file.write(text)
         Config.load(path)
     except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -28,7 +29,7 @@ def measure(genesis: Genesis, path: Path, public: bytes, start: Path | None) -> 
             f"there is no {path}, which says what data an update is to be timed on",
             "name yours with --config, or sign with --unmeasured",
         )
-    task = Config.load(path).task
+    task = Config.load(path, os.environ).task
     if start is not None:
         task = replace(task, start_from=start)
     quiet_logs()

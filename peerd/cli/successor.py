@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -32,16 +33,10 @@ NUMBERS = {
     "absent": "absent",
     "clients": "clients",
 }
-EXAMPLE = """for example, "Clinic 4" leaves, another hospital joins, and St. Mary's has a new key:
-  peerd group successor --join "12D3KooW…-3f0c Fifth House" --leave "Clinic 4" \\
-    --rotate "12D3KooW…-6245=12D3KooW…-973a" --rounds 2000:4000 --out draft.json
-"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What is to change; everything else stays as it is."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = EXAMPLE
     add_config_argument(parser)
     parser.add_argument(
         "--genesis", type=Path, metavar="FILE", help="the group's (default: the daemon's)"
@@ -118,7 +113,7 @@ def _running(config: Path) -> tuple[Genesis, int]:
     from peerd.status.client import get
 
     genesis, head = running(config)
-    peers: Any = trio.run(get, Config.load(config).status, "/v1/peers")["peers"]
+    peers: Any = trio.run(get, Config.load(config, os.environ).status, "/v1/peers")["peers"]
     found = {
         public_of(peer["peer"]): next(filter(is_address, peer.get("published", ())), None)
         for peer in peers

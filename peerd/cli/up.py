@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from peerd.cli.daemon import add_config_argument, load_config
 from peerd.cli.signing import measure
 from peerd.cli.terms import print_group, summary
 from peerd.errors import ConfigError, GroupError
+from peerd.runner.operators.told import Told
 
 if TYPE_CHECKING:
     from peerd.config import Config
@@ -41,8 +41,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Show, sign, put in place, collect the others' signatures, run; the daemon's exit code."""
-    # Until the daemon heeds it: SIGHUP never ends it, however early it comes.
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     from peerd.group import save
     from peerd.identity import Identity
 
@@ -54,9 +52,14 @@ def main(args: argparse.Namespace) -> int:
         genesis = _signed(args, genesis, identity)
     if genesis != placed:
         save(genesis, config.genesis)
-    from peerd.runner.daemon import run
+    told = Told()
+    told.note()
+    try:
+        from peerd.runner.daemon import run
 
-    return run(config, file=args.config, founds=True)
+        return run(config, file=args.config, founds=True, told=told)
+    finally:
+        told.end()
 
 
 def _placed(config: Config) -> Genesis | None:

@@ -18,7 +18,7 @@ from libp2p.tools.anyio_service import background_trio_service
 from peerd.discovery.address_book import AddressBook, Outcome
 from peerd.discovery.bootstraps import Bootstraps, members_behind
 from peerd.discovery.lookup import RosterDHT
-from peerd.discovery.own_addresses import reachable
+from peerd.discovery.own_addresses import Published, reachable
 from peerd.discovery.records import LIFETIME, MAX_ADDRESSES, MAX_RECORD_BYTES, sign_record
 from peerd.errors import StorageError
 from peerd.identity import Identity
@@ -66,6 +66,7 @@ class Discovery:
         self._told: dict[bytes, int] = {}
         self._members = [link.peer for link in transport.links()]
         self._bootstraps = Bootstraps()
+        self.published = Published()
         self.point_to(bootstrap, announce)
         everybody = [*self._members, identity.public]
         self._limit = 64 + (MAX_RECORD_BYTES + 8) * len(everybody)
@@ -118,6 +119,7 @@ class Discovery:
 
     def _own_addresses(self) -> tuple[str, ...]:
         addresses = self._announce or reachable(self._transport.listen_addresses())
+        self.published.saw(addresses)
         return addresses[:MAX_ADDRESSES]
 
     async def _watch_own_addresses(self) -> None:

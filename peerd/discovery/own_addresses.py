@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+
+import structlog
+
+log = structlog.get_logger(__name__)
+
+
+NOWHERE = (
+    "this peer publishes no address, so that nobody can connect to it: it listens on every address"
+    " and finds none of its own; set 'announce', or name one in 'listen'"
+)
 
 
 def reachable(listening: Sequence[str]) -> tuple[str, ...]:
@@ -32,3 +42,25 @@ def default_route_address(family: str) -> str | None:
         except OSError:
             return None
         return str(probe.getsockname()[0])
+
+
+class Published:
+    """What a peer publishes of itself. ``warn`` is told of a peer that publishes no address, and
+    with nothing of one that does again.
+    """
+
+    def __init__(self) -> None:
+        self.warn: Callable[[Sequence[str]], None] = lambda lines: None
+        self._nowhere = False
+
+    def saw(self, addresses: Sequence[str]) -> None:
+        """The addresses as they are now."""
+        nowhere = not addresses
+        if nowhere == self._nowhere:
+            return
+        self._nowhere = nowhere
+        self.warn([NOWHERE] if nowhere else [])
+        if nowhere:
+            log.warning(NOWHERE)
+        else:
+            log.info("this peer publishes addresses again", addresses=list(addresses))

@@ -13,8 +13,9 @@ from typing import Protocol
 import structlog
 import trio
 
-from peerd.config import Config
+from peerd.config import Config, from_environment, strange_variables
 from peerd.discovery.discovery import Discovery
+from peerd.environment import variable
 from peerd.errors import CorruptError, NetworkError
 from peerd.group import Genesis, load
 from peerd.group.addresses import as_bootstraps
@@ -43,6 +44,7 @@ from peerd.runner.operators.orders import Orders
 from peerd.runner.operators.patience import Patience
 from peerd.runner.operators.reload import reload
 from peerd.runner.operators.signals import heed_signals
+from peerd.runner.operators.told import Told
 from peerd.runner.records import Records
 from peerd.runner.rehearsal import training_of
 from peerd.runner.resume import journaled_secret, position_of
@@ -104,6 +106,7 @@ def run(
     crew: Crew = Crew(),
     file: Path | None = None,
     founds: bool = False,
+    told: Told | None = None,
 ) -> int:
     """Run the daemon until SIGTERM or SIGINT; 0 when it was asked to stop, INTERRUPTED when it was
     asked again before it had. Raises PeerdError.
@@ -111,11 +114,16 @@ def run(
     ``restored``: the data directory was put back from a backup, and may not know what was signed;
     False: it never was, and never emptied. None: nobody says anything. ``file``: where the
     configuration is read again on SIGHUP. ``founds``: where members have not signed yet, their
-    signatures are waited for.
+    signatures are waited for. ``told``: notes what it is told while it starts or stops.
     """
+    told = told or Told()
     configure(config.log.level, config.log.format, file=config.log.file)
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(name, "1")
+    if said := from_environment(os.environ):
+        log.info("keys from the environment", variables=[variable(key) for key in said])
+    if strange := strange_variables(os.environ):
+        log.warning("variables that are no keys of peerd's", variables=strange)
     genesis = load(config.genesis)
     if not founds:
         genesis.verify()
@@ -123,7 +131,7 @@ def run(
         if genesis.unsigned():
             names = names_by_peer(genesis)
             configure(config.log.level, config.log.format, file=config.log.file, names=names)
-            founding = Founding(config, genesis, Identity.load(config.key))
+            founding = Founding(config, genesis, Identity.load(config.key), told)
             _run(founding)
             if founding.genesis.unsigned():
                 return founding.exit_code
@@ -137,8 +145,11 @@ def run(
             names = named(epochs)
             configure(config.log.level, config.log.format, file=config.log.file, names=names)
             daemon = _Daemon(config, genesis, identity, epochs, store, restored, crew, file)
+            daemon.told = told
             _run(daemon)
             if daemon.handover is None:
+                if again := told.taken():
+                    log.info("told to stop again while it stopped", times=len(again))
                 return daemon.exit_code
             daemon.handover.store(store, epochs[-1])
             remember(store, [*epochs, daemon.handover.epoch])
@@ -172,6 +183,7 @@ class _Daemon:
         self.epochs = epochs
         self.handover: Handover | None = None
         self.exit_code = 0
+        self.told = Told()
         self._file = file
         self.restored = restored
         self._make_session = crew.session
@@ -232,11 +244,12 @@ class _Daemon:
             absent=[],
             warnings=[],
             draining=False,
+            environment=sorted(from_environment(os.environ)),
             pid=os.getpid(),
         )
         async with trio.open_nursery() as nursery:
             self._scope = nursery.cancel_scope
-            await nursery.start(heed_signals, self, nursery)
+            await nursery.start(heed_signals, self, nursery, self.told)
             await nursery.start(self.metrics_port.run)
             self.metrics_port.open(self.config.metrics.listen)
             await nursery.start(
@@ -256,6 +269,7 @@ class _Daemon:
                 self.bootstraps(self.config.bootstrap),
                 announce=self.config.announce,
             )
+            self.discovery.published.warn = partial(self.board.warn, "addresses")
             nursery.start_soon(self.discovery.run)
             labels = {peer: label(name, peer) for peer, name in names_by_peer(self.genesis).items()}
             latency = Latency(self.transport.links, self.genesis.delta_ms, self.board, labels)

@@ -25,6 +25,7 @@ from peerd.group.signatures import MAX_SIGNATURES_BYTES, added, packed
 from peerd.identity import Identity, peer_id_of
 from peerd.runner.library import SIGNATURES
 from peerd.runner.operators.signals import heed_signals
+from peerd.runner.operators.told import Told
 from peerd.runner.sight.announce import Announcer
 from peerd.runner.sight.roll import roll
 from peerd.status.board import StatusBoard
@@ -51,7 +52,7 @@ class Founding:
     Raises GroupError where this peer has not signed, or somebody's signature is wrong.
     """
 
-    def __init__(self, config: Config, genesis: Genesis, identity: Identity) -> None:
+    def __init__(self, config: Config, genesis: Genesis, identity: Identity, told: Told) -> None:
         genesis.verify_signatures()
         if genesis.follows is not None:
             genesis.verify()  # its group is asked for approvals as well: those are files
@@ -62,6 +63,7 @@ class Founding:
             )
         self.genesis = genesis
         self._config = config
+        self._told = told
         self._identity = identity
         roster, group = genesis.roster, genesis.group_id
         self._book = AddressBook(config.data / "addresses.json", roster, group)
@@ -78,7 +80,7 @@ class Founding:
         self._board.derive("waiting", partial(self._waiting, began))
         async with trio.open_nursery() as nursery:
             self._scope = nursery.cancel_scope
-            await nursery.start(heed_signals, self, nursery)
+            await nursery.start(heed_signals, self, nursery, self._told)
             await nursery.start(
                 partial(serve_status, self._board, self._config.status, self._views())
             )
