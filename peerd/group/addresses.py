@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from peerd.config_values import is_public_address
+from peerd.config_values import is_tcp_address
 from peerd.group import fields as rules
 from peerd.identity import peer_id_of
+from peerd.unusable import unusable
 
 MAX_ADDRESS = 256  # characters
 
@@ -34,4 +35,8 @@ def as_bootstraps(addresses: Mapping[bytes, str]) -> list[str]:
 
 def is_address(text: str) -> bool:
     """Whether others can be told to connect there."""
-    return len(text) <= MAX_ADDRESS and is_public_address(text)
+    return (
+        len(text) <= MAX_ADDRESS
+        and unusable(text, others=True) is None
+        and is_tcp_address(text, names=True)
+    )
