@@ -101,6 +101,7 @@ def peer_checks(path: Path) -> Iterator[Check]:
         ("latency", _latency),
         ("status socket", _status),
         ("port", _port),
+        ("reach", _reach),
     ]
     failed: set[str] = set()
     for name, look in checks:
@@ -294,6 +295,24 @@ def _port(config: Config) -> str:
                 f"can't listen on {config.listen}: {error.strerror}", "change 'listen'"
             ) from None
     return f"{config.listen} is free"
+
+
+def _reach(config: Config) -> list[Check]:
+    """At which addresses the others are told to find this peer."""
+    from peerd.discovery.bootstraps import split
+    from peerd.discovery.own_addresses import published
+    from peerd.identity import public_of
+    from peerd.transport.circuit import circuit_address
+
+    circuits = [circuit_address(public_of(split(relay)[1])) for relay in config.relays]
+    found = published([config.listen], config.announce, circuits)
+    if found:
+        return [Check("reach", "ok", f"others are told to find this peer at {', '.join(found)}")]
+    alone = "others reach this peer only by its own dialling"
+    if config.announce is not None:
+        return [Check("reach", "ok", f"{alone}, as 'announce = []' says")]
+    hint = "connect the machine, or set 'announce' or 'relays'"
+    return [Check("reach", "warning", f"this machine has no address to publish: {alone}; {hint}")]
 
 
 def _disk(config: Config) -> Check:

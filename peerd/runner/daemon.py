@@ -176,6 +176,7 @@ class _Daemon:
             config.listen,
             self.book,
             guests=guests(epochs),
+            relays=config.relay,
         )
         # Before the transport runs: others ask as soon as it does.
         self.library = Library(self.setting, store, self.transport, epochs)
@@ -241,6 +242,7 @@ class _Daemon:
                 self.book,
                 self.bootstraps(self.config.bootstrap),
                 announce=self.config.announce,
+                relays=self.bootstraps(self.config.relays),
             )
             nursery.start_soon(self.discovery.run)
             labels = {peer: label(name, peer) for peer, name in names_by_peer(self.genesis).items()}
@@ -445,6 +447,7 @@ class _Daemon:
                     "connected": link is None or link.connected,
                     "away": peer_id_of(public) in away,
                     "address": self.config.listen if link is None else link.address,
+                    "reach": None if link is None else link.reach,
                     "bytes_in": 0 if link is None else link.bytes_in,
                     "bytes_out": 0 if link is None else link.bytes_out,
                     "rtt": None if link is None else link.rtt,
