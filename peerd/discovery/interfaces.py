@@ -32,7 +32,6 @@ class InterfaceAddress:
     """
 
     host: str
-    interface: str
     bridge: bool = False
     temporary: bool = False
 
@@ -66,7 +65,7 @@ def _fit(found: bytes) -> Iterator[InterfaceAddress]:
             if running:
                 bridge = Path("/sys/class/net", name, "bridge").is_dir()
                 host = str(ipaddress.ip_address(raw))
-                yield InterfaceAddress(host, name, bridge, bool(flags & _TEMPORARY))
+                yield InterfaceAddress(host, bridge, bool(flags & _TEMPORARY))
 
 
 def _running(probe: socket.socket, name: str) -> bool:

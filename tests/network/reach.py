@@ -29,8 +29,8 @@ from tests.network.neighbourhoods import Internet, Lan
 
 FOUR = 4
 LYING_RELAY = Path(__file__).with_name("lying_relay.py")
-NOTICED = 60.0
-"""Seconds for a member that has moved to be met again by all; a bound on hangs."""
+PATIENCE = 1200.0
+"""Seconds for all rounds together, on a machine that does much else; a bound on hangs."""
 Say = Callable[[str], None]
 
 
@@ -290,6 +290,7 @@ async def tell(name: str, rounds: int, say: Say, keep: bool = False) -> list[str
             setup.changed(layout)
             async with running(layout, 1, told, _within(network, setup.command)) as group:
                 group.network = network
+                group.patience = PATIENCE
                 await setup.plot(Story(group, layout, network, rounds, told))
                 done = min(group.finished.values()) + 1
                 found = await witnesses(group, done)

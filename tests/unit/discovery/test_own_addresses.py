@@ -8,15 +8,15 @@ from peerd.discovery import interfaces
 from peerd.discovery.interfaces import InterfaceAddress, interface_addresses
 from peerd.discovery.own_addresses import own_hosts, published, reachable
 
-LAN = InterfaceAddress("10.1.1.1", "eth0")
-SECOND = InterfaceAddress("10.2.2.2", "eth1")
-DOCKER = InterfaceAddress("172.17.0.1", "docker0", bridge=True)
-LOOPBACK = InterfaceAddress("127.0.0.1", "lo")
-ZEROCONF = InterfaceAddress("169.254.3.4", "eth0")
-LAN6 = InterfaceAddress("fd00::5", "eth0")
-PRIVACY6 = InterfaceAddress("fd00::77ab", "eth0", temporary=True)
-LINK6 = InterfaceAddress("fe80::1", "eth0")
-LOOPBACK6 = InterfaceAddress("::1", "lo")
+LAN = InterfaceAddress("10.1.1.1")
+SECOND = InterfaceAddress("10.2.2.2")
+DOCKER = InterfaceAddress("172.17.0.1", bridge=True)
+LOOPBACK = InterfaceAddress("127.0.0.1")
+ZEROCONF = InterfaceAddress("169.254.3.4")
+LAN6 = InterfaceAddress("fd00::5")
+PRIVACY6 = InterfaceAddress("fd00::77ab", temporary=True)
+LINK6 = InterfaceAddress("fe80::1")
+LOOPBACK6 = InterfaceAddress("::1")
 
 
 def machine(
