@@ -32,6 +32,7 @@ from peerd.config_values import (
     text,
     whole,
     whole_or,
+    yes_or_no,
 )
 from peerd.environment import from_text, keys_given, strangers, variable
 from peerd.errors import ConfigError
@@ -41,6 +42,7 @@ from peerd.text import NotText, read_text
 MAX_CONFIG_BYTES = 1 << 20
 MAX_BOOTSTRAP = 64
 MAX_ANNOUNCE = 8
+MAX_RELAYS = 4
 MAX_ROUNDS = 10**9
 MAX_PARTITIONS = 5000
 MAX_SECONDS = 86_400
@@ -160,13 +162,13 @@ class Config:
         ),
     ] = DEFAULT_LISTEN
     announce: Annotated[
-        tuple[str, ...],
+        tuple[str, ...] | None,
         Key(
             addresses(address(_PUBLIC, others=True), MAX_ANNOUNCE),
-            "where the others reach it, if not at `listen` (NAT, containers)",
+            "where the others reach it, if not at `listen` (NAT, containers); [] if nowhere",
             like=(_PUBLIC,),
         ),
-    ] = ()
+    ] = None
     bootstrap: Annotated[
         tuple[str, ...],
         Key(
@@ -174,6 +176,17 @@ class Config:
             f'peers to ask first: "{_PEER}"',
         ),
     ] = ()
+    relays: Annotated[
+        tuple[str, ...],
+        Key(
+            addresses(peer_address(_PEER), MAX_RELAYS),
+            "members that relay, through whom the others reach this peer as well",
+            like=(_PEER,),
+        ),
+    ] = ()
+    relay: Annotated[
+        bool, Key(yes_or_no, "carry connections between members that can't reach each other")
+    ] = False
     status: Annotated[
         Path,
         Key(

@@ -129,6 +129,10 @@ def bytes_of(size: str) -> int:
     return int(Decimal(match[1]) * _UNITS[match[2]])
 
 
+def yes_or_no(value: Any, at: At) -> bool:
+    return bool(_checked(value, at, bool, "true or false"))
+
+
 def choice(choices: tuple[str, ...]) -> Reader:
     def read(value: Any, at: At) -> str:
         if text(value, at) not in choices:

@@ -102,7 +102,7 @@ def peer_checks(path: Path) -> Iterator[Check]:
         ("latency", _latency),
         ("status socket", _status),
         ("port", _port),
-        ("addresses", _addresses),
+        ("reach", _reach),
     ]
     failed: set[str] = set()
     for name, look in checks:
@@ -312,14 +312,21 @@ def _port(config: Config) -> str:
     return f"{config.listen} is free"
 
 
-def _addresses(config: Config) -> list[Check]:
-    """Where the others are told to find this peer."""
-    from peerd.discovery.own_addresses import NOWHERE, reachable
+def _reach(config: Config) -> list[Check]:
+    """At which addresses the others are told to find this peer."""
+    from peerd.discovery.bootstraps import split
+    from peerd.discovery.own_addresses import NOWHERE, published
+    from peerd.identity import public_of
+    from peerd.transport.circuit import circuit_address
 
-    published = config.announce or reachable((config.listen,))
-    if not published:
-        return [Check("addresses", "warning", NOWHERE)]
-    return [Check("addresses", "ok", f"published: {', '.join(published)}")]
+    circuits = [circuit_address(public_of(split(relay)[1])) for relay in config.relays]
+    found = published([config.listen], config.announce, circuits)
+    if found:
+        return [Check("reach", "ok", f"others are told to find this peer at {', '.join(found)}")]
+    if config.announce is not None:
+        alone = "others reach this peer only by its own dialling, as 'announce = []' says"
+        return [Check("reach", "ok", alone)]
+    return [Check("reach", "warning", NOWHERE)]
 
 
 def _disk(config: Config) -> Check:

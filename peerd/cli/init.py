@@ -58,7 +58,7 @@ def main(args: argparse.Namespace) -> int:
     text = render_config(
         key=KEY,
         listen=args.listen,
-        announce=tuple(args.announce),
+        announce=tuple(args.announce) or None,
         bootstrap=tuple(args.bootstrap),
         task=task_config(args, partition=index, partitions=count, seed=args.seed),
     )
@@ -100,8 +100,8 @@ def main(args: argparse.Namespace) -> int:
 
 def _reached(config: Config) -> str | None:
     """Where others are to connect to, as far as the configuration says."""
-    if config.announce:
-        return config.announce[0]
+    if config.announce is not None:
+        return config.announce[0] if config.announce else None
     host, port = config.listen.split("/")[2::2]
     anywhere = ipaddress.ip_address(host).is_unspecified or port == "0"
     return None if anywhere else config.listen

@@ -8,6 +8,14 @@ import time
 from peerd.cli.daemon import add_daemon_arguments, ask
 from peerd.cli.output import print_json, size, table
 
+REACH = {
+    "dialled": "dialled from here",
+    "dials": "by its dialling",
+    "only dials": "only by its own dialling",
+    "relayed": "through a relay",
+}
+"""How the daemon and a peer came together, in words."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The daemon's."""
@@ -36,6 +44,8 @@ def _cell(name: str, value: object) -> object:
         from peerd.identity import with_checksum
 
         return with_checksum(str(value))
+    if name == "reach":
+        return REACH.get(str(value), "-")
     if name == "away":
         return "announced" if value else "-"
     if isinstance(value, bool) or not isinstance(value, int | float):

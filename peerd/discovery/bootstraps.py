@@ -34,8 +34,8 @@ def members_behind(bootstrap: Iterable[str], roster: Iterable[bytes]) -> list[tu
         where, peer_id = split(address)
         if peer_id not in known:
             raise ConfigError(
-                f"bootstrap peer {peer_id} is not in the group's roster",
-                "a bootstrap is one of the group's own members",
+                f"peer {peer_id} of 'bootstrap' or 'relays' is not in the group's roster",
+                "those are the group's own members",
             )
         found.append((known[peer_id], where))
     return found

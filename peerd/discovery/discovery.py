@@ -18,10 +18,11 @@ from libp2p.tools.anyio_service import background_trio_service
 from peerd.discovery.address_book import AddressBook, Outcome
 from peerd.discovery.bootstraps import Bootstraps, members_behind
 from peerd.discovery.lookup import RosterDHT
-from peerd.discovery.own_addresses import Published, reachable
-from peerd.discovery.records import LIFETIME, MAX_ADDRESSES, MAX_RECORD_BYTES, sign_record
+from peerd.discovery.own_addresses import NoAddress, published
+from peerd.discovery.records import LIFETIME, MAX_RECORD_BYTES, sign_record
 from peerd.errors import StorageError
 from peerd.identity import Identity
+from peerd.transport.circuit import circuit_address
 from peerd.transport.errors import TransportError
 from peerd.transport.names import short
 from peerd.transport.transport import Transport
@@ -42,9 +43,10 @@ _LOOK_PAUSE = 3.0  # between two looks at our own addresses
 class Discovery:
     """Keeps the address book of a running Transport up to date.
 
-    ``bootstrap``: multiaddrs that end in ``/p2p/<peer id>`` of a roster member. ``announce``:
-    the addresses to publish, when they differ from those that the host listens on (NAT,
-    containers). Raises ConfigError for a bootstrap or announce address that can't be used.
+    ``bootstrap``, ``relays``: multiaddrs that end in ``/p2p/<peer id>`` of a roster member.
+    ``announce``: the addresses to publish, when they differ from those that the host listens on
+    (NAT, containers); an empty list where nobody can dial this peer. Circuits through ``relays``
+    are published beside them. Raises ConfigError for an address that can't be used.
     """
 
     def __init__(
@@ -54,7 +56,8 @@ class Discovery:
         book: AddressBook,
         bootstrap: Sequence[str] = (),
         *,
-        announce: Sequence[str] = (),
+        announce: Sequence[str] | None = None,
+        relays: Sequence[str] = (),
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._transport = transport
@@ -66,8 +69,8 @@ class Discovery:
         self._told: dict[bytes, int] = {}
         self._members = [link.peer for link in transport.links()]
         self._bootstraps = Bootstraps()
-        self.published = Published()
-        self.point_to(bootstrap, announce)
+        self.no_address = NoAddress()
+        self.point_to(bootstrap, announce, relays)
         everybody = [*self._members, identity.public]
         self._limit = 64 + (MAX_RECORD_BYTES + 8) * len(everybody)
         self.dht = RosterDHT(transport.host, transport.group, everybody)
@@ -76,15 +79,22 @@ class Discovery:
         transport.on_link_change(self._on_link_change)
         transport.on_failed_dial(self._bootstraps.failed)
 
-    def point_to(self, bootstrap: Sequence[str], announce: Sequence[str]) -> None:
+    def point_to(
+        self, bootstrap: Sequence[str], announce: Sequence[str] | None, relays: Sequence[str]
+    ) -> None:
         """Other bootstraps, and other addresses to publish. ConfigError; then nothing changes."""
-        named = members_behind(bootstrap, [*self._members, self._identity.public])
+        everybody = [*self._members, self._identity.public]
+        through = members_behind(relays, everybody)
+        named = [*members_behind(bootstrap, everybody), *through]
         self._bootstraps.forget()
         for public, where in named:
             if public != self._identity.public:
                 self._book.add_hint(public, where)
                 self._bootstraps.add(public, where)
-        self._announce = tuple(announce)
+        self._announce = announce
+        self._circuits = tuple(
+            circuit_address(relay) for relay, _ in through if relay != self._identity.public
+        )
 
     # --- life ---------------------------------------------------------------------------------
 
@@ -118,9 +128,10 @@ class Discovery:
         self._book.add(record.raw)
 
     def _own_addresses(self) -> tuple[str, ...]:
-        addresses = self._announce or reachable(self._transport.listen_addresses())
-        self.published.saw(addresses)
-        return addresses[:MAX_ADDRESSES]
+        addresses = published(self._transport.listen_addresses(), self._announce, self._circuits)
+        if self._announce is None:
+            self.no_address.saw(addresses)
+        return addresses
 
     async def _watch_own_addresses(self) -> None:
         """A host that listens on a wildcard can move: the others are told where to.
@@ -130,7 +141,8 @@ class Discovery:
         while True:
             await trio.sleep(_LOOK_PAUSE)
             own, now = self._book.record(self._identity.public), self._own_addresses()
-            if own is not None and now and now != own.addresses:
+            between = not now and self._announce is None  # of two addresses: nothing to tell
+            if own is not None and not between and now != own.addresses:
                 log.info("this peer has moved", addresses=list(now))
                 self._sign_own_record()
                 self._moved.set()

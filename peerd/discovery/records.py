@@ -14,6 +14,7 @@ from nacl.exceptions import BadSignatureError
 from nacl.signing import SigningKey, VerifyKey
 
 from peerd.identity import Identity
+from peerd.transport.circuit import relay_of
 from peerd.transport.names import PUBLIC_BYTES
 from protocols.errors import WireError
 from protocols.hashing import digest
@@ -131,13 +132,17 @@ def _check_addresses(addresses: object) -> tuple[str, ...]:
 
 
 def check_address(address: object) -> str:
-    """``address`` if it is ``/<host>/<value>/tcp/<port>``. Raises BadRecord."""
+    """``address`` if it is ``/<host>/<value>/tcp/<port>``, or ``/p2p/<peer id>/p2p-circuit``, which
+    is through another member. Raises BadRecord.
+    """
     if not isinstance(address, str) or len(address) > MAX_ADDRESS_CHARACTERS:
         raise BadRecord("an address that is not a short string")
     try:
         names = [protocol.name for protocol in Multiaddr(address).protocols()]
     except Exception as error:  # multiaddr's parser raises many kinds
         raise BadRecord(f"{address[:60]!r} is not a multiaddr") from error
+    if names == ["p2p", "p2p-circuit"] and relay_of(address) is not None:
+        return address
     if len(names) != 2 or names[0] not in _HOSTS or names[1] != "tcp":
         raise BadRecord(f"{address[:60]!r} is not a host and a TCP port")
     return address

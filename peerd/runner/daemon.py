@@ -202,6 +202,7 @@ class _Daemon:
             config.listen,
             self.book,
             guests=guests(epochs),
+            relays=config.relay,
         )
         # Before the transport runs: others ask as soon as it does.
         self.library = Library(self.setting, store, self.transport, epochs)
@@ -268,8 +269,9 @@ class _Daemon:
                 self.book,
                 self.bootstraps(self.config.bootstrap),
                 announce=self.config.announce,
+                relays=self.bootstraps(self.config.relays),
             )
-            self.discovery.published.warn = partial(self.board.warn, "addresses")
+            self.discovery.no_address.warn = partial(self.board.warn, "addresses")
             nursery.start_soon(self.discovery.run)
             labels = {peer: label(name, peer) for peer, name in names_by_peer(self.genesis).items()}
             latency = Latency(self.transport.links, self.genesis.delta_ms, self.board, labels)

@@ -67,7 +67,9 @@ class Founding:
         self._identity = identity
         roster, group = genesis.roster, genesis.group_id
         self._book = AddressBook(config.data / "addresses.json", roster, group)
-        self._transport = Transport(identity, group, roster, config.listen, self._book)
+        self._transport = Transport(
+            identity, group, roster, config.listen, self._book, relays=config.relay
+        )
         self._board = StatusBoard()
         self._scope = trio.CancelScope()
         self.exit_code = 0
@@ -95,6 +97,7 @@ class Founding:
                 self._book,
                 [*self._config.bootstrap, *as_bootstraps(self.genesis.addresses)],
                 announce=self._config.announce,
+                relays=self._config.relays,
             )
             nursery.start_soon(discovery.run)
             nursery.start_soon(self._tell, began)

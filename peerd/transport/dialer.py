@@ -40,7 +40,7 @@ class Dialer:
         us: bytes,
         link: PeerLink,
         book: Addresses,
-        dial: Callable[[bytes], Awaitable[None]],
+        dial: Callable[[bytes, bool], Awaitable[None]],
         limits: Limits,
     ) -> None:
         self._us = us
@@ -62,20 +62,30 @@ class Dialer:
             if not self._book.addresses(self._link.peer):
                 await self._wait_for_news(self._limits.backoff_last)
                 continue
-            try:
-                await self._dial(self._link.peer)
-            except Unreachable as error:
-                log.debug("can't connect", peer=short(self._link.peer), reason=str(error))
+            await self._try(directly=False)
             if self._link.is_connected():
                 delay = await self._while_connected(delay)
             else:
                 await self._wait_for_news(self._random.uniform(delay / 2, delay))
                 delay = min(2 * delay, self._limits.backoff_last)
 
+    async def _try(self, *, directly: bool) -> None:
+        try:
+            await self._dial(self._link.peer, directly)
+        except Unreachable as error:
+            log.debug("can't connect", peer=short(self._link.peer), reason=str(error))
+
     async def _while_connected(self, delay: float) -> float:
-        """Waits for the end of the connection. The delay before the next dial."""
+        """Waits for the end of the connection. The delay before the next dial.
+
+        Over a circuit it tries at times to do without: what stood in the way may be gone.
+        """
         since = trio.current_time()
-        await self._link.wait_until(connected=False)
+        while self._link.is_connected():
+            with trio.move_on_after(self._limits.direct_again):
+                await self._link.wait_until(connected=False)
+            if self._link.relay is not None:
+                await self._try(directly=True)
         if trio.current_time() - since > _SETTLE:
             return self._limits.backoff_first
         await trio.sleep(self._random.uniform(0, delay))

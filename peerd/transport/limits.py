@@ -39,6 +39,7 @@ class Limits:
     backoff_first: float = 0.5
     backoff_last: float = 15.0
     passive_wait: float = 1.0  # how long the peer with the larger key waits to be dialled
+    direct_again: float = 300.0  # between two tries to do without the relay of a link
 
     # frames
     max_frame: int = 64 * 1024 * 1024
@@ -55,6 +56,13 @@ class Limits:
     request_read: float = 10.0
     request_handler: float = 60.0
     library_handler: float = 30.0  # a stream of libp2p's own protocols
+
+    # circuits that this peer carries between others, if it relays
+    circuits: int = 512
+    circuits_per_member: int = 32  # a relay's streams to one member are of mux.streams
+    circuits_per_pair: int = 4  # as connections_per_peer
+    circuit_rate: int = 16 * 1024 * 1024  # bytes per second and direction; who sends more waits
+    circuit_idle: float = 60.0  # without a byte of one side; a connection pings every heartbeat
 
 
 DEFAULT_LIMITS = Limits()

@@ -5,17 +5,29 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 
 import structlog
 import trio
-from libp2p.abc import INetConn
+from libp2p.abc import IMuxedConn, INetConn
+from libp2p.connection_types import ConnectionType
 from libp2p.network.connection.swarm_connection import SwarmConn
 from libp2p.rcmgr import Direction
 
+from peerd.transport.circuit import circuit_address, relay_of
 from peerd.transport.names import public_key, short
 from peerd.transport.repairs.yamux import StrictYamux
 
 log = structlog.get_logger(__name__)
+
+
+class Reach(StrEnum):
+    """How a connection came about. A link carries both directions, whoever has dialled."""
+
+    DIALLED = "dialled"  # this peer has dialled
+    DIALS = "dials"  # the other one has
+    ONLY_DIALS = "only dials"  # the other one has, and can't be dialled from here
+    RELAYED = "relayed"  # through another member
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +45,8 @@ class Link:
     dropped_frames: int
     ended: str | None = None
     """Why the last connection did, in words."""
+    reach: Reach | None = None
+    """How the two came together, while they are connected."""
 
 
 class PeerLink:
@@ -47,12 +61,18 @@ class PeerLink:
         self._past_seen: float | None = None
         self._ended: str | None = None
         self.address = ""
+        self.dial_failed = False  # the last time that this peer has tried
         self._changed = trio.Event()
 
     @property
     def connection(self) -> INetConn | None:
         """The connection in use, or None."""
         return self._connections[-1] if self._connections else None
+
+    @property
+    def relay(self) -> bytes | None:
+        """The member that carries the connection in use; None for a direct one."""
+        return None if self.connection is None else relay_behind(self.connection.muxed_conn)
 
     def is_connected(self) -> bool:
         return bool(self._connections)
@@ -64,21 +84,25 @@ class PeerLink:
     def add(self, connection: INetConn) -> list[INetConn]:
         """Takes note of a connection. Those that are now superfluous, for the caller to close.
 
-        After a simultaneous dial both sides keep the connection that the smaller key opened, and
-        of two that the same side opened the newer one (the older is half-dead).
+        Both sides keep a direct connection rather than a circuit. After a simultaneous dial they
+        keep the one that the smaller key opened, and of two that the same side opened the newer
+        (the older is half-dead).
         """
         self._connections.append(connection)
         best = max(
             range(len(self._connections)),
-            key=lambda index: (self._by_smaller_key(self._connections[index]), index),
+            key=lambda index: (
+                relay_behind(self._connections[index].muxed_conn) is None,
+                self._by_smaller_key(self._connections[index]),
+                index,
+            ),
         )
         keep = self._connections.pop(best)
         superfluous = self._connections
         self._connections = [keep]
         for other in superfluous:
             self._count_past(other)
-        remote = _muxed(keep).get_remote_address()
-        self.address = f"{remote[0]}:{remote[1]}" if remote else ""
+        self.address = _address_of(_muxed(keep))
         self._notify()
         return superfluous
 
@@ -89,9 +113,16 @@ class PeerLink:
             self._notify()
 
     def _by_smaller_key(self, connection: INetConn) -> bool:
-        assert isinstance(connection, SwarmConn)
-        opened_by_us = connection.direction is Direction.OUTBOUND
-        return opened_by_us is (self._us < self.peer)
+        return _opened_by_us(connection) is (self._us < self.peer)
+
+    def _reach(self, has_address: bool) -> Reach | None:
+        if self.connection is None:
+            return None
+        if self.relay is not None:
+            return Reach.RELAYED
+        if _opened_by_us(self.connection):
+            return Reach.DIALLED
+        return Reach.DIALS if has_address and not self.dial_failed else Reach.ONLY_DIALS
 
     def _count_past(self, connection: INetConn) -> None:
         muxed = _muxed(connection)
@@ -104,7 +135,8 @@ class PeerLink:
         self._changed.set()
         self._changed = trio.Event()
 
-    def view(self, queued_bytes: int, dropped_frames: int) -> Link:
+    def view(self, queued_bytes: int, dropped_frames: int, *, has_address: bool) -> Link:
+        """``has_address``: one is known at which this peer could dial the other directly."""
         muxed = _muxed(self.connection) if self.connection is not None else None
         heard = muxed.last_heard if muxed else self._past_seen
         return Link(
@@ -118,6 +150,7 @@ class PeerLink:
             queued_bytes=queued_bytes,
             dropped_frames=dropped_frames,
             ended=self._ended,
+            reach=self._reach(has_address),
         )
 
 
@@ -184,6 +217,28 @@ class LinkTable:
     def _tell(self, peer: bytes, connected: bool) -> None:
         for callback in self.on_change:
             callback(peer, connected)
+
+
+def relay_behind(muxed: IMuxedConn) -> bytes | None:
+    """The member that carries a connection (32-byte public key); None for a direct one."""
+    if muxed.get_connection_type() is not ConnectionType.RELAYED:
+        return None
+    return relay_of(str(muxed.get_transport_addresses()[0]))
+
+
+def _opened_by_us(connection: INetConn) -> bool:
+    assert isinstance(connection, SwarmConn)
+    return connection.direction is Direction.OUTBOUND
+
+
+def _address_of(muxed: StrictYamux) -> str:
+    """``192.0.2.1:4001``, ``[2001:db8::1]:4001``, or a circuit's multiaddr."""
+    remote = muxed.get_remote_address()
+    if remote is None:
+        relay = relay_behind(muxed)
+        return "" if relay is None else circuit_address(relay)
+    host = f"[{remote[0]}]" if ":" in remote[0] else remote[0]
+    return f"{host}:{remote[1]}"
 
 
 def _muxed(connection: INetConn) -> StrictYamux:

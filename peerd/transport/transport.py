@@ -9,19 +9,23 @@ from typing import Any
 import structlog
 import trio
 from libp2p.abc import INetStream
+from libp2p.connection_types import ConnectionType
 from libp2p.custom_types import StreamHandlerFn
+from libp2p.network.connection.raw_connection import RawConnection
 from libp2p.peer.id import ID
 from multiaddr import Multiaddr
 
 from peerd.identity import Identity
+from peerd.transport.circuit import Circuits, CircuitStream, circuit_address, relay_of
 from peerd.transport.dialer import Addresses, Dialer
 from peerd.transport.errors import TransportError, Unreachable
 from peerd.transport.frame_wire import SESSION_BYTES
 from peerd.transport.limits import DEFAULT_LIMITS, Limits
-from peerd.transport.links import Link, LinkTable, PeerLink
+from peerd.transport.links import Link, LinkTable, PeerLink, relay_behind
 from peerd.transport.names import libp2p_id, public_key, short
 from peerd.transport.outbox import LaneKind, Outbox
 from peerd.transport.receiver import Delivery, Receiver
+from peerd.transport.relay import Relay
 from peerd.transport.repairs.host import PeerHost, addresses_of, build_host
 from peerd.transport.repairs.swarm import NoAnswer
 from peerd.transport.requests import Handler, RequestServer, ask
@@ -38,7 +42,8 @@ class Transport:
 
     ``listen`` is a multiaddr such as ``/ip4/0.0.0.0/tcp/4001`` (port 0: any). Only peers of
     ``roster`` (32-byte Ed25519 keys), and ``guests``, get further than the handshake. Guests are
-    let in for what ``serve_guests`` serves, and for nothing else.
+    let in for what ``serve_guests`` serves, and for nothing else. ``relays``: this peer carries
+    circuits between members.
 
     Frames to a peer arrive at least once, and in order within a lane, while both processes live:
     frames up to ``limits.control_frame`` bytes go in one lane and larger ones in another, so that
@@ -56,6 +61,7 @@ class Transport:
         limits: Limits = DEFAULT_LIMITS,
         *,
         guests: Iterable[bytes] = (),
+        relays: bool = False,
     ) -> None:
         self.identity = identity
         self.group = group
@@ -77,6 +83,9 @@ class Transport:
         self._receiver = Receiver(limits, deliver)
         self._requests = RequestServer(limits)
         self.host = self._build_host()
+        if relays:
+            relay = self._for(self._is_member, Relay(self._open_to, limits).handle)
+            self.host.set_unbounded_handler(self.protocol("relay"), relay)
 
     def _build_host(self) -> PeerHost:
         count = len(self._admitted) + 1
@@ -86,6 +95,9 @@ class Transport:
         frames, requests = self._receiver.handle, self._requests.handle
         host.set_unbounded_handler(self.protocol("frames"), self._for(self._is_member, frames))
         host.set_unbounded_handler(self.protocol("request"), self._for(self._is_member, requests))
+        circuits = self._for(self._is_member, self._take_circuit)
+        host.set_unbounded_handler(self.protocol("circuit"), circuits)
+        host.swarm.open_circuit = Circuits(self._open_to, self.limits).open
         return host
 
     def _for(self, admits: Callable[[ID], bool], handler: StreamHandlerFn) -> StreamHandlerFn:
@@ -215,10 +227,11 @@ class Transport:
 
     def links(self) -> list[Link]:
         """One entry per other member of the roster, in the roster's order."""
-        return [
-            self._table.links[peer].view(self._outboxes[peer].bytes, self._outboxes[peer].dropped)
-            for peer in self._peers
-        ]
+        return [self._view(self._table.links[peer], self._outboxes[peer]) for peer in self._peers]
+
+    def _view(self, link: PeerLink, outbox: Outbox) -> Link:
+        direct = any(relay_of(a) is None for a in self.address_book.addresses(link.peer))
+        return link.view(outbox.bytes, outbox.dropped, has_address=direct)
 
     def connected(self) -> frozenset[bytes]:
         return frozenset(p for p, link in self._table.links.items() if link.is_connected())
@@ -233,11 +246,11 @@ class Transport:
 
     async def connect(self, peer: bytes, addresses: Sequence[str]) -> None:
         """Dials a roster member at these multiaddrs. Raises Unreachable."""
-        self._link(peer)
+        link = self._link(peer)
         try:
             known = [Multiaddr(address) for address in addresses]
             self.host.addresses.replace_addrs(libp2p_id(peer), known, _ADDRESS_SECONDS)
-            await self.host.swarm.dial_peer(libp2p_id(peer))
+            await self.host.swarm.dial_peer(libp2p_id(peer), anew=link.relay is not None)
         except NoAnswer as error:
             raise Unreachable(f"{short(peer)}: {error}", error.causes) from error
         except Exception as error:  # libp2p's dial fails in many ways
@@ -249,13 +262,43 @@ class Transport:
             raise ValueError(f"{peer.hex()[:16]}… is not another member of the roster")
         return link
 
-    async def _dial(self, peer: bytes) -> None:
+    async def _dial(self, peer: bytes, directly: bool) -> None:
+        """At all known addresses, circuits last; or ``directly``, at the others alone."""
+        known, link = self.address_book.addresses(peer), self._link(peer)
+        circuits = [a for a in known if relay_of(a) is not None]
+        direct = [a for a in known if a not in circuits][: self.limits.addresses_per_peer]
+        room = self.limits.addresses_per_peer - len(circuits)
+        addresses = direct if directly else [*direct[:room], *circuits]
+        if not addresses:
+            raise Unreachable(f"no address of {short(peer)} is known")
         try:
-            await self.connect(peer, self.address_book.addresses(peer))
+            await self.connect(peer, addresses)
+            link.dial_failed = False
         except Unreachable as error:
+            link.dial_failed = True
             for callback in self._on_failed_dial:
                 callback(peer, error.causes)
             raise
+
+    async def _open_to(self, peer: bytes, purpose: str) -> INetStream:
+        """A stream over a connection of our own. Raises Unreachable; ValueError for a stranger."""
+        link = self._link(peer)
+        if link.relay is not None:
+            raise Unreachable(f"{short(peer)} is reached through another member alone")
+        return await self._open_stream(link, self.protocol(purpose))
+
+    async def _take_circuit(self, stream: INetStream) -> None:
+        """A relay hands us a connection; who is at its other end the handshake tells."""
+        relay = public_key(stream.muxed_conn.peer_id)
+        try:
+            if relay is not None and relay_behind(stream.muxed_conn) is None:
+                where = Multiaddr(circuit_address(relay))
+                pipe = CircuitStream(stream)
+                raw = RawConnection(pipe, False, ConnectionType.RELAYED, [where])
+                await self.host.swarm.take_inbound(raw, f"relay {short(relay)}", where)
+        finally:
+            with trio.CancelScope(shield=True):
+                await stream.close()
 
     async def _open_stream(self, link: PeerLink, protocol: str) -> INetStream:
         connection = link.connection

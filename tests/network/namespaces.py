@@ -17,6 +17,8 @@ from types import TracebackType
 
 PREFIX_LENGTH = 16
 MAX_HOSTS = 200
+ETC = Path("/etc/netns")
+"""What ``ip netns exec`` lays over /etc, by namespace."""
 NOBODY = "02:00:00:00:00:01"
 _OURS = re.compile(r"peerd-net-(\d+)-\w+")
 
@@ -152,6 +154,7 @@ def sweep() -> None:
         if found and not Path(f"/proc/{found[1]}").exists():
             with suppress(NetworkFailure):  # another run sweeps too
                 ip("netns", "del", name)
+            shutil.rmtree(ETC / name, ignore_errors=True)
 
 
 def _listed() -> list[str]:

@@ -64,8 +64,8 @@ def reload(daemon: Reloadable, file: Path) -> None:
 
 def _take_over(daemon: Reloadable, new: Config) -> None:
     """PeerdError; then nothing has changed."""
-    bootstrap = daemon.bootstraps(new.bootstrap)
-    members_behind(bootstrap, daemon.genesis.roster)
+    bootstrap, relays = daemon.bootstraps(new.bootstrap), daemon.bootstraps(new.relays)
+    members_behind([*bootstrap, *relays], daemon.genesis.roster)
     opened = daemon.metrics_port.prepare(new.metrics.listen)
     try:
         names = names_by_peer(daemon.genesis)
@@ -77,7 +77,7 @@ def _take_over(daemon: Reloadable, new: Config) -> None:
     daemon.metrics_port.turn_to(new.metrics.listen, opened)
     daemon.config = in_force(daemon.config, new)
     if daemon.discovery is not None:
-        daemon.discovery.point_to(bootstrap, new.announce)
+        daemon.discovery.point_to(bootstrap, new.announce, relays)
     daemon.store.keeping = new.storage.keeping
     seconds = new.task.evaluation_seconds
     daemon.trainer.training = replace(daemon.trainer.training, evaluation_seconds=seconds)
@@ -92,6 +92,7 @@ def in_force(old: Config, new: Config) -> Config:
         old,
         announce=new.announce,
         bootstrap=new.bootstrap,
+        relays=new.relays,
         drain_seconds=new.drain_seconds,
         task=replace(old.task, evaluation_seconds=new.task.evaluation_seconds),
         storage=new.storage,

@@ -31,6 +31,7 @@ def roll(
                 "connected": link is None or link.connected,
                 "away": peer in away,
                 "address": transport.listen if link is None else link.address,
+                "reach": None if link is None else link.reach,
                 "published": list(book.addresses(public)),
                 "bytes_in": 0 if link is None else link.bytes_in,
                 "bytes_out": 0 if link is None else link.bytes_out,

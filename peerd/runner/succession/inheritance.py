@@ -70,6 +70,6 @@ def _renamed(address: str, epochs: Sequence[Epoch], before: Mapping[bytes, bytes
         return
     now = heir(epochs, before.get(public, public))
     if now == LEAVES:
-        log.warning("a bootstrap has left the group", peer=peer)
+        log.warning("a bootstrap or relay has left the group", peer=peer)
     else:
         yield f"{where}/p2p/{peer_id_of(now)}" if now != public else address

@@ -11,6 +11,7 @@ from libp2p.security.noise.exceptions import PeerIDMismatchesPubkey
 from libp2p.transport.exceptions import UpgradeFailure
 
 from peerd.identity import with_checksum
+from peerd.transport.circuit import NoCircuit
 
 _NO_WAY = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.ENETDOWN}
 
@@ -39,6 +40,10 @@ def _broken_off(_: BaseException) -> str:
     return "somebody answers, and breaks off; is it a peerd of this group, with the same genesis?"
 
 
+def _no_circuit(error: BaseException) -> str:
+    return str(error)
+
+
 def _refused(_: BaseException) -> str:
     return "refused: nobody listens there; does its daemon run, and is the port right?"
 
@@ -56,6 +61,7 @@ def _unknown_name(error: BaseException) -> str:
 
 
 _WORDS: tuple[tuple[type[BaseException], Callable[[BaseException], str]], ...] = (
+    (NoCircuit, _no_circuit),
     (PeerIDMismatchesPubkey, _another),
     (UpgradeFailure, _broken_off),
     (ConnectionRefusedError, _refused),

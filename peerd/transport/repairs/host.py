@@ -1,8 +1,9 @@
 """A libp2p host with nothing on it that we don't need.
 
-No identify (what it would tell is in the roster and the address book), no holepunching, no
-default resource manager, no TLS, SECIO or plaintext: Noise and yamux over TCP, and the handlers
-that are registered. Every handler has a deadline (fault 38).
+It answers identify to members, since other implementations ask for it, and asks nobody (what it
+would be told is in the roster and the address book). No holepunching, no default resource manager,
+no TLS, SECIO or plaintext: Noise and yamux over TCP, and the handlers that are registered. Every
+handler has a deadline (fault 38).
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from libp2p.custom_types import StreamHandlerFn, TProtocol
 from libp2p.host.basic_host import BasicHost
 from libp2p.host.ping import ID as PING
 from libp2p.host.ping import PingService
+from libp2p.identity.identify.identify import ID as IDENTIFY
+from libp2p.identity.identify.identify import identify_handler_for
 from libp2p.peer.id import ID
 from libp2p.protocol_muxer.multiselect import Multiselect
 from libp2p.protocol_muxer.multiselect_communicator import MultiselectCommunicator
@@ -56,6 +59,7 @@ class PeerHost(BasicHost):
         )
         self.multiselect = Multiselect({})
         self.set_stream_handler(PING, PingService(self).handle_ping)
+        self.set_stream_handler(IDENTIFY, identify_handler_for(self))
 
     def _schedule_identify(self, peer_id: ID, *, reason: str) -> None:
         """Identify would open a stream on every new connection, for what we know already."""

@@ -20,12 +20,13 @@ server itself, and knows nothing of /etc/hosts, mDNS and search domains.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import structlog
 import trio
 from libp2p.abc import INetConn, INetStream
+from libp2p.connection_types import ConnectionType
 from libp2p.custom_types import StreamHandlerFn
 from libp2p.io.abc import ReadWriteCloser
 from libp2p.network.auto_connector import AutoConnector
@@ -54,6 +55,14 @@ class NoAnswer(SwarmException):
         said = "; ".join(f"{address}: {cause}" for address, cause in causes.items())
         super().__init__(f"{peer_id} doesn't answer at any address: {said}")
         self.causes = causes
+
+
+OpenCircuit = Callable[[str, ID], Awaitable[ReadWriteCloser]]
+"""(address, peer): a byte stream to the peer that another member carries."""
+
+
+async def _no_circuit(address: str, peer_id: ID) -> ReadWriteCloser:
+    raise SwarmException("nobody relays here")
 
 
 _PER_PEER_UNUSED = 1_000_000  # a cap of the library that ours replaces
@@ -101,19 +110,22 @@ class RosterSwarm(Swarm):
         self.admission = Admission(limits)
         self._resolver = Resolver(limits.addresses_per_peer, limits.dial)
         self.failed_handlers = 0
+        self.open_circuit: OpenCircuit = _no_circuit
         self.auto_connector = NoAutoConnector(self, auto_connect_interval=3600.0)
 
     # --- fault 1 ------------------------------------------------------------------------------
 
-    async def dial_peer(self, peer_id: ID) -> list[INetConn]:
-        """Open connections to ``peer_id``: those there are, or one newly dialled.
+    async def dial_peer(self, peer_id: ID, *, anew: bool = False) -> list[INetConn]:
+        """Open connections to ``peer_id``: those there are, or one newly dialled; ``anew``: the
+        latter in any case.
 
         Raises SwarmException for a peer outside of the roster and when no address answers.
         """
         if not self._admits(peer_id):
             raise SwarmException(f"{peer_id} is not in the roster: it is not dialled")
         async with self._dial_locks.setdefault(peer_id, trio.Lock()):
-            if open_now := self.open_connections(peer_id):
+            open_now = self.open_connections(peer_id)
+            if open_now and not anew:
                 return open_now
             try:
                 addresses = list(self.peerstore.addrs(peer_id))
@@ -137,6 +149,9 @@ class RosterSwarm(Swarm):
 
         Raises what each of them has failed with, in a group.
         """
+        if address.protocols()[-1].name == "p2p-circuit":
+            with trio.fail_after(self._limits.dial):
+                return await self._dial_through(peer_id, address)
         failures: list[Exception] = []
         for place in await self._resolver.resolve(address):
             try:
@@ -145,6 +160,16 @@ class RosterSwarm(Swarm):
             except Exception as error:
                 failures.append(error)
         raise ExceptionGroup(str(address), failures)
+
+    async def _dial_through(self, peer_id: ID, address: Multiaddr) -> INetConn:
+        circuit = await self.open_circuit(str(address), peer_id)
+        raw = RawConnection(circuit, True, ConnectionType.RELAYED, [address])
+        try:
+            return await self.upgrade_outbound_raw_conn(raw, peer_id)
+        except BaseException:
+            with trio.CancelScope(shield=True):
+                await raw.close()
+            raise
 
     def open_connections(self, peer_id: ID) -> list[INetConn]:
         return [c for c in self.get_connections(peer_id) if not c.is_closed]
@@ -155,12 +180,17 @@ class RosterSwarm(Swarm):
         self, read_write_closer: ReadWriteCloser, maddr: Multiaddr
     ) -> None:
         remote = read_write_closer.get_remote_address()
-        address = remote[0] if remote else "unknown"
+        raw = RawConnection(read_write_closer, False)
+        await self.take_inbound(raw, remote[0] if remote else "unknown", maddr)
+
+    async def take_inbound(self, raw: RawConnection, address: str, maddr: Multiaddr) -> None:
+        """Handshake, and then the connection until it ends. ``address``: whose share of the
+        handshakes under way it takes.
+        """
         if not self.admission.enter(address):
-            await read_write_closer.close()
+            await raw.close()
             return
         try:
-            raw = RawConnection(read_write_closer, False)
             connection = await self.upgrade_inbound_raw_conn(raw, maddr)
         except Exception as error:  # hostile bytes fail a handshake in many ways
             log.debug("a handshake failed", address=address, reason=str(error.__cause__ or error))

@@ -100,6 +100,9 @@ BAD = [
     ("rounds = 0", "rounds must be in 1…"),
     ("[task]\nevaluation_seconds = 0", "task.evaluation_seconds must be in 1…"),
     ("rounds = true", "rounds must be a whole number"),
+    ("relay = 1", "relay must be true or false"),
+    ('relays = ["/ip4/127.0.0.1/tcp/4001"]', r"relays\[0\] must look like"),
+    ("relays = [" + "1," * 5 + "]", "relays has more than 4"),
     ("rounds = 1.5", "rounds must be a whole number"),
     ("status = 5", "status must be text in quotes"),
     ('status = ""', "status must be a path"),
@@ -251,7 +254,7 @@ def default_of(name: str, key: Key, default: object) -> str:
         return "an error"
     if default is None or default == ():
         return f"`{key.like}`" if name == "status" else "none"
-    return f"`{default}`"
+    return f"`{str(default).lower() if isinstance(default, bool) else default}`"
 
 
 def test_the_example_has_every_key() -> None:

@@ -22,6 +22,7 @@ from peerd.discovery.records import (
     sign_record,
 )
 from peerd.identity import Identity
+from peerd.transport.circuit import circuit_address
 from protocols.hashing import digest
 from protocols.wire.canonical import pack
 
@@ -29,6 +30,7 @@ GROUP = hashlib.sha256(b"group").digest()
 OTHER_GROUP = hashlib.sha256(b"another group").digest()
 ALICE = Identity(bytes(range(32)))
 MALLORY = Identity(bytes(range(1, 33)))
+RSA_PEER = "QmYyQSo1c1Ym7orWxLYvCrM2EmxFTANf8wXmmE7DWjhx5N"
 NOW = 1_800_000_000.0
 ADDRESSES = ("/ip4/192.0.2.7/tcp/4001", "/ip6/2001:db8::7/tcp/4001", "/dns4/peer.example/tcp/1")
 
@@ -91,6 +93,10 @@ def test_a_record_says_what_was_signed() -> None:
         (signed(addresses=["/ip4/192.0.2.7/tcp/1/ws"]), "TCP port"),
         (signed(addresses=["/ip4/192.0.2.7/tcp/99999"]), "multiaddr"),
         (signed(addresses=["/unix/tmp/socket"]), "TCP port"),
+        (signed(addresses=["/p2p-circuit"]), "TCP port"),
+        (signed(addresses=[f"{circuit_address(MALLORY.public)}/ip4/192.0.2.7/tcp/1"]), "TCP port"),
+        (signed(addresses=[f"/p2p/{RSA_PEER}/p2p-circuit"]), "TCP port"),
+        (signed(addresses=["/p2p/12D3KooW/p2p-circuit"]), "multiaddr|TCP port"),
         (signed(addresses=["nonsense"]), "multiaddr"),
         (signed(addresses=[b"/ip4/192.0.2.7/tcp/1"]), "string"),
         (signed(addresses=["/dns4/" + "a" * 200 + "/tcp/1"]), "short"),
@@ -138,9 +144,11 @@ def test_a_record_has_its_time() -> None:
         check_time(one, NOW - MAX_SKEW - 1)
 
 
-def test_addresses_are_a_host_and_a_tcp_port() -> None:
-    for address in ADDRESSES:
+def test_addresses_are_a_host_and_a_tcp_port_or_a_circuit() -> None:
+    for address in (*ADDRESSES, circuit_address(MALLORY.public)):
         assert check_address(address) == address
+    for one in ((), (circuit_address(MALLORY.public),)):
+        assert record(addresses=one).addresses == one
 
 
 def test_a_record_doesn_t_show_the_seed() -> None:

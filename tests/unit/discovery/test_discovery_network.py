@@ -12,17 +12,19 @@ from typing import Any
 
 import pytest
 import trio
+from libp2p.io.abc import ReadWriteCloser
 from libp2p.peer.peerinfo import PeerInfo
 from multiaddr import Multiaddr
 
 from peerd.discovery import AddressBook, Discovery
 from peerd.discovery.lookup import RecordValidator, record_key
-from peerd.discovery.own_addresses import reachable
 from peerd.discovery.records import BadRecord, sign_record
 from peerd.errors import ConfigError
 from peerd.identity import Identity
 from peerd.transport import Limits, Transport
+from peerd.transport.circuit import circuit_address
 from peerd.transport.errors import Unreachable
+from peerd.transport.links import Reach
 from peerd.transport.names import libp2p_id
 from peerd.transport.repairs.host import build_host
 from protocols.wire.canonical import pack
@@ -57,17 +59,28 @@ async def run_node(
     roster: Sequence[bytes],
     directory: Path,
     bootstrap: Sequence[str],
+    announce: Sequence[str] | None = None,
+    relays: Sequence[str] = (),
     task_status: trio.TaskStatus[Node] = trio.TASK_STATUS_IGNORED,
 ) -> None:
+    """The first one relays. ``announce``: an empty list for one that can only dial."""
     me = identity(number)
     book = AddressBook(directory / f"addresses-{number}.json", roster, GROUP)
-    transport = Transport(me, GROUP, roster, "/ip4/127.0.0.1/tcp/0", book, LIMITS)
+    transport = Transport(
+        me, GROUP, roster, "/ip4/127.0.0.1/tcp/0", book, LIMITS, relays=not number
+    )
+    if announce is not None:
+        transport.host.swarm._handle_inbound_connection = hang_up  # type: ignore[method-assign]
     with trio.CancelScope() as scope:
         async with trio.open_nursery() as nursery:
             await nursery.start(transport.run)
-            discovery = Discovery(transport, me, book, bootstrap)
+            discovery = Discovery(transport, me, book, bootstrap, announce=announce, relays=relays)
             nursery.start_soon(discovery.run)
             task_status.started(Node(transport, discovery, book, scope))
+
+
+async def hang_up(socket: ReadWriteCloser, address: Multiaddr) -> None:
+    await socket.close()
 
 
 @asynccontextmanager
@@ -114,6 +127,44 @@ async def test_members_find_each_other_through_a_bootstrap_and_outlive_it(tmp_pa
         again = await nursery.start(run_node, 3, roster, tmp_path, [])
         survivors = [group[1], group[2], again]
         await eventually(lambda: all(len(node.transport.connected()) == 2 for node in survivors))
+
+
+@pytest.mark.trio
+async def test_who_can_only_dial_is_met_by_all_who_can_be_dialled(tmp_path: Path) -> None:
+    async with nodes(3, tmp_path, members=5) as (group, nursery, roster):
+        asks = [group[0].bootstrap_address]
+        hidden = [
+            await nursery.start(run_node, number, roster, tmp_path, asks, []) for number in (3, 4)
+        ]
+        for node in hidden:
+            await eventually(lambda n=node: len(n.transport.connected()) == 3)  # type: ignore[misc]
+            await eventually(
+                lambda n=node: all(  # type: ignore[misc]
+                    (record := other.book.record(n.public)) is not None and record.addresses == ()
+                    for other in group
+                )
+            )
+        dialling = {node.public for node in hidden}
+        for node in group:
+            links = [link for link in node.transport.links() if link.peer in dialling]
+            assert [link.reach for link in links] == [Reach.ONLY_DIALS] * 2
+        assert hidden[1].public not in hidden[0].transport.connected()
+
+
+@pytest.mark.trio
+async def test_two_who_can_only_dial_meet_through_a_relay_that_one_of_them_names(
+    tmp_path: Path,
+) -> None:
+    async with nodes(3, tmp_path, members=5) as (group, nursery, roster):
+        relay = [group[0].bootstrap_address]
+        one = await nursery.start(run_node, 3, roster, tmp_path, relay, [])
+        other = await nursery.start(run_node, 4, roster, tmp_path, (), [], relay)
+        everybody = [*group, one, other]
+        await eventually(lambda: meshed(everybody) and informed(everybody))
+        circuit = circuit_address(group[0].public)
+        assert one.book.addresses(other.public) == (circuit,)
+        (link,) = [link for link in one.transport.links() if link.peer == other.public]
+        assert (link.reach, link.address) == (Reach.RELAYED, circuit)
 
 
 @pytest.mark.trio
@@ -361,12 +412,3 @@ async def test_a_bootstrap_list_may_name_ourselves(tmp_path: Path) -> None:
     Discovery(transport, identity(0), book, addresses)
     assert book.addresses(identity(1).public) == ("/ip4/127.0.0.1/tcp/4001",)
     assert book.addresses(identity(0).public) == ()
-
-
-def test_a_wildcard_is_published_as_a_real_address(monkeypatch: pytest.MonkeyPatch) -> None:
-    def route(family: str) -> str | None:
-        return {"ip4": "192.0.2.5", "ip6": None}[family]
-
-    monkeypatch.setattr("peerd.discovery.own_addresses.default_route_address", route)
-    listening: list[Any] = ["/ip4/0.0.0.0/tcp/1", "/ip6/::/tcp/1", "/ip4/127.0.0.1/tcp/2"]
-    assert reachable(listening) == ("/ip4/192.0.2.5/tcp/1", "/ip4/127.0.0.1/tcp/2")

@@ -61,7 +61,7 @@ def test_a_bootstrap_is_whoever_it_is_now(
     with structlog.testing.capture_logs() as logged:
         assert bootstraps([at(configured)], epochs) == [at(one) for one in now]
     told = [each["event"] for each in logged]
-    assert told == ([] if now else ["a bootstrap has left the group"])
+    assert told == ([] if now else ["a bootstrap or relay has left the group"])
 
 
 def test_a_bootstrap_of_the_successor_is_known_before_the_handover(epochs: list[Epoch]) -> None:

@@ -27,6 +27,7 @@ MEMBER, STRANGER = MEMBERS[0].peer_id, "12D3KooWKP8smp2LyYzaGwDYVN2pauNQFyEa5o48
 TAKEN_OVER = {
     "announce",
     "bootstrap",
+    "relays",
     "drain_seconds",
     "task.evaluation_seconds",
     "storage.keep",
@@ -43,6 +44,8 @@ OTHER = {
     "listen": 'listen = "/ip4/127.0.0.1/tcp/1"',
     "announce": 'announce = ["/ip4/192.0.2.1/tcp/1"]',
     "bootstrap": f'bootstrap = ["/ip4/192.0.2.1/tcp/1/p2p/{MEMBER}"]',
+    "relays": f'relays = ["/ip4/192.0.2.1/tcp/1/p2p/{MEMBER}"]',
+    "relay": "relay = true",
     "status": 'status = "s"',
     "rounds": "rounds = 5",
     "drain_seconds": "drain_seconds = 5",
@@ -68,10 +71,10 @@ class Points:
     """In the place of a discovery, which needs a network."""
 
     def __init__(self) -> None:
-        self.pointed: list[tuple[Any, Any]] = []
+        self.pointed: list[tuple[Any, ...]] = []
 
-    def point_to(self, bootstrap: Any, announce: Any) -> None:
-        self.pointed.append((bootstrap, announce))
+    def point_to(self, bootstrap: Any, announce: Any, relays: Any) -> None:
+        self.pointed.append((list(bootstrap), announce, list(relays)))
 
 
 @pytest.fixture
@@ -165,11 +168,19 @@ def test_what_waits_is_said_again_until_it_is_put_back(file: Path) -> None:
 def test_it_takes_effect(file: Path) -> None:
     it = daemon(file)
     more = '[task]\nevaluation_seconds = 7\n[storage]\nkeep = "all"\n'
-    file.write_text(written("bootstrap") + more)
+    file.write_text(written("bootstrap") + "\n" + OTHER["relays"] + "\n" + more)
     play(it, file)
+    there = [f"/ip4/192.0.2.1/tcp/1/p2p/{MEMBER}"]
     assert it.store.keeping == it.config.storage.keeping and it.store.keeping.transcripts is None
-    assert it.discovery.pointed == [((f"/ip4/192.0.2.1/tcp/1/p2p/{MEMBER}",), ())]
+    assert it.discovery.pointed == [(there, None, there)]
     assert it.trainer.training.evaluation_seconds == 7
+
+
+def test_that_nobody_can_dial_this_peer_is_taken_over(file: Path) -> None:
+    it = daemon(file)
+    file.write_text(f"{BASE}announce = []\n")
+    play(it, file)
+    assert it.discovery.pointed == [([], (), [])]
 
 
 @pytest.mark.parametrize(
@@ -181,7 +192,7 @@ def test_it_takes_effect(file: Path) -> None:
         (BASE + "bootstraps = []", "unknown key 'bootstraps'"),
         (
             f'{BASE}drain_seconds = 1\nbootstrap = ["/ip4/192.0.2.1/tcp/1/p2p/{STRANGER}"]',
-            f"bootstrap peer {STRANGER} is not in the group's roster",
+            f"peer {STRANGER} of 'bootstrap' or 'relays' is not in the group's roster",
         ),
         (BASE + 'drain_seconds = 1\n[metrics]\nlisten = "192.0.2.77:9464"', "metrics.listen 192"),
     ],

@@ -264,7 +264,9 @@ async def test_fault_10_no_resource_manager_and_nothing_but_noise_and_yamux() ->
         protocols = {str(name) for name in target.host.multiselect.handlers}
         group = target.group[:8].hex()
         assert protocols == {
+            "/ipfs/id/1.0.0",
             "/ipfs/ping/1.0.0",
+            f"/peerd/1/circuit/{group}",
             f"/peerd/1/frames/{group}",
             f"/peerd/1/request/{group}",
         }
