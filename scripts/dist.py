@@ -21,7 +21,8 @@ ROOT = Path(__file__).parents[1]
 BUILD = "build==1.6.1"
 PACKAGES = ("peerd", "protocols")
 BESIDE = {
-    *("pyproject.toml", "MANIFEST.in", "README.md", "LICENSE", "CHANGELOG.md", "constraints.txt")
+    *("pyproject.toml", "MANIFEST.in", "README.md", "LICENSE", "CHANGELOG.md", "constraints.txt"),
+    "docs/peerd.1",
 }
 """What a source distribution has beside the packages."""
 NEVER = (".key", ".sqlite3", ".env")
