@@ -147,7 +147,7 @@ def address(like: str, *, others: bool) -> Reader:
 
     def read(value: Any, at: At) -> str:
         _usable(value, at, others=others)
-        if not isinstance(value, str) or not _is_tcp_address(value, names=others):
+        if not isinstance(value, str) or not is_tcp_address(value, names=others):
             raise at.wrong(f"must look like {like}, not {value!r}")
         return value
 
@@ -167,7 +167,7 @@ def host_port(value: Any, at: At) -> str:
     family = "ip6" if host.startswith("[") and host.endswith("]") else "ip4"
     listen = f"/{family}/{host.strip('[]')}/tcp/{port}"
     _usable(listen, at, others=False)
-    if not _is_tcp_address(listen, names=False):
+    if not is_tcp_address(listen, names=False):
         raise at.wrong(f"must look like 127.0.0.1:9464 or [::1]:9464, not {value!r}")
     return str(value)
 
@@ -193,7 +193,7 @@ def peer_address(like: str) -> Reader:
     def read(value: Any, at: At) -> str:
         base, found, peer_id = value.rpartition("/p2p/") if isinstance(value, str) else ("", "", "")
         _usable(value, at, others=True)
-        if not found or not _is_tcp_address(base, names=True):
+        if not found or not is_tcp_address(base, names=True):
             raise at.wrong(f"must look like {like}, not {value!r}")
         try:
             return f"{base}/p2p/{peer_id_of(public_of(peer_id))}"
@@ -203,7 +203,7 @@ def peer_address(like: str) -> Reader:
     return read
 
 
-def _is_tcp_address(address: str, *, names: bool) -> bool:
+def is_tcp_address(address: str, *, names: bool) -> bool:
     """``names``: others look them up. Port 0 asks the kernel for a free one."""
     match address.split("/"):
         case ["", "ip4" | "ip6" as family, host, "tcp", port]:

@@ -70,7 +70,7 @@ def arguments() -> argparse.Namespace:
         dest="folder",
         default="/tmp",
         metavar="DIR",
-        help="where the daemons store (a short path: sockets lie in it; on tmpfs none waits for a disk)",
+        help="where the daemons store: a short path, for sockets; on tmpfs none waits for a disk",
     )
     return parser.parse_args()
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 EXAMPLES = """\
 peerd init /srv/peerd --name "St. Mary's" --listen /ip4/203.0.113.10/tcp/4001 --data rows.csv
-peerd group new --name sepsis --members members.txt --task table --data rows.csv --label outcome \
+peerd group new --name sepsis --members cards/*.txt --task table --data rows.csv --label outcome \
 --adversary 0.25 --out genesis.json
 peerd group sign genesis.json --key /srv/peerd/peer.key
 peerd group merge */genesis.json --out genesis.json
@@ -20,6 +20,7 @@ peerd group approve successor.json --config /srv/peerd/peerd.toml
 peerd group pause --config /srv/peerd/peerd.toml
 peerd group resume --config /srv/peerd/peerd.toml
 peerd data check rows.csv --label outcome --drop patient
+peerd up genesis.json --config /srv/peerd/peerd.toml
 peerd run --config /srv/peerd/peerd.toml
 peerd status --config /srv/peerd/peerd.toml --follow --since 10m
 peerd top --config /srv/peerd/peerd.toml

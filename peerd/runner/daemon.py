@@ -18,9 +18,10 @@ from peerd.discovery.discovery import Discovery
 from peerd.environment import variable
 from peerd.errors import CorruptError, NetworkError
 from peerd.group import Genesis, load
+from peerd.group.addresses import as_bootstraps
 from peerd.group.document import render
 from peerd.group.names import names_by_peer
-from peerd.identity import Identity, peer_id_of
+from peerd.identity import Identity
 from peerd.labels import label
 from peerd.learning import Trainer
 from peerd.learning.settings import Training
@@ -33,6 +34,7 @@ from peerd.runner.driver import Driver
 from peerd.runner.evidence.blame import blamed, blamed_members, evidence
 from peerd.runner.failures import only_error
 from peerd.runner.first import check_first, check_fixed
+from peerd.runner.founding import Founding
 from peerd.runner.gathering import gather
 from peerd.runner.library import Library
 from peerd.runner.members import Members
@@ -49,6 +51,7 @@ from peerd.runner.resume import journaled_secret, position_of
 from peerd.runner.rhythm import Beat
 from peerd.runner.sight.latency import Latency
 from peerd.runner.sight.lookout import Lookout
+from peerd.runner.sight.roll import roll
 from peerd.runner.succession.handover import Handover, beginning
 from peerd.runner.succession.inheritance import address_book, bootstraps, guests
 from peerd.runner.succession.lineage import Epoch, named, remember
@@ -102,6 +105,7 @@ def run(
     restored: bool | None = None,
     crew: Crew = Crew(),
     file: Path | None = None,
+    founds: bool = False,
     told: Told | None = None,
 ) -> int:
     """Run the daemon until SIGTERM or SIGINT; 0 when it was asked to stop, INTERRUPTED when it was
@@ -109,7 +113,8 @@ def run(
 
     ``restored``: the data directory was put back from a backup, and may not know what was signed;
     False: it never was, and never emptied. None: nobody says anything. ``file``: where the
-    configuration is read again on SIGHUP. ``told``: notes what it is told while it starts or stops.
+    configuration is read again on SIGHUP. ``founds``: where members have not signed yet, their
+    signatures are waited for. ``told``: notes what it is told while it starts or stops.
     """
     told = told or Told()
     configure(config.log.level, config.log.format, file=config.log.file)
@@ -120,8 +125,17 @@ def run(
     if strange := strange_variables(os.environ):
         log.warning("variables that are no keys of peerd's", variables=strange)
     genesis = load(config.genesis)
-    genesis.verify()
+    if not founds:
+        genesis.verify()
     with Store.open(config.data, config.storage.keeping) as store:
+        if genesis.unsigned():
+            names = names_by_peer(genesis)
+            configure(config.log.level, config.log.format, file=config.log.file, names=names)
+            founding = Founding(config, genesis, Identity.load(config.key), told)
+            _run(founding)
+            if founding.genesis.unsigned():
+                return founding.exit_code
+            genesis = founding.genesis
         while True:
             try:
                 epochs, identity = current(store, genesis, config.key)
@@ -142,8 +156,8 @@ def run(
             config = daemon.config
 
 
-def _run(daemon: _Daemon) -> None:
-    """Until it is asked to stop, or its group hands over."""
+def _run(daemon: Founding | _Daemon) -> None:
+    """Until it is asked to stop, or has come to its end."""
     try:
         trio.run(daemon.run)
     except BaseExceptionGroup as group:
@@ -387,8 +401,9 @@ class _Daemon:
         scope.cancel()
 
     def bootstraps(self, configured: Iterable[str]) -> list[str]:
-        """Those of a configuration, in terms of the current group."""
-        return bootstraps(configured, self.epochs, self._configured)
+        """Those of a configuration and of its genesis, in terms of the current group."""
+        founding = as_bootstraps(self._configured.addresses)
+        return bootstraps([*configured, *founding], self.epochs, self._configured)
 
     # -- the operator's orders -----------------------------------------------------------------
 
@@ -446,23 +461,5 @@ class _Daemon:
         return blamed(self.store, self.epochs, keys)
 
     def _peers(self) -> Sequence[dict[str, object]]:
-        links = {link.peer: link for link in self.transport.links()}
         away = self.board.announced()
-        shown: list[dict[str, object]] = []
-        for index, public in enumerate(self.genesis.roster):
-            link = links.get(public)
-            shown.append(
-                {
-                    "peer": peer_id_of(public),
-                    "name": self.genesis.name_of(index),
-                    "self": public == self.identity.public,
-                    "connected": link is None or link.connected,
-                    "away": peer_id_of(public) in away,
-                    "address": self.config.listen if link is None else link.address,
-                    "bytes_in": 0 if link is None else link.bytes_in,
-                    "bytes_out": 0 if link is None else link.bytes_out,
-                    "rtt": None if link is None else link.rtt,
-                    "last_seen": None if link is None else link.last_seen,
-                }
-            )
-        return shown
+        return roll(self.genesis, self.identity.public, self.transport, self.book, away)

@@ -89,15 +89,6 @@ ROOT = Path(__file__).parents[3]
 DRAIN_SECONDS: int = Config.__dataclass_fields__["drain_seconds"].default
 
 
-def test_the_unit_lets_a_daemon_drain_and_reload() -> None:
-    text = (ROOT / "docs/operations.md").read_text()
-    (unit,) = re.findall(r"```\n(\[Unit\].*?)```", text, re.DOTALL)
-    values = dict(line.split("=", 1) for line in unit.splitlines() if "=" in line)
-    assert int(values["TimeoutStopSec"]) > DRAIN_SECONDS
-    assert values["KillMode"] == "mixed"  # else the worker is signalled, which the round needs
-    assert "-HUP" in values["ExecReload"]
-
-
 def test_containers_are_given_the_time_to_drain() -> None:
     compose = (ROOT / "docker-compose.yml").read_text()
     (grace,) = re.findall(r"stop_grace_period: (\d+)s", compose)
