@@ -14,6 +14,7 @@ pytestmark = pytest.mark.acceptance
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 3600  # only a hang takes so long
+INIT = ("init", "peer", "--listen", "/ip4/127.0.0.1/tcp/0")
 
 
 def run(*command: str | Path, where: Path, code: int = 0, **variables: str) -> str:
@@ -39,7 +40,7 @@ def test_the_wheel_alone_is_a_node(tmp_path: Path) -> None:
     pip = ["node/bin/pip", "install", "--quiet", "--constraint", ROOT / "constraints.txt"]
     run(*pip, wheel, where=tmp_path)
     assert "run the daemon" in run("node/bin/peerd", "--help", where=tmp_path)
-    assert "configuration" in run("node/bin/peerd", "init", "peer", where=tmp_path)
+    assert "configuration" in run("node/bin/peerd", *INIT, where=tmp_path)
     said = run("node/bin/peerd", "doctor", "--config", "peer/peerd.toml", where=tmp_path, code=1)
     wrong = [line for line in said.splitlines() if not line.startswith("ok")]
     assert len(wrong) == 1 and "genesis" in wrong[0], said
