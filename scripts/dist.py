@@ -20,14 +20,10 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 BUILD = "build==1.6.1"
 PACKAGES = ("peerd", "protocols")
-BESIDE = (
-    "pyproject.toml",
-    "MANIFEST.in",
-    "README.md",
-    "LICENSE",
-    "CHANGELOG.md",
-    "constraints.txt",
-)
+BESIDE = {
+    *("pyproject.toml", "MANIFEST.in", "README.md", "LICENSE", "CHANGELOG.md", "constraints.txt"),
+    "docs/peerd.1",
+}
 """What a source distribution has beside the packages."""
 NEVER = (".key", ".sqlite3", ".env")
 
@@ -81,11 +77,9 @@ def check_source(source: Path, tracked: set[str]) -> None:
     """Everything to build from, and no test."""
     with tarfile.open(source) as archive:
         files = [each.name.partition("/")[2] for each in archive.getmembers() if each.isfile()]
-    made = {name for name in files if name.startswith("peerd.egg-info/")} | {
-        "PKG-INFO",
-        "setup.cfg",
-    }
-    expect(source, set(files) - made, of_packages(tracked) | {*BESIDE})
+    made = {name for name in files if name.startswith("peerd.egg-info/")}
+    found = set(files) - made - {"PKG-INFO", "setup.cfg"}
+    expect(source, found, of_packages(tracked) | BESIDE)
 
 
 def check_wheel(wheel: Path, tracked: set[str]) -> None:

@@ -59,7 +59,7 @@ found() { # what there is of what is needed, with its version
 
 command -v "$python" > /dev/null || fail "no $python; Python 3.11 or later is needed"
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-    || fail "$("$python" --version 2>&1) ($(command -v "$python")) is too old; 3.11 or later is needed:\
+    || fail "$("$python" --version 2>&1) is too old ($(command -v "$python")); 3.11 or later is needed:\
  make install PYTHON=…"
 
 missing=$(missing_packages)
@@ -84,7 +84,7 @@ pip() { # pip ENVIRONMENT ARGUMENT...: with the versions that were tested togeth
 }
 
 install_node() { # install_node DIRECTORY
-    local made wheel name version digest place
+    local wheel name version digest place
     made=$(mktemp -d)
     trap 'rm -rf "$made"' EXIT
     # From a copy: what lies in build/ from another version would get into the wheel.

@@ -6,6 +6,7 @@ import argparse
 import ctypes.util
 import importlib.metadata
 import os
+import re
 import shutil
 import socket
 import sys
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 Level = Literal["ok", "warning", "error"]
 
 PYTHON = (3, 11)
+_PIN = re.compile(r"([A-Za-z0-9._-]+)==([0-9.]+)", re.ASCII)
 LIBP2P = "0.8.1"  # the version whose faults peerd.transport repairs
 LITTLE_DISK_BYTES = 1 << 30
 EARLIEST = 1_767_225_600.0  # 2026-01-01: no machine that runs this lives before it
@@ -134,9 +136,23 @@ def _package(name: str) -> Check:
         version = importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         return Check(name, "error", "not installed; run: make install")
-    if name == "libp2p" and version != LIBP2P:
-        return Check(name, "error", f"{version}, and peerd repairs {LIBP2P}; run: make install")
+    wanted = pinned().get(name, version)
+    if version.partition("+")[0] != wanted.partition("+")[0]:
+        line = f"{version} is installed, and this peerd is made for {wanted}; run: make install"
+        return Check(name, "error", line)
     return Check(name, "ok", version)
+
+
+def pinned() -> dict[str, str]:
+    """By package the one version that peerd takes: libp2p is repaired at that, and torch must train
+    alike everywhere.
+    """
+    try:
+        wanted = importlib.metadata.requires("peerd") or []
+    except importlib.metadata.PackageNotFoundError:  # run from a clone that nobody has installed
+        return {"libp2p": LIBP2P}
+    found = (_PIN.fullmatch(each) for each in wanted)
+    return {match[1]: match[2] for match in found if match}
 
 
 def _key(config: Config) -> str:

@@ -111,6 +111,8 @@ def test_install_does_nothing_when_nothing_changed(tree: Path) -> None:
         ("acceptance", "-m acceptance"),
         ("lint", ".venv/bin/mypy"),
         ("bench", "peerd bench $role"),
+        ("node", "scripts/install.sh --node /opt/peerd"),
+        ("dist", "scripts/dist.py dist"),
         ("clean", "rm -rf .venv"),
     ],
 )
@@ -118,9 +120,10 @@ def test_targets(tree: Path, target: str, command: str) -> None:
     done = make(tree, "-n", target)
     assert done.returncode == 0, done.stderr
     assert command in done.stdout
-    assert "install.sh" not in done.stdout
+    assert "install.sh .venv" not in done.stdout
     (tree / ".venv/.installed").unlink()
-    assert ("install.sh" in make(tree, "-n", target).stdout) == (target != "clean")
+    installs = target not in ("clean", "node", "dist")
+    assert ("install.sh .venv" in make(tree, "-n", target).stdout) == installs
 
 
 def install(

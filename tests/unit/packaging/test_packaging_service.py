@@ -27,7 +27,7 @@ def unit(tmp_path: Path) -> Path:
     """With a command that is on this machine."""
     text = (FOLDER / "peerd.service").read_text()
     path = tmp_path / "peerd.service"
-    path.write_text(text.replace("/opt/peerd/bin/peerd", "/bin/true"))
+    path.write_text(text.replace("/opt/peerd/current/bin/peerd", "/bin/true"))
     return path
 
 
