@@ -253,7 +253,7 @@ async def test_a_circuit_ends_with_the_connection_below_it_and_comes_again() -> 
 
 @pytest.mark.trio
 async def test_a_direct_connection_takes_the_place_of_a_circuit() -> None:
-    async with three(limits=with_limits(direct_again=0.1)) as world:
+    async with three(limits=with_limits(direct_again=1000.0)) as world:
         await eventually(lambda: joined(world))
         circuit = circuit_address(RELAY.public)
         assert link(world.one, OTHER).reach is Reach.RELAYED
