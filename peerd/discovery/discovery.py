@@ -37,6 +37,7 @@ _LAST_SEARCH = 60.0
 _PUBLISH_AGAIN = LIFETIME / 8
 _EXCHANGE_SECONDS = 10.0
 _SAVE_PAUSE = 1.0
+NO_ADDRESS = "this peer publishes no address: others reach it only by its own dialling"
 _LOOK_PAUSE = 3.0  # between two looks at our own addresses
 
 
@@ -66,6 +67,8 @@ class Discovery:
         self._clock = clock
         self._random = random.Random()
         self._moved = trio.Event()
+        self.on_publish: Callable[[Sequence[str], str], None] = lambda addresses, trouble: None
+        """Told of the addresses in a new record of ours, and what is wrong with them, in words."""
         self._told: dict[bytes, int] = {}
         self._members = [link.peer for link in transport.links()]
         self._bootstraps = Bootstraps()
@@ -125,9 +128,10 @@ class Discovery:
             self._identity, self._transport.group, self._own_addresses(), sequence, now
         )
         self._book.add(record.raw)
-        if not record.addresses:
-            tell = log.warning if self._announce is None else log.info
-            tell("this peer publishes no address: others reach it only by its own dialling")
+        trouble = "" if record.addresses or self._announce is not None else NO_ADDRESS
+        if trouble:
+            log.warning(trouble)
+        self.on_publish(record.addresses, trouble)
 
     def _own_addresses(self) -> tuple[str, ...]:
         return published(self._transport.listen_addresses(), self._announce, self._circuits)

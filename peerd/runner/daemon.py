@@ -215,6 +215,7 @@ class _Daemon:
             quorum=self.setting.roster_quorum,
             paused_from=None,
             away={},
+            published=[],
             next_round_at=None,
             absent=[],
             warnings=[],
@@ -244,6 +245,7 @@ class _Daemon:
                 announce=self.config.announce,
                 relays=self.bootstraps(self.config.relays),
             )
+            self.discovery.on_publish = self._published
             nursery.start_soon(self.discovery.run)
             labels = {peer: label(name, peer) for peer, name in names_by_peer(self.genesis).items()}
             latency = Latency(self.transport.links, self.genesis.delta_ms, self.board, labels)
@@ -403,6 +405,10 @@ class _Daemon:
         """Read the configuration again, as far as it can be taken over."""
         if self._file is not None:
             reload(self, self._file)
+
+    def _published(self, addresses: Sequence[str], trouble: str) -> None:
+        self.board.update(published=list(addresses))
+        self.board.warn("reach", [trouble] if trouble else [])
 
     def _views(self) -> Views:
         members, store = Members(self.genesis.roster, self.genesis.names), self.store

@@ -17,6 +17,7 @@ from libp2p.peer.peerinfo import PeerInfo
 from multiaddr import Multiaddr
 
 from peerd.discovery import AddressBook, Discovery
+from peerd.discovery.discovery import NO_ADDRESS
 from peerd.discovery.lookup import RecordValidator, record_key
 from peerd.discovery.records import BadRecord, sign_record
 from peerd.errors import ConfigError
@@ -149,6 +150,21 @@ async def test_who_can_only_dial_is_met_by_all_who_can_be_dialled(tmp_path: Path
             links = [link for link in node.transport.links() if link.peer in dialling]
             assert [link.reach for link in links] == [Reach.ONLY_DIALS] * 2
         assert hidden[1].public not in hidden[0].transport.connected()
+
+
+@pytest.mark.trio
+@pytest.mark.parametrize("announce", [None, []], ids=["no-address", "on-purpose"])
+async def test_who_publishes_no_address_says_so_unless_it_was_told_to(
+    tmp_path: Path, announce: Sequence[str] | None
+) -> None:
+    me, roster = identity(0), [identity(0).public, identity(1).public]
+    book = AddressBook(tmp_path / "book.json", roster, GROUP)
+    transport = Transport(me, GROUP, roster, "/ip4/127.0.0.1/tcp/0", book)  # not running
+    found = Discovery(transport, me, book, announce=announce)
+    told: list[tuple[Sequence[str], str]] = []
+    found.on_publish = lambda addresses, trouble: told.append((addresses, trouble))
+    found._sign_own_record()
+    assert told == [((), NO_ADDRESS if announce is None else "")]
 
 
 @pytest.mark.trio

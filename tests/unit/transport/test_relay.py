@@ -96,8 +96,8 @@ async def test_two_members_meet_through_a_third() -> None:
 
 
 @pytest.mark.trio
-async def test_far_more_than_a_circuit_of_the_library_may_carry_passes() -> None:
-    """Which are 128 KiB."""
+async def test_models_pass_both_ways_at_once() -> None:
+    """Far beyond every window below them."""
     model = bytes(range(256)) * (16 * 1024)
     async with three() as world:
         for _ in range(3):
