@@ -1,18 +1,20 @@
 # One peer. The data directory, with the key in it, is the volume /data.
 #
 #   docker build -t peerd .
-#   docker run --rm -v hospital:/data peerd init /data
-#   docker run -d --init -v hospital:/data -p 4001:4001 peerd
+#   docker run --rm -v hospital:/data peerd init /data --name "St. Mary's" \
+#       --listen /ip4/203.0.113.10/tcp/4001 --data /rows.csv
+#   docker run -it --rm --init --network host -v hospital:/data -v ./rows.csv:/rows.csv:ro \
+#       -v ./genesis.json:/genesis.json:ro peerd up /genesis.json
+#   docker run -d --init --network host -v hospital:/data -v ./rows.csv:/rows.csv:ro peerd
 #
 # torch from the default registry carries CUDA. For a small image, give pip an index with torch's
 # CPU builds: --build-arg PIP_ARGS="--extra-index-url …"
 #
-# A group that trains on a table needs --build-arg EXTRAS=table, on the digits EXTRAS=lab, either of
-# the two EXTRAS=lab,table; the other tasks that ship need none.
+# It has what the tasks that ship need. A node with a task of its own needs less: --build-arg EXTRAS=
 
 FROM python:3.11-slim AS build
 ARG PIP_ARGS=""
-ARG EXTRAS=""
+ARG EXTRAS="lab,table"
 # fastecdsa, which libp2p needs, is compiled against GMP where it has no wheel
 RUN apt-get update \
     && apt-get install -y --no-install-recommends gcc libc6-dev libgmp-dev \
@@ -38,7 +40,8 @@ COPY --from=build /opt/peerd /opt/peerd
 COPY scripts/compose-group.sh /usr/local/bin/compose-group
 ENV PATH=/opt/peerd/bin:$PATH \
     PYTHONUNBUFFERED=1 \
-    PYTHONDONTWRITEBYTECODE=1
+    PYTHONDONTWRITEBYTECODE=1 \
+    PEERD_CONFIG=/data/peerd.toml
 USER peerd
 WORKDIR /data
 VOLUME /data
@@ -47,4 +50,5 @@ EXPOSE 4001
 HEALTHCHECK --interval=30s --timeout=10s --start-period=60s --retries=3 \
     CMD ["peerd", "status", "--config", "/data/peerd.toml", "--json"]
 ENTRYPOINT ["peerd"]
-CMD ["run", "--config", "/data/peerd.toml"]
+# waits for the other members' signatures where they are missing
+CMD ["up", "--config", "/data/peerd.toml"]

@@ -1,6 +1,7 @@
 # The commands of the project. `make demo` and `make test` install what they need first.
 #
-#   make install   .venv with the peerd command in it; quick when nothing changed
+#   make install   .venv with the peerd command in it, which is this clone; quick when nothing changed
+#   make node      an installation for a daemon, below NODE, that no later change of the clone touches
 #   make demo      a swarm of real daemons on this machine, liars among them, in a few minutes
 #   make check     lint and the tests that take seconds: what to run before each commit
 #   make test      all tests but those of acceptance, on all cores
@@ -8,10 +9,12 @@
 #   make lint      ruff, mypy --strict, and vulture: code that nobody calls
 #   make bench     what one round costs a member, a dealer and an opening
 #   make lab-table the table of docs/laboratory.md, run again; half an hour
+#   make dist      sdist and wheel in dist/, built from what git tracks, and looked into
 #   make clean     everything that the above made
 
 PYTHON ?= python3
 VENV := .venv
+NODE ?= /opt/peerd
 INSTALLED := $(VENV)/.installed
 # one BLAS thread: the tests' swarm is many processes, and the bench is stated for one thread
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
@@ -23,13 +26,16 @@ BENCH_ADVERSARY ?= 0.1
 # the same examples in each run, on as many processes as there are cores
 PYTEST := HYPOTHESIS_PROFILE=fixed $(ONE_THREAD) $(VENV)/bin/python -m pytest --numprocesses auto
 
-.PHONY: install demo check test acceptance lint bench lab-table constraints clean
+.PHONY: install node demo check test acceptance lint bench lab-table constraints dist clean
 .DELETE_ON_ERROR:
 
 install: $(INSTALLED)
 
 $(INSTALLED): pyproject.toml constraints.txt scripts/install.sh
 	PYTHON="$(PYTHON)" scripts/install.sh $(VENV)
+
+node:
+	PYTHON="$(PYTHON)" scripts/install.sh --node $(NODE)
 
 demo: install
 	$(VENV)/bin/peerd demo
@@ -45,6 +51,7 @@ acceptance: install
 
 lint: install
 	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff check --preview --select PLW1514 peerd protocols scripts
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/vulture
@@ -60,6 +67,9 @@ lab-table: install
 
 constraints: install
 	scripts/constraints.sh $(VENV)
+
+dist:
+	$(PYTHON) scripts/dist.py dist
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info demo-out .pytest_cache .mypy_cache .ruff_cache .hypothesis

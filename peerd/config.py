@@ -2,15 +2,15 @@
 
 What the whole group must agree on stands in the genesis instead. Relative paths are relative to
 the file. Every error is one line that names the file and the key (ConfigError). A key is declared
-once, as a field: reading, the commented file of ``render_config``, and what an unknown key is
-compared with, all go by that; docs/operations.md is held against it.
+once, as a field: reading, the environment's variables, the commented file of ``render_config``, and
+what an unknown key is compared with, all go by that; docs/operations.md is held against it.
 """
 
 from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from difflib import SequenceMatcher
 from pathlib import Path
@@ -25,8 +25,6 @@ from peerd.config_values import (
     choice,
     disk_size,
     host_port,
-    is_listen_address,
-    is_public_address,
     path,
     peer_address,
     socket_path,
@@ -36,6 +34,7 @@ from peerd.config_values import (
     whole_or,
     yes_or_no,
 )
+from peerd.environment import from_text, keys_given, strangers, variable
 from peerd.errors import ConfigError
 from peerd.storage.keeping import RECENT, TRANSCRIPTS_KEPT, Keeping
 from peerd.text import NotText, read_text
@@ -49,6 +48,7 @@ MAX_PARTITIONS = 5000
 MAX_SECONDS = 86_400
 MAX_SEED = (1 << 63) - 1
 
+_NOTHING: Mapping[str, str] = {}
 DEFAULT_LISTEN = "/ip4/0.0.0.0/tcp/4001"
 _PUBLIC = "/ip4/192.0.2.1/tcp/4001"
 _PEER = f"{_PUBLIC}/p2p/12D3…"
@@ -157,14 +157,14 @@ class Config:
     listen: Annotated[
         str,
         Key(
-            address(is_listen_address, DEFAULT_LISTEN),
+            address(DEFAULT_LISTEN, others=False),
             "where this peer listens; port 0 is any free one",
         ),
     ] = DEFAULT_LISTEN
     announce: Annotated[
         tuple[str, ...] | None,
         Key(
-            addresses(address(is_public_address, _PUBLIC), MAX_ANNOUNCE),
+            addresses(address(_PUBLIC, others=True), MAX_ANNOUNCE),
             "where the others reach it, if not at `listen` (NAT, containers); [] if nowhere",
             like=(_PUBLIC,),
         ),
@@ -208,21 +208,47 @@ class Config:
     metrics: MetricsConfig = MetricsConfig()
 
     @classmethod
-    def load(cls, path: Path) -> Config:
-        """The configuration in ``path``. Raises ConfigError."""
-        at, document = At(path.absolute()), _document(path)
-        document.setdefault("status", f"{document.get('data')}/run/status.sock")
-        config: Config = _read(cls, document, at)
+    def load(cls, path: Path, environment: Mapping[str, str] = _NOTHING) -> Config:
+        """The configuration in ``path``, and what ``environment`` says in its place. Raises
+        ConfigError.
+        """
+        document, said = _document(path), from_environment(environment)
+        document.setdefault("status", f"{said.get('data', document.get('data'))}/run/status.sock")
+        source = _Source(path.absolute(), said)
+        config: Config = _read(cls, document, source, source.at(""))
         task = config.task
         if task.data is not None and "data" in task.options:
-            raise at.key("task.options.data").wrong(
-                "says what task.data says as well", "leave one of them out"
+            raise (
+                source.at("task.options")
+                .key("data")
+                .wrong("says what task.data says as well", "leave one of them out")
             )
         if task.partition >= task.partitions:
-            raise at.key("task.partition").wrong(
+            raise source.at("task.partition").wrong(
                 f"must be in 0…{task.partitions - 1}, not {task.partition}"
             )
         return config
+
+
+def from_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """By key what the environment says of it. ConfigError for a variable that is nearly a key's."""
+    return keys_given([name for name, _, _ in declared()], environment)
+
+
+def strange_variables(environment: Mapping[str, str]) -> list[str]:
+    """Those that look like peerd's and are no key's."""
+    return strangers([variable(name) for name, _, _ in declared()], environment)
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Who says what: a file, and by key the environment."""
+
+    file: Path
+    said: Mapping[str, str]
+
+    def at(self, name: str) -> At:
+        return At(self.file, name, variable(name) if name in self.said else "")
 
 
 def _document(path: Path) -> dict[str, Any]:
@@ -241,23 +267,24 @@ def _document(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: nested too deep, or a number too long") from None
 
 
-def _read(kind: type[Any], given: dict[str, Any], at: At) -> Any:
+def _read(kind: type[Any], found: dict[str, Any], source: _Source, section: At) -> Any:
     """A section, or the whole, from its table."""
     hints = get_type_hints(kind, include_extras=True)
-    for name in given:
+    for name in found:
         if name not in hints:
-            raise _unknown(at.key(name))
+            raise _unknown(section.key(name))
+    values = {}
     for each in fields(kind):
-        if each.name not in given and each.default is each.default_factory is MISSING:
-            name = each.name
+        name, hint, at = each.name, hints[each.name], source.at(section.key(each.name).name)
+        if isinstance(hint, type):
+            values[name] = _read(hint, table(found.get(name, {}), at), source, at)
+        elif at.variable or name in found:
+            kind_of, key = get_args(hint)[:2]
+            said = source.said.get(at.name, "")
+            values[name] = key.read(from_text(kind_of, said, at) if said else found[name], at)
+        elif each.default is each.default_factory is MISSING:
             raise ConfigError(f"{at.file}: the key {name!r} is missing", f'add: {name} = "…"')
-    return kind(**{name: _value(hints[name], value, at.key(name)) for name, value in given.items()})
-
-
-def _value(hint: Any, value: Any, at: At) -> Any:
-    if isinstance(hint, type):
-        return _read(hint, table(value, at), at)
-    return hint.__metadata__[0].read(value, at)
+    return kind(**values)
 
 
 def declared(kind: type[Any] = Config, section: str = "") -> Iterator[tuple[str, Key, Any]]:
@@ -279,7 +306,11 @@ def render_config(**given: Any) -> str:
     """
     assert given.keys() <= {each.name for each in fields(Config)}
     given = {"data": "data", "key": "peer.key", "genesis": "genesis.json"} | given
-    lines = ["# The configuration of one peer. Relative paths are relative to this file.", ""]
+    lines = [
+        "# The configuration of one peer. Relative paths are relative to this file.",
+        "# A variable of the environment goes before a key: PEERD_LISTEN, PEERD_TASK_DATA, …",
+        "",
+    ]
     last = ""
     for name, key, default in declared():
         section, _, inner = name.rpartition(".")

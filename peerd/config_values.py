@@ -5,13 +5,14 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from peerd.errors import ConfigError, IdentityError
 from peerd.identity import peer_id_of, public_of
+from peerd.unusable import unusable
 
 MAX_SOCKET_PATH = 107  # bytes: sockaddr_un holds 108 with the final zero
 LEAST_SIZE, MOST_SIZE = 10**6, 10**15  # bytes
@@ -29,19 +30,23 @@ _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class At:
-    """Where a value stands: the file, and the key with its table ("" for the file as a whole)."""
+    """Where a value stands: the file, and the key with its table ("" for the file as a whole).
+    ``variable``: of the environment, if it says it in the file's place.
+    """
 
     file: Path
     name: str = ""
+    variable: str = ""
 
     def key(self, name: str) -> At:
-        return At(self.file, f"{self.name}.{name}" if self.name else name)
+        return replace(self, name=f"{self.name}.{name}" if self.name else name)
 
     def item(self, index: int) -> At:
-        return At(self.file, f"{self.name}[{index}]")
+        return replace(self, name=f"{self.name}[{index}]")
 
     def wrong(self, why: str, hint: str = "") -> ConfigError:
-        return ConfigError(f"{self.file}: {self.name} {why}", hint)
+        place = f"the environment's {self.variable}" if self.variable else str(self.file)
+        return ConfigError(f"{place}: {self.name} {why}", hint)
 
 
 Reader: TypeAlias = Callable[[Any, At], Any]
@@ -141,20 +146,32 @@ def table(value: Any, at: At) -> dict[str, Any]:
     return dict(_checked(value, at, dict, f"a table, [{at.name}]"))
 
 
-def address(good: Callable[[str], bool], like: str) -> Reader:
+def address(like: str, *, others: bool) -> Reader:
+    """Where this peer listens, or where ``others`` connect to."""
+
     def read(value: Any, at: At) -> str:
-        if not isinstance(value, str) or not good(value):
+        _usable(value, at, others=others)
+        if not isinstance(value, str) or not is_tcp_address(value, names=others):
             raise at.wrong(f"must look like {like}, not {value!r}")
         return value
 
     return read
 
 
+def _usable(value: Any, at: At, *, others: bool) -> None:
+    found = unusable(value, others=others) if isinstance(value, str) else None
+    if found is not None:
+        why, hint = found
+        raise at.wrong(f"can't be {value!r}, which {why}", hint)
+
+
 def host_port(value: Any, at: At) -> str:
     """``127.0.0.1:9464`` or ``[::1]:9464``: an address of this machine, as it was written."""
     host, _, port = value.rpartition(":") if isinstance(value, str) else ("", "", "")
     family = "ip6" if host.startswith("[") and host.endswith("]") else "ip4"
-    if not is_listen_address(f"/{family}/{host.strip('[]')}/tcp/{port}"):
+    listen = f"/{family}/{host.strip('[]')}/tcp/{port}"
+    _usable(listen, at, others=False)
+    if not is_tcp_address(listen, names=False):
         raise at.wrong(f"must look like 127.0.0.1:9464 or [::1]:9464, not {value!r}")
     return str(value)
 
@@ -174,22 +191,13 @@ def _checked(value: Any, at: At, kind: type, shape: str) -> Any:
     return value
 
 
-def is_listen_address(address: str) -> bool:
-    """An address of this machine. Port 0 asks the kernel for a free one."""
-    return _is_tcp_address(address, names=False)
-
-
-def is_public_address(address: str) -> bool:
-    """Where others connect to."""
-    return _is_tcp_address(address, names=True)
-
-
 def peer_address(like: str) -> Reader:
     """``/…/p2p/<peer id>``; a checksum behind the peer id is verified, and left out."""
 
     def read(value: Any, at: At) -> str:
         base, found, peer_id = value.rpartition("/p2p/") if isinstance(value, str) else ("", "", "")
-        if not found or not is_public_address(base):
+        _usable(value, at, others=True)
+        if not found or not is_tcp_address(base, names=True):
             raise at.wrong(f"must look like {like}, not {value!r}")
         try:
             return f"{base}/p2p/{peer_id_of(public_of(peer_id))}"
@@ -199,7 +207,8 @@ def peer_address(like: str) -> Reader:
     return read
 
 
-def _is_tcp_address(address: str, *, names: bool) -> bool:
+def is_tcp_address(address: str, *, names: bool) -> bool:
+    """``names``: others look them up. Port 0 asks the kernel for a free one."""
     match address.split("/"):
         case ["", "ip4" | "ip6" as family, host, "tcp", port]:
             try:
@@ -210,6 +219,6 @@ def _is_tcp_address(address: str, *, names: bool) -> bool:
             good = bool(_HOST.fullmatch(host))
         case _:
             return False
-    # Port 0 asks the kernel for a free one: nobody can be reached there.
+    # At port 0 nobody can be reached.
     is_number = port.isascii() and port.isdecimal() and len(port) <= 5
     return good and is_number and names <= int(port) <= 65535

@@ -70,7 +70,7 @@ def arguments() -> argparse.Namespace:
         dest="folder",
         default="/tmp",
         metavar="DIR",
-        help="where the daemons store (a short path: sockets lie in it; on tmpfs none waits for a disk)",
+        help="where the daemons store: a short path, for sockets; on tmpfs none waits for a disk",
     )
     return parser.parse_args()
 
@@ -159,7 +159,7 @@ def parts(data: Path) -> dict[str, int]:
 def children(pid: int) -> list[int]:
     """Of all generations."""
     try:
-        direct = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        direct = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
     except OSError:
         return []
     return [each for child in map(int, direct) for each in (child, *children(child))]

@@ -35,6 +35,7 @@ COMMANDS = (
     Command("init", "peerd.cli.init", "make a peer: its key and its configuration"),
     Command("group", "peerd.cli.group", "make, sign, merge, verify and show a group's genesis"),
     Command("data", "peerd.cli.data", "check a table: how it is read, what it would tell"),
+    Command("up", "peerd.cli.up", "sign a genesis, wait for the others' signatures, and run"),
     Command("run", "peerd.cli.run", "run the daemon"),
     Command("status", "peerd.cli.status", "show what the daemon is doing"),
     Command("top", "peerd.cli.top", "a live view of the daemon's group"),
@@ -58,5 +59,6 @@ COMMANDS = (
         "verify a group's whole history, or a round of it, from the genesis alone",
     ),
     Command("doctor", "peerd.cli.doctor", "look for what would keep a daemon from running"),
+    Command("completion", "peerd.cli.completion", "print what a shell completes peerd's words by"),
     Command("version", "peerd.cli.version", "show the versions of peerd and what it stands on"),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ def running(config: Path) -> tuple[Genesis, int]:
     from peerd.config import Config
     from peerd.status.client import get
 
-    socket = Config.load(config).status
+    socket = Config.load(config, os.environ).status
     head = trio.run(get, socket, "/v1/status").get("head")
     return of_daemon(socket, None), head if isinstance(head, int) else -1
 

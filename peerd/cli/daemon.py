@@ -7,10 +7,11 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from peerd.environment import CONFIG
+
 if TYPE_CHECKING:
     from peerd.config import Config
 
-CONFIG_VARIABLE = "PEERD_CONFIG"
 DEFAULT_CONFIG = "peerd.toml"
 
 
@@ -19,9 +20,9 @@ def add_config_argument(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--config",
         type=Path,
-        default=Path(os.environ.get(CONFIG_VARIABLE, DEFAULT_CONFIG)),
+        default=Path(os.environ.get(CONFIG, DEFAULT_CONFIG)),
         metavar="FILE",
-        help=f"the peer's configuration (default: ${CONFIG_VARIABLE} or ./{DEFAULT_CONFIG})",
+        help=f"the peer's configuration (default: ${CONFIG} or ./{DEFAULT_CONFIG})",
     )
 
 
@@ -35,11 +36,11 @@ def add_daemon_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def load_config(args: argparse.Namespace) -> Config:
-    """The configuration that ``--config`` names. ConfigError."""
+    """The configuration that ``--config`` names, and the environment. ConfigError."""
     from peerd.config import Config
 
     path: Path = args.config
-    return Config.load(path)
+    return Config.load(path, os.environ)
 
 
 def socket_path(args: argparse.Namespace) -> Path:

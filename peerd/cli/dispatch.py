@@ -10,9 +10,15 @@ from collections.abc import Sequence
 
 import peerd
 from peerd.cli.commands import COMMANDS, Command
+from peerd.cli.examples import add_examples
 from peerd.cli.failure import explain
+from peerd.cli.streams import abandon_output, flush_output
+from peerd.environment import DEBUG
 
 EPILOG = """\
+example:
+  peerd init /srv/peerd --name "St. Mary's" --listen /ip4/203.0.113.10/tcp/4001
+
 exit codes: 0 done · 1 failure · 2 usage or configuration · 3 key · 4 group · 5 storage ·
 6 network · 7 task or data · 8 no daemon answers · 9 verification failed · 70 a fault of peerd ·
 130 interrupted
@@ -27,7 +33,12 @@ def build_parser(chosen: Command | None) -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"peerd {peerd.__version__}")
+    parser.add_argument(
+        "--version",
+        action="version",
+        version=f"peerd {peerd.__version__}",
+        help="show the version and exit; with --json as 'peerd version --json'",
+    )
     parser.add_argument("--debug", action="store_true", help="show tracebacks")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for command in COMMANDS:
@@ -37,28 +48,43 @@ def build_parser(chosen: Command | None) -> argparse.ArgumentParser:
         if command is chosen:
             module = command.load()
             module.add_arguments(subparser)
+            add_examples(subparser)
             subparser.set_defaults(run_command=module.main)
     return parser
 
 
 def dispatch(arguments: Sequence[str]) -> int:
     """The exit code; argparse alone leaves by SystemExit (code 2)."""
-    debug = "--debug" in arguments[:1] or bool(os.environ.get("PEERD_DEBUG"))
+    debug = "--debug" in arguments[:1] or bool(os.environ.get(DEBUG))
     try:
-        args = build_parser(_chosen(arguments)).parse_args(list(arguments))
-        code: int = args.run_command(args)
-        sys.stdout.flush()
-        return code
-    except BrokenPipeError:
-        # The reader (head, less) has gone. Python would complain at exit when it flushes.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _run(arguments)
+    except BrokenPipeError:  # the reader (head, less) has gone
+        abandon_output()
         return 1
     except (Exception, BaseExceptionGroup) as error:
         if debug:
             traceback.print_exc()
         line, code = explain(error)
         print(f"peerd: error: {line}", file=sys.stderr)
+        try:
+            flush_output()
+        except OSError:
+            abandon_output()
         return code
+
+
+def _run(arguments: Sequence[str]) -> int:
+    """What was printed is flushed here, where it can still be told that it can't be written."""
+    try:
+        if {*arguments} - {"--debug"} == {"--version", "--json"}:
+            arguments = ["version", "--json"]
+        args = build_parser(_chosen(arguments)).parse_args(list(arguments))
+        code: int = args.run_command(args)
+    except SystemExit:  # argparse has printed the help, or the usage
+        flush_output()
+        raise
+    flush_output()
+    return code
 
 
 def _chosen(arguments: Sequence[str]) -> Command | None:

@@ -87,11 +87,12 @@ def peer_checks(path: Path) -> Iterator[Check]:
         yield Check("configuration", "warning", f"there is no {path}; 'peerd init' makes one")
         return
     try:
-        config = Config.load(path)
+        config = Config.load(path, os.environ)
     except PeerdError as error:
         yield Check("configuration", "error", str(error))
         return
     yield Check("configuration", "ok", str(path))
+    yield from _environment()
     checks: list[tuple[str, Callable[[Config], str | list[Check]]]] = [
         ("key", _key),
         ("genesis", _genesis),
@@ -114,6 +115,18 @@ def peer_checks(path: Path) -> Iterator[Check]:
             failed.add(name)
             yield Check(name, "error", str(error))
     yield _disk(config)
+
+
+def _environment() -> Iterator[Check]:
+    """Which keys it says in the file's place; nothing where it says none."""
+    from peerd.config import from_environment, strange_variables
+    from peerd.environment import variable
+
+    said = [f"{key} ({variable(key)})" for key in from_environment(os.environ)]
+    if said:
+        yield Check("environment", "ok", f"goes before the file: {', '.join(said)}")
+    if strange := strange_variables(os.environ):
+        yield Check("environment", "warning", f"no keys of peerd's: {', '.join(strange)}")
 
 
 def _package(name: str) -> Check:
@@ -288,6 +301,8 @@ def _port(config: Config) -> str:
     kind = socket.AF_INET6 if family == "ip6" else socket.AF_INET
     with socket.socket(kind, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if kind == socket.AF_INET6:  # as the daemon does
+            probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         try:
             probe.bind((host, int(port)))
         except OSError as error:
@@ -300,7 +315,7 @@ def _port(config: Config) -> str:
 def _reach(config: Config) -> list[Check]:
     """At which addresses the others are told to find this peer."""
     from peerd.discovery.bootstraps import split
-    from peerd.discovery.own_addresses import published
+    from peerd.discovery.own_addresses import NOWHERE, published
     from peerd.identity import public_of
     from peerd.transport.circuit import circuit_address
 
@@ -308,11 +323,10 @@ def _reach(config: Config) -> list[Check]:
     found = published([config.listen], config.announce, circuits)
     if found:
         return [Check("reach", "ok", f"others are told to find this peer at {', '.join(found)}")]
-    alone = "others reach this peer only by its own dialling"
     if config.announce is not None:
-        return [Check("reach", "ok", f"{alone}, as 'announce = []' says")]
-    hint = "connect the machine, or set 'announce' or 'relays'"
-    return [Check("reach", "warning", f"this machine has no address to publish: {alone}; {hint}")]
+        alone = "others reach this peer only by its own dialling, as 'announce = []' says"
+        return [Check("reach", "ok", alone)]
+    return [Check("reach", "warning", NOWHERE)]
 
 
 def _disk(config: Config) -> Check:

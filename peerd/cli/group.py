@@ -13,11 +13,12 @@ from peerd.cli import group_acts, successor
 from peerd.cli.current_group import running
 from peerd.cli.daemon import add_config_argument
 from peerd.cli.evaluation import add_evaluation_arguments, stated_rows
-from peerd.cli.members import listed, names_of
+from peerd.cli.members import addresses_of, listed, names_of
 from peerd.cli.output import print_json, progress, quiet_logs, say
 from peerd.cli.pairs import deadlines
 from peerd.cli.places import check_file
 from peerd.cli.rhythm_arguments import add_rhythm_arguments, stated_rhythm
+from peerd.cli.signing import measure
 from peerd.cli.table_arguments import add_keep_argument
 from peerd.cli.task_arguments import (
     add_start_argument,
@@ -25,7 +26,7 @@ from peerd.cli.task_arguments import (
     start_from,
     task_request,
 )
-from peerd.cli.terms import print_follows, print_members, print_terms, summary
+from peerd.cli.terms import print_group, summary
 from peerd.errors import ConfigError
 from peerd.labels import label
 
@@ -89,10 +90,10 @@ def _add_new(parser: argparse.ArgumentParser) -> None:
         "--members",
         nargs="+",
         required=True,
-        metavar="PEER[=WEIGHT] [NAME]|FILE",
-        help="peer ids or public keys (hex), or files with one a line; a weight (number of "
-        "samples) is for a weighted aggregator, and then each member states one; everything behind "
-        "a blank is the member's name, and then each has one",
+        metavar="PEER[=WEIGHT] [NAME] [ADDRESS]|FILE",
+        help="the members' cards, as files with one a line, or as they stand; a weight (number of "
+        "samples) is for a weighted aggregator, and then each member states one; a name is each "
+        "one's or nobody's; an address is where the others try first",
     )
     add_task_arguments(parser, None)
     add_keep_argument(parser)
@@ -243,6 +244,7 @@ def _new(args: argparse.Namespace) -> Genesis:
         genesis = trio.run(found, founding, said.append)
     for line in said:
         print(line, file=sys.stderr)
+    genesis = replace(genesis, addresses=addresses_of(stated))
     save(genesis, args.out)
     return genesis
 
@@ -270,7 +272,7 @@ def _sign(args: argparse.Namespace) -> tuple[Genesis, str]:
     start = start_from(args)
     if not (args.unmeasured or rotated):  # an old key signs for the new one alone
         path = args.config or args.key.parent / "peerd.toml"
-        _measure(genesis, path, identity.public, start)
+        measure(genesis, path, identity.public, start)
     elif start is not None:
         raise ConfigError(
             "--start-from is compared with the genesis by the update that --unmeasured leaves out",
@@ -284,31 +286,6 @@ def _sign(args: argparse.Namespace) -> tuple[Genesis, str]:
         new = called(genesis, genesis.index(dict(follows.keys)[identity.public]))
         return genesis, f"signed {out} as the key before that of {new}"
     return genesis, f"signed {out} as {called(genesis, genesis.index(identity.public))}"
-
-
-def _measure(genesis: Genesis, path: Path, public: bytes, start: Path | None) -> None:
-    """GroupError where this peer's machine is too slow for what the genesis allows, or where its
-    first model is another. ``start``: the file of it, if not what the configuration says.
-    """
-    import trio
-
-    from peerd.config import Config
-    from peerd.runner.rehearsal import check_time, rehearse
-
-    if not path.exists():
-        raise ConfigError(
-            f"there is no {path}, which says what data an update is to be timed on",
-            "name yours with --config, or sign with --unmeasured",
-        )
-    task = Config.load(path).task
-    if start is not None:
-        task = replace(task, start_from=start)
-    quiet_logs()
-    with progress("timing one update"):
-        found = trio.run(rehearse, genesis, task, public)
-    for line in found.warnings:
-        print(f"warning: {line}", file=sys.stderr)
-    print(check_time(found, genesis), file=sys.stderr)
 
 
 def _merge(args: argparse.Namespace) -> Genesis:
@@ -328,10 +305,4 @@ def _say(args: argparse.Namespace, genesis: Genesis, done: str | None) -> None:
         return
     if done is not None:
         print(done)
-    unsigned = len(genesis.unsigned())
-    print(f"group {found['group']} ({genesis.name})")
-    print(f"{len(genesis.roster)} members, {unsigned} signatures missing")
-    print_members(genesis)
-    print_follows(genesis)
-    if args.verb in ("show", "new"):
-        print_terms(genesis, found)
+    print_group(genesis, found, terms=args.verb in ("show", "new"))

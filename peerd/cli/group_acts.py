@@ -24,13 +24,6 @@ VERBS = {
     "resume": "approve that the group, which rests, goes on",
 }
 
-EXAMPLES = {
-    "rotate": "rotate --key /srv/peerd/peer.key",
-    "approve": "approve successor.json --config /srv/peerd/peerd.toml",
-    "pause": "pause --config /srv/peerd/peerd.toml",
-    "resume": "resume --config /srv/peerd/peerd.toml",
-}
-
 
 class ApprovalRefused(OrderRefused):
     """The daemon does not sign it, and says why."""
@@ -40,10 +33,7 @@ class ApprovalRefused(OrderRefused):
 
 def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """The verbs of VERBS."""
-    parsers = {
-        name: verbs.add_parser(name, help=text, epilog=f"for example: peerd group {EXAMPLES[name]}")
-        for name, text in VERBS.items()
-    }
+    parsers = {name: verbs.add_parser(name, help=text) for name, text in VERBS.items()}
     parsers["rotate"].add_argument(
         "--key", type=Path, required=True, metavar="FILE", help="the key that is in use"
     )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import ipaddress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from peerd.cli.members import checked_name, line_of
 from peerd.cli.output import print_json
@@ -11,17 +13,26 @@ from peerd.cli.places import make_directory
 from peerd.cli.task_arguments import add_local_arguments, task_config
 from peerd.errors import ConfigError
 
+if TYPE_CHECKING:
+    from peerd.config import Config
+
 CONFIG = "peerd.toml"
 KEY = "peer.key"
+CARD = "card.txt"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The directory, and what the configuration says first."""
     parser.add_argument("directory", type=Path, metavar="DIR", help="made if it does not exist")
-    parser.add_argument(
-        "--name", help="what people call this member: printed in the line for the founder, not kept"
-    )
+    parser.add_argument("--name", help="what people call this member: on its card for the founder")
     parser.add_argument("--listen", metavar="ADDRESS", help="such as /ip4/0.0.0.0/tcp/4001")
+    parser.add_argument(
+        "--announce",
+        action="append",
+        default=[],
+        metavar="ADDRESS",
+        help="where the others reach it, if not there (NAT, a DNS name)",
+    )
     parser.add_argument(
         "--bootstrap", action="append", default=[], metavar="ADDRESS", help="a peer to ask first"
     )
@@ -35,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Make key and configuration; neither is ever overwritten."""
-    from peerd.config import render_config
+    from peerd.config import Config, render_config
     from peerd.identity import Identity, with_checksum
 
     name = None if args.name is None else checked_name(args.name, "--name: ")
@@ -47,6 +58,7 @@ def main(args: argparse.Namespace) -> int:
     text = render_config(
         key=KEY,
         listen=args.listen,
+        announce=tuple(args.announce) or None,
         bootstrap=tuple(args.bootstrap),
         task=task_config(args, partition=index, partitions=count, seed=args.seed),
     )
@@ -57,22 +69,42 @@ def main(args: argparse.Namespace) -> int:
     except BaseException:
         config.unlink()
         raise
+    address = _reached(Config.load(config))
+    card = line_of(with_checksum(identity.peer_id), name, address)
+    (directory / CARD).write_text(card + "\n", encoding="utf-8")
     found = {
         "peer": identity.peer_id,
         "name": name,
+        "address": address,
         "key": str(directory / KEY),
         "config": str(config),
+        "card": str(directory / CARD),
     }
     if args.json:
         print_json(found)
     else:
-        peer = with_checksum(identity.peer_id)
-        print(peer if name is None else line_of(peer, name))
+        print(card)
         print(f"key {directory / KEY} (keep a copy where nobody else can read it)")
         print(f"configuration {config}")
-        what = "the peer id and its checksum" if name is None else "the first line"
-        print(f"next: give {what} to the group's founder ('peerd group new')")
+        print(f"card {directory / CARD}")
+        print(
+            "next: give the first line to the group's founder ('peerd group new'): it is the card"
+        )
+        if address is None:
+            print(
+                "note: the card has no address, as --listen is none that others could connect to:"
+                " say --announce, unless this peer is to be found through others"
+            )
     return 0
+
+
+def _reached(config: Config) -> str | None:
+    """Where others are to connect to, as far as the configuration says."""
+    if config.announce is not None:
+        return config.announce[0] if config.announce else None
+    host, port = config.listen.split("/")[2::2]
+    anywhere = ipaddress.ip_address(host).is_unspecified or port == "0"
+    return None if anywhere else config.listen
 
 
 def partition(text: str) -> tuple[int, int]:
@@ -90,7 +122,7 @@ def _write_checked(path: Path, text: str) -> None:
     from peerd.config import Config
 
     try:
-        with path.open("x") as file:
+        with path.open("x", encoding="utf-8") as file:
             file.write(text)
         Config.load(path)
     except OSError as error:

@@ -8,8 +8,14 @@ INTERRUPTED = 130
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command that ``argv`` names. The exit code; see peerd/cli/dispatch.py."""
+    """Run the command that ``argv`` names, the process's own if None. The exit code; see
+    peerd/cli/dispatch.py.
+    """
     try:
+        if argv is None:
+            from peerd.cli.streams import prepare
+
+            prepare()
         from peerd.cli.dispatch import dispatch
 
         return dispatch(sys.argv[1:] if argv is None else argv)

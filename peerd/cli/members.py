@@ -1,9 +1,10 @@
 """``--members``: who a group is founded for, as people write it.
 
-    PEER[=NUMBER] [NAME]   # a comment
+    PEER[=NUMBER] [NAME] [ADDRESS]   # a comment
 
 The number is what the option asks for, such as a weight. Everything behind the first blank is the
-name; one with " #" in it stands in double quotes.
+name, but for an address (/ip4/192.0.2.1/tcp/4001) at the end; a name with " #" in it, or with an
+address's beginning, stands in double quotes. A peer card is such a line ('peerd init').
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ OPTION = "--members"
 _AS_INIT = "copy members' peer ids as 'peerd init' prints them, with the checksum behind"
 _BLANKS = "\ufeff \t"  # a mark within a file: somebody has joined several files to one
 _MEMBER = re.compile(r"(?P<peer>[^\s=#]+)\s*(?P<stated>=\s*(?P<number>[^\s#]*))?(?P<rest>.*)", re.S)
-_QUOTED = re.compile(r'"(?P<name>(?:[^"]|"")*)"\s*(#.*)?', re.S)
+_QUOTED = re.compile(r'"(?P<name>(?:[^"]|"")*)"\s*(?P<address>/\S*)?\s*(#.*)?', re.S)
+_ADDRESS = re.compile(r"(?:^|\s)(?P<address>/(?:ip4|ip6|dns|dns4|dns6)/\S*)$")
 _COMMENT = re.compile(r"(?:^|(?<=\s))#+")
 
 
@@ -33,6 +35,7 @@ class Member:
     public: bytes
     number: int | None
     name: str | None
+    address: str | None
     where: str
 
 
@@ -91,11 +94,19 @@ def checked_name(text: str, where: str) -> str:
         raise ConfigError(f"{where}the name {error}") from None
 
 
-def line_of(peer: str, name: str) -> str:
-    """What ``listed`` reads as this member."""
-    plain = not name.startswith('"') and not _COMMENT.search(name)
-    quoted = name.replace('"', '""')
-    return f"{peer}  {name}" if plain else f'{peer}  "{quoted}"'
+def addresses_of(found: Sequence[Member]) -> dict[bytes, str]:
+    """Where members can be reached, by public key; of those that say it."""
+    return {each.public: each.address for each in found if each.address is not None}
+
+
+def line_of(peer: str, name: str | None = None, address: str | None = None) -> str:
+    """What ``listed`` reads as this member: its card."""
+    return "  ".join(part for part in (peer, name and _written(name), address) if part)
+
+
+def _written(name: str) -> str:
+    special = name.startswith('"') or _COMMENT.search(name) or _ADDRESS.search(name)
+    return '"' + name.replace('"', '""') + '"' if special else name
 
 
 def _also(first: Member) -> str:
@@ -130,32 +141,46 @@ def _stated(text: str, where: str, least: int) -> Member:
     ):
         kind = "a positive whole number" if least else "a whole number"
         raise ConfigError(f"{where}{text.strip(_BLANKS)}: what is behind = must be {kind}")
-    name = _name(said["rest"].strip(_BLANKS), where)
-    return Member(public, int(number) if said["stated"] else None, name, where)
+    name, address = _name_and_address(said["rest"].strip(_BLANKS), where)
+    return Member(public, int(number) if said["stated"] else None, name, address, where)
 
 
-def _name(text: str, where: str) -> str | None:
-    """What is behind the blank, but for a comment; None where there is no name."""
+def _name_and_address(text: str, where: str) -> tuple[str | None, str | None]:
+    """What is behind the blank, but for a comment; None for what is not there."""
     if text.startswith('"'):
         quoted = _QUOTED.fullmatch(text)
         if quoted is None:
             raise ConfigError(
-                f"{where}{text}: a quoted name ends in a quote, with a comment behind it at most",
+                f"{where}{text}: a quoted name ends in a quote, with an address and a comment"
+                " behind it at most",
                 'a quote within it is written twice: "Clinic ""North"""',
             )
-        return checked_name(quoted["name"].replace('""', '"'), where)
+        name = checked_name(quoted["name"].replace('""', '"'), where)
+        return name, _checked_address(quoted["address"], where)
     comment = _COMMENT.search(text)
-    if comment is None:
-        return checked_name(text, where) if text else None
-    name, behind = text[: comment.start()].rstrip(_BLANKS), text[comment.end() :]
-    if not name:
-        return None
-    if behind and not behind[0].isspace():
+    said = text if comment is None else text[: comment.start()].rstrip(_BLANKS)
+    behind = "" if comment is None else text[comment.end() :]
+    if comment and said and behind and not behind[0].isspace():
         raise ConfigError(
             f"{where}{text}: is {text[comment.start() :]} a comment, or of the name?",
             'a comment: put a blank behind the "#"; of the name: put it in double quotes',
         )
-    return checked_name(name, where)
+    found = _ADDRESS.search(said)
+    named = (said if found is None else said[: found.start()]).rstrip(_BLANKS)
+    address = None if found is None else found["address"]
+    return checked_name(named, where) if named else None, _checked_address(address, where)
+
+
+def _checked_address(address: str | None, where: str) -> str | None:
+    """ConfigError."""
+    from peerd.group.addresses import is_address
+
+    if address is not None and not is_address(address):
+        raise ConfigError(
+            f"{where}{address}: must look like /ip4/192.0.2.1/tcp/4001",
+            "if it is of the name, put that in double quotes",
+        )
+    return address
 
 
 def _member(word: str, where: str) -> bytes:

@@ -19,8 +19,11 @@ PATIENCE_SECONDS = 1.0  # what takes longer shows that it is at work
 
 
 def print_json(document: object) -> None:
-    """One JSON document on standard output, keys in a stable order as given."""
-    json.dump(document, sys.stdout, indent=2, ensure_ascii=False, allow_nan=False)
+    """One JSON document on standard output, keys in a stable order as given. What the stream's
+    encoding lacks is written as JSON escapes it.
+    """
+    plain = (sys.stdout.encoding or "utf-8").lower().replace("-", "") != "utf8"
+    json.dump(document, sys.stdout, indent=2, ensure_ascii=plain, allow_nan=False)
     sys.stdout.write("\n")
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import signal
 
 from peerd.cli.daemon import add_config_argument, load_config
+from peerd.runner.operators.told import Told
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,9 +31,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Run until SIGTERM or SIGINT; the daemon's exit code."""
-    # Until the daemon heeds it: SIGHUP never ends it, however early it comes.
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    config = load_config(args)
-    from peerd.runner.daemon import run
+    told = Told()
+    told.note()
+    try:
+        config = load_config(args)
+        from peerd.runner.daemon import run
 
-    return run(config, restored=args.restored, file=args.config)
+        return run(config, restored=args.restored, file=args.config, told=told)
+    finally:
+        told.end()

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from peerd.cli.current_group import running
 from peerd.cli.daemon import add_config_argument
-from peerd.cli.members import Member, checked_name, listed
+from peerd.cli.members import Member, addresses_of, checked_name, listed
 from peerd.cli.pairs import deadlines, pairs
 from peerd.cli.rhythm_arguments import add_rhythm_arguments, stated_rhythm
 from peerd.cli.who import public, who
@@ -31,16 +33,10 @@ NUMBERS = {
     "absent": "absent",
     "clients": "clients",
 }
-EXAMPLE = """for example, "Clinic 4" leaves, another hospital joins, and St. Mary's has a new key:
-  peerd group successor --join "12D3KooW…-3f0c Fifth House" --leave "Clinic 4" \\
-    --rotate "12D3KooW…-6245=12D3KooW…-973a" --rounds 2000:4000 --out draft.json
-"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What is to change; everything else stays as it is."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = EXAMPLE
     add_config_argument(parser)
     parser.add_argument(
         "--genesis", type=Path, metavar="FILE", help="the group's (default: the daemon's)"
@@ -49,7 +45,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     members = parser.add_argument_group("members", "WHO is a member's name or peer id")
     for name, metavar, text in (
-        ("join", "PEER[=WEIGHT] NAME", "a new member, as 'peerd init' prints it"),
+        (
+            "join",
+            "PEER[=WEIGHT] NAME [ADDRESS]|FILE",
+            "a new member: its card, as 'peerd init' prints it",
+        ),
         ("leave", "WHO", "a member that has no part in it"),
         ("rotate", "WHO=PEER", "a member's new key, as 'peerd group rotate' prints it"),
         ("lost", "WHO", "a member that rotates, and whose old key can't sign any more"),
@@ -94,13 +94,32 @@ def main(args: argparse.Namespace) -> Genesis:
 
     if args.out.exists():
         raise ConfigError(f"{args.out} exists already", "name a new file with --out")
-    old, head = (load(args.genesis), None) if args.genesis else running(args.config)
+    old, head = (load(args.genesis), None) if args.genesis else _running(args.config)
     changes = _changes(args, old, head)
     with typed():
         found = draft(old, changes)
         setting_of(found)
     save(found, args.out)
     return found
+
+
+def _running(config: Path) -> tuple[Genesis, int]:
+    """As ``running``, with the members' addresses of today: a newcomer finds them there."""
+    import trio
+
+    from peerd.config import Config
+    from peerd.group.addresses import is_address
+    from peerd.identity import public_of
+    from peerd.status.client import get
+
+    genesis, head = running(config)
+    peers: Any = trio.run(get, Config.load(config, os.environ).status, "/v1/peers")["peers"]
+    found = {
+        public_of(peer["peer"]): next(filter(is_address, peer.get("published", ())), None)
+        for peer in peers
+    }
+    known = {public: address for public, address in found.items() if address is not None}
+    return replace(genesis, addresses=known), head
 
 
 def _changes(args: argparse.Namespace, old: Genesis, head: int | None) -> Changes:
@@ -122,6 +141,7 @@ def _changes(args: argparse.Namespace, old: Genesis, head: int | None) -> Change
         renamed={key: checked_name(name, "--rename: ") for key, name in names.items()},
         weights=weights | _numbers(args, "weight", old, keys, joining),
         held_out=_numbers(args, "held_out_rows", old, keys, joining),
+        addresses=addresses_of(joining),
         values=_values(args, old),
     )
 

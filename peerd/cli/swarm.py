@@ -142,7 +142,8 @@ def run(
 
 def write_document(outcome: Outcome, path: Path) -> None:
     """The result as one JSON document."""
-    path.write_text(json.dumps(outcome.document, indent=2, allow_nan=False) + "\n")
+    text = json.dumps(outcome.document, indent=2, allow_nan=False) + "\n"
+    path.write_text(text, encoding="utf-8")
 
 
 def report(options: SwarmOptions, outcome: Outcome, *, quiet: bool = False) -> int:

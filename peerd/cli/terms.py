@@ -139,7 +139,17 @@ def _phases(genesis: Genesis) -> dict[str, int] | None:
         return None
 
 
-def print_members(genesis: Genesis) -> None:
+def print_group(genesis: Genesis, found: dict[str, object], *, terms: bool) -> None:
+    """``found``: its summary. ``terms``: what a member must read before it signs as well."""
+    print(f"group {found['group']} ({genesis.name})")
+    print(f"{len(genesis.roster)} members, {len(genesis.unsigned())} signatures missing")
+    _print_members(genesis)
+    _print_follows(genesis)
+    if terms:
+        _print_terms(genesis, found)
+
+
+def _print_members(genesis: Genesis) -> None:
     """Each by its whole peer id, which is what a signature vouches for; the name behind it."""
     from peerd.identity import peer_id_of, with_checksum
 
@@ -153,7 +163,7 @@ def print_members(genesis: Genesis) -> None:
         print(f"member {with_checksum(peer_id_of(public))} {state}{weight}{rows}{said}")
 
 
-def print_follows(genesis: Genesis) -> None:
+def _print_follows(genesis: Genesis) -> None:
     """What becomes of the members of the group before; nothing of one that begins anew."""
     from peerd.identity import peer_id_of, with_checksum
 
@@ -170,7 +180,7 @@ def print_follows(genesis: Genesis) -> None:
         print(f"old key {with_checksum(peer_id_of(old))} {what}")
 
 
-def print_terms(genesis: Genesis, found: dict[str, object]) -> None:
+def _print_terms(genesis: Genesis, found: dict[str, object]) -> None:
     """What a member must read before it signs, besides who they are."""
     from peerd.group.rhythm import in_words
 

@@ -18,7 +18,7 @@ from libp2p.tools.anyio_service import background_trio_service
 from peerd.discovery.address_book import AddressBook, Outcome
 from peerd.discovery.bootstraps import Bootstraps, members_behind
 from peerd.discovery.lookup import RosterDHT
-from peerd.discovery.own_addresses import published
+from peerd.discovery.own_addresses import NoAddress, published
 from peerd.discovery.records import LIFETIME, MAX_RECORD_BYTES, sign_record
 from peerd.errors import StorageError
 from peerd.identity import Identity
@@ -37,7 +37,6 @@ _LAST_SEARCH = 60.0
 _PUBLISH_AGAIN = LIFETIME / 8
 _EXCHANGE_SECONDS = 10.0
 _SAVE_PAUSE = 1.0
-NO_ADDRESS = "this peer publishes no address: others reach it only by its own dialling"
 _LOOK_PAUSE = 3.0  # between two looks at our own addresses
 
 
@@ -67,11 +66,12 @@ class Discovery:
         self._clock = clock
         self._random = random.Random()
         self._moved = trio.Event()
-        self.on_publish: Callable[[Sequence[str], str], None] = lambda addresses, trouble: None
-        """Told of the addresses in a new record of ours, and what is wrong with them, in words."""
+        self.on_publish: Callable[[Sequence[str]], None] = lambda addresses: None
+        """Told of the addresses in each new record of ours."""
         self._told: dict[bytes, int] = {}
         self._members = [link.peer for link in transport.links()]
         self._bootstraps = Bootstraps()
+        self.no_address = NoAddress()
         self.point_to(bootstrap, announce, relays)
         everybody = [*self._members, identity.public]
         self._limit = 64 + (MAX_RECORD_BYTES + 8) * len(everybody)
@@ -128,13 +128,13 @@ class Discovery:
             self._identity, self._transport.group, self._own_addresses(), sequence, now
         )
         self._book.add(record.raw)
-        trouble = "" if record.addresses or self._announce is not None else NO_ADDRESS
-        if trouble:
-            log.warning(trouble)
-        self.on_publish(record.addresses, trouble)
+        self.on_publish(record.addresses)
 
     def _own_addresses(self) -> tuple[str, ...]:
-        return published(self._transport.listen_addresses(), self._announce, self._circuits)
+        addresses = published(self._transport.listen_addresses(), self._announce, self._circuits)
+        if self._announce is None:
+            self.no_address.saw(addresses)
+        return addresses
 
     async def _watch_own_addresses(self) -> None:
         """A host that listens on a wildcard can move: the others are told where to.

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+
+import structlog
 
 from peerd.discovery.interfaces import InterfaceAddress, interface_addresses
 from peerd.discovery.records import MAX_ADDRESSES
+
+log = structlog.get_logger(__name__)
+
+NOWHERE = (
+    "this peer publishes no address: others reach it only by its own dialling; connect the machine,"
+    " set 'announce' or 'relays', or say 'announce = []' if it is meant"
+)
 
 
 def published(
@@ -73,3 +82,25 @@ def default_route_address(family: str) -> str | None:
             return None
         host = str(probe.getsockname()[0])
     return None if ipaddress.ip_address(host.partition("%")[0]).is_loopback else host
+
+
+class NoAddress:
+    """Tells of a peer that publishes no address, and of the end of that: the log, and ``warn`` with
+    what the status warns of.
+    """
+
+    def __init__(self) -> None:
+        self.warn: Callable[[Sequence[str]], None] = lambda lines: None
+        self._nowhere = False
+
+    def saw(self, addresses: Sequence[str]) -> None:
+        """The addresses as they are now."""
+        nowhere = not addresses
+        if nowhere == self._nowhere:
+            return
+        self._nowhere = nowhere
+        self.warn([NOWHERE] if nowhere else [])
+        if nowhere:
+            log.warning(NOWHERE)
+        else:
+            log.info("this peer publishes addresses again", addresses=list(addresses))

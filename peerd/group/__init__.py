@@ -1,6 +1,7 @@
 """A group: the genesis document that founds it, and the signatures of its members."""
 
 from peerd.group.document import load, save
-from peerd.group.genesis import Genesis, merge, new_genesis, sign
+from peerd.group.genesis import Genesis, new_genesis
+from peerd.group.signatures import merge, sign
 
 __all__ = ["Genesis", "load", "merge", "new_genesis", "save", "sign"]

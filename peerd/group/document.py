@@ -61,6 +61,10 @@ def render(genesis: Genesis) -> str:
         peer_id_of(public): genesis.signatures[public].hex()
         for public in sorted(genesis.signatures)
     }
+    if genesis.addresses:
+        content["addresses"] = {
+            peer_id_of(public): address for public, address in genesis.addresses.items()
+        }
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -83,6 +87,7 @@ def _parse(text: str) -> Genesis:
         raise GroupError("genesis: holds a number with too many digits") from None
     content = dict(rules.check_mapping("the document", document))
     signatures = rules.check_mapping("signatures", content.pop("signatures", None))
+    addresses = rules.check_mapping("addresses", content.pop("addresses", {}))
     roster = content.get("roster")
     if isinstance(roster, list):
         content["roster"] = [_key(f"roster[{i}]", peer) for i, peer in enumerate(roster)]
@@ -103,6 +108,7 @@ def _parse(text: str) -> Genesis:
             public: _hex(f"signatures.{peer_id_of(public)}", signature)
             for public, signature in _by_key("signatures", signatures).items()
         },
+        _by_key("addresses", addresses),
     )
 
 

@@ -16,7 +16,7 @@ from protocols.aggregation import AggregationError
 class Changes:
     """Members by their public keys. ``keys``: of those that rotate, old to new; ``lost``: whose old
     key can't sign. ``joining`` with what they are called, where the group has names. ``values``:
-    fields of a genesis that are to be others.
+    fields of a genesis that are to be others. ``addresses``: where those that join can be reached.
     """
 
     first: int
@@ -28,6 +28,7 @@ class Changes:
     renamed: Mapping[bytes, str] = field(default_factory=dict)
     weights: Mapping[bytes, int] = field(default_factory=dict)
     held_out: Mapping[bytes, int] = field(default_factory=dict)
+    addresses: Mapping[bytes, str] = field(default_factory=dict)
     values: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -49,6 +50,7 @@ def draft(old: Genesis, changes: Changes) -> Genesis:
         evaluation=_evaluation(old, changes, roster, stays),
         follows=follows,
         signatures={},
+        addresses=_addresses(old, changes, stays),
         **changes.values,
     )
     check_successor(found, old)
@@ -58,6 +60,12 @@ def draft(old: Genesis, changes: Changes) -> Genesis:
 
 def _key(key: bytes, changes: Changes) -> bytes:
     return LEAVES if key in changes.leaving else changes.keys.get(key, key)
+
+
+def _addresses(old: Genesis, changes: Changes, stays: Mapping[bytes, bytes]) -> dict[bytes, str]:
+    """Who has another key is still where it was."""
+    before = {new: old.addresses[key] for new, key in stays.items() if key in old.addresses}
+    return before | dict(changes.addresses)
 
 
 def _names(

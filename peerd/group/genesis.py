@@ -8,26 +8,26 @@ roster's size, β, q and e.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from fractions import Fraction
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
-
-from nacl.exceptions import BadSignatureError
-from nacl.signing import SigningKey, VerifyKey
 
 from peerd.errors import GroupError
 from peerd.group import fields as rules
+from peerd.group.addresses import check_addresses
 from peerd.group.names import check_names
 from peerd.group.rhythm import Rhythm, check_rhythm, rhythm_content
+from peerd.group.signatures import from_pairs, pairs, verifies
 from peerd.group.succession import Follows, check_follows
-from peerd.identity import Identity, peer_id_of
+from peerd.identity import peer_id_of
 from protocols.aggregation.evaluation import Evaluation
 from protocols.errors import WireError
 from protocols.hashing import digest
 from protocols.plan import CommitteePlan, PlanError, plan_group
 from protocols.ports import SIGNATURE_BYTES
-from protocols.wire.canonical import Value, pack, unpack
+from protocols.wire.canonical import pack, unpack
 
 GENESIS_VERSION = 2
 MAX_GENESIS_BYTES = 1 << 23
@@ -56,7 +56,9 @@ class Genesis:
     ``rhythm``: when rounds begin, and end; None: one after another, without end.
     ``follows``: the group that this one goes on from, as its successor; None: it begins anew.
     Of these eight nothing is part of the content where it says nothing.
-    ``signatures``: by public key; not part of the content, hence of the id.
+    ``signatures``: by public key; not part of the content, hence of the id. Nor are ``addresses``:
+    where members said that they can be reached first, a multiaddr by public key. Who answers there
+    proves its key, so that nobody needs to vouch for them.
     """
 
     name: str
@@ -86,6 +88,7 @@ class Genesis:
     follows: Follows | None = None
     version: int = GENESIS_VERSION
     signatures: dict[bytes, bytes] = field(default_factory=dict)
+    addresses: dict[bytes, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if type(self.version) is not int or self.version != GENESIS_VERSION:
@@ -131,6 +134,7 @@ class Genesis:
         rules.check_integer("model_seed", self.model_seed, 0, rules.MAX_SEED)
         self._check_signatures()
         self._own("signatures", dict(self.signatures))
+        self._own("addresses", check_addresses(self.addresses, self.roster))
 
     def _check_patience(self) -> None:
         """It counts evaluations."""
@@ -185,10 +189,7 @@ class Genesis:
 
     def encode(self) -> bytes:
         """Canonical bytes of content and signatures, for the wire."""
-        signatures: list[Value] = [
-            [public, self.signatures[public]] for public in sorted(self.signatures)
-        ]
-        return pack({"genesis": self._content(), "signatures": signatures})
+        return pack({"genesis": self._content(), "signatures": pairs(self.signatures)})
 
     @classmethod
     def decode(cls, data: bytes) -> Genesis:
@@ -201,16 +202,21 @@ class Genesis:
             raise GroupError(f"genesis: not canonical: {error}") from None
         if not isinstance(outer, dict) or set(outer) != {"genesis", "signatures"}:
             raise GroupError("genesis: must hold exactly 'genesis' and 'signatures'")
-        genesis = cls.from_content(outer["genesis"], _signature_pairs(outer["signatures"]))
+        genesis = cls.from_content(outer["genesis"], from_pairs(outer["signatures"]))
         if genesis.encode() != data:
             raise GroupError("genesis: not canonical: the signatures are out of order")
         return genesis
 
     @classmethod
-    def from_content(cls, content: object, signatures: dict[bytes, bytes]) -> Genesis:
+    def from_content(
+        cls,
+        content: object,
+        signatures: dict[bytes, bytes],
+        addresses: Mapping[bytes, str] = MappingProxyType({}),
+    ) -> Genesis:
         """From the plain values of the content: rationals as text, the roster as a list."""
         values = dict(rules.check_mapping("content", content))
-        known = {item.name for item in fields(cls)} - {"signatures"}
+        known = {item.name for item in fields(cls)} - {"signatures", "addresses"}
         optional = {"weights", "clients", "deadlines", "fixed", "statistics", "starts_from"}
         optional |= {"evaluation", "names", "follows", "rhythm"}
         for name in values:
@@ -242,7 +248,7 @@ class Genesis:
             raise rules.refused("statistics", f"are left out where they are {rules.STATISTICS[0]}")
         if values.get("starts_from") == rules.STARTS[0]:
             raise rules.refused("starts_from", f"is left out where it is {rules.STARTS[0]}")
-        return cls(**values, signatures=signatures)
+        return cls(**values, signatures=signatures, addresses=dict(addresses))
 
     def unsigned(self) -> tuple[bytes, ...]:
         """Whose signature is missing: members in roster order, then old keys of a successor."""
@@ -250,9 +256,7 @@ class Genesis:
 
     def verify(self) -> None:
         """GroupError unless everybody's signature is there and right, and a plan exists."""
-        wrong = [public for public in self.signatures if not self._is_signed_by(public)]
-        if wrong:
-            raise GroupError(f"genesis: not the signature of {self._listed(wrong)}")
+        self.verify_signatures()
         missing = self.unsigned()
         if missing:
             raise GroupError(
@@ -262,17 +266,17 @@ class Genesis:
             )
         _ = self.plan
 
+    def verify_signatures(self) -> None:
+        """GroupError unless those that are there are right."""
+        group, signed = self.group_id, self.signatures.items()
+        wrong = [public for public, signature in signed if not verifies(group, public, signature)]
+        if wrong:
+            raise GroupError(f"genesis: not the signature of {self._listed(wrong)}")
+
     def _listed(self, members: Iterable[bytes]) -> str:
         """With whole peer ids: an error may be the one place that shows them."""
         names = dict(zip(self.roster, self.names, strict=False))
         return _names(members, names)
-
-    def _is_signed_by(self, public: bytes) -> bool:
-        try:
-            VerifyKey(public).verify(_signed_bytes(self.group_id), self.signatures[public])
-        except BadSignatureError:
-            return False
-        return True
 
     @cached_property
     def _indices(self) -> dict[bytes, int]:
@@ -280,7 +284,7 @@ class Genesis:
 
     def _content(self) -> dict[str, Any]:
         content = {item.name: getattr(self, item.name) for item in fields(self)}
-        del content["signatures"]
+        del content["signatures"], content["addresses"]
         for name in ("adversary", "dropout"):
             content[name] = str(content[name])
         for name in ("weights", "evaluation", "names", "follows", "rhythm"):
@@ -357,46 +361,6 @@ def _check_named(members: tuple[bytes, ...], names: Mapping[bytes, str]) -> None
         raise rules.refused("names", f"name {_names(strangers)}, not in the roster")
     if unnamed := [public for public in members if public not in names]:
         raise rules.refused("names", f"leave out {_names(unnamed)}: all have one, or nobody")
-
-
-def sign(genesis: Genesis, identity: Identity) -> Genesis:
-    """The same genesis with the member's signature. GroupError if it isn't a member."""
-    if identity.public not in genesis.signers:
-        genesis.index(identity.public)
-    key = SigningKey(identity.secret.reveal())
-    signature = key.sign(_signed_bytes(genesis.group_id)).signature
-    return replace(genesis, signatures={**genesis.signatures, identity.public: signature})
-
-
-def merge(genesis: Genesis, others: Iterable[Genesis]) -> Genesis:
-    """One genesis with everybody's valid signatures. GroupError if the contents differ."""
-    signatures = dict(genesis.signatures)
-    for other in others:
-        if other.group_id != genesis.group_id:
-            raise GroupError(
-                f"these are two groups: {genesis.group_id.hex()[:16]}… and"
-                f" {other.group_id.hex()[:16]}…",
-                "sign copies of one genesis",
-            )
-        for public, signature in other.signatures.items():
-            if public not in signatures or not genesis._is_signed_by(public):
-                signatures[public] = signature
-    return replace(genesis, signatures=signatures)
-
-
-def _signed_bytes(group_id: bytes) -> bytes:
-    return digest("peerd/genesis signature", group_id)
-
-
-def _signature_pairs(value: object) -> dict[bytes, bytes]:
-    pairs: dict[bytes, bytes] = {}
-    for pair in value if isinstance(value, list) else [None]:
-        match pair:
-            case [bytes() as public, bytes() as signature] if public not in pairs:
-                pairs[public] = signature
-            case _:
-                raise rules.refused("signatures", "must be distinct pairs of key and signature")
-    return pairs
 
 
 def _names(peers: Iterable[bytes], called: Mapping[bytes, str] | None = None) -> str:

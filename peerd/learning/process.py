@@ -15,10 +15,13 @@ import peerd
 from peerd.errors import TaskError
 from peerd.group.rule import rule_of
 from peerd.learning import frames
+from peerd.learning.last_words import LastWords
 from peerd.learning.repeatable import ENVIRONMENT
 from peerd.learning.settings import Training
 
 MAX_LOG_LINE = 2_000
+LAST_WORDS = 1.0
+"""Seconds for the end of a dead worker's output."""
 _CHUNK = 65_536
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
@@ -26,7 +29,14 @@ log = structlog.get_logger("peerd.learning")
 
 
 class Ended(Exception):
-    """The worker is gone, or is no use any more; ``str`` says how."""
+    """The worker is gone, or is no use any more; ``str`` says how. ``said``: and what it said last,
+    for its owner alone: see LastWords.
+    """
+
+    def __init__(self, how: str, last: str = "") -> None:
+        super().__init__(how)
+        words = f"it said last: {last}" if last else "it said nothing of its end"
+        self.said = f"{how}; {words}"
 
 
 class Overdue(Ended):
@@ -41,6 +51,7 @@ class WorkerProcess:
         self.said_all = trio.Event()
         """Set when its standard error has been logged to the end."""
         self._buffer = bytearray()
+        self._words = LastWords()
 
     @classmethod
     async def start(cls, training: Training) -> WorkerProcess:
@@ -81,11 +92,15 @@ class WorkerProcess:
             raise Ended(str(error)) from None
         if message.get("id") != number:
             raise Ended("it answered what nobody had asked")
+        self._words.forget()
         return message
 
     async def ended(self) -> Ended:
-        """How the process ended; waits for it."""
-        return Ended(_how(await self.process.wait()))
+        """How the process ended; waits for it, and for its last words."""
+        status = await self.process.wait()
+        with trio.move_on_after(LAST_WORDS):
+            await self.said_all.wait()
+        return Ended(_how(status), self._words.said)
 
     async def _exactly(self, count: int) -> bytes:
         """The next ``count`` bytes. Raises EOFError when the stream ends before."""
@@ -114,6 +129,7 @@ class WorkerProcess:
 
     def _log_line(self, line: bytes) -> None:
         text = line[:MAX_LOG_LINE].decode(errors="replace")
+        self._words.hear(text)
         log.info("training worker", pid=self.process.pid, line=text)
 
     async def end(self) -> None:

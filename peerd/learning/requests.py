@@ -19,6 +19,8 @@ from peerd.errors import PeerdError, StorageError, TaskError
 from peerd.learning import frames
 from peerd.learning.process import Ended, Overdue, WorkerProcess
 
+SHOWN_BY = "PEERD_DEBUG=1 shows all its output"
+
 
 class OverdueError(TaskError):
     """An evaluation that was ended, since it took too long."""
@@ -170,7 +172,9 @@ class Requests:
         if request.deaths < tries:
             self._queue.rotate(-1)  # behind what a round waits for
         else:
-            line = f"the training worker is gone, asked to {request.doing}: {ended}"
+            # What is for display alone ends in the status and in records.
+            how = str(ended) if request.terms.limit is not None else f"{ended.said}; {SHOWN_BY}"
+            line = f"the training worker is gone, asked to {request.doing}: {how}"
             self._answer(request, {"error": line})
 
     def _answer(self, request: _Request, reply: frames.Message) -> None:

@@ -13,8 +13,8 @@ import trio
 
 from peerd.errors import PeerdError, TaskError
 from peerd.learning import frames
-from peerd.learning.process import Ended, Overdue, WorkerProcess
-from peerd.learning.requests import OverdueError, Requests, Terms, checked
+from peerd.learning.process import LAST_WORDS, Ended, Overdue, WorkerProcess
+from peerd.learning.requests import SHOWN_BY, OverdueError, Requests, Terms, checked
 from peerd.learning.settings import Training
 from peerd.learning.trained import Evaluation, Found
 from protocols.aggregation.contract import Model
@@ -29,8 +29,6 @@ MOST_OVERDUE = 3
 """Evaluations in a row that are ended for taking too long: then there are no more."""
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 """Seconds before a worker is started again: doubled each time, until one answers."""
-LAST_WORDS = 1.0
-"""Seconds for the end of a dead worker's output."""
 
 log = structlog.get_logger("peerd.learning")
 
@@ -79,8 +77,8 @@ class Trainer:
                 ended = await self._live(task_status)
                 if self._tries is not None and not self.parameters:
                     raise TaskError(
-                        f"the training worker is gone while it built the task: {ended}",
-                        "PEERD_DEBUG=1 shows its output",
+                        f"the training worker is gone while it built the task: {ended.said}",
+                        SHOWN_BY,
                     )
                 self.restarts += 1
                 if not isinstance(ended, Overdue):
@@ -215,9 +213,9 @@ class Trainer:
 
     # -- the worker's lives --------------------------------------------------------------------
 
-    async def _live(self, task_status: TaskStatus[None]) -> Exception:
+    async def _live(self, task_status: TaskStatus[None]) -> Ended:
         """One life of the worker: how it ended. Raises PeerdError when the task can't be built."""
-        failure: Exception | None = None
+        failure: PeerdError | Ended | None = None
         try:
             worker = await WorkerProcess.start(self.training)
         except Ended as ended:

@@ -13,13 +13,15 @@ from typing import Protocol
 import structlog
 import trio
 
-from peerd.config import Config
+from peerd.config import Config, from_environment, strange_variables
 from peerd.discovery.discovery import Discovery
+from peerd.environment import variable
 from peerd.errors import CorruptError, NetworkError
 from peerd.group import Genesis, load
+from peerd.group.addresses import as_bootstraps
 from peerd.group.document import render
 from peerd.group.names import names_by_peer
-from peerd.identity import Identity, peer_id_of
+from peerd.identity import Identity
 from peerd.labels import label
 from peerd.learning import Trainer
 from peerd.learning.settings import Training
@@ -32,6 +34,7 @@ from peerd.runner.driver import Driver
 from peerd.runner.evidence.blame import blamed, blamed_members, evidence
 from peerd.runner.failures import only_error
 from peerd.runner.first import check_first, check_fixed
+from peerd.runner.founding import Founding
 from peerd.runner.gathering import gather
 from peerd.runner.library import Library
 from peerd.runner.members import Members
@@ -41,12 +44,14 @@ from peerd.runner.operators.orders import Orders
 from peerd.runner.operators.patience import Patience
 from peerd.runner.operators.reload import reload
 from peerd.runner.operators.signals import heed_signals
+from peerd.runner.operators.told import Told
 from peerd.runner.records import Records
 from peerd.runner.rehearsal import training_of
 from peerd.runner.resume import journaled_secret, position_of
 from peerd.runner.rhythm import Beat
 from peerd.runner.sight.latency import Latency
 from peerd.runner.sight.lookout import Lookout
+from peerd.runner.sight.roll import roll
 from peerd.runner.succession.handover import Handover, beginning
 from peerd.runner.succession.inheritance import address_book, bootstraps, guests
 from peerd.runner.succession.lineage import Epoch, named, remember
@@ -100,20 +105,37 @@ def run(
     restored: bool | None = None,
     crew: Crew = Crew(),
     file: Path | None = None,
+    founds: bool = False,
+    told: Told | None = None,
 ) -> int:
     """Run the daemon until SIGTERM or SIGINT; 0 when it was asked to stop, INTERRUPTED when it was
     asked again before it had. Raises PeerdError.
 
     ``restored``: the data directory was put back from a backup, and may not know what was signed;
     False: it never was, and never emptied. None: nobody says anything. ``file``: where the
-    configuration is read again on SIGHUP.
+    configuration is read again on SIGHUP. ``founds``: where members have not signed yet, their
+    signatures are waited for. ``told``: notes what it is told while it starts or stops.
     """
+    told = told or Told()
     configure(config.log.level, config.log.format, file=config.log.file)
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(name, "1")
+    if said := from_environment(os.environ):
+        log.info("keys from the environment", variables=[variable(key) for key in said])
+    if strange := strange_variables(os.environ):
+        log.warning("variables that are no keys of peerd's", variables=strange)
     genesis = load(config.genesis)
-    genesis.verify()
+    if not founds:
+        genesis.verify()
     with Store.open(config.data, config.storage.keeping) as store:
+        if genesis.unsigned():
+            names = names_by_peer(genesis)
+            configure(config.log.level, config.log.format, file=config.log.file, names=names)
+            founding = Founding(config, genesis, Identity.load(config.key), told)
+            _run(founding)
+            if founding.genesis.unsigned():
+                return founding.exit_code
+            genesis = founding.genesis
         while True:
             try:
                 epochs, identity = current(store, genesis, config.key)
@@ -123,16 +145,19 @@ def run(
             names = named(epochs)
             configure(config.log.level, config.log.format, file=config.log.file, names=names)
             daemon = _Daemon(config, genesis, identity, epochs, store, restored, crew, file)
+            daemon.told = told
             _run(daemon)
             if daemon.handover is None:
+                if again := told.taken():
+                    log.info("told to stop again while it stopped", times=len(again))
                 return daemon.exit_code
             daemon.handover.store(store, epochs[-1])
             remember(store, [*epochs, daemon.handover.epoch])
             config = daemon.config
 
 
-def _run(daemon: _Daemon) -> None:
-    """Until it is asked to stop, or its group hands over."""
+def _run(daemon: Founding | _Daemon) -> None:
+    """Until it is asked to stop, or has come to its end."""
     try:
         trio.run(daemon.run)
     except BaseExceptionGroup as group:
@@ -158,6 +183,7 @@ class _Daemon:
         self.epochs = epochs
         self.handover: Handover | None = None
         self.exit_code = 0
+        self.told = Told()
         self._file = file
         self.restored = restored
         self._make_session = crew.session
@@ -220,11 +246,12 @@ class _Daemon:
             absent=[],
             warnings=[],
             draining=False,
+            environment=sorted(from_environment(os.environ)),
             pid=os.getpid(),
         )
         async with trio.open_nursery() as nursery:
             self._scope = nursery.cancel_scope
-            await nursery.start(heed_signals, self, nursery)
+            await nursery.start(heed_signals, self, nursery, self.told)
             await nursery.start(self.metrics_port.run)
             self.metrics_port.open(self.config.metrics.listen)
             await nursery.start(
@@ -246,6 +273,7 @@ class _Daemon:
                 relays=self.bootstraps(self.config.relays),
             )
             self.discovery.on_publish = self._published
+            self.discovery.no_address.warn = partial(self.board.warn, "addresses")
             nursery.start_soon(self.discovery.run)
             labels = {peer: label(name, peer) for peer, name in names_by_peer(self.genesis).items()}
             latency = Latency(self.transport.links, self.genesis.delta_ms, self.board, labels)
@@ -377,8 +405,9 @@ class _Daemon:
         scope.cancel()
 
     def bootstraps(self, configured: Iterable[str]) -> list[str]:
-        """Those of a configuration, in terms of the current group."""
-        return bootstraps(configured, self.epochs, self._configured)
+        """Those of a configuration and of its genesis, in terms of the current group."""
+        founding = as_bootstraps(self._configured.addresses)
+        return bootstraps([*configured, *founding], self.epochs, self._configured)
 
     # -- the operator's orders -----------------------------------------------------------------
 
@@ -406,9 +435,8 @@ class _Daemon:
         if self._file is not None:
             reload(self, self._file)
 
-    def _published(self, addresses: Sequence[str], trouble: str) -> None:
+    def _published(self, addresses: Sequence[str]) -> None:
         self.board.update(published=list(addresses))
-        self.board.warn("reach", [trouble] if trouble else [])
 
     def _views(self) -> Views:
         members, store = Members(self.genesis.roster, self.genesis.names), self.store
@@ -440,24 +468,5 @@ class _Daemon:
         return blamed(self.store, self.epochs, keys)
 
     def _peers(self) -> Sequence[dict[str, object]]:
-        links = {link.peer: link for link in self.transport.links()}
         away = self.board.announced()
-        shown: list[dict[str, object]] = []
-        for index, public in enumerate(self.genesis.roster):
-            link = links.get(public)
-            shown.append(
-                {
-                    "peer": peer_id_of(public),
-                    "name": self.genesis.name_of(index),
-                    "self": public == self.identity.public,
-                    "connected": link is None or link.connected,
-                    "away": peer_id_of(public) in away,
-                    "address": self.config.listen if link is None else link.address,
-                    "reach": None if link is None else link.reach,
-                    "bytes_in": 0 if link is None else link.bytes_in,
-                    "bytes_out": 0 if link is None else link.bytes_out,
-                    "rtt": None if link is None else link.rtt,
-                    "last_seen": None if link is None else link.last_seen,
-                }
-            )
-        return shown
+        return roll(self.genesis, self.identity.public, self.transport, self.book, away)

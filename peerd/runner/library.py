@@ -13,6 +13,7 @@ import structlog
 import trio
 
 from peerd.group.genesis import MAX_GENESIS_BYTES
+from peerd.group.signatures import packed
 from peerd.runner.succession.lineage import Epoch, kept_draft, told_beginning
 from peerd.storage import Store
 from peerd.transport.errors import TransportError
@@ -33,6 +34,8 @@ ANSWERING_THREADS = 4
 few liars that ask for models without a pause would leave none.
 """
 OPENED_KEPT = 16
+SIGNATURES = "signatures"
+"""What a member asks for that has not everybody's yet (peerd/runner/founding.py)."""
 
 
 class Library:
@@ -80,6 +83,8 @@ class Library:
     def _find(self, epoch: int | None, what: str, round_: int) -> bytes:
         epochs = self._epochs if epoch is None else self._epochs[: epoch + 1]
         last = None if epoch is None else self._epochs[epoch + 1].first - 1
+        if what == SIGNATURES:
+            return packed(epochs[-1].genesis.signatures) if epochs else b""
         if what == Record.HEAD:
             return pack(self._store.head() if last is None else last)
         if last is not None and round_ > last:

@@ -24,6 +24,7 @@ class Here(Enum):
     CONNECTING = "a quorum, and before the first round everybody"
     NOT_CONNECTED = "nobody: it is no party to what goes on"
     COMPUTING = "this machine, which is checking or opening"
+    SIGNATURE = "members that have not signed the genesis, as far as this peer knows"
 
 
 NOT_CONNECTED = "not connected"
@@ -31,6 +32,7 @@ WORDS: dict[Awaiting | Here, str] = {
     Here.CONNECTING: "connecting",
     Here.NOT_CONNECTED: NOT_CONNECTED,
     Here.COMPUTING: "computing",
+    Here.SIGNATURE: "signature",
     Awaiting.HEAD: "state of the group",
     Awaiting.RECALLED: "recall",
     Awaiting.CERTIFICATES: "catching up",

@@ -67,7 +67,7 @@ class Transport:
         self.group = group
         self.limits = limits
         self.address_book = address_book
-        self._listen = Multiaddr(listen)
+        self.listen = listen
         self._peers = [peer for peer in roster if peer != identity.public]
         self._guests = frozenset(guests) - {*roster, identity.public}
         admitted = (*self._peers, *self._guests)
@@ -125,12 +125,12 @@ class Transport:
 
     async def run(self, *, task_status: Any = trio.TASK_STATUS_IGNORED) -> None:
         """Runs until cancelled. Started means: listening. Raises TransportError if it can't."""
-        async with self.host.run([self._listen]):
+        async with self.host.run([Multiaddr(self.listen)]):
             if self.listen_addresses():
                 log.info("listening", addresses=list(self.listen_addresses()))
                 await self._run_peers(task_status)
         raise TransportError(
-            f"can't listen on {self._listen}",
+            f"can't listen on {self.listen}",
             "is the port taken, or the address not ours? 'peerd doctor' says which",
         )
 

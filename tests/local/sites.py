@@ -70,16 +70,19 @@ class Site:
     def log(self) -> Path:
         return self.config.parent / "daemon.log"
 
-    def start(self, *command: str) -> None:
-        """``command``: what runs in the place of 'peerd run'."""
+    def start(self, *command: str, python: Path | None = None) -> None:
+        """``command``: what runs in the place of 'peerd run'. ``python``: of an environment that
+        has another peerd.
+        """
         words = command or ("-m", "peerd", "run")
+        environment = {**ENVIRONMENT, **({} if python is None else {"PYTHONPATH": ""})}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, *words, "--config", str(self.config)],
+                [python or sys.executable, *words, "--config", str(self.config)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=ENVIRONMENT,
+                env=environment,
                 cwd=self.config.parent,
             )
         self.lives.append(self.process.pid)

@@ -13,6 +13,7 @@ from pathlib import Path
 import trio
 
 import peerd
+from peerd.environment import without
 from peerd.errors import NotRunningError, PeerdError
 from peerd.laboratory.swarm.layout import Place
 from peerd.status.board import JsonObject
@@ -81,7 +82,7 @@ class Daemon:
         home = str(Path(peerd.__file__).parent.parent)
         paths = [home, *filter(None, [os.environ.get("PYTHONPATH")])]
         environment = {
-            **os.environ,
+            **without(os.environ),
             **dict.fromkeys(SINGLE_THREAD, "1"),
             "PYTHONPATH": os.pathsep.join(paths),
         }
@@ -154,7 +155,7 @@ class Daemon:
 def resident_bytes(pid: int) -> int:
     """VmRSS of a process, 0 when it has gone."""
     try:
-        status = Path(f"/proc/{pid}/status").read_text()
+        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
     except OSError:
         return 0
     for line in status.splitlines():

@@ -5,6 +5,7 @@ All of it is tried before any of it is taken over: what is wrong leaves everythi
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -47,7 +48,7 @@ def reload(daemon: Reloadable, file: Path) -> None:
     """Raises nothing that an operator's file can cause: the log and the status say it."""
     before = daemon.config
     try:
-        new = Config.load(file)
+        new = Config.load(file, os.environ)
         _take_over(daemon, new)
     except PeerdError as error:
         log.error("the configuration stays as it was", file=file, reason=str(error))

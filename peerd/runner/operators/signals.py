@@ -8,6 +8,8 @@ from typing import Any, Protocol
 import structlog
 import trio
 
+from peerd.runner.operators.told import STOPS, Told
+
 INTERRUPTED = 130
 """Exit code of a daemon that was told to stop while it drained."""
 
@@ -25,12 +27,17 @@ class Signalled(Protocol):
 
 
 async def heed_signals(
-    daemon: Signalled, nursery: trio.Nursery, *, task_status: Any = trio.TASK_STATUS_IGNORED
+    daemon: Signalled,
+    nursery: trio.Nursery,
+    before: Told,
+    *,
+    task_status: Any = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Until cancelled: SIGTERM drains, SIGINT stops at once, and so does either while it drains;
-    SIGHUP reads the configuration again.
+    SIGHUP reads the configuration again. ``before``: what came when nobody heeded it.
     """
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
+    with trio.open_signal_receiver(*STOPS, signal.SIGHUP) as signals:
+        before.repeat()
         task_status.started()
         told = False
         async for number in signals:

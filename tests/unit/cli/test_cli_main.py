@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+import peerd
 from peerd.cli import commands
 from peerd.cli.commands import COMMANDS, Command
 from peerd.cli.failure import explain
@@ -52,6 +54,17 @@ def test_wrong_usage_exits_with_2(argv: list[str], capsys: pytest.CaptureFixture
         main(argv)
     assert caught.value.code == 2
     assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words", ["--version --json", "--json --version", "--debug --version --json"]
+)
+def test_the_version_as_a_document(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["version", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["peerd"] == peerd.__version__
+    assert main(words.split()) == 0
+    assert json.loads(capsys.readouterr().out) == document
 
 
 def failing(error: BaseException) -> Callable[[object], int]:

@@ -68,10 +68,40 @@ def test_a_line_has_peer_number_and_name(
     assert members([PEER + behind]) == {IDENTITIES[0].public: number}
 
 
-@pytest.mark.parametrize("name", [*NAMES, '"Mary"', 'a "b" #c', "#1", "C#", "x # y"])
-def test_the_line_that_init_prints_is_read_back(name: str) -> None:
-    (found,) = listed([line_of(PEER, name)])
-    assert found.name == name
+SPECIAL = ['"Mary"', 'a "b" #c', "#1", "C#", "x # y", "At /ip4/10.0.0.1/tcp/1", "/dns/x"]
+
+
+@pytest.mark.parametrize("address", [None, "/ip4/10.0.0.1/tcp/4001", "/dns4/a.example/tcp/1"])
+@pytest.mark.parametrize("name", [None, *NAMES, *SPECIAL])
+def test_a_card_is_read_back(name: str | None, address: str | None) -> None:
+    (found,) = listed([line_of(PEER, name, address)])
+    assert (found.name, found.address) == (name, address)
+
+
+@pytest.mark.parametrize(
+    ("behind", "name", "address"),
+    [
+        ("  /ip4/10.0.0.1/tcp/4001", None, "/ip4/10.0.0.1/tcp/4001"),
+        ("=7 Mary  /dns/m.example/tcp/1  # north", "Mary", "/dns/m.example/tcp/1"),
+        ("  Mary  # was at /ip4/10.0.0.1/tcp/4001", "Mary", None),
+        ('  "Mary # 2"  /ip6/2001:db8::1/tcp/1 #x', "Mary # 2", "/ip6/2001:db8::1/tcp/1"),
+        ("  Mary /north", "Mary /north", None),
+    ],
+)
+def test_an_address_stands_behind_the_name(
+    behind: str, name: str | None, address: str | None
+) -> None:
+    (found,) = listed([PEER + behind])
+    assert (found.name, found.address) == (name, address)
+
+
+@pytest.mark.parametrize(
+    "behind",
+    ["  Mary /ip4/10.0.0.1/tcp/0", "  /ip4/10.0.0.1", "  Mary /dns4/", '  "Mary" /north'],
+)
+def test_what_is_nearly_an_address_is_refused(behind: str) -> None:
+    with pytest.raises(ConfigError, match="must look like /ip4/"):
+        listed([PEER + behind])
 
 
 @pytest.mark.parametrize(

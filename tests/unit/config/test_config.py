@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from peerd.config import Config, LogConfig, TaskConfig, declared, render_config
 from peerd.config_values import Key
+from peerd.environment import variable
 from peerd.errors import ConfigError
 from peerd.identity import Identity
 from peerd.storage.keeping import Keeping
@@ -114,6 +115,22 @@ BAD = [
     ("announce = [4001]", r"announce\[0\] must look like"),
     ('listen = "/ip4/127.0.0.1/udp/1"', "listen must look like"),
     ('listen = "/dns4/localhost/tcp/1"', "listen must look like"),
+    ('listen = "/ip6zone/eth0/ip6/fe80::1/tcp/1"', "listen can't be .*a zone.*use an address with"),
+    ('listen = "/ip6/fe80::1%eth0/tcp/1"', "listen can't be .*a zone"),
+    ('listen = "/ip6/fe80::1/tcp/1"', "listen can't be .*link-local"),
+    ('listen = "/ip4/224.0.0.1/tcp/1"', "listen can't be .*multicast"),
+    ('listen = "/ip6/ff02::1/tcp/1"', "listen can't be .*multicast"),
+    ('listen = "/ip4/255.255.255.255/tcp/1"', "listen can't be .*the broadcast address"),
+    ('listen = "/ip4/240.0.0.1/tcp/1"', "listen can't be .*reserved"),
+    ('listen = "/ip6/::ffff:10.0.0.1/tcp/1"', "listen can't be .*write /ip4/10.0.0.1/"),
+    ('announce = ["/ip4/0.0.0.0/tcp/1"]', r"announce\[0\] can't be .*every address"),
+    ('announce = ["/ip6/::/tcp/1"]', r"announce\[0\] can't be .*every address"),
+    ('announce = ["/ip6/fe80::1%2/tcp/1"]', r"announce\[0\] can't be .*a zone"),
+    ('announce = ["/dns4/224.0.0.1/tcp/1"]', r"announce\[0\] can't be .*multicast"),
+    (f'bootstrap = ["/ip6/ff0e::1/tcp/1/p2p/{PEER}"]', r"bootstrap\[0\] can't be .*multicast"),
+    (f'bootstrap = ["/ip6zone/e/ip6/fe80::1/tcp/1/p2p/{PEER}"]', r"bootstrap\[0\] .*a zone"),
+    ('[metrics]\nlisten = "224.0.0.1:9464"', "metrics.listen can't be .*multicast"),
+    ('[metrics]\nlisten = "[fe80::1%lo]:9464"', "metrics.listen can't be .*a zone"),
     ('bootstrap = "x"', "bootstrap must be a list"),
     ("bootstrap = [5]", r"bootstrap\[0\] must look like"),
     ('bootstrap = ["/ip4/127.0.0.1/tcp/4001"]', r"bootstrap\[0\] must look like"),
@@ -217,15 +234,18 @@ def parsed(text: str) -> Config:
         return Config.load(Path(file.name))
 
 
+HEAD = "| key | what it is | without it | variable |"
+
+
 def test_the_table_in_the_documents_is_what_is_declared() -> None:
     """A key without a word on what it is for (of the laboratory) is in neither."""
     text = (ROOT / "docs/operations.md").read_text()
     rows = [
-        f"| `{name}` | {key.says} | {default_of(name, key, default)} |"
+        f"| `{name}` | {key.says} | {default_of(name, key, default)} | `{variable(name)}` |"
         for name, key, default in declared()
         if key.says
     ]
-    table = "\n".join(["| key | what it is | without it |", "|---|---|---|", *rows])
+    table = "\n".join([HEAD, "|---|---|---|---|", *rows])
     assert f"\n\n{table}\n\n" in text
 
 
@@ -259,3 +279,11 @@ def test_data_that_is_said_twice_is_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(ConfigError, match=r"task.options.data says what task.data says as well"):
         Config.load(path)
+
+
+@pytest.mark.parametrize(
+    "listen",
+    ["/ip4/0.0.0.0/tcp/0", "/ip6/::/tcp/4001", "/ip6/::1/tcp/1", "/ip4/169.254.3.4/tcp/1"],
+)
+def test_an_address_that_can_be_listened_on_is_taken(tmp_path: Path, listen: str) -> None:
+    assert load(tmp_path, f'{BASE}listen = "{listen}"').listen == listen

@@ -17,7 +17,6 @@ from libp2p.peer.peerinfo import PeerInfo
 from multiaddr import Multiaddr
 
 from peerd.discovery import AddressBook, Discovery
-from peerd.discovery.discovery import NO_ADDRESS
 from peerd.discovery.lookup import RecordValidator, record_key
 from peerd.discovery.records import BadRecord, sign_record
 from peerd.errors import ConfigError
@@ -153,18 +152,18 @@ async def test_who_can_only_dial_is_met_by_all_who_can_be_dialled(tmp_path: Path
 
 
 @pytest.mark.trio
-@pytest.mark.parametrize("announce", [None, []], ids=["no-address", "on-purpose"])
-async def test_who_publishes_no_address_says_so_unless_it_was_told_to(
-    tmp_path: Path, announce: Sequence[str] | None
-) -> None:
+@pytest.mark.parametrize(
+    "announced", [(), ("/ip4/192.0.2.7/tcp/4001",)], ids=["on-purpose", "elsewhere"]
+)
+async def test_what_is_published_is_told(tmp_path: Path, announced: Sequence[str]) -> None:
     me, roster = identity(0), [identity(0).public, identity(1).public]
     book = AddressBook(tmp_path / "book.json", roster, GROUP)
-    transport = Transport(me, GROUP, roster, "/ip4/127.0.0.1/tcp/0", book)  # not running
-    found = Discovery(transport, me, book, announce=announce)
-    told: list[tuple[Sequence[str], str]] = []
-    found.on_publish = lambda addresses, trouble: told.append((addresses, trouble))
+    transport = Transport(me, GROUP, roster, "/ip4/127.0.0.1/tcp/0", book)
+    found = Discovery(transport, me, book, announce=announced)
+    told: list[Sequence[str]] = []
+    found.on_publish = told.append
     found._sign_own_record()
-    assert told == [((), NO_ADDRESS if announce is None else "")]
+    assert told == [announced]
 
 
 @pytest.mark.trio

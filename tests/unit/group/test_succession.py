@@ -452,7 +452,9 @@ OTHERS: dict[str, Any] = {
     "evaluation": Evaluation((50,) * 5, classes=3),
 }
 SAID_OTHERWISE = {"roster", "weights", "names", "follows", "version", "signatures"}
-"""Members are lines of their own; a window is in every draft; a version has one value."""
+SAID_OTHERWISE |= {"addresses"}
+"""Members are lines of their own; a window is in every draft; a version has one value; and where
+members were first is no term."""
 
 
 def test_whatever_may_change_is_said() -> None:

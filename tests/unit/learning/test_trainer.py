@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import venv
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
@@ -20,6 +21,7 @@ import trio
 
 from peerd.errors import StorageError, TaskError
 from peerd.learning import Partition, Trainer, Training
+from peerd.learning.last_words import LastWords
 from peerd.learning.repeatable import ENVIRONMENT
 from tests.patience import HANG
 from tests.tiers import later
@@ -461,9 +463,61 @@ async def test_a_rehearsal_tells_a_death_instead_of_waiting(
 
 
 @pytest.mark.trio
+async def test_a_death_is_told_with_what_the_worker_said_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crash = r"it was ended by SIGSEGV; it said last: Fatal Python error: Segmentation fault"
+    without = Path(tmp_path / "bin" / "python")
+    venv.create(tmp_path, with_pip=False, symlinks=True)
+    cases = [
+        (deadly(tmp_path, monkeypatch, "SIGSEGV", "model", once=False), crash),
+        (replace(training(tmp_path), python=without), r"status 1, .*; it said last: .*No module"),
+    ]
+    for settings, match in cases:
+        trainer = Trainer(settings, tries=1, sleep=Pauses(40))
+        with one_error(TaskError, match):
+            async with trio.open_nursery() as nursery:
+                await nursery.start(trainer.run)
+
+
+@pytest.mark.trio
 async def test_nothing_can_be_asked_before_it_runs(tmp_path: Path) -> None:
     with pytest.raises(TaskError, match="not been started"):
         await Trainer(training(tmp_path)).initial_model()
+
+
+def said(*lines: str) -> str:
+    words = LastWords()
+    for line in lines:
+        words.hear(line)
+    return words.said
+
+
+RAISED = ["Traceback (most recent call last):", '  File "t.py", line 3, in f', "    f()"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "found"),
+    [
+        ([], ""),
+        (["Maria Müller,1957,HIV+", "  what a row"], ""),
+        ([*RAISED, "OSError: disk", "Maria Müller,1957,HIV+"], "OSError: disk"),
+        ([*RAISED, "KeyError: 1", "", *RAISED, "ValueError: 2"], "ValueError: 2"),
+        (
+            [
+                "terminate called after throwing an instance of 'std::bad_alloc'",
+                *("  what():  std::bad_alloc", "Fatal Python error: Aborted", "", "Thread 0x1:"),
+            ],
+            "terminate called after throwing an instance of 'std::bad_alloc';"
+            " what(): std::bad_alloc; Fatal Python error: Aborted",
+        ),
+        (["/usr/bin/python3: No module named peerd"], "/usr/bin/python3: No module named peerd"),
+        ([*RAISED, "ValueError: \x1b[2J" + "x" * 999], "ValueError: �[2J" + "x" * 284 + "…"),
+    ],
+    ids=["nothing", "a row", "a row behind", "chained", "C++", "interpreter", "long and hostile"],
+)
+def test_last_words_are_what_tells_of_an_end_and_no_rows(lines: list[str], found: str) -> None:
+    assert said(*lines) == found
 
 
 DAEMON = """

@@ -114,6 +114,7 @@ def test_each_peer_has_its_own_volume_and_address(compose: dict[str, Any]) -> No
         assert ipaddress.ip_address(address) in subnet
         assert service["depends_on"]["group"]["condition"] == "service_completed_successfully"
         assert service["image"] == group["image"]
+        assert service["pull_policy"] == "never", "nobody else has it"
     assert set(compose["volumes"]) == set(made.values())
     assert group["environment"]["OWNER"].split(":")[0] in dict(stages()[-1][1:2])["RUN"]
 
@@ -133,7 +134,7 @@ def test_the_image_of_the_compose_file_has_what_the_tasks_that_ship_need(
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert needed <= declared["optional-dependencies"].keys()
     build = stages()[0]
-    assert ("ARG", 'EXTRAS=""') in build
+    assert ("ARG", f'EXTRAS="{extras}"') in build, "one image for a group and for a node"
     assert any("pip install" in rest and '".${EXTRAS:+[$EXTRAS]}"' in rest for _, rest in build)
 
 
@@ -181,14 +182,19 @@ def test_the_group_of_the_compose_file(task: str, tmp_path: Path) -> None:
         environment["OPTIONS"] = "--label label --drop patient"
     command = shlex.join([str(ROOT / "scripts/compose-group.sh"), str(tmp_path), "6", "127.0.71"])
 
-    def run() -> str:
+    def run(code: int = 0) -> str:
         done = subprocess.run(
             command, shell=True, env=environment, capture_output=True, text=True, timeout=HANG
         )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        assert done.returncode == code, done.stderr
+        return done.stdout + done.stderr
 
     run()
+    # As after an interruption between two peers: nobody has run, so all is made anew.
+    old = Identity.load(tmp_path / "peer-5/peer.key").public
+    (tmp_path / "peer-5/genesis.json").unlink()
+    run()
+    assert Identity.load(tmp_path / "peer-5/peer.key").public != old
     keys = set()
     for index in range(6):
         config = Config.load(tmp_path / f"peer-{index}" / "peerd.toml")
@@ -201,11 +207,17 @@ def test_the_group_of_the_compose_file(task: str, tmp_path: Path) -> None:
         assert (config.task.partition, config.task.partitions) == (index, 6)
         data = str(tmp_path / "rows.csv") if task == "table" else None
         assert config.task.local.get("data") == data
-        assert len(config.bootstrap) == (index > 0)
+        assert genesis.addresses[identity.public] == config.listen
+        assert genesis.name_of(genesis.index(identity.public)) == f"peer-{index}"
         keys.add(identity.public)
     assert keys == set(genesis.roster)
     assert genesis.task == SHIPPED[task]
     assert ("schema" in genesis.task_options) == (task == "table")
     before = (tmp_path / "peer-0/genesis.json").read_bytes()
     assert "the group is there" in run()
+    assert (tmp_path / "peer-0/genesis.json").read_bytes() == before
+    # Who has run keeps its key, even where another's volume is gone.
+    (tmp_path / "peer-0/data").mkdir()
+    (tmp_path / "peer-1/genesis.json").unlink()
+    assert "docker compose down --volumes" in run(code=1)
     assert (tmp_path / "peer-0/genesis.json").read_bytes() == before

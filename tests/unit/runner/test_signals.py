@@ -13,6 +13,7 @@ import trio
 
 from peerd.config import Config
 from peerd.runner.operators.signals import INTERRUPTED, heed_signals
+from peerd.runner.operators.told import Told
 from tests.patience import HANG
 
 TERM, INT, HUP = signal.SIGTERM, signal.SIGINT, signal.SIGHUP
@@ -47,32 +48,45 @@ class Recording:
     ],
 )
 def test_signals(sent: list[int], done: list[str]) -> None:
-    async def main() -> list[str]:
-        daemon = Recording()
-        async with trio.open_nursery() as nursery:
-            await nursery.start(partial(heed_signals, daemon, nursery))
-            for count, number in enumerate(sent, start=1):
-                os.kill(os.getpid(), number)
-                with trio.fail_after(HANG):
-                    while len(daemon.done) < count:
-                        await trio.sleep(0.001)
-            nursery.cancel_scope.cancel()
-        return daemon.done
+    assert trio.run(heeded, Told(), sent, len(done)) == done
 
-    assert trio.run(main) == done
+
+def test_what_came_before_anybody_heeded_it_is_heeded_then() -> None:
+    before = Told()
+    handlers = [(number, signal.getsignal(number)) for number in (TERM, INT, HUP)]
+    try:
+        before.note()
+        for number in (TERM, HUP, INT):  # SIGHUP is ignored until there is something to read again
+            os.kill(os.getpid(), number)
+        assert {*trio.run(heeded, before, [], 2)} == {"drain", f"stop {INTERRUPTED}"}
+        os.kill(os.getpid(), TERM)  # while all is closed: it ends nothing
+        assert before.taken() == [TERM]
+    finally:
+        for number, handler in handlers:
+            signal.signal(number, handler)
+
+
+async def heeded(before: Told, sent: list[int], expected: int) -> list[str]:
+    """What is done to a daemon that is sent these, each once it has done something of the last."""
+    daemon = Recording()
+    async with trio.open_nursery() as nursery:
+        await nursery.start(partial(heed_signals, daemon, nursery, before))
+        for count, number in enumerate(sent, start=1):
+            os.kill(os.getpid(), number)
+            await until(daemon, count)
+        await until(daemon, expected)
+        nursery.cancel_scope.cancel()
+    return daemon.done
+
+
+async def until(daemon: Recording, count: int) -> None:
+    with trio.fail_after(HANG):
+        while len(daemon.done) < count:
+            await trio.sleep(0.001)
 
 
 ROOT = Path(__file__).parents[3]
 DRAIN_SECONDS: int = Config.__dataclass_fields__["drain_seconds"].default
-
-
-def test_the_unit_lets_a_daemon_drain_and_reload() -> None:
-    text = (ROOT / "docs/operations.md").read_text()
-    (unit,) = re.findall(r"```\n(\[Unit\].*?)```", text, re.DOTALL)
-    values = dict(line.split("=", 1) for line in unit.splitlines() if "=" in line)
-    assert int(values["TimeoutStopSec"]) > DRAIN_SECONDS
-    assert values["KillMode"] == "mixed"  # else the worker is signalled, which the round needs
-    assert "-HUP" in values["ExecReload"]
 
 
 def test_containers_are_given_the_time_to_drain() -> None:
