@@ -66,6 +66,8 @@ class Discovery:
         self._clock = clock
         self._random = random.Random()
         self._moved = trio.Event()
+        self.on_publish: Callable[[Sequence[str]], None] = lambda addresses: None
+        """Told of the addresses in each new record of ours."""
         self._told: dict[bytes, int] = {}
         self._members = [link.peer for link in transport.links()]
         self._bootstraps = Bootstraps()
@@ -126,6 +128,7 @@ class Discovery:
             self._identity, self._transport.group, self._own_addresses(), sequence, now
         )
         self._book.add(record.raw)
+        self.on_publish(record.addresses)
 
     def _own_addresses(self) -> tuple[str, ...]:
         addresses = published(self._transport.listen_addresses(), self._announce, self._circuits)

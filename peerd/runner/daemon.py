@@ -241,6 +241,7 @@ class _Daemon:
             quorum=self.setting.roster_quorum,
             paused_from=None,
             away={},
+            published=[],
             next_round_at=None,
             absent=[],
             warnings=[],
@@ -271,6 +272,7 @@ class _Daemon:
                 announce=self.config.announce,
                 relays=self.bootstraps(self.config.relays),
             )
+            self.discovery.on_publish = self._published
             self.discovery.no_address.warn = partial(self.board.warn, "addresses")
             nursery.start_soon(self.discovery.run)
             labels = {peer: label(name, peer) for peer, name in names_by_peer(self.genesis).items()}
@@ -432,6 +434,9 @@ class _Daemon:
         """Read the configuration again, as far as it can be taken over."""
         if self._file is not None:
             reload(self, self._file)
+
+    def _published(self, addresses: Sequence[str]) -> None:
+        self.board.update(published=list(addresses))
 
     def _views(self) -> Views:
         members, store = Members(self.genesis.roster, self.genesis.names), self.store

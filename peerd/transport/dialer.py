@@ -78,14 +78,17 @@ class Dialer:
     async def _while_connected(self, delay: float) -> float:
         """Waits for the end of the connection. The delay before the next dial.
 
-        Over a circuit it tries at times to do without: what stood in the way may be gone.
+        Over a circuit it tries to do without, less and less often: the peer may have dialled before
+        this one knew where it is, and what stood in the way may be gone.
         """
         since = trio.current_time()
+        pause = self._limits.backoff_last
         while self._link.is_connected():
-            with trio.move_on_after(self._limits.direct_again):
+            with trio.move_on_after(pause):
                 await self._link.wait_until(connected=False)
             if self._link.relay is not None:
                 await self._try(directly=True)
+                pause = min(2 * pause, self._limits.direct_again)
         if trio.current_time() - since > _SETTLE:
             return self._limits.backoff_first
         await trio.sleep(self._random.uniform(0, delay))

@@ -1,9 +1,10 @@
 """What a member that relays does: it carries circuits between members of its group.
 
-libp2p's own relay (``libp2p.relay.circuit_v2``, 0.8.1) is not used. Its circuits end after two
-minutes or 128 KiB; of two from one peer the end of either closes the other (``_active_relays`` has
-one entry a peer); anybody reserves in anybody's name; and where a bound is met its own message goes
-into the carried bytes.
+libp2p's own relay (``libp2p.relay.circuit_v2.protocol``, 0.8.1) is not used. It has room for four
+peers; a circuit ends after an hour, a gibibyte, or a write that waits 15 s; of two circuits of one
+peer the end of either closes the other (``_active_relays`` has one entry a peer); a reservation is
+made for whichever peer the message names (``_handle_reserve``); and where a bound is met a message
+of its own goes into the carried bytes (``_relay_data``).
 """
 
 from __future__ import annotations

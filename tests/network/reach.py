@@ -13,10 +13,12 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import trio
 
 from peerd.laboratory.swarm.layout import OWN_PORT, Layout, Place, lay_out
 from peerd.laboratory.swarm.options import MAX_ROUNDS, SwarmOptions
@@ -67,16 +69,23 @@ class Story:
         shown: Any = (await get(self.layout.places[index].socket, "/v1/peers"))["peers"]
         return {other: peer["reach"] for other, peer in enumerate(shown) if other != index}
 
-    def shows_peers(self, index: int) -> None:
-        """What the operator of one of them sees."""
+    async def directly(self, index: int, to: Iterable[int]) -> None:
+        """Until its links to those who can be dialled do without the relay."""
+        with trio.fail_after(PATIENCE):
+            while {(await self.reaches(index))[other] for other in to} - {"dialled", "dials"}:
+                await trio.sleep(1.0)
+
+    def shows(self, index: int, command: str) -> str:
+        """What the operator of one of them sees: ``peerd peers``, ``peerd status``."""
         place = self.layout.places[index]
-        words = ["peers", "--config", str(place.config)]
+        words = [command, "--config", str(place.config)]
         done = subprocess.run(
             [sys.executable, "-m", "peerd", *words], capture_output=True, text=True, check=True
         )
-        self.say(f"peer {index}$ peerd peers")
+        self.say(f"peer {index}$ peerd {command}")
         for line in done.stdout.splitlines():
             self.say(f"  {line.rstrip()}")
+        return done.stdout
 
 
 async def records(place: Place) -> list[dict[str, Any]]:
@@ -103,7 +112,7 @@ async def only_dial(story: Story) -> None:
     await story.all_take_part()
     for index in (0, 1, 2):
         assert (await story.reaches(index))[3] == "only dials"
-    story.shows_peers(0)
+    story.shows(0, "peers")
 
 
 async def two_only_dial(story: Story) -> None:
@@ -112,15 +121,17 @@ async def two_only_dial(story: Story) -> None:
     assert (await story.reaches(2))[3] is None
     for each in await records(story.layout.places[3]):
         story.say(f"round {each['round']} at peer 3: {each['outcome']}, absent {absent_in(each)}")
-    story.shows_peers(2)
+    story.shows(2, "peers")
 
 
 async def relayed(story: Story) -> None:
     """Two members are behind address translation, and meet through a third."""
     await story.all_take_part()
     assert (await story.reaches(2))[3] == (await story.reaches(3))[2] == "relayed"
-    story.shows_peers(2)
-    story.shows_peers(3)
+    for index in (2, 3):
+        await story.directly(index, to=(0, 1))
+    story.shows(2, "peers")
+    story.shows(3, "peers")
     begun = logged(story.layout.places[0], "a circuit begins")
     assert begun
     story.say(f"the relay, peer 0, has carried {len(begun)} connection(s); it logs: {begun[-1]}")
@@ -149,7 +160,9 @@ def logged(place: Place, event: str) -> list[dict[str, Any]]:
 async def isolated(story: Story) -> None:
     """A LAN without a default route: a wildcard publishes the interface's address."""
     await story.all_take_part()
-    await every_book_has(story, 1, f"/ip4/{story.network.hosts[1]}/tcp/{OWN_PORT}")
+    address = f"/ip4/{story.network.hosts[1]}/tcp/{OWN_PORT}"
+    await every_book_has(story, 1, address)
+    assert re.search(rf"(?m)^published +{re.escape(address)}$", story.shows(1, "status"))
 
 
 async def moves(story: Story) -> None:
@@ -170,7 +183,7 @@ async def ip6_alone(story: Story) -> None:
     """No IPv4 at all."""
     await story.all_take_part()
     await every_book_has(story, 1, f"/ip6/{story.network.hosts[1]}/tcp/{OWN_PORT}")
-    story.shows_peers(0)
+    story.shows(0, "peers")
 
 
 async def names(story: Story) -> None:

@@ -152,6 +152,21 @@ async def test_who_can_only_dial_is_met_by_all_who_can_be_dialled(tmp_path: Path
 
 
 @pytest.mark.trio
+@pytest.mark.parametrize(
+    "announced", [(), ("/ip4/192.0.2.7/tcp/4001",)], ids=["on-purpose", "elsewhere"]
+)
+async def test_what_is_published_is_told(tmp_path: Path, announced: Sequence[str]) -> None:
+    me, roster = identity(0), [identity(0).public, identity(1).public]
+    book = AddressBook(tmp_path / "book.json", roster, GROUP)
+    transport = Transport(me, GROUP, roster, "/ip4/127.0.0.1/tcp/0", book)
+    found = Discovery(transport, me, book, announce=announced)
+    told: list[Sequence[str]] = []
+    found.on_publish = told.append
+    found._sign_own_record()
+    assert told == [announced]
+
+
+@pytest.mark.trio
 async def test_two_who_can_only_dial_meet_through_a_relay_that_one_of_them_names(
     tmp_path: Path,
 ) -> None:
