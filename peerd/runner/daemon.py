@@ -13,7 +13,10 @@ from typing import Protocol
 import structlog
 import trio
 
+import peerd
 from peerd.config import Config
+from peerd.dashboard.port import DashboardPort
+from peerd.dashboard.sources import Sources
 from peerd.discovery.discovery import Discovery
 from peerd.errors import CorruptError, NetworkError
 from peerd.group import Genesis, load
@@ -192,6 +195,7 @@ class _Daemon:
         documents = Documents(self.board.snapshot, store.rounds, self.transport.links)
         self.metrics = Exposition(genesis, identity.public, numbers, documents)
         self.metrics_port = MetricsPort(self.metrics.text, self.board)
+        self.dashboard_port = DashboardPort(self._sources())
         self._scope = trio.CancelScope()
 
     async def run(self) -> None:
@@ -225,6 +229,8 @@ class _Daemon:
             await nursery.start(heed_signals, self, nursery)
             await nursery.start(self.metrics_port.run)
             self.metrics_port.open(self.config.metrics.listen)
+            await nursery.start(self.dashboard_port.run)
+            self.dashboard_port.open(self.config.dashboard.address)
             await nursery.start(
                 partial(serve_status, self.board, self.config.status, self._views())
             )
@@ -402,6 +408,15 @@ class _Daemon:
         if self._file is not None:
             reload(self, self._file)
 
+    def _sources(self) -> Sources:
+        return Sources(
+            self.board,
+            self._views(),
+            lambda: self.epochs,
+            self.store.certificates,
+            peerd.__version__,
+        )
+
     def _views(self) -> Views:
         members, store = Members(self.genesis.roster, self.genesis.names), self.store
         return Views(
@@ -415,6 +430,7 @@ class _Daemon:
             certificate=self.store.certificate,
             blame=self._blame,
             evidence=partial(evidence, self.store),
+            dashboard=lambda: self.dashboard_port.address(),
             audit=AuditViews(
                 lambda: render(self.genesis).encode(),
                 lambda: [

@@ -17,7 +17,15 @@ MAX_ROUNDS_LISTED = 1000  # rounds in one answer; since=N reads on, before=N rea
 MAX_ROUNDS_SEARCHED = 10_000  # what the store keeps
 MAX_CERTIFICATES_LISTED = 256  # in one answer; ?from=N reads on
 MAX_NUMBER_DIGITS = 18
-PATHS = ("/v1/status", "/v1/peers", "/v1/rounds", "/v1/blame", "/v1/events", "/metrics")
+PATHS = (
+    "/v1/status",
+    "/v1/peers",
+    "/v1/rounds",
+    "/v1/blame",
+    "/v1/events",
+    "/v1/dashboard",
+    "/metrics",
+)
 PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
 

@@ -65,8 +65,9 @@ class TcpPort(ABC):
     def _most(self) -> int:
         """Connections at once."""
 
+    @abstractmethod
     def _turned(self, listen: str | None, address: tuple[str, int] | None) -> None:
-        """It listens there from now on: as it is configured, and the host and port that it has."""
+        """It listens there from now on: as configured, and the host and port that it has."""
 
     async def run(self, *, task_status: TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Until cancelled."""

@@ -1,0 +1,200 @@
+"""The members of the group as this node sees them: a picture, and the same as a table.
+
+A few stand in a ring with their links; many are tiles. A node knows its own links alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from peerd.dashboard.markup import Html, join, listed, table, tag
+from peerd.dashboard.sources import Document, Sources
+from peerd.errors import printable
+from peerd.labels import label
+from peerd.screen.of_daemon import picture
+from peerd.screen.picture import Row, Weight
+
+ROUNDS = 60
+"""The last ones, of which absence and blame are told; as in ``peerd top``."""
+RING = 12
+"""Members that a ring shows without names over each other."""
+SIZE, RADIUS = 360, 84
+NAME = 13
+"""Characters of a name in the picture; the table has it whole."""
+UNKNOWN = "unknown"
+MARKS = {
+    "here": ("◆", "this node"),
+    "up": ("●", "connected"),
+    "awaited": ("◐", "connected, and awaited"),
+    "down": ("○", "not connected"),
+    "away": ("◌", "away, as it has announced"),
+    "bad": ("✕", "blamed, with evidence"),
+}
+"""Of each kind of member its mark and what that says: no colour stands alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """``row``: as ``peerd top`` shows it. ``kind``: of MARKS."""
+
+    name: str | None
+    peer: str
+    kind: str
+    row: Row
+    version: str
+
+    @property
+    def called(self) -> str:
+        return label(self.name, self.peer)
+
+    @property
+    def short(self) -> str:
+        """For the picture."""
+        said = printable(self.name) if self.name else self.peer[-8:]
+        return said if len(said) <= NAME else f"{said[: NAME - 1]}…"
+
+
+def part(sources: Sources) -> Html:
+    """What changes every few seconds."""
+    members = _members(sources)
+    others = [each for each in members if each.kind != "here"]
+    links = f"{sum(each.row.cells[1] == 'up' for each in others)} of {len(others)} others connected"
+    count = Counter(each.kind for each in members)
+    drawn = _ring(members) if len(members) <= RING else _tiles(members)
+    legend = listed(
+        (
+            tag("span", mark, " ", said, f" ({count[kind]})", class_=kind)
+            for kind, (mark, said) in MARKS.items()
+            if count[kind]
+        ),
+        class_="legend",
+    )
+    return join((tag("p", f"{len(members)} members, {links}", class_="note"), drawn, legend))
+
+
+def rows(sources: Sources) -> Html:
+    """The same as a table."""
+    header = ("member", "link", "latency", "received", "sent", "version", "notes")
+    lines = (
+        (
+            join(
+                (
+                    tag("span", MARKS[each.kind][0], class_=each.kind, aria_hidden="true"),
+                    " ",
+                    each.called,
+                )
+            ),
+            *each.row.cells[1:5],
+            each.version,
+            each.row.cells[5],
+        )
+        for each in _members(sources)
+    )
+    return table("Members, as this node is linked to them", header, lines)
+
+
+def _members(sources: Sources) -> list[Member]:
+    peers = sources.views.peers()
+    status = sources.board.snapshot()
+    drawn = picture(status, peers, sources.views.rounds(ROUNDS)).rows
+    return [_member(peer, row, sources) for peer, row in zip(peers, drawn, strict=True)]
+
+
+def _member(peer: Document, row: Row, sources: Sources) -> Member:
+    """Members don't tell each other their versions: only one's own is known."""
+    mine = bool(peer.get("self"))
+    name = peer.get("name")
+    version = sources.version if mine else UNKNOWN
+    return Member(name and str(name), str(peer["peer"]), _kind(peer, row), row, version)
+
+
+def _kind(peer: Document, row: Row) -> str:
+    if peer.get("self"):
+        return "here"
+    if row.weight is Weight.BAD:
+        return "bad"
+    if peer.get("away"):
+        return "away"
+    if not peer.get("connected"):
+        return "down"
+    return "awaited" if row.weight is Weight.AWAITED else "up"
+
+
+# -- the pictures ----------------------------------------------------------------------------------
+
+
+def _tiles(members: Sequence[Member]) -> Html:
+    """One a member, in the roster's order."""
+    tiles = (
+        tag(
+            "li",
+            tag("span", MARKS[each.kind][0], aria_hidden="true", class_="mark"),
+            tag("b", each.short),
+            tag("span", each.row.cells[2] or MARKS[each.kind][1], class_="note"),
+            class_=each.kind,
+        )
+        for each in members
+    )
+    return tag("ul", *tiles, class_="tiles", aria_label="Members")
+
+
+def _ring(members: Sequence[Member]) -> Html:
+    """This node in the middle, the others around it, each with its link."""
+    here = next((each for each in members if each.kind == "here"), None)
+    others = [each for each in members if each is not here]
+    places = [_place(number, len(others)) for number in range(len(others))]
+    drawn = [_link(each, place) for each, place in zip(others, places, strict=True)]
+    drawn += [_node(each, place) for each, place in zip(others, places, strict=True)]
+    if here is not None:
+        drawn.append(_node(here, (SIZE / 2, SIZE / 2)))
+    said = "Map of the members around this node. The table below says the same."
+    box = f"0 0 {SIZE} {SIZE}"
+    return tag("svg", *drawn, viewBox=box, role="img", aria_label=said, class_="ring")
+
+
+def _place(number: int, count: int) -> tuple[float, float]:
+    """Half a step from the top, so that names stand to the left and right."""
+    angle = 2 * math.pi * (number + 0.5) / max(count, 1) - math.pi / 2
+    return SIZE / 2 + RADIUS * math.cos(angle), SIZE / 2 + RADIUS * 1.5 * math.sin(angle)
+
+
+def _link(member: Member, place: tuple[float, float]) -> Html:
+    x, y = place
+    middle = SIZE / 2
+    line = tag(
+        "line",
+        x1=f"{middle:.0f}",
+        y1=f"{middle:.0f}",
+        x2=f"{x:.0f}",
+        y2=f"{y:.0f}",
+        class_=member.kind,
+    )
+    at = {
+        "x": f"{middle + 0.55 * (x - middle):.0f}",
+        "y": f"{middle + 0.55 * (y - middle) + 4:.0f}",
+    }
+    time_ = tag("text", member.row.cells[2], **at, text_anchor="middle", class_="time")
+    return join((line, time_))
+
+
+def _node(member: Member, place: tuple[float, float]) -> Html:
+    x, y = place
+    side = 0 if abs(x - SIZE / 2) < 20 else (1 if x > SIZE / 2 else -1)
+    anchor = ("end", "middle", "start")[side + 1]
+    below = 27 if side == 0 else 4
+    circle = tag("circle", cx=f"{x:.0f}", cy=f"{y:.0f}", r=11)
+    mark = tag(
+        "text",
+        MARKS[member.kind][0],
+        x=f"{x:.0f}",
+        y=f"{y + 4:.0f}",
+        text_anchor="middle",
+        class_="mark",
+    )
+    name = tag(
+        "text", member.short, x=f"{x + side * 16:.0f}", y=f"{y + below:.0f}", text_anchor=anchor
+    )
+    return tag("g", tag("title", member.called), circle, mark, name, class_=member.kind)
