@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
-from peerd.errors import printable
-
 
 class Html(str):
     """Markup. ``str`` and all that is not of this type is text."""
@@ -25,7 +23,7 @@ def safe(value: object) -> Html:
     """Text as markup: escaped, on one line, without control characters. None is a dash."""
     if isinstance(value, Html):
         return value
-    return Html(escape(printable("–" if value is None else str(value))))
+    return Html(escape(_plain("–" if value is None else str(value))))
 
 
 def join(parts: Iterable[object], between: str = "") -> Html:
@@ -82,6 +80,13 @@ def details(summary: object, *inside: object, **attributes: object) -> Html:
     return tag("details", tag("summary", summary), *inside, **attributes)
 
 
+def _plain(text: str) -> str:
+    """On one line, without control characters; blanks stay, as text may be part of a sentence."""
+    return "".join(
+        char if char.isprintable() else " " if char.isspace() else "�" for char in text
+    )
+
+
 def _attributes(given: Mapping[str, object]) -> str:
     written = ""
     for name, value in given.items():
@@ -89,5 +94,5 @@ def _attributes(given: Mapping[str, object]) -> str:
             continue
         written += f" {name.rstrip('_').replace('_', '-')}"
         if value is not True:
-            written += f'="{escape(printable(str(value)))}"'
+            written += f'="{escape(_plain(str(value)))}"'
     return written

@@ -21,7 +21,10 @@ ROUNDS = 60
 """The last ones, of which absence and blame are told; as in ``peerd top``."""
 RING = 12
 """Members that a ring shows without names over each other."""
-SIZE, RADIUS = 360, 84
+WIDTH, HEIGHT = 360, 260
+ACROSS, DOWN = 84, 95
+"""Of the ring, from its middle: names stand to its left and right."""
+MIDDLE = (WIDTH / 2, HEIGHT / 2)
 NAME = 13
 """Characters of a name in the picture; the table has it whole."""
 UNKNOWN = "unknown"
@@ -149,52 +152,46 @@ def _ring(members: Sequence[Member]) -> Html:
     drawn = [_link(each, place) for each, place in zip(others, places, strict=True)]
     drawn += [_node(each, place) for each, place in zip(others, places, strict=True)]
     if here is not None:
-        drawn.append(_node(here, (SIZE / 2, SIZE / 2)))
+        drawn.append(_node(here, MIDDLE))
     said = "Map of the members around this node. The table below says the same."
-    box = f"0 0 {SIZE} {SIZE}"
+    box = f"0 0 {WIDTH} {HEIGHT}"
     return tag("svg", *drawn, viewBox=box, role="img", aria_label=said, class_="ring")
 
 
 def _place(number: int, count: int) -> tuple[float, float]:
     """Half a step from the top, so that names stand to the left and right."""
     angle = 2 * math.pi * (number + 0.5) / max(count, 1) - math.pi / 2
-    return SIZE / 2 + RADIUS * math.cos(angle), SIZE / 2 + RADIUS * 1.5 * math.sin(angle)
+    return MIDDLE[0] + ACROSS * math.cos(angle), MIDDLE[1] + DOWN * math.sin(angle)
 
 
 def _link(member: Member, place: tuple[float, float]) -> Html:
-    x, y = place
-    middle = SIZE / 2
-    line = tag(
-        "line",
-        x1=f"{middle:.0f}",
-        y1=f"{middle:.0f}",
-        x2=f"{x:.0f}",
-        y2=f"{y:.0f}",
-        class_=member.kind,
-    )
-    at = {
-        "x": f"{middle + 0.55 * (x - middle):.0f}",
-        "y": f"{middle + 0.55 * (y - middle) + 4:.0f}",
-    }
-    time_ = tag("text", member.row.cells[2], **at, text_anchor="middle", class_="time")
-    return join((line, time_))
+    (x, y), (x0, y0) = place, MIDDLE
+    kind = "awaited" if member.kind == "awaited" else _state(member)
+    ends = {"x1": f"{x0:.0f}", "y1": f"{y0:.0f}", "x2": f"{x:.0f}", "y2": f"{y:.0f}"}
+    at = {"x": f"{x0 + 0.55 * (x - x0):.0f}", "y": f"{y0 + 0.55 * (y - y0) + 4:.0f}"}
+    time = tag("text", member.row.cells[2], **at, text_anchor="middle", class_="time")
+    return join((tag("line", **ends, class_=kind), time))
+
+
+def _state(member: Member) -> str:
+    return "up" if member.row.cells[1] == "up" else "down"
 
 
 def _node(member: Member, place: tuple[float, float]) -> Html:
     x, y = place
-    side = 0 if abs(x - SIZE / 2) < 20 else (1 if x > SIZE / 2 else -1)
-    anchor = ("end", "middle", "start")[side + 1]
-    below = 27 if side == 0 else 4
-    circle = tag("circle", cx=f"{x:.0f}", cy=f"{y:.0f}", r=11)
-    mark = tag(
-        "text",
-        MARKS[member.kind][0],
-        x=f"{x:.0f}",
-        y=f"{y + 4:.0f}",
-        text_anchor="middle",
-        class_="mark",
+    side = 0 if abs(x - MIDDLE[0]) < 20 else (1 if x > MIDDLE[0] else -1)
+    name = {
+        "x": f"{x + side * 16:.0f}",
+        "y": f"{y + (4 if side else 26):.0f}",
+        "text_anchor": ("end", "middle", "start")[side + 1],
+        "class_": "name",
+    }
+    at = {"x": f"{x:.0f}", "y": f"{y + 4:.0f}", "text_anchor": "middle", "class_": "mark"}
+    return tag(
+        "g",
+        tag("title", member.called),
+        tag("circle", cx=f"{x:.0f}", cy=f"{y:.0f}", r=11),
+        tag("text", MARKS[member.kind][0], **at),
+        tag("text", member.short, **name),
+        class_=member.kind,
     )
-    name = tag(
-        "text", member.short, x=f"{x + side * 16:.0f}", y=f"{y + below:.0f}", text_anchor=anchor
-    )
-    return tag("g", tag("title", member.called), circle, mark, name, class_=member.kind)

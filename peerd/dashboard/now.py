@@ -58,8 +58,12 @@ def part(sources: Sources) -> Html:
             tag("h2", _heading(status)),
             _trouble(status),
             _steps(events, status),
-            _awaited(status, names),
-            _passed(events),
+            tag(
+                "div",
+                tag("div", _awaited(status, names)),
+                tag("div", _passed(events)),
+                class_="halves",
+            ),
         )
     )
 
@@ -90,6 +94,12 @@ def _trouble(status: Document) -> Html:
 
 
 # -- the steps -------------------------------------------------------------------------------------
+
+
+def phase_order(name: str) -> int:
+    """By which phases of a round are shown in the order in which they come."""
+    known = ["start", *(phase for _, phases in STEPS for phase in phases)]
+    return known.index(name) if name in known else len(known)
 
 
 def step_of(phase: object) -> int | None:
@@ -162,7 +172,7 @@ def _awaited(status: Document, names: Names) -> Html:
     line = tag("p", _who(long, names, status.get("peer")), role="status", id="awaited")
     lost = [str(names.of(each)) for each in entries if each.get("phase") == NOT_CONNECTED]
     away = tag("p", f"not connected: {', '.join(lost)}", class_="note") if lost else NOTHING
-    return join((tag("h3", "Awaited"), line, _waits(awaited, names), away))
+    return join((tag("h3", "Awaited"), line, _waits(awaited, names, status.get("peer")), away))
 
 
 def _who(entries: Sequence[Document], names: Names, me: object) -> str:
@@ -172,7 +182,7 @@ def _who(entries: Sequence[Document], names: Names, me: object) -> str:
     by_phase: dict[str, list[str]] = {}
     for each in entries:
         whom = "the group" if each.get("peer") is None else names.of(each)
-        whom = "this machine" if each.get("peer") == me else whom
+        whom = "this node" if each.get("peer") == me else whom
         by_phase.setdefault(str(each.get("phase")), []).append(whom)
     return f"Waiting for {'; '.join(f'{_some(who)}: {what}' for what, who in by_phase.items())}"
 
@@ -182,23 +192,25 @@ def _some(who: Sequence[str], most: int = 5) -> str:
     return ", ".join(who) if rest <= 1 else f"{', '.join(who[:most])} and {rest} others"
 
 
-def _waits(entries: Sequence[Document], names: Names) -> Html:
+def _waits(entries: Sequence[Document], names: Names, me: object) -> Html:
     """Each with how long, and until when."""
     if not entries:
         return NOTHING
-    return pairs((_called(each, names), _bar(each, names)) for each in entries[:SHOWN])
+    return pairs(
+        (_called(each, names, me), _bar(each, _called(each, names, me))) for each in entries[:SHOWN]
+    )
 
 
-def _called(entry: Document, names: Names) -> str:
-    return "this node" if entry.get("peer") is None else names.of(entry)
+def _called(entry: Document, names: Names, me: object) -> str:
+    return "this node" if entry.get("peer") in (None, me) else names.of(entry)
 
 
-def _bar(entry: Document, names: Names) -> Html:
+def _bar(entry: Document, called: str) -> Html:
     end, spent = entry.get("deadline"), float(entry.get("seconds") or 0)
     said = f"{entry.get('phase')}, {times(entry)}"
     if not isinstance(end, int | float) or not end:
         return safe(said)
-    what = f"time that {_called(entry, names)} has"
+    what = f"time that {called} has"
     bar = tag("progress", max=f"{end:.1f}", value=f"{min(spent, end):.1f}", aria_label=what)
     return join((said, " ", bar))
 

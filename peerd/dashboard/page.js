@@ -40,10 +40,19 @@ function drawn(id, series, columns, value, range, width = 56, bands = undefined)
   const place = document.getElementById(id);
   const options = {
     width: place.clientWidth, height: 220, series, bands, axes: axes(value, width),
-    scales: { x: { time: false }, y: { range } }, cursor: { y: false },
+    scales: { x: { time: false }, y: { range }, rows: { auto: true } }, cursor: { y: false },
+    hooks: { setLegend: [(chart) => { if (chart.cursor.idx == null) showLast(chart); }] },
   };
   place.replaceChildren();
-  charts.push([place, new uPlot(options, columns, place)]);
+  const chart = new uPlot(options, columns, place);
+  charts.push([place, chart]);
+  showLast(chart);
+}
+
+// The legend, where no round is pointed at.
+function showLast(chart) {
+  const last = chart.data[0].length - 1;
+  if (last >= 0 && chart.legend.idx !== last) chart.setLegend({ idx: last }, false);
 }
 
 const fromZero = (_, low, high) => [0, high > 0 ? high * 1.05 : 1];

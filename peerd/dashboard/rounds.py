@@ -21,6 +21,7 @@ from peerd.dashboard.markup import (
     table,
     tag,
 )
+from peerd.dashboard.now import phase_order
 from peerd.dashboard.overview import LISTED, rounds_part
 from peerd.dashboard.sources import Document, Names, Sources
 
@@ -66,12 +67,17 @@ def _facts(found: Document, names: Names) -> Html:
         ("took", f"{found.get('seconds')} s"),
         ("received, sent", _bytes(found)),
         ("accuracy of the group", over_all(found.get("group")) or "not counted"),
-        ("accuracy here", found.get("accuracy")),
+        ("accuracy here", _here(found)),
         ("updates of", names.all(found.get("dealers"))),
         ("absent", names.all(found.get("absent"))),
         ("model", tag("code", found.get("model_hash"))),
     ]
     return pairs(told)
+
+
+def _here(found: Document) -> str | None:
+    value = found.get("accuracy")
+    return f"{value:.3f}" if isinstance(value, int | float) else None
 
 
 def _bytes(found: Document) -> str:
@@ -166,7 +172,7 @@ def _phases(found: Document) -> Html:
             size(cost.get("bytes_in") or 0),
             size(cost.get("bytes_out") or 0),
         )
-        for name, cost in phases.items()
+        for name, cost in sorted(phases.items(), key=lambda each: phase_order(each[0]))
     )
     header = ("phase", "seconds", "of CPU", "received", "sent")
     return join((tag("h2", "Phases"), table("Where the time and the bytes went", header, rows)))
