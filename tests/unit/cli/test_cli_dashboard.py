@@ -71,6 +71,7 @@ async def _serve(path: Path, listen: str | None, portal: _Portal) -> None:
 
 def test_it_prints_one_address_and_another_each_time(capsys: pytest.CaptureFixture[str]) -> None:
     with daemon("127.0.0.1:0") as path:
+        capsys.readouterr()  # the daemon's log, which goes where the test's own does
         assert main(["dashboard", "--socket", str(path)]) == 0
         first = capsys.readouterr()
         assert re.fullmatch(r"http://127\.0\.0\.1:\d+/enter\?token=[\w-]{43}\n", first.out)
@@ -85,6 +86,7 @@ def test_where_the_page_is_switched_off_the_line_says_by_what(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     with daemon(None) as path:
+        capsys.readouterr()
         assert main(["dashboard", "--socket", str(path)]) == 1
     said = capsys.readouterr()
     assert said.out == "" and 'listen = "off"' in said.err and said.err.count("\n") == 1
