@@ -82,9 +82,7 @@ def details(summary: object, *inside: object, **attributes: object) -> Html:
 
 def _plain(text: str) -> str:
     """On one line, without control characters; blanks stay, as text may be part of a sentence."""
-    return "".join(
-        char if char.isprintable() else " " if char.isspace() else "�" for char in text
-    )
+    return "".join(char if char.isprintable() else " " if char.isspace() else "�" for char in text)
 
 
 def _attributes(given: Mapping[str, object]) -> str:

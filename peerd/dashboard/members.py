@@ -9,6 +9,8 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate, takewhile
+from unicodedata import east_asian_width
 
 from peerd.dashboard.markup import Html, join, listed, table, tag
 from peerd.dashboard.sources import Document, Sources
@@ -19,14 +21,14 @@ from peerd.screen.picture import Row, Weight
 
 ROUNDS = 60
 """The last ones, of which absence and blame are told; as in ``peerd top``."""
-RING = 12
+RING = 9
 """Members that a ring shows without names over each other."""
 WIDTH, HEIGHT = 360, 260
-ACROSS, DOWN = 84, 95
+ACROSS, DOWN = 78, 95
 """Of the ring, from its middle: names stand to its left and right."""
 MIDDLE = (WIDTH / 2, HEIGHT / 2)
 NAME = 13
-"""Characters of a name in the picture; the table has it whole."""
+"""Of a name in the ring, in letters of the usual width; the table has it whole."""
 UNKNOWN = "unknown"
 MARKS = {
     "here": ("◆", "this node"),
@@ -54,17 +56,20 @@ class Member:
         return label(self.name, self.peer)
 
     @property
-    def short(self) -> str:
-        """For the picture."""
-        said = printable(self.name) if self.name else self.peer[-8:]
-        return said if len(said) <= NAME else f"{said[: NAME - 1]}…"
+    def named(self) -> str:
+        """Its name alone; the end of its id where it has none."""
+        return printable(self.name) if self.name else self.peer[-8:]
+
+    @property
+    def linked(self) -> bool:
+        return self.row.cells[1] == "up"
 
 
 def part(sources: Sources) -> Html:
     """What changes every few seconds."""
     members = _members(sources)
     others = [each for each in members if each.kind != "here"]
-    links = f"{sum(each.row.cells[1] == 'up' for each in others)} of {len(others)} others connected"
+    links = f"{sum(each.linked for each in others)} of {len(others)} others connected"
     count = Counter(each.kind for each in members)
     drawn = _ring(members) if len(members) <= RING else _tiles(members)
     legend = listed(
@@ -80,7 +85,7 @@ def part(sources: Sources) -> Html:
 
 def rows(sources: Sources) -> Html:
     """The same as a table."""
-    header = ("member", "link", "latency", "received", "sent", "version", "notes")
+    header = ("member", "link", "latency", "notes", "version", "received", "sent")
     lines = (
         (
             join(
@@ -90,9 +95,10 @@ def rows(sources: Sources) -> Html:
                     each.called,
                 )
             ),
-            *each.row.cells[1:5],
+            *(each.row.cells[1:3]),
+            each.row.cells[5] or None,
             each.version,
-            each.row.cells[5],
+            *(each.row.cells[3:5]),
         )
         for each in _members(sources)
     )
@@ -135,8 +141,8 @@ def _tiles(members: Sequence[Member]) -> Html:
         tag(
             "li",
             tag("span", MARKS[each.kind][0], aria_hidden="true", class_="mark"),
-            tag("b", each.short),
-            tag("span", each.row.cells[2] or MARKS[each.kind][1], class_="note"),
+            tag("b", each.named),
+            tag("span", _latency(each) or MARKS[each.kind][1], class_="note"),
             class_=each.kind,
         )
         for each in members
@@ -166,15 +172,24 @@ def _place(number: int, count: int) -> tuple[float, float]:
 
 def _link(member: Member, place: tuple[float, float]) -> Html:
     (x, y), (x0, y0) = place, MIDDLE
-    kind = "awaited" if member.kind == "awaited" else _state(member)
+    kind = "awaited" if member.kind == "awaited" else "up" if member.linked else "down"
     ends = {"x1": f"{x0:.0f}", "y1": f"{y0:.0f}", "x2": f"{x:.0f}", "y2": f"{y:.0f}"}
-    at = {"x": f"{x0 + 0.55 * (x - x0):.0f}", "y": f"{y0 + 0.55 * (y - y0) + 4:.0f}"}
-    time = tag("text", member.row.cells[2], **at, text_anchor="middle", class_="time")
+    at = {"x": f"{x0 + 0.62 * (x - x0):.0f}", "y": f"{y0 + 0.62 * (y - y0) + 4:.0f}"}
+    time = tag("text", _latency(member), **at, text_anchor="middle", class_="time")
     return join((tag("line", **ends, class_=kind), time))
 
 
-def _state(member: Member) -> str:
-    return "up" if member.row.cells[1] == "up" else "down"
+def _latency(member: Member) -> str:
+    return member.row.cells[2] if member.linked else ""
+
+
+def _cut(name: str) -> str:
+    """To NAME letters' width."""
+    wide = [2 if east_asian_width(char) in "WF" else 1 for char in name]
+    if sum(wide) <= NAME:
+        return name
+    shown = takewhile(lambda each: each[1] < NAME, zip(name, accumulate(wide), strict=True))
+    return "".join(char for char, _ in shown) + "…"
 
 
 def _node(member: Member, place: tuple[float, float]) -> Html:
@@ -192,6 +207,6 @@ def _node(member: Member, place: tuple[float, float]) -> Html:
         tag("title", member.called),
         tag("circle", cx=f"{x:.0f}", cy=f"{y:.0f}", r=11),
         tag("text", MARKS[member.kind][0], **at),
-        tag("text", member.short, **name),
+        tag("text", _cut(member.named), **name) if place != MIDDLE else "",
         class_=member.kind,
     )

@@ -178,7 +178,7 @@ def _awaited(status: Document, names: Names) -> Html:
 def _who(entries: Sequence[Document], names: Names, me: object) -> str:
     """``Waiting for St. Mary's (…ewkwhP7S): dealing``."""
     if not entries:
-        return "Nobody holds the round up."
+        return "Nobody is awaited for long."
     by_phase: dict[str, list[str]] = {}
     for each in entries:
         whom = "the group" if each.get("peer") is None else names.of(each)

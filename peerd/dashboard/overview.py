@@ -11,7 +11,7 @@ from peerd.dashboard.sources import Document, Names, Sources
 
 LISTED = 20
 CHARTS = (
-    ("accuracy", "Accuracy of the group, with what liars may have made of it"),
+    ("accuracy", "Accuracy of the group, and its bounds"),
     ("loss", "Loss of the group"),
     ("bytes", "Bytes of a round, here"),
 )
@@ -27,8 +27,7 @@ def page(sources: Sources) -> Html:
             tag(
                 "section",
                 tag("h2", "Members"),
-                _live("members", members.part(sources), 3),
-                details("The members as a table", _live("member-rows", members.rows(sources), 3)),
+                _members(sources),
                 class_="card",
             ),
             tag("section", tag("h2", "The model"), _charts(), class_="card"),
@@ -40,6 +39,17 @@ def page(sources: Sources) -> Html:
             ),
         )
     )
+
+
+def _members(sources: Sources) -> Html:
+    """A few beside their table; of many the table is folded up. It stays as its reader leaves it:
+    what is asked for anew is inside.
+    """
+    few = len(sources.views.peers()) <= members.RING
+    drawn = _live("members", members.part(sources), 3)
+    rows = _live("member-rows", members.rows(sources), 3)
+    folded = details("The members as a table", rows, open=few)
+    return tag("div", drawn, folded, class_="beside" if few else None)
 
 
 def rounds_part(sources: Sources) -> Html:
@@ -87,7 +97,8 @@ def _charts() -> Html:
     """Drawn by page.js; the table of rounds has the same numbers."""
     note = (
         "The group's accuracy and loss are about the model that a round started from, over the"
-        " held-out rows of all sites of its cohort. The table of rounds below has these numbers."
+        " held-out rows of all sites of its cohort; the bounds are what liars may have made of it."
+        " The table of rounds below has these numbers."
     )
     figures = (
         tag(

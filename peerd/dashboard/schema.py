@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from peerd.cli.terms import TERMS, summary
+from peerd.cli.terms import TERMS, UNSAID, summary
 from peerd.dashboard.markup import Html, details, join, pairs, table, tag
 from peerd.decimals import numbers
 from peerd.errors import TaskError
@@ -18,6 +18,12 @@ from peerd.tasks.schema import NumberColumn, Schema
 from peerd.tasks.words import described
 
 SCHEMA = "schema"
+HEADINGS = {
+    "delta_ms": "delta, in ms",
+    "bandwidth_bytes_per_second": "bandwidth, bytes per second",
+    "training_seconds": "training, in seconds",
+    "deadlines": "deadlines, in ms",
+}
 VALUES = 12
 """Of a category's, in the table; all of them below it."""
 
@@ -89,10 +95,10 @@ def _options(options: Mapping[str, Any]) -> Html:
 def _terms(genesis: Genesis, found: Mapping[str, object]) -> Iterator[tuple[object, object]]:
     yield "rhythm", in_words(genesis.rhythm)
     for name in TERMS:
-        value = found[name]
+        value = UNSAID.get(name, "none") if found[name] is None else found[name]
         if isinstance(value, dict):
             value = ", ".join(f"{key} {each}" for key, each in value.items())
-        yield name.replace("_", " "), "none" if value is None else value
+        yield HEADINGS.get(name, name.replace("_", " ")), value
 
 
 def _members(members: object) -> Html:
