@@ -53,7 +53,7 @@ class Pages:
             case ["part", "rounds"]:
                 return overview.rounds_part(sources)
             case ["data", "rounds.json"]:
-                return charts.data(sources)
+                return await self._work(charts.data, sources)
             case ["rounds"]:
                 return self._whole("Rounds", "/rounds", rounds.all_rounds(sources))
             case ["rounds", number]:

@@ -93,15 +93,22 @@ class DashboardPort(TcpPort):
         if parts.path.startswith("/static/"):
             return _file(parts.path.removeprefix("/static/"))
         if parts.path == "/enter":
-            return self._enter(request.method, query.get("token", [""])[-1], place)
-        shown = session(request, place)
-        if shown is None or not self._access.admits(shown):
+            return self._enter(request, query.get("token", [""])[-1], place)
+        if not self._has_entered(request, place):
             return _denied(Refused(403, "who sees this page must have entered it"))
         return await self._page(parts.path, {name: each[-1] for name, each in query.items()})
 
-    def _enter(self, method: str, token: str, place: Place) -> Bytes:
-        """A token is spent by GET alone: HEAD is how others look whether a link is alive."""
-        entered = self._access.enter(token) if method == "GET" else None
+    def _has_entered(self, request: Request, place: Place) -> bool:
+        shown = session(request, place)
+        return shown is not None and self._access.admits(shown)
+
+    def _enter(self, request: Request, token: str, place: Place) -> Bytes:
+        """A token is spent by GET alone: HEAD is how others look whether a link is alive. Whoever
+        comes back with a spent one, and is inside already, is led on.
+        """
+        entered = self._access.enter(token) if request.method == "GET" else None
+        if entered is None and self._has_entered(request, place):
+            return _answer(b"", status=303, more=(("location", "/"),))
         if entered is None:
             return _denied(Refused(403, NOT_ENTERED))
         cookie = f"{place.cookie}={entered}; HttpOnly; SameSite=Strict; Path=/"

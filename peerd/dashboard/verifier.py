@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
+import structlog
 import trio
 
 from peerd.audit.chain import Chain, start_of, torn_out
@@ -20,6 +21,8 @@ from peerd.errors import PeerdError
 from peerd.runner.succession.lineage import Epoch, handed_over
 from protocols.errors import ProtocolError
 from protocols.record.certificate import origin_of, verify_certificate
+
+log = structlog.get_logger(__name__)
 
 PAGE = 64
 """Certificates that are read from the store at once."""
@@ -91,6 +94,9 @@ class Verifier:
                 self.state = Running(done, max(self._last(), first + done - 1))
         except (ProtocolError, PeerdError) as error:
             fault = f"round {first + done}: {error}"
+        except Exception:  # must not end the daemon
+            log.exception("the verification of the chain failed", round=first + done)
+            fault = f"round {first + done}: a fault of peerd: the daemon's log has it"
         return Verdict(first, done, fault, not _is_torn(epochs[0]), time.time())
 
     def _last(self) -> int:

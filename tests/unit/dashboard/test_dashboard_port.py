@@ -99,6 +99,8 @@ async def test_a_token_becomes_a_cookie_and_the_cookie_shows_every_page(sources:
         rounds = await ask(number, "/data/rounds.json", cookie=cookie)
         assert rounds.headers["content-type"] == "application/json"
         assert (await ask(number, where)).status == 403  # spent
+        again = await ask(number, where, cookie=cookie)  # from the browser's history
+        assert (again.status, again.headers["location"], again.cookies) == (303, "/", [])
         assert (await ask(number, "/", cookie=cookie)).status == 200
 
 

@@ -84,6 +84,13 @@ def test_the_first_fault_is_named(there: World, spoil: object) -> None:
     assert "FAILED: round 2" in said and "2 rounds (0 to 1)" in said and "<script>" not in said
 
 
+def test_a_fault_of_ours_is_told_and_ends_nothing(
+    there: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("peerd.dashboard.verifier.Chain.follow", lambda *given: 1 / 0)
+    assert verified(there).fault == "round 0: a fault of peerd: the daemon's log has it"
+
+
 @pytest.mark.trio
 async def test_one_at_a_time_and_again_later(there: World) -> None:
     verifier = Verifier(there.sources)
