@@ -90,7 +90,7 @@ function describe(found) {
 
 async function refresh() {
   const marked = document.querySelector("#rounds [data-head]");
-  if (!document.getElementById("chart-accuracy") || !marked) return;
+  if (document.hidden || !document.getElementById("chart-accuracy") || !marked) return;
   if (marked.dataset.head === drawnHead) return;
   const answer = await fetch("/data/rounds.json");
   if (!answer.ok) return;
@@ -100,6 +100,7 @@ async function refresh() {
 
 document.addEventListener("htmx:after:swap", refresh);
 document.addEventListener("DOMContentLoaded", refresh);
+document.addEventListener("visibilitychange", refresh);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { drawnHead = null; refresh(); });
 new ResizeObserver(() => charts.forEach(([place, chart]) => {
   if (place.clientWidth !== chart.width) chart.setSize({ width: place.clientWidth, height: 220 });
