@@ -25,6 +25,7 @@ from peerd.config_values import (
     choice,
     disk_size,
     host_port,
+    loopback_or,
     path,
     peer_address,
     socket_path,
@@ -54,6 +55,8 @@ _PUBLIC = "/ip4/192.0.2.1/tcp/4001"
 _PEER = f"{_PUBLIC}/p2p/12D3…"
 
 ALL = "all"
+OFF = "off"
+ANY_PORT = "127.0.0.1:0"
 LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
 LogFormat: TypeAlias = Literal["console", "json"]
 LOG_LEVELS: tuple[LogLevel, ...] = get_args(LogLevel)
@@ -116,6 +119,23 @@ class MetricsConfig:
             like="127.0.0.1:9464",
         ),
     ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class DashboardConfig:
+    listen: Annotated[
+        str,
+        Key(
+            loopback_or(OFF),
+            f'the page of `peerd dashboard`, on loopback; port 0 is any free one, "{OFF}" is none',
+            like=ANY_PORT,
+        ),
+    ] = ANY_PORT
+
+    @property
+    def address(self) -> str | None:
+        """None for none."""
+        return None if self.listen == OFF else self.listen
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +226,7 @@ class Config:
     storage: StorageConfig = StorageConfig()
     log: LogConfig = LogConfig()
     metrics: MetricsConfig = MetricsConfig()
+    dashboard: DashboardConfig = DashboardConfig()
 
     @classmethod
     def load(cls, path: Path, environment: Mapping[str, str] = _NOTHING) -> Config:
@@ -315,7 +336,7 @@ def render_config(**given: Any) -> str:
     for name, key, default in declared():
         section, _, inner = name.rpartition(".")
         value = getattr(given.get(section), inner, None) if section else given.get(name)
-        written = _lines(name, key, value or default)
+        written = _lines(name, key, value or (default if key.like is None else None))
         if written and section != last:
             lines += ["", f"[{section}]"]
             last = section

@@ -176,6 +176,23 @@ def host_port(value: Any, at: At) -> str:
     return str(value)
 
 
+def loopback_or(word: str) -> Reader:
+    """``127.0.0.1:8080`` or ``[::1]:0``, which no other machine reaches; or one word."""
+
+    def read(value: Any, at: At) -> str:
+        if value == word:
+            return word
+        listen = host_port(value, at)
+        if not ipaddress.ip_address(listen.rpartition(":")[0].strip("[]")).is_loopback:
+            raise at.wrong(
+                f"must be a loopback address, such as 127.0.0.1:0, not {value!r}",
+                "from another machine: ssh -L PORT:127.0.0.1:PORT THIS_MACHINE",
+            )
+        return listen
+
+    return read
+
+
 def addresses(each: Reader, most: int) -> Reader:
     def read(value: Any, at: At) -> tuple[str, ...]:
         if len(_checked(value, at, list, "a list of addresses")) > most:

@@ -39,6 +39,7 @@ COMMANDS = (
     Command("run", "peerd.cli.run", "run the daemon"),
     Command("status", "peerd.cli.status", "show what the daemon is doing"),
     Command("top", "peerd.cli.top", "a live view of the daemon's group"),
+    Command("dashboard", "peerd.cli.dashboard", "print the address of the daemon's page"),
     Command("rounds", "peerd.cli.rounds", "list the rounds, or show one"),
     Command("peers", "peerd.cli.peers", "list the group's peers and their links"),
     Command("model", "peerd.cli.model", "export, verify and use a certified model"),

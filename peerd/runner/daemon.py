@@ -13,7 +13,10 @@ from typing import Protocol
 import structlog
 import trio
 
+import peerd
 from peerd.config import Config, from_environment, strange_variables
+from peerd.dashboard.port import DashboardPort
+from peerd.dashboard.sources import Sources
 from peerd.discovery.discovery import Discovery
 from peerd.environment import variable
 from peerd.errors import CorruptError, NetworkError
@@ -219,6 +222,7 @@ class _Daemon:
         documents = Documents(self.board.snapshot, store.rounds, self.transport.links)
         self.metrics = Exposition(genesis, identity.public, numbers, documents)
         self.metrics_port = MetricsPort(self.metrics.text, self.board)
+        self.dashboard_port = DashboardPort(self._sources())
         self._scope = trio.CancelScope()
 
     async def run(self) -> None:
@@ -254,6 +258,8 @@ class _Daemon:
             await nursery.start(heed_signals, self, nursery, self.told)
             await nursery.start(self.metrics_port.run)
             self.metrics_port.open(self.config.metrics.listen)
+            await nursery.start(self.dashboard_port.run)
+            self.dashboard_port.open(self.config.dashboard.address)
             await nursery.start(
                 partial(serve_status, self.board, self.config.status, self._views())
             )
@@ -268,7 +274,7 @@ class _Daemon:
                 self.transport,
                 self.identity,
                 self.book,
-                self.bootstraps(self.config.bootstrap),
+                self.bootstraps([*self.config.bootstrap, *self.founding_addresses()]),
                 announce=self.config.announce,
                 relays=self.bootstraps(self.config.relays),
             )
@@ -405,9 +411,12 @@ class _Daemon:
         scope.cancel()
 
     def bootstraps(self, configured: Iterable[str]) -> list[str]:
-        """Those of a configuration and of its genesis, in terms of the current group."""
-        founding = as_bootstraps(self._configured.addresses)
-        return bootstraps([*configured, *founding], self.epochs, self._configured)
+        """Those of a configuration, in terms of the current group."""
+        return bootstraps(configured, self.epochs, self._configured)
+
+    def founding_addresses(self) -> list[str]:
+        """Where members said that they can be reached first, as a configuration has them."""
+        return as_bootstraps(self._configured.addresses)
 
     # -- the operator's orders -----------------------------------------------------------------
 
@@ -438,6 +447,15 @@ class _Daemon:
     def _published(self, addresses: Sequence[str]) -> None:
         self.board.update(published=list(addresses))
 
+    def _sources(self) -> Sources:
+        return Sources(
+            self.board,
+            self._views(),
+            lambda: self.epochs,
+            self.store.certificates,
+            peerd.__version__,
+        )
+
     def _views(self) -> Views:
         members, store = Members(self.genesis.roster, self.genesis.names), self.store
         return Views(
@@ -451,6 +469,7 @@ class _Daemon:
             certificate=self.store.certificate,
             blame=self._blame,
             evidence=partial(evidence, self.store),
+            dashboard=lambda: self.dashboard_port.address(),
             audit=AuditViews(
                 lambda: render(self.genesis).encode(),
                 lambda: [

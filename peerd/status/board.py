@@ -93,6 +93,10 @@ class StatusBoard:
             except (trio.WouldBlock, trio.BrokenResourceError):
                 self._drop(channel)
 
+    def recent(self, kind: str) -> list[JsonObject]:
+        """The events of one kind that are still kept, in their order."""
+        return [event for event in self._events if event["kind"] == kind]
+
     def _stamped(self, sequence: int, kind: str) -> JsonObject:
         now = self._clock()
         stamp = round(now, 3) if math.isfinite(now) else 0.0

@@ -1,5 +1,7 @@
 """HTTP/1.1 on one connection: h11 parses, this reads and writes with deadlines.
 
+What is asked for is a ``Request``; what answers it is the caller's.
+
 Requests carry no body. Whatever a client sends, the connection ends in one of three ways: it is
 answered, it gets a 4xx and is closed, or it is closed at a deadline.
 """
@@ -7,14 +9,14 @@ answered, it gets a 4xx and is closed, or it is closed at a deadline.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import h11
 import trio
 
 from peerd.status.board import JsonObject, StatusBoard, TooManySubscribers
-from peerd.status.routes import Answer, Bytes, EventStream, Response
+from peerd.status.routes import Answer, Bytes, EventStream, Request, Response
 
 READ_BYTES = 4096
 WRITE_BYTES = 1 << 20  # one write, which has its own deadline
@@ -36,13 +38,13 @@ class Closed(Exception):
 
 
 class HttpConnection:
-    """One client. ``answer`` maps (method, target) to what to send back."""
+    """One client. ``answer`` gives what to send back, and raises nothing."""
 
     def __init__(
         self,
         stream: trio.abc.Stream,
         board: StatusBoard,
-        answer: Callable[[str, str], Response],
+        answer: Callable[[Request], Awaitable[Response]],
         deadlines: Deadlines,
     ) -> None:
         self._stream = stream
@@ -68,12 +70,12 @@ class HttpConnection:
             request = await self._read_request()
         if request is None:
             return False
-        method = request.method.decode("ascii")
-        answer = self._answer(method, request.target.decode("ascii"))
+        asked = _request(request)
+        answer = await self._answer(asked)
         if isinstance(answer, EventStream):
-            await self._send_events(answer, head_only=method == "HEAD")
+            await self._send_events(answer, head_only=asked.method == "HEAD")
             return False
-        await self._send_document(answer, head_only=method == "HEAD")
+        await self._send_document(answer, head_only=asked.method == "HEAD")
         if self._http.our_state is not h11.DONE or self._http.their_state is not h11.DONE:
             return False
         self._http.start_next_cycle()
@@ -96,14 +98,14 @@ class HttpConnection:
                 return None
 
     async def _send_document(self, answer: Answer | Bytes, *, head_only: bool) -> None:
+        headers: tuple[tuple[str, str], ...] = ()
         if isinstance(answer, Bytes):
-            status, kind, body = 200, answer.kind, answer.data
+            kind, body, headers = answer.kind, answer.data, answer.headers
         else:
             text = json.dumps(answer.document, allow_nan=False)
-            status, kind, body = answer.status, "application/json", text.encode() + b"\n"
-        await self._send(
-            _response(status, [("content-type", kind), ("content-length", str(len(body)))])
-        )
+            kind, body = "application/json", text.encode() + b"\n"
+        about = [("content-type", kind), ("content-length", str(len(body)))]
+        await self._send(_response(answer.status, [*about, *headers]))
         if not head_only:
             for start in range(0, len(body), WRITE_BYTES):
                 await self._send(h11.Data(data=body[start : start + WRITE_BYTES]))
@@ -160,6 +162,12 @@ class HttpConnection:
             await self._send_document(Answer(status, {"error": message}), head_only=False)
         except (trio.TooSlowError, trio.BrokenResourceError, trio.ClosedResourceError):
             return
+
+
+def _request(request: h11.Request) -> Request:
+    """h11 has checked that the names and the target are ASCII; a value may hold any byte."""
+    headers = [(name.decode("ascii"), value.decode("latin-1")) for name, value in request.headers]
+    return Request(request.method.decode("ascii"), request.target.decode("ascii"), tuple(headers))
 
 
 def _response(status: int, headers: list[tuple[str, str]]) -> h11.Response:

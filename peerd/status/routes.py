@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 from urllib.parse import parse_qs, urlsplit
 
@@ -17,7 +17,15 @@ MAX_ROUNDS_LISTED = 1000  # rounds in one answer; since=N reads on, before=N rea
 MAX_ROUNDS_SEARCHED = 10_000  # what the store keeps
 MAX_CERTIFICATES_LISTED = 256  # in one answer; ?from=N reads on
 MAX_NUMBER_DIGITS = 18
-PATHS = ("/v1/status", "/v1/peers", "/v1/rounds", "/v1/blame", "/v1/events", "/metrics")
+PATHS = (
+    "/v1/status",
+    "/v1/peers",
+    "/v1/rounds",
+    "/v1/blame",
+    "/v1/events",
+    "/v1/dashboard",
+    "/metrics",
+)
 PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -44,7 +52,7 @@ class Views:
     whole record, or None; ``transcript(n)`` → what an auditor gets; ``model(n)`` → the certified
     model, float32 (d,); ``certificate(n)`` → the round's; ``blame()`` → one object per blame;
     ``evidence(hash)`` → the piece with this hash (hexadecimal); ``metrics()`` → what Prometheus
-    reads.
+    reads; ``dashboard()`` → an address of the page, that lets its reader in once, or None.
     """
 
     peers: Callable[[], Sequence[JsonObject]]
@@ -58,6 +66,16 @@ class Views:
     evidence: Callable[[str], bytes | None] = lambda name: None
     counted: Callable[[], int] = lambda: 0
     audit: AuditViews | None = None
+    dashboard: Callable[[], str | None] = lambda: None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """``headers``: pairs of a name in small letters and a value, in their order; bounded in all."""
+
+    method: str
+    target: str
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +90,10 @@ class Answer:
 class Bytes:
     """A finite answer that is no JSON."""
 
-    data: bytes
+    data: bytes = field(repr=False)
     kind: str = "application/octet-stream"
+    status: int = 200
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +146,8 @@ def _route(board: StatusBoard, views: Views, method: str, path: str, query: str)
         case ["v1", "blame", name, "evidence"]:
             data = views.evidence(name)
             return _error(404, "no such evidence is kept") if data is None else Bytes(data)
+        case ["v1", "dashboard"]:
+            return _dashboard(views.dashboard())
         case ["v1", "events"]:
             return EventStream(_numbers(query, "since").get("since"))
         case ["metrics"]:
@@ -179,6 +201,12 @@ def _audit(views: AuditViews, what: str, query: str) -> Answer | Bytes:
     if what == "lineage":
         return Answer(200, {"groups": list(views.lineage())})
     return Bytes(views.genesis()) if what == "genesis" else Answer(200, views.kept())
+
+
+def _dashboard(address: str | None) -> Answer:
+    if address is None:
+        return _error(404, 'no page is served: [dashboard] in peerd.toml says listen = "off"')
+    return Answer(200, {"address": address})
 
 
 def _little_endian(model: NDArray[np.float32] | None) -> bytes | None:

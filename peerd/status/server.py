@@ -12,7 +12,7 @@ import trio
 from peerd.status.board import StatusBoard
 from peerd.status.endpoint import allowed_uid, listen, peer_uid
 from peerd.status.http import Deadlines, HttpConnection
-from peerd.status.routes import Views, route
+from peerd.status.routes import Request, Response, Views, route
 
 if TYPE_CHECKING:
     from trio_typing import TaskStatus  # libp2p installs trio-stubs, which lack trio.TaskStatus
@@ -50,8 +50,8 @@ async def serve_status(
 class _Server:
     def __init__(self, board: StatusBoard, views: Views, deadlines: Deadlines) -> None:
         self._board = board
+        self._views = views
         self._deadlines = deadlines
-        self._answer = functools.partial(route, board, views)
         self._open = 0
 
     async def connection(self, stream: trio.SocketStream) -> None:
@@ -70,3 +70,6 @@ class _Server:
             await HttpConnection(stream, self._board, self._answer, self._deadlines).serve()
         finally:
             self._open -= 1
+
+    async def _answer(self, request: Request) -> Response:
+        return route(self._board, self._views, request.method, request.target)

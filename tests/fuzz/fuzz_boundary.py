@@ -9,7 +9,7 @@ import logging
 import shutil
 import tempfile
 from contextlib import suppress
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ from peerd.learning import frames as learning
 from peerd.runner.library import Library
 from peerd.status.board import StatusBoard
 from peerd.status.http import Deadlines, HttpConnection
-from peerd.status.routes import Views, route
+from peerd.status.routes import Request, Response, Views, route
 from peerd.storage import Store
 from peerd.tasks.cifar import FORMS, read_rows
 from peerd.tasks.conformity import compare
@@ -231,7 +231,11 @@ def http(data: bytes) -> None:
         board = StatusBoard(boot="fuzz")
         ours, theirs = trio.testing.memory_stream_pair()
         deadlines = Deadlines(request=1, write=1, heartbeat=1)
-        connection = HttpConnection(theirs, board, partial(route, board, _views()), deadlines)
+
+        async def answer(asked: Request) -> Response:
+            return route(board, _views(), asked.method, asked.target)
+
+        connection = HttpConnection(theirs, board, answer, deadlines)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_drain, ours)
 

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from socket import socket
 from typing import Any, Protocol
 
 import structlog
 
 from peerd.config import Config, declared
+from peerd.dashboard.port import DashboardPort
 from peerd.discovery.bootstraps import members_behind
 from peerd.discovery.discovery import Discovery
 from peerd.errors import PeerdError
@@ -23,6 +26,7 @@ from peerd.learning import Trainer
 from peerd.logging import configure
 from peerd.status.board import StatusBoard
 from peerd.status.metrics_port import MetricsPort
+from peerd.status.tcp_port import TcpPort
 from peerd.storage import Store
 
 log = structlog.get_logger(__name__)
@@ -39,9 +43,12 @@ class Reloadable(Protocol):
     trainer: Trainer
     board: StatusBoard
     metrics_port: MetricsPort
+    dashboard_port: DashboardPort
     discovery: Discovery | None
 
     def bootstraps(self, configured: Iterable[str]) -> list[str]: ...
+
+    def founding_addresses(self) -> list[str]: ...
 
 
 def reload(daemon: Reloadable, file: Path) -> None:
@@ -64,23 +71,34 @@ def reload(daemon: Reloadable, file: Path) -> None:
 
 def _take_over(daemon: Reloadable, new: Config) -> None:
     """PeerdError; then nothing has changed."""
-    bootstrap, relays = daemon.bootstraps(new.bootstrap), daemon.bootstraps(new.relays)
+    bootstrap = daemon.bootstraps([*new.bootstrap, *daemon.founding_addresses()])
+    relays = daemon.bootstraps(new.relays)
     members_behind([*bootstrap, *relays], daemon.genesis.roster)
-    opened = daemon.metrics_port.prepare(new.metrics.listen)
-    try:
+    ports: list[tuple[TcpPort, str | None]] = [
+        (daemon.metrics_port, new.metrics.listen),
+        (daemon.dashboard_port, new.dashboard.address),
+    ]
+    with ExitStack() as failed:
+        prepared = [_prepared(port, listen, failed) for port, listen in ports]
         names = names_by_peer(daemon.genesis)
         configure(new.log.level, new.log.format, file=new.log.file, names=names)
-    except PeerdError:
-        if opened is not None:
-            opened.close()
-        raise
-    daemon.metrics_port.turn_to(new.metrics.listen, opened)
+        failed.pop_all()
+    for (port, listen), opened in zip(ports, prepared, strict=True):
+        port.turn_to(listen, opened)
     daemon.config = in_force(daemon.config, new)
     if daemon.discovery is not None:
         daemon.discovery.point_to(bootstrap, new.announce, relays)
     daemon.store.keeping = new.storage.keeping
     seconds = new.task.evaluation_seconds
     daemon.trainer.training = replace(daemon.trainer.training, evaluation_seconds=seconds)
+
+
+def _prepared(port: TcpPort, listen: str | None, failed: ExitStack) -> socket | None:
+    """The socket, which is closed if the rest fails. NetworkError."""
+    opened = port.prepare(listen)
+    if opened is not None:
+        failed.callback(opened.close)
+    return opened
 
 
 def in_force(old: Config, new: Config) -> Config:
@@ -98,6 +116,7 @@ def in_force(old: Config, new: Config) -> Config:
         storage=new.storage,
         log=new.log,
         metrics=new.metrics,
+        dashboard=new.dashboard,
     )
 
 

@@ -36,6 +36,12 @@ def test_others_type_checkers_may_trust_the_types(names: frozenset[str], package
     assert f"{package}/py.typed" in names
 
 
+def test_the_wheel_holds_what_the_page_is_made_of(names: frozenset[str]) -> None:
+    folder = ROOT / "peerd" / "dashboard"
+    files = {p.relative_to(ROOT).as_posix() for p in folder.rglob("*") if p.is_file()}
+    assert {name for name in files if "__pycache__" not in name} <= names
+
+
 def test_the_wheel_holds_every_module_and_no_test(names: frozenset[str]) -> None:
     modules = {
         path.relative_to(ROOT).as_posix()

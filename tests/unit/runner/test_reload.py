@@ -15,10 +15,12 @@ import trio
 from structlog.testing import capture_logs
 
 from peerd.config import Config, declared
+from peerd.dashboard.port import DashboardPort
+from peerd.dashboard.sources import Sources
 from peerd.learning import Trainer, Training
 from peerd.runner.operators import reload as reloading
 from peerd.runner.operators.reload import differing, in_force, reload
-from peerd.status import StatusBoard
+from peerd.status import StatusBoard, Views
 from peerd.status.metrics_port import MetricsPort
 from tests.unit.metrics.metrics_world import MEMBERS, genesis
 
@@ -36,6 +38,7 @@ TAKEN_OVER = {
     "log.format",
     "log.file",
     "metrics.listen",
+    "dashboard.listen",
 }
 OTHER = {
     "data": 'data = "elsewhere"',
@@ -64,7 +67,11 @@ OTHER = {
     "log.format": 'format = "json"',
     "log.file": 'file = "log"',
     "metrics.listen": 'listen = "127.0.0.1:0"',
+    "dashboard.listen": 'listen = "127.0.0.2:0"',
 }
+
+
+VIEWS = Views(list, lambda limit: [], lambda number: None)
 
 
 class Points:
@@ -112,6 +119,7 @@ def daemon(file: Path) -> Any:
         trainer=Trainer(Training("digits", "rsa", file.parent)),
         board=board,
         metrics_port=MetricsPort(bytes, board),
+        dashboard_port=DashboardPort(Sources(board, VIEWS, list, lambda first, limit: [], "")),
         discovery=Points(),
         bootstraps=tuple,
     )
@@ -123,6 +131,8 @@ def play(daemon: Any, file: Path) -> list[Any]:
     async def main() -> list[Any]:
         async with trio.open_nursery() as nursery:
             await nursery.start(daemon.metrics_port.run)
+            await nursery.start(daemon.dashboard_port.run)
+            daemon.dashboard_port.open(daemon.config.dashboard.address)
             with capture_logs() as logged:
                 reload(daemon, file)
             nursery.cancel_scope.cancel()

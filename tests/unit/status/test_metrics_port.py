@@ -19,7 +19,7 @@ from peerd.errors import NetworkError
 from peerd.status import StatusBoard, Views, metrics_port, serve_status
 from peerd.status.http import MAX_HEAD_BYTES, Deadlines
 from peerd.status.metrics_port import MetricsPort, exposed
-from peerd.status.routes import PROMETHEUS
+from peerd.status.routes import PROMETHEUS, Request
 from tests.patience import HANG
 
 QUICK = Deadlines(request=0.2, write=0.2, heartbeat=0.05)
@@ -154,9 +154,9 @@ async def test_a_flood_of_readers_makes_it_collect_once_a_second(autojump_clock:
     collected = Collected()
     port = MetricsPort(collected, StatusBoard())
     for _ in range(100):
-        port._answer("GET", "/metrics")
+        await port._answer(Request("GET", "/metrics"))
     await trio.sleep(metrics_port.FRESH_SECONDS)
-    port._answer("GET", "/metrics")
+    await port._answer(Request("GET", "/metrics"))
     assert collected.times == 2
 
 
