@@ -170,7 +170,8 @@ def host_port(value: Any, at: At) -> str:
     host, _, port = value.rpartition(":") if isinstance(value, str) else ("", "", "")
     family = "ip6" if host.startswith("[") and host.endswith("]") else "ip4"
     listen = f"/{family}/{host.strip('[]')}/tcp/{port}"
-    _usable(listen, at, others=False)
+    if found := unusable(listen, others=False):
+        raise at.wrong(f"can't be {value!r}, which {found[0]}")
     if not is_tcp_address(listen, names=False):
         raise at.wrong(f"must look like 127.0.0.1:9464 or [::1]:9464, not {value!r}")
     return str(value)

@@ -24,6 +24,7 @@ peerd up genesis.json --config /srv/peerd/peerd.toml
 peerd run --config /srv/peerd/peerd.toml
 peerd status --config /srv/peerd/peerd.toml --follow --since 10m
 peerd top --config /srv/peerd/peerd.toml
+peerd dashboard --config /srv/peerd/peerd.toml
 peerd rounds 3 --transcript round-3.bin --config /srv/peerd/peerd.toml
 peerd peers --config /srv/peerd/peerd.toml --json
 peerd model export --best --out model.safetensors --config /srv/peerd/peerd.toml

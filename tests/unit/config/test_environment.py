@@ -27,6 +27,8 @@ SAID = {
     "listen": ("/ip6/::/tcp/9", "/ip6/::/tcp/9"),
     "announce": ("/ip4/10.0.0.1/tcp/1, /dns/a.b/tcp/2,", ("/ip4/10.0.0.1/tcp/1", "/dns/a.b/tcp/2")),
     "bootstrap": (PEER, (PEER,)),
+    "relays": (PEER, (PEER,)),
+    "relay": ("true", True),
     "status": ("s.sock", None),
     "rounds": ("7", 7),
     "drain_seconds": ("0", 0),
@@ -45,6 +47,7 @@ SAID = {
     "log.format": ("json", "json"),
     "log.file": ("p.log", None),
     "metrics.listen": ("[::1]:9464", "[::1]:9464"),
+    "dashboard.listen": ("127.0.0.1:8080", "127.0.0.1:8080"),
 }
 """By key: a text, and what it is read as. None: the path of the text, from the file's folder on."""
 
