@@ -205,7 +205,11 @@ def _audit(views: AuditViews, what: str, query: str) -> Answer | Bytes:
 
 def _dashboard(address: str | None) -> Answer:
     if address is None:
-        return _error(404, 'no page is served: [dashboard] in peerd.toml says listen = "off"')
+        return _error(
+            404,
+            'no page is served: [dashboard] in peerd.toml says listen = "off", or not every member'
+            " has signed the genesis yet",
+        )
     return Answer(200, {"address": address})
 
 
