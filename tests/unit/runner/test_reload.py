@@ -122,7 +122,7 @@ def daemon(file: Path) -> Any:
         dashboard_port=DashboardPort(Sources(board, VIEWS, list, lambda first, limit: [], "")),
         discovery=Points(),
         bootstraps=tuple,
-        founding_addresses=lambda: [],
+        founding_addresses=list,
     )
 
 
