@@ -14,6 +14,7 @@ from peerd.errors import ConfigError, IdentityError
 from peerd.identity import peer_id_of, public_of
 from peerd.unusable import unusable
 
+MAX_ADDRESS = 128  # characters, as an address book takes them: a longer one would end each start
 MAX_SOCKET_PATH = 107  # bytes: sockaddr_un holds 108 with the final zero
 LEAST_SIZE, MOST_SIZE = 10**6, 10**15  # bytes
 _UNITS = {
@@ -227,6 +228,8 @@ def peer_address(like: str) -> Reader:
 
 def is_tcp_address(address: str, *, names: bool) -> bool:
     """``names``: others look them up. Port 0 asks the kernel for a free one."""
+    if len(address) > MAX_ADDRESS:
+        return False
     match address.split("/"):
         case ["", "ip4" | "ip6" as family, host, "tcp", port]:
             try:

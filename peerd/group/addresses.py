@@ -9,8 +9,6 @@ from peerd.group import fields as rules
 from peerd.identity import peer_id_of
 from peerd.unusable import unusable
 
-MAX_ADDRESS = 256  # characters
-
 
 def check_addresses(found: Mapping[bytes, object], roster: Collection[bytes]) -> dict[bytes, str]:
     """A copy, by public key. GroupError."""
@@ -35,8 +33,4 @@ def as_bootstraps(addresses: Mapping[bytes, str]) -> list[str]:
 
 def is_address(text: str) -> bool:
     """Whether others can be told to connect there."""
-    return (
-        len(text) <= MAX_ADDRESS
-        and unusable(text, others=True) is None
-        and is_tcp_address(text, names=True)
-    )
+    return unusable(text, others=True) is None and is_tcp_address(text, names=True)

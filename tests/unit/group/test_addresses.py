@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from peerd.config_values import MAX_ADDRESS
+from peerd.discovery.address_book import AddressBook
 from peerd.errors import GroupError
 from peerd.group import Genesis, document, load, merge, save, sign
-from peerd.group.addresses import as_bootstraps
+from peerd.group.addresses import as_bootstraps, is_address
 from peerd.group.drafting import draft
 from peerd.identity import peer_id_of
 from tests.unit.group.successions import MEMBERS, NEW, changes, group
@@ -42,6 +44,24 @@ def test_a_file_keeps_them(tmp_path: Path) -> None:
 def test_what_is_no_address_is_refused(address: object) -> None:
     with pytest.raises(GroupError, match="addresses must look like /ip4/"):
         with_address(address)
+
+
+@pytest.mark.parametrize("length", [MAX_ADDRESS - 1, MAX_ADDRESS, MAX_ADDRESS + 1, 250])
+def test_what_a_genesis_takes_an_address_book_takes(length: int, tmp_path: Path) -> None:
+    """Else one member's address would end the start of everybody's daemon."""
+    host = "a." * length
+    address = f"/dns/{host[: length - len('/dns//tcp/4001') - 1]}a/tcp/4001".replace("..", ".")
+    genesis = group()
+    member = genesis.roster[0]
+    book = AddressBook(tmp_path / "book.json", genesis.roster, genesis.group_id)
+    if not is_address(address):
+        assert length > MAX_ADDRESS
+        with pytest.raises(GroupError, match="addresses must look like"):
+            with_address(address)
+        return
+    assert len(address) <= MAX_ADDRESS
+    book.add_hint(member, with_address(address).addresses[member])
+    assert book.addresses(member) == (address,)
 
 
 def test_a_stranger_has_none() -> None:
