@@ -66,7 +66,10 @@ async def ask_for(stream: INetStream, target: bytes, limits: Limits) -> CircuitS
     try:
         with trio.fail_after(limits.request_read):
             await pipe.write(target)
-            (number,) = await PipeReader(pipe).exactly(1, seconds=limits.request_read)
+            # No byte beyond the answer: what follows is the far end's, and may come with it.
+            (number,) = await PipeReader(pipe).payload(
+                1, stall=limits.request_read, slowest=limits.slowest
+            )
     except BaseException as error:
         with trio.CancelScope(shield=True):
             await stream.reset()

@@ -53,21 +53,25 @@ class Dialer:
     async def run(self) -> None:
         delay = self._limits.backoff_first
         while True:
-            await self._link.wait_until(connected=False)
-            if self._us > self._link.peer:
-                await self._wait_to_be_dialled()
-            if self._link.is_connected():
-                delay = await self._while_connected(delay)
-                continue
-            if not self._book.addresses(self._link.peer):
-                await self._wait_for_news(self._limits.backoff_last)
-                continue
-            await self._try(directly=False)
             if self._link.is_connected():
                 delay = await self._while_connected(delay)
             else:
-                await self._wait_for_news(self._random.uniform(delay / 2, delay))
-                delay = min(2 * delay, self._limits.backoff_last)
+                delay = await self._while_apart(delay)
+
+    async def _while_apart(self, delay: float) -> float:
+        """One try. The delay before the one after it, should this one lead nowhere."""
+        if self._us > self._link.peer:
+            await self._wait_to_be_dialled()
+        if self._link.is_connected():
+            return delay
+        if not self._book.addresses(self._link.peer):
+            await self._wait_for_news(self._limits.backoff_last)
+            return delay
+        await self._try(directly=False)
+        if self._link.is_connected():
+            return delay
+        await self._wait_for_news(self._random.uniform(delay / 2, delay))
+        return min(2 * delay, self._limits.backoff_last)
 
     async def _try(self, *, directly: bool) -> None:
         try:
@@ -82,7 +86,7 @@ class Dialer:
         this one knew where it is, and what stood in the way may be gone.
         """
         since = trio.current_time()
-        pause = self._limits.backoff_last
+        pause = self._limits.backoff_first
         while self._link.is_connected():
             with trio.move_on_after(pause):
                 await self._link.wait_until(connected=False)

@@ -39,7 +39,7 @@ class Limits:
     backoff_first: float = 0.5
     backoff_last: float = 15.0
     passive_wait: float = 1.0  # how long the peer with the larger key waits to be dialled
-    direct_again: float = 300.0  # between two tries to do without a relay, from backoff_last on
+    direct_again: float = 300.0  # between two tries to do without a relay, from backoff_first on
 
     # frames
     max_frame: int = 64 * 1024 * 1024

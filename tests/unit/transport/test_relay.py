@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import trio
 from libp2p.abc import INetStream
-from libp2p.stream_muxer.exceptions import MuxedStreamError
+from libp2p.stream_muxer.exceptions import MuxedStreamEOF, MuxedStreamError
 from network_world import (
     ANYWHERE,
     GROUP,
@@ -26,7 +26,7 @@ from network_world import (
 
 from peerd.identity import Identity
 from peerd.transport import Limits, Link, Transport
-from peerd.transport.circuit import Answer, circuit_address, relay_of
+from peerd.transport.circuit import Answer, ask_for, circuit_address, relay_of
 from peerd.transport.links import Reach
 from peerd.transport.relay import Relay
 from tests.patience import HANG
@@ -317,6 +317,42 @@ async def test_only_members_that_are_there_are_led_to() -> None:
         for target in (OTHER.public, NOBODY.public, RELAY.public):
             assert await status_of(await one.pipe("relay"), target) == Answer.ABSENT
         assert await status_of(await one.pipe("relay"), ONE.public) == Answer.BUSY
+
+
+class Ready:
+    """A stream, and its pipe, on which everything has come already."""
+
+    def __init__(self, came: bytes) -> None:
+        self._came = came
+        self.muxed_stream = self
+
+    async def read(self, n: int | None = None) -> bytes:
+        if not self._came:
+            raise MuxedStreamEOF
+        data, self._came = self._came[:n], self._came[n or len(self._came) :]
+        return data
+
+    async def write(self, data: bytes) -> None:
+        pass
+
+
+@pytest.mark.trio
+async def test_what_the_far_end_says_first_may_come_with_the_answer() -> None:
+    """One write at the relay's, or two that share a packet: the handshake needs every byte."""
+    stream: Any = Ready(bytes((Answer.OK,)) + b"\x13/multistream/1.0.0\n")
+    circuit = await ask_for(stream, OTHER.public, LIMITS)
+    assert await circuit.read(20) == b"\x13/multistream/1.0.0\n"
+
+
+@pytest.mark.trio
+async def test_who_was_called_through_a_relay_tries_directly_as_well() -> None:
+    """Its caller, which knows no other way, never would."""
+    async with three() as world:
+        world.books[OTHER.public].set(ONE.public)
+        await eventually(lambda: joined(world))
+        assert link(world.other, ONE).reach is Reach.RELAYED
+        world.books[OTHER.public].set(ONE.public, *world.one.listen_addresses())
+        await eventually(lambda: link(world.other, ONE).reach is Reach.DIALLED)
 
 
 @pytest.mark.trio
