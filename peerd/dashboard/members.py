@@ -92,7 +92,7 @@ def rows(sources: Sources) -> Html:
                 (
                     tag("span", MARKS[each.kind][0], class_=each.kind, aria_hidden="true"),
                     " ",
-                    each.called,
+                    _whole(each.called),
                 )
             ),
             *(each.row.cells[1:3]),
@@ -105,6 +105,12 @@ def rows(sources: Sources) -> Html:
     return table("Members, as this node is linked to them", header, lines)
 
 
+def _whole(called: str) -> Html:
+    """A label whose last word, the id, is on one line: browsers break it behind its ellipsis."""
+    name, blank, last = called.rpartition(" ")
+    return join((name, blank, tag("span", last, class_="whole")))
+
+
 def _members(sources: Sources) -> list[Member]:
     peers = sources.views.peers()
     status = sources.board.snapshot()
@@ -113,10 +119,8 @@ def _members(sources: Sources) -> list[Member]:
 
 
 def _member(peer: Document, row: Row, sources: Sources) -> Member:
-    """Members don't tell each other their versions: only one's own is known."""
-    mine = bool(peer.get("self"))
     name = peer.get("name")
-    version = sources.version if mine else UNKNOWN
+    version = str(peer.get("version") or UNKNOWN)
     return Member(name and str(name), str(peer["peer"]), _kind(peer, row), row, version)
 
 

@@ -18,14 +18,13 @@ Document = Mapping[str, Any]
 @dataclass(frozen=True, slots=True)
 class Sources:
     """``epochs()``: the groups that this peer was in, the current one last; ``certificates(first,
-    limit)``: those kept, from a round on; ``version``: of this daemon.
+    limit)``: those kept, from a round on.
     """
 
     board: StatusBoard
     views: Views
     epochs: Callable[[], Sequence[Epoch]]
     certificates: Callable[[int, int], list[bytes]]
-    version: str
 
     @property
     def genesis(self) -> Genesis:

@@ -13,7 +13,6 @@ from typing import Protocol
 import structlog
 import trio
 
-import peerd
 from peerd.config import Config, from_environment, strange_variables
 from peerd.dashboard.port import DashboardPort
 from peerd.dashboard.sources import Sources
@@ -453,7 +452,6 @@ class _Daemon:
             self._views(),
             lambda: self.epochs,
             self.store.certificates,
-            peerd.__version__,
         )
 
     def _views(self) -> Views:

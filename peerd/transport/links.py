@@ -47,6 +47,8 @@ class Link:
     """Why the last connection did, in words."""
     reach: Reach | None = None
     """How the two came together, while they are connected."""
+    version: str | None = None
+    """The release that the peer says it runs, or ran when it was last connected."""
 
 
 class PeerLink:
@@ -62,6 +64,7 @@ class PeerLink:
         self._ended: str | None = None
         self.address = ""
         self.dial_failed = False  # the last time that this peer has tried
+        self.version: str | None = None  # peerd/transport/versions.py
         self._changed = trio.Event()
 
     @property
@@ -79,6 +82,11 @@ class PeerLink:
 
     async def wait_until(self, connected: bool) -> None:
         while self.is_connected() is not connected:
+            await self._changed.wait()
+
+    async def wait_for_another(self, connection: INetConn | None) -> None:
+        """Returns when this connection is not the one in use."""
+        while self.connection is connection:
             await self._changed.wait()
 
     def add(self, connection: INetConn) -> list[INetConn]:
@@ -151,6 +159,7 @@ class PeerLink:
             dropped_frames=dropped_frames,
             ended=self._ended,
             reach=self._reach(has_address),
+            version=self.version,
         )
 
 

@@ -16,6 +16,7 @@ from libp2p.peer.id import ID
 from multiaddr import Multiaddr
 
 from peerd.identity import Identity
+from peerd.transport import versions
 from peerd.transport.circuit import Circuits, CircuitStream, circuit_address, relay_of
 from peerd.transport.dialer import Addresses, Dialer
 from peerd.transport.errors import TransportError, Unreachable
@@ -83,6 +84,7 @@ class Transport:
         self._receiver = Receiver(limits, deliver)
         self._requests = RequestServer(limits)
         self.host = self._build_host()
+        self.serve(versions.PURPOSE, versions.tell)
         if relays:
             relay = self._for(self._is_member, Relay(self._open_to, limits).handle)
             self.host.set_unbounded_handler(self.protocol("relay"), relay)
@@ -145,6 +147,7 @@ class Transport:
         link = self._table.links[peer]
         dialer = Dialer(self.identity.public, link, self.address_book, self._dial, self.limits)
         nursery.start_soon(dialer.run)
+        nursery.start_soon(versions.learn, link, self._ask_version)
 
         async def open_stream() -> INetStream:
             await link.wait_until(connected=True)
@@ -153,6 +156,11 @@ class Transport:
         sender = Sender(peer, self._session, self._outboxes[peer], open_stream, self.limits)
         for kind in LaneKind:
             nursery.start_soon(sender.run, kind)
+
+    async def _ask_version(self, peer: bytes) -> bytes:
+        return await self.request(
+            peer, b"", limit=versions.MOST, timeout=versions.SECONDS, purpose=versions.PURPOSE
+        )
 
     def listen_addresses(self) -> tuple[str, ...]:
         """The multiaddrs on which this host really listens, while it runs."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
@@ -14,21 +13,12 @@ from typing import Any
 import pytest
 
 from peerd.laboratory.swarm.process import LYING_DAEMON
+from tests.browser import barriers, chromium, width_of
 from tests.local.sites import Site, founded, run, until
 from tests.patience import HANG
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+pytestmark = [pytest.mark.acceptance, pytest.mark.swarm]
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = [
-    pytest.mark.acceptance,
-    pytest.mark.swarm,
-    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
-]
-
-AXE = Path(__file__).parents[1] / "vectors" / "axe-core" / "axe.min.js"
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
-FLAGS += ["--disable-background-networking", "--disable-component-update"]
 PAGES = ("/", "/rounds", "/rounds/1", "/blame", "/chain", "/schema")
 LIAR = 3
 MOST = 1000 * HANG
@@ -49,10 +39,8 @@ def sites() -> Iterator[list[Site]]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as started:
-        chromium = started.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield chromium
-        chromium.close()
+    with chromium() as started:
+        yield started
 
 
 class Reader:
@@ -230,12 +218,7 @@ def test_for_every_reader(browser: Any, sites: list[Site], scheme: str, width: i
         reader.open(path)
         if path == "/":
             reader.until("() => document.querySelectorAll('canvas').length === 3")
-        reader.page.evaluate(AXE.read_text())
-        found = reader.page.evaluate("axe.run()")
-        told = [
-            (each["id"], [node["html"] for node in each["nodes"]]) for each in found["violations"]
-        ]
-        assert told == [] and len(found["passes"]) > 20, (path, scheme, width)
-        assert reader.page.evaluate("document.documentElement.scrollWidth") <= width, path
+        assert barriers(reader.page) == [], (path, scheme, width)
+        assert width_of(reader.page) <= width, path
     assert reader.said == []
     reader.context.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+import peerd
 from peerd.discovery.address_book import AddressBook
 from peerd.group import Genesis
 from peerd.identity import peer_id_of
@@ -37,6 +38,7 @@ def roll(
                 "bytes_out": 0 if link is None else link.bytes_out,
                 "rtt": None if link is None else link.rtt,
                 "last_seen": None if link is None else link.last_seen,
+                "version": peerd.__version__ if own else link and link.version,
             }
         )
     return shown

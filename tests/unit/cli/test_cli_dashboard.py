@@ -60,7 +60,7 @@ class _Portal:
 
 async def _serve(path: Path, listen: str | None, portal: _Portal) -> None:
     board = StatusBoard()
-    port = DashboardPort(Sources(board, VIEWS, list, lambda first, limit: [], ""))
+    port = DashboardPort(Sources(board, VIEWS, list, lambda first, limit: []))
     views = Views(VIEWS.peers, VIEWS.rounds, VIEWS.round, dashboard=port.address)
     async with trio.open_nursery() as nursery:
         await nursery.start(port.run)

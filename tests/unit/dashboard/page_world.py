@@ -86,7 +86,6 @@ def world(directory: Path, of: Group | None = None) -> Iterator[World]:
             views,
             lambda: epochs,
             lambda first, limit: found.certificates[first : first + limit],
-            VERSION,
         )
         yield found
 
@@ -103,6 +102,7 @@ def _peer(of: Group, index: int) -> dict[str, Any]:
         "bytes_out": 2000,
         "rtt": None if index == 0 else 0.012 * index,
         "last_seen": None,
+        "version": VERSION if index in (0, 1) else None,
     }
 
 

@@ -119,7 +119,7 @@ def daemon(file: Path) -> Any:
         trainer=Trainer(Training("digits", "rsa", file.parent)),
         board=board,
         metrics_port=MetricsPort(bytes, board),
-        dashboard_port=DashboardPort(Sources(board, VIEWS, list, lambda first, limit: [], "")),
+        dashboard_port=DashboardPort(Sources(board, VIEWS, list, lambda first, limit: [])),
         discovery=Points(),
         bootstraps=tuple,
         founding_addresses=list,

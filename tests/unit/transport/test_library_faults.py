@@ -269,6 +269,7 @@ async def test_fault_10_no_resource_manager_and_nothing_but_noise_and_yamux() ->
             f"/peerd/1/circuit/{group}",
             f"/peerd/1/frames/{group}",
             f"/peerd/1/request/{group}",
+            f"/peerd/1/version/{group}",
         }
 
 
