@@ -26,7 +26,7 @@ class Reach(StrEnum):
 
     DIALLED = "dialled"  # this peer has dialled
     DIALS = "dials"  # the other one has
-    ONLY_DIALS = "only dials"  # the other one has, and can't be dialled from here
+    ONLY_DIALS = "only dials"  # the other one has, and has published no address
     RELAYED = "relayed"  # through another member
 
 
@@ -63,7 +63,6 @@ class PeerLink:
         self._past_seen: float | None = None
         self._ended: str | None = None
         self.address = ""
-        self.dial_failed = False  # the last time that this peer has tried
         self.version: str | None = None  # peerd/transport/versions.py
         self._changed = trio.Event()
 
@@ -130,7 +129,7 @@ class PeerLink:
             return Reach.RELAYED
         if _opened_by_us(self.connection):
             return Reach.DIALLED
-        return Reach.DIALS if has_address and not self.dial_failed else Reach.ONLY_DIALS
+        return Reach.DIALS if has_address else Reach.ONLY_DIALS
 
     def _count_past(self, connection: INetConn) -> None:
         muxed = _muxed(connection)

@@ -272,7 +272,7 @@ class Transport:
 
     async def _dial(self, peer: bytes, directly: bool) -> None:
         """At all known addresses, circuits last; or ``directly``, at the others alone."""
-        known, link = self.address_book.addresses(peer), self._link(peer)
+        known = self.address_book.addresses(peer)
         circuits = [a for a in known if relay_of(a) is not None]
         direct = [a for a in known if a not in circuits][: self.limits.addresses_per_peer]
         room = self.limits.addresses_per_peer - len(circuits)
@@ -281,9 +281,7 @@ class Transport:
             raise Unreachable(f"no address of {short(peer)} is known")
         try:
             await self.connect(peer, addresses)
-            link.dial_failed = False
         except Unreachable as error:
-            link.dial_failed = True
             for callback in self._on_failed_dial:
                 callback(peer, error.causes)
             raise
