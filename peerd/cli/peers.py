@@ -46,6 +46,8 @@ def _cell(name: str, value: object) -> object:
         return with_checksum(str(value))
     if name == "reach":
         return REACH.get(str(value), "-")
+    if isinstance(value, list):
+        return ", ".join(str(each) for each in value) or "-"
     if name == "away":
         return "announced" if value else "-"
     if isinstance(value, bool) or not isinstance(value, int | float):

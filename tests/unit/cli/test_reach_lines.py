@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 from typing import Any
 
@@ -64,3 +65,17 @@ def test_each_way_to_a_peer_has_its_words(
     for way, line in zip(Reach, lines[1:], strict=False):
         assert line.rstrip().endswith(peers.REACH[way])
     assert lines[-1].rstrip().endswith("-")
+
+
+def test_published_addresses_are_listed_as_people_write_them(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    published = (["/ip4/192.0.2.1/tcp/4001", "/dns4/site.example/tcp/4001"], [])
+    shown: Any = {
+        "peers": [{"peer": PEER, "connected": True, "published": each} for each in published]
+    }
+    monkeypatch.setattr(peers, "ask", lambda args, url: shown)
+    assert peers.main(argparse.Namespace(json=False)) == 0
+    _, some, none = capsys.readouterr().out.splitlines()
+    assert some.endswith("  /ip4/192.0.2.1/tcp/4001, /dns4/site.example/tcp/4001")
+    assert none.endswith("  -")
