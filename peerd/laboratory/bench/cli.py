@@ -1,4 +1,4 @@
-"""``peerd bench``: what a member, a dealer or an opening costs for one round."""
+"""``peerd bench``: what a member, a dealer, an opening or a whole round of daemons costs."""
 
 from __future__ import annotations
 
@@ -6,28 +6,43 @@ import argparse
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
+from fractions import Fraction
+from math import floor
 from pathlib import Path
+from typing import Any
 
 import peerd
-from peerd.cli.output import print_json, progress, size
+from peerd.cli.output import print_json, progress, quiet_logs, size
 from peerd.cli.rule_arguments import add_rule_arguments, rule_request
 from peerd.errors import ConfigError
 from protocols.plan import PlanError, rational
 
 ROLES = ("member", "dealer", "open")
+ROUND = "round"
+PEERS, DAEMONS = 1000, 8
+ROUNDS = 6
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Measure one role's work for one round, on real messages and one thread. The member's "
-        "input is 16 dealings and copies of them; an opening has as many liars as the plan bears."
+        "input is 16 dealings and copies of them; an opening has as many liars as the plan bears. "
+        "A round is that of real daemons on this machine, none of which lies: medians over the "
+        "rounds after the first, of a daemon's mean."
     )
-    parser.add_argument("role", choices=ROLES)
+    parser.add_argument("role", choices=(*ROLES, ROUND))
     add_rule_arguments(parser)
-    parser.add_argument("--peers", type=int, default=1000, help="default: 1000")
+    parser.add_argument("--peers", type=int, help=f"default: {PEERS}; of a round {DAEMONS}")
     parser.add_argument("--params", type=int, default=100_000, help="default: 100000")
     parser.add_argument("--adversary", default="0.1", metavar="BETA", help="default: 0.1")
+    parser.add_argument(
+        "--rounds", type=int, default=ROUNDS, metavar="R", help=f"of a round; default: {ROUNDS}"
+    )
+    parser.add_argument(
+        "--no-training", action="store_true", help="of a round: a step costs next to nothing"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON document")
 
 
@@ -37,6 +52,9 @@ def main(args: argparse.Namespace) -> int:
         adversary = rational(args.adversary)
     except PlanError as error:
         raise ConfigError(f"--adversary: {error}") from None
+    if args.role == ROUND:
+        return _round(args, adversary)
+    args.peers = PEERS if args.peers is None else args.peers
     if any(os.environ.get(name) != value for name, value in ONE_THREAD.items()):
         return _again_on_one_thread(args)
     from peerd.laboratory.bench.measure import run
@@ -49,6 +67,49 @@ def main(args: argparse.Namespace) -> int:
     else:
         print(_text(measured))
     return 0
+
+
+def _round(args: argparse.Namespace, adversary: Fraction) -> int:
+    from peerd.laboratory.bench.round import Asked, measure
+    from peerd.laboratory.swarm.screen import Screen
+
+    name, constants = rule_request(args)
+    peers = DAEMONS if args.peers is None else args.peers
+    bears, trains = floor(adversary * peers), not args.no_training
+    asked = Asked(name, constants, peers, args.params, bears, args.rounds, trains)
+    quiet_logs()
+    measured = measure(asked, Screen(sys.stderr, live=False))
+    if args.json:
+        print_json(measured)
+    else:
+        print(_round_text(measured))
+    return 0
+
+
+def _round_text(measured: Mapping[str, Any]) -> str:
+    trained = "training" if measured["training"] else "no training"
+    plan = ", ".join(f"{name} {value}" for name, value in measured["plan"].items())
+    worker = measured["cpu_seconds_worker"]
+    lines = [
+        f"round, {measured['aggregator']}: {measured['peers']} daemons, {measured['params']} "
+        f"parameters, {trained}, {measured['rounds']} rounds",
+        f"plan       {plan}",
+        f"wall       {measured['wall_seconds']:.3f} s",
+        f"cpu        {measured['cpu_seconds_daemon']:.3f} s a daemon, "
+        + ("of its worker unknown" if worker is None else f"{worker:.3f} s its worker"),
+        f"memory     {size(measured['peak_bytes_daemon'])} a daemon at most",
+        f"sent       {size(measured['bytes_sent'])} in {measured['frames_sent']:.0f} frames, "
+        f"{measured['writes']:.0f} writes; {measured['thread_hops']:.0f} thread hops",
+    ]
+    lines += [
+        f"  {name:<50}{spent['wall_seconds']:7.3f} s  cpu {spent['cpu_seconds']:.3f} s"
+        for name, spent in measured["phases"].items()
+    ]
+    lines += [
+        f"  {name:<50}{spent['frames']:7.1f} frames  {size(spent['bytes'])}"
+        for name, spent in measured["messages"].items()
+    ]
+    return "\n".join(lines)
 
 
 def _again_on_one_thread(args: argparse.Namespace) -> int:

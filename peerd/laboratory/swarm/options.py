@@ -44,6 +44,7 @@ class SwarmOptions:
     gone: int | None = None  # honest peers that may be missing when the committee is drawn
     clients: int | None = None  # peers that the coin draws to deal in a round; None: all
     evaluates: bool = True  # whether the group counts held-out rows
+    bears: int = 1  # liars that the plan covers, if there are not more
 
     @property
     def liars(self) -> int:
@@ -60,7 +61,7 @@ class SwarmOptions:
         """The committee: everybody sits, or, if ``gone`` is given, what a genesis with that share
         derives. Checked when the options were made."""
         if self.gone is None:
-            return plan_swarm(self.peers, self.liars, self.absent)
+            return plan_swarm(self.peers, max(self.liars, self.bears), self.absent)
         return self._group_plan()
 
     def _group_plan(self) -> CommitteePlan:
@@ -82,7 +83,7 @@ class SwarmOptions:
     @property
     def adversary(self) -> Fraction:
         """β such that ⌊βn⌋ covers the liars."""
-        return Fraction(max(1, self.liars), self.peers)
+        return Fraction(max(self.liars, self.bears), self.peers)
 
     @property
     def dropout(self) -> Fraction:

@@ -62,7 +62,7 @@ async def run_swarm(
 
 def time_limit(options: SwarmOptions, deadlines: Mapping[str, int]) -> float:
     """Seconds after which a swarm can't be alive: every phase of every attempt at its deadline."""
-    attempts = 1 + max(1, options.liars) + max(options.plan.absent, options.gone or 0)
+    attempts = 1 + max(options.bears, options.liars) + max(options.plan.absent, options.gone or 0)
     one_round = sum(deadlines.values()) / 1000
     return START_ALLOWANCE + (options.rounds + len(options.kills)) * attempts * one_round
 
