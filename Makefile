@@ -7,6 +7,7 @@
 #   make test      all tests but those of acceptance, on all cores
 #   make acceptance  what takes longer: whole networks, fresh installs, the demo
 #   make lint      ruff, mypy --strict, and vulture: code that nobody calls
+#   make docs      the documents as a site, in site/
 #   make bench     what one round costs a member, a dealer and an opening
 #   make lab-table the table of docs/laboratory.md, run again; half an hour
 #   make dist      sdist and wheel in dist/, built from what git tracks, and looked into
@@ -26,7 +27,7 @@ BENCH_ADVERSARY ?= 0.1
 # the same examples in each run, on as many processes as there are cores
 PYTEST := HYPOTHESIS_PROFILE=fixed $(ONE_THREAD) $(VENV)/bin/python -m pytest --numprocesses auto
 
-.PHONY: install node demo check test acceptance lint bench lab-table constraints dist clean
+.PHONY: install node demo check test acceptance lint docs bench lab-table constraints dist clean
 .DELETE_ON_ERROR:
 
 install: $(INSTALLED)
@@ -56,6 +57,9 @@ lint: install
 	$(VENV)/bin/mypy
 	$(VENV)/bin/vulture
 
+docs: install
+	$(VENV)/bin/zensical build --clean --strict
+
 bench: install
 	@for role in member dealer open; do \
 	    $(ONE_THREAD) $(VENV)/bin/peerd bench $$role --aggregator rsa --peers $(BENCH_PEERS) \
@@ -72,5 +76,5 @@ dist:
 	$(PYTHON) scripts/dist.py dist
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info demo-out .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist site .cache *.egg-info demo-out .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find peerd protocols tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -9,7 +9,7 @@
 # made anew.
 #
 # One machine holds every key here: good for trying things out, and for nothing else. Members that
-# don't trust each other each run `peerd init` at home (docs/operations.md).
+# don't trust each other each run `peerd init` at home (docs/operate/found.md).
 set -eu
 
 directory=${1:?usage: compose-group.sh DIRECTORY PEERS PREFIX}

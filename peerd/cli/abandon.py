@@ -1,4 +1,4 @@
-"""``peerd abandon``: give up a decided cohort whose sum is lost for good (docs/operations.md)."""
+"""``peerd abandon``: give up a decided cohort whose sum is lost for good (docs/operate/keep.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``peerd group successor``: draft a group that goes on from a running one (docs/operations.md)."""
+"""``peerd group successor``: draft a group that goes on from a running one (docs/operate/change.md)."""
 
 from __future__ import annotations
 

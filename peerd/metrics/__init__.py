@@ -1,1 +1,1 @@
-"""What a daemon measures of itself, in Prometheus' text format (docs/operations.md, Metrics)."""
+"""What a daemon measures of itself, in Prometheus' text format (docs/operate/watch.md)."""

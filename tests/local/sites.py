@@ -161,12 +161,19 @@ def founded(directory: Path, count: int, work: TaskRequest = WORK) -> Iterator[l
             site.kill()
 
 
-def commands(section: str) -> list[str]:
-    """What a section of docs/operations.md says to type."""
-    text = (ROOT / "docs/operations.md").read_text()
-    (found,) = re.findall(rf"^## {section}\n(.*?)(?=^## )", text, re.S | re.M)
-    lines = re.findall(r"^\s*\$ peerd (.*(?:\\\n.*)*)$", found, re.M)
-    return [re.sub(r"\\\n\s*", "", line) for line in lines]
+def commands(page: str, section: str = "") -> list[str]:
+    """What a page of docs, or one of its sections, says to type."""
+    return [line for line, _ in shown(page, section)]
+
+
+def shown(page: str, section: str = "") -> list[tuple[str, str]]:
+    """The same, each with what the page says that it prints; "" where it says nothing."""
+    text = (ROOT / "docs" / page).read_text()
+    if section:
+        (text,) = re.findall(rf"^## {section}\n(.*?)(?=^## |\Z)", text, re.S | re.M)
+    pattern = r"^\s*\$ peerd (.*(?:\\\n.*)*)\n((?:(?!```|\s*\$ ).*\n)*)"
+    found = re.findall(pattern, "\n".join(re.findall(r"```console\n(.*?)```", text, re.S)), re.M)
+    return [(re.sub(r"\\\n\s*", "", line), printed) for line, printed in found]
 
 
 def typed(line: str, **values: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Members over the years, with real daemons and the commands of docs/operations.md."""
+"""Members over the years, with real daemons and the commands of docs/operate/change.md."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.local.sites import Site, commands, founded, run, typed, until
 
 pytestmark = pytest.mark.swarm
 
-DOCUMENTED = [*commands("Members over the years"), *commands("Pause and rhythm")]
+DOCUMENTED = commands("operate/change.md")
 DIES = Path(__file__).with_name("dies.py")
 
 

@@ -1,4 +1,4 @@
-"""A group of organisations: founded, watched, changed by drafts, as docs/operations.md says."""
+"""A group of organisations: founded, watched, changed by drafts, as docs/operate says."""
 
 from __future__ import annotations
 

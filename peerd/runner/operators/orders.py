@@ -1,4 +1,4 @@
-"""An operator's order to a running daemon: a file in its data directory (docs/operations.md).
+"""An operator's order to a running daemon: a file in its data directory (docs/operate/keep.md).
 
 The status socket only tells. Whoever can write here could as well replace the store, so that an
 order needs no other permission.

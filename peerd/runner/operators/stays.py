@@ -1,5 +1,5 @@
 """Orders to stay away, to take part again, and to leave: files in the data directory, and what the
-store keeps of them (docs/operations.md).
+store keeps of them (docs/operate/change.md).
 """
 
 from __future__ import annotations

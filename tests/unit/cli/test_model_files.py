@@ -388,7 +388,7 @@ def test_what_a_stranger_wrote_reaches_no_terminal_as_it_is(
 
 
 def test_the_lines_of_the_documentation_use_an_export_without_peerd(place: Path) -> None:
-    text = (ROOT / "docs/operations.md").read_text()
+    text = (ROOT / "docs/operate/model.md").read_text()
     section = text[text.index("**Use a model elsewhere.**") :]
     block = re.search(r"```python\n(.*?)```", section, re.S)
     assert block is not None

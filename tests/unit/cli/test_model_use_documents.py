@@ -22,7 +22,7 @@ from peerd.evaluation.classification import RESAMPLES
 from tests.patience import HANG
 
 ROOT = Path(__file__).parents[3]
-OPERATIONS = (ROOT / "docs/operations.md").read_text()
+EXPORTS = (ROOT / "docs/operate/model.md").read_text()
 MODELS = (ROOT / "docs/models.md").read_text()
 
 
@@ -40,7 +40,7 @@ def table_of(path: Path) -> tuple[list[str], np.ndarray]:
 
 
 def test_a_table_is_predicted_without_peerd(place: Path) -> None:
-    section = OPERATIONS[OPERATIONS.index("**Predict elsewhere.**") :]
+    section = EXPORTS[EXPORTS.index("**Predict elsewhere.**") :]
     (block, *_) = re.findall(r"```python\n(.*?)```", section, re.S)
     assert "peerd" not in "".join(re.findall(r"import .*", block))
     export(place / "model.safetensors", TABLE, loan_options(place))
@@ -111,4 +111,4 @@ def test_the_class_of_the_page_reads_a_file(place: Path) -> None:
 
 
 def test_the_numbers_of_the_page_are_the_codes() -> None:
-    assert f"{RESAMPLES:,} bootstrap draws" in OPERATIONS
+    assert f"{RESAMPLES:,} bootstrap draws" in EXPORTS

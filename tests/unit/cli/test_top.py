@@ -218,7 +218,7 @@ async def test_on_a_terminal_it_draws_until_the_daemon_stops(socket: Path) -> No
 
 
 def test_every_word_for_a_wait_is_explained() -> None:
-    page = (ROOT / "docs" / "operations.md").read_text()
-    explained = page.split("### Who is awaited")[1].split("| look for")[0]
+    page = (ROOT / "docs/operate/watch.md").read_text()
+    explained = page.split("## Who is awaited")[1].split("\n## ")[0]
     for word in WORDS.values():
         assert f"`{word}`" in explained or f"`… {word.removeprefix('agreement ')}`" in explained

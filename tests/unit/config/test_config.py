@@ -257,7 +257,7 @@ HEAD = "| key | what it is | without it | variable |"
 
 def test_the_table_in_the_documents_is_what_is_declared() -> None:
     """A key without a word on what it is for (of the laboratory) is in neither."""
-    text = (ROOT / "docs/operations.md").read_text()
+    text = (ROOT / "docs/operate/configuration.md").read_text()
     rows = [
         f"| `{name}` | {key.says} | {default_of(name, key, default)} | `{variable(name)}` |"
         for name, key, default in declared()

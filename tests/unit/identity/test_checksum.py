@@ -90,7 +90,7 @@ def test_without_a_checksum_what_is_no_key_is_refused_all_the_same() -> None:
                 passed += 1
             except IdentityError:
                 pass
-    assert 0 < passed < tried / 15  # as docs/operations.md says; hence the checksum
+    assert 0 < passed < tried / 15  # as docs/operate/found.md says; hence the checksum
 
 
 def test_the_right_checksum_is_not_told_to_who_types_a_wrong_one() -> None:

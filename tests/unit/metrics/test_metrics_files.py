@@ -98,7 +98,7 @@ def test_every_metric_that_the_dashboard_names_is_exposed() -> None:
 
 
 def test_the_table_in_the_documents_has_every_metric() -> None:
-    text = (ROOT / "docs/operations.md").read_text()
+    text = (ROOT / "docs/operate/watch.md").read_text()
     table = text.partition("| metric | what it is |")[2].partition("\n\n")[0]
     listed = re.findall(r"`(peerd_\w+|process_…|peerd_worker_process_…)`", table)
     own = {name for name in names_in(exposition().text()) if "process_" not in name}

@@ -92,5 +92,5 @@ DRAIN_SECONDS: int = Config.__dataclass_fields__["drain_seconds"].default
 def test_containers_are_given_the_time_to_drain() -> None:
     compose = (ROOT / "docker-compose.yml").read_text()
     (grace,) = re.findall(r"stop_grace_period: (\d+)s", compose)
-    (stop,) = re.findall(r"docker stop --time (\d+)", (ROOT / "docs/operations.md").read_text())
+    (stop,) = re.findall(r"docker stop --time (\d+)", (ROOT / "docs/operate/run.md").read_text())
     assert int(grace) > DRAIN_SECONDS and int(stop) > DRAIN_SECONDS
