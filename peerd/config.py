@@ -3,7 +3,8 @@
 What the whole group must agree on stands in the genesis instead. Relative paths are relative to
 the file. Every error is one line that names the file and the key (ConfigError). A key is declared
 once, as a field: reading, the environment's variables, the commented file of ``render_config``, and
-what an unknown key is compared with, all go by that; docs/operate/configuration.md is held against it.
+what an unknown key is compared with, all go by that; docs/operate/configuration.md is held against
+it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""``peerd pause``, ``resume``, ``drain``: one node stays away, and says so (docs/operate/change.md)."""
+"""``peerd pause``, ``resume``, ``drain``: one node rests, and says so (docs/operate/change.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``peerd group successor``: draft a group that goes on from a running one (docs/operate/change.md)."""
+"""``peerd group successor``: draft a group that goes on from another (docs/operate/change.md)."""
 
 from __future__ import annotations
 

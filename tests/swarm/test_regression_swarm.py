@@ -77,7 +77,7 @@ def _use(place: Path) -> None:
 
 
 def inputs(row: dict[str, str], schema: dict[str, Any]) -> Iterator[float]:
-    """As docs/operate/model.md says what the inputs are; all are numbers here, and none is missing."""
+    """As docs/operate/model.md says what the inputs are; all are numbers here, none is missing."""
     for column in schema["columns"]:
         number = (float(row[column["name"]]) - float(column["mean"])) / float(column["scale"])
         yield from (max(-8.0, min(8.0, number)), 0.0)
