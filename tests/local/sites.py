@@ -161,16 +161,14 @@ def founded(directory: Path, count: int, work: TaskRequest = WORK) -> Iterator[l
             site.kill()
 
 
-def commands(page: str, section: str = "") -> list[str]:
-    """What a page of docs, or one of its sections, says to type."""
-    return [line for line, _ in shown(page, section)]
+def commands(page: str) -> list[str]:
+    """What a page of docs says to type."""
+    return [line for line, _ in shown(page)]
 
 
-def shown(page: str, section: str = "") -> list[tuple[str, str]]:
+def shown(page: str) -> list[tuple[str, str]]:
     """The same, each with what the page says that it prints; "" where it says nothing."""
     text = (ROOT / "docs" / page).read_text()
-    if section:
-        (text,) = re.findall(rf"^## {section}\n(.*?)(?=^## |\Z)", text, re.S | re.M)
     pattern = r"^\s*\$ peerd (.*(?:\\\n.*)*)\n((?:(?!```|\s*\$ ).*\n)*)"
     found = re.findall(pattern, "\n".join(re.findall(r"```console\n(.*?)```", text, re.S)), re.M)
     return [(re.sub(r"\\\n\s*", "", line), printed) for line, printed in found]
