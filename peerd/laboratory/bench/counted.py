@@ -88,8 +88,8 @@ def children_cpu() -> float | None:
     ticks = 0
     try:
         for listed in Path("/proc/self/task").glob("*/children"):
-            for child in listed.read_text().split():
-                _, _, fields = Path(f"/proc/{child}/stat").read_text().rpartition(")")
+            for child in listed.read_text("ascii").split():
+                _, _, fields = Path(f"/proc/{child}/stat").read_text("ascii", "replace").rpartition(")")
                 ticks += sum(map(int, fields.split()[11:13]))  # utime, stime
     except (OSError, ValueError):
         return None
