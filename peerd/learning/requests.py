@@ -10,7 +10,7 @@ import itertools
 import math
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import trio
@@ -183,7 +183,7 @@ class Requests:
         self._drop(request)
 
     def _drop(self, request: _Request) -> None:
-        with suppress(ValueError):
+        if request in self._queue:  # a remove() that fails prints the request, megabytes of it
             self._queue.remove(request)
 
 
@@ -192,7 +192,7 @@ class _Request:
     """What a caller waits for; ``reply`` is None when there will be none."""
 
     number: int
-    frame: bytes
+    frame: bytes = field(repr=False)
     doing: str
     terms: Terms
     deaths: int = 0

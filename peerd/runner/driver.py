@@ -101,7 +101,7 @@ class Driver:
         self.left = trio.Event()
         """Set once a daemon that was told to drain has finished its round."""
         self._index = {public: index for index, public in enumerate(setting.roster)}
-        self._meter = Meter(self._traffic)
+        self._meter = Meter(transport.traffic)
         self._turn = trio.Lock()
         self._nursery: trio.Nursery | None = None
         self._lost: dict[int, float] = {}
@@ -360,10 +360,6 @@ class Driver:
         self._meter.finish()
         self._teller.adopted(effect)
         self._nursery.start_soon(self._evaluate, last.round, effect.model)
-
-    def _traffic(self) -> tuple[int, int]:
-        links = self._transport.links()
-        return sum(link.bytes_in for link in links), sum(link.bytes_out for link in links)
 
 
 def _messages(frames: Iterable[tuple[int, bytes]], session: Peer) -> list[Step]:

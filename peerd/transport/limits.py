@@ -17,7 +17,8 @@ class MuxLimits:
     window: int = 256 * 1024  # unread bytes per stream; the yamux default, and enforced
     queue: int = 256 * 1024  # bytes waiting for the socket before writers have to wait
     control: int = 64 * 1024  # replies owed to a peer that doesn't read them
-    heartbeat: float = 2.0  # between two pings
+    heartbeat: float = 2.0  # in each of which the peer hears something of us
+    measured_heartbeat: int = 8  # of so many one has a ping in any case, for the round trip
     silent_heartbeats: int = 3  # heartbeats without a byte from the peer: it is dead
     write_stall: float = 20.0  # one 64 KiB write that the socket doesn't take
     linger: float = 20.0  # half-closed by us, and the peer doesn't close its side

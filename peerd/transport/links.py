@@ -142,16 +142,24 @@ class PeerLink:
         self._changed.set()
         self._changed = trio.Event()
 
+    @property
+    def traffic(self) -> tuple[int, int]:
+        """Bytes in and out, over all connections that there were."""
+        muxed = _muxed(self.connection) if self.connection is not None else None
+        bytes_in, bytes_out = (muxed.bytes_in, muxed.bytes_out) if muxed else (0, 0)
+        return self._past_in + bytes_in, self._past_out + bytes_out
+
     def view(self, queued_bytes: int, dropped_frames: int, *, has_address: bool) -> Link:
         """``has_address``: one is known at which this peer could dial the other directly."""
         muxed = _muxed(self.connection) if self.connection is not None else None
+        bytes_in, bytes_out = self.traffic
         heard = muxed.last_heard if muxed else self._past_seen
         return Link(
             peer=self.peer,
             address=self.address,
             connected=self.is_connected(),
-            bytes_in=self._past_in + (muxed.bytes_in if muxed else 0),
-            bytes_out=self._past_out + (muxed.bytes_out if muxed else 0),
+            bytes_in=bytes_in,
+            bytes_out=bytes_out,
             rtt=muxed.rtt if muxed else None,
             last_seen=None if heard is None else time.time() - (trio.current_time() - heard),
             queued_bytes=queued_bytes,

@@ -24,7 +24,12 @@ from peerd.transport.sender import STREAM_ERRORS
 
 log = structlog.get_logger(__name__)
 
-_ACKNOWLEDGEMENT_PAUSE = 0.005  # seconds; one number then stands for many frames
+ACKNOWLEDGEMENT_SECONDS = 1.0
+"""For which one is saved up: a number stands for all frames up to it, and the sender only waits for
+it to forget them.
+"""
+ACKNOWLEDGEMENT_BYTES = 1 << 20
+"""Of frames, after which it is not saved up any longer: the sender holds them."""
 
 Delivery = tuple[bytes, bytes]
 
@@ -118,7 +123,7 @@ class Receiver:
                     incoming.delivered = sequence
                 else:
                     self.duplicates += 1
-                news.set(incoming.delivered)
+                news.set(incoming.delivered, len(frame))
 
     async def _read_frame(self, kind: LaneKind, reader: PipeReader) -> tuple[int, bytes]:
         limits = self._limits
@@ -135,21 +140,28 @@ class Receiver:
             delivered = await news.wait()
             with trio.fail_after(self._limits.stall):
                 await pipe.write(SEQUENCE.pack(delivered))
-            await trio.sleep(_ACKNOWLEDGEMENT_PAUSE)
 
 
 class _Latest:
     """The newest number, for one waiter: what it missed in between doesn't matter."""
 
     def __init__(self) -> None:
-        self._value = 0
-        self._fresh = trio.Event()
+        self._value = self._size = 0
+        self._fresh, self._full = trio.Event(), trio.Event()
 
-    def set(self, value: int) -> None:
+    def set(self, value: int, size: int) -> None:
+        """``size``: the bytes that the number stands for, beside those before."""
         self._value = value
+        self._size += size
         self._fresh.set()
+        if self._size >= ACKNOWLEDGEMENT_BYTES:
+            self._full.set()
 
     async def wait(self) -> int:
+        """Saved up."""
         await self._fresh.wait()
-        self._fresh = trio.Event()
+        with trio.move_on_after(ACKNOWLEDGEMENT_SECONDS):
+            await self._full.wait()
+        self._size = 0
+        self._fresh, self._full = trio.Event(), trio.Event()
         return self._value

@@ -237,6 +237,11 @@ class Transport:
         """One entry per other member of the roster, in the roster's order."""
         return [self._view(self._table.links[peer], self._outboxes[peer]) for peer in self._peers]
 
+    def traffic(self) -> tuple[int, int]:
+        """Bytes from and to all members, since this one began."""
+        each = [link.traffic for link in self._table.links.values()]
+        return sum(bytes_in for bytes_in, _ in each), sum(bytes_out for _, bytes_out in each)
+
     def _view(self, link: PeerLink, outbox: Outbox) -> Link:
         direct = any(relay_of(a) is None for a in self.address_book.addresses(link.peer))
         return link.view(outbox.bytes, outbox.dropped, has_address=direct)

@@ -18,6 +18,7 @@ tear a frame, because only the writer task touches the socket.
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -89,6 +90,7 @@ class StrictYamux(IMuxedConn):
         self._body_stream: StrictStream | None = None
         self._body_flags = 0
         self._heard_since_beat = True
+        self._written_since_beat = False
         self._ping_sent: float | None = None
         self._ping_value = 0
 
@@ -214,6 +216,7 @@ class StrictYamux(IMuxedConn):
             with trio.fail_after(self.limits.write_stall):
                 await self.secured_conn.write(batch)
             self.bytes_out += len(batch)
+            self._written_since_beat = True
             self._room.unpark_all()
 
     def _next_batch(self) -> bytes:
@@ -229,24 +232,27 @@ class StrictYamux(IMuxedConn):
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     async def _heartbeat(self) -> None:
-        """Pings, and ends a connection on which the peer has been silent.
+        """Lets the peer hear something, and ends a connection on which it has been silent.
 
-        Counted in heartbeats, not seconds: if *this* process was suspended, the reader gets a
-        whole heartbeat to find what has arrived meanwhile.
+        A ping where nothing else was written, and now and then to measure the round trip. Counted
+        in heartbeats, not seconds: if *this* process was suspended, the reader gets a whole
+        heartbeat to find what has arrived meanwhile.
         """
         silent = 0
-        value = 0
-        while True:
-            self._heard_since_beat = False
-            value = (value + 1) & 0xFFFFFFFF
-            if self._ping_sent is None:  # the answer to an earlier one is still to come
-                self._ping_sent, self._ping_value = trio.current_time(), value
-            self.post(frame(PING, SYN, 0, value))
+        for beat in itertools.count():
+            if beat % self.limits.measured_heartbeat == 0 or not self._written_since_beat:
+                self._send_ping((beat + 1) & 0xFFFFFFFF)
+            self._heard_since_beat = self._written_since_beat = False
             await trio.sleep(self.limits.heartbeat)
             silent = 0 if self._heard_since_beat else silent + 1
             if silent >= self.limits.silent_heartbeats:
                 raise MuxViolation("the peer fell silent")
             self._reset_lingering()
+
+    def _send_ping(self, value: int) -> None:
+        if self._ping_sent is None:  # else the answer to an earlier one is still to come
+            self._ping_sent, self._ping_value = trio.current_time(), value
+        self.post(frame(PING, SYN, 0, value))
 
     def _reset_lingering(self) -> None:
         oldest = trio.current_time() - self.limits.linger
