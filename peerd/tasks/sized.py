@@ -55,4 +55,5 @@ class Sized(Task):
         rows = max(1, min(rows, MOST_NUMBERS // self.parameters))
         generator = torch.Generator().manual_seed(seed)
         inputs = torch.randn((rows, self.parameters), generator=generator)
+        inputs /= self.parameters**0.5  # else large models diverge
         return Samples(inputs, torch.randn((rows, 1), generator=generator))

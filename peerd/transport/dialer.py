@@ -87,12 +87,13 @@ class Dialer:
         """
         since = trio.current_time()
         pause = self._limits.backoff_first
-        while self._link.is_connected():
+        while self._link.relay is not None:
             with trio.move_on_after(pause):
                 await self._link.wait_until(connected=False)
             if self._link.relay is not None:
                 await self._try(directly=True)
                 pause = min(2 * pause, self._limits.direct_again)
+        await self._link.wait_until(connected=False)
         if trio.current_time() - since > _SETTLE:
             return self._limits.backoff_first
         await trio.sleep(self._random.uniform(0, delay))

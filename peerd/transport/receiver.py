@@ -60,8 +60,16 @@ class Receiver:
         self._limits = limits
         self._deliver = deliver
         self._incoming: dict[tuple[bytes, LaneKind], _Incoming] = {}
+        self._owed: set[_Latest] = set()
         self.duplicates = 0
         self.oversized = 0
+
+    async def run(self) -> None:
+        """Has acknowledgements sent that were saved up; one clock for all lanes."""
+        while True:
+            await trio.sleep(ACKNOWLEDGEMENT_SECONDS)
+            for latest in self._owed:
+                latest.send()
 
     async def handle(self, stream: INetStream) -> None:
         """The stream handler. No exception of the peer's making leaves it."""
@@ -114,16 +122,20 @@ class Receiver:
         with trio.fail_after(self._limits.stall):
             await pipe.write(SEQUENCE.pack(incoming.delivered))
         news = _Latest()
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._acknowledge, pipe, news)
-            while True:
-                sequence, frame = await self._read_frame(kind, reader)
-                if sequence > incoming.delivered:
-                    await self._deliver.send((peer, frame))
-                    incoming.delivered = sequence
-                else:
-                    self.duplicates += 1
-                news.set(incoming.delivered, len(frame))
+        self._owed.add(news)
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._acknowledge, pipe, news)
+                while True:
+                    sequence, frame = await self._read_frame(kind, reader)
+                    if sequence > incoming.delivered:
+                        await self._deliver.send((peer, frame))
+                        incoming.delivered = sequence
+                    else:
+                        self.duplicates += 1
+                    news.set(incoming.delivered, len(frame))
+        finally:
+            self._owed.discard(news)
 
     async def _read_frame(self, kind: LaneKind, reader: PipeReader) -> tuple[int, bytes]:
         limits = self._limits
@@ -147,21 +159,25 @@ class _Latest:
 
     def __init__(self) -> None:
         self._value = self._size = 0
-        self._fresh, self._full = trio.Event(), trio.Event()
+        self._fresh = False
+        self._due = trio.Event()
 
     def set(self, value: int, size: int) -> None:
         """``size``: the bytes that the number stands for, beside those before."""
         self._value = value
         self._size += size
-        self._fresh.set()
+        self._fresh = True
         if self._size >= ACKNOWLEDGEMENT_BYTES:
-            self._full.set()
+            self.send()
+
+    def send(self) -> None:
+        """What there is, if there is anything, is saved up no longer."""
+        if self._fresh:
+            self._due.set()
 
     async def wait(self) -> int:
-        """Saved up."""
-        await self._fresh.wait()
-        with trio.move_on_after(ACKNOWLEDGEMENT_SECONDS):
-            await self._full.wait()
-        self._size = 0
-        self._fresh, self._full = trio.Event(), trio.Event()
+        """The number, when it is to be sent."""
+        await self._due.wait()
+        self._size, self._fresh = 0, False
+        self._due = trio.Event()
         return self._value

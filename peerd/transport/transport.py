@@ -138,6 +138,7 @@ class Transport:
 
     async def _run_peers(self, task_status: Any) -> None:
         async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._receiver.run)
             for peer in self._peers:
                 self._start_peer(nursery, peer)
             task_status.started()

@@ -90,7 +90,7 @@ class StrictYamux(IMuxedConn):
         self._body_stream: StrictStream | None = None
         self._body_flags = 0
         self._heard_since_beat = True
-        self._written_since_beat = False
+        self._sent_since_beat = False
         self._ping_sent: float | None = None
         self._ping_value = 0
 
@@ -159,7 +159,11 @@ class StrictYamux(IMuxedConn):
     # --- for the streams ----------------------------------------------------------------------
 
     def queue(self, data: bytes) -> None:
-        """Hands a frame to the writer task. The caller has waited for room."""
+        """Hands a frame of data to the writer task. The caller has waited for room."""
+        self._sent_since_beat = True
+        self._append(data)
+
+    def _append(self, data: bytes) -> None:
         if self._closing:
             return
         self._outgoing.append(data)
@@ -174,7 +178,7 @@ class StrictYamux(IMuxedConn):
         self._control_bytes += len(data)
         if self._control_bytes > self.limits.control:
             self._end("it doesn't read its replies")
-        self.queue(data)
+        self._append(data)
 
     async def wait_for_room(self) -> None:
         while self._outgoing_bytes >= self.limits.queue and not self._closing:
@@ -216,7 +220,6 @@ class StrictYamux(IMuxedConn):
             with trio.fail_after(self.limits.write_stall):
                 await self.secured_conn.write(batch)
             self.bytes_out += len(batch)
-            self._written_since_beat = True
             self._room.unpark_all()
 
     def _next_batch(self) -> bytes:
@@ -234,15 +237,15 @@ class StrictYamux(IMuxedConn):
     async def _heartbeat(self) -> None:
         """Lets the peer hear something, and ends a connection on which it has been silent.
 
-        A ping where nothing else was written, and now and then to measure the round trip. Counted
+        A ping where no data was sent, and now and then to measure the round trip. Counted
         in heartbeats, not seconds: if *this* process was suspended, the reader gets a whole
         heartbeat to find what has arrived meanwhile.
         """
         silent = 0
         for beat in itertools.count():
-            if beat % self.limits.measured_heartbeat == 0 or not self._written_since_beat:
+            if beat % self.limits.measured_heartbeat == 0 or not self._sent_since_beat:
                 self._send_ping((beat + 1) & 0xFFFFFFFF)
-            self._heard_since_beat = self._written_since_beat = False
+            self._heard_since_beat = self._sent_since_beat = False
             await trio.sleep(self.limits.heartbeat)
             silent = 0 if self._heard_since_beat else silent + 1
             if silent >= self.limits.silent_heartbeats:

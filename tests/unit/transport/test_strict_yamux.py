@@ -469,6 +469,32 @@ async def test_a_round_trip_longer_than_a_heartbeat_is_measured_whole(
 
 
 @pytest.mark.trio
+@pytest.mark.parametrize(("data", "pings"), [(False, 18), (True, 3)], ids=["idle", "busy"])
+async def test_a_link_with_data_is_pinged_for_its_round_trip_alone(
+    autojump_clock: trio.testing.MockClock, data: bool, pings: int
+) -> None:
+    """Every eighth heartbeat; an idle one at each, by which the peer hears that we are there."""
+    sent: list[int] = []
+    limits = MuxLimits(heartbeat=2, silent_heartbeats=1000)
+    async with pair(limits) as (one, _), trio.open_nursery() as nursery:
+        stream = await one.open_stream()
+        original = one._send_ping
+        one._send_ping = lambda value: (sent.append(value), original(value))[1]  # type: ignore[method-assign, func-returns-value]
+        await trio.sleep(1)  # between two heartbeats
+
+        async def write() -> None:
+            while True:
+                await stream.write(b"x")
+                await trio.sleep(1)
+
+        if data:
+            nursery.start_soon(write)
+        await trio.sleep(2 * 17)
+        nursery.cancel_scope.cancel()
+    assert len(sent) == pings
+
+
+@pytest.mark.trio
 async def test_a_silent_peer_is_dead_after_three_heartbeats(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
