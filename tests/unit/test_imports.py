@@ -260,9 +260,12 @@ CARRY_OUT = {
     "peerd/laboratory/simulation/node.py",
     "peerd/laboratory/simulation/records.py",
     "peerd/laboratory/simulation/world.py",
-    "peerd/runner/daemon.py",
+    "peerd/runner/crew.py",
     "peerd/runner/driver.py",
+    "peerd/runner/equipment.py",
     "peerd/runner/library.py",
+    "peerd/runner/life.py",
+    "peerd/runner/place.py",
     "peerd/runner/records.py",
     "peerd/runner/teller.py",
 }
