@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from peerd.laboratory.simulation.world import swarm_secrets
+from peerd.laboratory.simulation.seeded import swarm_secrets
 from protocols.agreement import rules
 from protocols.agreement.locks import Locks
 from protocols.agreement.machine import Agreement

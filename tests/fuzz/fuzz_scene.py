@@ -17,7 +17,8 @@ import numpy.typing as npt
 from peerd.laboratory.adversaries.dealing import LyingDealer
 from peerd.laboratory.adversaries.liar import Lie
 from peerd.laboratory.simulation.crypto import Pretend
-from peerd.laboratory.simulation.world import World, swarm_secrets
+from peerd.laboratory.simulation.seeded import swarm_secrets
+from peerd.laboratory.simulation.world import World
 from protocols.aggregation import aggregator, model_hash
 from protocols.election.flip import Draw
 from protocols.opening import (

@@ -10,7 +10,7 @@ import contextlib
 import random
 
 from peerd.laboratory.simulation.oracle import demand
-from peerd.laboratory.simulation.world import swarm_secrets
+from peerd.laboratory.simulation.seeded import swarm_secrets
 from protocols.agreement.machine import Agreement
 from protocols.agreement.terms import Proposal, Terms
 from protocols.errors import WireError

@@ -10,8 +10,9 @@ import pytest
 
 from peerd.laboratory.adversaries.liar import Lie
 from peerd.laboratory.simulation.node import Node
+from peerd.laboratory.simulation.seeded import swarm_secrets
 from peerd.laboratory.simulation.swarm import first_model, setting_of
-from peerd.laboratory.simulation.world import World, swarm_secrets
+from peerd.laboratory.simulation.world import World
 from protocols.plan import CommitteePlan, minimum_cohort, plan_group
 from protocols.record.certificate import Certificate, verify_certificate
 from protocols.record.effects import Effect, Send

@@ -9,9 +9,10 @@ from fractions import Fraction
 import pytest
 
 from peerd.laboratory.simulation.node import Node
+from peerd.laboratory.simulation.seeded import swarm_secrets
 from peerd.laboratory.simulation.swarm import FOUR, SEATED, first_model, setting_of, swarm
 from peerd.laboratory.simulation.times import order
-from peerd.laboratory.simulation.world import World, swarm_secrets
+from peerd.laboratory.simulation.world import World
 from peerd.runner.sight.sight import Member, Sight
 from peerd.status.board import JsonObject
 from peerd.status.waiting import WORDS

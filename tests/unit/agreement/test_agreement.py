@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from peerd.laboratory.simulation.world import swarm_secrets
+from peerd.laboratory.simulation.seeded import swarm_secrets
 from protocols.agreement.machine import Agreement
 from protocols.agreement.terms import Proposal, Terms
 from protocols.errors import WireError

@@ -17,7 +17,8 @@ from peerd.laboratory.adversaries.liar import Lie
 from peerd.laboratory.adversaries.lies import LIES
 from peerd.laboratory.simulation.crypto import Pretend
 from peerd.laboratory.simulation.operations import Pause, Rhythm
-from peerd.laboratory.simulation.world import World, swarm_secrets
+from peerd.laboratory.simulation.seeded import swarm_secrets
+from peerd.laboratory.simulation.world import World
 from protocols.aggregation import aggregator, model_hash
 from protocols.hashing import digest
 from protocols.plan import CommitteePlan, require_sound

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from peerd.laboratory.simulation.world import swarm_secrets
+from peerd.laboratory.simulation.seeded import swarm_secrets
 from protocols.errors import WireError
 from protocols.record.effects import Persist
 from protocols.record.inbox import MAX_STATEMENTS_PER_SIGNER, Admission

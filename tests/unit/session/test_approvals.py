@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from peerd.laboratory.simulation.seeded import swarm_secrets
 from peerd.laboratory.simulation.swarm import FOUR, first_model, setting_of
-from peerd.laboratory.simulation.world import swarm_secrets
 from protocols.errors import WireError
 from protocols.record.approval import MAX_WINDOW, check_approval
 from protocols.record.effects import Approved, Keep, Send

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from peerd.laboratory.simulation.seeded import swarm_secrets
 from peerd.laboratory.simulation.swarm import FOUR, first_model, setting_of
-from peerd.laboratory.simulation.world import swarm_secrets
 from protocols.errors import WireError
 from protocols.record.effects import Ask, Persist
 from protocols.record.journal import Journal

@@ -8,8 +8,8 @@ from itertools import combinations_with_replacement
 
 import pytest
 
+from peerd.laboratory.simulation.seeded import swarm_secrets
 from peerd.laboratory.simulation.swarm import FOUR, setting_of
-from peerd.laboratory.simulation.world import swarm_secrets
 from protocols.plan import CommitteePlan
 from protocols.record.journal import Journal
 from protocols.record.setting import Setting
