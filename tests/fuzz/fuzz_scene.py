@@ -36,7 +36,7 @@ from protocols.record.setting import Setting
 from protocols.secret import Secret
 from protocols.wire.canonical import pack
 from protocols.wire.frames import DealingFrame, SumFrame, decode_frame
-from protocols.wire.statement import (
+from protocols.wire.payloads import (
     Commit,
     Complaint,
     Delivery,
@@ -47,12 +47,9 @@ from protocols.wire.statement import (
     Report,
     Result,
     Reveal,
-    Slot,
-    Statement,
     Sum,
-    decode_statement,
-    sign,
 )
+from protocols.wire.statement import Slot, Statement, decode_statement, sign
 
 PLAN = CommitteePlan(committee=4, threshold=1, packing=1, absent=0)
 PEERS = 4

@@ -12,7 +12,8 @@ from peerd.laboratory.adversaries.openers import SilentOpener
 from peerd.runner.crew import Crew
 from peerd.runner.daemon import run
 from protocols.wire.frames import SumFrame
-from protocols.wire.statement import Kind, Statement
+from protocols.wire.payloads import Kind
+from protocols.wire.statement import Statement
 
 ROUND = 1
 

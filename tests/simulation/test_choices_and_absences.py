@@ -18,7 +18,8 @@ from protocols.record.certificate import Certificate, verify_certificate
 from protocols.record.effects import Effect, Send
 from protocols.wire.canonical import pack, unpack
 from protocols.wire.frames import FRAME_VERSION, StatementFrame, decode_frame
-from protocols.wire.statement import Check, Kind, Statement, decode_statement
+from protocols.wire.payloads import Check, Kind
+from protocols.wire.statement import Statement, decode_statement
 from tests.simulation.adversaries import DEALERS, ELECTORS
 from tests.simulation.oracle import Watch, check
 from tests.simulation.swarm import EIGHT, FOUR, NINE, TEN, swarm

@@ -25,8 +25,8 @@ from protocols.session.events import Stay
 from protocols.session.standing import sat_out_key
 from protocols.wire import statement
 from protocols.wire.frames import DealingFrame, HaveFrame, RecalledFrame, decode_frame
+from protocols.wire.payloads import Kind, Topic
 from protocols.wire.schema import Integer
-from protocols.wire.statement import Kind, Topic
 
 NEVER = 10**9
 WITHIN = 5_000

@@ -197,6 +197,7 @@ DRIVES = {
     "protocols.session.local": "set-up: whose session it is",
     "protocols.session.session": "set-up: the one machine that is made",
     "protocols.wire.canonical": "records as they are asked for",
+    "protocols.wire.payloads": "what operators approve",
     "protocols.wire.statement": "a stored certificate's results are read",
 }
 USED = {

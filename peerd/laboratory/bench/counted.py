@@ -89,7 +89,9 @@ def children_cpu() -> float | None:
     try:
         for listed in Path("/proc/self/task").glob("*/children"):
             for child in listed.read_text("ascii").split():
-                _, _, fields = Path(f"/proc/{child}/stat").read_text("ascii", "replace").rpartition(")")
+                _, _, fields = (
+                    Path(f"/proc/{child}/stat").read_text("ascii", "replace").rpartition(")")
+                )
                 ticks += sum(map(int, fields.split()[11:13]))  # utime, stime
     except (OSError, ValueError):
         return None

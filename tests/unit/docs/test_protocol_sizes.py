@@ -39,17 +39,8 @@ from protocols.wire.frames import (
     SumFrame,
     decode_frame,
 )
-from protocols.wire.statement import (
-    PAYLOADS,
-    Act,
-    Ballot,
-    Kind,
-    Slot,
-    Statement,
-    Topic,
-    decode_statement,
-    sign,
-)
+from protocols.wire.payloads import PAYLOADS, Act, Ballot, Kind, Topic
+from protocols.wire.statement import Slot, Statement, decode_statement, sign
 
 GROUP = b"g" * 32
 

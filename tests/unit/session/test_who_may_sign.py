@@ -17,7 +17,8 @@ from protocols.secret import Secret
 from protocols.session.local import LocalPeer
 from protocols.session.permit import Permit
 from protocols.wire.frames import RecalledFrame
-from protocols.wire.statement import Commit, Kind, Slot, Statement, sign
+from protocols.wire.payloads import Commit, Kind
+from protocols.wire.statement import Slot, Statement, sign
 
 ROUND, ME = 5, 0
 GROUPS = {
