@@ -53,7 +53,8 @@ from protocols.wire.frames import (  # noqa: E402  # noqa: E402
     StatementFrame,
     encode_frame,
 )
-from protocols.wire.statement import Commit, Kind, Slot, encode_body  # noqa: E402
+from protocols.wire.payloads import Commit, Kind  # noqa: E402
+from protocols.wire.statement import Slot, encode_body  # noqa: E402
 
 PEERS, VICTIM, HOSTILE = 5, 0, 4
 ROUND_LIMIT = 120.0  # seconds after which the rounds have stopped

@@ -27,16 +27,9 @@ from protocols.record.election import Commitments, Election
 from protocols.record.resolution import Resolution
 from protocols.wire.canonical import Value, pack, unpack
 from protocols.wire.frames import FRAME_VERSION, FRAMES
+from protocols.wire.payloads import MAX_SUBJECT, MAX_VIEW, PAYLOADS, Kind, Topic
 from protocols.wire.schema import Bytes, Integer, ListOf, Shape, Tuple
-from protocols.wire.statement import (
-    MAX_ATTEMPT,
-    MAX_SUBJECT,
-    MAX_VIEW,
-    PAYLOADS,
-    Kind,
-    Slot,
-    Topic,
-)
+from protocols.wire.statement import MAX_ATTEMPT, Slot
 
 DIRECTORY = Path(__file__).resolve().parent.parent / "tests" / "vectors"
 GROUP = digest("vectors/group")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from functools import partial
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import trio
@@ -19,29 +19,25 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from tests.network.namespaces import unavailable
 from tests.network.scenarios import SCENARIOS
+from tests.network.stage import Command, Say
 from tests.network.story import play
 
 
-def main() -> int:
-    """The exit code."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("scenario", nargs="*", help=f"of {', '.join(SCENARIOS)}; default: all")
-    parser.add_argument("--seed", type=int, default=1, metavar="N")
-    parser.add_argument("--keep", action="store_true", help="keep logs, keys and stores")
-    asked = parser.parse_args()
-    for name in asked.scenario:
-        if name not in SCENARIOS:
-            parser.error(f"no scenario {name!r}; there are {', '.join(SCENARIOS)}")
-    reason = unavailable()
-    if reason:
-        print(f"netns: {reason}", file=sys.stderr)
-        return 2
-    say = partial(print, flush=True)
-    wrong = trio.run(play, asked.scenario or list(SCENARIOS), asked.seed, say, asked.keep)
-    for line in wrong:
-        print(f"netns: broken: {line}", file=sys.stderr)
-    return 1 if wrong else 0
+def played(names: Sequence[str], asked: argparse.Namespace, say: Say) -> Iterable[str]:
+    """All of them in one group of daemons."""
+    return trio.run(play, names, asked.seed, say, asked.keep)
+
+
+COMMAND = Command(
+    "netns",
+    (__doc__ or "").splitlines()[0],
+    "scenario",
+    tuple(SCENARIOS),
+    unavailable,
+    played,
+    ("--seed", 1),
+)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(COMMAND.main())

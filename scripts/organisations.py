@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from functools import partial
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -18,34 +18,27 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from tests.network.four_organisations import ACTS, play
 from tests.network.namespaces import unavailable
 from tests.network.organisations import Broken
+from tests.network.stage import Command, Say
 
 
-def main() -> int:
-    """The exit code."""
-    acts = {act.__name__: act for act in ACTS}
-    parser = argparse.ArgumentParser(description="Four organisations over some years.")
-    parser.add_argument(
-        "act",
-        nargs="*",
-        help=f"of {', '.join(acts)}; the first is always played; default: all",
-    )
-    parser.add_argument("--keep", action="store_true", help="keep folders, keys and logs")
-    asked = parser.parse_args()
-    for name in asked.act:
-        if name not in acts:
-            parser.error(f"no act {name!r}; there are {', '.join(acts)}")
-    reason = unavailable()
-    if reason:
-        print(f"organisations: {reason}", file=sys.stderr)
-        return 2
-    wanted = [act for act in ACTS if not asked.act or act is ACTS[0] or act.__name__ in asked.act]
+def played(names: Sequence[str], asked: argparse.Namespace, say: Say) -> Iterable[str]:
+    """Up to the first thing that is not as it should be."""
+    acts = [act for act in ACTS if act is ACTS[0] or act.__name__ in names]
     try:
-        play(partial(print, flush=True), keep=asked.keep, acts=wanted)
+        play(say, keep=asked.keep, acts=acts)
     except Broken as error:
-        print(f"organisations: broken: {error}", file=sys.stderr)
-        return 1
-    return 0
+        yield str(error)
+
+
+COMMAND = Command(
+    "organisations",
+    "Four organisations over some years. The first act is always played.",
+    "act",
+    tuple(act.__name__ for act in ACTS),
+    unavailable,
+    played,
+)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(COMMAND.main())

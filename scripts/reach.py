@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from functools import partial
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import trio
@@ -19,28 +19,25 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from tests.network.neighbourhoods import no_translation
 from tests.network.reach import STORIES, tell
+from tests.network.stage import Command, Say
 
 
-def main() -> int:
-    """The exit code."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("story", nargs="*", help=f"of {', '.join(STORIES)}; default: all")
-    parser.add_argument("--rounds", type=int, default=3, metavar="N")
-    parser.add_argument("--keep", action="store_true", help="keep logs, keys and stores")
-    asked = parser.parse_args()
-    for name in asked.story:
-        if name not in STORIES:
-            parser.error(f"no story {name!r}; there are {', '.join(STORIES)}")
-    if reason := no_translation():
-        print(f"reach: {reason}", file=sys.stderr)
-        return 2
-    wrong = []
-    for name in asked.story or STORIES:
-        wrong += trio.run(tell, name, asked.rounds, partial(print, flush=True), asked.keep)
-    for line in wrong:
-        print(f"reach: broken: {line}", file=sys.stderr)
-    return 1 if wrong else 0
+def played(names: Sequence[str], asked: argparse.Namespace, say: Say) -> Iterable[str]:
+    """One group of daemons after another."""
+    for name in names:
+        yield from trio.run(tell, name, asked.rounds, say, asked.keep)
+
+
+COMMAND = Command(
+    "reach",
+    (__doc__ or "").splitlines()[0],
+    "story",
+    tuple(STORIES),
+    no_translation,
+    played,
+    ("--rounds", 3),
+)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(COMMAND.main())

@@ -10,7 +10,7 @@ _.disconnected, _.opened_stream, _.closed_stream, _.listen_close
 _.new_conn, _.consume_peer_record, _.multiselect, _._schedule_identify, _.muxer_multistream
 _.read_delim, _._dial_resolved, _.create_listener, _.run_background_task, _.maybe_connect
 _.auto_connector, _._handle_inbound_connection
-_.is_established, _.accept_stream, _.set_deadline
+_.is_established, _.accept_stream, _.set_deadline, _.get_transport_addrs
 # a registry of Prometheus' client calls it
 _.collect
 # Python calls it with these

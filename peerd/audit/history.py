@@ -186,7 +186,7 @@ def _follow(epoch: Epoch, claims: dict[int, Claimed], history: History) -> None:
             history.lies.append(lied.lie)
             return
         except WireError as error:
-            history.lies.append(Lie(claims[round_].pieces[0].file, str(error), round_))
+            history.lies.append(Lie(claims[round_].pieces[0].file, epoch.told(error), round_))
             return
         epoch.certify(found)
 
@@ -207,7 +207,7 @@ def _round(epoch: Epoch, round_: int, claimed: Claimed, last: int) -> Verified:
         except Gone:
             continue
         except (Broken, ProtocolError) as error:
-            raise _Lied(piece.file, str(error), round_) from None
+            raise _Lied(piece.file, epoch.told(error), round_) from None
         certified = told.certified
         if found is not None and certified.hash != found[1].hash:
             reason = f"the chain forks: round {round_} has two certificates, another in {found[0]}"
@@ -256,7 +256,7 @@ def _judge(pieces: list[Piece], history: History) -> None:
             except Gone:
                 break
             except (Broken, ProtocolError) as error:
-                refused.append(str(error))
+                refused.append(epoch.told(error))
         else:
             history.lies.append(Lie(piece.file, f"it proves nothing: {refused[-1]}", piece.round))
 
@@ -268,7 +268,7 @@ def _prove(proofs: list[Piece], history: History) -> None:
             data = piece.read()
             epoch, proven = _proven(data, history)
         except (Broken, VerificationError) as error:
-            history.lies.append(Lie(piece.file, str(error)))
+            history.lies.append(Lie(piece.file, history.epochs[-1].told(error)))
         else:
             epoch.find(Finding(proven.peer, proven.reason, proven.round))
             history.proofs.append((epoch, proven))

@@ -75,7 +75,7 @@ def _approve(args: argparse.Namespace) -> None:
     from peerd.group import load
     from peerd.group.differences import differences
     from protocols.session.events import Approval
-    from protocols.wire.statement import Act
+    from protocols.wire.payloads import Act
 
     config, draft = load_config(args), load(args.draft)
     draft.verify()
@@ -99,7 +99,7 @@ def _act(args: argparse.Namespace) -> None:
 
     from peerd.status.client import get
     from protocols.session.events import Approval
-    from protocols.wire.statement import Act
+    from protocols.wire.payloads import Act
 
     config = load_config(args)
     act = Act.PAUSE if args.verb == "pause" else Act.RESUME

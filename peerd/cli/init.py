@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from peerd.cli.members import checked_name, line_of
 from peerd.cli.output import print_json
-from peerd.cli.places import make_directory
+from peerd.cli.places import directory_for
 from peerd.cli.task_arguments import add_local_arguments, task_config
 from peerd.errors import ConfigError
 
@@ -62,13 +62,13 @@ def main(args: argparse.Namespace) -> int:
         bootstrap=tuple(args.bootstrap),
         task=task_config(args, partition=index, partitions=count, seed=args.seed),
     )
-    make_directory("DIR", directory, 0o700)
-    _write_checked(config, text)
-    try:
-        identity = Identity.create(directory / KEY)
-    except BaseException:
-        config.unlink()
-        raise
+    with directory_for("DIR", directory, 0o700):
+        _write_checked(config, text)
+        try:
+            identity = Identity.create(directory / KEY)
+        except BaseException:
+            config.unlink()
+            raise
     address = _reached(Config.load(config))
     card = line_of(with_checksum(identity.peer_id), name, address)
     (directory / CARD).write_text(card + "\n", encoding="utf-8")

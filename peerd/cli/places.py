@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -96,6 +96,22 @@ def check_new_directory(option: str, path: Path | None) -> None:
         raise ConfigError(
             f"{option} {path}: can't make the directory: {error.strerror}", "name another place"
         ) from None
+
+
+@contextmanager
+def directory_for(option: str, path: Path, mode: int = 0o777) -> Iterator[None]:
+    """As ``make_directory``, for work that may fail: then those that it made are gone again, as far
+    as nothing is in them.
+    """
+    made = [each for each in (path, *path.parents) if not each.exists()]
+    try:
+        make_directory(option, path, mode)
+        yield
+    except BaseException:
+        for each in made:
+            with suppress(OSError):
+                each.rmdir()
+        raise
 
 
 def make_directory(option: str, path: Path, mode: int = 0o777) -> None:

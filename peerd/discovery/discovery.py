@@ -22,7 +22,7 @@ from peerd.discovery.own_addresses import NoAddress, published
 from peerd.discovery.records import LIFETIME, MAX_RECORD_BYTES, sign_record
 from peerd.errors import StorageError
 from peerd.identity import Identity
-from peerd.transport.circuit import circuit_address
+from peerd.transport.circuit import circuit_address, relay_of
 from peerd.transport.errors import TransportError
 from peerd.transport.names import short
 from peerd.transport.transport import Transport
@@ -77,6 +77,7 @@ class Discovery:
         self._limit = 64 + (MAX_RECORD_BYTES + 8) * len(everybody)
         self.dht = RosterDHT(transport.host, transport.group, everybody)
         self._connected = trio.open_memory_channel[bytes](2 * len(everybody) + 16)
+        transport.host.published = self._dialled_at
         transport.serve(_PURPOSE, self._answer)
         transport.on_link_change(self._on_link_change)
         transport.on_failed_dial(self._bootstraps.failed)
@@ -135,6 +136,11 @@ class Discovery:
         if self._announce is None:
             self.no_address.saw(addresses)
         return addresses
+
+    def _dialled_at(self) -> Sequence[str]:
+        """Of the addresses in our record those that libp2p can dial: no circuits."""
+        own = self._book.record(self._identity.public)
+        return [each for each in own.addresses if relay_of(each) is None] if own else []
 
     async def _watch_own_addresses(self) -> None:
         """A host that listens on a wildcard can move: the others are told where to.

@@ -16,24 +16,21 @@ import trio
 
 from peerd.config import Config
 from peerd.discovery.address_book import AddressBook
-from peerd.discovery.discovery import Discovery
-from peerd.errors import GroupError, NetworkError
+from peerd.errors import GroupError
 from peerd.group import Genesis, save
 from peerd.group.addresses import as_bootstraps
 from peerd.group.document import render
 from peerd.group.signatures import MAX_SIGNATURES_BYTES, added, packed
 from peerd.identity import Identity, peer_id_of
 from peerd.runner.library import SIGNATURES
+from peerd.runner.node import Node
 from peerd.runner.operators.signals import heed_signals
 from peerd.runner.operators.told import Told
 from peerd.runner.sight.announce import Announcer
 from peerd.runner.sight.roll import roll
-from peerd.status.board import StatusBoard
 from peerd.status.routes import AuditViews, Views
-from peerd.status.server import serve_status
 from peerd.status.waiting import NOT_CONNECTED, WORDS, Here
 from peerd.transport.errors import TransportError
-from peerd.transport.transport import Transport
 from protocols.wire.canonical import pack
 
 LOOK_SECONDS = 0.5
@@ -65,12 +62,10 @@ class Founding:
         self._config = config
         self._told = told
         self._identity = identity
-        roster, group = genesis.roster, genesis.group_id
-        self._book = AddressBook(config.data / "addresses.json", roster, group)
-        self._transport = Transport(
-            identity, group, roster, config.listen, self._book, relays=config.relay
-        )
-        self._board = StatusBoard()
+        file = config.data / "addresses.json"
+        book = AddressBook(file, genesis.roster, genesis.group_id)
+        self._node = Node(config, identity, genesis, book)
+        self._transport, self._board = self._node.transport, self._node.board
         self._scope = trio.CancelScope()
         self.exit_code = 0
         self._random = random.Random()
@@ -83,22 +78,11 @@ class Founding:
         async with trio.open_nursery() as nursery:
             self._scope = nursery.cancel_scope
             await nursery.start(heed_signals, self, nursery, self._told)
-            await nursery.start(
-                partial(serve_status, self._board, self._config.status, self._views())
-            )
+            await self._node.show(nursery, self._views())
             self._transport.handle_requests(self._answer)
-            try:
-                await nursery.start(self._transport.run)
-            except TransportError as error:
-                raise NetworkError(str(error)) from None
-            discovery = Discovery(
-                self._transport,
-                self._identity,
-                self._book,
-                [*self._config.bootstrap, *as_bootstraps(self.genesis.addresses)],
-                announce=self._config.announce,
-                relays=self._config.relays,
-            )
+            await self._node.listen(nursery)
+            bootstrap = [*self._config.bootstrap, *as_bootstraps(self.genesis.addresses)]
+            discovery = self._node.discovery(bootstrap, self._config.announce, self._config.relays)
             nursery.start_soon(discovery.run)
             nursery.start_soon(self._tell, began)
             await self._collect()
@@ -178,8 +162,9 @@ class Founding:
             await trio.sleep(LOOK_SECONDS)
 
     def _views(self) -> Views:
+        node = self._node
         return Views(
-            peers=lambda: roll(self.genesis, self._identity.public, self._transport, self._book),
+            peers=lambda: roll(self.genesis, node.identity.public, node.transport, node.book),
             rounds=lambda limit: (),
             round=lambda number: None,
             audit=AuditViews(

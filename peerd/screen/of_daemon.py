@@ -158,7 +158,7 @@ def _link(peer: Document, waiting: list[Document]) -> str:
 
 def _short_times(entry: Document) -> str:
     """``80/240 s``."""
-    return times(entry).replace(" s of ", "/") + (" s" if entry.get("deadline") is not None else "")
+    return times(entry).replace(" s of ", "/") + (" s" if entry.get("deadline") else "")
 
 
 def _bytes(count: object) -> str:

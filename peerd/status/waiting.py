@@ -115,9 +115,11 @@ def _within(entry: Entry, phase: str, lost: bool) -> str:
 
 
 def times(entry: Entry) -> str:
-    """``80 s of 240``, or ``80 s``."""
+    """``80 s of 240``, ``2 s of 0.4``, or ``80 s``."""
     spent, end = _number(entry.get("seconds")) or 0.0, _number(entry.get("deadline"))
-    return f"{spent:.0f} s" if end is None else f"{spent:.0f} s of {end:.0f}"
+    if not end:
+        return f"{spent:.0f} s"
+    return f"{spent:.0f} s of {end:.0f}" if end >= 1 else f"{spent:.0f} s of {end:.1f}"
 
 
 def _called(entry: Entry) -> str:

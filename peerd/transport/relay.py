@@ -4,7 +4,7 @@ libp2p's own relay (``libp2p.relay.circuit_v2.protocol``, 0.8.1) is not used. It
 peers; a circuit ends after an hour, a gibibyte, or a write that waits 15 s; of two circuits of one
 peer the end of either closes the other (``_active_relays`` has one entry a peer); a reservation is
 made for whichever peer the message names (``_handle_reserve``); and where a bound is met a message
-of its own goes into the carried bytes (``_relay_data``).
+of its own goes into the carried bytes (``_relay_data``). docs/upstream reports the last three.
 """
 
 from __future__ import annotations

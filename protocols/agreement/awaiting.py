@@ -5,7 +5,7 @@ from __future__ import annotations
 from protocols.agreement.machine import Agreement
 from protocols.record.timers import ViewOver
 from protocols.record.waits import Awaiting, Wait, wait
-from protocols.wire.statement import Kind
+from protocols.wire.payloads import Kind
 
 
 def awaited(agreement: Agreement, what: Awaiting, unheard: frozenset[int]) -> tuple[Wait, ...]:

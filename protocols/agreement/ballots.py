@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from protocols.agreement import rules
 from protocols.record.votes import Electorate
-from protocols.wire.statement import Kind, Statement
+from protocols.wire.payloads import Kind
+from protocols.wire.statement import Statement
 
 
 class Ballots:

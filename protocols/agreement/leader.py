@@ -9,7 +9,8 @@ from protocols.agreement.terms import Proposal, Terms
 from protocols.record.party import Party, Role
 from protocols.record.votes import outcome_hash
 from protocols.wire.frames import ProposalFrame
-from protocols.wire.statement import Ballot, Kind, Statement
+from protocols.wire.payloads import Ballot, Kind
+from protocols.wire.statement import Statement
 
 
 class Leader(Role):

@@ -9,8 +9,8 @@ from protocols.agreement import rules
 from protocols.record.effects import Step
 from protocols.record.party import Party, Role
 from protocols.wire.canonical import pack, unpack
+from protocols.wire.payloads import MAX_VIEW, Topic
 from protocols.wire.schema import MAX_PEERS, MAX_STATEMENT, Bytes, Integer, ListOf, Tuple
-from protocols.wire.statement import MAX_VIEW, Topic
 
 RECORD = Tuple((Integer(MAX_VIEW), Bytes(MAX_STATEMENT), ListOf(Bytes(1024), MAX_PEERS)))
 

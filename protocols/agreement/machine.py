@@ -31,7 +31,8 @@ from protocols.record.states import Machine
 from protocols.record.timers import LocksDue, OfView, ViewOver, ViewWaits
 from protocols.record.votes import outcome_hash
 from protocols.wire.frames import DecisionFrame, NewViewFrame, ProposalFrame, StatementFrame
-from protocols.wire.statement import MAX_VIEW, Ballot, Kind, Statement
+from protocols.wire.payloads import MAX_VIEW, Ballot, Kind
+from protocols.wire.statement import Statement
 
 MAX_VIEWS_AHEAD = 64
 """Messages of views further ahead than this are dropped: they can't be needed yet. Of a NEW_VIEW

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from protocols.agreement.terms import Terms
 from protocols.record.votes import outcome_hash
 from protocols.wire.frames import ProposalFrame
-from protocols.wire.statement import Statement, Topic
+from protocols.wire.payloads import Topic
+from protocols.wire.statement import Statement
 
 
 class Proposals:

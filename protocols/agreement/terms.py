@@ -7,7 +7,7 @@ from typing import Protocol, TypeAlias
 
 from protocols.record.effects import Step
 from protocols.record.votes import Electorate
-from protocols.wire.statement import Topic
+from protocols.wire.payloads import Topic
 
 Proposal: TypeAlias = tuple[bytes, tuple[bytes, ...]]
 """An outcome, and the inputs that it follows from."""

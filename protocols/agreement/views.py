@@ -13,7 +13,8 @@ from protocols.record.effects import Step
 from protocols.record.party import Party, Role
 from protocols.record.votes import check_quorum, outcome_hash
 from protocols.wire.frames import NewViewFrame
-from protocols.wire.statement import Kind, NewView, Statement
+from protocols.wire.payloads import Kind, NewView
+from protocols.wire.statement import Statement
 
 
 class Views(Role):

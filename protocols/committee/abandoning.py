@@ -15,7 +15,8 @@ from protocols.record.effects import Abandonment, Step
 from protocols.record.outcomes import Abandoned, CohortDecided
 from protocols.record.party import Party, Role
 from protocols.wire.frames import SUM, StatementFrame
-from protocols.wire.statement import Abandon, Kind, Statement
+from protocols.wire.payloads import Abandon, Kind
+from protocols.wire.statement import Statement
 
 
 class Abandoning(Role):

@@ -21,7 +21,7 @@ from protocols.record.timers import (
     SumsDue,
 )
 from protocols.record.waits import Awaiting, Wait, wait
-from protocols.wire.statement import Kind
+from protocols.wire.payloads import Kind
 
 
 def member_waits(member: Member) -> tuple[Wait, ...]:

@@ -12,7 +12,8 @@ from protocols.record.party import Party, Role
 from protocols.secret import Secret
 from protocols.wire.canonical import pack
 from protocols.wire.frames import DealingFrame, StatementFrame
-from protocols.wire.statement import Check, Delivery, Header, Kind, Statement
+from protocols.wire.payloads import Check, Delivery, Header, Kind
+from protocols.wire.statement import Statement
 
 
 class Dealer(Role):

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable
 
 from protocols.committee.errands import Errands
 from protocols.record.cohort import Errand, Panel
-from protocols.wire.statement import Check, Kind, Slot, Statement
+from protocols.wire.payloads import Check, Kind
+from protocols.wire.statement import Slot, Statement
 
 
 class Index:

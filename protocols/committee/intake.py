@@ -15,7 +15,8 @@ from protocols.record.outcomes import Conflict, Reported, Said
 from protocols.record.party import Party, Role
 from protocols.secret import Secret
 from protocols.wire.frames import HaveFrame, StatementFrame
-from protocols.wire.statement import Check, Kind, Seen, Statement, Topic
+from protocols.wire.payloads import Check, Kind, Seen, Topic
+from protocols.wire.statement import Statement
 
 
 class Intake(Role):

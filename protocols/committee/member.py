@@ -37,7 +37,8 @@ from protocols.record.timers import (
 from protocols.record.votes import outcome_hash
 from protocols.secret import Secret
 from protocols.wire.frames import DealingFrame, HaveFrame, StatementFrame
-from protocols.wire.statement import Kind, Report, Statement, Topic
+from protocols.wire.payloads import Kind, Report, Topic
+from protocols.wire.statement import Statement
 
 
 class Member(Role):

@@ -36,8 +36,9 @@ from protocols.record.states import Machine
 from protocols.record.timers import SumsDue
 from protocols.secret import Secret
 from protocols.wire.frames import StatementFrame, SumFrame
-from protocols.wire.statement import Kind, Result, Statement
-from protocols.wire.statement import Sum as SumPayload
+from protocols.wire.payloads import Kind, Result
+from protocols.wire.payloads import Sum as SumPayload
+from protocols.wire.statement import Statement
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ from protocols.record.cohort import Errand, Panel
 from protocols.record.evidence import Evidence, Fault, judge
 from protocols.record.outcomes import Accused
 from protocols.record.party import Party, Role
-from protocols.wire.statement import Kind, Statement
+from protocols.wire.payloads import Kind
+from protocols.wire.statement import Statement
 
 
 class Pool(Role):

@@ -25,16 +25,9 @@ from protocols.record.party import Party, Role
 from protocols.secret import Secret
 from protocols.wire.canonical import pack, unpack
 from protocols.wire.frames import StatementFrame
+from protocols.wire.payloads import Answer, Check, Complaint, Disclosure, Kind, Payload
 from protocols.wire.schema import MAX_STATEMENT, Bytes, Tuple
-from protocols.wire.statement import (
-    Answer,
-    Check,
-    Complaint,
-    Disclosure,
-    Kind,
-    Payload,
-    Statement,
-)
+from protocols.wire.statement import Statement
 
 Word = tuple[int, int, bytes]
 """(dealer, word, header hash or the key to answer an ask with)."""

@@ -9,7 +9,8 @@ from protocols.record.effects import Step
 from protocols.record.outcomes import Said
 from protocols.record.party import Party, Role
 from protocols.wire.frames import StatementFrame
-from protocols.wire.statement import Kind, Statement
+from protocols.wire.payloads import Kind
+from protocols.wire.statement import Statement
 
 
 class Relay(Role):

@@ -6,7 +6,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from protocols.record.cohort import Findings, Panel, errands, gather, two_faced
-from protocols.wire.statement import Kind, Slot, Statement
+from protocols.wire.payloads import Kind
+from protocols.wire.statement import Slot, Statement
 
 Statements = Mapping[bytes, Statement]
 """By their hash."""

@@ -13,7 +13,8 @@ from protocols.record.cohort import Panel
 from protocols.record.effects import Step
 from protocols.record.party import Party, Role
 from protocols.wire.frames import SumFrame
-from protocols.wire.statement import Kind, Statement
+from protocols.wire.payloads import Kind
+from protocols.wire.statement import Statement
 
 Words = npt.NDArray[np.unsignedinteger]
 """Field elements: one member's sums (O,), shares (n, O), or polynomials (O, δ + 1)."""

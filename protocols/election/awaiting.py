@@ -7,7 +7,7 @@ from protocols.election.flip import Flip
 from protocols.election.states import FlipState
 from protocols.record.timers import CommitsDue, RevealsDue
 from protocols.record.waits import Awaiting, Wait, wait
-from protocols.wire.statement import Topic
+from protocols.wire.payloads import Topic
 
 VOTE = {Topic.COMMITS: Awaiting.COMMITS_VOTE, Topic.REVEALS: Awaiting.REVEALS_VOTE}
 

@@ -33,7 +33,8 @@ from protocols.record.states import Machine
 from protocols.record.timers import CommitsDue, RevealsDue
 from protocols.secret import Secret
 from protocols.wire.frames import SeenFrame, StatementFrame, decode_frame, encode_frame
-from protocols.wire.statement import Commit, Kind, Reveal, Seen, Statement, Topic
+from protocols.wire.payloads import Commit, Kind, Reveal, Seen, Topic
+from protocols.wire.statement import Statement
 
 
 @dataclass(frozen=True, slots=True)

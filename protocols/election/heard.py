@@ -25,7 +25,8 @@ from protocols.record.outcomes import Accused
 from protocols.record.party import Party, Role
 from protocols.record.resolution import Tip
 from protocols.wire.frames import SeenFrame
-from protocols.wire.statement import Kind, Statement, Topic
+from protocols.wire.payloads import Kind, Topic
+from protocols.wire.statement import Statement
 
 
 class Heard(Role):

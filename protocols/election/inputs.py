@@ -20,8 +20,9 @@ from protocols.wire.frames import (
     StatementFrame,
     encode_frame,
 )
+from protocols.wire.payloads import Kind, Topic
 from protocols.wire.schema import MAX_BULK, MAX_EVIDENCE
-from protocols.wire.statement import Kind, Statement, Topic
+from protocols.wire.statement import Statement
 
 MAX_SHOWN_EVIDENCE = MAX_BULK // 2
 """Bytes of evidence under one SEEN, and in one proposal. A culprit that finds no room is named by

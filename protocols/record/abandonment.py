@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from protocols.record.setting import Setting
-from protocols.wire.statement import Abandon
+from protocols.wire.payloads import Abandon
 
 WORDS = (
     "We give up the sum of the cohort named here. Up to t members, and whom they tell, may know"

@@ -8,7 +8,8 @@ from protocols.errors import WireError
 from protocols.record.door import is_signed
 from protocols.record.resolution import Tip
 from protocols.record.setting import Setting
-from protocols.wire.statement import Act, Kind, Statement
+from protocols.wire.payloads import Act, Kind
+from protocols.wire.statement import Statement
 
 MAX_WINDOW = 1 << 16
 """Rounds for which an approval may hold: nobody can take it back."""

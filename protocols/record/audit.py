@@ -22,7 +22,8 @@ from protocols.record.evidence import Evidence, Fault, Finding, judge, judge_byt
 from protocols.record.setting import Setting
 from protocols.record.transcript import Transcript
 from protocols.record.votes import check_quorum, outcome_hash
-from protocols.wire.statement import Kind, Statement, Topic
+from protocols.wire.payloads import Kind, Topic
+from protocols.wire.statement import Statement
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from protocols.record.door import read_statement
 from protocols.record.inbox import Inbox
 from protocols.wire.bits import bits_in, with_bits
 from protocols.wire.canonical import pack, unpack
+from protocols.wire.payloads import PAYLOADS, Check, Kind, Payload, Topic
 from protocols.wire.schema import (
     HASH,
     MAX_EVIDENCE,
@@ -32,16 +33,7 @@ from protocols.wire.schema import (
     to_value,
     wire,
 )
-from protocols.wire.statement import (
-    PAYLOADS,
-    Check,
-    Kind,
-    Payload,
-    Slot,
-    Statement,
-    Topic,
-    assemble,
-)
+from protocols.wire.statement import Slot, Statement, assemble
 
 WORD = Struct("<HB32s")
 """A member's word: dealer, what it says, header or key."""

@@ -25,6 +25,7 @@ from protocols.record.setting import Setting
 from protocols.record.shuffle import coin, shuffled
 from protocols.record.votes import Electorate, check_quorum, outcome_hash
 from protocols.wire.canonical import Value, pack, unpack
+from protocols.wire.payloads import Abandon, Kind, Result, Topic
 from protocols.wire.schema import (
     MAX_PEERS,
     MAX_ROUND,
@@ -37,15 +38,7 @@ from protocols.wire.schema import (
     to_value,
     wire,
 )
-from protocols.wire.statement import (
-    MAX_ATTEMPT,
-    Abandon,
-    Kind,
-    Result,
-    Slot,
-    Statement,
-    Topic,
-)
+from protocols.wire.statement import MAX_ATTEMPT, Slot, Statement
 
 GENESIS = "peerd/genesis-certificate"
 

@@ -15,6 +15,7 @@ from protocols.errors import WireError
 from protocols.plan import CommitteePlan, minimum_cohort
 from protocols.wire.bits import bits_in, with_bits
 from protocols.wire.canonical import pack, unpack
+from protocols.wire.payloads import Attestation, Check, Kind
 from protocols.wire.schema import (
     HASH,
     MAX_PEERS,
@@ -27,7 +28,7 @@ from protocols.wire.schema import (
     to_value,
     wire,
 )
-from protocols.wire.statement import Attestation, Check, Kind, Statement
+from protocols.wire.statement import Statement
 
 
 class Exclusion(IntEnum):

@@ -24,7 +24,8 @@ from protocols.wire.frames import (
     SumFrame,
     decode_frame,
 )
-from protocols.wire.statement import Kind, Slot, Statement, decode_statement
+from protocols.wire.payloads import Kind
+from protocols.wire.statement import Slot, Statement, decode_statement
 
 SMALL_STATEMENT = 1024
 """Bytes of a statement that is worth remembering decoded."""

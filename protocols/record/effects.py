@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from protocols.record.certificate import CertifiedRound, Close
-from protocols.wire.statement import Act
+from protocols.wire.payloads import Act
 
 
 class Abort(StrEnum):
@@ -157,7 +157,7 @@ class Stopped:
 
 @dataclass(frozen=True, slots=True)
 class Approved:
-    """``peer``'s operator approves this (protocols.wire.statement.Approve)."""
+    """``peer``'s operator approves this (protocols.wire.payloads.Approve)."""
 
     peer: int
     act: Act

@@ -27,6 +27,7 @@ from protocols.record.certificate import (
 from protocols.record.door import is_signed, read_statement
 from protocols.record.setting import Setting
 from protocols.wire.canonical import Value, pack, unpack
+from protocols.wire.payloads import Check, Kind, Result
 from protocols.wire.schema import (
     MAX_EVIDENCE,
     MAX_STATEMENT,
@@ -37,7 +38,7 @@ from protocols.wire.schema import (
     from_value,
     to_value,
 )
-from protocols.wire.statement import Check, Kind, Result, Statement
+from protocols.wire.statement import Statement
 
 
 class Fault(IntEnum):

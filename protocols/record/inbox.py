@@ -9,7 +9,8 @@ from protocols.errors import WireError
 from protocols.record.certificate import key_lookup
 from protocols.record.door import is_signed, read_statement
 from protocols.record.setting import Setting
-from protocols.wire.statement import Kind, Slot, Statement
+from protocols.wire.payloads import Kind
+from protocols.wire.statement import Slot, Statement
 
 MAX_STATEMENTS_PER_SIGNER = 4096
 """What one peer can make another remember in an attempt, beside one word on every dealer."""

@@ -13,7 +13,8 @@ from protocols.record.effects import Abort, Outcome, Stop
 from protocols.record.evidence import Evidence
 from protocols.record.resolution import Resolution
 from protocols.wire.frames import Frame
-from protocols.wire.statement import Abandon, Result, Statement, Topic
+from protocols.wire.payloads import Abandon, Result, Topic
+from protocols.wire.statement import Statement
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,8 @@ from protocols.record.outcomes import Conflict
 from protocols.record.setting import Setting
 from protocols.secret import Secret
 from protocols.wire.frames import Frame, encode_frame
-from protocols.wire.statement import Kind, Payload, Slot, Statement, sign
+from protocols.wire.payloads import Kind, Payload
+from protocols.wire.statement import Slot, Statement, sign
 
 
 class Party:

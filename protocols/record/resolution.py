@@ -13,6 +13,7 @@ from protocols.errors import WireError
 from protocols.hashing import digest
 from protocols.record.ledger import Ledger, Lockout
 from protocols.wire.canonical import pack, unpack
+from protocols.wire.payloads import Act, Approve
 from protocols.wire.schema import (
     HASH,
     MAX_PEERS,
@@ -27,7 +28,6 @@ from protocols.wire.schema import (
     to_value,
     wire,
 )
-from protocols.wire.statement import Act, Approve
 
 NO_DRAFT = bytes(32)
 """In a pause, which has no successor."""

@@ -9,7 +9,8 @@ from protocols.errors import WireError
 from protocols.hashing import digest
 from protocols.record.door import is_signed, read_statement
 from protocols.record.setting import Setting
-from protocols.wire.statement import Kind, Slot, Statement, Topic
+from protocols.wire.payloads import Kind, Topic
+from protocols.wire.statement import Slot, Statement
 
 
 def outcome_hash(topic: Topic, outcome: bytes) -> bytes:

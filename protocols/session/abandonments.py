@@ -22,7 +22,7 @@ from protocols.session.permit import Permit
 from protocols.session.phases import Summing
 from protocols.session.rounds import Rounds
 from protocols.wire.frames import RecalledFrame, StatementFrame
-from protocols.wire.statement import Abandon, Kind
+from protocols.wire.payloads import Abandon, Kind
 
 
 class Abandonments(Component):

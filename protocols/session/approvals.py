@@ -13,8 +13,9 @@ from protocols.record.position import Position, rests, since_of
 from protocols.session.events import Approval, Refused
 from protocols.session.local import LocalPeer
 from protocols.wire.frames import StatementFrame, encode_frame
+from protocols.wire.payloads import Act, Approve, Kind
 from protocols.wire.schema import MAX_ROUND
-from protocols.wire.statement import Act, Approve, Kind, Slot, Statement, sign
+from protocols.wire.statement import Slot, Statement, sign
 
 MAX_APPROVALS_OF_ONE = 8
 """Approvals of one member that are kept: of more than these none is heard until some are over."""

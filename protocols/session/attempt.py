@@ -72,7 +72,8 @@ from protocols.wire.frames import (
     StatementFrame,
     SumFrame,
 )
-from protocols.wire.statement import Kind, Statement
+from protocols.wire.payloads import Kind
+from protocols.wire.statement import Statement
 
 MAX_EARLY_FRAMES = 256
 """Frames of one sender that wait for the election's outcome."""

@@ -19,7 +19,7 @@ from protocols.session.rounds import Rounds
 from protocols.session.standing import remembers
 from protocols.session.states import Standing, StandingEvent
 from protocols.wire.frames import AwayFrame, ReadyFrame
-from protocols.wire.statement import Topic
+from protocols.wire.payloads import Topic
 
 
 class Availability:

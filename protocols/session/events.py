@@ -12,7 +12,7 @@ from protocols.record.base import Values
 from protocols.record.effects import Ask, Step, Timer
 from protocols.record.position import Position
 from protocols.record.waits import Wait
-from protocols.wire.statement import Act
+from protocols.wire.payloads import Act
 
 
 class Refused(ProtocolError):

@@ -11,7 +11,7 @@ from protocols.session.participation import Participation
 from protocols.session.permit import Permit
 from protocols.session.states import ONLY_FOLLOWS, Standing
 from protocols.wire.frames import DecisionFrame
-from protocols.wire.statement import Kind, Topic
+from protocols.wire.payloads import Kind, Topic
 
 
 class Overheard:

@@ -36,7 +36,8 @@ from protocols.wire.frames import (
     StatementFrame,
     SumFrame,
 )
-from protocols.wire.statement import Kind, Statement, Topic
+from protocols.wire.payloads import Kind, Topic
+from protocols.wire.statement import Statement
 
 BALLOTS = frozenset({Kind.FIRST_VOTE, Kind.SECOND_VOTE})
 

@@ -26,7 +26,8 @@ from protocols.record.journal import Journal
 from protocols.record.setting import Setting
 from protocols.session.standing import SIGNS
 from protocols.wire.frames import MAX_RECALLED, MAX_RECALLED_BYTES, RecalledFrame
-from protocols.wire.statement import Kind, Slot, Statement
+from protocols.wire.payloads import Kind
+from protocols.wire.statement import Slot, Statement
 
 
 class Recall:

@@ -50,7 +50,8 @@ from protocols.wire.frames import (
     RecallFrame,
     StatementFrame,
 )
-from protocols.wire.statement import Kind, Statement
+from protocols.wire.payloads import Kind
+from protocols.wire.statement import Statement
 
 
 class Session(Component):

@@ -18,7 +18,7 @@ from protocols.session.participation import Participation
 from protocols.session.phases import Aggregating, Summing
 from protocols.session.round import Round
 from protocols.session.states import Rounding, Standing
-from protocols.wire.statement import Topic
+from protocols.wire.payloads import Topic
 
 
 def waits(part: Participation, catch_up: CatchUp, round_: Round) -> tuple[Wait, ...]:

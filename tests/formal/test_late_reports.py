@@ -14,7 +14,8 @@ import pytest
 from peerd.laboratory.simulation.crypto import Pretend
 from protocols.plan import CommitteePlan
 from protocols.record.cohort import Findings, Panel, gather
-from protocols.wire.statement import Check, Kind, Report, Seen, Slot, Statement, Topic, sign
+from protocols.wire.payloads import Check, Kind, Report, Seen, Topic
+from protocols.wire.statement import Slot, Statement, sign
 
 PLAN = CommitteePlan(committee=4, threshold=1, packing=1, absent=0)
 PANEL = Panel(PLAN, (0, 1, 2, 3), (0, 1, 2, 3), 1)

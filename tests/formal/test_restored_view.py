@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from peerd.laboratory.simulation.world import swarm_secrets
+from peerd.laboratory.simulation.seeded import swarm_secrets
 from protocols.agreement import rules
 from protocols.agreement.locks import Locks
 from protocols.agreement.machine import Agreement
@@ -16,7 +16,8 @@ from protocols.record.party import Party
 from protocols.record.timers import ViewOver
 from protocols.record.votes import Electorate, outcome_hash
 from protocols.wire.frames import ProposalFrame
-from protocols.wire.statement import Ballot, Kind, Slot, Statement, Topic, sign
+from protocols.wire.payloads import Ballot, Kind, Topic
+from protocols.wire.statement import Slot, Statement, sign
 from tests.simulation.swarm import FOUR, setting_of
 
 SETTING = setting_of(FOUR, 1)

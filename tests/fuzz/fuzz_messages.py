@@ -56,16 +56,9 @@ from protocols.wire.frames import (
     decode_frame,
     encode_frame,
 )
+from protocols.wire.payloads import PAYLOADS, Act, Approve, Kind
 from protocols.wire.schema import from_value, to_value
-from protocols.wire.statement import (
-    PAYLOADS,
-    Act,
-    Approve,
-    Kind,
-    Statement,
-    decode_statement,
-    encode_body,
-)
+from protocols.wire.statement import Statement, decode_statement, encode_body
 
 GROUP = b"g" * 32
 NOW = 1_800_000_000.0

@@ -17,7 +17,8 @@ import numpy.typing as npt
 from peerd.laboratory.adversaries.dealing import LyingDealer
 from peerd.laboratory.adversaries.liar import Lie
 from peerd.laboratory.simulation.crypto import Pretend
-from peerd.laboratory.simulation.world import World, swarm_secrets
+from peerd.laboratory.simulation.seeded import swarm_secrets
+from peerd.laboratory.simulation.world import World
 from protocols.aggregation import aggregator, model_hash
 from protocols.election.flip import Draw
 from protocols.opening import (
@@ -35,7 +36,7 @@ from protocols.record.setting import Setting
 from protocols.secret import Secret
 from protocols.wire.canonical import pack
 from protocols.wire.frames import DealingFrame, SumFrame, decode_frame
-from protocols.wire.statement import (
+from protocols.wire.payloads import (
     Commit,
     Complaint,
     Delivery,
@@ -46,12 +47,9 @@ from protocols.wire.statement import (
     Report,
     Result,
     Reveal,
-    Slot,
-    Statement,
     Sum,
-    decode_statement,
-    sign,
 )
+from protocols.wire.statement import Slot, Statement, decode_statement, sign
 
 PLAN = CommitteePlan(committee=4, threshold=1, packing=1, absent=0)
 PEERS = 4

@@ -17,8 +17,9 @@ from protocols.errors import WireError
 from protocols.opening import decode_words, word_root
 from protocols.record.votes import outcome_hash
 from protocols.wire.canonical import pack, unpack
+from protocols.wire.payloads import Topic
 from protocols.wire.schema import MAX_PEERS, MAX_ROUND
-from protocols.wire.statement import _DOMAIN, IDENTITY_KINDS, Topic, decode_statement
+from protocols.wire.statement import _DOMAIN, IDENTITY_KINDS, decode_statement
 
 INTEGERS = (
     *(0, 1, 2, 3, 4, 5, 10, 15, 17, 255, 512, 4999, MAX_PEERS, 8191, 65535, 65536),

@@ -9,9 +9,11 @@ from peerd.cli.daemon import add_config_argument, load_config
 from peerd.laboratory.adversaries.daemon import lying
 from peerd.laboratory.adversaries.liar import Lie
 from peerd.laboratory.adversaries.openers import SilentOpener
-from peerd.runner.daemon import Crew, run
+from peerd.runner.crew import Crew
+from peerd.runner.daemon import run
 from protocols.wire.frames import SumFrame
-from protocols.wire.statement import Kind, Statement
+from protocols.wire.payloads import Kind
+from protocols.wire.statement import Statement
 
 ROUND = 1
 

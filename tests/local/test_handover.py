@@ -20,7 +20,7 @@ from peerd.storage import Store
 from protocols.record.certificate import ResolutionCertificate, decode_certificate
 from protocols.record.resolution import Resolution
 from protocols.session.events import Approval
-from protocols.wire.statement import Act
+from protocols.wire.payloads import Act
 from tests.local.dies import STEPS
 from tests.local.sites import Site, commands, founded, run, typed, until
 

@@ -10,7 +10,7 @@ import contextlib
 import random
 
 from peerd.laboratory.simulation.oracle import demand
-from peerd.laboratory.simulation.world import swarm_secrets
+from peerd.laboratory.simulation.seeded import swarm_secrets
 from protocols.agreement.machine import Agreement
 from protocols.agreement.terms import Proposal, Terms
 from protocols.errors import WireError
@@ -30,7 +30,8 @@ from protocols.wire.frames import (
     decode_frame,
     encode_frame,
 )
-from protocols.wire.statement import Ballot, Kind, NewView, Slot, Statement, Topic, sign
+from protocols.wire.payloads import Ballot, Kind, NewView, Topic
+from protocols.wire.statement import Slot, Statement, sign
 from tests.simulation.swarm import FOUR, setting_of
 
 SETTING = setting_of(FOUR, 1, parameters=1)

@@ -20,7 +20,8 @@ from protocols.record.door import open_message
 from protocols.record.effects import Completed, Effect, Send
 from protocols.wire.canonical import pack
 from protocols.wire.frames import StatementFrame, SumFrame, decode_frame, encode_frame
-from protocols.wire.statement import Kind, Topic, decode_statement
+from protocols.wire.payloads import Kind, Topic
+from protocols.wire.statement import decode_statement
 from tests.mutation.rules import judge
 from tests.simulation.swarm import EIGHT, FOUR, TEN, swarm
 from tests.simulation.test_returns import WITHIN, deadlines_waited, dealt_since, freeze

@@ -40,17 +40,8 @@ from protocols.secret import Secret
 from protocols.session.local import LocalPeer
 from protocols.session.session import Session
 from protocols.wire.canonical import pack
-from protocols.wire.statement import (
-    Ballot,
-    Check,
-    Commit,
-    Kind,
-    Report,
-    Reveal,
-    Slot,
-    Statement,
-    sign,
-)
+from protocols.wire.payloads import Ballot, Check, Commit, Kind, Report, Reveal
+from protocols.wire.statement import Slot, Statement, sign
 from tests.mutation.liars import Sparer
 from tests.simulation.swarm import EIGHT, FOUR, setting_of, swarm
 

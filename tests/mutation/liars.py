@@ -25,15 +25,8 @@ from protocols.wire.frames import (
     StatementFrame,
     decode_frame,
 )
-from protocols.wire.statement import (
-    Ballot,
-    Complaint,
-    Kind,
-    Report,
-    Statement,
-    Topic,
-    decode_statement,
-)
+from protocols.wire.payloads import Ballot, Complaint, Kind, Report, Topic
+from protocols.wire.statement import Statement, decode_statement
 
 # -- dealers -----------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from peerd.laboratory.simulation.operations import Rest
 from peerd.laboratory.simulation.operations.operators import draft
 from peerd.laboratory.simulation.world import World
 from protocols.session.events import Approval
-from protocols.wire.statement import Act
+from protocols.wire.payloads import Act
 from tests.mutation.attacks import Attack
 from tests.simulation.oracle import Watch, check, check_records
 from tests.simulation.swarm import FOUR, swarm

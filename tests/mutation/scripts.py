@@ -21,7 +21,8 @@ from protocols.wire.frames import (
     decode_frame,
     encode_frame,
 )
-from protocols.wire.statement import Ballot, Kind, NewView, Statement
+from protocols.wire.payloads import Ballot, Kind, NewView
+from protocols.wire.statement import Statement
 from tests.mutation.arena import LIAR, NOTHING, SECRETS, TOPIC, Member, _signed
 
 X, Y = b"outcome 0", b"outcome 1"

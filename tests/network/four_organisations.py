@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import signal
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 from tests.network.consortium import Consortium, second_installation
 from tests.network.namespaces import Network
 from tests.network.organisations import Broken, Organisation, Say, send, until
+from tests.network.stage import stage
 
 FOUNDERS = {
     "mary": "St. Mary's",
@@ -322,26 +322,12 @@ def play(say: Say, *, keep: bool = False, acts: Sequence[Act] = ACTS) -> None:
     """Everything, one after another. Raises Broken at the first thing that is not as it should be;
     the folders are left then, or if ``keep``.
     """
-    directory = Path(tempfile.mkdtemp(prefix="orgs-"))
-    start = time.monotonic()
-
-    def told(line: str) -> None:
-        say(f"{time.monotonic() - start:7.1f}  {line}")
-
-    try:
-        with Network(HOSTS) as network:
-            group = Consortium(directory, network, told)
-            try:
-                _play_all(Story(group), acts)
-            finally:
-                group.clear()
-    except BaseException:
-        told(f"everything is in {directory}")
-        raise
-    if keep:
-        told(f"everything is in {directory}")
-    else:
-        shutil.rmtree(directory)
+    with stage(say, "orgs-", keep=keep) as here, Network(HOSTS) as network:
+        group = Consortium(here.directory, network, here.told)
+        try:
+            _play_all(Story(group), acts)
+        finally:
+            group.clear()
 
 
 def _play_all(story: Story, acts: Sequence[Act]) -> None:

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
@@ -28,12 +26,12 @@ from peerd.status.client import get
 from tests.network.group import WORK, Group, running, verdict, witnesses
 from tests.network.namespaces import Network
 from tests.network.neighbourhoods import Internet, Lan
+from tests.network.stage import Say, stage
 
 FOUR = 4
 LYING_RELAY = Path(__file__).with_name("lying_relay.py")
 PATIENCE = 1200.0
 """Seconds for all rounds together, on a machine that does much else; a bound on hangs."""
-Say = Callable[[str], None]
 
 
 @dataclass
@@ -289,17 +287,12 @@ def _within(network: Network, command: Command) -> Command:
 async def tell(name: str, rounds: int, say: Say, keep: bool = False) -> list[str]:
     """Plays one story. What the oracle finds wrong: nothing, or a line each. Raises Stuck."""
     setup = STORIES[name]
-    directory = Path(tempfile.mkdtemp(prefix="peerd-net-"))
-    start = time.monotonic()
-
-    def told(line: str) -> None:
-        say(f"{time.monotonic() - start:6.1f} s  {line}")
-
-    told(f"{name}: {setup.plot.__doc__}")
     options = SwarmOptions(FOUR, MAX_ROUNDS, WORK, (), 1)
-    try:
+    with stage(say, "peerd-net-", keep=keep) as here:
+        told = here.told
+        told(f"{name}: {setup.plot.__doc__}")
         with setup.made() as network:
-            layout = await lay_out(options, directory, network.hosts)
+            layout = await lay_out(options, here.directory, network.hosts)
             setup.changed(layout)
             async with running(layout, 1, told, _within(network, setup.command)) as group:
                 group.network = network
@@ -307,13 +300,7 @@ async def tell(name: str, rounds: int, say: Say, keep: bool = False) -> list[str
                 await setup.plot(Story(group, layout, network, rounds, told))
                 done = min(group.finished.values()) + 1
                 found = await witnesses(group, done)
-        wrong = verdict(layout, options, found, done)
-        told(f"{done} rounds, {group.aborted} attempts aborted at a peer, {len(wrong)} findings")
-    except BaseException:
-        told(f"logs, keys and stores are in {directory}")
-        raise
-    if wrong or keep:
-        told(f"logs, keys and stores are in {directory}")
-    else:
-        shutil.rmtree(directory)
-    return wrong
+        here.wrong = verdict(layout, options, found, done)
+        aborted, wrong = group.aborted, len(here.wrong)
+        told(f"{done} rounds, {aborted} attempts aborted at a peer, {wrong} findings")
+    return here.wrong

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-import time
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 from peerd.laboratory.swarm.layout import lay_out
 from tests.network.group import (
@@ -20,40 +16,27 @@ from tests.network.group import (
 )
 from tests.network.namespaces import Network
 from tests.network.scenarios import SCENARIOS
+from tests.network.stage import Say, stage
 
 
-async def play(
-    names: Sequence[str], seed: int, say: Callable[[str], None], keep: bool = False
-) -> list[str]:
+async def play(names: Sequence[str], seed: int, say: Say, keep: bool = False) -> list[str]:
     """What the oracle finds wrong: nothing, or a line each.
 
     The daemons' directories are removed, but left when something is wrong or if ``keep``; ``say``
     names them. Raises Stuck when a scenario does not come to its end.
     """
-    directory = Path(tempfile.mkdtemp(prefix="peerd-net-"))
-    start = time.monotonic()
-
-    def told(line: str) -> None:
-        say(f"{time.monotonic() - start:6.1f} s  {line}")
-
-    try:
+    with stage(say, "peerd-net-", keep=keep) as here:
         with Network(PEERS) as network:
-            layout = await lay_out(tolerance(seed), directory, network.hosts)
-            async with running(layout, seed, told, in_namespaces(network)) as group:
+            layout = await lay_out(tolerance(seed), here.directory, network.hosts)
+            async with running(layout, seed, here.told, in_namespaces(network)) as group:
                 group.network = network
                 await _play_all(group, names)
                 rounds = min(group.finished.values()) + 1
                 found = await witnesses(group, rounds)
-        wrong = verdict(group.layout, tolerance(seed), found, rounds)
-        told(f"{rounds} rounds, {group.aborted} attempts aborted at a peer, {len(wrong)} findings")
-    except BaseException:
-        told(f"logs, keys and stores are in {directory}")
-        raise
-    if wrong or keep:
-        told(f"logs, keys and stores are in {directory}")
-    else:
-        shutil.rmtree(directory)
-    return wrong
+        here.wrong = verdict(group.layout, tolerance(seed), found, rounds)
+        aborted, wrong = group.aborted, len(here.wrong)
+        here.told(f"{rounds} rounds, {aborted} attempts aborted at a peer, {wrong} findings")
+    return here.wrong
 
 
 async def _play_all(group: Group, names: Sequence[str]) -> None:

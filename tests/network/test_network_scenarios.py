@@ -12,18 +12,13 @@ import trio
 
 from tests.network.namespaces import Network, NetworkFailure, ip, sweep, unavailable
 from tests.network.scenarios import SCENARIOS
+from tests.network.stage import needs
 from tests.network.story import play
 
 ALWAYS = ("halves", "moved")
 
 pytestmark = pytest.mark.swarm
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _allowed() -> None:
-    reason = unavailable()
-    if reason:
-        pytest.skip(reason)
+_allowed = needs(unavailable)
 
 
 def test_a_group_outlives_partitions() -> None:

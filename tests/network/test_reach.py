@@ -10,15 +10,10 @@ import trio
 
 from tests.network.neighbourhoods import no_translation
 from tests.network.reach import STORIES, tell
+from tests.network.stage import needs
 
 pytestmark = pytest.mark.swarm
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _allowed() -> None:
-    reason = no_translation()
-    if reason:
-        pytest.skip(reason)
+_allowed = needs(no_translation)
 
 
 def test_two_members_behind_address_translation_meet_through_a_third() -> None:

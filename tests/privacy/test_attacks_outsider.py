@@ -25,7 +25,8 @@ from protocols.aggregation import aggregator, model_hash
 from protocols.record.effects import Effect, Send
 from protocols.record.transcript import Transcript
 from protocols.wire.frames import DealingFrame, SumFrame, decode_frame
-from protocols.wire.statement import PAYLOADS, Kind, decode_statement
+from protocols.wire.payloads import PAYLOADS, Kind
+from protocols.wire.statement import decode_statement
 from tests.simulation.swarm import FOUR, swarm
 
 GROUP = b"g" * 32

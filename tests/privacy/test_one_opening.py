@@ -25,7 +25,8 @@ from protocols.record.cohort import GIVEN_UP
 from protocols.record.effects import Effect, Send
 from protocols.session.phases import Aggregating
 from protocols.wire.frames import SumFrame, decode_frame
-from protocols.wire.statement import Kind, decode_statement
+from protocols.wire.payloads import Kind
+from protocols.wire.statement import decode_statement
 from tests.mutation.planting import planted
 from tests.simulation.swarm import FOUR, swarm
 from tests.tiers import later

@@ -16,7 +16,8 @@ from peerd.laboratory.simulation.story import AGREEMENTS, Story
 from peerd.laboratory.simulation.swarm import FOUR, swarm
 from protocols.record.effects import Effect, Send
 from protocols.wire.frames import decode_frame
-from protocols.wire.statement import Topic, decode_statement
+from protocols.wire.payloads import Topic
+from protocols.wire.statement import decode_statement
 
 GOLDEN = Path(__file__).parent / "golden" / "round.txt"
 MESSAGE_MS = 10

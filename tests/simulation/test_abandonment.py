@@ -24,7 +24,8 @@ from protocols.record.certificate import Certificate, Close, verify_certificate
 from protocols.record.effects import Completed, Effect, Persist, Send, Stop
 from protocols.session.events import Order, Refused
 from protocols.wire.frames import StatementFrame, SumFrame, decode_frame, encode_frame
-from protocols.wire.statement import Abandon, Kind, Slot, decode_statement, sign
+from protocols.wire.payloads import Abandon, Kind
+from protocols.wire.statement import Slot, decode_statement, sign
 
 ROUND = 1
 """In which the shares are lost."""

@@ -9,7 +9,8 @@ from peerd.laboratory.adversaries.members import LyingMember
 from peerd.laboratory.adversaries.trick import Shown
 from peerd.laboratory.simulation.world import World
 from protocols.session.phases import Aggregating
-from protocols.wire.statement import Complaint, Delivery, Kind, Statement
+from protocols.wire.payloads import Complaint, Delivery, Kind
+from protocols.wire.statement import Statement
 from tests.simulation.oracle import Watch, check
 from tests.simulation.swarm import FOUR, NINE, swarm
 

@@ -8,8 +8,9 @@ from fractions import Fraction
 import pytest
 
 from peerd.laboratory.simulation.oracle import check_safety
+from peerd.laboratory.simulation.seeded import swarm_secrets
 from peerd.laboratory.simulation.swarm import first_model, setting_of
-from peerd.laboratory.simulation.world import World, swarm_secrets
+from peerd.laboratory.simulation.world import World
 from protocols.plan import CommitteePlan
 from protocols.record.effects import Abort, Stop
 from protocols.session import round as round_module

@@ -14,7 +14,8 @@ from peerd.laboratory.simulation.world import World
 from protocols.plan import CommitteePlan
 from protocols.record.effects import Effect, Persist, Send
 from protocols.wire.frames import DealingFrame, SumFrame, decode_frame
-from protocols.wire.statement import Kind, decode_statement
+from protocols.wire.payloads import Kind
+from protocols.wire.statement import decode_statement
 from tests.simulation.adversaries import ELECTORS
 from tests.simulation.oracle import Watch, check
 from tests.simulation.swarm import EIGHT, FOUR, NINE, TEN, swarm

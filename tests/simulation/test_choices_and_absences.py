@@ -10,14 +10,16 @@ import pytest
 
 from peerd.laboratory.adversaries.liar import Lie
 from peerd.laboratory.simulation.node import Node
+from peerd.laboratory.simulation.seeded import swarm_secrets
 from peerd.laboratory.simulation.swarm import first_model, setting_of
-from peerd.laboratory.simulation.world import World, swarm_secrets
+from peerd.laboratory.simulation.world import World
 from protocols.plan import CommitteePlan, minimum_cohort, plan_group
 from protocols.record.certificate import Certificate, verify_certificate
 from protocols.record.effects import Effect, Send
 from protocols.wire.canonical import pack, unpack
 from protocols.wire.frames import FRAME_VERSION, StatementFrame, decode_frame
-from protocols.wire.statement import Check, Kind, Statement, decode_statement
+from protocols.wire.payloads import Check, Kind
+from protocols.wire.statement import Statement, decode_statement
 from tests.simulation.adversaries import DEALERS, ELECTORS
 from tests.simulation.oracle import Watch, check
 from tests.simulation.swarm import EIGHT, FOUR, NINE, TEN, swarm

@@ -12,7 +12,7 @@ from protocols.proof import Dealing, seal, split
 from protocols.record.base import Values
 from protocols.record.effects import Effect, Persist, Send
 from protocols.wire.frames import DealingFrame, encode_frame
-from protocols.wire.statement import Kind
+from protocols.wire.payloads import Kind
 
 from .swarm import FOUR, swarm
 

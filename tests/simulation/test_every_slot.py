@@ -25,7 +25,8 @@ from protocols.wire.frames import (
     decode_frame,
     encode_frame,
 )
-from protocols.wire.statement import Ballot, Kind, Statement, Topic, decode_statement, sign
+from protocols.wire.payloads import Ballot, Kind, Topic
+from protocols.wire.statement import Statement, decode_statement, sign
 from tests.simulation.oracle import Watch, check
 from tests.simulation.swarm import EIGHT, swarm
 

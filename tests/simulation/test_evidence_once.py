@@ -14,7 +14,8 @@ from protocols.record.certificate import verify_certificate
 from protocols.record.effects import Effect, Send
 from protocols.record.evidence import evidence_hash
 from protocols.wire.frames import EvidenceFrame, ProposalFrame, StatementFrame, decode_frame
-from protocols.wire.statement import Kind, Statement, Topic, decode_statement
+from protocols.wire.payloads import Kind, Topic
+from protocols.wire.statement import Statement, decode_statement
 from tests.mutation.expectations import election_leader
 from tests.mutation.liars import Proposer, Sparer
 from tests.simulation.swarm import EIGHT, swarm

@@ -18,7 +18,8 @@ from protocols.record.effects import Effect, Persist, Step
 from protocols.session.recall import recalled
 from protocols.session.session import Session
 from protocols.wire.frames import RecalledFrame, RecallFrame, decode_frame, encode_frame
-from protocols.wire.statement import Commit, Kind, Slot, sign
+from protocols.wire.payloads import Commit, Kind
+from protocols.wire.statement import Slot, sign
 from tests.simulation.swarm import FOUR, NINE, swarm
 
 LIAR, VICTIM = 3, 1

@@ -18,7 +18,8 @@ from protocols.record.cohort import Findings
 from protocols.record.effects import Effect, Timer
 from protocols.record.timers import ViewOver
 from protocols.wire.frames import StatementFrame, decode_frame
-from protocols.wire.statement import Kind, Topic, decode_statement
+from protocols.wire.payloads import Kind, Topic
+from protocols.wire.statement import decode_statement
 from tests.mutation.planting import planted
 from tests.simulation.oracle import check_safety
 from tests.simulation.swarm import FOUR, swarm

@@ -12,7 +12,8 @@ from peerd.laboratory.adversaries.members import FalseAsker
 from peerd.laboratory.simulation.oracle import check
 from peerd.laboratory.simulation.swarm import NINE, swarm
 from protocols.committee.pool import Pool
-from protocols.wire.statement import Answer, Kind, Statement
+from protocols.wire.payloads import Answer, Kind
+from protocols.wire.statement import Statement
 from tests.simulation.test_about_nobody import last_phase
 
 WORDS = b"a" * 32, b"b" * 32

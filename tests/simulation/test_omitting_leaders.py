@@ -18,7 +18,8 @@ from protocols.record.cohort import Cohort
 from protocols.record.effects import Effect, Send
 from protocols.record.votes import outcome_hash
 from protocols.wire.frames import ProposalFrame, decode_frame
-from protocols.wire.statement import Kind, Slot, Topic, decode_statement
+from protocols.wire.payloads import Kind, Topic
+from protocols.wire.statement import Slot, decode_statement
 from tests.mutation.planting import planted
 from tests.simulation.oracle import Watch, check
 from tests.simulation.swarm import FOUR, swarm

@@ -10,7 +10,8 @@ from protocols.agreement.machine import MAX_VIEWS_AHEAD
 from protocols.plan import CommitteePlan
 from protocols.record.votes import outcome_hash
 from protocols.wire.frames import ProposalFrame
-from protocols.wire.statement import Ballot, Kind, Statement, Topic
+from protocols.wire.payloads import Ballot, Kind, Topic
+from protocols.wire.statement import Statement
 from tests.simulation.oracle import Watch, check
 from tests.simulation.swarm import FOUR, NINE, swarm
 from tests.simulation.test_about_nobody import last_phase

@@ -10,7 +10,7 @@ from peerd.laboratory.simulation.node import Backup, Node
 from peerd.laboratory.simulation.oracle import check
 from peerd.laboratory.simulation.watch import Watch
 from protocols.record.effects import Completed, Effect, Persist
-from protocols.wire.statement import Kind
+from protocols.wire.payloads import Kind
 from tests.tiers import later
 
 from .swarm import FOUR, NINE, swarm

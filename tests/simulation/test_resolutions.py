@@ -28,7 +28,8 @@ from protocols.record.votes import outcome_hash
 from protocols.session.events import Approval, Peer, Refused
 from protocols.session.states import Standing
 from protocols.wire.frames import CertificateFrame, StatementFrame, encode_frame
-from protocols.wire.statement import Act, Approve, Ballot, Kind, Slot, Topic, sign
+from protocols.wire.payloads import Act, Approve, Ballot, Kind, Topic
+from protocols.wire.statement import Slot, sign
 from tests.simulation.oracle import Watch, check, check_records
 from tests.simulation.swarm import FOUR, swarm
 

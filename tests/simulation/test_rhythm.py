@@ -14,7 +14,7 @@ from peerd.laboratory.simulation.world import World
 from protocols.record.door import open_message
 from protocols.record.effects import AwaitTime, Effect, Send
 from protocols.wire.frames import ReadyFrame, encode_frame
-from protocols.wire.statement import Kind
+from protocols.wire.payloads import Kind
 from tests.simulation.oracle import check
 
 EVERY = 60

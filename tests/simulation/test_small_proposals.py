@@ -22,7 +22,8 @@ from protocols.record.cohort import Cohort, Exclusion, Findings, decide, gather
 from protocols.record.effects import Effect, Send
 from protocols.session.phases import Aggregating
 from protocols.wire.frames import ProposalFrame, decode_frame
-from protocols.wire.statement import Check, Complaint, Kind, Topic, decode_statement
+from protocols.wire.payloads import Check, Complaint, Kind, Topic
+from protocols.wire.statement import decode_statement
 from tests.simulation.swarm import EIGHT, swarm
 from tests.simulation.test_about_nobody import last_phase
 

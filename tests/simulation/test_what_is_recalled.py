@@ -8,7 +8,8 @@ from protocols.plan import CommitteePlan
 from protocols.record.door import open_message
 from protocols.record.effects import Step
 from protocols.session.session import Session
-from protocols.wire.statement import Kind, Statement
+from protocols.wire.payloads import Kind
+from protocols.wire.statement import Statement
 
 from .swarm import FOUR, NINE, swarm
 

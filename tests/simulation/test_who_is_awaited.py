@@ -9,9 +9,10 @@ from fractions import Fraction
 import pytest
 
 from peerd.laboratory.simulation.node import Node
+from peerd.laboratory.simulation.seeded import swarm_secrets
 from peerd.laboratory.simulation.swarm import FOUR, SEATED, first_model, setting_of, swarm
 from peerd.laboratory.simulation.times import order
-from peerd.laboratory.simulation.world import World, swarm_secrets
+from peerd.laboratory.simulation.world import World
 from peerd.runner.sight.sight import Member, Sight
 from peerd.status.board import JsonObject
 from peerd.status.waiting import WORDS
@@ -24,8 +25,8 @@ from protocols.session.events import Stay
 from protocols.session.standing import sat_out_key
 from protocols.wire import statement
 from protocols.wire.frames import DealingFrame, HaveFrame, RecalledFrame, decode_frame
+from protocols.wire.payloads import Kind, Topic
 from protocols.wire.schema import Integer
-from protocols.wire.statement import Kind, Topic
 
 NEVER = 10**9
 WITHIN = 5_000

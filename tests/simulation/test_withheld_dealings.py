@@ -5,7 +5,8 @@ import pytest
 from peerd.laboratory.adversaries.dealing import LyingDealer
 from peerd.laboratory.adversaries.liar import Lie
 from protocols.wire.frames import StatementFrame, decode_frame
-from protocols.wire.statement import Kind, Statement, decode_statement
+from protocols.wire.payloads import Kind
+from protocols.wire.statement import Statement, decode_statement
 
 from .swarm import EIGHT, TEN, swarm
 

@@ -197,6 +197,7 @@ DRIVES = {
     "protocols.session.local": "set-up: whose session it is",
     "protocols.session.session": "set-up: the one machine that is made",
     "protocols.wire.canonical": "records as they are asked for",
+    "protocols.wire.payloads": "what operators approve",
     "protocols.wire.statement": "a stored certificate's results are read",
 }
 USED = {
@@ -260,9 +261,12 @@ CARRY_OUT = {
     "peerd/laboratory/simulation/node.py",
     "peerd/laboratory/simulation/records.py",
     "peerd/laboratory/simulation/world.py",
-    "peerd/runner/daemon.py",
+    "peerd/runner/crew.py",
     "peerd/runner/driver.py",
+    "peerd/runner/equipment.py",
     "peerd/runner/library.py",
+    "peerd/runner/life.py",
+    "peerd/runner/place.py",
     "peerd/runner/records.py",
     "peerd/runner/teller.py",
 }

@@ -19,7 +19,8 @@ from peerd.laboratory.adversaries.silent import SilentPeer
 from peerd.laboratory.experiments.attacks import forge
 from peerd.learning import Trainer
 from peerd.learning.settings import Training
-from peerd.runner.daemon import Crew, Sessions, run
+from peerd.runner.crew import Crew, Sessions
+from peerd.runner.daemon import run
 from protocols.aggregation.contract import Model
 from protocols.record.position import Position
 from protocols.session.events import Peer

@@ -9,7 +9,8 @@ from protocols.proof import Dealing, DealingShape, ProjectionOverflow, deal
 from protocols.record.base import Values
 from protocols.wire.canonical import pack
 from protocols.wire.frames import DealingFrame, Frame, StatementFrame
-from protocols.wire.statement import Check, Delivery, Header, Kind, Statement
+from protocols.wire.payloads import Check, Delivery, Header, Kind
+from protocols.wire.statement import Statement
 
 __all__ = ["LyingDealer", "Words"]
 

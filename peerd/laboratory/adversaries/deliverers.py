@@ -7,7 +7,8 @@ from protocols.hashing import digest
 from protocols.proof import Dealing, seal, split
 from protocols.wire.canonical import pack
 from protocols.wire.frames import StatementFrame
-from protocols.wire.statement import Header, Kind, Statement
+from protocols.wire.payloads import Header, Kind
+from protocols.wire.statement import Statement
 
 
 class GarbageDeliverer(Withholder):

@@ -8,7 +8,8 @@ from protocols.hashing import digest
 from protocols.record.certificate import seats_of
 from protocols.record.election import Election
 from protocols.wire.frames import Frame, StatementFrame
-from protocols.wire.statement import Kind, Reveal, Statement
+from protocols.wire.payloads import Kind, Reveal
+from protocols.wire.statement import Statement
 
 
 class Elector(Trick):

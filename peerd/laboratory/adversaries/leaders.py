@@ -8,7 +8,8 @@ from peerd.laboratory.adversaries.members import FalseAsker, LyingMember, Word
 from peerd.laboratory.adversaries.trick import Shown
 from protocols.record.votes import outcome_hash
 from protocols.wire.frames import Frame, HaveFrame, NewViewFrame, StatementFrame
-from protocols.wire.statement import Ballot, Kind, NewView, Seen, Statement, Topic
+from protocols.wire.payloads import Ballot, Kind, NewView, Seen, Topic
+from protocols.wire.statement import Statement
 
 
 class RubbishLeader(LyingMember):

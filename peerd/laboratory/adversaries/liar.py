@@ -26,7 +26,8 @@ from protocols.record.waits import Wait
 from protocols.session.events import Approval, Order, Return, Stay
 from protocols.session.session import Session
 from protocols.wire.frames import HelloFrame, encode_frame
-from protocols.wire.statement import Kind, Statement, Topic
+from protocols.wire.payloads import Kind, Topic
+from protocols.wire.statement import Statement
 
 
 class Lie:

@@ -16,7 +16,7 @@ from protocols.hashing import digest
 from protocols.proof import Dealing, seal, split
 from protocols.record.base import Values
 from protocols.wire.frames import Frame, StatementFrame
-from protocols.wire.statement import Commit, Kind
+from protocols.wire.payloads import Commit, Kind
 
 
 class BadProofDealer(LyingDealer):

@@ -19,7 +19,8 @@ from protocols.wire.frames import (
     StatementFrame,
     encode_frame,
 )
-from protocols.wire.statement import Ballot, Kind, Seen, Slot, Statement, Topic
+from protocols.wire.payloads import Ballot, Kind, Seen, Topic
+from protocols.wire.statement import Slot, Statement
 
 VOTES = (Kind.FIRST_VOTE, Kind.SECOND_VOTE)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from peerd.laboratory.adversaries.trick import Trick
 from protocols.hashing import digest
 from protocols.wire.frames import Frame, HaveFrame, StatementFrame
-from protocols.wire.statement import (
+from protocols.wire.payloads import (
     Answer,
     Attestation,
     Check,
@@ -14,8 +14,8 @@ from protocols.wire.statement import (
     Kind,
     Payload,
     Report,
-    Statement,
 )
+from protocols.wire.statement import Statement
 
 Word = tuple[int, int, bytes]
 """Dealer, word, and a header's hash or a one-time key."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 from peerd.laboratory.adversaries.members import FalseAsker, LyingMember, Word
 from peerd.laboratory.adversaries.trick import Shown
 from protocols.record.cohort import Cohort
-from protocols.wire.statement import Check, Kind, Statement
+from protocols.wire.payloads import Check, Kind
+from protocols.wire.statement import Statement
 
 
 class OmittingLeader(LyingMember):

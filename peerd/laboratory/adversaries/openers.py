@@ -10,7 +10,8 @@ from protocols.field.polynomial import vanishing
 from protocols.hashing import digest
 from protocols.opening import decode_words, encode_words, word_root
 from protocols.wire.frames import Frame, SumFrame
-from protocols.wire.statement import Kind, Result, Statement, Sum
+from protocols.wire.payloads import Kind, Result, Sum
+from protocols.wire.statement import Statement
 
 
 class LyingOpener(Trick):

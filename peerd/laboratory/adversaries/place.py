@@ -26,7 +26,8 @@ from protocols.record.resolution import Tip
 from protocols.record.setting import Setting
 from protocols.record.votes import outcome_hash
 from protocols.wire.frames import DealingFrame, Frame, ProposalFrame, encode_frame
-from protocols.wire.statement import Ballot, Kind, Payload, Slot, Statement, Topic, sign
+from protocols.wire.payloads import Ballot, Kind, Payload, Topic
+from protocols.wire.statement import Slot, Statement, sign
 
 Words = npt.NDArray[np.unsignedinteger]
 

@@ -21,7 +21,8 @@ from protocols.wire.frames import (
     decode_frame,
     encode_frame,
 )
-from protocols.wire.statement import Act, Approve, Ballot, Kind, Slot, Statement, Topic
+from protocols.wire.payloads import Act, Approve, Ballot, Kind, Topic
+from protocols.wire.statement import Slot, Statement
 
 DRAFT = digest("lab/draft")
 """What a liar would have the group go on as."""

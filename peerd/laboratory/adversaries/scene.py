@@ -25,7 +25,8 @@ from protocols.wire.frames import (
     decode_frame,
     encode_frame,
 )
-from protocols.wire.statement import Ballot, Kind, Statement, Topic
+from protocols.wire.payloads import Ballot, Kind, Topic
+from protocols.wire.statement import Statement
 
 MAX_EARLY = 4096
 """Frames that wait until the liar knows who is elected."""

@@ -7,7 +7,7 @@ from peerd.laboratory.bench.scene import BASE_MODEL, Scene
 from protocols.hashing import digest
 from protocols.proof import deal
 from protocols.wire.frames import DealingFrame, encode_frame
-from protocols.wire.statement import Header, Kind
+from protocols.wire.payloads import Header, Kind
 
 
 class DealerWork:

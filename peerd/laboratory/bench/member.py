@@ -14,7 +14,8 @@ from peerd.laboratory.bench.scene import GROUP, Scene
 from protocols.opening import encode_words, sum_shares, word_root
 from protocols.proof import Verdict, check_many
 from protocols.wire.frames import DealingFrame, SumFrame, decode_frame, encode_frame
-from protocols.wire.statement import Kind, Sum, decode_statement
+from protocols.wire.payloads import Kind, Sum
+from protocols.wire.statement import decode_statement
 
 DISTINCT_DEALERS = 16
 

@@ -19,7 +19,8 @@ from protocols.field import field_for
 from protocols.hashing import digest
 from protocols.plan import CommitteePlan, PlanError, plan_group
 from protocols.proof import DealingShape, deal
-from protocols.wire.statement import Header, Kind, Payload, Slot, Statement, sign
+from protocols.wire.payloads import Header, Kind, Payload
+from protocols.wire.statement import Slot, Statement, sign
 
 LARGEST_MODEL = 50_000_000
 """Parameters. More would need more memory than a measurement on a desk has."""

@@ -31,7 +31,7 @@ from protocols.record.setting import Setting
 from protocols.session.approvals import MAX_APPROVALS_OF_ONE
 from protocols.session.attempt import MAX_EARLY_FRAMES
 from protocols.session.proofs import MAX_EVIDENCE_OF_ONE
-from protocols.wire.statement import Act
+from protocols.wire.payloads import Act
 
 __all__ = ["Violation", "Watch", "demand"]
 MAX_QUEUE = 100_000

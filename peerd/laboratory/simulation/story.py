@@ -20,7 +20,8 @@ from protocols.wire.frames import (
     RecallFrame,
     decode_frame,
 )
-from protocols.wire.statement import Statement, Topic, decode_statement
+from protocols.wire.payloads import Topic
+from protocols.wire.statement import Statement, decode_statement
 
 AGREEMENTS = frozenset({"PROPOSAL", "FIRST_VOTE", "SECOND_VOTE", "NEW_VIEW", "SEEN"})
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from peerd.laboratory.adversaries.liar import Lie
 from peerd.laboratory.simulation.oracle import certified_by, demand, honest
-from peerd.laboratory.simulation.world import World, swarm_secrets
+from peerd.laboratory.simulation.seeded import swarm_secrets
+from peerd.laboratory.simulation.world import World
 from protocols.hashing import digest
 from protocols.plan import CommitteePlan
 from protocols.record.certificate import CertifiedRound, Close, origin_of

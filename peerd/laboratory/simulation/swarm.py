@@ -11,7 +11,8 @@ import numpy.typing as npt
 from peerd.crypto import Sodium
 from peerd.laboratory.adversaries.liar import Lie
 from peerd.laboratory.simulation.crypto import Pretend
-from peerd.laboratory.simulation.world import World, swarm_secrets
+from peerd.laboratory.simulation.seeded import swarm_secrets
+from peerd.laboratory.simulation.world import World
 from peerd.memory import Remembering
 from protocols.aggregation import Aggregator, aggregator, model_hash
 from protocols.aggregation.evaluation import Evaluation

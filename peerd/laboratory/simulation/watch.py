@@ -17,7 +17,8 @@ from protocols.record.election import Commitments
 from protocols.record.resolution import is_resolution
 from protocols.session.phases import Aggregating
 from protocols.wire.frames import DecisionFrame
-from protocols.wire.statement import MAX_ATTEMPT, Kind, Slot, Statement, Topic
+from protocols.wire.payloads import Kind, Topic
+from protocols.wire.statement import MAX_ATTEMPT, Slot, Statement
 
 
 def overrun(world: World) -> bool:

@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import chain
-from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -23,11 +22,11 @@ from peerd.laboratory.simulation.agenda import Act, Agenda
 from peerd.laboratory.simulation.history import History
 from peerd.laboratory.simulation.node import DiskFailed, Node
 from peerd.laboratory.simulation.records import adopt, answer
+from peerd.laboratory.simulation.seeded import Entropy, Said
 from peerd.laboratory.simulation.times import await_time
 from protocols.aggregation.clear_sum import opened_part
-from protocols.aggregation.contract import Reference, Referenced
+from protocols.aggregation.contract import Reference
 from protocols.aggregation.evaluation import Counts
-from protocols.hashing import Xof
 from protocols.record.certificate import CertifiedRound, origin_of, verify_certificate
 from protocols.record.effects import (
     Abandonment,
@@ -106,14 +105,15 @@ class World:
         self.handing: Callable[[Node, int], None] = lambda node, turn: None
         self.write: Callable[[Node, str], None] = lambda node, key: None
         self.after: Callable[[Node, Completed], None] = lambda node, record: None
-        self.reference: Callable[[int, int, npt.NDArray[np.float32]], Reference] = self._public
-        self.counts: Callable[[int, int], Counts | None] = self._counted
+        said = Said(setting, seed)
+        self.reference: Callable[[int, int, npt.NDArray[np.float32]], Reference] = said.reference
+        self.counts: Callable[[int, int], Counts | None] = said.counts
         self.cuts: set[tuple[int, int]] = set()
         self.rhythm = Rhythm()
         self.update = update
         self._slowest = slowest
         self._random = random.Random(f"world/{seed}")
-        self._drawn: Counter[tuple[int, int, str]] = Counter()
+        self._entropy = Entropy(seed)
         self._agenda = Agenda()
         lies = liars or {}
         self.nodes = [
@@ -282,15 +282,8 @@ class World:
         journal = node.journal.setdefault(round_, {})
         if key not in journal:
             self.write(node, key)
-            journal[key] = self._entropy(node.index, round_, key)
+            journal[key] = self._entropy.draw(node.index, round_, key)
         return Secret(journal[key])
-
-    def _entropy(self, peer: int, round_: int, key: str) -> bytes:
-        """Another one each time, and whoever draws when: so seats are a function of the seed."""
-        drawn = (peer, round_, key)
-        self._drawn[drawn] += 1
-        parts = (self.seed, *drawn, self._drawn[drawn])
-        return Xof("simulation/entropy", *(str(part).encode() for part in parts)).read(32)
 
     # -- effects -------------------------------------------------------------------------------
 
@@ -367,25 +360,6 @@ class World:
         delay = 1 + self._random.randrange(self._slowest)
         self.at(node, delay, lambda session: session.on_update(round_, values, reference))
 
-    def _counted(self, peer: int, round_: int) -> Counts | None:
-        """What this peer counts of its held-out rows, should the group evaluate: now and then an
-        evaluation fails.
-        """
-        evaluation = self.setting.evaluation
-        rng = np.random.default_rng([self.seed, peer, round_, 1])
-        if evaluation is None or not evaluation.rows[peer] or not rng.integers(8):
-            return None
-        rows = evaluation.rows[peer]
-        of_class = [int(rng.integers(rows // max(1, evaluation.classes) + 1))] * evaluation.classes
-        right = [int(rng.integers(each + 1)) for each in (rows, *of_class)]
-        loss = evaluation.steps(float(rng.exponential(2)))
-        return Counts(1, rows, right[0], tuple(of_class), tuple(right[1:]), loss)
-
-    def _public(self, peer: int, round_: int, model: npt.NDArray[np.float32]) -> Reference:
-        """The reference of a round, the same at every peer unless a test makes one differ."""
-        step = np.random.default_rng([self.seed, round_]).standard_normal(model.size)
-        return cast(Referenced, self.setting.aggregator).reference(step)
-
     def _complete(self, node: Node, effect: Completed) -> None:
         """What is on the disk stands behind this round, and no further: the session may be ahead
         of its effects.
@@ -399,18 +373,6 @@ class World:
 
 def _on_timer(timer: Timer) -> Act:
     return lambda session: session.on_timer(timer)
-
-
-def _secrets(peers: int, seed: int) -> list[Secret]:
-    stream = Xof("simulation/identities", str(seed).encode())
-    return [Secret(stream.read(32)) for _ in range(peers)]
-
-
-def swarm_secrets(crypto: Any, peers: int, seed: int) -> tuple[list[Secret], tuple[bytes, ...]]:
-    """Identities and the roster, sorted by public key as in a genesis document."""
-    secrets = _secrets(peers, seed)
-    secrets.sort(key=lambda secret: crypto.signing_public(secret.reveal()))
-    return secrets, tuple(crypto.signing_public(secret.reveal()) for secret in secrets)
 
 
 def over(node: Node) -> bool:

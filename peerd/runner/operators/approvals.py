@@ -19,8 +19,9 @@ from protocols.record.effects import Approved
 from protocols.record.resolution import Tip
 from protocols.session.events import Approval
 from protocols.wire.canonical import Value, pack, unpack
+from protocols.wire.payloads import Act
 from protocols.wire.schema import MAX_STATEMENT, Bytes, ListOf
-from protocols.wire.statement import Act, decode_statement
+from protocols.wire.statement import decode_statement
 
 FILE = "approve.json"
 _KEY = "approvals"

@@ -17,8 +17,9 @@ from peerd.runner.succession.lineage import keep_draft
 from peerd.storage import Store
 from protocols.errors import WireError
 from protocols.session.events import Approval, Order, Return, Stay
+from protocols.wire.payloads import Act
 from protocols.wire.schema import HASH, MAX_ROUND, Integer
-from protocols.wire.statement import MAX_ATTEMPT, Act
+from protocols.wire.statement import MAX_ATTEMPT
 
 FILE = "abandon.json"
 

@@ -15,7 +15,7 @@ import structlog
 from peerd.storage import Store
 from protocols.record.certificate import Close
 from protocols.session.events import Approval
-from protocols.wire.statement import Act
+from protocols.wire.payloads import Act
 
 log = structlog.get_logger(__name__)
 

@@ -132,5 +132,12 @@ class Sight:
             "name": None if member is None else member.name,
             "phase": WORDS[what],
             "seconds": round(max(0.0, now - since), 1),
-            "deadline": None if end is None else round(max(0.0, end - since), 1),
+            "deadline": None if end is None else _bound(since, end),
         }
+
+
+def _bound(since: float, end: float) -> float | None:
+    """After how many seconds a wait ends; None where its timer had rung before it began, as after
+    a while in which the daemon was stopped: then nobody knows.
+    """
+    return round(end - since, 1) or None if end > since else None

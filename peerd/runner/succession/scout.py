@@ -25,7 +25,8 @@ from peerd.runner.succession.lineage import Epoch, kept_draft
 from peerd.runner.succession.search import Search
 from peerd.storage import Store
 from peerd.transport.transport import Transport
-from protocols.wire.statement import Act, decode_statement
+from protocols.wire.payloads import Act
+from protocols.wire.statement import decode_statement
 
 NOWHERE = "/ip4/127.0.0.1/tcp/0"
 """Nobody calls a scout."""

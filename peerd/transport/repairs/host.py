@@ -9,7 +9,7 @@ handler has a deadline (fault 38).
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import ceil
 from typing import Any
 
@@ -28,6 +28,7 @@ from libp2p.protocol_muxer.multiselect_communicator import MultiselectCommunicat
 from libp2p.security.noise.transport import PROTOCOL_ID as NOISE
 from libp2p.stream_muxer.yamux.yamux import PROTOCOL_ID as YAMUX
 from libp2p.transport.upgrader import TransportUpgrader
+from multiaddr import Multiaddr
 
 from peerd.transport.errors import Unreachable
 from peerd.transport.limits import Limits
@@ -43,7 +44,8 @@ from .yamux import StrictYamux
 
 class PeerHost(BasicHost):
     """A host that speaks with the roster. ``noise`` counts whom it has refused; ``serves`` says
-    whose streams for libp2p's own protocols are handled.
+    whose streams for libp2p's own protocols are handled; ``published``, where others are to dial
+    it, as far as they may know.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class PeerHost(BasicHost):
     ) -> None:
         self._limits = limits
         self.serves: Callable[[ID], bool] = lambda peer: True
+        self.published: Callable[[], Iterable[str]] = lambda: ()
         self.addresses = addresses
         self.swarm = swarm
         self.noise = noise
@@ -60,6 +63,13 @@ class PeerHost(BasicHost):
         self.multiselect = Multiselect({})
         self.set_stream_handler(PING, PingService(self).handle_ping)
         self.set_stream_handler(IDENTIFY, identify_handler_for(self))
+
+    def get_transport_addrs(self) -> list[Multiaddr]:
+        """What libp2p tells others of this host, in every message of the DHT (a signed record) and
+        in identify, which falls back to these where ``get_addrs`` has none. It would be what the
+        host listens on, whatever the operator publishes.
+        """
+        return [Multiaddr(address) for address in self.published()]
 
     def _schedule_identify(self, peer_id: ID, *, reason: str) -> None:
         """Identify would open a stream on every new connection, for what we know already."""

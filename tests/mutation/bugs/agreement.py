@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from protocols.wire.statement import Kind
+from protocols.wire.payloads import Kind
 from tests.mutation import liars, scripts
 from tests.mutation.arena import NOTHING, late_view, schedules
 from tests.mutation.attacks import (

@@ -11,7 +11,8 @@ from protocols.record.cohort import Findings, Panel, sort_in
 from protocols.record.door import read_statement
 from protocols.record.effects import NOTHING
 from protocols.record.inbox import Admission
-from protocols.wire.statement import Kind, Slot, Statement
+from protocols.wire.payloads import Kind
+from protocols.wire.statement import Slot, Statement
 from tests.mutation import attacks, expectations, liars
 from tests.mutation.attacks import (
     alone,

@@ -9,7 +9,7 @@ from typing import Any
 from protocols.hashing import digest
 from protocols.record.effects import Blame
 from protocols.secret import Secret
-from protocols.wire.statement import Kind
+from protocols.wire.payloads import Kind
 from tests.mutation import attacks, expectations
 from tests.mutation.attacks import (
     alone,

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from protocols.record.resolution import Resolution
-from protocols.wire.statement import Act
+from protocols.wire.payloads import Act
 from tests.mutation import operators
 from tests.mutation.bug import Bugs, always
 

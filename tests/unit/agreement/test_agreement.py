@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from peerd.laboratory.simulation.world import swarm_secrets
+from peerd.laboratory.simulation.seeded import swarm_secrets
 from protocols.agreement.machine import Agreement
 from protocols.agreement.terms import Proposal, Terms
 from protocols.errors import WireError
@@ -24,7 +24,8 @@ from protocols.wire.frames import (
     StatementFrame,
     decode_frame,
 )
-from protocols.wire.statement import Ballot, Kind, Slot, Statement, Topic, sign
+from protocols.wire.payloads import Ballot, Kind, Topic
+from protocols.wire.statement import Slot, Statement, sign
 from tests.simulation.swarm import FOUR, setting_of
 
 SETTING = setting_of(FOUR, 1)

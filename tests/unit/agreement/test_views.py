@@ -9,7 +9,8 @@ from protocols.agreement.machine import MAX_VIEWS_AHEAD
 from protocols.record.effects import Send, Timer
 from protocols.record.timers import LocksDue, OfView, ViewOver, ViewWaits
 from protocols.wire.frames import NewViewFrame
-from protocols.wire.statement import Kind, NewView, Slot, sign
+from protocols.wire.payloads import Kind, NewView
+from protocols.wire.statement import Slot, sign
 from tests.unit.agreement.test_agreement import (
     SECRETS,
     SETTING,

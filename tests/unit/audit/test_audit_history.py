@@ -19,6 +19,7 @@ import trio
 from histories import LIAR, NAMES, Group, group, lay_out, transcripts
 
 from peerd.audit.chain import encode_chain
+from peerd.audit.epoch import epoch_of
 from peerd.audit.words import facts
 from peerd.cli.main import main
 from peerd.group import save
@@ -30,6 +31,7 @@ from peerd.status import StatusBoard, Views, serve_status
 from peerd.status.routes import AuditViews
 from peerd.storage import Store
 from peerd.storage.seal import seal
+from protocols.errors import WireError
 
 ROUNDS = 5
 SCHEMA = Path(__file__).parents[3] / "docs" / "schemas" / "audit.json"
@@ -489,6 +491,25 @@ def test_a_report_of_a_lie_names_it(peer: Path, capsys: pytest.CaptureFixture[st
     assert said.err.startswith("peerd: error: ") and said.err.count("\n") == 1
     for text in (said.out, *(path.read_text() for path in reports)):
         assert "did not sign" in text and "VERIFIED" not in text
+
+
+def test_a_lie_names_members_as_everybody_calls_them(
+    peer: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The core has places in a roster alone, and nobody counts them."""
+    flip_in_certificate(peer)
+    _, found = audit(capsys, peer)
+    reason = found["first_failure"]["reason"]
+    ends = {
+        peer_id_of(key)[-8:]: name for key, name in zip(group().genesis.roster, NAMES, strict=True)
+    }
+    (end,) = [end for end in ends if f"(…{end})" in reason]
+    assert reason == f"a result that {ends[end]} (…{end}) did not sign"
+
+
+def test_a_place_that_no_member_has_is_left_as_it_is() -> None:
+    epoch = epoch_of(group().genesis)
+    assert epoch.told(WireError("peer 4 has no seat, or signed twice")).startswith("peer 4 has")
 
 
 def test_a_picture_that_is_cut_says_so(

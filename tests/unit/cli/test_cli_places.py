@@ -75,6 +75,21 @@ def test_what_can_not_be_written_is_said_before_anything_runs(
     assert what in said and said.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    "words",
+    [["--listen", "nowhere"], ["--announce", "/dns4/no_host/tcp/1"], ["--bootstrap", "/ip4/1"]],
+)
+def test_a_refused_address_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["init", "a/b/peer", *words]) == ConfigError.exit_code
+    assert not list(tmp_path.iterdir())
+    Path("own").mkdir()
+    assert main(["init", "own", *words]) == ConfigError.exit_code
+    assert list(tmp_path.iterdir()) == [tmp_path / "own"] and not list(Path("own").iterdir())
+
+
 def test_a_transcript_that_is_not_there_proves_nothing_wrong(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -22,7 +22,7 @@ from protocols.record.evidence import Evidence, Finding
 from protocols.record.journal import Journal
 from protocols.record.party import Party
 from protocols.secret import Secret
-from protocols.wire.statement import (
+from protocols.wire.payloads import (
     Answer,
     Check,
     Complaint,
@@ -32,11 +32,9 @@ from protocols.wire.statement import (
     Payload,
     Report,
     Seen,
-    Slot,
-    Statement,
     Topic,
-    sign,
 )
+from protocols.wire.statement import Slot, Statement, sign
 from tests.simulation.swarm import FOUR, setting_of
 
 M = 5

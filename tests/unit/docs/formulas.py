@@ -39,8 +39,9 @@ from protocols.wire.frames import (
     SumFrame,
     decode_frame,
 )
+from protocols.wire.payloads import Kind, Topic
 from protocols.wire.schema import from_value
-from protocols.wire.statement import Kind, Statement, Topic, decode_statement
+from protocols.wire.statement import Statement, decode_statement
 
 DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "protocol.md"
 ROW = re.compile(r"(\w+)\(([\w, ]*)\) = (.+)")

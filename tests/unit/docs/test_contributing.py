@@ -29,7 +29,7 @@ def test_a_named_target_of_make_exists() -> None:
 
 def test_what_recipes_tell_people_to_extend_has_that_name() -> None:
     for name, path in (
-        ("PAYLOADS", "protocols/wire/statement.py"),
+        ("PAYLOADS", "protocols/wire/payloads.py"),
         ("IDENTITY_KINDS", "protocols/wire/statement.py"),
         ("FRAMES", "protocols/wire/frames.py"),
         ("AGGREGATORS", "protocols/aggregation/registry.py"),

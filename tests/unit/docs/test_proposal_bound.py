@@ -18,7 +18,7 @@ from protocols.record.cohort import Panel, decide, gather
 from protocols.record.inbox import Inbox
 from protocols.record.setting import Setting
 from protocols.sizes import largest_brief
-from protocols.wire.statement import (
+from protocols.wire.payloads import (
     Answer,
     Check,
     Complaint,
@@ -27,11 +27,9 @@ from protocols.wire.statement import (
     Payload,
     Report,
     Seen,
-    Slot,
-    Statement,
     Topic,
-    sign,
 )
+from protocols.wire.statement import Slot, Statement, sign
 from tests.tiers import later
 
 CRYPTO = Pretend()

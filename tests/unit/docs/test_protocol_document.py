@@ -9,7 +9,8 @@ from types import ModuleType
 import pytest
 
 from protocols.wire.frames import FRAMES
-from protocols.wire.statement import PAYLOADS, Kind, Slot, Topic
+from protocols.wire.payloads import PAYLOADS, Kind, Topic
+from protocols.wire.statement import Slot
 
 ROOT = Path(__file__).resolve().parents[3]
 DOCUMENT = (ROOT / "docs" / "protocol.md").read_text()

@@ -17,7 +17,8 @@ from peerd.laboratory.adversaries.liar import Lie
 from peerd.laboratory.adversaries.lies import LIES
 from peerd.laboratory.simulation.crypto import Pretend
 from peerd.laboratory.simulation.operations import Pause, Rhythm
-from peerd.laboratory.simulation.world import World, swarm_secrets
+from peerd.laboratory.simulation.seeded import swarm_secrets
+from peerd.laboratory.simulation.world import World
 from protocols.aggregation import aggregator, model_hash
 from protocols.hashing import digest
 from protocols.plan import CommitteePlan, require_sound
@@ -38,17 +39,8 @@ from protocols.wire.frames import (
     SumFrame,
     decode_frame,
 )
-from protocols.wire.statement import (
-    PAYLOADS,
-    Act,
-    Ballot,
-    Kind,
-    Slot,
-    Statement,
-    Topic,
-    decode_statement,
-    sign,
-)
+from protocols.wire.payloads import PAYLOADS, Act, Ballot, Kind, Topic
+from protocols.wire.statement import Slot, Statement, decode_statement, sign
 
 GROUP = b"g" * 32
 

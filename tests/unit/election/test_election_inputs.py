@@ -33,19 +33,9 @@ from protocols.wire.frames import (
     decode_frame,
     encode_frame,
 )
+from protocols.wire.payloads import Commit, Kind, Payload, Reveal, Seen, Topic
 from protocols.wire.schema import MAX_BULK, MAX_EVIDENCE
-from protocols.wire.statement import (
-    Commit,
-    Kind,
-    Payload,
-    Reveal,
-    Seen,
-    Slot,
-    Statement,
-    Topic,
-    decode_statement,
-    sign,
-)
+from protocols.wire.statement import Slot, Statement, decode_statement, sign
 
 GROUP = setting_of(EIGHT, 2).group
 PROOFS = [b"against 6", b"against 7, at length"]

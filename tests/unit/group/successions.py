@@ -18,7 +18,8 @@ from protocols.record.certificate import ResolutionCertificate, origin_of
 from protocols.record.ledger import Ledger
 from protocols.record.resolution import Tip
 from protocols.record.votes import outcome_hash
-from protocols.wire.statement import PAYLOADS, Act, Approve, Kind, Slot, Topic
+from protocols.wire.payloads import PAYLOADS, Act, Approve, Kind, Topic
+from protocols.wire.statement import Slot
 from protocols.wire.statement import sign as sign_statement
 from tests.unit.group.test_genesis import VALUES
 

@@ -17,7 +17,8 @@ from peerd.group import Genesis, new_genesis, sign
 from peerd.identity import Identity
 from protocols.errors import WireError
 from protocols.hashing import digest
-from protocols.wire.statement import Ballot, Kind, Slot, Topic, decode_statement
+from protocols.wire.payloads import Ballot, Kind, Topic
+from protocols.wire.statement import Slot, decode_statement
 from protocols.wire.statement import sign as sign_statement
 
 KEPT = [Identity(bytes([index]) * 32) for index in range(1, 8)]

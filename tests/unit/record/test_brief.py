@@ -14,19 +14,8 @@ from protocols.errors import WireError
 from protocols.record.brief import restore, shorten
 from protocols.record.cohort import Panel, gather
 from protocols.record.inbox import Inbox
-from protocols.wire.statement import (
-    Answer,
-    Check,
-    Kind,
-    Payload,
-    Report,
-    Seen,
-    Slot,
-    Statement,
-    Topic,
-    assemble,
-    sign,
-)
+from protocols.wire.payloads import Answer, Check, Kind, Payload, Report, Seen, Topic
+from protocols.wire.statement import Slot, Statement, assemble, sign
 
 PLACE = (3, 1)
 SETTING = setting_of(FOUR, 1)

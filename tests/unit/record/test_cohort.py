@@ -16,19 +16,8 @@ from protocols.record.cohort import (
     errands,
     gather,
 )
-from protocols.wire.statement import (
-    Answer,
-    Attestation,
-    Check,
-    Kind,
-    Payload,
-    Report,
-    Seen,
-    Slot,
-    Statement,
-    Topic,
-    sign,
-)
+from protocols.wire.payloads import Answer, Attestation, Check, Kind, Payload, Report, Seen, Topic
+from protocols.wire.statement import Slot, Statement, sign
 
 M = 8
 PANEL = Panel(CommitteePlan(M, 2, 1, 0), tuple(range(M)), tuple(range(M)), 2)

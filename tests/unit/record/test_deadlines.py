@@ -23,7 +23,8 @@ from protocols.wire.frames import (
     SumFrame,
     decode_frame,
 )
-from protocols.wire.statement import Kind, Topic, decode_statement
+from protocols.wire.payloads import Kind, Topic
+from protocols.wire.statement import decode_statement
 
 BALL = aggregator("centered-clipping-l2", {"theta": 12})
 HUNDRED = CommitteePlan(committee=100, threshold=10, packing=33, absent=5)

@@ -31,17 +31,8 @@ from protocols.wire.frames import (
     decode_frame,
     encode_frame,
 )
-from protocols.wire.statement import (
-    Ballot,
-    Header,
-    Kind,
-    Payload,
-    Slot,
-    Statement,
-    Topic,
-    decode_statement,
-    sign,
-)
+from protocols.wire.payloads import Ballot, Header, Kind, Payload, Topic
+from protocols.wire.statement import Slot, Statement, decode_statement, sign
 from tests.simulation.swarm import FOUR, setting_of
 
 T = TypeVar("T")

@@ -40,7 +40,7 @@ from protocols.record.effects import (
 )
 from protocols.record.outcomes import Begun, Drawn, Hopeless
 from protocols.record.party import Component
-from protocols.wire.statement import Act
+from protocols.wire.payloads import Act
 
 MODEL = np.zeros(3, np.float32)
 ORDERED: list[Effect] = [

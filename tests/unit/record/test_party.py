@@ -4,26 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from peerd.laboratory.simulation.world import swarm_secrets
+from peerd.laboratory.simulation.seeded import swarm_secrets
 from protocols.errors import WireError
 from protocols.record.effects import Persist
 from protocols.record.inbox import MAX_STATEMENTS_PER_SIGNER, Admission
 from protocols.record.journal import Journal
 from protocols.record.outcomes import Conflict
 from protocols.record.party import Party, Role
-from protocols.wire.statement import (
-    Commit,
-    Delivery,
-    Header,
-    Kind,
-    Payload,
-    Report,
-    Reveal,
-    Slot,
-    Statement,
-    decode_statement,
-    sign,
-)
+from protocols.wire.payloads import Commit, Delivery, Header, Kind, Payload, Report, Reveal
+from protocols.wire.statement import Slot, Statement, decode_statement, sign
 from tests.simulation.swarm import FOUR, setting_of, swarm
 
 SETTING = setting_of(FOUR, 1)

@@ -17,7 +17,7 @@ from peerd.runner.records import Records
 from peerd.status.board import StatusBoard
 from peerd.storage import Store
 from protocols.session.events import Approval, Order, Return, Stay
-from protocols.wire.statement import Act
+from protocols.wire.payloads import Act
 
 SETTING = setting_of(FOUR, 1)
 NAMES = ("St. Mary's", "Köln", "Ward #3", "d")

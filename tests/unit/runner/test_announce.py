@@ -37,6 +37,8 @@ def test_sentences() -> None:
     mary = entry(MARY, "dealing", 80.2, 240.0, "St. Mary's")
     assert sentence([mary], ME) == "waiting for St. Mary's (…aaaaaaaa, dealing), 80 s of 240"
     assert sentence([entry(ME, "training", 40, 80)], ME) == "training here, 40 s of 80"
+    assert sentence([entry(ME, "training", 2, 0.4)], ME) == "training here, 2 s of 0.4"
+    assert sentence([entry(ME, "training", 4, 0.0)], ME) == "training here, 4 s"
     both = sentence([mary, entry(BERN, "dealing", 80.0, 240.0)], ME)
     assert (
         both == "waiting for St. Mary's (…aaaaaaaa, dealing) and …bbbbbbbb (dealing), 80 s of 240"

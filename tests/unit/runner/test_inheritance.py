@@ -17,7 +17,7 @@ from peerd.runner.succession.inheritance import address_book, bootstraps, guests
 from peerd.runner.succession.lineage import Epoch, keep_draft
 from peerd.runner.succession.scout import _book, drafts, identity_in
 from peerd.storage import Store
-from protocols.wire.statement import Act
+from protocols.wire.payloads import Act
 from tests.unit.group.successions import MEMBERS, NEW, OTHER_NEW, group, identities, successor
 from tests.unit.runner.test_kept_approvals import said
 from tests.unit.runner.test_lineage import follow

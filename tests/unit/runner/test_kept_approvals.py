@@ -27,7 +27,8 @@ from protocols.record.approval import MAX_WINDOW
 from protocols.record.ledger import Ledger
 from protocols.record.resolution import Tip
 from protocols.session.events import Approval, Order
-from protocols.wire.statement import Act, Approve, Kind, Slot, sign
+from protocols.wire.payloads import Act, Approve, Kind
+from protocols.wire.statement import Slot, sign
 from tests.unit.group.successions import (
     MEMBERS,
     NEW,

@@ -9,7 +9,7 @@ from peerd.runner.operators.patience import Patience
 from peerd.storage import Store
 from protocols.record.certificate import Close
 from protocols.session.events import Approval
-from protocols.wire.statement import Act
+from protocols.wire.payloads import Act
 
 PAUSE = Approval(Act.PAUSE)
 

@@ -58,7 +58,8 @@ from protocols.secret import Secret
 from protocols.session.local import LocalPeer
 from protocols.session.session import Session
 from protocols.wire.frames import DealingFrame, StatementFrame, decode_frame
-from protocols.wire.statement import Kind, decode_statement
+from protocols.wire.payloads import Kind
+from protocols.wire.statement import decode_statement
 from tests.patience import HANG
 from tests.unit.group.successions import group
 

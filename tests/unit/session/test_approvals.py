@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from peerd.laboratory.simulation.seeded import swarm_secrets
 from peerd.laboratory.simulation.swarm import FOUR, first_model, setting_of
-from peerd.laboratory.simulation.world import swarm_secrets
 from protocols.errors import WireError
 from protocols.record.approval import MAX_WINDOW, check_approval
 from protocols.record.effects import Approved, Keep, Send
@@ -14,8 +14,9 @@ from protocols.record.position import Position, first_position
 from protocols.session.approvals import MAX_APPROVALS_OF_ONE, Approvals
 from protocols.session.events import Approval, Refused
 from protocols.session.local import LocalPeer
+from protocols.wire.payloads import Act, Approve, Kind
 from protocols.wire.schema import MAX_ROUND
-from protocols.wire.statement import Act, Approve, Kind, Slot, Statement, decode_statement, sign
+from protocols.wire.statement import Slot, Statement, decode_statement, sign
 
 SETTING = setting_of(FOUR, 1)
 SECRETS, _ = swarm_secrets(SETTING.crypto, 4, 1)

@@ -14,7 +14,8 @@ from protocols.record import door
 from protocols.record.effects import Blame, Step
 from protocols.session.session import Session
 from protocols.wire.frames import StatementFrame, decode_frame
-from protocols.wire.statement import Kind, Statement, decode_statement
+from protocols.wire.payloads import Kind
+from protocols.wire.statement import Statement, decode_statement
 from tests.simulation.swarm import FOUR, swarm
 
 LIAR = 3

@@ -15,7 +15,8 @@ from protocols.record.effects import Abort, Effect, Persist, Send
 from protocols.session.ending import Ending, ending_key
 from protocols.wire.canonical import pack
 from protocols.wire.frames import DecisionFrame, HelloFrame, decode_frame, encode_frame
-from protocols.wire.statement import Kind, decode_statement
+from protocols.wire.payloads import Kind
+from protocols.wire.statement import decode_statement
 from tests.simulation.swarm import FOUR, swarm
 
 ENDED = Ending(Abort.FLIP, (1, 3), (DecisionFrame(b"an election", (b"a vote",)),))

@@ -10,7 +10,8 @@ from peerd.laboratory.simulation.world import World
 from protocols.committee.receiver import kept_prefix
 from protocols.record.effects import Aborted, Effect, Send
 from protocols.wire.frames import Frame, StatementFrame, SumFrame, decode_frame
-from protocols.wire.statement import Kind, Statement, Topic, decode_statement
+from protocols.wire.payloads import Kind, Topic
+from protocols.wire.statement import Statement, decode_statement
 
 
 def kept(node: Node, attempt: int = 0) -> set[int]:

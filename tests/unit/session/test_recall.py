@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from peerd.laboratory.simulation.seeded import swarm_secrets
 from peerd.laboratory.simulation.swarm import FOUR, first_model, setting_of
-from peerd.laboratory.simulation.world import swarm_secrets
 from protocols.errors import WireError
 from protocols.record.effects import Ask, Persist
 from protocols.record.journal import Journal
@@ -19,17 +19,8 @@ from protocols.session.session import Session
 from protocols.session.standing import SIGNS, sat_out_key
 from protocols.wire.canonical import pack
 from protocols.wire.frames import MAX_RECALLED, MAX_RECALLED_BYTES, RecalledFrame, encode_frame
-from protocols.wire.statement import (
-    Ballot,
-    Commit,
-    Kind,
-    Payload,
-    Report,
-    Reveal,
-    Slot,
-    Statement,
-    decode_statement,
-)
+from protocols.wire.payloads import Ballot, Commit, Kind, Payload, Report, Reveal
+from protocols.wire.statement import Slot, Statement, decode_statement
 from protocols.wire.statement import sign as sign_statement
 
 SETTING = setting_of(FOUR, 1)

@@ -7,7 +7,8 @@ from protocols.record.effects import Effect, Stop, Stopped, Timer
 from protocols.record.timers import SumsDue
 from protocols.session.phases import Summing
 from protocols.wire.frames import StatementFrame, SumFrame, decode_frame
-from protocols.wire.statement import Kind, decode_statement
+from protocols.wire.payloads import Kind
+from protocols.wire.statement import decode_statement
 from tests.simulation.swarm import FOUR, swarm
 
 

@@ -8,8 +8,8 @@ from itertools import combinations_with_replacement
 
 import pytest
 
+from peerd.laboratory.simulation.seeded import swarm_secrets
 from peerd.laboratory.simulation.swarm import FOUR, setting_of
-from peerd.laboratory.simulation.world import swarm_secrets
 from protocols.plan import CommitteePlan
 from protocols.record.journal import Journal
 from protocols.record.setting import Setting
@@ -17,7 +17,8 @@ from protocols.secret import Secret
 from protocols.session.local import LocalPeer
 from protocols.session.permit import Permit
 from protocols.wire.frames import RecalledFrame
-from protocols.wire.statement import Commit, Kind, Slot, Statement, sign
+from protocols.wire.payloads import Commit, Kind
+from protocols.wire.statement import Slot, Statement, sign
 
 ROUND, ME = 5, 0
 GROUPS = {

@@ -20,6 +20,7 @@ from peerd.status import StatusBoard, Views, metrics_port, serve_status
 from peerd.status.http import MAX_HEAD_BYTES, Deadlines
 from peerd.status.metrics_port import MetricsPort, exposed
 from peerd.status.routes import PROMETHEUS, Request
+from tests.answered import until_closed
 from tests.patience import HANG
 
 QUICK = Deadlines(request=0.2, write=0.2, heartbeat=0.05)
@@ -58,16 +59,7 @@ def opened(port: MetricsPort, listen: str) -> int:
 
 async def ask(port: int, data: bytes, host: str = "127.0.0.1") -> bytes:
     """What is sent until the connection is closed."""
-    with trio.fail_after(HANG):
-        async with await trio.open_tcp_stream(host, port) as stream:
-            received = b""
-            try:
-                await stream.send_all(data)
-                async for piece in stream:
-                    received += piece
-            except trio.BrokenResourceError:  # it closed with some of our bytes unread
-                pass
-            return received
+    return await until_closed(await trio.open_tcp_stream(host, port), data)
 
 
 @pytest.mark.trio

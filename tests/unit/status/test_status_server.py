@@ -25,6 +25,7 @@ from peerd.status import server as server_module
 from peerd.status.client import StatusAnswerError, events, get
 from peerd.status.endpoint import allowed_uid, listen
 from peerd.status.http import MAX_HEAD_BYTES, Deadlines
+from tests.answered import until_closed
 from tests.patience import HANG
 
 ROUNDS = [{"round": number, "outcome": "completed"} for number in range(5)]
@@ -55,16 +56,7 @@ async def serving(
 
 async def raw(path: Path, data: bytes) -> bytes:
     """What the server sends until it closes."""
-    with trio.fail_after(HANG):
-        async with await trio.open_unix_socket(os.fspath(path)) as stream:
-            received = b""
-            try:
-                await stream.send_all(data)
-                async for piece in stream:
-                    received += piece
-            except trio.BrokenResourceError:  # it closed with some of our bytes unread
-                pass
-            return received
+    return await until_closed(await trio.open_unix_socket(os.fspath(path)), data)
 
 
 @pytest.mark.trio

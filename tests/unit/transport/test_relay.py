@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -306,6 +306,39 @@ async def test_the_circuits_of_a_pair_and_of_a_member_are_bounded() -> None:
 
 async def keep(stream: INetStream) -> None:
     await trio.sleep_forever()
+
+
+async def echo(stream: INetStream) -> None:
+    """Until it is told goodbye."""
+    pipe = stream.muxed_stream  # type: ignore[attr-defined]
+    with suppress(MuxedStreamError):
+        while (data := await pipe.read(64)) != b"goodbye":
+            await pipe.write(data)
+    await stream.close()
+
+
+@pytest.mark.trio
+@pytest.mark.parametrize("ends_first", [0, 1])
+async def test_the_end_of_a_circuit_leaves_the_others_of_its_peer(ends_first: int) -> None:
+    """Two lead to one member, which closes the one that was opened first, or last."""
+    third = identity(5)
+    async with (
+        relaying(LIMITS, others=[ONE, OTHER, third]) as relay,
+        attacker(ONE, relay) as one,
+        attacker(OTHER, relay) as other,
+        attacker(third, relay) as target,
+    ):
+        target.host.set_unbounded_handler(relay.protocol("circuit"), echo)
+        await target.connection()
+        pipes = [await end.pipe("relay") for end in (one, other)]
+        for pipe in pipes:
+            assert await status_of(pipe, third.public) == Answer.OK
+        await pipes[ends_first].write(b"goodbye")
+        with trio.fail_after(HANG), pytest.raises(MuxedStreamError):
+            await pipes[ends_first].read(64)
+        await pipes[1 - ends_first].write(b"still here")
+        with trio.fail_after(HANG):
+            assert await pipes[1 - ends_first].read(64) == b"still here"
 
 
 @pytest.mark.trio

@@ -8,16 +8,8 @@ from peerd.crypto import Sodium
 from protocols.errors import WireError
 from protocols.hashing import digest
 from protocols.wire.canonical import pack, unpack
-from protocols.wire.statement import (
-    Ballot,
-    Kind,
-    Payload,
-    Slot,
-    Topic,
-    decode_statement,
-    encode_body,
-    sign,
-)
+from protocols.wire.payloads import Ballot, Kind, Payload, Topic
+from protocols.wire.statement import Slot, decode_statement, encode_body, sign
 
 CRYPTO = Sodium()
 GROUP, OTHER_GROUP = digest("test/group"), digest("test/other")

@@ -14,8 +14,9 @@ from peerd.crypto import Sodium
 from protocols.errors import WireError
 from protocols.wire.canonical import pack, unpack
 from protocols.wire.frames import FRAMES, decode_frame, encode_frame
+from protocols.wire.payloads import PAYLOADS, Kind
 from protocols.wire.schema import from_value, to_value
-from protocols.wire.statement import PAYLOADS, Kind, decode_statement, encode_body
+from protocols.wire.statement import decode_statement, encode_body
 
 ROOT = Path(__file__).resolve().parents[3]
 VECTORS = ROOT / "tests" / "vectors"

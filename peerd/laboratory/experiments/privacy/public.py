@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from protocols.wire.statement import Kind
+from protocols.wire.payloads import Kind
 
 
 class Bears(Enum):

@@ -13,7 +13,7 @@ from protocols.hashing import digest
 from protocols.record.effects import Step
 from protocols.record.position import rests
 from protocols.session.events import Approval, Peer, Refused
-from protocols.wire.statement import Act
+from protocols.wire.payloads import Act
 
 AGAIN = 1_000
 """Milliseconds until an operator whose daemon was down, or refused, tries once more."""

@@ -1,0 +1,77 @@
+"""A peer's way to the others, and its status socket: what a daemon has before it has any rounds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import partial
+
+import trio
+
+from peerd.config import Config
+from peerd.discovery.address_book import AddressBook
+from peerd.discovery.discovery import Discovery
+from peerd.errors import NetworkError
+from peerd.group import Genesis
+from peerd.identity import Identity
+from peerd.status.board import StatusBoard
+from peerd.status.routes import Views
+from peerd.status.server import serve_status
+from peerd.transport.errors import TransportError
+from peerd.transport.transport import Transport
+
+
+class Node:
+    """Of one identity in one group. ``guests``: as the transport has them.
+
+    The operator sees it first and the others meet it later, so that a daemon can be asked about
+    what keeps it from meeting them.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        identity: Identity,
+        genesis: Genesis,
+        book: AddressBook,
+        guests: Iterable[bytes] = (),
+    ) -> None:
+        self.identity = identity
+        self.book = book
+        self.board = StatusBoard()
+        self.transport = Transport(
+            identity,
+            genesis.group_id,
+            genesis.roster,
+            config.listen,
+            book,
+            guests=guests,
+            relays=config.relay,
+        )
+        self._status = config.status
+
+    async def show(self, nursery: trio.Nursery, views: Views) -> None:
+        """From now on the status socket answers. StatusSocketError."""
+        await nursery.start(partial(serve_status, self.board, self._status, views))
+
+    async def listen(self, nursery: trio.Nursery) -> None:
+        """From now on others can dial this peer, and it dials them. NetworkError."""
+        try:
+            await nursery.start(self.transport.run)
+        except TransportError as error:
+            raise NetworkError(str(error)) from None
+
+    def discovery(
+        self,
+        bootstrap: Sequence[str],
+        announce: Sequence[str] | None,
+        relays: Sequence[str],
+    ) -> Discovery:
+        """For whoever runs it, once this peer listens. ConfigError."""
+        return Discovery(
+            self.transport,
+            self.identity,
+            self.book,
+            bootstrap,
+            announce=announce,
+            relays=relays,
+        )
