@@ -43,7 +43,7 @@ USES = {
     ],
     "lm": [f"{SWARM} --task lora:Lora"],
     "lab": [f"{SWARM} --plot accuracy.png"],
-    "test": ["python -m pytest -n2 tests/unit/wire tests/unit/field"],
+    "test": ["python -m pytest -n2 tests/unit/field tests/unit/sharing"],
 }
 """What is run with each; with none in the first row."""
 
