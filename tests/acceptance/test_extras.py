@@ -43,6 +43,7 @@ USES = {
     ],
     "lm": [f"{SWARM} --task lora:Lora"],
     "lab": [f"{SWARM} --plot accuracy.png"],
+    "docs": ["zensical build --strict"],
     "test": ["python -m pytest -n2 tests/unit/field tests/unit/sharing"],
 }
 """What is run with each; with none in the first row."""
@@ -73,7 +74,9 @@ def place(tmp_path: Path) -> Iterator[Path]:
         shutil.copy2(ROOT / "tests" / name, tmp_path)
     shutil.copy2(ROOT / "configs/tasks/lora.py", tmp_path)
     shutil.copytree(ROOT / "tests", tmp_path / "tests", ignore=shutil.ignore_patterns("__pyc*"))
-    shutil.copy2(ROOT / "pyproject.toml", tmp_path)
+    shutil.copytree(ROOT / "docs", tmp_path / "docs")
+    for name in ("pyproject.toml", "zensical.toml"):
+        shutil.copy2(ROOT / name, tmp_path)
     rows = [f"{i % 17},{i * 7 % 23},{'yes' if i % 17 > 8 else 'no'}" for i in range(400)]
     (tmp_path / "rows.csv").write_text("\n".join(["a,b,answer", *rows, ""]))
     (tmp_path / "config.json").write_text(json.dumps({"lr": 0.03}))
