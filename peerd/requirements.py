@@ -11,7 +11,7 @@ from typing import Any
 
 import peerd
 
-_REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+)\s*([^;\[]*)", re.ASCII)
+_REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+)(?:\[[^\]]*\])?\s*([^;]*)", re.ASCII)
 _BOUND = re.compile(r"(==|>=|<)(\d[^,\s]*)", re.ASCII)
 _HOLDS: Mapping[str, Callable[[Any, Any], bool]] = MappingProxyType(
     {"==": operator.eq, ">=": operator.ge, "<": operator.lt}
