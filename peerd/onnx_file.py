@@ -1,7 +1,7 @@
 """Exported models as ONNX: a graph that its runtimes compute, with the vector's layers in it.
 
 The layers are initializers by their names; ``LAYERS`` says which, in the vector's order, since a
-graph also has what nobody trained. Needs the extra ``onnx``; nothing of the file is run.
+graph also has what nobody trained. Needs the extra ``export``; nothing of the file is run.
 """
 
 from __future__ import annotations

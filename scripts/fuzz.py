@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Coverage-guided fuzzing (atheris, the extra ``fuzz``) of all that reads a stranger's bytes.
+"""Coverage-guided fuzzing (atheris) of all that reads a stranger's bytes.
 
     scripts/fuzz.py --target all --executions 1000000 --jobs 1 [--seconds 60] [--json FILE]
 
@@ -244,7 +244,7 @@ def _fuzz(name: str, arguments: list[str]) -> int:
     try:
         import atheris
     except ImportError:
-        print("fuzz: atheris is missing; install the extra: pip install '.[fuzz]'", file=sys.stderr)
+        print("fuzz: atheris is missing; pip install 'atheris>=3,<4'", file=sys.stderr)
         return 2
     with atheris.instrument_imports(include=["protocols", "peerd"]):
         import fuzz_boundary

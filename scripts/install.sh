@@ -8,7 +8,7 @@
 #                                         DIRECTORY/current is a link to the newest. A daemon that
 #                                         runs stays with the code that it was started with.
 #
-# EXTRAS: of a node, separated by commas (table,top).
+# EXTRAS: of a node, separated by commas (table,export).
 #
 # fastecdsa, which libp2p needs, may have to be compiled: that takes a C compiler, Python's headers
 # and GMP's. Where they are missing this prints the line that installs them, and runs it itself as
@@ -124,14 +124,14 @@ version_of() {
 }
 
 if [ -n "$node" ]; then
-    EXTRAS=${EXTRAS-table,top}
+    EXTRAS=${EXTRAS-table}
     install_node "$venv"
     exit
 fi
 
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
 echo "install: packages into $venv (the first time takes a few minutes)" >&2
-pip "$venv" install --editable '.[lab,table,top,language,onnx,test,docs]' \
+pip "$venv" install --editable '.[table,export,flower,lm,lab,docs,test]' \
     || fail "pip $(version_of "$venv") failed; its message is above"
 # The tests hold the laboratory's rules and attacks against ByzFL. Its dependencies would bring
 # torchvision, and a torch that fits it; the modules that are compared need neither.

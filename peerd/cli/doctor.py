@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ctypes.util
-import importlib.metadata
 import os
-import re
 import shutil
 import socket
 import sys
@@ -17,9 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from peerd.cli.daemon import add_config_argument
+from peerd.cli.main import PYTHON
 from peerd.cli.output import colour, print_json, size
+from peerd.cli.version import PACKAGES
 from peerd.errors import PeerdError
+from peerd.extras import EXTRAS
 from peerd.labels import label
+from peerd.requirements import installed, misfit
 
 if TYPE_CHECKING:
     from peerd.config import Config
@@ -28,9 +30,6 @@ if TYPE_CHECKING:
 
 Level = Literal["ok", "warning", "error"]
 
-PYTHON = (3, 11)
-_PIN = re.compile(r"([A-Za-z0-9._-]+)==([0-9.]+)", re.ASCII)
-LIBP2P = "0.8.1"  # the version whose faults peerd.transport repairs
 LITTLE_DISK_BYTES = 1 << 30
 EARLIEST = 1_767_225_600.0  # 2026-01-01: no machine that runs this lives before it
 NEEDS = {"task": {"genesis"}, "latency": {"genesis"}, "what is kept": {"data directory"}}
@@ -73,8 +72,12 @@ def machine_checks() -> Iterator[Check]:
     gmp = ctypes.util.find_library("gmp")
     missing = "libgmp is missing; on Debian: apt install libgmp10"
     yield Check("gmp", "ok" if gmp else "error", gmp or missing)
-    for name in ("libp2p", "trio", "numpy", "torch", "PyNaCl", "msgpack", "h11"):
-        yield _package(name)
+    for name in PACKAGES:
+        wrong = misfit(name)
+        yield Check(name, "error" if wrong else "ok", wrong or installed(name) or "")
+    for name, extra in EXTRAS.values():
+        if wrong := misfit(name, core=False):
+            yield Check(f"extra {extra}", "warning", wrong)
     now = time.time()
     shown = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(now))
     wrong = f"{shown}: the clock is wrong, and address records will look expired"
@@ -129,30 +132,6 @@ def _environment() -> Iterator[Check]:
         yield Check("environment", "ok", f"goes before the file: {', '.join(said)}")
     if strange := strange_variables(os.environ):
         yield Check("environment", "warning", f"no keys of peerd's: {', '.join(strange)}")
-
-
-def _package(name: str) -> Check:
-    try:
-        version = importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return Check(name, "error", "not installed; run: make install")
-    wanted = pinned().get(name, version)
-    if version.partition("+")[0] != wanted.partition("+")[0]:
-        line = f"{version} is installed, and this peerd is made for {wanted}; run: make install"
-        return Check(name, "error", line)
-    return Check(name, "ok", version)
-
-
-def pinned() -> dict[str, str]:
-    """By package the one version that peerd takes: libp2p is repaired at that, and torch must train
-    alike everywhere.
-    """
-    try:
-        wanted = importlib.metadata.requires("peerd") or []
-    except importlib.metadata.PackageNotFoundError:  # run from a clone that nobody has installed
-        return {"libp2p": LIBP2P}
-    found = (_PIN.fullmatch(each) for each in wanted)
-    return {match[1]: match[2] for match in found if match}
 
 
 def _key(config: Config) -> str:

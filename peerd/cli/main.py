@@ -5,12 +5,17 @@ from __future__ import annotations
 import sys
 
 INTERRUPTED = 130
+USAGE = 2
+PYTHON = (3, 11)
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command that ``argv`` names, the process's own if None. The exit code; see
     peerd/cli/dispatch.py.
     """
+    if sys.version_info < PYTHON:  # pip refuses it; a clone on the path does not
+        print(f"peerd: error: {_too_old()}", file=sys.stderr)
+        return USAGE
     try:
         if argv is None:
             from peerd.cli.streams import prepare
@@ -21,6 +26,12 @@ def main(argv: list[str] | None = None) -> int:
         return dispatch(sys.argv[1:] if argv is None else argv)
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+def _too_old() -> str:
+    version, wanted = (".".join(map(str, each)) for each in (sys.version_info[:3], PYTHON))
+    make = f"python{wanted} -m venv DIRECTORY, and install peerd there"
+    return f"{sys.executable} is Python {version}, and {wanted} or later is needed; {make}"
 
 
 if __name__ == "__main__":

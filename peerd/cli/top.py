@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from peerd.cli.daemon import add_config_argument, socket_path
 from peerd.cli.output import use_colour
 from peerd.errors import ConfigError, NotRunningError
-from peerd.extras import need
 
 if TYPE_CHECKING:
     from peerd.screen.picture import Picture
@@ -35,7 +34,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Until the daemon stops or Ctrl-C; one frame where there is no terminal."""
-    need("peerd top", "rich")
     if not 0.1 <= args.every <= 3600:
         raise ConfigError(f"--every {args.every:g}", "between 0.1 and 3600 seconds")
     import trio

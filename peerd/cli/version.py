@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import argparse
 import platform
-from importlib.metadata import PackageNotFoundError, version
 
 import peerd
 from peerd.cli.output import print_json
+from peerd.extras import EXTRAS
+from peerd.requirements import installed
 
-PACKAGES = ("libp2p", "trio", "numpy", "torch", "PyNaCl", "msgpack", "h11")
+PACKAGES = (
+    *("libp2p", "trio", "numpy", "torch", "PyNaCl", "msgpack", "h11", "structlog"),
+    *("prometheus_client", "rich"),
+)
+"""What every node has."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,21 +28,22 @@ def main(args: argparse.Namespace) -> int:
     if args.json:
         print_json(found)
     else:
-        print("\n".join(f"{name} {number or 'is not installed'}" for name, number in found.items()))
+        print("\n".join(f"{name} {number or _missing(name)}" for name, number in found.items()))
     return 0
 
 
 def versions() -> dict[str, str | None]:
-    """Versions of peerd, Python and the packages; None for one that is not installed."""
+    """Versions of peerd, Python and the packages, the extras' too; None for one that is not
+    installed.
+    """
+    names = [*PACKAGES, *(package for package, _ in EXTRAS.values())]
     found: dict[str, str | None] = {
         "peerd": peerd.__version__,
         "python": platform.python_version(),
     }
-    return found | {name: _installed(name) for name in PACKAGES}
+    return found | {name: installed(name) for name in names}
 
 
-def _installed(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
+def _missing(name: str) -> str:
+    extra = dict(EXTRAS.values()).get(name)
+    return "is not installed" if extra is None else f"is not installed (peerd[{extra}])"

@@ -225,7 +225,8 @@ class Store:
     def blames(self, round: int | None = None) -> list[Blame]:
         """Every blame, or those of one round, by round, then peer."""
         rows = self._database.rows(
-            "SELECT * FROM blame WHERE ?1 IS NULL OR round = ?1 ORDER BY round, peer, reason", round
+            "SELECT * FROM blame WHERE ? IS NULL OR round = ? ORDER BY round, peer, reason",
+            *(round, round),
         )
         return [
             Blame(

@@ -17,12 +17,16 @@ SECONDS = 3600  # only a hang takes so long
 INIT = ("init", "peer", "--listen", "/ip4/127.0.0.1/tcp/0")
 
 
+def environment() -> dict[str, str]:
+    """Without a path to another peerd."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+
+
 def run(*command: str | Path, where: Path, code: int = 0, **variables: str) -> str:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     done = subprocess.run(
         list(map(str, command)),
         cwd=where,
-        env={**kept, **variables},
+        env={**environment(), **variables},
         capture_output=True,
         text=True,
         timeout=SECONDS,
@@ -65,6 +69,7 @@ def test_an_update_leaves_the_code_of_a_running_daemon_alone(tmp_path: Path) -> 
         stdout=subprocess.PIPE,
         text=True,
         cwd=tmp_path,
+        env=environment(),
     )
     assert old.stdout is not None
     began = old.stdout.readline()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from importlib.util import find_spec
 from typing import TextIO
 
 from peerd.cli.output import colour, decimal, short, size, use_colour
@@ -15,11 +14,11 @@ SPARKS = 40
 
 
 class Screen:
-    """Draws a Watch on ``stream``. Without rich (the extra ``top``) there are plain lines only."""
+    """Draws a Watch on ``stream``."""
 
     def __init__(self, stream: TextIO, *, live: bool | None = None) -> None:
         self._stream = stream
-        self._live = stream.isatty() and bool(find_spec("rich")) if live is None else live
+        self._live = stream.isatty() if live is None else live
         self._drawn = 0  # lines of the frame on the terminal
 
     def say(self, line: str) -> None:

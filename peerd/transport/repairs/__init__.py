@@ -40,6 +40,6 @@ def assert_library_version(found: str | None = None) -> None:
     found = found or version("libp2p")
     if found != LIBRARY_VERSION:
         raise UnsupportedLibrary(
-            f"libp2p {found} is installed and the repairs are for {LIBRARY_VERSION}: "
-            f"install libp2p=={LIBRARY_VERSION}"
+            f"libp2p {found} is installed, and its repairs are for {LIBRARY_VERSION}",
+            f"pip install 'libp2p=={LIBRARY_VERSION}'",
         )

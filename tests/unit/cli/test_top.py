@@ -15,17 +15,14 @@ from typing import Any
 
 import pytest
 import trio
-
-from peerd.screen.picture import BARS, Line, Picture, Row, Weight, fitting, sparkline
-from peerd.status import StatusBoard, Views, serve_status
-from peerd.status.waiting import WORDS
-from tests.patience import HANG
-
-pytest.importorskip("rich")
 from rich.cells import cell_len
 
 from peerd.screen.frame import text
 from peerd.screen.of_daemon import picture
+from peerd.screen.picture import BARS, Line, Picture, Row, Weight, fitting, sparkline
+from peerd.status import StatusBoard, Views, serve_status
+from peerd.status.waiting import WORDS
+from tests.patience import HANG
 
 ROOT = Path(__file__).parents[3]
 NAMES = (
