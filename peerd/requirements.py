@@ -11,6 +11,12 @@ from typing import Any
 
 import peerd
 
+PACKAGES = (
+    *("libp2p", "trio", "numpy", "torch", "PyNaCl", "msgpack", "h11", "structlog"),
+    *("prometheus_client", "rich"),
+)
+"""What every node has."""
+
 _REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+)(?:\[[^\]]*\])?\s*([^;]*)", re.ASCII)
 _BOUND = re.compile(r"(==|>=|<)(\d[^,\s]*)", re.ASCII)
 _HOLDS: Mapping[str, Callable[[Any, Any], bool]] = MappingProxyType(
@@ -27,15 +33,15 @@ def installed(package: str) -> str | None:
 
 
 def wanted() -> dict[str, str]:
-    """By package, an extra's too, the versions that peerd takes (``>=1.23,<2``). Empty where peerd
-    was not installed, but lies on the path.
+    """By package (in small letters), an extra's too, the versions that peerd takes
+    (``>=1.23,<2``). Empty where peerd was not installed, but lies on the path.
     """
     try:
         lines = importlib.metadata.requires("peerd") or []
     except importlib.metadata.PackageNotFoundError:
         return {}
     matches = (_REQUIREMENT.match(line) for line in lines)
-    return {match[1]: _readable(match[2]) for match in matches if match}
+    return {_normal(match[1]): _readable(match[2]) for match in matches if match}
 
 
 def fits(version: str, versions: str) -> bool:
@@ -50,7 +56,7 @@ def misfit(package: str, *, core: bool = True) -> str | None:
     """What is wrong with a package, and what to type; None where nothing is. Only one of the
     ``core`` has to be there.
     """
-    here, versions = installed(package), wanted().get(package, "")
+    here, versions = installed(package), wanted().get(_normal(package), "")
     if here is None:
         return f"{package} is not installed; {_install(package, versions)}" if core else None
     if fits(here, versions):
@@ -61,8 +67,20 @@ def misfit(package: str, *, core: bool = True) -> str | None:
     )
 
 
+def broken() -> str | None:
+    """What is wrong with the first of a node's packages of which something is: why a module of it
+    could not be imported.
+    """
+    return next(filter(None, map(misfit, PACKAGES)), None)
+
+
 def _install(package: str, versions: str) -> str:
     return f"pip install '{package}{versions}'"
+
+
+def _normal(package: str) -> str:
+    """The one spelling of a name: PyNaCl and pynacl are one package."""
+    return re.sub(r"[-_.]+", "-", package).lower()
 
 
 def _readable(versions: str) -> str:

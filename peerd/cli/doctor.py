@@ -17,11 +17,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from peerd.cli.daemon import add_config_argument
 from peerd.cli.main import PYTHON
 from peerd.cli.output import colour, print_json, size
-from peerd.cli.version import PACKAGES
 from peerd.errors import PeerdError
 from peerd.extras import EXTRAS
 from peerd.labels import label
-from peerd.requirements import installed, misfit
+from peerd.requirements import PACKAGES, installed, misfit
 
 if TYPE_CHECKING:
     from peerd.config import Config

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from peerd.errors import PeerdError, printable
+from peerd.requirements import broken
 from protocols.errors import ProtocolError
 
 INTERNAL = 70  # EX_SOFTWARE: a fault of peerd itself
@@ -26,17 +27,7 @@ def explain(error: BaseException) -> tuple[str, int]:
         return printable(f"{error.filename}: {error.strerror}"), FAILURE
     if isinstance(error, KeyboardInterrupt):
         return "interrupted", 130
-    if isinstance(error, ImportError) and (wrong := _misfit()):
+    if isinstance(error, ImportError) and (wrong := broken()):
         return wrong, FAILURE
     kind = type(error).__name__
     return f"a fault of peerd ({kind}); please report it with: peerd --debug …", INTERNAL
-
-
-def _misfit() -> str | None:
-    """The first package that a node must have, and that is missing or of another version: why a
-    module of it could not be imported.
-    """
-    from peerd.cli.version import PACKAGES
-    from peerd.requirements import misfit
-
-    return next(filter(None, map(misfit, PACKAGES)), None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 INTERRUPTED = 130
+FAILURE = 1
 USAGE = 2
 PYTHON = (3, 11)
 
@@ -24,6 +25,14 @@ def main(argv: list[str] | None = None) -> int:
         from peerd.cli.dispatch import dispatch
 
         return dispatch(sys.argv[1:] if argv is None else argv)
+    except ImportError:  # of what every command needs; dispatch explains a command's own
+        from peerd.requirements import broken
+
+        wrong = broken()
+        if wrong is None:
+            raise
+        print(f"peerd: error: {wrong}", file=sys.stderr)
+        return FAILURE
     except KeyboardInterrupt:
         return INTERRUPTED
 

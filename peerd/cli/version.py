@@ -8,13 +8,7 @@ import platform
 import peerd
 from peerd.cli.output import print_json
 from peerd.extras import EXTRAS
-from peerd.requirements import installed
-
-PACKAGES = (
-    *("libp2p", "trio", "numpy", "torch", "PyNaCl", "msgpack", "h11", "structlog"),
-    *("prometheus_client", "rich"),
-)
-"""What every node has."""
+from peerd.requirements import PACKAGES, installed
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

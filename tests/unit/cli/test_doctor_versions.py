@@ -15,10 +15,10 @@ import pytest
 from peerd.cli.doctor import machine_checks
 from peerd.cli.failure import explain
 from peerd.cli.main import main
-from peerd.cli.version import PACKAGES, versions
+from peerd.cli.version import versions
 from peerd.errors import ConfigError
 from peerd.extras import EXTRAS, need
-from peerd.requirements import fits, wanted
+from peerd.requirements import PACKAGES, fits, wanted
 
 ROOT = Path(__file__).parents[3]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -45,12 +45,12 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> Install:
 def test_what_is_wanted_is_what_pyproject_says() -> None:
     """Also that no requirement is of a form that ``fits`` does not know."""
     lines = sum(PROJECT["optional-dependencies"].values(), PROJECT["dependencies"])
-    declared = {re.split(r"[=<>\[]", line)[0]: line for line in lines}
-    assert declared.keys() == wanted().keys()
-    for package, line in declared.items():
-        if package != "peerd":
-            assert re.sub(r"\[.*\]", "", line) == package + wanted()[package]
-            assert re.fullmatch(r"==[\d.]+|>=[\d.]+,<[\d.]+", wanted()[package])
+    split = (re.fullmatch(r"([\w-]+)(?:\[.*\])?(.*)", line) for line in lines)
+    declared = {each[1].lower().replace("_", "-"): each[2] for each in split if each}
+    assert declared == wanted()
+    assert {package for package, bounds in declared.items() if not bounds} == {"peerd"}
+    for known in filter(None, declared.values()):
+        assert re.fullmatch(r"==[\d.]+|>=[\d.]+,<[\d.]+", known)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_every_package_of_a_node_is_looked_at() -> None:
     assert versions().keys() == {"peerd", "python", *PACKAGES, *dict(EXTRAS.values())}
 
 
-@pytest.mark.parametrize("name", ["libp2p", "torch", "trio", "numpy"])
+@pytest.mark.parametrize("name", PACKAGES)
 @pytest.mark.parametrize("found", ["0.0.1+cpu", "99.0", None])
 def test_another_version_of_a_nodes_package_is_an_error(
     name: str, found: str | None, installed: Install
@@ -90,8 +90,8 @@ def test_another_version_of_a_nodes_package_is_an_error(
     (check,) = wrong
     assert (check.check, check.level) == (name, "error")
     assert (name if found is None else f"{name} {found} is installed") in check.message
-    assert ("not installed" if found is None else f"made for {wanted()[name]}") in check.message
-    assert check.message.endswith(f"; pip install '{name}{wanted()[name]}'")
+    assert ("not installed" if found is None else f"made for {bounds(name)}") in check.message
+    assert check.message.endswith(f"; pip install '{name}{bounds(name)}'")
 
 
 def test_another_version_of_an_extras_package_is_a_warning(installed: Install) -> None:
@@ -117,6 +117,23 @@ def test_a_module_that_another_version_lacks_is_no_fault_of_peerd(installed: Ins
     assert code == 1
     assert line.startswith("libp2p 0.9.0 is installed")
     assert line.endswith("pip install 'libp2p==0.8.1'")
+
+
+def test_a_node_without_a_package_says_so_before_any_command(
+    installed: Install, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "peerd.cli.dispatch", None)
+    with pytest.raises(ImportError):
+        main(["doctor"])
+    installed(PyNaCl=None)
+    assert main(["doctor"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == f"peerd: error: PyNaCl is not installed; pip install 'PyNaCl{bounds('PyNaCl')}'"
+
+
+def bounds(package: str) -> str:
+    (line,) = (each for each in PROJECT["dependencies"] if each.lower().startswith(package.lower()))
+    return str(line[len(package) :])
 
 
 def test_an_old_python_is_told_in_a_line(
