@@ -61,17 +61,16 @@ def misfit(package: str, *, core: bool = True) -> str | None:
         return f"{package} is not installed; {_install(package, versions)}" if core else None
     if fits(here, versions):
         return None
-    return (
-        f"{package} {here} is installed, and peerd {peerd.__version__} is made for {versions}; "
-        f"{_install(package, versions)}"
-    )
+    made = f"peerd {peerd.__version__} is made for {versions.removeprefix('==')}"
+    return f"{package} {here} is installed, and {made}; {_install(package, versions)}"
 
 
 def broken() -> str | None:
-    """What is wrong with the first of a node's packages of which something is: why a module of it
-    could not be imported.
+    """What is wrong with one of a node's packages, why a module of it could not be imported: one
+    that is missing, or else of another version.
     """
-    return next(filter(None, map(misfit, PACKAGES)), None)
+    wrong = sorted(filter(misfit, PACKAGES), key=lambda package: installed(package) is not None)
+    return misfit(wrong[0]) if wrong else None
 
 
 def _install(package: str, versions: str) -> str:
