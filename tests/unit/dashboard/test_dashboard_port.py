@@ -16,6 +16,7 @@ from peerd.dashboard.port import DashboardPort
 from peerd.dashboard.sources import Sources
 from peerd.errors import NetworkError
 from peerd.status.http import MAX_HEAD_BYTES, Deadlines
+from tests.answered import until_closed
 from tests.patience import HANG
 
 QUICK = Deadlines(request=0.5, write=5.0, heartbeat=1.0)
@@ -32,16 +33,7 @@ class Answered:
 
 async def raw(port: int, data: bytes) -> Answered:
     """What is sent until the connection is closed."""
-    with trio.fail_after(HANG):
-        async with await trio.open_tcp_stream("127.0.0.1", port) as stream:
-            received = b""
-            try:
-                await stream.send_all(data)
-                async for piece in stream:
-                    received += piece
-            except trio.BrokenResourceError:  # it closed with some of our bytes unread
-                pass
-            return Answered(received)
+    return Answered(await until_closed(await trio.open_tcp_stream("127.0.0.1", port), data))
 
 
 async def ask(port: int, target: str, method: str = "GET", **headers: str) -> Answered:
