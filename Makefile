@@ -8,7 +8,7 @@
 #   make acceptance  what takes longer: whole networks, fresh installs, the demo
 #   make lint      ruff, mypy --strict, and vulture: code that nobody calls
 #   make docs      the documents as a site, in site/
-#   make bench     what one round costs a member, a dealer and an opening
+#   make bench     docs/performance.md, measured again: rounds of real daemons, and roles; minutes
 #   make lab-table the table of docs/laboratory.md, run again; half an hour
 #   make dist      sdist and wheel in dist/, built from what git tracks, and looked into
 #   make clean     everything that the above made
@@ -19,10 +19,6 @@ NODE ?= /opt/peerd
 INSTALLED := $(VENV)/.installed
 # one BLAS thread: the tests' swarm is many processes, and the bench is stated for one thread
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
-
-BENCH_PEERS ?= 1000
-BENCH_PARAMS ?= 100000
-BENCH_ADVERSARY ?= 0.1
 
 # the same examples in each run, on as many processes as there are cores
 PYTEST := HYPOTHESIS_PROFILE=fixed $(ONE_THREAD) $(VENV)/bin/python -m pytest --numprocesses auto
@@ -61,10 +57,7 @@ docs: install
 	$(VENV)/bin/zensical build --clean --strict
 
 bench: install
-	@for role in member dealer open; do \
-	    $(ONE_THREAD) $(VENV)/bin/peerd bench $$role --aggregator rsa --peers $(BENCH_PEERS) \
-	        --params $(BENCH_PARAMS) --adversary $(BENCH_ADVERSARY) --json || exit 1; \
-	done
+	$(VENV)/bin/python scripts/performance.py
 
 lab-table: install
 	$(ONE_THREAD) $(VENV)/bin/python scripts/lab_table.py

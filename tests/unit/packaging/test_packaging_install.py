@@ -117,7 +117,7 @@ def test_install_does_nothing_when_nothing_changed(tree: Path) -> None:
         ("test", "-m pytest --numprocesses auto"),
         ("acceptance", "-m acceptance"),
         ("lint", ".venv/bin/mypy"),
-        ("bench", "peerd bench $role"),
+        ("bench", "scripts/performance.py"),
         ("node", "scripts/install.sh --node /opt/peerd"),
         ("dist", "scripts/dist.py dist"),
         ("clean", "rm -rf .venv"),
