@@ -355,7 +355,7 @@ def _takeover(years: Years) -> None:
 
 def _two_drafts(years: Years) -> None:
     """Two approve one of them, and two the other: neither has a quorum of three."""
-    one = years.draft(None, rounds=40, ahead=80)  # far enough for operators, however fast rounds are
+    one = years.draft(None, rounds=40, ahead=80)  # time for operators, however fast rounds are
     found = load(one)
     assert found.follows is not None
     other = draft(
