@@ -34,6 +34,7 @@ from protocols.record.evidence import Finding, judge_bytes
 from protocols.record.setting import Setting
 from protocols.session.session import Session
 from protocols.wire.canonical import unpack
+from tests.scripts import load_script
 from tests.tiers import later
 
 needs_atheris = pytest.mark.skipif(
@@ -171,15 +172,6 @@ def test_the_corpus_is_small() -> None:
     assert {path.name for path in CORPUS.iterdir()} == set(TARGETS)
 
 
-def script() -> Any:
-    spec = importlib.util.spec_from_file_location("fuzz_script", ROOT / "scripts" / "fuzz.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["fuzz_script"] = module  # its dataclasses look themselves up
-    spec.loader.exec_module(module)
-    return module
-
-
 @needs_atheris
 @pytest.mark.parametrize(
     "name", ["evidence", "session", *later(["frame", "statement", "certificate"])]
@@ -215,7 +207,7 @@ def test_the_campaign_counts_and_goes_on_from_its_file(tmp_path: Path) -> None:
 def test_a_target_that_finds_something_goes_on_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    fuzz = script()
+    fuzz: Any = load_script("fuzz")
     ends = {
         "frame": [fuzz.Slice(70, 1.0, 9, 80, "tests/fuzz/corpus/frame/found-1")],
         "http": [fuzz.Slice(0, 1.0, 0, 0, "exit code 2")] * 9,
@@ -244,7 +236,7 @@ def test_a_target_that_finds_something_goes_on_and_says_so(
 
 
 def test_a_process_that_was_ended_counts_by_its_last_line() -> None:
-    fuzz = script()
+    fuzz: Any = load_script("fuzz")
     text = "#2\tINITED cov: 5\n#4096\tpulse  cov: 8\n==1== ERROR: libFuzzer: deadly signal\n"
     assert fuzz._executed(text) == 4096
     assert fuzz._executed(text + "stat::number_of_executed_units: 5000\n") == 5000

@@ -29,6 +29,8 @@ from protocols.record.effects import Completed
 from protocols.wire.frames import FRAMES, StatementFrame, decode_frame
 from protocols.wire.statement import decode_statement
 
+Method = Callable[..., Any]
+
 
 class Counts:
     """Of the round that goes on; a line of JSON for each in ``file``.
@@ -100,30 +102,44 @@ def children_cpu() -> float | None:
 
 def hook(counts: Counts) -> None:
     """From here on everything in this process is counted."""
-    send, write = Transport.send, ExactStream.write
-    in_thread, completed = trio.to_thread.run_sync, Teller.completed
 
-    def counted_send(self: Transport, peer: bytes, frame: bytes) -> None:
-        counts.sent(self.group, frame)
-        send(self, peer, frame)
+    def sends(send: Method) -> Method:
+        def counted(self: Transport, peer: bytes, frame: bytes) -> None:
+            counts.sent(self.group, frame)
+            send(self, peer, frame)
 
-    async def counted_write(self: ExactStream, data: bytes) -> None:
-        counts.writes += 1
-        counts.bytes_sent += len(data)
-        await write(self, data)
+        return counted
 
-    async def counted_hop(work: Callable[..., Any], *args: Any, **how: Any) -> Any:
-        counts.hops += 1
-        return await in_thread(work, *args, **how)
+    def writes(write: Method) -> Method:
+        async def counted(self: ExactStream, data: bytes) -> None:
+            counts.writes += 1
+            counts.bytes_sent += len(data)
+            await write(self, data)
 
-    def counted_round(self: Teller, effect: Completed, *rest: Any) -> None:
-        counts.over(effect.round)
-        completed(self, effect, *rest)
+        return counted
 
-    Transport.send = counted_send  # type: ignore[method-assign]
-    ExactStream.write = counted_write  # type: ignore[method-assign]
-    trio.to_thread.run_sync = counted_hop  # type: ignore[assignment]
-    Teller.completed = counted_round  # type: ignore[method-assign, assignment]
+    def hops(in_thread: Method) -> Method:
+        async def counted(work: Callable[..., Any], *args: Any, **how: Any) -> Any:
+            counts.hops += 1
+            return await in_thread(work, *args, **how)
+
+        return counted
+
+    def rounds(completed: Method) -> Method:
+        def counted(self: Teller, effect: Completed, *rest: Any) -> None:
+            counts.over(effect.round)
+            completed(self, effect, *rest)
+
+        return counted
+
+    _wrap(Transport, "send", sends)
+    _wrap(ExactStream, "write", writes)
+    _wrap(trio.to_thread, "run_sync", hops)
+    _wrap(Teller, "completed", rounds)
+
+
+def _wrap(owner: object, name: str, around: Callable[[Method], Method]) -> None:
+    setattr(owner, name, around(getattr(owner, name)))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -5,7 +5,6 @@ changed; and it imports nothing of peerd.
 from __future__ import annotations
 
 import ast
-import importlib.util
 import json
 import subprocess
 import sys
@@ -27,6 +26,7 @@ from protocols.record.audit import audit_round
 from protocols.record.evidence import judge_bytes
 from protocols.record.ledger import Ledger
 from protocols.wire.canonical import pack
+from tests.scripts import load_script
 from tests.tiers import later
 from tests.unit.group.successions import MEMBERS, handover
 
@@ -36,11 +36,7 @@ ATTACKS = ("bad-share", "equivocate", "bad-proof", "wrong-opening", "silent")
 
 @pytest.fixture(scope="module")
 def alone() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("verify_transcript", SCRIPT)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("verify_transcript")
 
 
 def of(attack: str) -> Group:

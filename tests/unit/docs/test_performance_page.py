@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from tests.scripts import load_script
 
 ROOT = Path(__file__).parents[3]
 HISTORY = ROOT / "docs" / "performance" / "history.jsonl"
@@ -15,11 +16,7 @@ HISTORY = ROOT / "docs" / "performance" / "history.jsonl"
 
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("performance", ROOT / "scripts/performance.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("performance")
 
 
 def test_the_page_has_the_numbers_of_the_last_run(script: ModuleType) -> None:

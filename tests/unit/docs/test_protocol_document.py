@@ -1,16 +1,15 @@
 """docs/protocol.md against the code: bounds, states, messages, sections that comments cite."""
 
 import importlib
-import importlib.util
 import re
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
 from protocols.wire.frames import FRAMES
 from protocols.wire.payloads import PAYLOADS, Kind, Topic
 from protocols.wire.statement import Slot
+from tests.scripts import load_script
 
 ROOT = Path(__file__).resolve().parents[3]
 DOCUMENT = (ROOT / "docs" / "protocol.md").read_text()
@@ -23,14 +22,6 @@ def block(name: str) -> list[str]:
     lines = rest.partition("\n```")[0].splitlines()
     assert lines, f"docs/protocol.md has no {name} block"
     return lines
-
-
-def load_script(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.mark.parametrize("line", block("bounds"))

@@ -39,9 +39,9 @@ def project() -> dict[str, object]:
 
 def test_every_dependency_is_pinned() -> None:
     table = project()
-    extras = table["optional-dependencies"]
-    assert isinstance(extras, dict)
-    wanted = [*table["dependencies"], *chain(*extras.values())]  # type: ignore[misc]
+    core, extras = table["dependencies"], table["optional-dependencies"]
+    assert isinstance(core, list) and isinstance(extras, dict)
+    wanted = [*core, *chain(*extras.values())]
     names = {normal(re.match(r"[A-Za-z0-9._-]+", each)[0]) for each in wanted}  # type: ignore[index]
     assert names - {"peerd"} <= pins().keys()
 

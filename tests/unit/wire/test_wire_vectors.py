@@ -1,11 +1,9 @@
 """tests/vectors/wire_*.json (scripts/make_vectors.py): each field of each message, well and ill."""
 
-import importlib.util
 import json
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -17,6 +15,7 @@ from protocols.wire.frames import FRAMES, decode_frame, encode_frame
 from protocols.wire.payloads import PAYLOADS, Kind
 from protocols.wire.schema import from_value, to_value
 from protocols.wire.statement import decode_statement, encode_body
+from tests.scripts import load_script
 
 ROOT = Path(__file__).resolve().parents[3]
 VECTORS = ROOT / "tests" / "vectors"
@@ -29,15 +28,7 @@ FRAME_VECTORS = {entry["frame"]: entry for entry in FRAME_FILE["frames"]}
 RECORD_VECTORS = {entry["record"]: entry for entry in RECORDS}
 
 
-def load_script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("make_vectors", ROOT / "scripts/make_vectors.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-SCRIPT = load_script()
+SCRIPT = load_script("make_vectors")
 
 
 def joined(pieces: list[Any]) -> bytes:
