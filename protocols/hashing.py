@@ -11,10 +11,11 @@ import hashlib
 from functools import lru_cache
 
 DIGEST_BYTES = 32
+LARGE = 1 << 16
 
 
-def _frame(domain: str, parts: tuple[bytes, ...]) -> bytes:
-    pieces = [_prefix(domain)]
+def _frame(domain: str, parts: tuple[bytes | memoryview, ...]) -> bytes:
+    pieces: list[bytes | memoryview] = [_prefix(domain)]
     for part in parts:
         size = len(part)
         pieces.append(_SIZES[size] if size < 256 else size.to_bytes(8, "little"))
@@ -31,9 +32,15 @@ def _prefix(domain: str) -> bytes:
     return len(name).to_bytes(2, "little") + name
 
 
-def digest(domain: str, *parts: bytes) -> bytes:
-    """32 bytes: SHA-256 over the domain and the length-prefixed parts."""
-    return hashlib.sha256(_frame(domain, parts)).digest()
+def digest(domain: str, *parts: bytes | memoryview) -> bytes:
+    """32 bytes: SHA-256 over the domain and the length-prefixed parts. A view is one of bytes."""
+    if all(len(part) < LARGE for part in parts):
+        return hashlib.sha256(_frame(domain, parts)).digest()
+    running = hashlib.sha256(_prefix(domain))
+    for part in parts:  # not joined: a share of a large model would lie in memory twice
+        running.update(len(part).to_bytes(8, "little"))
+        running.update(part)
+    return running.digest()
 
 
 class Xof:

@@ -1,19 +1,22 @@
-"""A change clipped to a 2-norm ball, as integers whose norm is proven (docs/protocol.md §4).
+"""A change clipped to 2-norm balls, as integers whose norm is proven (docs/protocol.md §4).
 
-V: integers V_j with Σ V_j² + slack = T², slack ≥ 0 in bits, and nothing wraps around p, which is
-shown by smallness (one field element a coordinate) or by bits of each coordinate.
+V: integers V_j, for each block of coordinates Σ V_j² + slack = T_b², slack ≥ 0 in bits, and nothing
+wraps around p, which is shown by smallness (one field element a coordinate) or by bits of each
+coordinate.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
 
 from protocols.aggregation import bits as binary
 from protocols.aggregation import constants as read
+from protocols.aggregation import square_sum
+from protocols.aggregation.blocks import Block, Blocks
 from protocols.aggregation.contract import (
     AggregationError,
     Constants,
@@ -29,7 +32,8 @@ from protocols.aggregation.rounding import (
     check_preimage,
     length_of,
 )
-from protocols.proof import FREE, Link, Relation, Segment, Smallness, Square, SummedConstraint
+from protocols.aggregation.square_sum import SquareSum
+from protocols.proof import Link, Relation, Segment, Smallness, SummedConstraint
 
 MIN_THETA, MAX_THETA = 4, 28
 MAX_RADIUS = Fraction(1_000_000)
@@ -40,23 +44,33 @@ _MARGIN = 6
 
 @dataclass(frozen=True, slots=True)
 class Ball:
-    """Radius τ as an exact fraction; a coordinate is an integer of θ bits, T = 2^(θ−1) − 1 is τ."""
+    """Radius τ as an exact fraction; a coordinate is an integer of θ bits, T = 2^(θ−1) − 1 is τ.
+
+    ``blocks``: the coordinates with a ball of their own, T_b = ⌊T √(d_b/d)⌋, so that Σ τ_b² = τ².
+    """
 
     radius: Fraction
     theta: int
     proof: str
+    blocks: Blocks
 
     @classmethod
     def from_constants(cls, values: Constants) -> Ball:
-        """From the constants tau, theta, proof. Raises AggregationError."""
+        """From the constants tau, theta, proof, blocks. Raises AggregationError."""
         return cls(
             radius=read.positive(values, "tau", MAX_RADIUS),
             theta=read.integer(values, "theta", MIN_THETA, MAX_THETA),
             proof=read.choice(values, "proof", binary.PROOFS),
+            blocks=Blocks.read(values["blocks"]),
         )
 
     def constants(self) -> dict[str, int | str]:
-        return {"tau": str(self.radius), "theta": self.theta, "proof": self.proof}
+        return {
+            "tau": str(self.radius),
+            "theta": self.theta,
+            "proof": self.proof,
+            **self.blocks.constants(),
+        }
 
     @property
     def limit(self) -> int:
@@ -75,87 +89,146 @@ class Ball:
     # V
 
     def relation(self, parameters: int) -> Relation:
-        """V for d parameters. Raises AggregationError when θ is too coarse or too fine for d."""
-        if self._room(parameters) < (self.limit // 2) ** 2:
-            raise AggregationError(
-                f"theta = {self.theta} is too coarse for {parameters} parameters: the rounding"
-                f" would fill the ball; theta from {_least_theta(parameters)} on fits"
-            )
+        """V for d parameters. Raises AggregationError when θ is too coarse or too fine for d, or
+        the blocks are another model's.
+        """
+        for block in self._blocks(parameters):
+            if _room(block) < (block.limit // 2) ** 2:
+                raise AggregationError(
+                    f"theta = {self.theta} is too coarse for {block.length} of {parameters}"
+                    " parameters: the rounding would fill the ball;"
+                    f" theta from {self._least_theta(parameters)} on fits"
+                )
         relation = self._relation(parameters)
-        binary.check_fits(relation, self.theta, _largest_theta(parameters, self.proof))
+        if not relation.fits(binary.LARGEST_PRIME):
+            binary.check_fits(relation, self.theta, self._largest_theta(parameters))
         return relation
 
+    def _blocks(self, parameters: int) -> tuple[Block, ...]:
+        return self.blocks.divide(parameters, self.limit)
+
+    def _sums(self, parameters: int) -> list[SquareSum]:
+        """Of each block."""
+        part = square_sum.longest_part(self._largest, self.slack_bits)
+        blocks = self._blocks(parameters)
+        return [
+            SquareSum(
+                VECTOR if len(blocks) == 1 else f"{VECTOR}, block {index}",
+                block.length,
+                part if part >= square_sum.MIN_PART and self.proof == "norm" else block.length,
+                self.slack_bits,
+            )
+            for index, block in enumerate(blocks)
+        ]
+
+    @property
+    def _smallness_bits(self) -> int:
+        # An honest change, of norm T at most, fails with chance below 2^-41.
+        return Smallness.bits_for(1 << (self.theta - 1))
+
+    @property
+    def _largest(self) -> int:
+        """What a coordinate of an accepted dealing is bounded by."""
+        return 1 << (self._smallness_bits if self.proof == "norm" else self.theta - 1)
+
     def _relation(self, parameters: int) -> Relation:
-        vector = Segment(VECTOR, parameters, FREE)
-        norm = SummedConstraint(
-            squares=(Square(VECTOR, -1),),
-            linear=(binary.slack_term(SLACK, self.slack_bits),),
-            constant=-(self.limit**2),
-        )
-        planes: tuple[Segment, ...] = ()
-        links: tuple[Link, ...] = ()
-        small: tuple[Smallness, ...] = ()
-        if self.proof == "norm":
-            # An honest change, of norm T at most, fails with chance below 2^-42.
-            small = (Smallness(VECTOR, Smallness.bits_for(1 << (self.theta - 1))),)
-            largest = small[0].largest
-        else:
-            planes = binary.planes(self.theta, parameters, opened=False)
-            links = (binary.signed_link(VECTOR, self.theta),)
-            largest = 1 << (self.theta - 1)
+        blocks, sums = self._blocks(parameters), self._sums(parameters)
+        hidden: list[Segment] = []
+        summed: list[SummedConstraint] = []
+        for index, (block, squares) in enumerate(zip(blocks, sums, strict=True)):
+            name = SLACK if len(blocks) == 1 else f"{SLACK} {index}"
+            hidden += [*squares.hidden, binary.slack(name, self.slack_bits)]
+            slack = binary.slack_term(name, self.slack_bits)
+            linear = (*squares.linear, slack)
+            summed += squares.constraints
+            summed.append(SummedConstraint(squares.squares, linear, -(block.limit**2)))
+        vector = [segment for squares in sums for segment in squares.vector]
+        planes, links, small = self._bounds(vector)
         return Relation(
-            (vector, *planes, binary.slack(SLACK, self.slack_bits)),
-            summed=(norm,),
+            (*vector, *planes, *hidden),
+            summed=tuple(summed),
             links=links,
             smallness=small,
-            modulus_above=parameters * largest**2 + (1 << self.slack_bits),
+            modulus_above=max(squares.modulus_above(self._largest) for squares in sums),
         )
 
-    def _room(self, parameters: int) -> int:
-        """The squared norm that a vector may have so that its rounding still lies in the ball.
+    def _bounds(
+        self, vector: list[Segment]
+    ) -> tuple[tuple[Segment, ...], tuple[Link, ...], tuple[Smallness, ...]]:
+        """What shows that coordinates are small: bit planes with their links, or a smallness."""
+        if self.proof == "norm":
+            names = tuple(segment.name for segment in vector)
+            return (), (), (Smallness(names, self._smallness_bits),)
+        (whole,) = vector
+        planes = binary.planes(self.theta, whole.length, opened=False)
+        return planes, (binary.signed_link(whole.name, self.theta),), ()
 
-        Rounding adds up to d/4 in the mean, with a standard deviation of at most T.
-        """
-        return self.limit**2 - parameters // 4 - _MARGIN * self.limit
+    def _fitting(self, parameters: int, theta: int) -> bool:
+        other = replace(self, theta=theta)
+        return other._relation(parameters).fits(binary.LARGEST_PRIME)
+
+    def _largest_theta(self, parameters: int) -> int:
+        thetas = range(MAX_THETA, MIN_THETA - 1, -1)
+        return next((theta for theta in thetas if self._fitting(parameters, theta)), 0)
+
+    def _least_theta(self, parameters: int) -> int:
+        """The least that is fine enough: it may be finer than any that fits."""
+        theta = MIN_THETA
+        while any(
+            _room(block) < (block.limit // 2) ** 2
+            for block in replace(self, theta=theta)._blocks(parameters)
+        ):
+            theta += 1
+        return theta
 
     # F^P
 
     def encode(self, domain: str, model: Model, update: Update) -> Encoded:
-        """v ∈ V of x − w clipped to the ball. Raises AggregationError for what can't be encoded.
+        """v ∈ V of x − w clipped to the balls. Raises AggregationError for what can't be encoded.
 
-        The coordinates are rounded by coins. A change at the sphere may be rounded out of the ball:
+        The coordinates are rounded by coins. A change at a sphere may be rounded out of its ball:
         then it is shrunk by the little that rounding adds, and rounded again; the third time it is
         cut toward zero, which always fits.
         """
         check_pair(model, update)
-        change = change_of(model, update)
-        length, radius = length_of(change), float(self.radius)
-        shrink = min(1.0, radius / length) if length else 1.0
-        exact = change * shrink * float(self.scale)
+        exact = change_of(model, update)
+        blocks = self._blocks(exact.size)
+        scale = float(self.scale)
+        for block in blocks:
+            part = exact[block.window]
+            length, radius = length_of(part), float(self.radius) * block.share
+            part *= min(1.0, radius / length) if length else 1.0
+            part *= scale
         rounding = Rounding(domain, self.theta, model, update)
         vector = rounding(exact)
-        if not self.holds(vector):
-            fitted = self._fitted(exact)
-            vector = rounding(fitted)
-            if not self.holds(vector):
-                vector = np.trunc(fitted).astype(np.int64)
+        beyond = [block for block in blocks if not _holds(block, vector)]
+        if beyond:
+            for block in beyond:
+                exact[block.window] *= _shrink(block, exact)
+            again = rounding(exact)
+            for block in beyond:
+                window = block.window
+                vector[window] = again[window]
+                if not _holds(block, vector):
+                    vector[window] = np.trunc(exact[window]).astype(np.int64)
         return self.lay_out(vector)
 
-    def _fitted(self, exact: Reals) -> Reals:
-        room = math.sqrt(max(self._room(exact.size), 0))
-        return exact * (room / length_of(exact))
-
     def holds(self, vector: Encoded) -> bool:
-        """‖V‖ ≤ T."""
-        if int(np.abs(vector).max(initial=0)) > self.limit:
-            return False
-        return int(np.sum(np.square(vector))) <= self.limit**2
+        """‖V‖ ≤ T_b in each block."""
+        return all(_holds(block, vector) for block in self._blocks(vector.size))
 
     def lay_out(self, vector: Encoded) -> Encoded:
-        """V (d,) with its bits and slack, as the relation's segments lie."""
-        left = self.limit**2 - int(np.sum(np.square(vector)))
-        planes = [binary.to_planes(vector, self.theta)] if self.proof == "bits" else []
-        return np.concatenate([vector, *planes, binary.to_bits(left, self.slack_bits)])
+        """V (d,) with its bits and slacks, as the relation's segments lie."""
+        parts = [vector]
+        if self.proof == "bits":
+            parts.append(binary.to_planes(vector, self.theta))
+        blocks, sums = self._blocks(vector.size), self._sums(vector.size)
+        for block, squares in zip(blocks, sums, strict=True):
+            part = vector[block.window]
+            parts += squares.lay_out(part)
+            left = block.limit**2 - square_sum.of(part)
+            parts.append(binary.to_bits(left, self.slack_bits))
+        return np.concatenate(parts)
 
     def preimage(self, model: Model, encoded: Encoded) -> Update:
         """x = w + V/S, float64: float32 doesn't hold θ bits beside the model's."""
@@ -184,16 +257,21 @@ class Ball:
         return mean
 
 
-def _largest_theta(parameters: int, proof: str) -> int:
-    for theta in range(MAX_THETA, MIN_THETA - 1, -1):
-        ball = Ball(Fraction(1), theta, proof)
-        if ball._relation(parameters).fits(binary.LARGEST_PRIME):
-            return theta
-    return 0
+def _room(block: Block) -> int:
+    """The squared norm that a vector may have so that its rounding still lies in the ball.
+
+    Rounding adds up to d/4 in the mean, with a standard deviation of at most T.
+    """
+    return block.limit**2 - block.length // 4 - _MARGIN * block.limit
 
 
-def _least_theta(parameters: int) -> int:
-    theta = MIN_THETA
-    while Ball(Fraction(1), theta, "norm")._room(parameters) < (((1 << (theta - 1)) - 1) // 2) ** 2:
-        theta += 1
-    return theta
+def _shrink(block: Block, exact: Reals) -> float:
+    room = math.sqrt(max(_room(block), 0))
+    return room / length_of(exact[block.window])
+
+
+def _holds(block: Block, vector: Encoded) -> bool:
+    part = vector[block.window]
+    if max(int(part.max(initial=0)), -int(part.min(initial=0))) > block.limit:
+        return False
+    return square_sum.of(part) <= block.limit**2

@@ -31,6 +31,7 @@ DEFAULTS: dict[str, int | str] = {
     "tau": "1",
     "theta": 16,
     "proof": "norm",
+    "blocks": "whole",
     "momentum": "9/10",
     "eta": "1",
     "decay": "none",
@@ -70,7 +71,7 @@ class CenteredClippingL2:
         }
 
     def relation(self, parameters: int, reference: Reference | None = None) -> Relation:
-        """Σ V_j² + slack = T², without wrap-around."""
+        """Σ V_j² + slack = T_b² in each block, without wrap-around."""
         return self.ball.relation(parameters)
 
     def largest_sum(self, parameters: int, weight: int) -> int:

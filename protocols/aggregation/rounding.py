@@ -17,6 +17,8 @@ Reals = NDArray[np.float64]
 _PRECISION = 52
 _GUARDED_BITS = 40
 _MAX_COIN_BITS = 16
+_CHUNK = 1 << 16
+"""Values that are rounded at once: what they pass through is several times as large."""
 
 
 def coin_bits(bits: int) -> int:
@@ -40,24 +42,30 @@ class Rounding:
         The chance is a multiple of 2^-coin_bits. A value within 2^-(coin_bits + 1) of an integer
         becomes that integer.
         """
-        fine = np.rint(values * float(1 << self._coin_bits)).astype(np.int64)
-        drawn = np.frombuffer(self._stream.read(2 * values.size), dtype="<u2").astype(np.int64)
-        coins = drawn >> (_MAX_COIN_BITS - self._coin_bits)
-        rounded: Encoded = (fine + coins) >> self._coin_bits
+        drawn = np.frombuffer(self._stream.read(2 * values.size), dtype="<u2")
+        rounded = np.empty(values.size, np.int64)
+        for start in range(0, values.size, _CHUNK):
+            window = slice(start, start + _CHUNK)
+            fine = np.rint(values[window] * float(1 << self._coin_bits)).astype(np.int64)
+            coins = drawn[window].astype(np.int64) >> (_MAX_COIN_BITS - self._coin_bits)
+            rounded[window] = (fine + coins) >> self._coin_bits
         return rounded
 
 
 def change_of(model: Model, update: Update) -> Reals:
     """x − w in float64, (d,)."""
-    return update.astype(np.float64) - model.astype(np.float64)
+    change = update.astype(np.float64)
+    change -= model
+    return change
 
 
 def length_of(change: Reals) -> float:
     """The 2-norm, without overflow."""
-    largest = float(np.abs(change).max(initial=0.0))
+    largest = max(float(change.max(initial=0.0)), -float(change.min(initial=0.0)))
     if not largest:
         return 0.0
-    return largest * math.sqrt(float(np.sum(np.square(change / largest))))
+    scaled = change / largest
+    return largest * math.sqrt(float(np.sum(np.square(scaled, out=scaled))))
 
 
 def check_preimage(model: Model, scale: Fraction, bits: int) -> None:

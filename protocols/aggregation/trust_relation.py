@@ -52,8 +52,8 @@ class TrustRelation:
         links: tuple[Link, ...] = ()
         small: tuple[Smallness, ...] = ()
         if self.proof == "norm":
-            # An honest vector, of norm S at most, fails with chance below 2^-42.
-            small = (Smallness(VECTOR, Smallness.bits_for(1 << self.theta)),)
+            # An honest vector, of norm S at most, fails with chance below 2^-41.
+            small = (Smallness((VECTOR,), Smallness.bits_for(1 << self.theta)),)
             largest = small[0].largest
         else:
             planes = binary.planes(self.vector_bits, parameters, opened=False)

@@ -35,6 +35,7 @@ DEFAULTS: dict[str, int | str] = {
     "tau": "1",
     "theta": 16,
     "proof": "norm",
+    "blocks": "whole",
     "cap": 1_000,
     "eta": "1/2",
     "decay": "none",
@@ -76,7 +77,7 @@ class WeightedMean:
         return self.cap
 
     def relation(self, parameters: int, reference: Reference | None = None) -> Relation:
-        """Σ V_j² + slack = T², without wrap-around."""
+        """Σ V_j² + slack = T_b² in each block, without wrap-around."""
         return self.ball.relation(parameters)
 
     def largest_sum(self, parameters: int, weight: int) -> int:

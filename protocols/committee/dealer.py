@@ -53,7 +53,7 @@ class Dealer(Role):
             public = party.setting.public_inputs(party.me)
             dealing = deal(base.shape, values, self._secret.reveal(), context, public)
         except ProjectionOverflow:
-            return  # by chance below 2^-42 (§3): this peer deals nothing, in this attempt
+            return  # by chance below 2^-41 (§3): this peer deals nothing, in this attempt
         payload = Header(base.hash, dealing.root, dealing.proof)
         header = self.sign(Kind.HEADER, payload)
         if header.payload != payload:

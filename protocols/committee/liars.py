@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-import numpy as np
-
-from protocols.committee.sums import Sum, Words
-from protocols.opening import polynomial_path, word_path
+from protocols.committee.sums import Sum
+from protocols.opening import (
+    decode_polynomials,
+    first_wrong,
+    polynomial_bytes,
+    polynomial_path,
+    word_path,
+)
 from protocols.record.certificate import Elected
 from protocols.record.evidence import Evidence, Fault, contradicts, wrong_sum
 from protocols.record.outcomes import Certified
@@ -27,9 +31,9 @@ class Liars:
         self._right: set[int] = set()
 
     def in_sums(
-        self, certified: Certified, polynomials: Words, sums: Mapping[int, Sum]
+        self, certified: Certified, polynomials: bytes, sums: Mapping[int, Sum]
     ) -> Iterator[Evidence]:
-        """``polynomials`` (O, δ + 1) are the certified ones, ``sums`` others' over their cohort."""
+        """``polynomials`` are the certified ones, encoded, ``sums`` others' over their cohort."""
         for peer, said in sorted(sums.items()):
             if peer in self._accused | self._right:
                 continue
@@ -49,20 +53,18 @@ class Liars:
                 proof, rest = Fault.WRONG_RESULT, (certified.certificate,)
                 yield Evidence(proof, self._flip.certificate, (said,), rest)
 
-    def _compare(self, said: Sum, certified: Certified, polynomials: Words) -> Evidence | None:
+    def _compare(self, said: Sum, certified: Certified, polynomials: bytes) -> Evidence | None:
         """What proves these words wrong: the first coordinate that lies on no certified one."""
         shape, seat = self._setting.shape, self._flip.seats.index(said.statement.signer)
-        powers = shape.sharing.seat_powers[: shape.sharing.degree + 1, seat : seat + 1]
-        expected = shape.field.matmul(polynomials, powers)[:, 0]
-        wrong = np.flatnonzero(expected != said.words)
-        if not wrong.size:
+        index = first_wrong(shape, decode_polynomials(shape, polynomials), seat, said.words)
+        if index is None:
             return None
-        index = int(wrong[0])
+        size = polynomial_bytes(shape)
         coordinate = (
             index,
             int(said.words[index]),
             word_path(shape, said.words, index),
-            shape.field.encode(polynomials[index]),
+            polynomials[index * size : (index + 1) * size],
             polynomial_path(shape, polynomials, index),
         )
         return wrong_sum(self._flip, said.statement, certified.certificate, coordinate)

@@ -16,7 +16,6 @@ from protocols.committee.states import OPENING, OpeningEvent, Openness
 from protocols.committee.sums import Sum, Sums, Words
 from protocols.hashing import digest
 from protocols.opening import (
-    Opened,
     Undecodable,
     decode_polynomials,
     decode_words,
@@ -72,7 +71,7 @@ class Opening(Role):
         self._decided = decided
         self._previous = previous
         self._secret = secret
-        self._opened: tuple[Words, npt.NDArray[np.float32]] | None = None
+        self._opened: tuple[bytes, npt.NDArray[np.float32]] | None = None
         self._certified: Certified | None = None
         self._liars = Liars(sums.party.setting, committee.flip)
         self._hopeless = False
@@ -155,8 +154,8 @@ class Opening(Role):
         if self._certified is not None and self.lacks_sum:
             shape = self.party.setting.shape
             polynomials = decode_polynomials(shape, data)
-            if polynomial_root(shape, polynomials) == self._certified.result.polynomials:
-                self._take(Opened(polynomials, values_of(shape, polynomials), ()))
+            if polynomial_root(shape, data) == self._certified.result.polynomials:
+                self._take(data, values_of(shape, polynomials))
                 self._accuse_liars()
         return self.done()
 
@@ -188,14 +187,14 @@ class Opening(Role):
         self._try_open()
 
     def _sum(self, dealings: Mapping[int, Held]) -> Words | None:
-        rows = []
+        rows: list[Words] = []
         for dealer, header in self._decided.cohort.dealers:
             held = dealings.get(dealer)
             if held is None or held.share is None or held.header.hash != header:
                 return None
             rows.append(held.share)
         setting = self.party.setting
-        return sum_shares(setting.shape, np.stack(rows), setting.weights_of(self.dealers))
+        return sum_shares(setting.shape, rows, setting.weights_of(self.dealers))
 
     # -- the opening ---------------------------------------------------------------------------
 
@@ -223,24 +222,26 @@ class Opening(Role):
             if self._hopeless or words.keys() >= set(self._committee.keyed):
                 self.emit(Hopeless(Stop.UNDECODABLE))
             return
-        self._sign_result(*self._take(opened))
+        encoded = encode_polynomials(shape, opened.polynomials)
+        self._sign_result(encoded, self._take(encoded, opened.values))
 
     def _entropy(self, words: Mapping[int, Words]) -> bytes:
         """Private, and drawn after the words came: they are part of what it is drawn from."""
         said = [self._sums.sums[peer].statement.payload.root for peer in sorted(words)]
         return digest("peerd/projections", self._secret.reveal(), *said)
 
-    def _take(self, opened: Opened) -> tuple[Words, npt.NDArray[np.float32]]:
+    def _take(self, encoded: bytes, values: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        """The opened polynomials, and what they stand for: the next model."""
         setting = self.party.setting
         weight = sum(setting.weights_of(self.dealers))
-        update = opened.values[: setting.opened_update]
+        update = values[: setting.opened_update]
         model = setting.aggregator.apply(self._previous.model, update, weight, self.party.round)
-        self._opened = opened.polynomials, model
+        self._opened = encoded, model
         self._state.move(OpeningEvent.OPEN)
         self._complete()
-        return self._opened
+        return model
 
-    def _sign_result(self, polynomials: Words, model: npt.NDArray[np.float32]) -> None:
+    def _sign_result(self, encoded: bytes, model: npt.NDArray[np.float32]) -> None:
         if not self.party.can_sign(Kind.RESULT):
             return
         payload = Result(
@@ -248,7 +249,7 @@ class Opening(Role):
             self._previous.certificate,
             self._decided.hash,
             len(self.dealers),
-            polynomial_root(self.party.setting.shape, polynomials),
+            polynomial_root(self.party.setting.shape, encoded),
             model_hash(model),
         )
         statement = self.sign(Kind.RESULT, payload)
@@ -285,9 +286,7 @@ class Opening(Role):
 
     def _complete(self) -> None:
         if self._certified is not None and self._opened is not None:
-            polynomials, model = self._opened
-            encoded = encode_polynomials(self.party.setting.shape, polynomials)
-            self.emit(SumOpened(self._certified, encoded, model))
+            self.emit(SumOpened(self._certified, *self._opened))
 
     # -- liars ---------------------------------------------------------------------------------
 

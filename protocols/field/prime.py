@@ -21,6 +21,8 @@ from protocols.hashing import Xof
 
 FEW_INVERSES = 128
 """So many elements are inverted one by one: 2 log p vectorised products would take longer."""
+LONG_SAMPLE = 1 << 18
+"""Words of a sample that are looked at at once, where there are more."""
 MERSENNE_EXPONENTS = {(1 << 31) - 1: 31, (1 << 61) - 1: 61}
 
 
@@ -171,6 +173,8 @@ class PrimeField:
     def sample_rows(self, xofs: Sequence[Xof], count: int) -> Elements:
         """One ``sample`` a stream, shape (len(xofs), count), with one pass over all of them."""
         words = self._expected_words(count)
+        if words > LONG_SAMPLE:
+            return self._long_rows(xofs, count)
         data = b"".join([xof.read(words * self.element_bytes) for xof in xofs])
         raw = self._masked(data).reshape(len(xofs), words)
         accepted = raw < self.dtype.type(self.p)
@@ -184,11 +188,28 @@ class PrimeField:
             rows[index] = kept[:count]
         return rows
 
+    def _long_rows(self, xofs: Sequence[Xof], count: int) -> Elements:
+        """The same, stream by stream and piece by piece: in memory there is what the stream gave,
+        once, and the result.
+        """
+        rows: Elements = np.empty((len(xofs), count), self.dtype)
+        for xof, row in zip(xofs, rows, strict=True):
+            filled = 0
+            while filled < count:
+                data = memoryview(xof.read(self._expected_words(count) * self.element_bytes))
+                size = LONG_SAMPLE * self.element_bytes
+                for start in range(0, len(data), size):
+                    raw = self._masked(data[start : start + size])
+                    kept = raw[raw < self.dtype.type(self.p)][: count - filled]
+                    row[filled : filled + len(kept)] = kept
+                    filled += len(kept)
+        return rows
+
     def _expected_words(self, count: int) -> int:
         """Words that nearly always hold ``count`` accepted ones."""
         return (count << self.p.bit_length()) // self.p + count // 1024 + 16
 
-    def _masked(self, data: bytes) -> Elements:
+    def _masked(self, data: bytes | memoryview) -> Elements:
         raw: Elements = np.frombuffer(data, self.dtype)
         mask = (1 << self.p.bit_length()) - 1
         if mask.bit_length() == 8 * self.element_bytes:

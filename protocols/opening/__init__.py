@@ -1,6 +1,6 @@
 """Opening of the sum on shares, with liars located (docs/protocol.md §6)."""
 
-from protocols.opening.opening import Opened, Undecodable, open_sum
+from protocols.opening.opening import Opened, Undecodable, first_wrong, open_sum
 from protocols.opening.polynomials import (
     decode_polynomials,
     encode_polynomials,
@@ -32,6 +32,7 @@ __all__ = [
     "encode_polynomials",
     "encode_words",
     "evaluate_polynomial",
+    "first_wrong",
     "open_sum",
     "polynomial_bytes",
     "polynomial_path",

@@ -3,8 +3,8 @@
 docs/protocol.md §6. Decoding every coordinate would cost L decodings. Instead, all coordinates of
 each word are collapsed by a few random weights, drawn from ``entropy`` after the words arrived;
 the collapsed words are again Reed-Solomon words of the same code, and a wrong word is wrong in
-each of them except with probability 1/p. Liars are located there, erased, and all columns are
-interpolated from good words by one matrix product.
+each of them except with probability 2/p, as the weights are products of two. Liars are located
+there, erased, and all columns are interpolated from good words by one matrix product.
 
 Error: a wrong word of any one member passes all projections with probability at most 2^-64, so a
 whole opening goes wrong with at most m 2^-64 < 2^-54, over entropy that the liars did not know.
@@ -24,7 +24,8 @@ from protocols.field.polynomial import interpolation, powers
 from protocols.hashing import Xof
 from protocols.opening.decoding import decode_word
 from protocols.opening.polynomials import values_of
-from protocols.proof.shape import DealingShape
+from protocols.proof.challenge import BLOCK, combine, windows
+from protocols.proof.shape import DealingShape, Tensor
 
 MIN_PROJECTIONS = 4
 PROJECTION_BITS = 64
@@ -43,15 +44,15 @@ class Opened:
     -p / 2 and p / 2; ``liars`` the seats whose word is off, each with its first wrong coordinate.
     """
 
-    polynomials: Residues
+    polynomials: Elements
     values: npt.NDArray[np.int64]
     liars: tuple[tuple[int, int], ...]
 
 
 def projections(p: int) -> int:
-    """How many projections make 1/p^q at most 2^-64, and never fewer than 4."""
+    """How many projections make (2/p)^q at most 2^-64, and never fewer than 4."""
     count = MIN_PROJECTIONS
-    while p**count < 1 << PROJECTION_BITS:
+    while p**count < 1 << (PROJECTION_BITS + count):
         count += 1
     return count
 
@@ -65,16 +66,19 @@ def open_sum(shape: DealingShape, words: Mapping[int, Elements], entropy: bytes)
     if len(entropy) < MIN_ENTROPY_BYTES:
         raise ValueError(f"{len(entropy)} bytes of entropy; it takes {MIN_ENTROPY_BYTES}")
     seats = _sorted_seats(shape, words)
-    matrix = np.stack([words[seat] for seat in seats])
-    good, inverse = _locate(shape, seats, _project(shape, matrix, entropy))
-    base = matrix[good[: shape.sharing.degree + 1]]
-    polynomials = shape.field.matmul(np.ascontiguousarray(base.T), inverse)
-    liars = np.setdiff1d(np.arange(len(seats)), good)
-    return Opened(
-        polynomials,
-        values_of(shape, polynomials),
-        _first_wrong(shape, polynomials, seats[liars], matrix[liars]),
-    )
+    rows = [words[seat] for seat in seats.tolist()]
+    good, inverse = _locate(shape, seats, _project(shape, rows, entropy))
+    base = [rows[index] for index in good[: shape.sharing.degree + 1].tolist()]
+    polynomials: Elements = np.empty((shape.opened_polynomials, len(base)), shape.field.dtype)
+    for columns in windows(len(base), slice(0, shape.opened_polynomials)):
+        part = np.stack([row[columns] for row in base], axis=1)
+        polynomials[columns] = shape.field.matmul(part, inverse)
+    liars = []
+    for row in np.setdiff1d(np.arange(len(seats)), good).tolist():
+        wrong = first_wrong(shape, polynomials, int(seats[row]), rows[row])
+        assert wrong is not None, "a word that was left out lies on the polynomials"
+        liars.append((int(seats[row]), wrong))
+    return Opened(polynomials, values_of(shape, polynomials), tuple(liars))
 
 
 def _sorted_seats(shape: DealingShape, words: Mapping[int, Elements]) -> npt.NDArray[np.int64]:
@@ -96,13 +100,20 @@ def _require_agreement(shape: DealingShape, agreeing: int) -> None:
         raise Undecodable(f"only {agreeing} words can agree; opening takes {needed}")
 
 
-def _project(shape: DealingShape, matrix: Elements, entropy: bytes) -> Residues:
+def _project(shape: DealingShape, rows: list[Elements], entropy: bytes) -> Residues:
     """Collapsed words, shape (projections, words)."""
-    count = projections(shape.field.p)
-    weights = shape.field.sample(
-        Xof("peerd/opening/projection", entropy), shape.opened_polynomials * count
+    tensor, count = Tensor(shape.opened_polynomials), projections(shape.field.p)
+    sampled = shape.field.sample(
+        Xof("peerd/opening/projection", entropy), count * (tensor.rows + tensor.columns)
     )
-    return shape.field.matmul(matrix, weights.reshape(shape.opened_polynomials, count)).T
+    edge = count * tensor.rows
+    factors = sampled[:edge].reshape(1, count, -1), sampled[edge:].reshape(1, count, -1)
+    height = max(1, BLOCK // shape.opened_polynomials)
+    collapsed = [
+        combine(shape, tensor, np.stack(rows[start : start + height]), *factors)
+        for start in range(0, len(rows), height)
+    ]
+    return np.concatenate(collapsed).T
 
 
 def _locate(
@@ -132,17 +143,15 @@ def _locate(
         _require_agreement(shape, len(good))
 
 
-def _first_wrong(
-    shape: DealingShape,
-    polynomials: Residues,
-    seats: npt.NDArray[np.int64],
-    matrix: Elements,
-) -> tuple[tuple[int, int], ...]:
-    """(seat, first coordinate off the polynomials) for each liar."""
-    right = shape.field.matmul(
-        polynomials, powers(shape.field, shape.sharing.seats[seats], shape.sharing.degree + 1)
-    ).T
-    wrong = right != matrix
-    return tuple(
-        (int(seat), int(np.flatnonzero(row)[0])) for seat, row in zip(seats, wrong, strict=True)
-    )
+def first_wrong(
+    shape: DealingShape, polynomials: Elements, seat: int, word: Elements
+) -> int | None:
+    """The first coordinate of a seat's word (L,) that lies on no polynomial; None if all do."""
+    terms = polynomials.shape[1]
+    at_seat = shape.sharing.seat_powers[:terms, seat : seat + 1]
+    for columns in windows(terms, slice(0, len(word))):
+        right = shape.field.matmul(polynomials[columns], at_seat)[:, 0]
+        wrong = np.flatnonzero(right != word[columns])
+        if len(wrong):
+            return int(columns.start) + int(wrong[0])
+    return None

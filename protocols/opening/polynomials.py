@@ -2,7 +2,8 @@
 
 docs/protocol.md §6. Polynomial l has delta + 1 coefficients, lowest degree first; its value at
 slot s is the opened sum of the value that the relation's layout puts there. Only the polynomials of
-opened segments are summed: L below counts these.
+opened segments are summed: L below counts these. One polynomial to a leaf where they are few; a leaf for
+each would make hashing dearer than all else an opening does where they are a million.
 """
 
 from __future__ import annotations
@@ -15,8 +16,19 @@ import numpy.typing as npt
 from protocols.errors import WireError
 from protocols.field import Elements
 from protocols.hashing import DIGEST_BYTES, digest
+from protocols.proof.challenge import windows
 from protocols.proof.merkle import MerkleTree, climb, depth
 from protocols.proof.shape import DealingShape
+from protocols.version import SHARED_PROJECTIONS
+
+MAX_LEAVES = 1 << 12
+
+
+def leaf_polynomials(shape: DealingShape) -> int:
+    """How many polynomials lie under a leaf; the last one may have fewer."""
+    if shape.version < SHARED_PROJECTIONS:
+        return 1
+    return max(1, -(-shape.opened_polynomials // MAX_LEAVES))
 
 
 def polynomial_bytes(shape: DealingShape) -> int:
@@ -40,26 +52,34 @@ def decode_polynomials(shape: DealingShape, data: bytes) -> Elements:
 
 def values_of(shape: DealingShape, polynomials: Elements) -> npt.NDArray[np.int64]:
     """The opened integers (opened_length,), centred: residues above p / 2 are negative."""
-    slots = shape.field.matmul(polynomials, shape.sharing.slot_powers)
+    slots: Elements = np.empty((len(polynomials), shape.plan.packing), shape.field.dtype)
+    for rows in windows(polynomials.shape[1], slice(0, len(polynomials))):
+        slots[rows] = shape.field.matmul(polynomials[rows], shape.sharing.slot_powers)
     return shape.field.centred(shape.layout.opened_values(slots))
 
 
-def polynomial_root(shape: DealingShape, polynomials: Elements) -> bytes:
-    """The Merkle root over the polynomials, one to a leaf."""
-    return _tree(shape, polynomials).root
+def polynomial_root(shape: DealingShape, encoded: bytes) -> bytes:
+    """The Merkle root over the encoded polynomials."""
+    return _tree(shape, encoded).root
 
 
-def polynomial_path(shape: DealingShape, polynomials: Elements, index: int) -> bytes:
-    """The siblings of polynomial ``index``. Raises IndexError."""
-    return polynomial_paths(shape, polynomials, [index])[0]
+def polynomial_path(shape: DealingShape, encoded: bytes, index: int) -> bytes:
+    """What leads from polynomial ``index`` to the root. Raises IndexError."""
+    return polynomial_paths(shape, encoded, [index])[0]
 
 
-def polynomial_paths(
-    shape: DealingShape, polynomials: Elements, indices: Sequence[int]
-) -> list[bytes]:
-    """The siblings of several polynomials, from one tree. Raises IndexError."""
-    tree = _tree(shape, polynomials)
-    return [tree.path(index) for index in indices]
+def polynomial_paths(shape: DealingShape, encoded: bytes, indices: Sequence[int]) -> list[bytes]:
+    """The paths of several polynomials, from one tree: siblings, and ahead of them what lies under
+    the leaf, if that is more than the polynomial. Raises IndexError.
+    """
+    tree, paths = _tree(shape, encoded), []
+    for index in indices:
+        if not 0 <= index < shape.opened_polynomials:
+            raise IndexError(f"polynomial {index} of {shape.opened_polynomials}")
+        leaf = index // leaf_polynomials(shape)
+        beside = encoded[_window(shape, leaf)] if leaf_polynomials(shape) > 1 else b""
+        paths.append(beside + tree.path(leaf))
+    return paths
 
 
 def verify_polynomial(
@@ -68,13 +88,20 @@ def verify_polynomial(
     """Whether ``coefficients`` (canonical bytes) is polynomial ``index`` under ``root``."""
     if not 0 <= index < shape.opened_polynomials:
         return False
-    if len(path) != DIGEST_BYTES * depth(shape.opened_polynomials):
+    together, size = leaf_polynomials(shape), polynomial_bytes(shape)
+    leaf, offset = divmod(index, together)
+    window = _window(shape, leaf)
+    edge = window.stop - window.start if together > 1 else 0
+    content = path[:edge] if together > 1 else coefficients
+    if len(path) != edge + DIGEST_BYTES * depth(_leaves(shape)):
+        return False
+    if together > 1 and content[offset * size : (offset + 1) * size] != coefficients:
         return False
     try:
         shape.field.decode(coefficients, shape.sharing.degree + 1)
     except WireError:
         return False
-    return climb(_leaf(coefficients), index, path) == root
+    return climb(_leaf(content), leaf, path[edge:]) == root
 
 
 def evaluate_polynomial(shape: DealingShape, coefficients: bytes, seat: int) -> int:
@@ -87,10 +114,23 @@ def evaluate_polynomial(shape: DealingShape, coefficients: bytes, seat: int) -> 
     return value
 
 
-def _tree(shape: DealingShape, polynomials: Elements) -> MerkleTree:
-    data, size = encode_polynomials(shape, polynomials), polynomial_bytes(shape)
-    return MerkleTree([_leaf(data[i : i + size]) for i in range(0, len(data), size)])
+def _leaves(shape: DealingShape) -> int:
+    return -(-shape.opened_polynomials // leaf_polynomials(shape))
 
 
-def _leaf(coefficients: bytes) -> bytes:
-    return digest("peerd/opening/polynomial", coefficients)
+def _window(shape: DealingShape, leaf: int) -> slice[int, int, None]:
+    """The leaf's bytes among the encoded polynomials."""
+    size = leaf_polynomials(shape) * polynomial_bytes(shape)
+    end = shape.opened_polynomials * polynomial_bytes(shape)
+    return slice(leaf * size, min((leaf + 1) * size, end))
+
+
+def _tree(shape: DealingShape, encoded: bytes) -> MerkleTree:
+    if len(encoded) != shape.opened_polynomials * polynomial_bytes(shape):
+        raise ValueError(f"{len(encoded)} bytes of polynomials; encode_polynomials gives others")
+    view = memoryview(encoded)
+    return MerkleTree([_leaf(view[_window(shape, leaf)]) for leaf in range(_leaves(shape))])
+
+
+def _leaf(content: bytes | memoryview) -> bytes:
+    return digest("peerd/opening/polynomial", content)

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from protocols.errors import WireError
-from protocols.field import Elements, Residues
+from protocols.field import Elements
 from protocols.hashing import DIGEST_BYTES, digest
+from protocols.proof.challenge import windows
 from protocols.proof.merkle import MerkleTree, climb, depth
 from protocols.proof.shape import DealingShape
 
@@ -20,23 +23,34 @@ CHUNK_ELEMENTS = 256
 
 
 def sum_shares(
-    shape: DealingShape, shares: Elements, weights: Sequence[int] | None = None
-) -> Residues:
-    """S_j, shape (L,): the sum of w_i share_ij over the cohort, from shares (dealers, L).
+    shape: DealingShape, shares: Sequence[Elements] | Elements, weights: Sequence[int] | None = None
+) -> Elements:
+    """S_j, shape (L,): the sum of w_i share_ij over the cohort, from shares (L,) of each dealer.
 
     ``weights``: one non-negative integer a dealer, all 1 by default, and in unweighted segments.
     """
     count = shape.opened_polynomials
-    if shares.ndim != 2 or shares.shape[1] != count:
-        raise ValueError(f"shares of shape {shares.shape}; the shape says (n, {count})")
-    if weights is None or all(weight == 1 for weight in weights):
-        return shape.field.sum(shares, axis=0)
-    if len(weights) != len(shares):
+    if not len(shares) or any(share.shape != (count,) for share in shares):
+        raise ValueError(f"each dealer has shares of shape ({count},)")
+    if weights is not None and len(weights) != len(shares):
         raise ValueError(f"{len(weights)} weights for {len(shares)} dealers")
-    total: Residues = shape.field.matmul(shape.field.array(list(weights)).reshape(1, -1), shares)
-    total = total.reshape(-1)
-    for columns in shape.layout.unweighted:
-        total[columns] = shape.field.sum(shares[:, columns], axis=0)
+    factors = None
+    if weights is not None and any(weight != 1 for weight in weights):
+        factors = shape.field.array(list(weights)).reshape(1, -1)
+    total: Elements = np.empty(count, shape.field.dtype)
+    for columns in windows(len(shares), slice(0, count)):
+        part = np.stack([share[columns] for share in shares])
+        total[columns] = _summed(shape, part, factors)
+    for columns in shape.layout.unweighted if factors is not None else ():
+        part = np.stack([share[columns] for share in shares])
+        total[columns] = shape.field.sum(part, axis=0)
+    return total
+
+
+def _summed(shape: DealingShape, part: Elements, factors: Elements | None) -> Elements:
+    if factors is None:
+        return shape.field.sum(part, axis=0)
+    total: Elements = shape.field.matmul(factors, part)[0]
     return total
 
 
@@ -59,7 +73,7 @@ def decode_words(shape: DealingShape, data: bytes) -> Elements:
 
 def word_root(shape: DealingShape, words: Elements) -> bytes:
     """The Merkle root over a word's coordinates, CHUNK_ELEMENTS to a leaf."""
-    return _tree(shape, words).root
+    return _tree(shape, encode_words(shape, words)).root
 
 
 def word_path(shape: DealingShape, words: Elements, index: int) -> bytes:
@@ -69,7 +83,8 @@ def word_path(shape: DealingShape, words: Elements, index: int) -> bytes:
 
 def word_paths(shape: DealingShape, words: Elements, indices: Sequence[int]) -> list[bytes]:
     """Openings of several coordinates, from one tree. Raises IndexError."""
-    tree, data = _tree(shape, words), encode_words(shape, words)
+    data = encode_words(shape, words)
+    tree = _tree(shape, data)
     paths = []
     for index in indices:
         if not 0 <= index < shape.opened_polynomials:
@@ -111,8 +126,7 @@ def _window(shape: DealingShape, chunk: int) -> slice[int, int, None]:
     return slice(chunk * size, min((chunk + 1) * size, word_bytes(shape)))
 
 
-def _tree(shape: DealingShape, words: Elements) -> MerkleTree:
-    data = encode_words(shape, words)
+def _tree(shape: DealingShape, data: bytes) -> MerkleTree:
     return MerkleTree([_leaf(data[_window(shape, chunk)]) for chunk in range(_chunks(shape))])
 
 

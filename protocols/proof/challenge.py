@@ -7,7 +7,7 @@ polynomial of degree 2 in them. Those of Y are drawn one by one: error 1/p a rep
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,8 +16,10 @@ from protocols.field import Elements, PrimeField, Residues
 from protocols.hashing import Xof
 from protocols.proof.shape import DealingShape, Tensor
 
-BLOCK_ROWS = 64
-"""Vectors in one pass: a block of float64 and its products stay in the cache."""
+BLOCK = 1 << 18
+"""Elements in one pass: a block of float64 and its products stay in the cache, and what a proof
+takes beside the shares doesn't grow with them.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,29 +79,33 @@ def forms(
     ``challenges`` for n dealings, or for one, which then serves all rows.
     """
     linear, slot = [], []
-    for start in range(0, len(shares), BLOCK_ROWS):
-        window = slice(start, start + BLOCK_ROWS)
+    height = max(1, BLOCK // shape.polynomials)
+    for start in range(0, len(shares), height):
+        window = slice(start, start + height)
         part = challenges if len(challenges) == 1 else challenges.part(window)
         block = shares[window]
         linear.append(
-            _combine(shape, shape.linear_tensor, block, part.linear_rows, part.linear_columns)
+            combine(shape, shape.linear_tensor, block, part.linear_rows, part.linear_columns)
         )
         terms = slot_terms(shape, block, padding_weight[window].reshape(len(block), -1))
-        slot.append(_combine(shape, shape.slot_tensor, terms, part.slot_rows, part.slot_columns))
+        slot.append(combine(shape, shape.slot_tensor, terms, part.slot_rows, part.slot_columns))
     return np.concatenate(linear), np.concatenate(slot)
 
 
-def slot_terms(shape: DealingShape, shares: Elements, padding_weight: Elements) -> Residues:
+def slot_terms(shape: DealingShape, shares: Elements, padding_weight: Elements) -> Elements:
     """What must vanish on every slot, at one point per row: (n, terms).
 
     C(f_l) of the constrained blocks, then P f_last of the padded ones, then, for each link and
     polynomial, the sum of factor_i part_i less the value.
     """
-    field, terms = shape.field, np.empty((len(shares), shape.slot_tensor.count), np.uint64)
+    field = shape.field
+    terms: Elements = np.empty((len(shares), shape.slot_tensor.count), field.dtype)
     end = 0
     for block in shape.constrained:
-        window, end = slice(end, end + block.polynomials), end + block.polynomials
-        terms[:, window] = block.constraint.evaluate(field, shares[:, block.columns])
+        for columns in windows(len(shares), block.columns):
+            window = slice(end, end + columns.stop - columns.start)
+            terms[:, window] = block.constraint.evaluate(field, shares[:, columns])
+            end = window.stop
     last = [block.columns.stop - 1 for block in shape.padded]
     window, end = slice(end, end + len(last)), end + len(last)
     terms[:, window] = field.mul(shares[:, last], padding_weight)
@@ -114,13 +120,30 @@ def slot_terms(shape: DealingShape, shares: Elements, padding_weight: Elements) 
     return terms
 
 
-def _combine(
+def windows(rows: int, columns: slice) -> Iterator[slice]:
+    """The columns, so many at once that they are BLOCK elements in all rows."""
+    width = max(1, BLOCK // max(rows, 1))
+    for start in range(columns.start, columns.stop, width):
+        yield slice(start, min(start + width, columns.stop))
+
+
+def combine(
     shape: DealingShape, tensor: Tensor, terms: Elements, rows: Elements, columns: Elements
 ) -> Residues:
-    """The tensor's inner products with each row of ``terms`` (n, at most A B): (n, c)."""
+    """The tensor's inner products with each row of ``terms`` (n, at most A B): (n, c).
+
+    ``rows`` (., c, A) and ``columns`` (., c, B) are its factors, one pair for all or one each.
+    """
     field: PrimeField = shape.field
-    padded = np.zeros((len(terms), tensor.rows * tensor.columns), terms.dtype)
-    padded[:, : terms.shape[1]] = terms
-    tiles = padded.reshape(len(terms), tensor.rows, tensor.columns)
-    inner = field.matmul(tiles, columns.transpose(0, 2, 1))
+    factors = columns.transpose(0, 2, 1)
+    inner = np.zeros((len(terms), rows.shape[2], rows.shape[1]), np.uint64)
+    height = max(1, BLOCK // (max(len(terms), 1) * tensor.columns))
+    for start in range(0, tensor.rows, height):
+        end = min(start + height, tensor.rows)
+        part = terms[:, start * tensor.columns : end * tensor.columns]
+        missing = (end - start) * tensor.columns - part.shape[1]
+        if missing:
+            part = np.pad(part, ((0, 0), (0, missing)))
+        tiles = part.reshape(len(terms), end - start, tensor.columns)
+        inner[:, start:end] = field.matmul(tiles, factors)
     return field.sum(field.mul(rows, inner.transpose(0, 2, 1)), axis=2)

@@ -18,15 +18,18 @@ from protocols.hashing import DIGEST_BYTES
 from protocols.proof.challenge import Challenges, draw, forms
 from protocols.proof.dealing import expand, joint_root, leaf
 from protocols.proof.merkle import climb
+from protocols.proof.projections import draw as draw_projections
 from protocols.proof.shape import SALT_BYTES, DealingShape
-from protocols.proof.smallness import draw_rows
 from protocols.proof.sums import constants, public_inputs, random_sum
 
 Item: TypeAlias = tuple[bytes, bytes, bytes, bytes]
 """(context, root, proof, package)."""
 
 BATCH = 128
-"""Dealings checked at once: bounds the memory, and keeps the pass near the caches."""
+BATCH_ELEMENTS = 1 << 22
+"""Dealings checked at once, and elements of theirs, but one dealing at least: bounds the memory,
+and keeps the pass near the caches.
+"""
 
 Flags: TypeAlias = npt.NDArray[np.bool_]
 
@@ -78,42 +81,46 @@ def check_many(
     seat: int,
     items: Sequence[Item],
     public: Sequence[Sequence[int]] | None = None,
-) -> tuple[list[Verdict], Elements]:
-    """Verdicts on n packages for one seat, and their shares of opened polynomials (n, opened).
+) -> tuple[list[Verdict], list[Elements | None]]:
+    """Verdicts on n packages for one seat, and each valid one's shares of opened polynomials.
 
-    ``public``: each dealer's public inputs; None where the relation takes none. A row of shares is
-    zero unless its verdict is VALID. Raises ValueError on an unknown seat, and on other inputs than
+    ``public``: each dealer's public inputs; None where the relation takes none. Shares (opened,)
+    may be a view of the package. Raises ValueError on an unknown seat, and on other inputs than
     the relation takes.
     """
     inputs = public_inputs(shape, [()] * len(items) if public is None else public)
     if not 0 <= seat < shape.plan.committee:
         raise ValueError(f"seat {seat} of {shape.plan.committee}")
     verdicts: list[Verdict] = []
-    shares = np.zeros((len(items), shape.opened_polynomials), shape.field.dtype)
-    for start in range(0, len(items), BATCH):
-        window = slice(start, start + BATCH)
-        verdicts += _check_batch(shape, seat, items[window], inputs[window], shares[window])
+    shares: list[Elements | None] = []
+    batch = max(1, min(BATCH, BATCH_ELEMENTS // shape.elements))
+    for start in range(0, len(items), batch):
+        window = slice(start, start + batch)
+        found, rows = _check_batch(shape, seat, items[window], inputs[window])
+        verdicts += found
+        shares += rows
     return verdicts, shares
 
 
 def _check_batch(
-    shape: DealingShape, seat: int, items: Sequence[Item], public: Residues, shares: Elements
-) -> list[Verdict]:
-    """The verdicts on one batch; the rows of ``shares``, zeros, get the valid ones."""
+    shape: DealingShape, seat: int, items: Sequence[Item], public: Residues
+) -> tuple[list[Verdict], list[Elements | None]]:
     verdicts = [Verdict.UNBOUND] * len(items)
+    shares: list[Elements | None] = [None] * len(items)
     bound = [index for index, item in enumerate(items) if opens(shape, seat, item[1], item[3])]
     if not bound:
-        return verdicts
+        return verdicts, shares
     opened = [items[index] for index in bound]
     vectors, canonical = _vectors(shape, seat, [item[3] for item in opened])
     proofs, well_formed = _proofs(shape, [item[2] for item in opened])
     agree = _agree(shape, seat, opened, public[bound], vectors, proofs)
     for row, index in enumerate(bound):
-        valid = bool(canonical[row] and well_formed[row] and agree[row])
-        verdicts[index] = Verdict.VALID if valid else Verdict.INVALID
-    valid_rows = canonical & well_formed & agree
-    shares[np.array(bound)[valid_rows]] = vectors[valid_rows, : shape.opened_polynomials]
-    return verdicts
+        if canonical[row] and well_formed[row] and agree[row]:
+            verdicts[index] = Verdict.VALID
+            shares[index] = vectors[row, : shape.opened_polynomials]
+        else:
+            verdicts[index] = Verdict.INVALID
+    return verdicts, shares
 
 
 def opens(shape: DealingShape, seat: int, root: bytes, package: bytes) -> bool:
@@ -126,11 +133,8 @@ def opens(shape: DealingShape, seat: int, root: bytes, package: bytes) -> bool:
 def climbed(shape: DealingShape, seat: int, package: bytes) -> list[bytes]:
     """The root, or the two, that a package of the right length leads to."""
     end = shape.content_bytes(seat)
-    content, salt, path = (
-        package[:end],
-        package[end : end + SALT_BYTES],
-        package[end + SALT_BYTES :],
-    )
+    content, salt = memoryview(package)[:end], package[end : end + SALT_BYTES]
+    path = package[end + SALT_BYTES :]
     if not shape.first_part:
         return [climb(leaf(seat, content, salt), seat, path)]
     edge = shape.first_part * shape.field.element_bytes
@@ -150,7 +154,8 @@ def _vectors(shape: DealingShape, seat: int, packages: list[bytes]) -> tuple[Ele
     if seat < shape.plan.threshold:
         seeds = [package[:end] for package in packages]
         return expand(shape, seeds), np.ones(len(packages), np.bool_)
-    joined = b"".join([package[:end] for package in packages])
+    contents = [memoryview(package)[:end] for package in packages]
+    joined = contents[0] if len(contents) == 1 else b"".join(contents)
     return _rows(shape, joined, shape.elements)
 
 
@@ -163,7 +168,7 @@ def _proofs(shape: DealingShape, proofs: list[bytes]) -> tuple[Elements, Flags]:
     return rows, canonical & right
 
 
-def _rows(shape: DealingShape, joined: bytes, width: int) -> tuple[Elements, Flags]:
+def _rows(shape: DealingShape, joined: bytes | memoryview, width: int) -> tuple[Elements, Flags]:
     """Rows of field elements, with those that hold a non-canonical one zeroed and flagged."""
     rows = np.frombuffer(joined, shape.field.dtype).reshape(-1, width)
     canonical: Flags = np.all(rows < shape.field.dtype.type(shape.field.p), axis=1)
@@ -209,12 +214,12 @@ def _summed(
     challenges: Challenges,
 ) -> Residues:
     """Y without its mask, from each vector: (n, c)."""
-    rows = (
-        draw_rows(shape, context, climbed(shape, seat, package)[0])
+    drawn = (
+        draw_projections(shape, context, climbed(shape, seat, package)[0])
         for context, _, _, package in (items if shape.first_part else ())
     )
     seats = np.full(len(items), seat, np.int64)
-    return random_sum(shape, seats, shares, rows, challenges.sums, public)
+    return random_sum(shape, seats, shares, drawn, challenges.sums, public)
 
 
 def published(shape: DealingShape, seat: int, proofs: Elements) -> tuple[Residues, Residues]:

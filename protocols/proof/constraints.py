@@ -14,12 +14,10 @@ from numpy.typing import NDArray
 from protocols.field import Elements, PrimeField, Residues
 
 MAX_LENGTH = 1 << 31
-SMALLNESS_ROWS = 309
-"""Projections: each passes a coordinate that is too large with chance <= 3/4; 3/4^309 < 2^-128."""
 MIN_SMALLNESS_BITS = 3
 MAX_SMALLNESS_BITS = 59
 HONEST_SPREAD = 19
-"""Projections of a W of 2-norm N stay below 19 N, all 309 but for 2^-42 (docs/protocol.md §3)."""
+"""Projections of a W of 2-norm N stay below 19 N, all of them but for 2^-41 (docs/protocol.md §3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,18 +156,21 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Smallness:
-    """Accepted means |W_j| <= 2^bits for every value of the segment, but for 2^-128.
+    """Accepted means |W_j| <= 2^bits for every value of the segments, but for 2^-128.
 
-    Shown without bits of W: 309 random projections of it, y_i = a_i^T W b_i, lie in [-B, B) with
-    B = 2^(bits - 2). The dealing draws a_i and b_i from its first root and appends the bits of y
-    itself: they are not part of what an aggregator encodes. An honest W passes but for 2^-42 if its
-    2-norm is at most B / 19: see ``bits_for``.
+    ``segments``: names of consecutive segments, all opened or all hidden. Shown without bits of W:
+    random projections of it lie in [-B, B) with B = 2^(bits - 2) (projections.py). The dealing draws
+    them from its first root and appends the bits of their results itself: they are not part of what
+    an aggregator encodes. An honest W passes but for 2^-41 if its 2-norm, over all segments, is at
+    most B / 19: see ``bits_for``.
     """
 
-    segment: str
+    segments: tuple[str, ...]
     bits: int
 
     def __post_init__(self) -> None:
+        if not self.segments:
+            raise ValueError("smallness of no segment")
         if not MIN_SMALLNESS_BITS <= self.bits <= MAX_SMALLNESS_BITS:
             raise ValueError(
                 f"smallness to 2^{self.bits}: {MIN_SMALLNESS_BITS} to {MAX_SMALLNESS_BITS}"
@@ -177,7 +178,7 @@ class Smallness:
 
     @classmethod
     def bits_for(cls, norm: int) -> int:
-        """The least ``bits`` at which every W of 2-norm <= ``norm`` passes but for 2^-42."""
+        """The least ``bits`` at which every W of 2-norm <= ``norm`` passes but for 2^-41."""
         return max(MIN_SMALLNESS_BITS, (HONEST_SPREAD * norm - 1).bit_length() + 2)
 
     @property

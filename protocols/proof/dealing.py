@@ -35,7 +35,7 @@ the masks lie under a second one (a seed lies under both). What is published is 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -43,10 +43,11 @@ import numpy.typing as npt
 
 from protocols.field import Elements, Residues
 from protocols.hashing import Xof, digest
-from protocols.proof.challenge import draw, forms
+from protocols.proof.challenge import draw, forms, windows
 from protocols.proof.merkle import MerkleTree
+from protocols.proof.projections import draw as draw_projections
 from protocols.proof.shape import SALT_BYTES, SEED_BYTES, DealingShape
-from protocols.proof.smallness import draw_rows, projection_slots
+from protocols.proof.smallness import projection_slots
 from protocols.proof.sums import public_inputs, random_sum
 
 MIN_SECRET_BYTES = 32
@@ -103,7 +104,7 @@ def deal(
     ``secret``: at least 32 uniform bytes, one round's. ``context``: 32 bytes or more that bind the
     round (module docstring of protocols.proof), and with it the dealer's ``public`` inputs. Raises
     ValueError when v is outside V, as the committee would prove this dealer guilty;
-    ProjectionOverflow, by chance 2^-42 for a small W.
+    ProjectionOverflow, by chance 2^-41 for a small W.
     """
     broken = shape.relation.violations(shape.field.p, values, public)
     if broken:
@@ -124,19 +125,30 @@ def split(
     if len(secret) < MIN_SECRET_BYTES:
         raise ValueError(f"the dealing secret has {len(secret)} bytes; it takes {MIN_SECRET_BYTES}")
     slots = shape.slot_values(values)
-    fingerprint = digest("peerd/deal/values", shape.field.encode(shape.field.array(values)))
-    xof = Xof("peerd/deal/randomness", secret, shape.identifier, context, fingerprint)
+    xof = Xof(
+        "peerd/deal/randomness", secret, shape.identifier, context, _fingerprint(shape, values)
+    )
     seeds = tuple(xof.read(SEED_BYTES) for _ in range(shape.plan.threshold))
     salts = tuple(xof.read(SALT_BYTES) for _ in range(shape.plan.committee))
     masks = _sample_masks(shape, xof)
-    free = expand(shape, seeds)
-    if not shape.first_part:
-        return Split(seeds, salts, combine_shares(shape, slots, masks, free))
-    first = _shares(shape, slots, free[:, : shape.first_part])
-    root = _tree(shape, seeds, salts, first, "first").root
-    bits = projection_slots(shape, draw_rows(shape, context, root), slots)
-    rest = combine_shares(shape, bits, masks, free[:, shape.first_part :])
-    return Split(seeds, salts, np.concatenate([first, rest], axis=1))
+    vectors: Elements = np.empty((shape.plan.committee, shape.elements), shape.field.dtype)
+    vectors[: shape.plan.threshold] = expand(shape, seeds)
+    encoded = shape.layout.encoded_polynomials
+    share_slots(shape, slots, vectors[:, :encoded])
+    if shape.first_part:
+        root = _tree(shape, seeds, salts, vectors[:, :encoded], "first").root
+        bits = projection_slots(shape, draw_projections(shape, context, root), slots)
+        share_slots(shape, bits, vectors[:, encoded : shape.polynomials])
+    share_masks(shape, masks, vectors[:, shape.polynomials :])
+    return Split(seeds, salts, vectors)
+
+
+def _fingerprint(shape: DealingShape, values: Elements | npt.NDArray[np.int64]) -> bytes:
+    """H(values): other values never meet the same masks."""
+    encoded: Elements = np.empty(len(values), shape.field.dtype)
+    for columns in windows(1, slice(0, len(values))):
+        encoded[columns] = shape.field.array(values[columns])
+    return digest("peerd/deal/values", encoded.view(np.uint8).data)
 
 
 def _sample_masks(shape: DealingShape, xof: Xof) -> Masks:
@@ -169,32 +181,42 @@ def combine_shares(
     ``secrets`` (polynomials, k); ``free`` (t, width) the vectors of seats 0..t-1, where width is
     the number of polynomials and of masks.
     """
-    sharing, count = shape.sharing, len(masks.u_slots)
-    first = len(secrets) + count
-    shares = _shares(shape, np.concatenate([secrets, masks.u_slots]), free[:, :first])
-    known = np.concatenate([free[:, first : first + count], masks.z_values.T])
-    parts = [shares, sharing.slot_zero_masks(known)]
-    if len(masks.y_slots):
-        known = np.concatenate([free[:, first + count :], masks.y_values.T])
-        parts.append(sharing.sum_masks(masks.y_slots.T, known))
-    return np.concatenate(parts, axis=1).astype(shape.field.dtype)
+    vectors: Elements = np.empty((shape.plan.committee, free.shape[1]), shape.field.dtype)
+    vectors[: shape.plan.threshold] = free
+    share_slots(shape, secrets, vectors[:, : len(secrets)])
+    share_masks(shape, masks, vectors[:, len(secrets) :])
+    return vectors
 
 
-def _shares(shape: DealingShape, secrets: Elements, free: Elements) -> Elements:
-    """Shares of all seats (m, polynomials), in the field's own type."""
-    shares = np.empty((shape.plan.committee, len(secrets)), shape.field.dtype)
-    shares[: shape.plan.threshold] = free
-    shares[shape.plan.threshold :] = shape.sharing.share(secrets, free)
-    return shares
+def share_slots(shape: DealingShape, secrets: Elements, vectors: Elements) -> None:
+    """Fill in the shares (m, polynomials) of ``secrets`` (polynomials, k): those of seats 0..t-1
+    are there, and free.
+    """
+    threshold = shape.plan.threshold
+    for columns in windows(shape.plan.committee, slice(0, len(secrets))):
+        free = vectors[:threshold, columns]
+        vectors[threshold:, columns] = shape.sharing.share(secrets[columns], free)
+
+
+def share_masks(shape: DealingShape, masks: Masks, vectors: Elements) -> None:
+    """Fill in the masks (m, u and z and y), where those of seats 0..t-1 are there, and free."""
+    sharing, count, threshold = shape.sharing, shape.challenges, shape.plan.threshold
+    share_slots(shape, masks.u_slots, vectors[:, :count])
+    z = vectors[:, count : 2 * count]
+    z[:] = sharing.slot_zero_masks(np.concatenate([z[:threshold], masks.z_values.T]))
+    if shape.sums:
+        y = vectors[:, 2 * count :]
+        known = np.concatenate([y[:threshold], masks.y_values.T])
+        y[:] = sharing.sum_masks(masks.y_slots.T, known)
 
 
 def seal(shape: DealingShape, context: bytes, parts: Split, public: Sequence[int] = ()) -> Dealing:
     """Commit to the vectors, draw the challenges from the root, and prove."""
     trees = commit(shape, parts)
     root = joint_root([tree.root for tree in trees])
-    contents = [*parts.seeds, *_encoded(shape, parts.vectors)]
+    contents = _contents(shape, parts.seeds, parts.vectors)
     packages = tuple(
-        content + parts.salts[seat] + b"".join(tree.path(seat) for tree in trees)
+        b"".join([content, parts.salts[seat], *(tree.path(seat) for tree in trees)])
         for seat, content in enumerate(contents)
     )
     proof = prove(shape, context, root, parts.vectors, trees[0].root, public)
@@ -219,17 +241,22 @@ def _tree(
     vectors: Elements,
     part: str,
 ) -> MerkleTree:
-    contents = [*seeds, *_encoded(shape, vectors)]
+    contents = _contents(shape, seeds, vectors)
     return MerkleTree(
         [leaf(seat, content, salts[seat], part) for seat, content in enumerate(contents)]
     )
 
 
-def _encoded(shape: DealingShape, vectors: Elements) -> list[bytes]:
-    return [shape.field.encode(vector) for vector in vectors[shape.plan.threshold :]]
+def _contents(
+    shape: DealingShape, seeds: tuple[bytes, ...], vectors: Elements
+) -> Iterator[bytes | memoryview]:
+    """What each seat gets: seeds, then the bytes of the vectors (m, any), where they lie."""
+    yield from seeds
+    for vector in vectors[shape.plan.threshold :]:
+        yield np.ascontiguousarray(vector).view(np.uint8).data
 
 
-def leaf(seat: int, content: bytes, salt: bytes, part: str = "") -> bytes:
+def leaf(seat: int, content: bytes | memoryview, salt: bytes, part: str = "") -> bytes:
     """The commitment to one seat's vector or seed, or to the "first" or "second" part of it.
 
     Without the salt, t shares and a guess of v would rebuild every leaf, and the root would
@@ -261,9 +288,9 @@ def prove(
     d, quotient = prove_forms(shape, linear, slot, masks)
     proof = shape.field.encode(d) + shape.field.encode(quotient)
     if shape.sums:
-        rows = [draw_rows(shape, context, first_root)]
+        drawn = [draw_projections(shape, context, first_root)]
         inputs = public_inputs(shape, [public])
-        summed = random_sum(shape, np.arange(seats), shares, rows, challenges.sums, inputs)
+        summed = random_sum(shape, np.arange(seats), shares, drawn, challenges.sums, inputs)
         proof += shape.field.encode(prove_sum(shape, summed, masks[:, 2 * count :]))
     return proof
 

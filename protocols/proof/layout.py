@@ -8,20 +8,19 @@ of the projections that the dealing appends for each smallness.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from protocols.field import Elements, Residues
+from protocols.field import Elements, PrimeField
 from protocols.proof.constraints import (
     BIT,
-    SMALLNESS_ROWS,
     Linear,
     SlotConstraint,
     Smallness,
 )
-from protocols.proof.relation import Relation
+from protocols.proof.relation import PIECE, Relation
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +38,11 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Projected:
-    """One smallness: the segment's block, and the block of the projections' bits.
+    """One smallness: its segments' polynomials, and the block of the projections' bits.
 
     Bit b of projection i is in polynomial b R + i div k of ``bits``, slot i mod k, with
-    R = ceil(309 / k). The slots that are left over have weight 0 in every sum; they hold bits.
+    R = ceil(projections / k). The slots that are left over have weight 0 in every sum; they hold
+    bits.
     """
 
     small: Smallness
@@ -56,11 +56,16 @@ class Projected:
 
 
 class Layout:
-    """The blocks of a relation, for ``packing`` k values a polynomial."""
+    """The blocks of a relation, for ``packing`` k values a polynomial.
 
-    def __init__(self, relation: Relation, packing: int) -> None:
+    ``projections``: how many a smallness has.
+    """
+
+    def __init__(self, relation: Relation, packing: int, projections: int) -> None:
         self.relation = relation
         self.packing = packing
+        self.groups = -(-projections // packing)
+        """R: polynomials that hold one value for each projection."""
         self.blocks: dict[str, Block] = {}
         opened = [segment for segment in relation.segments if segment.opened]
         hidden = [segment for segment in relation.segments if not segment.opened]
@@ -87,12 +92,12 @@ class Layout:
         )
         start = self.encoded_polynomials + earlier
         window = slice(start, start + (small.bits - 1) * self.groups)
-        return Projected(small, self.blocks[small.segment], Block(window, 0, BIT))
+        return Projected(small, self._together(small.segments), Block(window, 0, BIT))
 
-    @property
-    def groups(self) -> int:
-        """R: polynomials that hold one value for each projection."""
-        return -(-SMALLNESS_ROWS // self.packing)
+    def _together(self, names: tuple[str, ...]) -> Block:
+        """The polynomials of consecutive segments."""
+        first, last = self.blocks[names[0]], self.blocks[names[-1]]
+        return replace(first, columns=slice(first.columns.start, last.columns.stop))
 
     def all_blocks(self) -> Iterator[Block]:
         """By their polynomials' order."""
@@ -101,23 +106,25 @@ class Layout:
 
     # v and slots
 
-    def slots(self, values: Elements) -> Residues:
+    def slots(self, field: PrimeField, values: Elements | NDArray[np.int64]) -> Elements:
         """v (|v|,) as slot values (encoded polynomials, k), padding 0."""
         if values.shape != (self.relation.length,):
             raise ValueError(
                 f"{values.shape} values where the shape says ({self.relation.length},)"
             )
-        laid = np.zeros((self.encoded_polynomials, self.packing), np.uint64)
+        laid: Elements = np.zeros((self.encoded_polynomials, self.packing), field.dtype)
         for name, block in self.blocks.items():
-            self._flat(laid, block)[:] = values[self.relation.segment(name)]
+            flat, part = self._flat(laid, block), values[self.relation.segment(name)]
+            for start in range(0, len(part), PIECE):
+                flat[start : start + PIECE] = field.array(part[start : start + PIECE])
         return laid
 
-    def opened_values(self, slots: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    def opened_values(self, slots: Elements) -> Elements:
         """Values (opened_length,) from slot values (opened polynomials, k), in v's order."""
         opened = [self.blocks[s.name] for s in self.relation.segments if s.opened]
         return np.concatenate([self._flat(slots, block) for block in opened])
 
-    def _flat(self, slots: NDArray[np.uint64], block: Block) -> NDArray[np.uint64]:
+    def _flat(self, slots: Elements, block: Block) -> Elements:
         """A view of the block's values, without the padding."""
         used = block.polynomials * self.packing - block.padding
         return slots[block.columns].reshape(-1)[:used]

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +45,11 @@ __all__ = [
     "one_segment",
 ]
 
+Values: TypeAlias = NDArray[np.int64] | Elements
+"""v, or a part of it: integers of any sign, or residues."""
+PIECE = 1 << 16
+"""Values that are looked at at once, so that looking takes no memory to speak of."""
+
 
 @dataclass(frozen=True)
 class Relation:
@@ -75,11 +81,7 @@ class Relation:
             raise ValueError("a relation opens at least one segment")
         self._check_summed()
         self._check_links()
-        projected = [small.segment for small in self.smallness]
-        for name in projected:
-            self.segment(name)
-        if len(set(projected)) != len(projected):
-            raise ValueError("a segment has one smallness bound at most")
+        self._check_smallness()
 
     def _check_summed(self) -> None:
         for constraint in self.summed:
@@ -88,6 +90,20 @@ class Relation:
             for term in constraint.linear:
                 if not isinstance(term.coefficients, int):
                     self._same_length(term.segment, len(term.coefficients))
+
+    def _check_smallness(self) -> None:
+        projected = [name for small in self.smallness for name in small.segments]
+        if len(set(projected)) != len(projected):
+            raise ValueError("a segment has one smallness bound at most")
+        names = [segment.name for segment in self.segments]
+        for small in self.smallness:
+            self.segment(small.segments[0])
+            start = names.index(small.segments[0])
+            window = self.segments[start : start + len(small.segments)]
+            if tuple(segment.name for segment in window) != small.segments:
+                raise ValueError(f"smallness of segments that don't follow on {names[start]}")
+            if len({segment.opened for segment in window}) > 1:
+                raise ValueError("smallness of opened and of hidden segments")
 
     def _check_links(self) -> None:
         for link in self.links:
@@ -149,9 +165,7 @@ class Relation:
 
     # what an honest dealer asks before it deals
 
-    def violations(
-        self, p: int, values: NDArray[np.int64] | Elements, public: Sequence[int] = ()
-    ) -> list[str]:
+    def violations(self, p: int, values: Values, public: Sequence[int] = ()) -> list[str]:
         """Constraints that ``values`` (|v|,) break modulo p, in English; empty for v in V.
 
         ``public``: the dealer's public inputs. Projections are known only after the commitment:
@@ -161,60 +175,75 @@ class Relation:
             return [f"v has shape {values.shape} where the relation says ({self.length},)"]
         if len(public) != self.public_inputs:
             return [f"{len(public)} public inputs where the relation takes {self.public_inputs}"]
-        of = PrimeField(p)
-        v = of.array(values)
-        return [
-            *self._slot_violations(of, v),
-            *self._sum_violations(of, v, public),
-            *self._link_violations(of, v),
-            *self._size_violations(of, v),
-        ]
+        return list(self._violations(PrimeField(p), values, public))
 
-    def _slot_violations(self, of: PrimeField, v: Residues) -> Iterator[str]:
+    def _violations(self, of: PrimeField, v: Values, public: Sequence[int]) -> Iterator[str]:
         for segment in self.segments:
-            outside = np.flatnonzero(segment.constraint.evaluate(of, v[self.segment(segment.name)]))
-            if len(outside):
-                yield f"value {int(outside[0])} of segment {segment.name} breaks its constraint"
-
-    def _sum_violations(self, of: PrimeField, v: Residues, public: Sequence[int]) -> Iterator[str]:
+            if segment.constraint != FREE:
+                yield from self._outside_constraint(of, segment, v[self.segment(segment.name)])
         for index, constraint in enumerate(self.summed):
-            total = 0
-            for square in constraint.squares:
-                part = v[self.segment(square.segment)]
-                total += square.factor * _total(of, of.mul(part, part))
-            for term in constraint.linear:
-                total += _weighted(of, term, v[self.segment(term.segment)])
-            for scaled in constraint.scaled:
-                part = v[self.segment(scaled.segment)]
-                total += scaled.factor * public[scaled.index] * _total(of, part)
-            if (total - constraint.constant) % of.p:
+            if (self._sum(of, constraint, v, public) - constraint.constant) % of.p:
                 names = ", ".join(dict.fromkeys(constraint.segments()))
                 yield f"summed constraint {index} over {names} does not hold"
-
-    def _link_violations(self, of: PrimeField, v: Residues) -> Iterator[str]:
         for link in self.links:
-            difference = of.neg(v[self.segment(link.segment)])
-            for name, factor in link.parts:
-                scale = np.array(factor % of.p, np.uint64)
-                difference = of.fma(v[self.segment(name)], scale, difference)
-            outside = np.flatnonzero(difference)
-            if len(outside):
-                yield f"value {int(outside[0])} of segment {link.segment} breaks its link"
-
-    def _size_violations(self, of: PrimeField, v: Residues) -> Iterator[str]:
+            yield from self._outside_link(of, link, v)
         for small in self.smallness:
-            part = v[self.segment(small.segment)]
-            size = np.minimum(part, of.neg(part))
-            outside = np.flatnonzero(size > np.uint64(small.largest))
+            for name in small.segments:
+                yield from _too_large(of, small, name, v[self.segment(name)])
+
+    def _outside_constraint(self, of: PrimeField, segment: Segment, part: Values) -> Iterator[str]:
+        for start, piece in _pieces(of, part):
+            outside = np.flatnonzero(segment.constraint.evaluate(of, piece))
             if len(outside):
-                yield f"value {int(outside[0])} of segment {small.segment} is too large"
+                place = start + int(outside[0])
+                yield f"value {place} of segment {segment.name} breaks its constraint"
+                return
+
+    def _sum(
+        self, of: PrimeField, constraint: SummedConstraint, v: Values, public: Sequence[int]
+    ) -> int:
+        total = 0
+        for square in constraint.squares:
+            pieces = _pieces(of, v[self.segment(square.segment)])
+            total += square.factor * sum(_total(of, of.mul(piece, piece)) for _, piece in pieces)
+        for term in constraint.linear:
+            total += _weighted(of, term, v[self.segment(term.segment)])
+        for scaled in constraint.scaled:
+            part = of.array(v[self.segment(scaled.segment)])
+            total += scaled.factor * public[scaled.index] * _total(of, part)
+        return total
+
+    def _outside_link(self, of: PrimeField, link: Link, v: Values) -> Iterator[str]:
+        difference = of.neg(of.array(v[self.segment(link.segment)]))
+        for name, factor in link.parts:
+            scale = np.array(factor % of.p, np.uint64)
+            difference = of.fma(of.array(v[self.segment(name)]), scale, difference)
+        outside = np.flatnonzero(difference)
+        if len(outside):
+            yield f"value {int(outside[0])} of segment {link.segment} breaks its link"
 
 
-def _weighted(of: PrimeField, term: Linear, part: Residues) -> int:
+def _too_large(of: PrimeField, small: Smallness, name: str, part: Values) -> Iterator[str]:
+    for start, piece in _pieces(of, part):
+        outside = np.flatnonzero(np.minimum(piece, of.neg(piece)) > np.uint64(small.largest))
+        if len(outside):
+            yield f"value {start + int(outside[0])} of segment {name} is too large"
+            return
+
+
+def _pieces(of: PrimeField, part: Values) -> Iterator[tuple[int, Residues]]:
+    """Values as residues, PIECE at once, each with the index of its first."""
+    for start in range(0, len(part), PIECE):
+        yield start, of.array(part[start : start + PIECE])
+
+
+def _weighted(of: PrimeField, term: Linear, part: Values) -> int:
     """The term's value, as a residue."""
-    if isinstance(term.coefficients, int):
-        return term.coefficients * _total(of, part)
-    return _total(of, of.mul(of.array(term.coefficients), part))
+    given = term.coefficients
+    if isinstance(given, int):
+        return given * sum(_total(of, piece) for _, piece in _pieces(of, part))
+    pairs = zip(_pieces(of, given), _pieces(of, part), strict=True)
+    return sum(_total(of, of.mul(one, other)) for (_, one), (_, other) in pairs)
 
 
 def _total(of: PrimeField, part: Residues) -> int:

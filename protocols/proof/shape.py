@@ -14,11 +14,13 @@ import numpy.typing as npt
 from protocols.field import Elements, PrimeField, Residues
 from protocols.field.polynomial import vanishing
 from protocols.hashing import DIGEST_BYTES, digest
-from protocols.proof.constraints import FREE, SMALLNESS_ROWS, Linear
+from protocols.proof.constraints import FREE, Linear
 from protocols.proof.layout import Block, Layout
 from protocols.proof.merkle import depth
+from protocols.proof.projections import Count, count
 from protocols.proof.relation import Relation
 from protocols.sharing import PackedSharing, packed_sharing
+from protocols.version import LATEST, SHARED_PROJECTIONS
 
 SALT_BYTES = 32
 SEED_BYTES = 32
@@ -67,7 +69,7 @@ class Tensor:
 
 @dataclass(frozen=True)
 class DealingShape:
-    """The public parameters of one round's dealings.
+    """The public parameters of one round's dealings, in a ``version`` of the protocol.
 
     ``relation`` lays v out in segments, and each fills polynomials of its own (layout.py): L in
     all, the bits of projections included.
@@ -79,6 +81,7 @@ class DealingShape:
     plan: Plan
     field: PrimeField
     relation: Relation
+    version: int = LATEST
 
     def __post_init__(self) -> None:
         if not self.relation.fits(self.field.p):
@@ -94,7 +97,12 @@ class DealingShape:
 
     @cached_property
     def layout(self) -> Layout:
-        return Layout(self.relation, self.plan.packing)
+        return Layout(self.relation, self.plan.packing, self.projections.all)
+
+    @cached_property
+    def projections(self) -> Count:
+        """How many projections show a smallness."""
+        return count(self.version, self.plan.packing)
 
     @cached_property
     def identifier(self) -> bytes:
@@ -105,6 +113,8 @@ class DealingShape:
             of = relation.segments[0].constraint
             numbers += [of.c0 % p, of.c1 % p, of.c2 % p]
             return digest("peerd/proof/shape", *[n.to_bytes(8, "little") for n in numbers])
+        if self.version >= SHARED_PROJECTIONS:
+            numbers.append(self.version)
         parts = [n.to_bytes(8, "little") for n in numbers]
         return digest("peerd/proof/shape/relation", *parts, *self._relation_parts())
 
@@ -129,7 +139,8 @@ class DealingShape:
             for name, factor in link.parts:
                 yield _counts(index[name]) + self._factors(factor)
         for small in relation.smallness:
-            yield _counts(index[small.segment], small.bits)
+            more = [len(small.segments)] if self.version >= SHARED_PROJECTIONS else []
+            yield _counts(index[small.segments[0]], small.bits, *more)
         for number, summed in enumerate(relation.summed):
             for scaled in summed.scaled:  # longer than a smallness: nothing is read in two ways
                 named = _counts(number, index[scaled.segment], scaled.index)
@@ -175,8 +186,8 @@ class DealingShape:
 
     @cached_property
     def sums(self) -> int:
-        """Summed constraints, 309 for each smallness included: their random sum is Y's."""
-        return len(self.relation.summed) + SMALLNESS_ROWS * len(self.relation.smallness)
+        """Summed constraints, one for each projection included: their random sum is Y's."""
+        return len(self.relation.summed) + self.projections.all * len(self.relation.smallness)
 
     @property
     def masks(self) -> int:
@@ -276,9 +287,9 @@ class DealingShape:
 
     # values and slots
 
-    def slot_values(self, values: Elements | npt.NDArray[np.int64]) -> Residues:
+    def slot_values(self, values: Elements | npt.NDArray[np.int64]) -> Elements:
         """Values (|v|,) laid out as (encoded polynomials, k), padding 0."""
-        return self.layout.slots(self.field.array(values))
+        return self.layout.slots(self.field, values)
 
 
 def _counts(*numbers: int) -> bytes:

@@ -13,16 +13,19 @@ import numpy as np
 import numpy.typing as npt
 
 from protocols.field import Elements, Residues
-from protocols.proof.constraints import SMALLNESS_ROWS, SummedConstraint
+from protocols.proof.challenge import windows
+from protocols.proof.constraints import SummedConstraint
+from protocols.proof.layout import Block
+from protocols.proof.projections import Projections
 from protocols.proof.shape import DealingShape
-from protocols.proof.smallness import Rows, projected, projection_sum
+from protocols.proof.smallness import projected, projection_sum
 
 
 def constants(shape: DealingShape) -> Residues:
     """gamma_a of all constraints, those of the projections included: shape (sums,)."""
     declared = [constraint.constant for constraint in shape.relation.summed]
     for each in shape.layout.projected:
-        declared += [-each.small.bound] * SMALLNESS_ROWS
+        declared += [-each.small.bound] * shape.projections.all
     return shape.field.array(declared)
 
 
@@ -30,15 +33,15 @@ def random_sum(
     shape: DealingShape,
     seats: npt.NDArray[np.int64],
     shares: Elements,
-    rows: Iterable[list[Rows]],
+    drawn: Iterable[list[Projections]],
     coefficients: Elements,
     public: Residues,
 ) -> Residues:
     """Y without its mask at each row's point: shape (n, c).
 
-    ``shares`` (n, L) at ``seats`` (n,). ``rows``, ``coefficients`` (., c, sums) and ``public``
+    ``shares`` (n, L) at ``seats`` (n,). ``drawn``, ``coefficients`` (., c, sums) and ``public``
     (., inputs), the dealers' public inputs, are for n dealings, or for one, which then serves all
-    rows. Rows are taken one by one: they are larger than a share.
+    rows. Projections are taken one by one: they are larger than a share.
     """
     declared = len(shape.relation.summed)
     total = np.zeros((len(shares), coefficients.shape[1]), np.uint64)
@@ -46,10 +49,10 @@ def random_sum(
         values = _declared(shape, seats, shares, public)
         weights = coefficients[:, :, :declared].transpose(0, 2, 1)
         total = shape.field.matmul(values[:, None, :], weights)[:, 0]
-    found = projected(shape, rows, seats, shares, one=len(coefficients) == 1)
+    found = projected(shape, drawn, seats, shares, one=len(coefficients) == 1)
     for index, (each, values) in enumerate(zip(shape.layout.projected, found, strict=True)):
-        start = declared + index * SMALLNESS_ROWS
-        part = coefficients[:, :, start : start + SMALLNESS_ROWS]
+        start = declared + index * shape.projections.all
+        part = coefficients[:, :, start : start + shape.projections.all]
         total = shape.field.add(total, projection_sum(shape, each, values, seats, shares, part))
     return total
 
@@ -84,22 +87,32 @@ def _constraint(
 ) -> Residues:
     field, total = shape.field, np.zeros(len(shares), np.uint64)
     for square in constraint.squares:
-        part = shares[:, shape.layout.blocks[square.segment].columns]
-        value = field.sum(field.mul(part, part), axis=1)
-        total = field.fma(value, field.array([square.factor]), total)
+        block = shape.layout.blocks[square.segment]
+        for columns in windows(len(shares), block.columns):
+            part = shares[:, columns]
+            value = field.sum(field.mul(part, part), axis=1)
+            total = field.fma(value, field.array([square.factor]), total)
     for term in constraint.linear:
-        part = shares[:, shape.layout.blocks[term.segment].columns]
+        block = shape.layout.blocks[term.segment]
         given = shape.layout.coefficients(term)
         if given is None:
             assert isinstance(term.coefficients, int)
-            value = field.mul(field.sum(part, axis=1), field.array([term.coefficients]))
+            value = field.mul(_total(shape, shares, block), field.array([term.coefficients]))
         else:
-            value = _weighted(shape, field.array(given), seats, part)
+            value = _weighted(shape, field.array(given), seats, shares[:, block.columns])
         total = field.add(total, value)
     for scaled in constraint.scaled:
-        part = shares[:, shape.layout.blocks[scaled.segment].columns]
         factor = field.mul(public[:, scaled.index], field.array([scaled.factor]))
-        total = field.fma(field.sum(part, axis=1), factor, total)
+        block = shape.layout.blocks[scaled.segment]
+        total = field.fma(_total(shape, shares, block), factor, total)
+    return total
+
+
+def _total(shape: DealingShape, shares: Elements, block: Block) -> Residues:
+    """The sum of the block's polynomials at each row's point."""
+    total = np.zeros(len(shares), np.uint64)
+    for columns in windows(len(shares), block.columns):
+        total = shape.field.add(total, shape.field.sum(shares[:, columns], axis=1))
     return total
 
 

@@ -312,7 +312,7 @@ def _delivery_is_valid(case: _Case, delivery: Statement, secret: bytes, seat: in
 
 
 _COORDINATE = Tuple(
-    (Integer((1 << 32) - 1), Integer((1 << 63) - 1), Bytes(4096), Bytes(1 << 16), Bytes(4096))
+    (Integer((1 << 32) - 1), Integer((1 << 63) - 1), Bytes(4096), Bytes(1 << 16), Bytes(1 << 22))
 )
 
 

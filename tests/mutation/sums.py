@@ -46,7 +46,7 @@ BALL = Relation(
     summed=(SummedConstraint((Square("w", 1),), (Linear("slack", TWOS),), 255),),
 )
 """||w||^2 + slack = 255."""
-SMALL_BALL = Relation(BALL.segments, BALL.summed, smallness=(Smallness("w", 12),))
+SMALL_BALL = Relation(BALL.segments, BALL.summed, smallness=(Smallness(("w",), 12),))
 LINKED = Relation(
     (Segment("value", 6, FREE), Segment("bit", 6, BIT, opened=False)),
     links=(Link("value", (("bit", 3),)),),
@@ -58,7 +58,7 @@ COUNTED = Relation(
 """rows are those that the genesis names of the dealer, or none."""
 COUNT = SMALLNESS_ROWS + 3
 """More values than projections: some W has all of them zero."""
-MANY = Relation((Segment("w", COUNT, FREE),), smallness=(Smallness("w", 12),))
+MANY = Relation((Segment("w", COUNT, FREE),), smallness=(Smallness(("w",), 12),))
 
 Predict = Callable[[DealingShape, Split], Elements]
 

@@ -7,10 +7,9 @@ that gets vectors; seats 0..t-1 get seeds.
 
 from __future__ import annotations
 
-import numpy as np
-
 from peerd.laboratory.bench.meter import Meter
 from peerd.laboratory.bench.scene import GROUP, Scene
+from protocols.field import Elements
 from protocols.opening import encode_words, sum_shares, word_root
 from protocols.proof import Verdict, check_many
 from protocols.wire.frames import DealingFrame, SumFrame, decode_frame, encode_frame
@@ -60,14 +59,15 @@ class MemberWork:
                 for header, package in received
             ]
             verdicts, shares = check_many(scene.shape, self.seat, items)
+        valid = [share for share in shares if share is not None]
         if not all(genuine) or any(verdict is not Verdict.VALID for verdict in verdicts):
             raise RuntimeError("a valid dealing failed its check")
         with meter.phase("sum"):
-            frame_out = sum_frame(scene, self.seat, sum_shares(scene.shape, shares))
+            frame_out = sum_frame(scene, self.seat, sum_shares(scene.shape, valid))
         return len(frame_out) * (scene.plan.committee - 1)
 
 
-def sum_frame(scene: Scene, signer: int, words: np.typing.NDArray[np.uint64]) -> bytes:
+def sum_frame(scene: Scene, signer: int, words: Elements) -> bytes:
     """A member's signed sum as it goes on the wire."""
     payload = Sum(bytes(32), word_root(scene.shape, words))
     statement = scene.sign(Kind.SUM, payload, signer)

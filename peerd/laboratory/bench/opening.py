@@ -41,7 +41,7 @@ class OpenWork:
         self._liars = [index * plan.committee // plan.threshold for index in range(plan.threshold)]
         self.frames = []
         for seat in range(plan.committee):
-            shares = np.stack([vector[seat, : shape.opened_polynomials] for vector in vectors])
+            shares = [vector[seat, : shape.opened_polynomials] for vector in vectors]
             words = sum_shares(shape, shares)
             if seat in self._liars:
                 words[seat % shape.opened_polynomials] ^= 1
@@ -80,6 +80,6 @@ class OpenWork:
         if not np.array_equal(opened.values, self._expected):
             raise RuntimeError("the opened sum is not the plain sum")
         with meter.phase("result"):
-            root = polynomial_root(shape, opened.polynomials)
             data_out = encode_polynomials(shape, opened.polynomials)
+            root = polynomial_root(shape, data_out)
         return len(root) + len(data_out)

@@ -16,7 +16,7 @@ from peerd.errors import ConfigError, TaskError
 from peerd.laboratory.experiments.rules import Lifted, Round
 from protocols.aggregation.clear_sum import opened_part
 from protocols.aggregation.contract import Encoded, Model
-from protocols.field import field_for
+from protocols.field import Elements, field_for
 from protocols.hashing import digest
 from protocols.opening import open_sum, sum_shares
 from protocols.plan import CommitteePlan, PlanError, plan_group
@@ -96,12 +96,12 @@ class SharedRounds:
         shape: DealingShape,
         seat: int,
         items: Sequence[tuple[bytes, bytes, bytes, Sequence[bytes]]],
-    ) -> np.typing.NDArray[np.unsignedinteger]:
+    ) -> list[Elements]:
         held = [(context, root, proof, each[seat]) for context, root, proof, each in items]
         verdicts, shares = check_many(shape, seat, held)
         if any(verdict is not Verdict.VALID for verdict in verdicts):
             raise TaskError(f"seat {seat} refused a valid dealing")
-        return shares
+        return [share for share in shares if share is not None]
 
     def _count(self, role: str, started: float, shared_by: int) -> float:
         now = time.process_time()

@@ -41,7 +41,7 @@ BALL_VALUES = np.array([1, 0, 0, 1, 0, 0, 1, 1, 3, -2, 0, 1, 4, 0, 0], np.int64)
 """9 + 4 + 1 + 16 = 30; 255 - 30 = 225 = 1 + 32 + 64 + 128."""
 BALL_VALUES[:8] = [225 >> bit & 1 for bit in range(8)]
 
-SMALL_BALL = Relation(BALL.segments, BALL.summed, smallness=(Smallness("w", 12),))
+SMALL_BALL = Relation(BALL.segments, BALL.summed, smallness=(Smallness(("w",), 12),))
 
 LINKED = Relation(
     (
@@ -67,7 +67,7 @@ MIXED = Relation(
         SummedConstraint((), (Linear("w", 2),), 4),
     ),
     links=(Link("w", (("w", 1),)),),
-    smallness=(Smallness("w", 12), Smallness("x", 14)),
+    smallness=(Smallness(("w",), 12), Smallness(("x",), 14)),
 )
 """x in bits; x^2 - ||w||^2 + <w, g> = 20; 2 sum w = 4; a link that always holds."""
 MIXED_W = [1, 2, -1, 0, 0]
@@ -254,7 +254,7 @@ class Reference:
             found.append(total % p)
         stream = Xof("peerd/proof/projections", self.of.identifier, context, root)
         for index, small in enumerate(relation.smallness):
-            start, count = self.first[small.segment], self.count(small.segment)
+            start, count = self.first[small.segments[0]], self.count(small.segments[0])
             a, b = _signs(stream, count), _signs(stream, k)
             for i in range(ROWS):
                 value = sum(a[i][row] * f[start + row] for row in range(count))

@@ -69,7 +69,7 @@ def test_a_link() -> None:
 
 @pytest.mark.parametrize(("value", "wrong"), [(16, 0), (-16, 0), (17, 1), (-17, 1), (1 << 60, 1)])
 def test_smallness_refuses_what_is_too_large(value: int, wrong: int) -> None:
-    of = Relation((W,), smallness=(Smallness("w", 4),))
+    of = Relation((W,), smallness=(Smallness(("w",), 4),))
     assert len(of.violations(P61.p, np.array([0, value, 0], np.int64))) == wrong
 
 
@@ -82,13 +82,13 @@ def test_a_coefficient_for_all() -> None:
 def test_the_modulus_that_it_needs() -> None:
     assert relation(modulus_above=65520).fits(P16.p)
     assert not relation(modulus_above=65521).fits(P16.p)
-    assert Relation((W,), smallness=(Smallness("w", 14),)).fits(P16.p)
-    assert not Relation((W,), smallness=(Smallness("w", 15),)).fits(P16.p)
+    assert Relation((W,), smallness=(Smallness(("w",), 14),)).fits(P16.p)
+    assert not Relation((W,), smallness=(Smallness(("w",), 15),)).fits(P16.p)
 
 
 def test_bits_for_a_norm() -> None:
     for norm in (0, 1, 5, 100, 65536):
-        small = Smallness("w", Smallness.bits_for(norm))
+        small = Smallness(("w",), Smallness.bits_for(norm))
         assert 19 * norm <= small.bound
         assert norm < 2 or 19 * norm > small.bound // 2
         assert small.largest == 4 * small.bound
@@ -119,8 +119,8 @@ def test_coefficients_cannot_be_changed_afterwards() -> None:
         ({"summed": (SummedConstraint((), (Linear("slack", np.arange(3)),)),)}, "4 values, not 3"),
         ({"links": (Link("w", (("slack", 1),)),)}, "4 values, not 3"),
         ({"links": (Link("x", (("slack", 1),)),)}, "no segment x"),
-        ({"smallness": (Smallness("x", 3),)}, "no segment x"),
-        ({"smallness": (Smallness("w", 3), Smallness("w", 4))}, "one smallness bound"),
+        ({"smallness": (Smallness(("x",), 3),)}, "no segment x"),
+        ({"smallness": (Smallness(("w",), 3), Smallness(("w",), 4))}, "one smallness bound"),
     ],
 )
 def test_what_contradicts_itself(changed: dict[str, object], said: str) -> None:
@@ -136,7 +136,7 @@ def test_parts_that_contradict_themselves() -> None:
             Segment("w", length, BIT)
     for bits in (2, 60):
         with pytest.raises(ValueError, match="smallness to"):
-            Smallness("w", bits)
+            Smallness(("w",), bits)
     with pytest.raises(ValueError, match="sums something"):
         SummedConstraint()
     with pytest.raises(ValueError, match="no parts"):

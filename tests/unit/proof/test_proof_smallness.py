@@ -38,7 +38,7 @@ from protocols.proof.sums import random_sum
 
 COUNT = 312  # more values than projections: some W has all of them zero
 BITS = Smallness.bits_for(100)
-OF = shaped(Relation((Segment("w", COUNT, FREE),), smallness=(Smallness("w", BITS),)))
+OF = shaped(Relation((Segment("w", COUNT, FREE),), smallness=(Smallness(("w",), BITS),)))
 QUIET = np.arange(COUNT) % 3 - 1
 """Of norm sqrt(208): small."""
 
@@ -314,7 +314,7 @@ def test_the_same_inputs_give_the_same_bytes() -> None:
 def test_any_packing(packing: int) -> None:
     plan = CommitteePlan(2 * packing + 8, 1, packing, 0)
     of = DealingShape(
-        plan, P61, Relation((Segment("w", 9, FREE),), smallness=(Smallness("w", 10),))
+        plan, P61, Relation((Segment("w", 9, FREE),), smallness=(Smallness(("w",), 10),))
     )
     made = deal(of, QUIET[:9], SECRET, CONTEXT)
     assert set(verdicts(of, made)) == {Verdict.VALID}
@@ -348,7 +348,7 @@ def test_a_check_holds_a_bounded_part_of_the_projections() -> None:
     """
     length = 20_000
     of = shaped(
-        Relation((Segment("w", length, FREE),), (), (), (Smallness("w", 40),)),
+        Relation((Segment("w", length, FREE),), (), (), (Smallness(("w",), 40),)),
         CommitteePlan(4, 1, 1, 0),
         P61,
     )

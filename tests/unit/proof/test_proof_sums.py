@@ -216,7 +216,7 @@ def test_every_part_of_a_relation_is_bound() -> None:
         ),
         replace(MIXED, links=()),
         replace(MIXED, links=(Link("w", (("w", 2),)),)),
-        replace(MIXED, smallness=(Smallness("w", 13), MIXED.smallness[1])),
+        replace(MIXED, smallness=(Smallness(("w",), 13), MIXED.smallness[1])),
         replace(MIXED, smallness=MIXED.smallness[:1]),
         Relation((Segment("v", MIXED.length, BIT),)),
     ]
@@ -252,4 +252,4 @@ def test_a_field_in_which_a_relation_wraps_around() -> None:
     with pytest.raises(ValueError, match="wrap around"):
         shaped(replace(BALL, modulus_above=P16.p), SMALL, P16)
     with pytest.raises(ValueError, match="wrap around"):
-        shaped(replace(SMALL_BALL, smallness=(Smallness("w", 15),)), SMALL, P16)
+        shaped(replace(SMALL_BALL, smallness=(Smallness(("w",), 15),)), SMALL, P16)

@@ -26,8 +26,9 @@ from protocols.proof.challenge import draw, forms
 from protocols.proof.checking import climbed, published_sum
 from protocols.proof.dealing import leaf
 from protocols.proof.merkle import climb, depth
+from protocols.proof.projections import draw as draw_projections
 from protocols.proof.shape import SALT_BYTES
-from protocols.proof.smallness import draw_rows, projection_slots
+from protocols.proof.smallness import projection_slots
 from protocols.proof.sums import public_inputs, random_sum
 
 
@@ -115,7 +116,7 @@ def complete(outlook: Outlook, candidate: Elements | Counts) -> Completed:
     slots = shape.slot_values(candidate)
     rows = []
     if shape.first_part:
-        rows = [draw_rows(shape, seen.context, outlook.first_root)]
+        rows = [draw_projections(shape, seen.context, outlook.first_root)]
         slots = np.concatenate([slots, projection_slots(shape, rows[0], slots)])
     challenges = draw(shape, [(seen.context, seen.root)])
     d, quotient = published(shape, seen.proof)
