@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 from protocols.aggregation.contract import AggregationError
 
@@ -94,7 +95,7 @@ class Blocks:
                 math.isqrt(limit**2 * (end - start) // parameters),
                 math.sqrt((end - start) / parameters),
             )
-            for start, end in zip(edges, edges[1:], strict=False)
+            for start, end in pairwise(edges)
         )
 
 

@@ -2,8 +2,8 @@
 
 docs/protocol.md §6. Polynomial l has delta + 1 coefficients, lowest degree first; its value at
 slot s is the opened sum of the value that the relation's layout puts there. Only the polynomials of
-opened segments are summed: L below counts these. One polynomial to a leaf where they are few; a leaf for
-each would make hashing dearer than all else an opening does where they are a million.
+opened segments are summed: L below counts these. A leaf holds one where they are few; with a leaf
+for each of a million hashing would be dearer than all else that an opening does.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ MAX_LENGTH = 1 << 31
 MIN_SMALLNESS_BITS = 3
 MAX_SMALLNESS_BITS = 59
 HONEST_SPREAD = 19
-"""Projections of a W of 2-norm N stay below 19 N, all of them but for 2^-41 (docs/protocol.md §3)."""
+"""Projections of a W of 2-norm N stay below 19 N, all but for 2^-41 (docs/protocol.md §3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +159,9 @@ class Smallness:
     """Accepted means |W_j| <= 2^bits for every value of the segments, but for 2^-128.
 
     ``segments``: names of consecutive segments, all opened or all hidden. Shown without bits of W:
-    random projections of it lie in [-B, B) with B = 2^(bits - 2) (projections.py). The dealing draws
-    them from its first root and appends the bits of their results itself: they are not part of what
-    an aggregator encodes. An honest W passes but for 2^-41 if its 2-norm, over all segments, is at
+    random projections of it lie in [-B, B) with B = 2^(bits - 2) (projections.py). The dealing
+    draws them from its first root and appends the bits of their results itself: they are not part
+    of what an aggregator encodes. An honest W passes but for 2^-41 if its 2-norm, over all segments, is at
     most B / 19: see ``bits_for``.
     """
 
