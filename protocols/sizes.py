@@ -36,6 +36,17 @@ def largest_brief(setting: Setting) -> int:
     return _Counted(setting).largest_brief
 
 
+def largest_frame(setting: Setting) -> int:
+    """Bytes of the largest frame that an honest peer sends, whatever liars sign."""
+    return _Counted(setting).largest_frame
+
+
+def largest_answer(setting: Setting) -> int:
+    """Bytes of the largest answer to a request: the model, or the opened polynomials."""
+    counted = _Counted(setting)
+    return max(counted.polynomials, 4 * setting.parameters) + STATEMENT
+
+
 def sizes_of(setting: Setting) -> Sizes:
     """For this plan, roster and rule."""
     return _Counted(setting).sizes()
@@ -147,6 +158,12 @@ class _Counted:
         answers = 68 * dealers * self.absent
         seats = (self.m - plan.threshold) * honest + plan.threshold * liar
         return STATEMENT + named + seats + lists + answers
+
+    @property
+    def largest_frame(self) -> int:
+        setting = self.setting
+        elected = self.election_proposal + self.election_lock + setting.shown_evidence
+        return STATEMENT + max(elected, self.largest_brief + self.cohort_lock, self.opened)
 
     @property
     def election_lock(self) -> int:

@@ -5,7 +5,7 @@ A group goes over to a later one by a handover (docs/protocol.md §6).
 
 EARLIEST = 2
 """peerd 0.2.0."""
-SHARED_PROJECTIONS = 3
-"""Projections with a row of bits in common, several opened polynomials to a leaf, several blocks of
-a ball, and plans that count headers."""
-LATEST = SHARED_PROJECTIONS
+LARGE_MODELS = 3
+"""Projections with a row of bits in common (§3), several opened polynomials to a leaf (§6), several
+blocks of a ball (§4), and plans that count headers (§1)."""
+LATEST = LARGE_MODELS

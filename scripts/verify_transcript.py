@@ -288,7 +288,8 @@ class Group:
 
     def _read(self, content: dict[str, Any], signatures: dict[str, str]) -> None:
         del content["signatures"]
-        need(content["version"] == 2, "the genesis is of another version than 2")
+        self.version = content["version"]
+        need(self.version in (2, 3), "the genesis is of another version than 2 and 3")
         self.roster = content["roster"] = [public_of(peer) for peer in content["roster"]]
         need(all(a < b for a, b in pairwise(self.roster)), "the roster")
         self.names = {}
@@ -314,7 +315,7 @@ class Group:
         adversary, dropout = Fraction(content["adversary"]), Fraction(content["dropout"])
         self.peers = n = len(self.roster)
         self.liars, self.gone = max(1, int(adversary * n)), int(dropout * n)
-        self.plan(content["absent"])
+        self.plan(content["absent"], content["parameters"])
         self.quorum = n - self.liars - max(self.gone, self.absent)  # Q_r
 
     def _by_member(self, named: dict[str, Any]) -> list[Any]:
@@ -361,8 +362,8 @@ class Group:
         end = f"peer {index} ({self.roster[index].hex()[:8]})"
         return f"{named}, {end}" if named else end
 
-    def plan(self, absent: int | None) -> None:
-        """The committee with the least upload m/k (1): roster, or drawn."""
+    def plan(self, absent: int | None, values: int) -> None:
+        """The committee with the least upload (1): roster, or drawn."""
         n, b, gone = self.peers, self.liars, self.gone
         plans, sits, cap = [], False, 512
         if n <= cap:
@@ -379,9 +380,17 @@ class Group:
             if packing(m, max(1, t), away) >= 1:
                 plans.append((m, max(1, t), packing(m, max(1, t), away), away))
         need(plans, "no committee plan follows from the genesis")
-        best = min(plans, key=lambda plan: (Fraction(plan[0], plan[2]), plan[0]))
+        best = min(plans, key=lambda plan: (self._upload(plan, values), plan[0]))
         self.seats, self.threshold, _, self.absent = best
         self.committee_quorum = self.seats - self.threshold - self.absent
+
+    def _upload(self, plan: tuple[int, ...], values: int) -> Fraction:
+        """Of a dealer: m/k; since version 3 with the headers' bytes."""
+        m, t, k, _ = plan
+        if self.version < 3:
+            return Fraction(m, k)
+        header = 18 * (2 * k + 3 * t - 1) + 32 * (m - 1).bit_length() + 300
+        return Fraction(m * header + (m - t) * 2 * (-(-values // k) + 18))
 
 
 def packing(m: int, t: int, e: int) -> int:

@@ -32,6 +32,7 @@ NUMBERS = {
     "training": "training_seconds",
     "absent": "absent",
     "clients": "clients",
+    "protocol": "version",
 }
 
 

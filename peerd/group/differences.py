@@ -12,6 +12,7 @@ from peerd.group.succession import LEAVES, check_successor
 
 _PLAIN = {
     "name": "the group's name",
+    "version": "the protocol's version",
     "aggregator": "the rule",
     "constants": "the rule's constants",
     "task_options": "the task's options",

@@ -27,9 +27,11 @@ from protocols.errors import WireError
 from protocols.hashing import digest
 from protocols.plan import CommitteePlan, PlanError, plan_group
 from protocols.ports import SIGNATURE_BYTES
+from protocols.version import EARLIEST, LARGE_MODELS, LATEST
 from protocols.wire.canonical import pack, unpack
 
-GENESIS_VERSION = 2
+VERSIONS = range(EARLIEST, LATEST + 1)
+"""Of a genesis, and of the protocol that its group speaks."""
 MAX_GENESIS_BYTES = 1 << 23
 _THIRD = Fraction(1, 3)
 _SHOWN_PEERS = 5
@@ -86,15 +88,15 @@ class Genesis:
     names: tuple[str, ...] = ()
     rhythm: Rhythm | None = None
     follows: Follows | None = None
-    version: int = GENESIS_VERSION
+    version: int = LATEST
     signatures: dict[bytes, bytes] = field(default_factory=dict)
     addresses: dict[bytes, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if type(self.version) is not int or self.version != GENESIS_VERSION:
+        if type(self.version) is not int or self.version not in VERSIONS:
             raise GroupError(
                 f"genesis: version is {rules.shown(self.version)},"
-                f" and this peerd reads version {GENESIS_VERSION}"
+                f" and this peerd reads versions {VERSIONS[0]} to {VERSIONS[-1]}"
             )
         rules.check_text("name", self.name, rules.MAX_NAME)
         rules.check_task(self.task)
@@ -173,6 +175,7 @@ class Genesis:
                 self.dropout,
                 absent=self.absent,
                 selected=self.clients,
+                values=self.parameters if self.version >= LARGE_MODELS else None,
             )
         except PlanError as error:
             raise GroupError(f"genesis: no committee plan exists: {error}") from None

@@ -29,6 +29,8 @@ from protocols.wire.schema import MAX_ROUND, MAX_STATEMENT, Integer
 log = structlog.get_logger(__name__)
 
 REQUEST_SECONDS = 20.0
+REQUEST_BYTES = 1 << 20
+"""How long an answer may take: so many seconds, and one more for each of so many bytes."""
 ANSWERING_THREADS = 4
 """Threads that look answers up. Of those in which all else runs, the round's own steps among it, a
 few liars that ask for models without a pause would leave none.
@@ -122,7 +124,7 @@ class Library:
                 peer,
                 pack([record.value, round_]),
                 limit=self._limits[record],
-                timeout=REQUEST_SECONDS,
+                timeout=REQUEST_SECONDS + self._limits[record] / REQUEST_BYTES,
             )
         except TransportError as error:
             log.info("request failed", what=record.value, round=round_, reason=str(error))

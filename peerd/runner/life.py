@@ -20,7 +20,7 @@ from peerd.runner.driver import Driver
 from peerd.runner.equipment import Equipment
 from peerd.runner.gathering import gather
 from peerd.runner.library import Library
-from peerd.runner.node import Node
+from peerd.runner.node import Node, limits_of
 from peerd.runner.operators.drain import flushed
 from peerd.runner.operators.reload import reload
 from peerd.runner.operators.signals import heed_signals
@@ -57,7 +57,9 @@ class Life:
         self._terms = terms
         epochs, identity = place.epochs, place.identity
         book = address_book(config.data, epochs)
-        self._node = Node(config, identity, self.genesis, book, guests(epochs))
+        self._node = Node(
+            config, identity, self.genesis, book, guests(epochs), limits_of(place.setting)
+        )
         self.board = self._node.board
         self._transport = self._node.transport
         # Before the transport runs: others ask as soon as it does.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import trio
@@ -17,7 +18,22 @@ from peerd.status.board import StatusBoard
 from peerd.status.routes import Views
 from peerd.status.server import serve_status
 from peerd.transport.errors import TransportError
+from peerd.transport.limits import DEFAULT_LIMITS, Limits
 from peerd.transport.transport import Transport
+from protocols.record.setting import Setting
+from protocols.sizes import largest_answer, largest_frame
+
+
+def limits_of(setting: Setting) -> Limits:
+    """What a member may send is as large as what this group's members have to send, or larger."""
+    usual, frame, answer = DEFAULT_LIMITS, largest_frame(setting), largest_answer(setting)
+    return replace(
+        usual,
+        max_frame=max(usual.max_frame, frame),
+        response_bytes=max(usual.response_bytes, answer),
+        # a round's frames to one peer, and once more for one that comes back
+        outbox_bytes=max(usual.outbox_bytes, 2 * frame),
+    )
 
 
 class Node:
@@ -34,6 +50,7 @@ class Node:
         genesis: Genesis,
         book: AddressBook,
         guests: Iterable[bytes] = (),
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         self.identity = identity
         self.book = book
@@ -44,6 +61,7 @@ class Node:
             genesis.roster,
             config.listen,
             book,
+            limits,
             guests=guests,
             relays=config.relay,
         )

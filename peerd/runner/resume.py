@@ -61,6 +61,7 @@ def setting_of(genesis: Genesis) -> Setting:
             memory=Remembering(),
             paced=genesis.rhythm is not None and genesis.rhythm.paced,
             rounds=None if genesis.rhythm is None else genesis.rhythm.stop_after,
+            version=genesis.version,
         )
         _check_proposals(setting)
         return replace(setting, deadlines=_deadlines(genesis, setting))

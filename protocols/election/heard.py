@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping
 
 from protocols.election.inputs import (
-    MAX_SHOWN_EVIDENCE,
     Inputs,
     check_listed,
     encode_inputs,
@@ -135,7 +134,7 @@ class Heard(Role):
         evidence = tuple(sorted(evidence_hash(item) for item in frame.evidence))
         if hashes != statement.payload.statements or evidence != statement.payload.evidence:
             raise WireError("a SEEN statement without what it lists")
-        if sum(map(len, frame.evidence)) > MAX_SHOWN_EVIDENCE:
+        if sum(map(len, frame.evidence)) > setting.shown_evidence:
             raise WireError("a SEEN statement with more evidence than a proposal shows")
         culprits = [judge_bytes(setting, item).culprit for item in frame.evidence]
         check_listed(topic, attached, culprits)
@@ -149,7 +148,9 @@ class Heard(Role):
         held = self.commits if topic is Topic.COMMITS else self.reveals
         statements = sorted(held.values(), key=lambda item: item.hash)
         convicting = self.convicting(self.evidence.values()) if topic is Topic.COMMITS else ()
-        evidence = sorted(shown(convicting).values(), key=evidence_hash)
+        evidence = sorted(
+            shown(convicting, self.party.setting.shown_evidence).values(), key=evidence_hash
+        )
         return tuple(s.wire for s in statements), tuple(evidence)
 
     def convicting(self, evidence: Iterable[bytes]) -> list[tuple[int, bytes]]:
@@ -182,7 +183,8 @@ class Union:
         listed = listed_by(chosen, party.inbox.read).values()
         pieces = dict.fromkeys(piece for frame in chosen for piece in frame.evidence)
         first = self._topic is Topic.COMMITS
-        proofs = shown(heard.convicting(pieces)) if first else {}
+        room = party.setting.shown_evidence
+        proofs = shown(heard.convicting(pieces), room) if first else {}
         approvals = self._approved(heard.approvals) if first else ()
         seen = (frame.statement for frame in chosen)
         inputs = encode_inputs(seen, listed, proofs.values(), approvals)
@@ -223,7 +225,8 @@ class Union:
         for statement in found.seen.values():
             heard.admit(statement)
         accused = {name for said in found.seen.values() for name in said.payload.evidence}
-        if self._topic is Topic.COMMITS and unnamed(proofs, self._held(accused)):
+        room = heard.party.setting.shown_evidence
+        if self._topic is Topic.COMMITS and unnamed(proofs, self._held(accused), room):
             return False
         approvals = self._approved(found.approvals.values())
         if len(approvals) != len(found.approvals):

@@ -21,12 +21,8 @@ from protocols.wire.frames import (
     encode_frame,
 )
 from protocols.wire.payloads import Kind, Topic
-from protocols.wire.schema import MAX_BULK, MAX_EVIDENCE
+from protocols.wire.schema import MAX_EVIDENCE
 from protocols.wire.statement import Statement
-
-MAX_SHOWN_EVIDENCE = MAX_BULK // 2
-"""Bytes of evidence under one SEEN, and in one proposal. A culprit that finds no room is named by
-the set of a later round: its evidence is kept until then."""
 
 LISTED = {Topic.COMMITS: Kind.COMMIT, Topic.REVEALS: Kind.REVEAL}
 """What a SEEN lists."""
@@ -48,9 +44,10 @@ class Inputs:
     approvals: dict[int, Statement]
 
 
-def shown(pieces: Iterable[tuple[int, bytes]]) -> dict[int, bytes]:
+def shown(pieces: Iterable[tuple[int, bytes]], room: int) -> dict[int, bytes]:
     """One piece of evidence against each culprit, of (culprit, piece); the smallest go first, while
-    there is room.
+    there is ``room``, in bytes. A culprit that finds none is named by the set of a later round: its
+    evidence is kept until then.
     """
     smallest: dict[int, bytes] = {}
     for culprit, piece in pieces:
@@ -58,7 +55,6 @@ def shown(pieces: Iterable[tuple[int, bytes]]) -> dict[int, bytes]:
         if len(piece) <= MAX_EVIDENCE and (known is None or _rank(piece) < _rank(known)):
             smallest[culprit] = piece
     chosen: dict[int, bytes] = {}
-    room = MAX_SHOWN_EVIDENCE
     for culprit, piece in sorted(smallest.items(), key=lambda item: _rank(item[1])):
         if len(piece) > room:
             break
@@ -67,12 +63,12 @@ def shown(pieces: Iterable[tuple[int, bytes]]) -> dict[int, bytes]:
     return chosen
 
 
-def unnamed(offered: Mapping[int, bytes], held: Iterable[tuple[int, bytes]]) -> set[int]:
-    """Whom ``held`` pieces convict and ``offered`` ones do not, though there was room for them.
+def unnamed(offered: Mapping[int, bytes], held: Iterable[tuple[int, bytes]], room: int) -> set[int]:
+    """Whom ``held`` pieces convict and ``offered`` ones do not, though there was ``room`` for them.
 
     None of what ``shown`` chose from the same pieces or more.
     """
-    room = MAX_SHOWN_EVIDENCE - sum(map(len, offered.values()))
+    room -= sum(map(len, offered.values()))
     return {culprit for culprit, piece in held if culprit not in offered and len(piece) <= room}
 
 

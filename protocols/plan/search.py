@@ -53,11 +53,13 @@ def plan_group(
     committee: int | None = None,
     selected: int | None = None,
     connection_cap: int = CONNECTION_CAP,
+    values: int | None = None,
 ) -> CommitteePlan:
-    """The plan with the least upload m/k for n peers, adversary bound beta and dropout q.
+    """The plan with the least upload for n peers, adversary bound beta and dropout q.
 
     ``absent`` is e; if None, the least e that q asks for. ``committee`` fixes m. ``selected`` is
-    the number of dealers (default: every peer). Deterministic: every member of the group derives
+    the number of dealers (default: every peer). ``values``: how many a dealer deals; with None the
+    upload is m/k, headers left out. Deterministic: every member of the group derives
     the same plan from the genesis. PlanError says which sizes would do.
     """
     _check_request(peers, adversary, dropout, absent, connection_cap)
@@ -89,7 +91,21 @@ def plan_group(
             f"no plan{what} covers {_request(peers, liars, gone, absent)}; "
             + _advice(peers, adversary, dropout, absent, connection_cap)
         )
-    return min(plans, key=lambda plan: (Fraction(plan.committee, plan.packing), plan.committee))
+    return min(plans, key=lambda plan: (upload(plan, values), plan.committee))
+
+
+def upload(plan: CommitteePlan, values: int | None) -> Fraction:
+    """What a dealer sends to its committee: bytes, of ``values`` bits in the smallest field; with
+    None m/k.
+
+    Each seat gets a header, of c = 9 polynomials of degree t + k - 1 and 9 quotients, a signature
+    and a path; but for the first t it gets a share of every k values, too (docs/protocol.md §3).
+    """
+    m, t, k = plan.committee, plan.threshold, plan.packing
+    if values is None:
+        return Fraction(m, k)
+    header = 18 * (2 * k + 3 * t - 1) + 32 * (m - 1).bit_length() + 300
+    return Fraction(m * header + (m - t) * 2 * (-(-values // k) + 18))
 
 
 def plan_swarm(peers: int, liars: int, absent: int | None = None) -> CommitteePlan:

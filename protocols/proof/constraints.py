@@ -161,8 +161,8 @@ class Smallness:
     ``segments``: names of consecutive segments, all opened or all hidden. Shown without bits of W:
     random projections of it lie in [-B, B) with B = 2^(bits - 2) (projections.py). The dealing
     draws them from its first root and appends the bits of their results itself: they are not part
-    of what an aggregator encodes. An honest W passes but for 2^-41 if its 2-norm, over all segments, is at
-    most B / 19: see ``bits_for``.
+    of what an aggregator encodes. An honest W passes but for 2^-41 if its 2-norm, over all
+    segments, is at most B / 19: see ``bits_for``.
     """
 
     segments: tuple[str, ...]

@@ -32,7 +32,7 @@ import numpy.typing as npt
 
 from protocols.field import Elements, PrimeField, Residues, Signs
 from protocols.hashing import Xof
-from protocols.version import SHARED_PROJECTIONS
+from protocols.version import LARGE_MODELS
 
 if TYPE_CHECKING:
     from protocols.proof.shape import DealingShape
@@ -58,7 +58,7 @@ class Count:
 
 def count(version: int, packing: int) -> Count:
     """Of a group's protocol, with k = ``packing`` slots a polynomial."""
-    if version < SHARED_PROJECTIONS:
+    if version < LARGE_MODELS:
         return Count(309, 1)
     return Count(128, 1) if packing == 1 else Count(189, 2)
 
@@ -77,7 +77,7 @@ class Projections(Protocol):
 def draw(shape: DealingShape, context: bytes, first_root: bytes) -> list[Projections]:
     """The projections of one dealing, one item for each smallness of the relation."""
     place = (shape.identifier, context, first_root)
-    if shape.version < SHARED_PROJECTIONS:
+    if shape.version < LARGE_MODELS:
         return _draw_separately(shape, place)
     return [_Shared.drawn(shape, place, index) for index in range(len(shape.layout.projected))]
 

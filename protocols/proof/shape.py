@@ -20,7 +20,7 @@ from protocols.proof.merkle import depth
 from protocols.proof.projections import Count, count
 from protocols.proof.relation import Relation
 from protocols.sharing import PackedSharing, packed_sharing
-from protocols.version import LATEST, SHARED_PROJECTIONS
+from protocols.version import LARGE_MODELS, LATEST
 
 SALT_BYTES = 32
 SEED_BYTES = 32
@@ -113,7 +113,7 @@ class DealingShape:
             of = relation.segments[0].constraint
             numbers += [of.c0 % p, of.c1 % p, of.c2 % p]
             return digest("peerd/proof/shape", *[n.to_bytes(8, "little") for n in numbers])
-        if self.version >= SHARED_PROJECTIONS:
+        if self.version >= LARGE_MODELS:
             numbers.append(self.version)
         parts = [n.to_bytes(8, "little") for n in numbers]
         return digest("peerd/proof/shape/relation", *parts, *self._relation_parts())
@@ -139,7 +139,7 @@ class DealingShape:
             for name, factor in link.parts:
                 yield _counts(index[name]) + self._factors(factor)
         for small in relation.smallness:
-            more = [len(small.segments)] if self.version >= SHARED_PROJECTIONS else []
+            more = [len(small.segments)] if self.version >= LARGE_MODELS else []
             yield _counts(index[small.segments[0]], small.bits, *more)
         for number, summed in enumerate(relation.summed):
             for scaled in summed.scaled:  # longer than a smallness: nothing is read in two ways

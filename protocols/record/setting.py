@@ -21,12 +21,14 @@ from protocols.ports import Crypto, Forgetful, Memory
 from protocols.proof import DealingShape, Relation
 from protocols.record.deadlines import Deadlines
 from protocols.record.origin import Origin
+from protocols.version import LARGE_MODELS, LATEST
 from protocols.wire.canonical import Value, pack
 from protocols.wire.schema import MAX_STATEMENT
 from protocols.wire.statement import VERSION
 
 MAX_REFERENCE = 4 << 20
 """Bytes of a round's reference: evidence about a dealing carries it."""
+LEAST_SHOWN_EVIDENCE = 32 << 20
 MAX_ELECTORATE = 500
 """Peers: a proposal in the election names every commitment once for each of its quorum, beside
 evidence in half a frame."""
@@ -48,6 +50,7 @@ class Setting:
     dealers count beside their updates; None: nothing. ``origin``: where a successor's rounds begin;
     None: at round 0. ``crypto`` and ``memory`` are the ports. ``paced``: a round begins when its
     time has come (§6). ``rounds``: in which round the group ends; None: there is no end.
+    ``version``: of the protocol that its members speak (protocols/version.py).
     """
 
     group: bytes
@@ -67,6 +70,7 @@ class Setting:
     memory: Memory = dataclasses.field(default_factory=Forgetful, compare=False, repr=False)
     paced: bool = False
     rounds: int | None = None
+    version: int = LATEST
 
     def __post_init__(self) -> None:
         self._check_weights()
@@ -85,6 +89,12 @@ class Setting:
         if n > MAX_ELECTORATE:
             raise ProtocolError(
                 f"a roster of {n}: the election's proposals fit a frame up to {MAX_ELECTORATE}"
+            )
+        spans = any(len(small.segments) > 1 for small in self.relation.smallness)
+        if spans and self.version < LARGE_MODELS:
+            raise ProtocolError(
+                f"a ball over {self.parameters} parameters, or in blocks, is in version"
+                f" {LARGE_MODELS} of the protocol, and this group speaks version {self.version}"
             )
         largest, most = self._dealing_bytes, largest_dealing(n)
         if largest > most:
@@ -144,6 +154,15 @@ class Setting:
         """
         return self._dealing_bytes + 4096 + 256 * self.peers
 
+    @cached_property
+    def shown_evidence(self) -> int:
+        """Bytes of evidence under one SEEN, and in one proposal: two pieces at least, of two of the
+        largest statements each, with the election's certificate and the round's reference.
+        """
+        reference = 8 * self.parameters if self.aggregator.uses_reference else 0
+        piece = 2 * self.largest_statement + 512 * self.peers + reference + 1024
+        return max(LEAST_SHOWN_EVIDENCE, 2 * piece)
+
     @property
     def _dealing_bytes(self) -> int:
         """A header, and a package that holds a vector."""
@@ -192,14 +211,14 @@ class Setting:
 
     @cached_property
     def shape(self) -> DealingShape:
-        return DealingShape(self.plan, self.field, self.relation)
+        return DealingShape(self.plan, self.field, self.relation, self.version)
 
     def shape_for(self, reference: Reference) -> DealingShape:
         """The shape of a round with this reference: of one size with ``shape``.
 
         Raises AggregationError or ValueError for a vector that the rule can't use.
         """
-        shape = DealingShape(self.plan, self.field, self._relation(reference))
+        shape = DealingShape(self.plan, self.field, self._relation(reference), self.version)
         if shape.elements != self.shape.elements:
             raise ValueError("the relation's size depends on the reference")
         return shape

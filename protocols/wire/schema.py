@@ -104,9 +104,10 @@ SIGNATURE = Bytes(64, exact=True)
 MAX_PEERS = 5000
 MAX_SEATS = 512
 MAX_ROUND = (1 << 32) - 1
-MAX_BULK = 64 << 20
-MAX_STATEMENT = 8 << 20
-MAX_EVIDENCE = 16 << 20
+MAX_BULK = 1 << 29
+MAX_STATEMENT = 1 << 27
+MAX_EVIDENCE = 1 << 28
+"""Bytes of what any group may send; what one may, is as large as its dealings (sizes.py)."""
 
 PEER = Integer(MAX_PEERS - 1)
 PEERS = ListOf(PEER, MAX_PEERS)

@@ -53,7 +53,7 @@ class Scene:
             raise ConfigError(f"--params {params}: from 1 to {LARGEST_MODEL}")
         rule = typed_rule(name, constants or {})
         try:
-            scene = cls(peers, params, rule, plan_group(peers, adversary))
+            scene = cls(peers, params, rule, plan_group(peers, adversary, values=params))
         except PlanError as error:
             raise ConfigError(f"--peers, --adversary: {error}") from None
         try:
