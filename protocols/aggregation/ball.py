@@ -24,7 +24,7 @@ from protocols.aggregation.contract import (
     Model,
     Update,
 )
-from protocols.aggregation.model import check_model, check_pair
+from protocols.aggregation.model import check_model, check_pair, in_windows
 from protocols.aggregation.rounding import (
     Reals,
     Rounding,
@@ -245,16 +245,21 @@ class Ball:
 
     # post-processing
 
-    def mean(self, model: Model, opened: Encoded, weight: int) -> Reals:
-        """Σ V/(S·weight), the mean change: two elementwise operations, the same bits anywhere."""
+    def moved(self, model: Model, opened: Encoded, weight: int) -> Model:
+        """w + Σ V/(S·weight): three elementwise operations, the same bits anywhere."""
         check_model(model)
         if opened.shape != model.shape:
             raise AggregationError(f"{opened.size} sums were opened for {model.size} parameters")
-        if opened.size and int(np.abs(opened).max()) > weight * self.limit:
-            raise AggregationError(f"an opened sum lies beyond ±{weight * self.limit}")
-        wide = np.multiply(opened.astype(np.float64), float(self.radius))
-        mean: Reals = np.divide(wide, float(weight * self.limit))
-        return mean
+        most = weight * self.limit
+        if max(int(opened.max(initial=0)), -int(opened.min(initial=0))) > most:
+            raise AggregationError(f"an opened sum lies beyond ±{most}")
+
+        def stepped(window: slice) -> Reals:
+            wide = np.multiply(opened[window].astype(np.float64), float(self.radius))
+            mean = np.divide(wide, float(most))
+            return np.add(model[window].astype(np.float64), mean)
+
+        return in_windows(model.size, stepped)
 
 
 def _room(block: Block) -> int:

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import ClassVar
 
-import numpy as np
-
 from protocols.aggregation import constants as read
 from protocols.aggregation.ball import Ball
 from protocols.aggregation.contract import (
@@ -23,7 +21,6 @@ from protocols.aggregation.contract import (
     Reference,
     Update,
 )
-from protocols.aggregation.model import canonical_model
 from protocols.aggregation.schedule import Schedule
 from protocols.proof import Relation
 
@@ -94,5 +91,4 @@ class CenteredClippingL2:
 
     def apply(self, model: Model, opened: Encoded, weight: int, round: int) -> Model:
         """Equation 4: w + (1/|D|) Σ V/S."""
-        change = self.ball.mean(model, opened, weight)
-        return canonical_model(np.add(model.astype(np.float64), change))
+        return self.ball.moved(model, opened, weight)

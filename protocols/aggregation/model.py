@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,18 +18,33 @@ MAX_MAGNITUDE = 2.0**64
 _SMALLEST_NORMAL = 2.0**-126
 
 
-def canonical_model(values: NDArray[Any]) -> Model:
+WINDOW = 1 << 16
+"""Coordinates that pass from one form to another at once: on the way they are several float64."""
+
+
+def in_windows(length: int, compute: Callable[[slice], NDArray[Any]]) -> Model:
+    """The canonical model (d,) of what ``compute`` gives, elementwise, for each window of it."""
+    result = np.empty(length, np.float32)
+    for start in range(0, length, WINDOW):
+        window = slice(start, min(start + WINDOW, length))
+        result[window] = canonical_model(compute(window), start)
+    return result
+
+
+def canonical_model(values: NDArray[Any], first: int = 0) -> Model:
     """``values`` (d,) as float32 with one bit pattern a value: no subnormals, no −0, bounded.
 
     Rounds to nearest even; coordinates beyond MAX_MAGNITUDE are cut to it. Raises AggregationError
-    for a value that isn't finite.
+    for a value that isn't finite; ``first`` is the model's coordinate that comes first.
     """
     wide = np.asarray(values, dtype=np.float64)
     if wide.ndim != 1:
         raise AggregationError(f"a model is a vector, not an array of shape {wide.shape}")
     if not np.isfinite(wide).all():
         where = int(np.flatnonzero(~np.isfinite(wide))[0])
-        raise AggregationError(f"coordinate {where} of the model is {wide[where]}, not a number")
+        raise AggregationError(
+            f"coordinate {first + where} of the model is {wide[where]}, not a number"
+        )
     cut = np.clip(wide, -MAX_MAGNITUDE, MAX_MAGNITUDE)
     normal = np.where(np.abs(cut) < _SMALLEST_NORMAL, 0.0, cut)
     return normal.astype(np.float32)
@@ -38,7 +54,8 @@ def model_hash(model: Model) -> bytes:
     """32 bytes over the little-endian coordinates of a float32 vector."""
     if model.dtype != np.float32 or model.ndim != 1:
         raise AggregationError(f"a model is a float32 vector, not {model.dtype} {model.shape}")
-    return digest("peerd/model", model.astype("<f4", copy=False).tobytes())
+    little = np.ascontiguousarray(model.astype("<f4", copy=False))
+    return digest("peerd/model", little.view(np.uint8).data)
 
 
 def check_model(model: Model) -> None:

@@ -28,7 +28,8 @@ from protocols.aggregation.contract import (
     Reference,
     Update,
 )
-from protocols.aggregation.model import canonical_model, check_model, check_pair, vector_bytes
+from protocols.aggregation.model import check_model, check_pair, in_windows, vector_bytes
+from protocols.aggregation.rounding import Reals
 from protocols.aggregation.schedule import MAX_RATE, Schedule
 from protocols.hashing import Xof
 from protocols.proof import BIT, Relation, Segment
@@ -140,10 +141,15 @@ class Rsa:
             raise AggregationError(f"{opened.size} sums were opened for {model.size} parameters")
         if opened.size and (int(opened.min()) < 0 or int(opened.max()) > weight):
             raise AggregationError(f"a sum of {weight} bits lies outside 0…{weight}")
-        signs = (2 * opened.astype(np.int64) - weight).astype(np.float64)
-        wide = model.astype(np.float64)
-        pull = np.multiply(signs, float(self.penalty))
-        shrink = np.multiply(wide, float(self.regulariser))
-        gradient = np.add(shrink, pull)
-        step = np.multiply(gradient, self.schedule.rate(round))
-        return canonical_model(np.subtract(wide, step))
+        rate = self.schedule.rate(round)
+
+        def stepped(window: slice) -> Reals:
+            signs = (2 * opened[window].astype(np.int64) - weight).astype(np.float64)
+            wide = model[window].astype(np.float64)
+            pull = np.multiply(signs, float(self.penalty))
+            shrink = np.multiply(wide, float(self.regulariser))
+            gradient = np.add(shrink, pull)
+            step = np.multiply(gradient, rate)
+            return np.subtract(wide, step)
+
+        return in_windows(model.size, stepped)

@@ -15,8 +15,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
 from protocols.aggregation import constants as read
 from protocols.aggregation.ball import Ball
 from protocols.aggregation.contract import (
@@ -27,7 +25,6 @@ from protocols.aggregation.contract import (
     Reference,
     Update,
 )
-from protocols.aggregation.model import canonical_model
 from protocols.aggregation.schedule import Schedule
 from protocols.proof import Relation
 
@@ -100,5 +97,4 @@ class WeightedMean:
 
     def apply(self, model: Model, opened: Encoded, weight: int, round: int) -> Model:
         """w + Σ n_i V_i/(S Σ n_i)."""
-        change = self.ball.mean(model, opened, weight)
-        return canonical_model(np.add(model.astype(np.float64), change))
+        return self.ball.moved(model, opened, weight)

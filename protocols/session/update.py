@@ -16,6 +16,19 @@ from protocols.record.position import Position
 from protocols.session.local import LocalPeer
 
 
+def narrowed(values: Values) -> Values:
+    """The same integers in the fewest bytes: an update is held for as long as a round takes, and of
+    most rules a value has one byte or two.
+    """
+    low, high = int(values.min(initial=0)), int(values.max(initial=0))
+    fitting = (kind for kind in (np.int8, np.int16, np.int32) if _fits(low, high, kind))
+    return values.astype(next(fitting, np.int64), copy=False)
+
+
+def _fits(low: int, high: int, kind: type[np.signedinteger]) -> bool:
+    return bool(np.iinfo(kind).min <= low and high <= np.iinfo(kind).max)
+
+
 class Update:
     """This peer's update of the round, and the base that it was trained from."""
 
@@ -33,7 +46,8 @@ class Update:
             return None
         if reference is not None:
             self.base.take(decode_reference(self._setting, reference))
-        return np.frombuffer(data, dtype="<i8").astype(np.int64)
+        width = len(data) // self._setting.length
+        return np.frombuffer(data, dtype=f"<i{width}")
 
     def take_reference(self, reference: Reference | None) -> Iterable[Effect]:
         """Journaled before anything is dealt from it. ProtocolError where one is needed."""
@@ -46,5 +60,6 @@ class Update:
 
     def take(self, values: Values) -> Iterable[Effect]:
         """Journaled before it is dealt: a restart deals the same bytes (fault 77)."""
-        self.values = values
-        yield from self._journal.put("update", values.astype("<i8").tobytes())
+        self.values = narrowed(values)
+        little = self.values.astype(self.values.dtype.newbyteorder("<"), copy=False)
+        yield from self._journal.put("update", little.tobytes())
