@@ -57,12 +57,18 @@ class Ball:
     @classmethod
     def from_constants(cls, values: Constants) -> Ball:
         """From the constants tau, theta, proof, blocks. Raises AggregationError."""
-        return cls(
+        ball = cls(
             radius=read.positive(values, "tau", MAX_RADIUS),
             theta=read.integer(values, "theta", MIN_THETA, MAX_THETA),
             proof=read.choice(values, "proof", binary.PROOFS),
             blocks=Blocks.read(values["blocks"]),
         )
+        if ball.proof == "bits" and ball.blocks.lengths:
+            raise AggregationError(
+                "constant proof = bits proves the norm of the whole change; with constant blocks,"
+                " proof = norm"
+            )
+        return ball
 
     def constants(self) -> dict[str, int | str]:
         return {
@@ -109,16 +115,13 @@ class Ball:
 
     def _sums(self, parameters: int) -> list[SquareSum]:
         """Of each block."""
-        part = square_sum.longest_part(self._largest, self.slack_bits)
         blocks = self._blocks(parameters)
+        names = [f"{VECTOR}, block {index}" for index in range(len(blocks))]
         return [
-            SquareSum(
-                VECTOR if len(blocks) == 1 else f"{VECTOR}, block {index}",
-                block.length,
-                part if part >= square_sum.MIN_PART and self.proof == "norm" else block.length,
-                self.slack_bits,
-            )
-            for index, block in enumerate(blocks)
+            SquareSum.divided(name, block.length, self._largest, self.slack_bits)
+            if self.proof == "norm"
+            else SquareSum(name, block.length, block.length, self.slack_bits)
+            for name, block in zip(names if len(blocks) > 1 else [VECTOR], blocks, strict=True)
         ]
 
     @property
