@@ -99,7 +99,7 @@ class Ball:
         the blocks are another model's.
         """
         for block in self._blocks(parameters):
-            if _room(block) < (block.limit // 2) ** 2:
+            if _too_coarse(block):
                 raise AggregationError(
                     f"theta = {self.theta} is too coarse for {block.length} of {parameters}"
                     " parameters: the rounding would fill the ball;"
@@ -177,10 +177,7 @@ class Ball:
     def _least_theta(self, parameters: int) -> int:
         """The least that is fine enough: it may be finer than any that fits."""
         theta = MIN_THETA
-        while any(
-            _room(block) < (block.limit // 2) ** 2
-            for block in replace(self, theta=theta)._blocks(parameters)
-        ):
+        while any(map(_too_coarse, replace(self, theta=theta)._blocks(parameters))):
             theta += 1
         return theta
 
@@ -266,6 +263,10 @@ def _room(block: Block) -> int:
     Rounding adds up to d/4 in the mean, with a standard deviation of at most T.
     """
     return block.limit**2 - block.length // 4 - _MARGIN * block.limit
+
+
+def _too_coarse(block: Block) -> bool:
+    return not block.limit or _room(block) < (block.limit // 2) ** 2
 
 
 def _shrink(block: Block, exact: Reals) -> float:

@@ -332,7 +332,7 @@ class Reference:
                 stream = Xof("peerd/proof/projections/bits", *place, chunk.to_bytes(4, "little"))
                 for row in bits:
                     data = stream.read(-(-size // 8))
-                    row += [data[l // 8] >> l % 8 & 1 for l in range(size)]
+                    row += [data[place // 8] >> place % 8 & 1 for place in range(size)]
             slots = [[1]] * self.all
             if self.k > 1:
                 stream = Xof("peerd/proof/projections/slots", *place)
