@@ -57,12 +57,18 @@ class Ball:
     @classmethod
     def from_constants(cls, values: Constants) -> Ball:
         """From the constants tau, theta, proof, blocks. Raises AggregationError."""
-        return cls(
+        ball = cls(
             radius=read.positive(values, "tau", MAX_RADIUS),
             theta=read.integer(values, "theta", MIN_THETA, MAX_THETA),
             proof=read.choice(values, "proof", binary.PROOFS),
             blocks=Blocks.read(values["blocks"]),
         )
+        if ball.proof == "bits" and ball.blocks.lengths:
+            raise AggregationError(
+                "constant proof = bits proves the norm of the whole change; with constant blocks,"
+                " proof = norm"
+            )
+        return ball
 
     def constants(self) -> dict[str, int | str]:
         return {
@@ -93,7 +99,7 @@ class Ball:
         the blocks are another model's.
         """
         for block in self._blocks(parameters):
-            if _room(block) < (block.limit // 2) ** 2:
+            if _too_coarse(block):
                 raise AggregationError(
                     f"theta = {self.theta} is too coarse for {block.length} of {parameters}"
                     " parameters: the rounding would fill the ball;"
@@ -109,16 +115,13 @@ class Ball:
 
     def _sums(self, parameters: int) -> list[SquareSum]:
         """Of each block."""
-        part = square_sum.longest_part(self._largest, self.slack_bits)
         blocks = self._blocks(parameters)
+        names = [f"{VECTOR}, block {index}" for index in range(len(blocks))]
         return [
-            SquareSum(
-                VECTOR if len(blocks) == 1 else f"{VECTOR}, block {index}",
-                block.length,
-                part if part >= square_sum.MIN_PART and self.proof == "norm" else block.length,
-                self.slack_bits,
-            )
-            for index, block in enumerate(blocks)
+            SquareSum.divided(name, block.length, self._largest, self.slack_bits)
+            if self.proof == "norm"
+            else SquareSum(name, block.length, block.length, self.slack_bits)
+            for name, block in zip(names if len(blocks) > 1 else [VECTOR], blocks, strict=True)
         ]
 
     @property
@@ -174,10 +177,7 @@ class Ball:
     def _least_theta(self, parameters: int) -> int:
         """The least that is fine enough: it may be finer than any that fits."""
         theta = MIN_THETA
-        while any(
-            _room(block) < (block.limit // 2) ** 2
-            for block in replace(self, theta=theta)._blocks(parameters)
-        ):
+        while any(map(_too_coarse, replace(self, theta=theta)._blocks(parameters))):
             theta += 1
         return theta
 
@@ -268,6 +268,10 @@ def _room(block: Block) -> int:
     Rounding adds up to d/4 in the mean, with a standard deviation of at most T.
     """
     return block.limit**2 - block.length // 4 - _MARGIN * block.limit
+
+
+def _too_coarse(block: Block) -> bool:
+    return not block.limit or _room(block) < (block.limit // 2) ** 2
 
 
 def _shrink(block: Block, exact: Reals) -> float:

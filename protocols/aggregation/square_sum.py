@@ -20,14 +20,6 @@ MIN_PART = 4096
 """Values. Shorter parts' sums would take more bits than a hundredth of the values."""
 
 
-def longest_part(largest: int, bits: int) -> int:
-    """Values of at most ``largest`` whose squares, and ``bits`` bits beside them, sum up below the
-    largest prime: a power of two; 0 for none.
-    """
-    room = (binary.LARGEST_PRIME - (1 << bits)) // largest**2
-    return 1 << (room.bit_length() - 1) if room > 0 else 0
-
-
 @dataclass(frozen=True)
 class SquareSum:
     """−Σ V_j² over the vector ``name`` (length,), as terms of a constraint.
@@ -40,6 +32,16 @@ class SquareSum:
     length: int
     part: int
     bits: int
+
+    @classmethod
+    def divided(cls, name: str, length: int, largest: int, bits: int) -> SquareSum:
+        """In one part if ``length`` squares of values of at most ``largest``, and a number of
+        ``bits`` bits, sum up below the largest prime: version 2 knew no other. Else in parts of a
+        power of two, if it is no less than MIN_PART.
+        """
+        room = (binary.LARGEST_PRIME - 1 - (1 << bits)) // largest**2
+        whole = length <= room or room < MIN_PART
+        return cls(name, length, length if whole else 1 << (room.bit_length() - 1), bits)
 
     @cached_property
     def windows(self) -> tuple[slice, ...]:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from protocols.aggregation import bits as binary
+from protocols.aggregation import square_sum
 from protocols.aggregation.contract import AggregationError, Encoded, Reference
+from protocols.aggregation.square_sum import SquareSum
 from protocols.proof import (
     BIT,
     FREE,
@@ -48,24 +50,29 @@ class TrustRelation:
         return relation
 
     def _relation(self, parameters: int, reference: Reference | None) -> Relation:
+        squares = self._squares(parameters)
         planes: tuple[Segment, ...] = ()
         links: tuple[Link, ...] = ()
         small: tuple[Smallness, ...] = ()
         if self.proof == "norm":
             # An honest vector, of norm S at most, fails with chance below 2^-41.
-            small = (Smallness((VECTOR,), Smallness.bits_for(1 << self.theta)),)
-            largest = small[0].largest
+            small = (Smallness(squares.names, self._smallness_bits),)
         else:
             planes = binary.planes(self.vector_bits, parameters, opened=False)
             links = (binary.signed_link(VECTOR, self.vector_bits),)
-            largest = 1 << self.theta
-        root: Reference | int = 0 if reference is None else reference
+        along = (
+            Linear(name, 0 if reference is None else reference[window])
+            for name, window in zip(squares.names, squares.windows, strict=True)
+        )
+        length = binary.slack_term(LENGTH_SLACK, self.slack_bits)
+        angle = binary.slack_term(ANGLE_SLACK, self.slack_bits)
         return Relation(
             (
-                Segment(VECTOR, parameters, FREE),
+                *squares.vector,
                 Segment(SCORE, 1, FREE),
                 Segment(SCORE_BITS, self.theta, BIT, opened=False),
                 *planes,
+                *squares.hidden,
                 binary.slack(LENGTH_SLACK, self.slack_bits),
                 binary.slack(ANGLE_SLACK, self.slack_bits),
             ),
@@ -74,39 +81,44 @@ class TrustRelation:
                 SummedConstraint(
                     linear=(Linear(SCORE, 1), binary.slack_term(SCORE_BITS, self.theta))
                 ),
+                *squares.constraints,
                 # X² − ‖W‖² = a
-                SummedConstraint(
-                    squares=(Square(SCORE, 1), Square(VECTOR, -1)),
-                    linear=(binary.slack_term(LENGTH_SLACK, self.slack_bits),),
-                ),
+                SummedConstraint((Square(SCORE, 1), *squares.squares), (*squares.linear, length)),
                 # ⟨W, G_0⟩ − X² = a′
-                SummedConstraint(
-                    squares=(Square(SCORE, -1),),
-                    linear=(
-                        Linear(VECTOR, root),
-                        binary.slack_term(ANGLE_SLACK, self.slack_bits),
-                    ),
-                ),
+                SummedConstraint((Square(SCORE, -1),), (*along, angle)),
             ),
             links=links,
             smallness=small,
-            # the second constraint in integers first; it bounds ‖W‖ by S for the third
-            modulus_above=max(
-                parameters * largest**2 + (1 << self.slack_bits), 4 << self.slack_bits
-            ),
+            # The squares in integers first. They bound ‖W‖ by X ≤ S, and so ⟨W, G_0⟩ by S²
+            # (Cauchy-Schwarz), whatever d: that sum needs no parts.
+            modulus_above=max(squares.modulus_above(self._largest), 4 << self.slack_bits),
         )
+
+    def _squares(self, parameters: int) -> SquareSum:
+        if self.proof == "norm":
+            return SquareSum.divided(VECTOR, parameters, self._largest, self.slack_bits)
+        return SquareSum(VECTOR, parameters, parameters, self.slack_bits)
+
+    @property
+    def _smallness_bits(self) -> int:
+        return Smallness.bits_for(1 << self.theta)
+
+    @property
+    def _largest(self) -> int:
+        """What a coordinate of an accepted dealing is bounded by."""
+        return 1 << (self._smallness_bits if self.proof == "norm" else self.theta)
 
     def holds(self, vector: Encoded, score: int, root: Reference) -> bool:
         """(W, X) ∈ V, in integers."""
         if not 0 <= score < 1 << self.theta or int(np.abs(vector).max(initial=0)) > score:
             return False
-        if int(np.sum(np.square(vector))) > score**2:
+        if square_sum.of(vector) > score**2:
             return False
         return int(np.sum(vector * root)) >= score**2
 
     def lay_out(self, vector: Encoded, score: int, root: Reference) -> Encoded:
-        """W (d,), X and all bits, as the relation's segments lie."""
-        length = score**2 - int(np.sum(np.square(vector)))
+        """W (d,), X and all bits, as the relation's segments lie. Of (W, X) in V."""
+        length = score**2 - square_sum.of(vector)
         angle = int(np.sum(vector * root)) - score**2
         planes = [binary.to_planes(vector, self.vector_bits)] if self.proof == "bits" else []
         return np.concatenate(
@@ -115,6 +127,7 @@ class TrustRelation:
                 np.array([score], dtype=np.int64),
                 binary.to_bits(score, self.theta),
                 *planes,
+                *self._squares(vector.size).lay_out(vector),
                 binary.to_bits(length, self.slack_bits),
                 binary.to_bits(angle, self.slack_bits),
             ]

@@ -25,42 +25,20 @@ half of what entries drawn one by one do, and whoever checks holds one chunk of 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from protocols.field import Elements, PrimeField, Residues, Signs
 from protocols.hashing import Xof
+from protocols.proof.shape import DealingShape
 from protocols.version import LARGE_MODELS
-
-if TYPE_CHECKING:
-    from protocols.proof.shape import DealingShape
 
 CHUNK = 2048
 """Polynomials whose bits one XOF gives: a product of so many stays in the caches."""
 FOLD_BLOCK = 1 << 18
 """Entries of version 2's rows that are unpacked at once."""
-
-
-@dataclass(frozen=True, slots=True)
-class Count:
-    """``rows`` vectors a, and for each of them ``vectors`` b."""
-
-    rows: int
-    vectors: int
-
-    @property
-    def all(self) -> int:
-        """Projections of one smallness."""
-        return self.rows * self.vectors
-
-
-def count(version: int, packing: int) -> Count:
-    """Of a group's protocol, with k = ``packing`` slots a polynomial."""
-    if version < LARGE_MODELS:
-        return Count(309, 1)
-    return Count(128, 1) if packing == 1 else Count(189, 2)
 
 
 class Projections(Protocol):
@@ -77,7 +55,7 @@ class Projections(Protocol):
 def draw(shape: DealingShape, context: bytes, first_root: bytes) -> list[Projections]:
     """The projections of one dealing, one item for each smallness of the relation."""
     place = (shape.identifier, context, first_root)
-    if shape.version < LARGE_MODELS:
+    if shape.version < LARGE_MODELS and shape.layout.projected:
         return _draw_separately(shape, place)
     return [_Shared.drawn(shape, place, index) for index in range(len(shape.layout.projected))]
 

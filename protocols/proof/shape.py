@@ -17,7 +17,6 @@ from protocols.hashing import DIGEST_BYTES, digest
 from protocols.proof.constraints import FREE, Linear
 from protocols.proof.layout import Block, Layout
 from protocols.proof.merkle import depth
-from protocols.proof.projections import Count, count
 from protocols.proof.relation import Relation
 from protocols.sharing import PackedSharing, packed_sharing
 from protocols.version import LARGE_MODELS, LATEST
@@ -49,6 +48,26 @@ def challenge_count(p: int, choices: int) -> int:
     while p**count < choices << (SOUNDNESS_BITS + count):
         count += 1
     return count
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """``rows`` vectors a, and for each of them ``vectors`` b."""
+
+    rows: int
+    vectors: int
+
+    @property
+    def all(self) -> int:
+        """Projections of one smallness."""
+        return self.rows * self.vectors
+
+
+def projection_count(version: int, packing: int) -> Count:
+    """The least that show a smallness to 2^-128 (projections.py), with k = ``packing``."""
+    if version < LARGE_MODELS:
+        return Count(309, 1)
+    return Count(128, 1) if packing == 1 else Count(189, 2)
 
 
 @dataclass(frozen=True)
@@ -102,7 +121,7 @@ class DealingShape:
     @cached_property
     def projections(self) -> Count:
         """How many projections show a smallness."""
-        return count(self.version, self.plan.packing)
+        return projection_count(self.version, self.plan.packing)
 
     @cached_property
     def identifier(self) -> bytes:

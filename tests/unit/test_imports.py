@@ -23,7 +23,7 @@ EFFECTS = frozenset(
 """Modules of the standard library with a clock, entropy, files or sockets in them."""
 WITH_TORCH = ("peerd/learning", "peerd/tasks", "peerd/laboratory/experiments")
 LAYERS = (
-    {"errors", "hashing", "ports", "secret"},
+    {"errors", "hashing", "ports", "secret", "version"},
     {"field", "plan", "wire"},
     {"sharing"},
     {"proof"},

@@ -45,6 +45,7 @@ VARIANTS = (
     variant("centered-clipping-l2", proof="bits", theta=12),
     variant("weighted-mean", proof="norm", tau="7/3"),
     variant("weighted-mean", proof="bits", theta=20),
+    variant("weighted-mean", blocks=5, theta=20),
     variant("fltrust", proof="norm"),
     variant("fltrust", proof="bits", theta=10),
 )
@@ -77,8 +78,10 @@ def points(
         yield np.zeros(length, dtype=np.int64)
         yield np.ones(length, dtype=np.int64)
     elif isinstance(rule, BALLS):
-        for vector in ball_points(rule.ball.limit, parameters, random):
-            yield rule.ball.lay_out(vector)
+        blocks = rule.ball.blocks.divide(parameters, rule.ball.limit)
+        each = [ball_points(block.limit, block.length, random) for block in blocks]
+        for parts in zip(*each, strict=True):
+            yield rule.ball.lay_out(np.concatenate(parts))
     else:
         assert isinstance(rule, FLTrust) and reference is not None
         for vector, score in trust_points(rule, reference, random):

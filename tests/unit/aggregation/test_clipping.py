@@ -135,9 +135,9 @@ def test_wrong_weights_are_refused() -> None:
 @pytest.mark.parametrize("name", BALLS)
 def test_sizes_that_do_not_fit_say_what_would(name: str) -> None:
     fine = aggregator(name, {"theta": 24})
-    with pytest.raises(AggregationError, match=r"too fine.*theta up to 16 fits"):
+    with pytest.raises(AggregationError, match=r"too fine.*theta up to 18 fits"):
         fine.relation(100_000)
-    aggregator(name, {"theta": 16}).relation(100_000)
+    aggregator(name, {"theta": 18}).relation(100_000)
     coarse = aggregator(name, {"theta": 5})
     with pytest.raises(AggregationError, match=r"too coarse.*theta from 9 on fits"):
         coarse.relation(100_000)
@@ -225,6 +225,8 @@ def test_the_post_processing_is_the_same_on_every_machine(name: str) -> None:
         ("centered-clipping-l2", {"tau": "0"}, "tau must be positive"),
         ("centered-clipping-l2", {"theta": 29}, "theta"),
         ("centered-clipping-l2", {"proof": "none"}, "norm, bits"),
+        ("weighted-mean", {"blocks": 5, "proof": "bits"}, "proof = norm"),
+        ("centered-clipping-l2", {"blocks": "a"}, "constant blocks = 'a' must be"),
         ("weighted-mean", {"cap": 0}, "cap"),
         ("weighted-mean", {"momentum": "1/2"}, "no constant"),
         ("fltrust", {"alpha": "0"}, "alpha must be positive"),

@@ -48,7 +48,8 @@ def opened(
         verdicts, shares = check_many(shape, seat, items)
         assert set(verdicts) == {Verdict.VALID}
         if seat not in silent:
-            words[seat] = _weighted(shape.field, shares, weights)
+            valid = [share for share in shares if share is not None]
+            words[seat] = _weighted(shape.field, np.stack(valid), weights)
     return open_sum(shape, words, b"e" * 32).values
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache
+from itertools import product
 
 import numpy as np
 import pytest
@@ -14,7 +16,9 @@ from protocols.field.polynomial import powers, vanishing
 from protocols.hashing import Xof
 from protocols.opening import (
     Undecodable,
+    encode_polynomials,
     evaluate_polynomial,
+    first_wrong,
     open_sum,
     polynomial_path,
     polynomial_root,
@@ -122,9 +126,10 @@ class TestOpening:
         word = lie(of, words[1], of.polynomials - 1)
         opened = open_sum(of, words | {1: word}, ENTROPY)
         ((seat, index),) = opened.liars
-        root = polynomial_root(of, opened.polynomials)
+        encoded = encode_polynomials(of, opened.polynomials)
+        root = polynomial_root(of, encoded)
         coefficients = field.encode(opened.polynomials[index])
-        path = polynomial_path(of, opened.polynomials, index)
+        path = polynomial_path(of, encoded, index)
         assert verify_polynomial(of, root, index, coefficients, path)
         right = evaluate_polynomial(of, coefficients, seat)
         said = int(word[index])
@@ -179,29 +184,69 @@ def test_sums_are_linear() -> None:
     assert open_sum(of, doubled, ENTROPY).values.tolist() == (2 * expected).tolist()
 
 
+def weights(of: DealingShape) -> np.ndarray:
+    """Of all projections (q, L): products of two factors each, a row's and a column's."""
+    count, width = projections(of.field.p), math.isqrt(of.polynomials - 1) + 1
+    height = -(-of.polynomials // width)
+    drawn = of.field.sample(Xof("peerd/opening/projection", ENTROPY), count * (height + width))
+    rows, columns = np.split(drawn.astype(np.uint64), [count * height])
+    products = of.field.mul(rows.reshape(count, -1, 1), columns.reshape(count, 1, -1))
+    return products.reshape(count, -1)[:, : of.polynomials]
+
+
 def test_each_projection_is_needed_alone() -> None:
-    """A lie that cancels in one projection is still found in the others."""
+    """A lie that cancels in one projection is still found in the others: in one row of weights, and
+    in two.
+    """
     of = shape(TIGHT)
     words, expected = members(of)
-    count = projections(of.field.p)
-    weights = of.field.sample(Xof("peerd/opening/projection", ENTROPY), of.polynomials * count)
-    weights = weights.reshape(of.polynomials, count).astype(np.uint64)
-    inverse = int(of.field.inverse(weights[1:2, 0])[0])
-    received = dict(words)
-    received[4] = lie(of, words[4], 0, by=1)
-    received[4] = lie(of, received[4], 1, by=-int(weights[0, 0]) * inverse)
-    assert (
-        of.field.matmul(received[4][None, :], weights)[0, 0]
-        == (of.field.matmul(words[4][None, :], weights)[0, 0])
-    )
-    opened = open_sum(of, received, ENTROPY)
-    assert opened.liars == ((4, 0),)
-    assert opened.values.tolist() == expected.tolist()
+    given = weights(of)
+    for place in (1, 17):
+        for number, each in enumerate(given):
+            inverse = int(of.field.inverse(each[place : place + 1])[0])
+            wrong = lie(of, words[4], 0, by=1)
+            wrong = lie(of, wrong, place, by=-int(each[0]) * inverse)
+            cancelled = of.field.sum(of.field.mul(given, of.field.sub(wrong, words[4])), axis=1)
+            assert np.flatnonzero(cancelled == 0).tolist() == [number]
+            opened = open_sum(of, words | {4: wrong}, ENTROPY)
+            assert opened.liars == ((4, 0),)
+            assert opened.values.tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(1, 1), (1, 2), (2, 1), (2, 2)])
+def test_products_of_two_weights_miss_a_difference_with_two_in_p_at_most(
+    rows: int, columns: int
+) -> None:
+    """All differences over p = 3, and all weights: a polynomial of degree 2 in them."""
+    p, worst = 3, 0.0
+    weights = np.array(list(product(range(p), repeat=rows + columns)))
+    products = weights[:, :rows, None] * weights[:, None, rows:]
+    for difference in product(range(p), repeat=rows * columns):
+        total = np.einsum("nrc,rc->n", products, np.reshape(difference, (rows, columns))) % p
+        if any(difference):
+            worst = max(worst, float((total == 0).mean()))
+    assert 1 / p < worst <= 2 / p
 
 
 def test_projections_err_with_less_than_two_to_the_minus_64() -> None:
     assert [projections(field.p) for field in FAMILY] == [5, 4, 4]
-    assert projections(7) == 23
+    assert projections(7) == 36
+    for p in (7, 251, *(field.p for field in FAMILY)):
+        count = projections(p)
+        assert 2**count << 64 <= p**count
+        assert count == 4 or 2 ** (count - 1) << 64 > p ** (count - 1)
+
+
+def test_the_first_wrong_coordinate_of_a_word() -> None:
+    of = shape(TIGHT)
+    words, _ = members(of)
+    opened = open_sum(of, words, ENTROPY)
+    for seat in (0, 13):
+        assert first_wrong(of, opened.polynomials, seat, words[seat]) is None
+        assert first_wrong(of, opened.polynomials, 5, words[seat]) == 0
+        for coordinate in (0, 7, of.polynomials - 1):
+            wrong = lie(of, lie(of, words[seat], coordinate), of.polynomials - 1, by=3)
+            assert first_wrong(of, opened.polynomials, seat, wrong) == coordinate
 
 
 @pytest.mark.parametrize("field", [PrimeField(61), *FAMILY], ids=lambda f: str(f.p))
@@ -234,8 +279,9 @@ def test_what_open_sum_does_not_take() -> None:
         open_sum(of, words | {2: words[2][:-1]}, ENTROPY)
     with pytest.raises(ValueError, match="word of seat 2"):
         open_sum(of, words | {2: words[2] + np.uint64(of.field.p)}, ENTROPY)
-    with pytest.raises(ValueError, match="the shape says"):
-        sum_shares(of, words[0])
+    for wrong in (words[0], [], [words[0], words[1][:-1]]):
+        with pytest.raises(ValueError, match=r"each dealer has shares of shape \(31,\)"):
+            sum_shares(of, wrong)
 
 
 # -- weights, signs and hidden segments --------------------------------------------------------
@@ -273,7 +319,7 @@ def test_weights_of_one_are_the_plain_sum() -> None:
 
 
 def test_shares_and_weights_that_do_not_fit() -> None:
-    with pytest.raises(ValueError, match="the shape says"):
+    with pytest.raises(ValueError, match=r"each dealer has shares of shape \(3,\)"):
         sum_shares(WEIGHED, np.zeros((2, 4), np.uint32))
     with pytest.raises(ValueError, match="3 weights for 2 dealers"):
         sum_shares(WEIGHED, np.zeros((2, 3), np.uint32), [1, 2, 3])

@@ -7,6 +7,7 @@ the shape's identifier.
 from __future__ import annotations
 
 from math import isqrt
+from typing import TypeAlias
 
 import numpy as np
 from proof_world import SMALL, _horner, _repetitions, _sample
@@ -27,8 +28,10 @@ from protocols.proof import (
     Square,
     SummedConstraint,
 )
+from protocols.version import LATEST
 
-ROWS = 309
+Pairs: TypeAlias = list[tuple[list[int], list[int]]]
+"""Of each projection, a and b."""
 TWOS = np.array([1 << bit for bit in range(8)], np.int64)
 
 BALL = Relation(
@@ -75,18 +78,56 @@ MIXED_X = 5
 MIXED_VALUES = np.array([*MIXED_W, MIXED_X, *(MIXED_X >> b & 1 for b in range(8))], np.int64)
 """25 - 6 + (3 - 2) = 20."""
 
+PARTS = Relation(
+    (
+        Segment("one", 5, FREE),
+        Segment("two", 6, FREE),
+        Segment("sum of one", 8, BIT, opened=False),
+        Segment("sum of two", 8, BIT, opened=False),
+        Segment("slack", 8, BIT, opened=False),
+    ),
+    summed=(
+        SummedConstraint((Square("one", -1),), (Linear("sum of one", TWOS),)),
+        SummedConstraint((Square("two", -1),), (Linear("sum of two", TWOS),)),
+        SummedConstraint(
+            (), (Linear("sum of one", TWOS), Linear("sum of two", TWOS), Linear("slack", TWOS)), 200
+        ),
+    ),
+    smallness=(Smallness(("one", "two"), 12),),
+)
+"""A ball of radius sqrt(200) in two parts, small together."""
+PARTS_VALUES = np.array(
+    [
+        *(1, -2, 0, 3, 1),
+        *(4, 0, 0, -1, 2, 0),
+        *(part >> bit & 1 for part in (15, 21, 200 - 36) for bit in range(8)),
+    ],
+    np.int64,
+)
+
 CASES = {
     "ball": (BALL, BALL_VALUES),
     "small ball": (SMALL_BALL, BALL_VALUES),
     "linked": (LINKED, LINKED_VALUES),
     "mixed": (MIXED, MIXED_VALUES),
+    "parts": (PARTS, PARTS_VALUES),
 }
 
 
 def shaped(
-    relation: Relation, plan: CommitteePlan = SMALL, field: PrimeField = P61
+    relation: Relation,
+    plan: CommitteePlan = SMALL,
+    field: PrimeField = P61,
+    version: int = LATEST,
 ) -> DealingShape:
-    return DealingShape(plan, field, relation)
+    return DealingShape(plan, field, relation, version)
+
+
+def counts(version: int, k: int) -> tuple[int, int]:
+    """Vectors a, and vectors b for each of them."""
+    if version == 2:
+        return 309, 1
+    return (128, 1) if k == 1 else (189, 2)
 
 
 class Reference:
@@ -103,13 +144,15 @@ class Reference:
             self.first[segment.name] = end
             end += -(-segment.length // self.k)
         self.encoded = end
-        self.groups = -(-ROWS // self.k)
+        rows, vectors = counts(of.version, self.k)
+        self.all = rows * vectors
+        self.groups = -(-self.all // self.k)
         self.bits = []
         for small in of.relation.smallness:
             self.bits.append(end)
             end += (small.bits - 1) * self.groups
         self.polynomials = end
-        self.sums = len(of.relation.summed) + ROWS * len(of.relation.smallness)
+        self.sums = len(of.relation.summed) + self.all * len(of.relation.smallness)
         self.elements = end + self.reps * (3 if self.sums else 2)
         points = [(i + 1) // 2 * (1 if i % 2 else -1) for i in range(self.k + of.plan.committee)]
         self.slots, self.seats = points[: self.k], points[self.k :]
@@ -252,17 +295,50 @@ class Reference:
                         elif row * k + s < len(given):
                             total += int(given[row * k + s]) * lag[s] * f[start + row]
             found.append(total % p)
-        stream = Xof("peerd/proof/projections", self.of.identifier, context, root)
-        for index, small in enumerate(relation.smallness):
-            start, count = self.first[small.segments[0]], self.count(small.segments[0])
-            a, b = _signs(stream, count), _signs(stream, k)
-            for i in range(ROWS):
-                value = sum(a[i][row] * f[start + row] for row in range(count))
-                value *= sum(b[i][s] * lag[s] for s in range(k))
+        drawn = self._drawn_in_2 if self.of.version == 2 else self._drawn_in_3
+        for index, pairs in enumerate(drawn(context, root)):
+            small = relation.smallness[index]
+            start = self.first[small.segments[0]]
+            for i, (a, b) in enumerate(pairs):
+                value = sum(each * f[start + row] for row, each in enumerate(a))
+                value *= sum(b[s] * lag[s] for s in range(k))
                 for bit in range(small.bits - 1):
                     column = self.bits[index] + bit * self.groups + i // k
                     value -= (1 << bit) * lag[i % k] * f[column]
                 found.append(value % p)
+        return found
+
+    def _widths(self) -> list[int]:
+        """Polynomials of each smallness."""
+        smallness = self.of.relation.smallness
+        return [sum(self.count(name) for name in small.segments) for small in smallness]
+
+    def _drawn_in_2(self, context: bytes, root: bytes) -> list[Pairs]:
+        stream = Xof("peerd/proof/projections", self.of.identifier, context, root)
+        found = []
+        for width in self._widths():
+            a = _signs(stream, self.all, width)
+            found.append(list(zip(a, _signs(stream, self.all, self.k), strict=True)))
+        return found
+
+    def _drawn_in_3(self, context: bytes, root: bytes) -> list[Pairs]:
+        rows, vectors = counts(3, self.k)
+        found = []
+        for index, width in enumerate(self._widths()):
+            place = (self.of.identifier, context, root, index.to_bytes(4, "little"))
+            bits: list[list[int]] = [[] for _ in range(rows + 1)]
+            for chunk in range(-(-width // 2048)):
+                size = min(2048, width - 2048 * chunk)
+                stream = Xof("peerd/proof/projections/bits", *place, chunk.to_bytes(4, "little"))
+                for row in bits:
+                    data = stream.read(-(-size // 8))
+                    row += [data[place // 8] >> place % 8 & 1 for place in range(size)]
+            slots = [[1]] * self.all
+            if self.k > 1:
+                stream = Xof("peerd/proof/projections/slots", *place)
+                slots = _signs(stream, self.all, self.k)
+            left = [[one - zero for one, zero in zip(row, bits[0], strict=True)] for row in bits]
+            found.append([(left[1 + i // vectors], b) for i, b in enumerate(slots)])
         return found
 
     def _sum_holds(
@@ -271,7 +347,7 @@ class Reference:
         p, relation, terms = self.p, self.of.relation, 2 * (self.t + self.k - 1)
         gammas = [constraint.constant for constraint in relation.summed]
         for small in relation.smallness:
-            gammas += [-(1 << (small.bits - 2))] * ROWS
+            gammas += [-(1 << (small.bits - 2))] * self.all
         start = self.reps * (3 * self.t + 2 * self.k - 1) + q * terms
         y = [0, *published[start : start + terms]]
         wanted = sum(map(int.__mul__, s, gammas))
@@ -285,8 +361,8 @@ def _tensor(count: int) -> tuple[int, int]:
     return -(-count // columns), columns
 
 
-def _signs(stream: Xof, width: int) -> list[list[int]]:
-    size = -(-ROWS * width // 8)
+def _signs(stream: Xof, rows: int, width: int) -> list[list[int]]:
+    size = -(-rows * width // 8)
     one, two = stream.read(size), stream.read(size)
-    signs = [(one[i // 8] >> i % 8 & 1) - (two[i // 8] >> i % 8 & 1) for i in range(ROWS * width)]
-    return [signs[i * width : (i + 1) * width] for i in range(ROWS)]
+    signs = [(one[i // 8] >> i % 8 & 1) - (two[i // 8] >> i % 8 & 1) for i in range(rows * width)]
+    return [signs[i * width : (i + 1) * width] for i in range(rows)]

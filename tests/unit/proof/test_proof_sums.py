@@ -32,6 +32,7 @@ from protocols.proof import (
     seal,
     split,
 )
+from protocols.version import EARLIEST, LATEST
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "relation_dealings.json"
 PLANS = [SMALL, WIDE]
@@ -48,12 +49,15 @@ def verdicts(of: DealingShape, dealing: Dealing) -> list[Verdict]:
     return found
 
 
+@pytest.mark.parametrize("version", [2, 3])
 @pytest.mark.parametrize("field", FIELDS, ids=lambda f: str(f.p))
 @pytest.mark.parametrize("plan", PLANS, ids=lambda p: str(p.committee))
 @pytest.mark.parametrize("name", CASES)
-def test_every_seat_accepts_what_holds(name: str, plan: CommitteePlan, field: PrimeField) -> None:
+def test_every_seat_accepts_what_holds(
+    name: str, plan: CommitteePlan, field: PrimeField, version: int
+) -> None:
     relation, values = CASES[name]
-    of = shaped(relation, plan, field)
+    of = shaped(relation, plan, field, version)
     dealing = deal(of, values, SECRET, CONTEXT)
     assert set(verdicts(of, dealing)) == {Verdict.VALID}
     assert len(dealing.proof) == of.proof_bytes
@@ -62,10 +66,15 @@ def test_every_seat_accepts_what_holds(name: str, plan: CommitteePlan, field: Pr
 
 
 def test_bytes_are_pinned() -> None:
-    """Another release must deal these bytes, or it has another protocol version."""
-    for vector in json.loads(VECTORS.read_text()):
+    """Another release must deal these bytes, or it has another protocol version. Those of version
+    2 are what release 0.2.0 deals.
+    """
+    vectors = json.loads(VECTORS.read_text())
+    assert {vector["version"] for vector in vectors} == set(range(EARLIEST, LATEST + 1))
+    for vector in vectors:
         relation, values = CASES[vector["relation"]]
-        of = shaped(relation, CommitteePlan(*vector["plan"]), PrimeField(vector["p"]))
+        plan, field = CommitteePlan(*vector["plan"]), PrimeField(vector["p"])
+        of = shaped(relation, plan, field, vector["version"])
         dealing = deal(of, values, bytes(range(32)), bytes(range(32, 64)))
         assert of.identifier.hex() == vector["shape"]
         assert dealing.root.hex() == vector["root"]
@@ -90,6 +99,10 @@ OUTSIDE = [
     ("mixed", 0, 1),
     ("mixed", 5, 1),
     ("mixed", 6, -1),
+    ("parts", 0, 1),  # 3 more in the first part
+    ("parts", 10, 1),  # 1 more in the second, and its bits say nothing of it
+    ("parts", 11, -1),  # a part's bits say less
+    ("parts", 27, 1),
 ]
 
 
@@ -218,10 +231,12 @@ def test_every_part_of_a_relation_is_bound() -> None:
         replace(MIXED, links=(Link("w", (("w", 2),)),)),
         replace(MIXED, smallness=(Smallness(("w",), 13), MIXED.smallness[1])),
         replace(MIXED, smallness=MIXED.smallness[:1]),
+        replace(MIXED, smallness=(Smallness(("w", "x"), 12),)),
         Relation((Segment("v", MIXED.length, BIT),)),
     ]
     identifiers = {shaped(relation).identifier for relation in (MIXED, *others)}
     assert len(identifiers) == 1 + len(others)
+    assert shaped(MIXED, version=2).identifier not in identifiers
 
 
 @pytest.mark.parametrize("field", FIELDS, ids=lambda f: str(f.p))
