@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from protocols.record.deadlines import Sizes
-from protocols.record.setting import Setting
+from protocols.record.setting import Setting, shown_evidence
 from protocols.wire.frames import MAX_RECALLED_BYTES
 
 STATEMENT = 128
@@ -162,7 +162,7 @@ class _Counted:
     @property
     def largest_frame(self) -> int:
         setting = self.setting
-        elected = self.election_proposal + self.election_lock + setting.shown_evidence
+        elected = self.election_proposal + self.election_lock + shown_evidence(setting)
         return STATEMENT + max(elected, self.largest_brief + self.cohort_lock, self.opened)
 
     @property

@@ -23,6 +23,7 @@ from protocols.record.inbox import Admission
 from protocols.record.outcomes import Accused
 from protocols.record.party import Party, Role
 from protocols.record.resolution import Tip
+from protocols.record.setting import shown_evidence
 from protocols.wire.frames import SeenFrame
 from protocols.wire.payloads import Kind, Topic
 from protocols.wire.statement import Statement
@@ -134,7 +135,7 @@ class Heard(Role):
         evidence = tuple(sorted(evidence_hash(item) for item in frame.evidence))
         if hashes != statement.payload.statements or evidence != statement.payload.evidence:
             raise WireError("a SEEN statement without what it lists")
-        if sum(map(len, frame.evidence)) > setting.shown_evidence:
+        if sum(map(len, frame.evidence)) > shown_evidence(setting):
             raise WireError("a SEEN statement with more evidence than a proposal shows")
         culprits = [judge_bytes(setting, item).culprit for item in frame.evidence]
         check_listed(topic, attached, culprits)
@@ -149,7 +150,7 @@ class Heard(Role):
         statements = sorted(held.values(), key=lambda item: item.hash)
         convicting = self.convicting(self.evidence.values()) if topic is Topic.COMMITS else ()
         evidence = sorted(
-            shown(convicting, self.party.setting.shown_evidence).values(), key=evidence_hash
+            shown(convicting, shown_evidence(self.party.setting)).values(), key=evidence_hash
         )
         return tuple(s.wire for s in statements), tuple(evidence)
 
@@ -183,7 +184,7 @@ class Union:
         listed = listed_by(chosen, party.inbox.read).values()
         pieces = dict.fromkeys(piece for frame in chosen for piece in frame.evidence)
         first = self._topic is Topic.COMMITS
-        room = party.setting.shown_evidence
+        room = shown_evidence(party.setting)
         proofs = shown(heard.convicting(pieces), room) if first else {}
         approvals = self._approved(heard.approvals) if first else ()
         seen = (frame.statement for frame in chosen)
@@ -225,7 +226,7 @@ class Union:
         for statement in found.seen.values():
             heard.admit(statement)
         accused = {name for said in found.seen.values() for name in said.payload.evidence}
-        room = heard.party.setting.shown_evidence
+        room = shown_evidence(heard.party.setting)
         if self._topic is Topic.COMMITS and unnamed(proofs, self._held(accused), room):
             return False
         approvals = self._approved(found.approvals.values())

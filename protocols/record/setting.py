@@ -154,15 +154,6 @@ class Setting:
         """
         return self._dealing_bytes + 4096 + 256 * self.peers
 
-    @cached_property
-    def shown_evidence(self) -> int:
-        """Bytes of evidence under one SEEN, and in one proposal: two pieces at least, of two of the
-        largest statements each, with the election's certificate and the round's reference.
-        """
-        reference = 8 * self.parameters if self.aggregator.uses_reference else 0
-        piece = 2 * self.largest_statement + 512 * self.peers + reference + 1024
-        return max(LEAST_SHOWN_EVIDENCE, 2 * piece)
-
     @property
     def _dealing_bytes(self) -> int:
         """A header, and a package that holds a vector."""
@@ -293,3 +284,12 @@ class Setting:
             base_model,
             self.roster[dealer],
         )
+
+
+def shown_evidence(setting: Setting) -> int:
+    """Bytes of evidence under one SEEN, and in one proposal: any piece of this group's fits, which
+    is two of the largest statements, with the election's certificate and the round's reference.
+    """
+    reference = 8 * setting.parameters if setting.aggregator.uses_reference else 0
+    piece = 2 * setting.largest_statement + 512 * setting.peers + reference + 1024
+    return max(LEAST_SHOWN_EVIDENCE, piece)

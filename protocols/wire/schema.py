@@ -104,7 +104,7 @@ SIGNATURE = Bytes(64, exact=True)
 MAX_PEERS = 5000
 MAX_SEATS = 512
 MAX_ROUND = (1 << 32) - 1
-MAX_BULK = 1 << 29
+MAX_BULK = 3 << 27
 MAX_STATEMENT = 1 << 27
 MAX_EVIDENCE = 1 << 28
 """Bytes of what any group may send; what one may, is as large as its dealings (sizes.py)."""

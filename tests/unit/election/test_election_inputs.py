@@ -9,10 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from peerd.laboratory.simulation.crypto import Pretend
-from peerd.laboratory.simulation.swarm import EIGHT, setting_of
+from peerd.laboratory.simulation.swarm import EIGHT, FOUR, setting_of
 from protocols.election import inputs as inputs_module
 from protocols.election.inputs import (
-    MAX_SHOWN_EVIDENCE,
     Inputs,
     check_listed,
     encode_inputs,
@@ -23,7 +22,7 @@ from protocols.election.inputs import (
 )
 from protocols.errors import WireError
 from protocols.record.evidence import evidence_hash
-from protocols.record.setting import MAX_ELECTORATE
+from protocols.record.setting import MAX_ELECTORATE, shown_evidence
 from protocols.wire.canonical import pack
 from protocols.wire.frames import (
     EvidenceFrame,
@@ -152,8 +151,7 @@ def test_a_seen_lists_one_statement_a_signer_and_one_proof_a_culprit() -> None:
 
 @pytest.fixture
 def half_a_frame(monkeypatch: pytest.MonkeyPatch) -> int:
-    """100 bytes, and pieces of 60 at most, in the proportion of the real ones."""
-    monkeypatch.setattr(inputs_module, "MAX_SHOWN_EVIDENCE", 100)
+    """100 bytes, and pieces of 60 at most."""
     monkeypatch.setattr(inputs_module, "MAX_EVIDENCE", 60)
     return 100
 
@@ -161,12 +159,12 @@ def half_a_frame(monkeypatch: pytest.MonkeyPatch) -> int:
 @pytest.mark.usefixtures("half_a_frame")
 def test_the_smallest_proof_against_each_while_they_fit() -> None:
     pieces = [(1, b"a" * 50), (1, b"b" * 20), (2, b"c" * 40), (3, b"d" * 30), (4, b"e" * 45)]
-    assert shown(pieces) == {1: b"b" * 20, 3: b"d" * 30, 2: b"c" * 40}
-    assert shown([(1, b"a" * 61)]) == {}, "it fits no frame"
-    assert shown([]) == {}
-    assert unnamed({}, [(1, b"a" * 60)]) == {1}
-    assert unnamed({2: b"c" * 40}, [(1, b"a" * 60), (2, b"f")]) == {1}
-    assert unnamed({2: b"c" * 41}, [(1, b"a" * 60)]) == set(), "there was no room for it"
+    assert shown(pieces, 100) == {1: b"b" * 20, 3: b"d" * 30, 2: b"c" * 40}
+    assert shown([(1, b"a" * 61)], 100) == {}, "it fits no frame"
+    assert shown([], 100) == {}
+    assert unnamed({}, [(1, b"a" * 60)], 100) == {1}
+    assert unnamed({2: b"c" * 40}, [(1, b"a" * 60), (2, b"f")], 100) == {1}
+    assert unnamed({2: b"c" * 41}, [(1, b"a" * 60)], 100) == set(), "there was no room for it"
 
 
 LISTS = st.lists(st.tuples(st.integers(0, 5), st.binary(min_size=1, max_size=60)), max_size=12)
@@ -177,15 +175,13 @@ def test_an_honest_leader_is_never_refused_for_what_it_left_out(
     pieces: list[tuple[int, bytes]], part: set[int]
 ) -> None:
     """Whoever judges it holds some of the pieces that it held."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(inputs_module, "MAX_SHOWN_EVIDENCE", 100)
-        chosen = shown(pieces)
-        assert sum(map(len, chosen.values())) <= 100
-        assert not unnamed(chosen, [piece for i, piece in enumerate(pieces) if i in part])
-        everyone = {culprit for culprit, _ in pieces}
-        spared = dict(list(chosen.items())[1:])
-        if len(chosen) == len(everyone) and pieces:
-            assert unnamed(spared, pieces), "who was spared is noticed"
+    chosen = shown(pieces, 100)
+    assert sum(map(len, chosen.values())) <= 100
+    assert not unnamed(chosen, [piece for i, piece in enumerate(pieces) if i in part], 100)
+    everyone = {culprit for culprit, _ in pieces}
+    spared = dict(list(chosen.items())[1:])
+    if len(chosen) == len(everyone) and pieces:
+        assert unnamed(spared, pieces, 100), "who was spared is noticed"
 
 
 def test_the_largest_proposal_fits_a_frame() -> None:
@@ -196,5 +192,12 @@ def test_the_largest_proposal_fits_a_frame() -> None:
         seens = quorum * (400 + 34 * n + 34 * n)
         listed = (n + liars * quorum) * len(encode_frame(StatementFrame(commit(1).wire)))
         outcome = 300 * n
-        assert seens + listed + outcome + MAX_SHOWN_EVIDENCE < MAX_BULK
-    assert 2 * MAX_EVIDENCE <= MAX_SHOWN_EVIDENCE
+        assert seens + listed + outcome + MAX_EVIDENCE < MAX_BULK
+
+
+@pytest.mark.parametrize("parameters", [7, 1_000_000, 60_000_000])
+def test_any_piece_of_evidence_of_a_group_finds_room(parameters: int) -> None:
+    """Else whoever it is about would never be named."""
+    setting = setting_of(FOUR, 1, parameters=parameters)
+    piece = 2 * setting.largest_statement + 512 * 4
+    assert piece <= shown_evidence(setting) <= MAX_EVIDENCE

@@ -56,6 +56,26 @@ def test_the_id_is_pinned() -> None:
     assert genesis().group_id.hex() == PINNED
 
 
+def test_a_group_of_version_2_stays_what_it_is() -> None:
+    """Its id, and the plan of m/k alone: a group of 500 that a later release would plan anew."""
+    assert replace(genesis(), version=2).group_id.hex() == PINNED_OF_VERSION_2
+    roster = [Identity(index.to_bytes(2, "big") * 16).public for index in range(500)]
+    values = {**VALUES, "adversary": Fraction(1, 10), "parameters": 10_000}
+    newer = new_genesis(roster=roster, **values)
+    assert newer.plan.committee < 500
+    assert replace(newer, version=2).plan.committee == 500
+    runs = genesis(constants={}, deadlines={})
+    assert setting_of(replace(runs, version=2)).shape.version == 2
+
+
+def test_a_ball_in_blocks_is_not_in_version_2() -> None:
+    rule = {"aggregator": "centered-clipping-l2", "constants": {"blocks": 100}}
+    later = genesis(**rule, deadlines={})
+    setting_of(later)
+    with pytest.raises(GroupError, match="in version 3 of the protocol, and this group speaks"):
+        setting_of(replace(later, version=2))
+
+
 def test_the_roster_is_put_in_order() -> None:
     reverse = new_genesis(roster=[peer.public for peer in reversed(MEMBERS)], **VALUES)
     assert reverse.roster == tuple(sorted(peer.public for peer in MEMBERS))
@@ -177,8 +197,8 @@ def test_a_plan_must_exist() -> None:
 
 
 REFUSED: list[tuple[str, Any, str]] = [
-    ("version", 1, "this peerd reads version 2"),
-    ("version", True, "this peerd reads version 2"),
+    ("version", 1, "this peerd reads versions 2 to 3"),
+    ("version", True, "this peerd reads versions 2 to 3"),
     ("name", "", "name must be 1…64"),
     ("name", "a" * 65, "name must be 1…64"),
     ("name", "a\nb", "name must be 1…64"),
@@ -362,7 +382,8 @@ def test_saving_where_one_cannot(tmp_path: Path) -> None:
 
 
 SIGNED_BYTES = signed().encode()
-PINNED = "73e53e97e0ebab59afa718ee38ee17cfc384da927544732560200b8bd5f110db"
+PINNED_OF_VERSION_2 = "73e53e97e0ebab59afa718ee38ee17cfc384da927544732560200b8bd5f110db"
+PINNED = "d3c366563b4d26ddd2117b02b901e4d2ab160cd99e5ee896bc4520f802d2db00"
 
 
 # -- weights -----------------------------------------------------------------------------------
@@ -442,10 +463,10 @@ def test_a_stranger_has_no_weight() -> None:
 
 
 def test_a_group_whose_proposals_may_outgrow_a_frame_is_refused() -> None:
-    """Five liars of 26, one proof against each, and a dealing of 7 MB."""
+    """Five liars of 26, one proof against each, and a dealing of 60 MB."""
     roster = [Identity(bytes([index]) * 32).public for index in range(26)]
     changes = {"deadlines": {}, "constants": {}}
-    values = {**VALUES, **changes, "adversary": Fraction(1, 5), "parameters": 22_000_000}
+    values = {**VALUES, **changes, "adversary": Fraction(1, 5), "parameters": 180_000_000}
     large = new_genesis(roster=roster, **values)
     with pytest.raises(GroupError, match=r"a proposal on a cohort may take \d+ bytes") as refused:
         setting_of(large)
