@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from protocols.committee.committee import Committee
 from protocols.hashing import digest
-from protocols.proof import Dealing, ProjectionOverflow, deal
+from protocols.proof import ProjectionOverflow, deal
 from protocols.record.base import Values
 from protocols.record.effects import Step
 from protocols.record.outcomes import Told
 from protocols.record.party import Party, Role
 from protocols.secret import Secret
 from protocols.wire.canonical import pack
-from protocols.wire.frames import DealingFrame, StatementFrame
+from protocols.wire.frames import DealingFrame, StatementFrame, decode_frame
 from protocols.wire.payloads import Check, Delivery, Header, Kind
 from protocols.wire.statement import Statement
 
@@ -23,7 +23,8 @@ class Dealer(Role):
         super().__init__(party)
         self._committee = committee
         self._secret = secret
-        self._dealt: tuple[Statement, Dealing] | None = None
+        self._dealt: tuple[Statement, dict[int, bytes]] | None = None
+        """The header, and by seat the frame that went there: it holds the package."""
         self._asks: dict[int, Statement] = {}
         self._answered: set[int] = set()
         self._done = False
@@ -58,13 +59,13 @@ class Dealer(Role):
         header = self.sign(Kind.HEADER, payload)
         if header.payload != payload:
             return  # an earlier life dealt another update in this attempt, and that one stands
-        self._dealt = header, dealing
+        self._dealt = header, {}
         for seat, peer in enumerate(self._committee.panel.seats):
             frame = DealingFrame(header.wire, dealing.packages[seat])
             if peer == party.me:
                 self.emit(Told(header, frame))
             else:
-                self.send((peer,), frame)
+                self._dealt[1][seat] = self.send((peer,), frame)
         for report in self._asks.values():
             self._on_report(report)
 
@@ -87,10 +88,14 @@ class Dealer(Role):
         if self.party.can_sign(Kind.DELIVERY):
             self._answer(report, keys[0], *self._dealt)
 
-    def _answer(self, report: Statement, key: bytes, header: Statement, dealing: Dealing) -> None:
+    def _answer(
+        self, report: Statement, key: bytes, header: Statement, frames: dict[int, bytes]
+    ) -> None:
         panel, asker = self._committee.panel, report.signer
         errand = panel.errand(self.party.me, asker)
-        content = pack([header.wire, dealing.packages[panel.seats.index(asker)]])
+        sent = decode_frame(frames[panel.seats.index(asker)])
+        assert isinstance(sent, DealingFrame)
+        content = pack([header.wire, sent.package])
         named = errand.to_bytes(8, "little"), report.hash
         ephemeral = digest("peerd/ephemeral", self._secret.reveal(), *named)
         box = self.party.setting.crypto.seal(key, ephemeral, content)

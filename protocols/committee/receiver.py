@@ -94,7 +94,7 @@ class Receiver(Role):
         """
         held = self.dealings[dealer]
         key = f"{kept_prefix(self.party.attempt)}{dealer}"
-        self.persist(key, pack([held.header.wire, held.package]))
+        self.persist_aside(key, pack([held.header.wire, held.package]))
 
     # -- dealings ------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from protocols.field import Elements, PrimeField, Residues
 from protocols.hashing import Xof
 from protocols.proof.shape import DealingShape, Tensor
 
-BLOCK = 1 << 18
+BLOCK = 1 << 16
 """Elements in one pass: a block of float64 and its products stay in the cache, and what a proof
 takes beside the shares doesn't grow with them.
 """

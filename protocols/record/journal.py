@@ -18,6 +18,7 @@ class Journal:
     def __init__(self, round_: int, entries: dict[str, bytes] | None = None) -> None:
         self.round = round_
         self._entries = dict(entries or {})
+        self._aside: set[str] = set()
 
     def __contains__(self, key: str) -> bool:
         return key in self._entries
@@ -32,7 +33,8 @@ class Journal:
         return [value for key, value in self._entries.items() if key.startswith(prefix)]
 
     def keys_under(self, prefix: str) -> list[str]:
-        return [key for key in self._entries if key.startswith(prefix)]
+        keys = [*self._entries, *sorted(self._aside)]
+        return [key for key in keys if key.startswith(prefix)]
 
     def put(self, key: str, value: bytes) -> list[Persist]:
         """Nothing is to be done where it is there already."""
@@ -41,10 +43,18 @@ class Journal:
         self._entries[key] = value
         return [Persist(self.round, key, value)]
 
+    def put_aside(self, key: str, value: bytes) -> list[Persist]:
+        """As ``put``, of a large entry that this life doesn't read: it is not held in memory."""
+        if key in self._aside or self._entries.get(key) == value:
+            return []
+        self._aside.add(key)
+        return [Persist(self.round, key, value)]
+
     def erase(self, *keys: str) -> Erase:
         """Forget these for good: those on disk that are not here, too. A secret is written there by
         whoever drew it, ahead of this life's first effect.
         """
         for key in keys:
             self._entries.pop(key, None)
+            self._aside.discard(key)
         return Erase(self.round, keys)

@@ -101,21 +101,28 @@ class Role(Component):
             self.emit(Conflict(known or statement, statement))
         return admission
 
-    def send(self, peers: Iterable[int], frame: Frame, *, again: bool = True) -> None:
-        """Send to these peers; ``again`` keeps the frame for a peer that says hello later."""
+    def send(self, peers: Iterable[int], frame: Frame, *, again: bool = True) -> bytes:
+        """Send to these peers; ``again`` keeps the frame for a peer that says hello later. The
+        frame's bytes; none where there is nobody else.
+        """
         others = tuple(sorted({peer for peer in peers if peer != self.party.me}))
         if not others:
-            return
+            return b""
         data = encode_frame(frame)
         if again:
             self.party.sent.append((others, data))
         self.emit(Send(others, data))
+        return data
 
     def timer(self, event: Event, delay: int) -> None:
         self.emit(Timer(self.party.place, event, delay))
 
     def persist(self, key: str, value: bytes) -> None:
         self.emit_all(self.party.journal.put(key, value))
+
+    def persist_aside(self, key: str, value: bytes) -> None:
+        """For an entry that only a later life reads."""
+        self.emit_all(self.party.journal.put_aside(key, value))
 
     def erase(self, *keys: str) -> None:
         self.emit(self.party.journal.erase(*keys))
