@@ -18,6 +18,7 @@ from peerd.learning import Trainer
 from peerd.runner.rehearsal import training_of, try_round, worker
 from peerd.runner.resume import setting_of
 from protocols.aggregation import Aggregator, model_hash
+from protocols.aggregation.blocks import LAYERS, written
 from protocols.aggregation.contract import Model
 from protocols.aggregation.evaluation import Evaluation
 
@@ -134,6 +135,9 @@ async def _measured(
         complete = replace(
             draft, parameters=len(model), first_model=model_hash(model), fixed=trainer.fixed
         )
+        if draft.constants.get("blocks") == LAYERS:
+            lengths = {"blocks": written(trainer.layers)}
+            complete = replace(complete, constants={**draft.constants, **lengths})
         if request.evaluates:
             counted = await _evaluation(request, complete, trainer, model, say)
             complete = replace(complete, evaluation=counted)

@@ -38,6 +38,7 @@ TERMS = (
     "training_seconds",
     "deadlines",
     "plan",
+    "protocol",
 )
 
 
@@ -75,6 +76,7 @@ def summary(genesis: Genesis) -> dict[str, object]:
             "packing": plan.packing,
             "absent": plan.absent,
         },
+        "protocol": genesis.version,
         "members": [
             {
                 "peer": peer_id_of(public),

@@ -54,6 +54,10 @@ class Client:
         self.seed = seed
         self._seen: tuple[bytes, Evaluation, Tally] | None = None
 
+    def layers(self) -> list[tuple[str, tuple[int, ...]]]:
+        """Name and shape of each part of the vector (d,), in its order."""
+        return self.shared.layers()
+
     def build(self, task: Task) -> SharedModel:
         """The group's first model, as ``task`` makes it, and the file that the group starts from.
 

@@ -51,6 +51,7 @@ class Trainer:
     ) -> None:
         self.training = training
         self.parameters = 0
+        self.layers: tuple[int, ...] = ()
         """d, known once ``run`` has started."""
         self.fixed = b""
         """The hash of what of the model nobody trains, known as well."""
@@ -250,8 +251,12 @@ class Trainer:
         frame = frames.encode({"id": number, "training": self.training.packed()})
         reply = checked(await worker.exchange(number, frame))
         parameters, found = reply.get("parameters"), reply.get("fixed")
+        layers = reply.get("layers")
         if not isinstance(parameters, int) or not isinstance(found, str):
             raise Ended("it did not say how large the model is")
+        if not isinstance(layers, list) or not all(isinstance(each, int) for each in layers):
+            raise Ended("it did not say what layers the model has")
+        self.layers = tuple(layers)
         fixed = bytes.fromhex(found)
         if not self.parameters:
             self.parameters, self.fixed = parameters, fixed

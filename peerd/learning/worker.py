@@ -10,6 +10,7 @@ import os
 import signal
 from dataclasses import asdict
 from functools import partial
+from math import prod
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -167,6 +168,12 @@ def read_frame(channel: BinaryIO) -> frames.Message | None:
     return frames.decode(body) if len(body) == length else None
 
 
+def sized(client: Client | FittedClient) -> dict[str, Any]:
+    """How large the model is, in its layers, and what of it nobody trains."""
+    layers = [prod(shape) for _, shape in client.layers()]
+    return {"parameters": client.parameters, "layers": layers, "fixed": client.fixed.hex()}
+
+
 def serve(requests: BinaryIO, replies: BinaryIO) -> None:
     """Builds the worker from the first request, then answers until the channel ends."""
     worker: Worker | None = None
@@ -176,7 +183,7 @@ def serve(requests: BinaryIO, replies: BinaryIO) -> None:
         try:
             if worker is None:
                 worker = Worker(training_from(request["training"]))
-                reply = {"parameters": worker.client.parameters, "fixed": worker.client.fixed.hex()}
+                reply = sized(worker.client)
             else:
                 reply = worker.answer(request)
         except BaseException as error:  # a task may also raise SystemExit: that ends nothing here

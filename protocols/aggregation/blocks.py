@@ -36,9 +36,13 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Blocks:
-    """How the coordinates are divided. ``lengths``: one each, or one for all; empty: one block."""
+    """How the coordinates are divided. ``lengths``: one each, or one for all; empty: one block.
+
+    ``open``: the lengths are to be those of the model's layers, which is not known yet.
+    """
 
     lengths: tuple[int, ...] = ()
+    open: bool = False
 
     @classmethod
     def read(cls, given: int | str) -> Blocks:
@@ -48,9 +52,7 @@ class Blocks:
         if given == WHOLE:
             return cls()
         if given == LAYERS:
-            raise AggregationError(
-                "constant blocks = layers: founding a group puts their lengths here"
-            )
+            return cls(open=True)
         if isinstance(given, int) and not isinstance(given, bool) and given > 0:
             return cls((given,))
         lengths: list[int] = []
@@ -67,12 +69,18 @@ class Blocks:
 
     def constants(self) -> dict[str, int | str]:
         """The genesis form; nothing where there is one block."""
+        if self.open:
+            return {"blocks": LAYERS}
         if not self.lengths:
             return {}
         return {"blocks": self.lengths[0] if len(self.lengths) == 1 else written(self.lengths)}
 
     def divide(self, parameters: int, limit: int) -> tuple[Block, ...]:
         """The blocks of d parameters, with T = ``limit``. AggregationError where they don't fit."""
+        if self.open:
+            raise AggregationError(
+                f"constant blocks = {LAYERS}: founding a group puts the layers' lengths here"
+            )
         if len(self.lengths) < 2:
             each = self.lengths[0] if self.lengths else parameters
             edges = [*range(0, parameters, each), parameters]

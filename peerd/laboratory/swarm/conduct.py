@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -67,7 +67,8 @@ async def conduct(
     curves = {}
     if compare:
         screen.heading("the same training without the protocol, for comparison")
-        curves = await baselines(options)
+        work = replace(options.work, constants=layout.genesis.constants)  # layers, by their lengths
+        curves = await baselines(replace(options, work=work))
     result = document(options, run.witnesses, curves)
     place = _put_away(directory, keep, keep_anyway=bool(findings))
     return Outcome(result, findings, run, place, audited)
