@@ -81,7 +81,7 @@ def test_a_right_coordinate_of_the_liar_convicts_nobody(version: int) -> None:
         right = int.from_bytes(path[other % 256 * width :][:width], "little")
         beside = encoded[other * size : (other + 1) * size]
         there = polynomial_path(shape, encoded, other)
-        with pytest.raises(WireError, match="right"):
+        with pytest.raises(WireError, match="lies on the certified"):
             judge_bytes(world.setting, with_coordinate(data, [other, right, path, beside, there]))
         for wrong in (
             [index, word, path, beside, polynomial],
