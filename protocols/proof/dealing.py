@@ -173,21 +173,6 @@ def expand(shape: DealingShape, seeds: tuple[bytes, ...] | list[bytes]) -> Eleme
     return shape.field.sample_rows([Xof("peerd/deal/seed", seed) for seed in seeds], shape.elements)
 
 
-def combine_shares(
-    shape: DealingShape, secrets: Elements, masks: Masks, free: Elements
-) -> Elements:
-    """All vectors from all randomness, a bijection of it: shape (m, width).
-
-    ``secrets`` (polynomials, k); ``free`` (t, width) the vectors of seats 0..t-1, where width is
-    the number of polynomials and of masks.
-    """
-    vectors: Elements = np.empty((shape.plan.committee, free.shape[1]), shape.field.dtype)
-    vectors[: shape.plan.threshold] = free
-    share_slots(shape, secrets, vectors[:, : len(secrets)])
-    share_masks(shape, masks, vectors[:, len(secrets) :])
-    return vectors
-
-
 def share_slots(shape: DealingShape, secrets: Elements, vectors: Elements) -> None:
     """Fill in the shares (m, polynomials) of ``secrets`` (polynomials, k): those of seats 0..t-1
     are there, and free.

@@ -9,6 +9,7 @@ from functools import cache
 import numpy as np
 from fuzz_scene import (
     HOSTILE,
+    PLAN,
     PROOFS,
     distinct,
     scene,
@@ -23,6 +24,7 @@ from peerd.errors import GroupError
 from peerd.group import Genesis, document, new_genesis, sign
 from peerd.identity import Identity
 from protocols.errors import WireError
+from protocols.field import P16
 from protocols.hashing import digest
 from protocols.opening import (
     decode_polynomials,
@@ -31,7 +33,7 @@ from protocols.opening import (
     verify_polynomial,
     verify_word,
 )
-from protocols.proof import Verdict, check, check_proof
+from protocols.proof import BIT, DealingShape, Verdict, check, check_proof, one_segment
 from protocols.record.audit import audit_round
 from protocols.record.certificate import (
     Certificate,
@@ -61,6 +63,8 @@ from protocols.wire.schema import from_value, to_value
 from protocols.wire.statement import Statement, decode_statement, encode_body
 
 GROUP = b"g" * 32
+GROUPED = DealingShape(PLAN, P16, one_segment(5000, BIT))
+"""Opened polynomials lie two to a leaf."""
 NOW = 1_800_000_000.0
 MEMBERS = tuple(Identity(bytes([index]) * 32) for index in range(4))
 
@@ -242,7 +246,8 @@ def shares(data: bytes) -> None:
         return
     if mode == 1:
         assert not verify_word(shape, b"r" * 32, index, cut, tail)
-        assert not verify_polynomial(shape, b"r" * 32, index, head, tail)
+        for of in (shape, GROUPED):
+            assert not verify_polynomial(of, b"r" * 32, index, head, tail)
         return
     try:
         if mode == 2:

@@ -23,11 +23,11 @@ from protocols.aggregation import aggregator, model_hash
 from protocols.election.flip import Draw
 from protocols.opening import (
     decode_words,
+    polynomial_bytes,
     polynomial_path,
     word_path,
     word_root,
 )
-from protocols.opening.polynomials import decode_polynomials, polynomial_bytes
 from protocols.plan import CommitteePlan
 from protocols.record.certificate import Certificate, ElectionCertificate
 from protocols.record.deadlines import Deadlines
@@ -252,14 +252,13 @@ def wrong_sum() -> bytes:
     certificate = Certificate.decode(scene().certificate)
     result = decode_statement(certificate.results[0], setting().group).payload
     statement = scene().sign(Kind.SUM, Sum(result.cohort, word_root(shape, words)))
-    polynomials = decode_polynomials(shape, scene().polynomials)
     coefficients = scene().polynomials[: polynomial_bytes(shape)]
     coordinate = (
         0,
         int(words[0]),
         word_path(shape, words, 0),
         coefficients,
-        polynomial_path(shape, polynomials, 0),
+        polynomial_path(shape, scene().polynomials, 0),
     )
     rest = scene().certificate, pack(list(coordinate))
     return Evidence(Fault.WRONG_SUM, scene().election, (statement,), rest).encode()

@@ -18,10 +18,19 @@ from peerd.laboratory.adversaries.liar import Lie
 from peerd.laboratory.simulation.oracle import demand
 from peerd.laboratory.simulation.world import World
 from protocols.errors import ProtocolError
+from protocols.field import P16
 from protocols.hashing import digest
-from protocols.opening import Undecodable, open_sum
+from protocols.opening import (
+    Undecodable,
+    encode_polynomials,
+    open_sum,
+    polynomial_bytes,
+    polynomial_path,
+    polynomial_root,
+    verify_polynomial,
+)
 from protocols.ports import Forgetful
-from protocols.proof import Verdict, check, deal
+from protocols.proof import BIT, DealingShape, Verdict, check, deal, one_segment
 from protocols.record.certificate import (
     Certificate,
     ElectionCertificate,
@@ -355,3 +364,20 @@ def worthless(seed: int) -> None:
     ):
         data = Evidence(fault, certificate.election, statements, rest).encode()
         refused(f"{fault.name} of an honest peer", lambda data=data: judge_bytes(setting, data))  # type: ignore[misc]
+
+
+def leaves(seed: int) -> None:
+    """A certified polynomial shown in the place of its neighbour under the same leaf: an honest
+    word would be wrong beside it.
+    """
+    shape = DealingShape(EIGHT, P16, one_segment(5000, BIT))
+    random = np.random.default_rng(seed)
+    rows = random.integers(0, shape.field.p, (5000, EIGHT.degree + 1)).astype(np.uint64)
+    encoded, size = encode_polynomials(shape, rows), polynomial_bytes(shape)
+    root = polynomial_root(shape, encoded)
+    for index in random.integers(0, 5000, 20).tolist():
+        path = polynomial_path(shape, encoded, index)
+        for other in (index, index ^ 1):
+            shown = encoded[other * size : (other + 1) * size]
+            proven = verify_polynomial(shape, root, index, shown, path)
+            demand(proven == (other == index), "framed", f"polynomial {other} in place {index}")

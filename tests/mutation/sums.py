@@ -12,6 +12,7 @@ from functools import cache
 import numpy as np
 
 from peerd.laboratory.simulation.oracle import demand
+from protocols.aggregation import aggregator
 from protocols.field import P61, Elements
 from protocols.hashing import digest
 from protocols.proof import (
@@ -21,6 +22,7 @@ from protocols.proof import (
     DealingShape,
     Linear,
     Link,
+    ProjectionOverflow,
     Relation,
     Scaled,
     Segment,
@@ -33,9 +35,10 @@ from protocols.proof import (
     split,
 )
 from protocols.proof.challenge import draw
-from protocols.proof.constraints import SMALLNESS_ROWS
 from protocols.proof.dealing import Split, commit, joint_root
-from protocols.proof.smallness import Rows, draw_rows
+from protocols.proof.layout import Projected
+from protocols.proof.projections import CHUNK, Projections
+from protocols.proof.projections import draw as draw_projections
 from tests.mutation.planting import planted
 from tests.simulation.swarm import TEN
 
@@ -56,7 +59,7 @@ COUNTED = Relation(
     summed=(SummedConstraint(linear=(Linear("rows", 1),), scaled=(Scaled("takes part", 0, -1),)),),
 )
 """rows are those that the genesis names of the dealer, or none."""
-COUNT = SMALLNESS_ROWS + 3
+COUNT = 384
 """More values than projections: some W has all of them zero."""
 MANY = Relation((Segment("w", COUNT, FREE),), smallness=(Smallness(("w",), 12),))
 
@@ -175,24 +178,26 @@ def grounded(seed: int) -> None:
     """A huge W, all of whose projections are 0 under rows that were drawn before it was."""
     of = shaped(MANY)
     known, w = _known()
-    with planted("protocols.proof.smallness:draw_rows", lambda sound: lambda *place: known):
+    with planted("protocols.proof.projections:draw", lambda sound: lambda *place: known):
         made = seal(of, CONTEXT, split(of, w, secret(seed), CONTEXT))
     caught(of, made, "a huge vector under projections that were known")
 
 
 @cache
-def _known() -> tuple[list[Rows], Elements]:
+def _known() -> tuple[list[Projections], Elements]:
     """Rows that depend on no root, and the W."""
     of = shaped(MANY)
-    rows = draw_rows(of, CONTEXT, bytes(32))
-    return rows, _kernel(of, rows[0])
+    drawn = draw_projections(of, CONTEXT, bytes(32))
+    return drawn, _kernel(of, drawn[0])
 
 
-def _kernel(of: DealingShape, rows: Rows) -> Elements:
-    """W with a_i^T W b_i = 0 for all i, by elimination of the 309 forms."""
-    field = of.field
-    forms = np.einsum("il,ik->ilk", rows.left.astype(np.int64), rows.right.astype(np.int64))
-    matrix = field.array(forms.reshape(SMALLNESS_ROWS, COUNT))
+def _kernel(of: DealingShape, drawn: Projections) -> Elements:
+    """W with a_i^T W b_i = 0 for all i, by elimination of all forms."""
+    field, polynomials = of.field, of.layout.projected[0].values.polynomials
+    rows = field.centred(drawn.fold(field, np.eye(polynomials, dtype=np.uint64)))
+    left = np.repeat(rows, of.projections.vectors, axis=0)
+    forms = np.einsum("il,ik->ilk", left, drawn.right.astype(np.int64))
+    matrix = field.array(forms.reshape(of.projections.all, COUNT))
     pivots: list[int] = []
     for column in range(COUNT):
         used = len(pivots)
@@ -210,6 +215,83 @@ def _kernel(of: DealingShape, rows: Rows) -> Elements:
     w[free] = 1
     w[pivots] = field.neg(matrix[: len(pivots), free])
     return w
+
+
+def _of_the_last_of(length: int, seed: int) -> tuple[DealingShape, Elements]:
+    """A shape of so many values, small together."""
+    segments = Segment("w", length, FREE), Segment("x", 1, FREE)
+    of = shaped(Relation(segments, smallness=(Smallness(("w", "x"), 12),)))
+    values = np.zeros(length + 1, np.int64)
+    values[-1] = 1 << (28 + seed % 8)
+    return of, values
+
+
+def last(seed: int) -> None:
+    """A huge value at the end: in the second segment of a smallness."""
+    of, values = _of_the_last_of(7, seed)
+    with planted("protocols.proof.smallness:_bit_slots", _cut):
+        made = seal(of, CONTEXT, split(of, values, secret(seed), CONTEXT))
+    caught(of, made, "a value that is too large in the last segment")
+
+
+def opposite(seed: int) -> None:
+    """W and -W, as many polynomials apart as bits are drawn at once."""
+    apart = CHUNK * TEN.packing
+    of = shaped(Relation((Segment("w", 2 * apart, FREE),), smallness=(Smallness(("w",), 12),)))
+    values = np.zeros(2 * apart, np.int64)
+    place = np.random.default_rng(seed).integers(apart)
+    values[place], values[place + apart] = 1 << 40, -1 << 40
+    with planted("protocols.proof.smallness:_bit_slots", _cut):
+        made = seal(of, CONTEXT, split(of, values, secret(seed), CONTEXT))
+    caught(of, made, "opposite values, a chunk apart")
+
+
+def _cut(sound: Callable[..., Elements]) -> Callable[..., Elements]:
+    """Bits that hold as much of a projection as there is room for."""
+
+    def bit_slots(of: DealingShape, each: Projected, y: Elements) -> Elements:
+        bound = np.full(len(y), each.small.bound, np.uint64)
+        fitting = of.field.add(y, bound) % (np.uint64(2) * bound)
+        return sound(of, each, of.field.sub(fitting, bound))
+
+    return bit_slots
+
+
+def parts(seed: int) -> None:
+    """A vector beyond its ball, in a part whose bits say less."""
+    rule = aggregator("weighted-mean", {"theta": 18})
+    ball, parameters = rule.ball, 8200 + seed % 7  # type: ignore[attr-defined]
+    of = DealingShape(TEN, P61, ball.relation(parameters))
+    vector = np.zeros(parameters, np.int64)
+    vector[5000] = ball.limit + 1 + seed
+    values = ball.lay_out(np.zeros(parameters, np.int64))
+    values[:parameters] = vector
+    made = seal(of, CONTEXT, split(of, values, secret(seed), CONTEXT))
+    caught(of, made, "a part of a ball whose bits say nothing of it")
+
+
+def blocks(seed: int) -> None:
+    """A vector far inside the ball as a whole, and beyond that of a block."""
+    rule = aggregator("weighted-mean", {"theta": 20, "blocks": 8})
+    ball, parameters = rule.ball, 21  # type: ignore[attr-defined]
+    of = DealingShape(TEN, P61, ball.relation(parameters))
+    vector = np.zeros(parameters, np.int64)
+    vector[seed % 8] = ball.limit * 2 // 3  # a block's radius is less than that of 8 in 21
+    made = seal(of, CONTEXT, split(of, ball.lay_out(vector), secret(seed), CONTEXT))
+    caught(of, made, "a block beyond its own ball")
+
+
+def mean(seed: int) -> None:
+    """An honest vector whose entries are all alike, of as large a norm as it may have."""
+    length = 30_000
+    bits = Smallness.bits_for(1 << 10)
+    of = shaped(Relation((Segment("w", length, FREE),), smallness=(Smallness(("w",), bits),)))
+    values = np.full(length, 5 if seed % 2 else -5, np.int64)
+    try:
+        made = seal(of, CONTEXT, split(of, values, secret(seed), CONTEXT))
+    except ProjectionOverflow:
+        demand(False, "framed", "an honest vector can't be dealt")
+    demand(verdicts(of, made) == {Verdict.VALID}, "framed", "an honest dealing is refused")
 
 
 def _with_bits(seed: int, what: str, lay: Callable[[DealingShape, Elements], Elements]) -> None:

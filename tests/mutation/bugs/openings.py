@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from protocols.errors import WireError
+from protocols.opening.polynomials import leaf_polynomials
 from protocols.record.certificate import elected, verify_certificate
 from tests.mutation import expectations
 from tests.mutation.attacks import alone
@@ -129,3 +130,20 @@ def _whatever_its_previous(follow: Any, data: bytes) -> Any:
     except WireError:
         return None
     return certified if certified.round == follow._position.round + len(follow._chain) else None
+
+
+@bug(
+    "a polynomial's place under its leaf is ignored",
+    "protocols.opening.polynomials:verify_polynomial",
+    expectations.leaves,
+    "framed",
+    seeds=1,
+)
+def _anywhere(sound: Any) -> Any:
+    def verify(shape: Any, root: bytes, index: int, coefficients: bytes, path: bytes) -> bool:
+        together = leaf_polynomials(shape)
+        first = index - index % together
+        places = range(first, first + together)
+        return any(sound(shape, root, place, coefficients, path) for place in places)
+
+    return verify

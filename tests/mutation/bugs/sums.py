@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from protocols.proof import Verdict
-from protocols.proof.constraints import SMALLNESS_ROWS
+from protocols.proof import Verdict, projections
 from tests.mutation import sums
 from tests.mutation.bug import Bugs
 
@@ -18,6 +17,7 @@ plant, bug = BUGS.plant, BUGS.bug
 CHECKING = "protocols.proof.checking:"
 CHALLENGE = "protocols.proof.challenge:"
 SMALLNESS = "protocols.proof.smallness:"
+PROJECTIONS = "protocols.proof.projections:"
 
 
 @bug("Y is not compared", CHECKING + "_agree", sums.sums, "accepted")
@@ -79,12 +79,12 @@ def _no_squares(sound: Any) -> Any:
 def _any_input(sound: Any) -> Any:
     """The check takes the number that the dealer says."""
 
-    def batch(shape: Any, seat: int, items: Any, public: Any, shares: Any) -> Any:
+    def batch(shape: Any, seat: int, items: Any, public: Any) -> Any:
         if not shape.relation.public_inputs:
-            return sound(shape, seat, items, public, shares)
+            return sound(shape, seat, items, public)
         tried = [np.full_like(public, number) for number in range(60, 70)]
-        found = [sound(shape, seat, items, each, shares) for each in tried]
-        return max(found, key=lambda verdicts: verdicts[0] is Verdict.VALID)
+        found = [sound(shape, seat, items, each) for each in tried]
+        return max(found, key=lambda judged: judged[0][0] is Verdict.VALID)
 
     return batch
 
@@ -126,7 +126,7 @@ def _no_links(sound: Any) -> Any:
 
 plant(
     "projections are drawn before what they project",
-    SMALLNESS + "draw_rows",
+    PROJECTIONS + "draw",
     lambda sound: lambda shape, context, first_root: sound(shape, context, bytes(32)),
     sums.grounded,
     "accepted",
@@ -152,7 +152,7 @@ def _bound_alone(sound: Any) -> Any:
     """Their sum is taken for what it must come to on the slots, whatever was dealt."""
 
     def projection_sum(
-        shape: Any, each: Any, projections: Any, seats: Any, shares: Any, coefficients: Any
+        shape: Any, each: Any, found: Any, seats: Any, shares: Any, coefficients: Any
     ) -> Any:
         field = shape.field
         total = field.mul(field.sum(coefficients, axis=2), field.array([-each.small.bound]))
@@ -166,8 +166,9 @@ def _off(sound: Any) -> Any:
     def constants(shape: Any) -> Any:
         found = sound(shape)
         for index, each in enumerate(shape.layout.projected):
-            start = len(shape.relation.summed) + index * SMALLNESS_ROWS
-            found[start : start + SMALLNESS_ROWS] = each.small.bound
+            count = shape.projections.all
+            start = len(shape.relation.summed) + index * count
+            found[start : start + count] = each.small.bound
         return found
 
     return constants
@@ -179,4 +180,59 @@ plant(
     lambda sound: property(lambda small: 1 << (small.bits - 1)),
     sums.honest,
     "framed",
+)
+
+
+@bug(
+    "the row that projections have in common is not subtracted",
+    PROJECTIONS + "_Shared.fold",
+    sums.mean,
+    "framed",
+    seeds=1,
+)
+def _leaning(sound: Any) -> Any:
+    def fold(self: Any, field: Any, values: Any) -> Any:
+        total = np.zeros((self.rows, values.shape[1]), np.uint64)
+        for chunk, start in enumerate(range(0, len(values), projections.CHUNK)):
+            part = values[start : start + projections.CHUNK]
+            bits = self._bits(chunk, len(part))[1:]
+            total = field.add(total, field.signed_matmul(bits, part))
+        return total
+
+    return fold
+
+
+plant(
+    "all chunks of a smallness have the same bits",
+    PROJECTIONS + "_Shared._bits",
+    lambda sound: lambda self, chunk, width: sound(self, 0, width),
+    sums.opposite,
+    "accepted",
+    seeds=1,
+)
+plant(
+    "the first of a smallness' segments is projected alone",
+    "protocols.proof.layout:Layout._together",
+    lambda sound: lambda self, names: sound(self, names[:1]),
+    sums.last,
+    "accepted",
+)
+plant(
+    "the sums of a ball's parts are not those of their squares",
+    "protocols.aggregation.square_sum:SquareSum.constraints",
+    lambda sound: property(lambda squares: iter(())),
+    sums.parts,
+    "accepted",
+    seeds=1,
+)
+plant(
+    "each block has the radius of the whole",
+    "protocols.aggregation.blocks:Blocks.divide",
+    lambda sound: (
+        lambda self, parameters, limit: tuple(
+            replace(block, limit=limit) for block in sound(self, parameters, limit)
+        )
+    ),
+    sums.blocks,
+    "accepted",
 )

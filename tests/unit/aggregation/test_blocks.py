@@ -87,7 +87,7 @@ def test_lengths_are_read_as_they_were_written(lengths: list[int]) -> None:
     ],
 )
 def test_what_no_blocks_are(given: int | str) -> None:
-    with pytest.raises(AggregationError, match="constant blocks = .* must be whole, layers, a"):
+    with pytest.raises(AggregationError, match=r"constant blocks = .* must be whole, layers, a"):
         Blocks.read(given)
 
 

@@ -1,4 +1,4 @@
-"""Sums of squares in parts: nothing wraps around at any length, and no part's sum can be another."""
+"""Sums of squares in parts: nothing wraps around at any length, and no part's sum is another."""
 
 from __future__ import annotations
 

@@ -148,7 +148,7 @@ def test_how_many_polynomials_a_leaf_has(count: int, together: int) -> None:
 
 
 def by_hand(of: DealingShape, encoded: bytes, together: int) -> bytes:
-    """The root, from the text: leaves of so many polynomials, the last power of two with padding."""
+    """The root, from the text: leaves of so many polynomials."""
     size = together * polynomial_bytes(of)
     leaves = [encoded[start : start + size] for start in range(0, len(encoded), size)]
     return MerkleTree([digest("peerd/opening/polynomial", each) for each in leaves]).root

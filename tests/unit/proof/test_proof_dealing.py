@@ -81,12 +81,12 @@ def test_a_batch_gives_single_verdicts_and_the_shares() -> None:
             vectors = split(of, bits(61, index), bytes([index]) * 32, CONTEXT).vectors
             expected = vectors[seat, : of.polynomials]
             assert verdict is wrong.get(index, Verdict.VALID)
-            assert (shares[index] == (0 if index in wrong else expected)).all()
+            found = shares[index]
+            assert (found is None) if index in wrong else np.array_equal(found, expected)
 
 
 def test_nothing_to_check() -> None:
-    verdicts, shares = check_many(shape(), 0, [])
-    assert (verdicts, shares.shape) == ([], (0, shape().polynomials))
+    assert check_many(shape(), 0, []) == ([], [])
 
 
 @pytest.mark.parametrize("seat", [-1, 10])

@@ -27,7 +27,7 @@ from protocols.field import FAMILY, P16, PrimeField
 from protocols.field.polynomial import powers, vanishing
 from protocols.plan import CommitteePlan
 from protocols.proof import Dealing, DealingShape, Split, Verdict, check, check_proof, seal, split
-from protocols.proof.dealing import Masks, combine_shares, expand
+from protocols.proof.dealing import Masks, share_masks, share_slots
 
 PLANS = [SMALL, WIDE]
 
@@ -131,7 +131,9 @@ def dealt(of: DealingShape, secrets: np.ndarray) -> Split:
         np.zeros((0, packing), np.uint64),
         np.zeros((0, of.plan.threshold + packing - 1), np.uint64),
     )
-    vectors = combine_shares(of, secrets, masks, expand(of, parts.seeds))
+    vectors = parts.vectors.copy()
+    share_slots(of, secrets, vectors[:, : len(secrets)])
+    share_masks(of, masks, vectors[:, len(secrets) :])
     return replace(parts, vectors=vectors)
 
 
