@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 
 import structlog
 import trio
@@ -172,6 +172,16 @@ class StrictYamux(IMuxedConn):
     async def wait_for_room(self) -> None:
         await self._outgoing.wait_for_room()
 
+    @property
+    def has_room(self) -> bool:
+        return self._outgoing.has_room
+
+    def when_room(self, callback: Callable[[], None]) -> None:
+        self._outgoing.when_room(callback)
+
+    def flushing(self) -> AbstractContextManager[None]:
+        return self._outgoing.flushing()
+
     def forget_if_finished(self, stream: StrictStream) -> None:
         if not stream.finished or self._streams.get(stream.identifier) is not stream:
             return
@@ -194,7 +204,7 @@ class StrictYamux(IMuxedConn):
             self.bytes_in += len(chunk)
             self.last_heard = trio.current_time()
             self._heard_since_beat = True
-            with self._outgoing.flushing():
+            with self.flushing():
                 self._parse(chunk)
 
     async def _heartbeat(self) -> None:
@@ -207,7 +217,7 @@ class StrictYamux(IMuxedConn):
         silent = 0
         for beat in itertools.count():
             if beat % self.limits.measured_heartbeat == 0 or not self._sent_since_beat:
-                with self._outgoing.flushing():
+                with self.flushing():
                     self._send_ping((beat + 1) & 0xFFFFFFFF)
             self._heard_since_beat = self._sent_since_beat = False
             await trio.sleep(self.limits.heartbeat)

@@ -21,6 +21,9 @@ class Outgoing:
 
     Whoever queues within ``flushing`` writes to the socket himself, as far as that takes it without
     a wait; the rest, and what is queued otherwise, a task writes (``run``).
+
+    Who never waits (``has_room``, ``when_room``) gets half of the queue, in turns, so that who does
+    finds room in the other half.
     """
 
     def __init__(self, conn: ISecureConn, limits: MuxLimits, end: Callable[[str], None]) -> None:
@@ -35,6 +38,7 @@ class Outgoing:
         self._work = trio.Event()
         self._flushed_later = False
         self._room = trio.lowlevel.ParkingLot()
+        self._turns: deque[Callable[[], None]] = deque()
         self._closed = False
         self.bytes_out = 0
 
@@ -58,10 +62,14 @@ class Outgoing:
 
     @property
     def has_room(self) -> bool:
-        return self._bytes < self._limits.queue
+        return 2 * self._bytes < self._limits.queue
+
+    def when_room(self, callback: Callable[[], None]) -> None:
+        """Calls it once, when there is room and its turn has come."""
+        self._turns.append(callback)
 
     async def wait_for_room(self) -> None:
-        while not self.has_room and not self._closed:
+        while self._bytes >= self._limits.queue and not self._closed:
             await self._room.park()
         await trio.lowlevel.checkpoint_if_cancelled()
 
@@ -70,6 +78,7 @@ class Outgoing:
         self._closed = True
         self._frames.clear()
         self._bytes = 0
+        self._turns.clear()
         self._room.unpark_all()
 
     # --- writing ------------------------------------------------------------------------------
@@ -95,7 +104,7 @@ class Outgoing:
                 self.bytes_out += len(batch)
         except ConnectionClosedError as error:
             self._end(f"{type(error).__name__}: {error}")
-        if self._frames or self._room or self._is_behind():
+        if self._frames or self._room or self._turns or self._is_behind():
             self._work.set()
 
     async def run(self) -> None:
@@ -104,11 +113,16 @@ class Outgoing:
             await self._work.wait()
             self._work = trio.Event()
             self._flush()
+            self._offer_room()
             while self._frames or self._is_behind():
                 with trio.fail_after(self._limits.write_stall):
                     await self._write_next()
-                self._room.unpark_all()
-            self._room.unpark_all()
+                self._offer_room()
+
+    def _offer_room(self) -> None:
+        self._room.unpark_all()
+        while self._turns and self.has_room and not self._closed:
+            self._turns.popleft()()
 
     async def _write_next(self) -> None:
         """Waits until the socket has taken what it was given, or one batch more."""
