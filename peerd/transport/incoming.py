@@ -13,6 +13,9 @@ from peerd.transport.limits import Limits
 from peerd.transport.outbox import LaneKind
 from peerd.transport.repairs.yamux_stream import StrictStream
 
+SAVED_SECONDS = 1.0
+"""For which an acknowledgement waits for something to go with: a number stands for all frames up to
+it, and the sender only waits for it to forget them."""
 ACKNOWLEDGEMENT_BYTES = 1 << 20
 """Of frames, after which an acknowledgement is not saved up any longer: the sender holds them."""
 
@@ -45,6 +48,11 @@ class Incoming:
         self._part = _Part()
         self._front: tuple[int, bytes] | None = None
         self._news = _News()
+
+    def begin(self) -> None:
+        """From here on what comes is for this lane."""
+        self._stream.ride(self._acknowledge)
+        self._stream.hand_over(self)
 
     # --- called by the stream -----------------------------------------------------------------
 
@@ -118,8 +126,9 @@ class Incoming:
         limits = self._limits
         if self.over.is_set():
             return
-        with self._stream.flushing():
-            self._acknowledge()
+        if self._news.is_due():
+            with self._stream.flushing():
+                self._acknowledge()
         if self._part.is_late(limits) or self._news.is_late(limits):
             self.stop(trio.TooSlowError())
 
@@ -139,6 +148,7 @@ class Incoming:
         """Nothing is delivered any more."""
         self.error = self.error or error
         self._inbox.withdraw(self)
+        self._stream.ride(None)
         self._front = None
         self._buffer.clear()
         self._part = _Part()
@@ -206,6 +216,10 @@ class _News:
         self.size += size
         if self.since is None:
             self.since = trio.current_time()
+
+    def is_due(self) -> bool:
+        """Nothing has left for that peer since, with which an acknowledgement would have gone."""
+        return self.since is not None and trio.current_time() - self.since >= SAVED_SECONDS
 
     def is_late(self, limits: Limits) -> bool:
         """The peer has let nothing be said for so long."""

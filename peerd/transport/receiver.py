@@ -19,9 +19,7 @@ from peerd.transport.sender import STREAM_ERRORS
 log = structlog.get_logger(__name__)
 
 TICK_SECONDS = 1.0
-"""Between two looks at the lanes. For so long acknowledgements are saved up: a number stands for
-all frames up to it, and the sender only waits for it to forget them.
-"""
+"""Between two looks at the lanes."""
 
 
 class BadHello(TransportError):
@@ -81,7 +79,7 @@ class Receiver:
         try:
             with trio.fail_after(limits.stall):
                 await pipe.write(SEQUENCE.pack(incoming.delivered))
-            pipe.hand_over(incoming)
+            incoming.begin()
             await incoming.over.wait()
         finally:
             incoming.stop()

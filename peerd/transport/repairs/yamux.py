@@ -179,6 +179,10 @@ class StrictYamux(IMuxedConn):
     def when_room(self, callback: Callable[[], None]) -> None:
         self._outgoing.when_room(callback)
 
+    @property
+    def riders(self) -> dict[object, Callable[[], None]]:
+        return self._outgoing.riders
+
     def flushing(self) -> AbstractContextManager[None]:
         return self._outgoing.flushing()
 

@@ -40,6 +40,8 @@ class Outgoing:
         self._room = trio.lowlevel.ParkingLot()
         self._turns: deque[Callable[[], None]] = deque()
         self._closed = False
+        self.riders: dict[object, Callable[[], None]] = {}
+        """Who adds what can wait to what leaves anyway."""
         self.bytes_out = 0
 
     # --- queueing -----------------------------------------------------------------------------
@@ -79,6 +81,7 @@ class Outgoing:
         self._frames.clear()
         self._bytes = 0
         self._turns.clear()
+        self.riders.clear()
         self._room.unpark_all()
 
     # --- writing ------------------------------------------------------------------------------
@@ -89,6 +92,9 @@ class Outgoing:
         outer, self._flushed_later = self._flushed_later, True
         try:
             yield
+            if self._frames and not outer:
+                for ride in self.riders.values():
+                    ride()
         finally:
             self._flushed_later = outer
             if not outer:

@@ -176,6 +176,14 @@ class StrictStream(IMuxedStream):
         """What is written within leaves at its end."""
         return self._connection.flushing()
 
+    def ride(self, callback: Callable[[], None] | None) -> None:
+        """Calls it, until another or None takes its place, whenever other frames leave: what it
+        writes goes with them."""
+        if callback is None:
+            self._connection.riders.pop(self, None)
+        else:
+            self._connection.riders[self] = callback
+
     def hand_over(self, consumer: Consumer) -> None:
         """From here on nobody reads: what has come, and comes, goes to the consumer."""
         self._consumer = consumer

@@ -14,11 +14,16 @@ from test_strict_yamux import QUIET, pair
 from peerd.transport.flow import Flow
 from peerd.transport.frame_wire import HEADER, SEQUENCE
 from peerd.transport.inbox import Inbox
-from peerd.transport.incoming import ACKNOWLEDGEMENT_BYTES, FrameTooLarge, Incoming
+from peerd.transport.incoming import (
+    ACKNOWLEDGEMENT_BYTES,
+    SAVED_SECONDS,
+    FrameTooLarge,
+    Incoming,
+)
 from peerd.transport.limits import Limits
 from peerd.transport.outbox import LaneKind, Outbox
 from peerd.transport.repairs.yamux_stream import StrictStream
-from peerd.transport.repairs.yamux_wire import INITIAL_WINDOW
+from peerd.transport.repairs.yamux_wire import ACK, INITIAL_WINDOW, PING, frame
 from tests.patience import HANG
 
 PEER = b"p" * 32
@@ -36,7 +41,7 @@ async def lane(
         assert isinstance(near, StrictStream) and isinstance(far, StrictStream)
         inbox = Inbox()
         incoming = Incoming(PEER, kind, far, limits, inbox)
-        far.hand_over(incoming)
+        incoming.begin()
         yield near, incoming, inbox
 
 
@@ -56,23 +61,27 @@ async def acknowledged(stream: StrictStream) -> list[int]:
 async def test_frames_come_whole_however_they_are_cut(piece: int) -> None:
     async with lane() as (stream, _, inbox):
         frames = [b"", b"one", bytes(100), b"last"]
-        wire = b"".join(framed(number + 1, frame) for number, frame in enumerate(frames))
+        wire = b"".join(framed(number + 1, each) for number, each in enumerate(frames))
         for start in range(0, len(wire), piece):
             await stream.write(wire[start : start + piece])
             await trio.testing.wait_all_tasks_blocked()
         with trio.fail_after(HANG):
-            assert [await inbox.receive() for _ in frames] == [(PEER, frame) for frame in frames]
+            assert [await inbox.receive() for _ in frames] == [(PEER, each) for each in frames]
         with pytest.raises(trio.WouldBlock):
             inbox.receive_nowait()
 
 
 @pytest.mark.trio
-async def test_acknowledgements_are_saved_up_until_the_clock_or_a_megabyte() -> None:
+async def test_acknowledgements_are_saved_up_until_the_clock_or_a_megabyte(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
     async with lane(LaneKind.BULK) as (stream, incoming, inbox):
         for number in (1, 2, 3):
             await stream.write(framed(number, b"x"))
             await inbox.receive()
+        incoming.tick()
         assert await acknowledged(stream) == []
+        await trio.sleep(SAVED_SECONDS)
         for _ in range(2):  # the second time nothing is new
             incoming.tick()
         assert await acknowledged(stream) == [3]
@@ -83,23 +92,40 @@ async def test_acknowledgements_are_saved_up_until_the_clock_or_a_megabyte() -> 
 
 
 @pytest.mark.trio
+async def test_an_acknowledgement_goes_with_what_leaves_anyway() -> None:
+    async with lane() as (stream, incoming, inbox):
+        connection = incoming._stream._connection
+        await stream.write(framed(1, b"x"))
+        await inbox.receive()
+        with connection.flushing():
+            pass  # nothing leaves
+        assert await acknowledged(stream) == []
+        for _ in range(2):  # the second time nothing is new
+            with connection.flushing():
+                connection.post(frame(PING, ACK, 0, 0))
+        assert await acknowledged(stream) == [1]
+        incoming.stop()
+        assert not connection.riders
+
+
+@pytest.mark.trio
 async def test_what_nobody_takes_fills_a_window_and_no_more() -> None:
     async with lane() as (stream, incoming, inbox):
-        frame = bytes(30_000)
+        each = bytes(30_000)
         async with trio.open_nursery() as nursery:
 
             async def send() -> None:
                 for number in range(1, 101):
-                    await stream.write(framed(number, frame))
+                    await stream.write(framed(number, each))
 
             nursery.start_soon(send)
             await trio.testing.wait_all_tasks_blocked()
-            held = len(incoming._buffer) + len(frame)
-            assert held <= INITIAL_WINDOW + HEADER.size + len(frame)
+            held = len(incoming._buffer) + len(each)
+            assert held <= INITIAL_WINDOW + HEADER.size + len(each)
             assert len(inbox) == 1
             with trio.fail_after(HANG):
                 for _ in range(100):
-                    assert (await inbox.receive())[1] == frame
+                    assert (await inbox.receive())[1] == each
 
 
 @pytest.mark.trio
