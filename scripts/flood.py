@@ -40,9 +40,10 @@ from peerd.laboratory.swarm.options import swarm_options  # noqa: E402
 from peerd.laboratory.swarm.process import Daemon, resident_bytes  # noqa: E402
 from peerd.status.client import get  # noqa: E402
 from peerd.transport.frame_wire import HEADER, HELLO, SEQUENCE  # noqa: E402
+from peerd.transport.inbox import Inbox  # noqa: E402
 from peerd.transport.limits import DEFAULT_LIMITS  # noqa: E402
 from peerd.transport.names import libp2p_id  # noqa: E402
-from peerd.transport.receiver import Delivery, Receiver  # noqa: E402
+from peerd.transport.receiver import Receiver  # noqa: E402
 from peerd.transport.repairs.host import PeerHost, build_host  # noqa: E402
 from peerd.transport.requests import LENGTH  # noqa: E402
 from protocols.wire.canonical import pack  # noqa: E402
@@ -127,16 +128,17 @@ class Attack:
         """What the victim sends the hostile member: taken, or left unread."""
         if not self.reads:
             await trio.sleep_forever()
-        deliver, frames = trio.open_memory_channel[Delivery](0)
+        receiver = Receiver(DEFAULT_LIMITS)
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_take_all, frames)
-            await Receiver(DEFAULT_LIMITS, deliver).handle(stream)
+            nursery.start_soon(receiver.run)
+            nursery.start_soon(_take_all, receiver.inbox)
+            await receiver.handle(stream)
             nursery.cancel_scope.cancel()
 
 
-async def _take_all(frames: trio.MemoryReceiveChannel[Delivery]) -> None:
-    async for _ in frames:
-        pass
+async def _take_all(inbox: Inbox) -> None:
+    while True:
+        await inbox.receive()
 
 
 Flood = Callable[[Attack], Awaitable[None]]

@@ -250,7 +250,11 @@ class Discovery:
             if absent:
                 await self._exchange(self._random.choice(sorted(connected)))
             for peer in absent:
-                await self._look_up(peer)
+                if self._is_missed(peer):  # a lookup takes a while, and they come by themselves
+                    await self._look_up(peer)
+
+    def _is_missed(self, peer: bytes) -> bool:
+        return peer not in self._transport.connected() and peer in self._book.unknown()
 
     async def _look_up(self, public: bytes) -> None:
         try:

@@ -182,15 +182,12 @@ class Driver:
 
     async def _receive(self) -> None:
         """Frames in bursts: one journal transaction for many, and few thread switches."""
-        channel = self._transport.frames
-        async for peer, frame in channel:
-            burst = [(self._index[peer], frame)]
-            while len(burst) < MAX_BURST:
-                try:
-                    peer, frame = channel.receive_nowait()
-                except trio.WouldBlock:
-                    break
-                burst.append((self._index[peer], frame))
+        inbox = self._transport.frames
+        while True:
+            deliveries = [await inbox.receive()]
+            while len(deliveries) < MAX_BURST and len(inbox):
+                deliveries.append(inbox.receive_nowait())
+            burst = [(self._index[peer], frame) for peer, frame in deliveries]
             await self._step(partial(_messages, burst))
 
     async def _take_orders(self) -> None:

@@ -95,6 +95,7 @@ class CircuitStream(ReadWriteCloser):
 
     async def read(self, n: int | None = None) -> bytes:
         """At least one byte when ``n`` is None. Raises ConnectionClosedError after a reset."""
+        await trio.lowlevel.checkpoint()  # a full stream never makes it wait: let others run
         wanted = 1 if n is None else n
         while len(self._buffer) < wanted:
             try:

@@ -14,8 +14,6 @@ from typing import Protocol
 
 import trio
 
-from peerd.transport.errors import TransportError
-
 SESSION_BYTES = 16
 HELLO = struct.Struct(f"!B{SESSION_BYTES}s")
 HEADER = struct.Struct("!QI")
@@ -28,10 +26,6 @@ class Pipe(Protocol):
 
     async def read(self, n: int | None = None) -> bytes: ...
     async def write(self, data: bytes) -> None: ...
-
-
-class FrameTooLarge(TransportError):
-    """A length prefix beyond the bound of its lane, refused before anything is allocated."""
 
 
 class PipeReader:
@@ -47,12 +41,6 @@ class PipeReader:
             with trio.fail_after(seconds):
                 await self._fill(size)
         return self._take(size)
-
-    async def header(self, size: int, *, seconds: float) -> bytes:
-        """Like ``exactly``, but the clock starts with the first byte: a stream may be idle."""
-        if not self._buffer:
-            await self._fill(1)
-        return await self.exactly(size, seconds=seconds)
 
     async def payload(self, size: int, *, stall: float, slowest: int) -> bytes:
         """A frame's payload, kept in the pieces in which it comes: memory follows the bytes.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -29,23 +30,24 @@ class Lane:
         self._unacknowledged: deque[Entry] = deque()
         self._unsent: deque[Entry] = deque()
         self._something = trio.Event()
+        self.on_work: Callable[[], None] | None = None
+        """Called when there is a frame to send, by whoever has put it there."""
 
     def __len__(self) -> int:
         return len(self._unacknowledged) + len(self._unsent)
 
     def append(self, entry: Entry) -> None:
         self._unsent.append(entry)
-        self._something.set()
+        if self.on_work is not None:
+            self.on_work()
+        else:
+            self._something.set()
 
-    async def next(self) -> Entry:
-        """The next frame to send; waits for one. It stays in the outbox until acknowledged."""
-        (entry,) = await self.next_batch(0)
-        return entry
-
-    async def next_batch(self, size: int) -> list[Entry]:
-        """The next frames to send: at least one, and more while they have ``size`` bytes or less
-        together. They stay in the outbox until acknowledged."""
-        await self.wait_for_work()
+    def next_batch(self, size: int) -> list[Entry]:
+        """The next frames to send: at least one if there is any, and more while they have ``size``
+        bytes or less together. They stay in the outbox until acknowledged."""
+        if not self._unsent:
+            return []
         batch = [self._unsent.popleft()]
         total = len(batch[0].frame)
         while self._unsent and total + len(self._unsent[0].frame) < size:
@@ -53,6 +55,11 @@ class Lane:
             total += len(batch[-1].frame)
         self._unacknowledged += batch
         return batch
+
+    @property
+    def has_work(self) -> bool:
+        """Whether there is a frame to send."""
+        return bool(self._unsent)
 
     async def wait_for_work(self) -> None:
         while not self._unsent:

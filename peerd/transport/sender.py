@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
 
 import structlog
 import trio
@@ -10,18 +12,12 @@ from libp2p.abc import INetStream
 from libp2p.exceptions import BaseLibp2pError
 
 from peerd.transport.errors import TransportError
-from peerd.transport.frame_wire import (
-    HEADER,
-    HELLO,
-    PIECE,
-    SEQUENCE,
-    Pipe,
-    PipeReader,
-    write_payload,
-)
+from peerd.transport.flow import Flow, Flusher
+from peerd.transport.frame_wire import HELLO, SEQUENCE, PipeReader
 from peerd.transport.limits import Limits
 from peerd.transport.names import short
 from peerd.transport.outbox import LaneKind, Outbox
+from peerd.transport.repairs.yamux_stream import StrictStream
 
 log = structlog.get_logger(__name__)
 
@@ -31,14 +27,22 @@ STREAM_ERRORS = (BaseLibp2pError, TransportError, trio.TooSlowError, EOFError, O
 OpenStream = Callable[[], Awaitable[INetStream]]  # waits for a connection; raises Unreachable
 
 
+@dataclass(frozen=True, slots=True)
+class Lot:
+    """What the senders of a process share."""
+
+    session: bytes
+    flusher: Flusher
+
+
 class Sender:
     def __init__(
-        self, peer: bytes, session: bytes, outbox: Outbox, open_stream: OpenStream, limits: Limits
+        self, peer: bytes, outbox: Outbox, open_stream: OpenStream, lot: Lot, limits: Limits
     ) -> None:
         self._peer = peer
-        self._session = session
         self._outbox = outbox
         self._open_stream = open_stream
+        self._lot = lot
         self._limits = limits
 
     async def run(self, kind: LaneKind) -> None:
@@ -52,8 +56,8 @@ class Sender:
             opened = trio.current_time()
             try:
                 await self._send_over(await self._open_stream(), kind)
-            except* STREAM_ERRORS as group:
-                reason = _first_reason(group)
+            except STREAM_ERRORS as error:
+                reason = f"{type(error).__name__}: {error}"
                 log.debug("a frame stream ended", peer=short(self._peer), reason=reason)
             if trio.current_time() - opened > self._limits.backoff_last:
                 delay = self._limits.backoff_first
@@ -61,42 +65,22 @@ class Sender:
             delay = min(2 * delay, self._limits.backoff_last)
 
     async def _send_over(self, stream: INetStream, kind: LaneKind) -> None:
-        pipe: Pipe = stream.muxed_stream  # type: ignore[attr-defined]
+        pipe: StrictStream = stream.muxed_stream  # type: ignore[attr-defined]
+        limits, lane = self._limits, self._outbox.lanes[kind]
         try:
-            with trio.fail_after(self._limits.stall):
-                await pipe.write(HELLO.pack(kind, self._session))
-            reader = PipeReader(pipe)
-            answer = await reader.exactly(SEQUENCE.size, seconds=self._limits.stall)
+            with trio.fail_after(limits.stall):
+                await pipe.write(HELLO.pack(kind, self._lot.session))
+            # No byte beyond the answer: what follows is the flow's.
+            answer = await PipeReader(pipe).payload(
+                SEQUENCE.size, stall=limits.stall, slowest=limits.slowest
+            )
             self._outbox.acknowledge(kind, SEQUENCE.unpack(answer)[0])
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._read_acknowledgements, reader, kind)
-                nursery.start_soon(self._write_frames, pipe, kind)
+            flow = Flow(self._outbox, kind, pipe)
+            pipe.hand_over(flow)
+            lane.on_work = partial(self._lot.flusher.add, flow)
+            flow.flush()
+            await flow.run(limits)
         finally:
+            lane.on_work = None
             with trio.CancelScope(shield=True):
                 await stream.reset()
-
-    async def _write_frames(self, pipe: Pipe, kind: LaneKind) -> None:
-        lane = self._outbox.lanes[kind]
-        while True:
-            first, *more = await lane.next_batch(PIECE)
-            header = HEADER.pack(first.sequence, len(first.frame))
-            if not more:
-                await write_payload(pipe, header, first.frame, stall=self._limits.stall)
-                continue
-            small = [header, first.frame]
-            for entry in more:
-                small += HEADER.pack(entry.sequence, len(entry.frame)), entry.frame
-            with trio.fail_after(self._limits.stall):
-                await pipe.write(b"".join(small))
-
-    async def _read_acknowledgements(self, reader: PipeReader, kind: LaneKind) -> None:
-        while True:
-            raw = await reader.header(SEQUENCE.size, seconds=self._limits.stall)
-            self._outbox.acknowledge(kind, SEQUENCE.unpack(raw)[0])
-
-
-def _first_reason(group: BaseExceptionGroup[BaseException]) -> str:
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return f"{type(error).__name__}: {error}"

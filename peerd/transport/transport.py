@@ -20,17 +20,19 @@ from peerd.transport import versions
 from peerd.transport.circuit import Circuits, CircuitStream, circuit_address, relay_of
 from peerd.transport.dialer import Addresses, Dialer
 from peerd.transport.errors import TransportError, Unreachable
+from peerd.transport.flow import Flusher
 from peerd.transport.frame_wire import SESSION_BYTES
+from peerd.transport.inbox import Inbox
 from peerd.transport.limits import DEFAULT_LIMITS, Limits
 from peerd.transport.links import Link, LinkTable, PeerLink, relay_behind
 from peerd.transport.names import libp2p_id, public_key, short
 from peerd.transport.outbox import LaneKind, Outbox
-from peerd.transport.receiver import Delivery, Receiver
+from peerd.transport.receiver import Receiver
 from peerd.transport.relay import Relay
 from peerd.transport.repairs.host import PeerHost, addresses_of, build_host
 from peerd.transport.repairs.swarm import NoAnswer
 from peerd.transport.requests import Handler, RequestServer, ask
-from peerd.transport.sender import Sender
+from peerd.transport.sender import Lot, Sender
 
 log = structlog.get_logger(__name__)
 
@@ -73,15 +75,14 @@ class Transport:
         self._guests = frozenset(guests) - {*roster, identity.public}
         admitted = (*self._peers, *self._guests)
         self._admitted = {bytes(libp2p_id(peer).to_bytes()) for peer in admitted}
-        self._session = os.urandom(SESSION_BYTES)
+        self._lot = Lot(os.urandom(SESSION_BYTES), Flusher())
         self._outboxes = {
             peer: Outbox(limits.control_frame, limits.outbox_bytes, limits.outbox_frames)
             for peer in self._peers
         }
         self._on_failed_dial: list[Callable[[bytes, Mapping[str, str]], None]] = []
         self._table = LinkTable(identity.public, self._peers, self._guests)
-        deliver, self._frames = trio.open_memory_channel[Delivery](0)
-        self._receiver = Receiver(limits, deliver)
+        self._receiver = Receiver(limits)
         self._requests = RequestServer(limits)
         self.host = self._build_host()
         self.serve(versions.PURPOSE, versions.tell)
@@ -139,6 +140,7 @@ class Transport:
     async def _run_peers(self, task_status: Any) -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._receiver.run)
+            nursery.start_soon(self._lot.flusher.run)
             for peer in self._peers:
                 self._start_peer(nursery, peer)
             task_status.started()
@@ -154,7 +156,7 @@ class Transport:
             await link.wait_until(connected=True)
             return await self._open_stream(link, self.protocol("frames"))
 
-        sender = Sender(peer, self._session, self._outboxes[peer], open_stream, self.limits)
+        sender = Sender(peer, self._outboxes[peer], open_stream, self._lot, self.limits)
         for kind in LaneKind:
             nursery.start_soon(sender.run, kind)
 
@@ -184,9 +186,9 @@ class Transport:
             log.warning("outbox full, oldest frames dropped", peer=short(peer), frames=dropped)
 
     @property
-    def frames(self) -> trio.MemoryReceiveChannel[Delivery]:
+    def frames(self) -> Inbox:
         """(authenticated public key, frame), from all peers. Taking one acknowledges it."""
-        return self._frames
+        return self._receiver.inbox
 
     def discard(self, peer: bytes | None = None) -> None:
         """Drops the frames that are queued for ``peer``, or for everybody."""

@@ -41,11 +41,20 @@ from peerd.tasks.held_out import UNSAID, HeldOutRule
 from peerd.tasks.idx import read_idx
 from peerd.tasks.schema import Schema
 from peerd.transport.frame_wire import HEADER, HELLO
+from peerd.transport.inbox import Inbox
 from peerd.transport.limits import Limits, MuxLimits
 from peerd.transport.names import libp2p_id
-from peerd.transport.receiver import Delivery, Receiver
+from peerd.transport.receiver import Receiver
 from peerd.transport.repairs.yamux import StrictYamux
-from peerd.transport.repairs.yamux_wire import DATA, FIN, GO_AWAY, PING, SYN, WINDOW_UPDATE
+from peerd.transport.repairs.yamux_wire import (
+    DATA,
+    FIN,
+    GO_AWAY,
+    INITIAL_WINDOW,
+    PING,
+    SYN,
+    WINDOW_UPDATE,
+)
 from peerd.transport.repairs.yamux_wire import frame as yamux_frame
 from peerd.transport.requests import LENGTH, RequestServer
 from protocols.errors import WireError
@@ -131,21 +140,40 @@ def _stream(data: bytes) -> Any:
 
 
 def frame_stream(data: bytes) -> None:
-    """The receiver's end of ``/peerd/1/frames``."""
+    """The receiver's end of ``/peerd/1/frames``, on a stream of the multiplexer."""
+    script = Script(data)
+    piece = script.pick([1, 3, 7, 64, 4096])
+    rest = script.rest()
+    wire = yamux_frame(WINDOW_UPDATE, SYN, 1, 0)
+    for start in range(0, min(len(rest), INITIAL_WINDOW), piece):
+        part = rest[start : start + piece]
+        wire += yamux_frame(DATA, 0, 1, len(part), part)
+    pipe = Secured(wire + yamux_frame(DATA, FIN, 1, 0), 65536)
 
     async def main() -> None:
-        deliver, frames = trio.open_memory_channel[Delivery](0)
-        receiver = Receiver(LIMITS, deliver)
+        receiver = Receiver(LIMITS)
+        muxer = StrictYamux(pipe, PEER, MuxLimits(heartbeat=1000))  # type: ignore[arg-type]
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_take_all, frames)
-            await receiver.handle(_stream(data))
+            nursery.start_soon(muxer.start)
+            nursery.start_soon(_take_all, receiver.inbox)
+            await receiver.handle(Opened(await muxer.accept_stream()))  # type: ignore[arg-type]
             nursery.cancel_scope.cancel()
 
     trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
 
 
-async def _take_all(frames: trio.MemoryReceiveChannel[Delivery]) -> None:
-    async for _, frame in frames:
+class Opened:
+    """The part of a libp2p stream that the receiver uses."""
+
+    def __init__(self, stream: Any) -> None:
+        self.muxed_conn = stream.muxed_conn
+        self.muxed_stream = stream
+        self.reset = stream.reset
+
+
+async def _take_all(inbox: Inbox) -> None:
+    while True:
+        _, frame = await inbox.receive()
         assert len(frame) <= LIMITS.max_frame
 
 

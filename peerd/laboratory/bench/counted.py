@@ -110,11 +110,12 @@ def hook(counts: Counts) -> None:
 
         return counted
 
-    def writes(write: Method) -> Method:
-        async def counted(self: ExactStream, data: bytes) -> None:
+    def writes(send: Method) -> Method:
+        def counted(self: ExactStream, data: bytes) -> int:
+            sent: int = send(self, data)
             counts.writes += 1
-            counts.bytes_sent += len(data)
-            await write(self, data)
+            counts.bytes_sent += sent
+            return sent
 
         return counted
 
@@ -133,7 +134,7 @@ def hook(counts: Counts) -> None:
         return counted
 
     _wrap(Transport, "send", sends)
-    _wrap(ExactStream, "write", writes)
+    _wrap(ExactStream, "send_now", writes)
     _wrap(trio.to_thread, "run_sync", hops)
     _wrap(Teller, "completed", rounds)
 

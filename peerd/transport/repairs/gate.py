@@ -20,11 +20,13 @@ from libp2p.peer.id import ID
 from libp2p.peer.peerstore import PeerStore
 from libp2p.security.exceptions import HandshakeFailure
 from libp2p.security.noise.transport import Transport as NoiseTransport
+from libp2p.security.secure_session import SecureSession
 from libp2p.stream_muxer.muxer_multistream import MuxerMultistream
 from multiaddr import Multiaddr
 
 from peerd.transport.limits import MuxLimits
 
+from .noise import NoiseSession
 from .yamux import StrictYamux
 
 log = structlog.get_logger(__name__)
@@ -53,7 +55,8 @@ class GatedNoise(NoiseTransport):
     async def _gate(self, session: ISecureConn) -> ISecureConn:
         peer = session.get_remote_peer()
         if self._admits(peer):
-            return session
+            assert isinstance(session, SecureSession)
+            return NoiseSession(session)
         self.refused += 1
         with trio.CancelScope(shield=True), trio.move_on_after(1):
             await session.close()

@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -31,14 +32,19 @@ from peerd.transport.limits import Limits
 
 log = structlog.get_logger(__name__)
 
-_READ_BYTES = 128 * 1024
+_READ_BYTES = 64 * 1024
 _BACKLOG = 128
 _OUT_OF_DESCRIPTORS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 _ACCEPT_PAUSE = 0.1
 
 
 class ExactStream(ReadWriteCloser):
-    """A TCP stream whose ``read(n)`` returns ``n`` bytes, or fewer at the end of the stream."""
+    """A TCP stream whose ``read(n)`` returns ``n`` bytes, or fewer at the end of the stream.
+
+    It reads and writes the descriptor itself, and only asks trio when there is something to read
+    or room to write: ``trio.SocketStream`` tries before it waits, and a reader that waits for the
+    next message nearly always tries in vain.
+    """
 
     def __init__(self, stream: trio.SocketStream) -> None:
         self._stream = stream
@@ -49,6 +55,8 @@ class ExactStream(ReadWriteCloser):
 
     async def read(self, n: int | None = None) -> bytes:
         """At least one byte when ``n`` is None. Raises ConnectionClosedError after a reset."""
+        if n is None and not self._buffer:
+            return await self._receive()
         wanted = 1 if n is None else n
         while len(self._buffer) < wanted:
             chunk = await self._receive()
@@ -62,25 +70,46 @@ class ExactStream(ReadWriteCloser):
         return data
 
     async def _receive(self) -> bytes:
-        try:
-            return bytes(await self._stream.receive_some(_READ_BYTES))
-        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-            raise ConnectionClosedError("the TCP connection is gone", transport="tcp") from error
+        while True:
+            try:
+                await trio.lowlevel.wait_readable(self._stream.socket.fileno())
+                return os.read(self._stream.socket.fileno(), _READ_BYTES)
+            except BlockingIOError:
+                pass
+            except (OSError, ValueError, trio.ClosedResourceError) as error:
+                raise _gone() from error
 
     async def write(self, data: bytes) -> None:
         async with self._write_lock:
-            try:
-                await self._stream.send_all(data)
-            except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-                raise ConnectionClosedError(
-                    "the TCP connection is gone", transport="tcp"
-                ) from error
+            sent = self.send_now(data)
+            while sent < len(data):
+                try:
+                    await trio.lowlevel.wait_writable(self._stream.socket.fileno())
+                except (OSError, ValueError, trio.ClosedResourceError) as error:
+                    raise _gone() from error
+                sent += self.send_now(memoryview(data)[sent:])
+
+    def send_now(self, data: bytes | memoryview) -> int:
+        """How many bytes the socket takes without a wait. Not while ``write`` goes on.
+
+        Raises ConnectionClosedError.
+        """
+        try:
+            return os.write(self._stream.socket.fileno(), data)
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            raise _gone() from error
 
     async def close(self) -> None:
         await self._stream.aclose()
 
     def get_remote_address(self) -> tuple[str, int] | None:
         return self._remote
+
+
+def _gone() -> ConnectionClosedError:
+    return ConnectionClosedError("the TCP connection is gone", transport="tcp")
 
 
 def _peer_name(stream: trio.SocketStream) -> tuple[str, int] | None:

@@ -12,16 +12,16 @@ upstream: libp2p/stream_muxer/yamux/yamux.py (0.8.1)
 - fault 9, a full frame needs two Noise messages: here a frame has at most 65,519 bytes, and small
   frames share a Noise message.
 
-One task reads, one writes, one keeps the heartbeat. Cancelling a stream's reader or writer can't
-tear a frame, because only the writer task touches the socket.
+One task reads, one keeps the heartbeat, and one writes what the socket doesn't take at once: frames
+that are queued together leave together, from the task that has queued them (``flush``). Cancelling
+a stream's reader or writer can't tear a frame, because no wait of theirs is within one.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections import deque
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 
 import structlog
 import trio
@@ -34,6 +34,7 @@ from multiaddr import Multiaddr
 from peerd.transport.errors import MuxViolation
 from peerd.transport.limits import MuxLimits
 
+from .yamux_queue import Outgoing
 from .yamux_stream import StrictStream
 from .yamux_wire import (
     ACK,
@@ -43,7 +44,6 @@ from .yamux_wire import (
     HEADER,
     INITIAL_WINDOW,
     MAX_CREDIT,
-    NOISE_PLAINTEXT,
     PING,
     RST,
     SYN,
@@ -67,7 +67,6 @@ class StrictYamux(IMuxedConn):
         self.event_started = trio.Event()
         self.event_closed = trio.Event()
         self.bytes_in = 0
-        self.bytes_out = 0
         self.rtt: float | None = None
         self.last_heard = trio.current_time()
         self.ended_because = ""
@@ -78,11 +77,7 @@ class StrictYamux(IMuxedConn):
         self._accepted, self._to_accept = trio.open_memory_channel[StrictStream](
             self.limits.streams + 1
         )
-        self._outgoing: deque[bytes] = deque()
-        self._outgoing_bytes = 0
-        self._control_bytes = 0
-        self._something_to_write = trio.Event()
-        self._room = trio.lowlevel.ParkingLot()
+        self._outgoing = Outgoing(conn, self.limits, self._end)
         self._scope = trio.CancelScope()
         self._closing = False
         self._header = bytearray()
@@ -114,7 +109,7 @@ class StrictYamux(IMuxedConn):
             with self._scope:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(self._guard, self._read_frames)
-                    nursery.start_soon(self._guard, self._write_frames)
+                    nursery.start_soon(self._guard, self._outgoing.run)
                     nursery.start_soon(self._guard, self._heartbeat)
                     self.event_started.set()
         finally:
@@ -158,32 +153,38 @@ class StrictYamux(IMuxedConn):
 
     # --- for the streams ----------------------------------------------------------------------
 
-    def queue(self, data: bytes) -> None:
-        """Hands a frame of data to the writer task. The caller has waited for room."""
-        self._sent_since_beat = True
-        self._append(data)
+    @property
+    def bytes_out(self) -> int:
+        return self._outgoing.bytes_out
 
-    def _append(self, data: bytes) -> None:
-        if self._closing:
-            return
+    def queue(self, data: bytes) -> None:
+        """A frame of data. The caller has waited for room."""
+        self._sent_since_beat = True
         self._outgoing.append(data)
-        self._outgoing_bytes += len(data)
-        self._something_to_write.set()
 
     def post(self, data: bytes) -> None:
         """A frame without payload, which must not wait: the reader task posts too (fault 3).
 
         A peer that makes us owe it replies and never reads them loses its connection.
         """
-        self._control_bytes += len(data)
-        if self._control_bytes > self.limits.control:
-            self._end("it doesn't read its replies")
-        self._append(data)
+        self._outgoing.post(data)
 
     async def wait_for_room(self) -> None:
-        while self._outgoing_bytes >= self.limits.queue and not self._closing:
-            await self._room.park()
-        await trio.lowlevel.checkpoint_if_cancelled()
+        await self._outgoing.wait_for_room()
+
+    @property
+    def has_room(self) -> bool:
+        return self._outgoing.has_room
+
+    def when_room(self, callback: Callable[[], None]) -> None:
+        self._outgoing.when_room(callback)
+
+    @property
+    def riders(self) -> dict[object, Callable[[], None]]:
+        return self._outgoing.riders
+
+    def flushing(self) -> AbstractContextManager[None]:
+        return self._outgoing.flushing()
 
     def forget_if_finished(self, stream: StrictStream) -> None:
         if not stream.finished or self._streams.get(stream.identifier) is not stream:
@@ -207,32 +208,8 @@ class StrictYamux(IMuxedConn):
             self.bytes_in += len(chunk)
             self.last_heard = trio.current_time()
             self._heard_since_beat = True
-            self._parse(chunk)
-            # A full socket never makes read() wait: let the other tasks run.
-            await trio.lowlevel.checkpoint()
-
-    async def _write_frames(self) -> None:
-        while True:
-            while not self._outgoing:
-                self._something_to_write = trio.Event()
-                await self._something_to_write.wait()
-            batch = self._next_batch()
-            with trio.fail_after(self.limits.write_stall):
-                await self.secured_conn.write(batch)
-            self.bytes_out += len(batch)
-            self._room.unpark_all()
-
-    def _next_batch(self) -> bytes:
-        """As many whole frames as fit into one Noise message, at least one."""
-        pieces = [self._outgoing.popleft()]
-        size = len(pieces[0])
-        while self._outgoing and size + len(self._outgoing[0]) <= NOISE_PLAINTEXT:
-            pieces.append(self._outgoing.popleft())
-            size += len(pieces[-1])
-        self._outgoing_bytes -= size
-        if not self._outgoing:
-            self._control_bytes = 0
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            with self.flushing():
+                self._parse(chunk)
 
     async def _heartbeat(self) -> None:
         """Lets the peer hear something, and ends a connection on which it has been silent.
@@ -244,7 +221,8 @@ class StrictYamux(IMuxedConn):
         silent = 0
         for beat in itertools.count():
             if beat % self.limits.measured_heartbeat == 0 or not self._sent_since_beat:
-                self._send_ping((beat + 1) & 0xFFFFFFFF)
+                with self.flushing():
+                    self._send_ping((beat + 1) & 0xFFFFFFFF)
             self._heard_since_beat = self._sent_since_beat = False
             await trio.sleep(self.limits.heartbeat)
             silent = 0 if self._heard_since_beat else silent + 1
@@ -377,9 +355,7 @@ class StrictYamux(IMuxedConn):
         for stream in list(self._streams.values()):
             stream.receive_reset()
         self._streams.clear()
-        self._outgoing.clear()
-        self._outgoing_bytes = 0
-        self._room.unpark_all()
+        self._outgoing.close()
         await self._close_socket()
         log.debug("connection ended", peer=str(self.peer_id)[-8:], reason=self.ended_because)
         if self.on_close is not None:

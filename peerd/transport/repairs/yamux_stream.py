@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import trio
 from libp2p.abc import IMuxedStream
@@ -19,6 +20,22 @@ from .yamux_wire import DATA, FIN, MAX_PAYLOAD, RST, WINDOW_UPDATE, frame
 
 if TYPE_CHECKING:
     from .yamux import StrictYamux
+
+
+class Consumer(Protocol):
+    """Is called, by the task that reads the connection, where a reader or a writer would be woken.
+
+    No call may raise or block.
+    """
+
+    def arrived(self, data: bytes | memoryview) -> None:
+        """Bytes from the peer. They count against the window until ``give_credit``."""
+
+    def credited(self) -> None:
+        """More may be written."""
+
+    def ended(self) -> None:
+        """A direction, or both: ``read_closed``, ``write_closed``, ``was_reset``."""
 
 
 class StrictStream(IMuxedStream):
@@ -43,23 +60,30 @@ class StrictStream(IMuxedStream):
         self.was_reset = False
         self.write_closed_at = math.inf  # trio's clock
         self._changed = trio.Event()
+        self._consumer: Consumer | None = None
 
     # --- called by the connection -------------------------------------------------------------
 
     def receive(self, data: bytes | memoryview) -> None:
         """Bytes from the peer; the connection has checked the window."""
         self.receivable -= len(data)
+        if self._consumer is not None:
+            if not self.was_reset:
+                self._consumer.arrived(data)
+            return
         if not self.was_reset:
             self._unread += data
         self.notify()
 
     def receive_credit(self, increment: int) -> None:
         self.credit += increment
+        if self._consumer is not None:
+            self._consumer.credited()
         self.notify()
 
     def receive_fin(self) -> None:
         self.read_closed = True
-        self.notify()
+        self._end()
 
     def receive_reset(self) -> None:
         """The peer gave up. What it had finished sending (FIN before RST) can still be read."""
@@ -68,6 +92,11 @@ class StrictStream(IMuxedStream):
             self._unread.clear()
         self.read_closed = True
         self.write_closed = True
+        self._end()
+
+    def _end(self) -> None:
+        if self._consumer is not None:
+            self._consumer.ended()
         self.notify()
 
     def notify(self) -> None:
@@ -98,10 +127,11 @@ class StrictStream(IMuxedStream):
         with memoryview(self._unread) as view:
             data = bytes(view[:size])
         del self._unread[:size]
-        self._give_credit(size)
+        self.give_credit(size)
         return data
 
-    def _give_credit(self, size: int) -> None:
+    def give_credit(self, size: int) -> None:
+        """The peer may send so many bytes again; it is told when that is half of a window."""
         self._consumed += size
         if self._consumed * 2 >= self._window and not self.read_closed:
             self._connection.post(frame(WINDOW_UPDATE, 0, self.identifier, self._consumed))
@@ -125,6 +155,43 @@ class StrictStream(IMuxedStream):
             piece = view[position : position + size]
             self._connection.queue(frame(DATA, 0, self.identifier, size, piece))
             position += size
+
+    def write_some(self, data: memoryview) -> int:
+        """How many bytes of ``data`` are queued without a wait: at most a frame, and perhaps none.
+
+        None while the peer gives no credit or the connection has enough to write (``when_room``).
+        """
+        size = min(self.credit, MAX_PAYLOAD, len(data))
+        if size <= 0 or self.write_closed or not self._connection.has_room:
+            return 0
+        self.credit -= size
+        self._connection.queue(frame(DATA, 0, self.identifier, size, data[:size]))
+        return size
+
+    def when_room(self, callback: Callable[[], None]) -> None:
+        """Calls it once, in its turn, when the connection has less to write."""
+        self._connection.when_room(callback)
+
+    def flushing(self) -> AbstractContextManager[None]:
+        """What is written within leaves at its end."""
+        return self._connection.flushing()
+
+    def ride(self, callback: Callable[[], None] | None) -> None:
+        """Calls it, until another or None takes its place, whenever other frames leave: what it
+        writes goes with them."""
+        if callback is None:
+            self._connection.riders.pop(self, None)
+        else:
+            self._connection.riders[self] = callback
+
+    def hand_over(self, consumer: Consumer) -> None:
+        """From here on nobody reads: what has come, and comes, goes to the consumer."""
+        self._consumer = consumer
+        unread, self._unread = bytes(self._unread), bytearray()
+        if unread:
+            consumer.arrived(unread)
+        if self.read_closed or self.write_closed:
+            consumer.ended()
 
     async def _wait_until(self, ready: Callable[[], bool]) -> None:
         while not ready():
@@ -153,7 +220,7 @@ class StrictStream(IMuxedStream):
         self._unread.clear()
         if announce:
             self._connection.post(frame(WINDOW_UPDATE, RST, self.identifier, 0))
-        self.notify()
+        self._end()
         self._connection.forget_if_finished(self)
 
     def set_deadline(self, ttl: int) -> None:

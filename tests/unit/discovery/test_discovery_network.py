@@ -304,6 +304,31 @@ async def test_a_record_can_be_looked_up_in_the_dht(tmp_path: Path) -> None:
 
 
 @pytest.mark.trio
+async def test_who_comes_while_others_are_looked_up_is_looked_up_no_more(tmp_path: Path) -> None:
+    async with nodes(2, tmp_path, members=4) as (group, nursery, roster):
+        node, hint = group[0], group[0].bootstrap_address
+        looked_up: list[bytes] = []
+        begun, goes_on = trio.Event(), trio.Event()
+
+        async def lookup(public: bytes) -> list[bytes]:
+            looked_up.append(public)
+            begun.set()
+            await goes_on.wait()
+            return []
+
+        node.discovery.dht.lookup = lookup  # type: ignore[method-assign]
+        with trio.fail_after(HANG):
+            await begun.wait()
+        absent = {number: identity(number).public for number in (2, 3)}
+        (comes,) = (number for number, public in absent.items() if public != looked_up[0])
+        await nursery.start(run_node, comes, roster, tmp_path, [hint])
+        await eventually(lambda: not node.discovery._is_missed(absent[comes]))
+        goes_on.set()
+        await eventually(lambda: len(looked_up) == 2)  # in the next search
+        assert set(looked_up) == {looked_up[0]}
+
+
+@pytest.mark.trio
 async def test_a_lookup_asks_the_others_not_our_own_cache(tmp_path: Path) -> None:
     async with nodes(2, tmp_path, members=3) as (group, _, _roster):
         await eventually(lambda: meshed(group))

@@ -12,28 +12,34 @@ from peerd.transport.outbox import LaneKind, Outbox
 CONTROL = 10
 
 
-@pytest.mark.trio
-async def test_a_frame_stays_until_it_is_acknowledged_and_goes_again_after_a_rewind() -> None:
+def test_a_frame_stays_until_it_is_acknowledged_and_goes_again_after_a_rewind() -> None:
     outbox = Outbox(CONTROL, 1000, 100)
     for frame in (b"a", b"b", b"c"):
         outbox.put(frame)
     lane = outbox.lanes[LaneKind.CONTROL]
-    first, second = await lane.next(), await lane.next()
+    ((first,), (second,)) = lane.next_batch(0), lane.next_batch(0)
     assert (first.frame, second.frame) == (b"a", b"b")
     outbox.acknowledge(LaneKind.CONTROL, first.sequence)
     lane.rewind()
-    assert [(await lane.next()).frame, (await lane.next()).frame] == [b"b", b"c"]
+    assert [entry.frame for entry in lane.next_batch(100)] == [b"b", b"c"]
+    assert lane.next_batch(100) == []
     assert outbox.bytes == 2
 
 
 @pytest.mark.trio
-async def test_next_waits_for_a_frame() -> None:
+async def test_work_is_waited_for_or_told() -> None:
     outbox = Outbox(CONTROL, 1000, 100)
+    lane = outbox.lanes[LaneKind.BULK]
     with trio.move_on_after(0.01) as scope:
-        await outbox.lanes[LaneKind.BULK].next()
+        await lane.wait_for_work()
     assert scope.cancelled_caught
     outbox.put(bytes(11))
-    assert len((await outbox.lanes[LaneKind.BULK].next()).frame) == 11
+    await lane.wait_for_work()
+    told: list[str] = []
+    lane.on_work = lambda: told.append("work")
+    outbox.put(bytes(1))  # in the other lane
+    outbox.put(bytes(12))
+    assert told == ["work"]
 
 
 def test_size_chooses_the_lane() -> None:

@@ -17,7 +17,6 @@ from network_world import (
 )
 
 from peerd.transport import RequestFailed, Transport, TransportError, Unreachable
-from peerd.transport.receiver import ACKNOWLEDGEMENT_BYTES, _Latest
 
 
 @pytest.mark.trio
@@ -273,27 +272,3 @@ async def test_a_port_that_is_taken_is_an_error_not_a_shared_port() -> None:
         with pytest.RaisesGroup(pytest.RaisesExc(TransportError, match="port")):
             async with running(second):
                 pytest.fail("two daemons share a port")
-
-
-@pytest.mark.trio
-async def test_acknowledgements_are_saved_up_until_the_clock_or_a_megabyte() -> None:
-    latest, sent = _Latest(), list[int]()
-
-    async def acknowledge() -> None:
-        while True:
-            sent.append(await latest.wait())
-
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(acknowledge)
-        for number in (1, 2, 3):
-            latest.set(number, 10)
-            await trio.testing.wait_all_tasks_blocked()
-        assert sent == []
-        for _ in range(2):  # the second time nothing is new
-            latest.send()
-            await trio.testing.wait_all_tasks_blocked()
-        assert sent == [3]
-        latest.set(4, ACKNOWLEDGEMENT_BYTES)
-        await trio.testing.wait_all_tasks_blocked()
-        assert sent == [3, 4]
-        nursery.cancel_scope.cancel()
