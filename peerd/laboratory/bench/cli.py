@@ -31,8 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Measure one role's work for one round, on real messages and one thread. The member's "
         "input is 16 dealings and copies of them; an opening has as many liars as the plan bears. "
         "A round is that of real daemons on this machine, none of which lies: medians over the "
-        "rounds after the first, of a daemon's mean. A model computes what a round would cost a peer "
-        "of a group too large for this machine."
+        "rounds after the first, of a daemon's mean. A model computes what a round would cost a "
+        "peer of a group that is too large for this machine."
     )
     parser.add_argument("role", choices=(*ROLES, ROUND, MODEL))
     add_rule_arguments(parser)

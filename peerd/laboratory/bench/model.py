@@ -18,7 +18,7 @@ from peerd.cli.rule_arguments import typed_rule
 from peerd.errors import ConfigError
 from peerd.laboratory.bench.scene import Scene
 from protocols.plan import CommitteePlan, PlanError, liars_of, plan_group, plan_swarm
-from protocols.plan.search import LARGEST_GROUP
+from protocols.plan.committee import LARGEST_GROUP
 
 DELAYS = 19
 """One-way delays of a round; who has no seat has two more (docs/protocol.md §7, "Delays")."""
@@ -36,19 +36,23 @@ FRAME = 125
 """Of a frame with a list, without it."""
 RESENT = 0.5
 """Of the commitments: to whoever says that it has begun later."""
-SOCKET = 1.10
-"""Bytes at the socket for one of a frame: Noise, yamux, acknowledgements, pings."""
+SOCKET = 1.005
+"""Bytes at the socket for one of a frame, on a machine that is not late: Noise, yamux,
+acknowledgements and pings. Where rounds take long these are more: 1.3 where they took 18 s.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
     """Of one kind, by a peer and round (the mean of all): how many frames, and each one's bytes.
-    ``statements``: signed ones in a frame, itself and those that it lists.
+    ``statements``: signed ones in a frame, itself and those that it lists. ``by_seats``: members of
+    the committee alone send it.
     """
 
     frames: float
     size: float
     statements: float = 1
+    by_seats: bool = False
 
     @property
     def bytes(self) -> float:
@@ -57,23 +61,21 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Constants:
-    """CPU seconds of a daemon: a round, a frame sent and received, a statement that is read, a
-    field element that is checked and summed, a parameter. ``error``: the largest of a measured
-    round, as a share.
+    """CPU seconds of a daemon: of a round, of a statement that is read (with its share of frames,
+    lists and votes), of a parameter that is dealt, checked, summed and decoded. ``error``: the
+    largest of a measured round, as a share.
     """
 
     round: float
-    frame: float
     statement: float
-    element: float
     parameter: float
     error: float
 
 
-MEASURED = Constants(
-    round=0.02, frame=1e-4, statement=1e-5, element=2e-7, parameter=1e-6, error=0.3
-)
-"""Of the machine that docs/performance.md names."""
+MEASURED = Constants(round=0.0365, statement=2.76e-5, parameter=1.66e-6, error=0.09)
+"""Least squares, relative, of the six rounds that docs/performance.md has of 2026-11-29: 4 to 20
+daemons, 10^4 to 10^6 parameters.
+"""
 
 
 @dataclass(frozen=True)
@@ -107,13 +109,8 @@ class RoundModel:
     @cached_property
     def messages(self) -> dict[str, Message]:
         """By kind."""
-        n, m = self.scene.peers, self.scene.plan.committee
-        return {
-            **self._election(n, n - 1),
-            **self._dealings(n, m),
-            **self._cohort(n, m),
-            **self._opening(n, m),
-        }
+        n = self.scene.peers
+        return {**self._election(n, n - 1), **self.after_election()}
 
     def _election(self, n: int, others: int) -> dict[str, Message]:
         """All to all, twice: whatever grows as n² a peer is here."""
@@ -124,9 +121,7 @@ class RoundModel:
             "commit": Message(others * (1 + RESENT), COMMIT),
             "reveal": Message(others, VOTE),
             "seen": Message(n + others, 199 * n + FRAME, 1 + n),
-            "proposal": Message(
-                2 * others / n, list_of_seen + 241 * n + FRAME, 1 + quorum + n
-            ),
+            "proposal": Message(2 * others / n, list_of_seen + 241 * n + FRAME, 1 + quorum + n),
             "vote": Message(4 * others, VOTE),
             "decision": decision,
         }
@@ -142,11 +137,11 @@ class RoundModel:
         bits = m * -(-n // 8) + quorum * -(-m // 4)
         proposal = 72 * n + bits + 72 * (m + quorum) + FRAME
         return {
-            "report": Message(m * (n - 1) / n, 37 * n + FRAME),
-            "have": Message(among, NAMED * m + 8, 0),
-            "list": Message(among, NAMED * m + FRAME),
-            "cohort proposal": Message((m - 1) / n, proposal, 1 + m + quorum),
-            "cohort vote": Message(2 * among, VOTE),
+            "report": Message(m * (n - 1) / n, 37 * n + FRAME, 1, True),
+            "have": Message(among, NAMED * m + 8, 0, True),
+            "list": Message(among, NAMED * m + FRAME, 1, True),
+            "cohort proposal": Message((m - 1) / n, proposal, 1 + m + quorum, True),
+            "cohort vote": Message(2 * among, VOTE, 1, True),
             "cohort decision": Message(n - 1, LISTED * quorum + 36 * n + 14, 1 + quorum),
         }
 
@@ -154,9 +149,9 @@ class RoundModel:
         shape = self.scene.shape
         opened = shape.opened_polynomials * shape.field.element_bytes
         return {
-            "sum": Message(m * (m - 1) / n, opened + 189),
-            "result": Message(m * (n - 1) / n, 290),
-            "polynomials": Message((n - m) / n, opened * (shape.sharing.degree + 1), 0),
+            "sum": Message(m * (m - 1) / n, opened + 189, 1, True),
+            "result": Message(m * (n - 1) / n, 290, 1, True),
+            "polynomials": Message((n - m) / n, opened * (shape.sharing.degree + 1), 0, True),
         }
 
     @property
@@ -169,7 +164,15 @@ class RoundModel:
 
     @property
     def socket_bytes(self) -> float:
+        """Of the mean peer."""
         return SOCKET * self.frame_bytes
+
+    @property
+    def seat_bytes(self) -> float:
+        """Of one with a seat, who sends most."""
+        more = self.scene.peers / self.scene.plan.committee
+        seats = (each.bytes * (more if each.by_seats else 1) for each in self.messages.values())
+        return SOCKET * sum(seats)
 
     @property
     def statements(self) -> float:
@@ -177,27 +180,26 @@ class RoundModel:
         return sum(each.frames * each.statements for each in self.messages.values())
 
     @property
-    def elements(self) -> float:
-        """Of all dealings, that a seat checks and sums: the mean over all peers."""
-        share = self.scene.plan.committee / self.scene.peers
-        return share * self.scene.peers * self.scene.shape.opened_polynomials
-
-    def cpu_seconds(self, constants: Constants = MEASURED) -> float:
+    def cpu_seconds(self) -> float:
         """Of one daemon, its training left out."""
-        return (
-            constants.round
-            + constants.frame * self.frames
-            + constants.statement * self.statements
-            + constants.element * self.elements
-            + constants.parameter * self.scene.params
-        )
+        return self.cpu_of(self.statements)
+
+    def cpu_of(self, statements: float) -> float:
+        """The same, where so many statements are read."""
+        read = MEASURED.statement * statements
+        return MEASURED.round + read + MEASURED.parameter * self.scene.params
+
+    def after_election(self) -> dict[str, Message]:
+        """What an election of another kind leaves as it is."""
+        n, m = self.scene.peers, self.scene.plan.committee
+        return {**self._dealings(n, m), **self._cohort(n, m), **self._opening(n, m)}
 
     def seconds(self, latency: float, bandwidth: float) -> float:
         """Of a round in which each daemon has a core and a link of ``bandwidth`` bytes a second for
         itself: delays, computing and sending one after another, so rather too long.
         """
         delays = DELAYS + (0 if self.scene.plan.committee == self.scene.peers else FETCHED)
-        return delays * latency + self.cpu_seconds() + self.socket_bytes / bandwidth
+        return delays * latency + self.cpu_seconds + self.seat_bytes / bandwidth
 
     def document(self, latency: float, bandwidth: float) -> dict[str, Any]:
         """docs/schemas/bench-model.json."""
@@ -216,8 +218,9 @@ class RoundModel:
             "latency_seconds": latency,
             "bandwidth_bytes": bandwidth,
             "bytes_sent": round(self.socket_bytes),
+            "bytes_sent_seat": round(self.seat_bytes),
             "frames_sent": round(self.frames, 1),
-            "cpu_seconds_daemon": round(self.cpu_seconds(), 4),
+            "cpu_seconds_daemon": round(self.cpu_seconds, 4),
             "wall_seconds": round(self.seconds(latency, bandwidth), 4),
             "error": MEASURED.error,
             "messages": {

@@ -60,7 +60,8 @@ def _text(told: Mapping[str, Any]) -> str:
         f"{size(told['bandwidth_bytes'])} a second; training left out",
         f"cpu        {told['cpu_seconds_daemon']:.2f} s a daemon, give or take "
         f"{100 * told['error']:.0f} %",
-        f"sent       {size(told['bytes_sent'])} in {told['frames_sent']:.0f} frames",
+        f"sent       {size(told['bytes_sent'])} in {told['frames_sent']:.0f} frames; "
+        f"by a member of the committee {size(told['bytes_sent_seat'])}",
     ]
     lines += [
         f"  {name:<20}{spent['frames']:10.1f} frames  {size(spent['bytes'])}"
