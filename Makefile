@@ -58,6 +58,7 @@ docs: install
 
 bench: install
 	$(VENV)/bin/python scripts/performance.py
+	$(VENV)/bin/python scripts/model_page.py
 
 lab-table: install
 	$(ONE_THREAD) $(VENV)/bin/python scripts/lab_table.py

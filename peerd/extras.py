@@ -17,6 +17,7 @@ EXTRAS = {
     "transformers": ("transformers", "lm"),
     "sklearn": ("scikit-learn", "lab"),
     "matplotlib": ("matplotlib", "lab"),
+    "distributed": ("distributed", "cluster"),
 }
 
 

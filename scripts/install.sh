@@ -131,7 +131,7 @@ fi
 
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
 echo "install: packages into $venv (the first time takes a few minutes)" >&2
-pip "$venv" install --editable '.[table,export,flower,lm,lab,docs,test]' \
+pip "$venv" install --editable '.[table,export,flower,lm,lab,cluster,docs,test]' \
     || fail "pip $(version_of "$venv") failed; its message is above"
 # The tests hold the laboratory's rules and attacks against ByzFL. Its dependencies would bring
 # torchvision, and a torch that fits it; the modules that are compared need neither.

@@ -34,9 +34,8 @@ def main() -> int:
     """Run, write, judge."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=ROOT / "lab-out" / "table")
-    parser.add_argument("--jobs", type=int, default=1)
     args = parser.parse_args()
-    command = ["lab", "run", str(CONFIG), "--out", str(args.out), "--jobs", str(args.jobs)]
+    command = ["lab", "run", str(CONFIG), "--out", str(args.out)]
     if (code := peerd(command)) != 0:
         return code
     cells = Directory(args.out).finished()

@@ -89,6 +89,8 @@ def _arguments(parser: argparse.ArgumentParser) -> Iterator[str]:
     for action in parser._actions:
         if isinstance(action, argparse._HelpAction | argparse._SubParsersAction):
             continue
+        if action.help == argparse.SUPPRESS:  # a former name
+            continue
         yield ".TP"
         yield _bold(formatter._format_action_invocation(action))
         says = formatter._expand_help(action) if action.help else ""

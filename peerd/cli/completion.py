@@ -89,7 +89,10 @@ def _says(parser: argparse.ArgumentParser, verb: str) -> str:
 
 
 def _options(parser: argparse.ArgumentParser) -> Iterator[Option]:
+    """But those of former names, which still work."""
     for action in parser._actions:
+        if action.help == argparse.SUPPRESS:
+            continue
         words = tuple(map(str, action.choices or ()))
         for name in action.option_strings:
             if name.startswith("--"):

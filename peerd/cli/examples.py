@@ -41,10 +41,12 @@ peerd drain --config /srv/peerd/peerd.toml
 peerd plan --peers 4,8,100 --adversary 0.1
 peerd bench member --peers 1000 --params 100000 --adversary 0.1
 peerd bench round --peers 8 --params 100000 --json
+peerd bench model --peers 1000 --params 10000
 peerd swarm --peers 8 --rounds 30 --liars 2 --attack sign-flip --json result.json
 peerd demo --out demo-out
 peerd simulate --seeds 0:100 --peers 4
-peerd lab run configs/lab/table.toml --out lab-out
+peerd simulate --seeds 0:100000 --cluster tcp://10.0.0.7:8786
+peerd lab run configs/lab/table.toml --out lab-out --processes 4
 peerd lab report lab-out --out report.html
 peerd lab privacy --quick
 peerd audit FOLDER --genesis genesis.json --report report.html

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,13 +10,14 @@ from typing import Any
 from peerd.cli.lab_privacy import add_privacy
 from peerd.cli.output import share
 from peerd.cli.places import check_file, make_directory
+from peerd.cli.pool import add_pool, check_pool, pool_of
 from peerd.errors import ConfigError
 from peerd.extras import need
 
-MAX_JOBS = 64
 EPILOG = """\
 peerd lab run configs/lab/quick.toml           rules × attacks × liars × partitions × seeds
-peerd lab run FILE --out DIR --jobs 2          goes on where it was interrupted
+peerd lab run FILE --out DIR                   goes on where it was interrupted
+peerd lab run FILE --cluster tcp://HOST:8786   by the workers of a Dask cluster
 peerd lab report DIR                           one HTML page: tables and plots
 peerd lab privacy --json FILE                  attacks on privacy, with intervals
 
@@ -46,7 +46,7 @@ def _add_run(commands: Any) -> None:
     run = commands.add_parser("run", help="run an experiment's cells that have no result yet")
     run.add_argument("experiment", type=Path, metavar="FILE", help="such as configs/lab/quick.toml")
     run.add_argument("--out", type=Path, metavar="DIR", help="default: lab-out/NAME of the file")
-    run.add_argument("--jobs", type=int, default=1, help="cells at once; default: 1")
+    add_pool(run)
     run.add_argument(
         "--data", action="append", default=[], metavar="KEY=PATH", help="a local task option"
     )
@@ -66,8 +66,7 @@ def _run(args: argparse.Namespace) -> int:
     from peerd.laboratory.experiments.experiment import read_experiment
     from peerd.laboratory.experiments.results import Directory
 
-    if not 1 <= args.jobs <= MAX_JOBS:
-        raise ConfigError(f"--jobs is {args.jobs}; it can be 1 to {MAX_JOBS}")
+    check_pool(args)
     experiment = read_experiment(args.experiment, _data(args.data))
     if args.list:
         for cell in experiment.cells:
@@ -75,10 +74,8 @@ def _run(args: argparse.Namespace) -> int:
         return 0
     directory = Directory(args.out or Path("lab-out") / args.experiment.stem)
     make_directory("--out", directory.path)
-    # As Ctrl-C does: the cells' processes end with this one.
-    signal.signal(signal.SIGTERM, _interrupt)
     try:
-        ran = run(experiment, directory, args.jobs, _tell)
+        ran = run(experiment, directory, pool_of(args), _tell)
     except KeyboardInterrupt:
         finished = sum(map(directory.has, experiment.cells))
         print(
@@ -92,10 +89,6 @@ def _run(args: argparse.Namespace) -> int:
         f"{directory.path / 'results.csv'}; peerd lab report {directory.path}"
     )
     return 0
-
-
-def _interrupt(number: int, frame: object) -> None:
-    raise KeyboardInterrupt
 
 
 def _report(args: argparse.Namespace) -> int:

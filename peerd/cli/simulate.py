@@ -5,14 +5,17 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from peerd.cli.places import check_file
+from peerd.cli.pool import add_pool, check_pool, pool_of
 from peerd.errors import ConfigError
 
 if TYPE_CHECKING:
-    from peerd.laboratory.simulation.campaign import Plan, Report
+    from peerd.laboratory.pool.work import Pool
+    from peerd.laboratory.simulation.campaign import Part, Plan, Report
 
 MAX_ROUNDS = 50
 MAX_PEERS = 100
@@ -35,21 +38,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--beyond", action="store_true", help="more liars than the plan covers: safety only"
     )
-    parser.add_argument("--jobs", type=int, default=1, help="processes; default: 1")
+    add_pool(parser)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the report here")
     parser.add_argument("--replay", metavar="OPS", help="these operations, with a trace")
 
 
 def main(args: argparse.Namespace) -> int:
     """Run and report. 1 where a rule was broken; ConfigError for what can't be run."""
-    from peerd.laboratory.simulation.campaign import Plan, campaign
+    from peerd.laboratory.simulation.campaign import Plan, Unfinished, campaign, parts_of
     from protocols.plan import PlanError
 
     seeds = _seeds(args.seeds)
     if not 1 <= args.rounds <= MAX_ROUNDS:
         raise ConfigError(f"--rounds is {args.rounds}; it can be 1 to {MAX_ROUNDS}")
-    if args.jobs < 1:
-        raise ConfigError(f"--jobs is {args.jobs}; it must be at least 1")
+    check_pool(args)
     if args.peers is not None and not 4 <= args.peers <= MAX_PEERS:
         raise ConfigError(f"--peers is {args.peers}; it can be 4 to {MAX_PEERS}")
     check_file("--json", args.json)
@@ -58,11 +60,26 @@ def main(args: argparse.Namespace) -> int:
         plan.scenario(seeds[0])
         if args.replay is not None:
             return _replay(plan, seeds[0], args.replay)
-        report = campaign(plan, seeds, args.jobs, _tell)
+        parts = parts_of(plan, seeds)
+        report = campaign(parts, _pool(args, parts), _tell)
     except PlanError as error:
         raise ConfigError(str(error)) from None
+    except Unfinished as unfinished:
+        if unfinished.report.seeds:
+            _write(unfinished.report, args.json)
+            left = ", ".join(f"{seeds.start}:{seeds.stop}" for seeds in unfinished.left)
+            print(f"peerd: not all seeds were run; left are {left}", file=sys.stderr)
+        raise unfinished.why from None
     _write(report, args.json)
     return 1 if report.violations else 0
+
+
+def _pool(args: argparse.Namespace, parts: Sequence[Part]) -> Pool:
+    """As asked for; this process alone where others would have nothing to do."""
+    from peerd.laboratory.pool.work import Alone
+
+    few = args.processes == 1 or len(parts) == 1
+    return Alone() if few and args.cluster is None else pool_of(args)
 
 
 def _seeds(text: str) -> range:

@@ -43,6 +43,7 @@ USES = {
     ],
     "lm": [f"{SWARM} --task lora:Lora"],
     "lab": [f"{SWARM} --plot accuracy.png"],
+    "cluster": ["python simulate_on_a_cluster.py"],
     "docs": ["zensical build --strict"],
     "test": ["python -m pytest -n2 tests/unit/field tests/unit/sharing"],
 }
@@ -70,8 +71,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Path]:
     """A directory with what the commands read; an environment is a gigabyte, and goes."""
-    for name in ("acceptance/ramp.py", "acceptance/flower_clients.py"):
-        shutil.copy2(ROOT / "tests" / name, tmp_path)
+    for name in ("ramp.py", "flower_clients.py", "simulate_on_a_cluster.py"):
+        shutil.copy2(ROOT / "tests/acceptance" / name, tmp_path)
     shutil.copy2(ROOT / "configs/tasks/lora.py", tmp_path)
     shutil.copytree(ROOT / "tests", tmp_path / "tests", ignore=shutil.ignore_patterns("__pyc*"))
     shutil.copytree(ROOT / "docs", tmp_path / "docs")

@@ -314,6 +314,13 @@ def test_torch_is_imported_only_where_models_are_trained(path: Path) -> None:
         assert inside or top(module) != "torch", path
 
 
+@pytest.mark.parametrize("path", sources("peerd"), ids=lambda p: str(p.relative_to(ROOT)))
+def test_what_runs_what_it_is_sent_is_used_by_the_laboratory_alone(path: Path) -> None:
+    inside = path.is_relative_to(ROOT / "peerd/laboratory/pool")
+    for module, _ in imported(path):
+        assert inside or top(module) not in {"distributed", "dask"}, path
+
+
 def modules_after(statement: str) -> list[str]:
     """What a fresh interpreter has loaded after one statement."""
     program = f"{statement}\nimport sys, json\nprint(json.dumps(sorted(sys.modules)))"

@@ -16,10 +16,11 @@ import peerd
 from peerd.cli.output import print_json, progress, quiet_logs, size
 from peerd.cli.rule_arguments import add_rule_arguments, rule_request
 from peerd.errors import ConfigError
+from peerd.laboratory.bench.model_command import add_model_arguments, tell_model
 from protocols.plan import PlanError, rational
 
 ROLES = ("member", "dealer", "open")
-ROUND = "round"
+ROUND, MODEL = "round", "model"
 PEERS, DAEMONS = 1000, 8
 ROUNDS = 6
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -30,9 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Measure one role's work for one round, on real messages and one thread. The member's "
         "input is 16 dealings and copies of them; an opening has as many liars as the plan bears. "
         "A round is that of real daemons on this machine, none of which lies: medians over the "
-        "rounds after the first, of a daemon's mean."
+        "rounds after the first, of a daemon's mean. A model computes what a round would cost a "
+        "peer of a group that is too large for this machine."
     )
-    parser.add_argument("role", choices=(*ROLES, ROUND))
+    parser.add_argument("role", choices=(*ROLES, ROUND, MODEL))
     add_rule_arguments(parser)
     parser.add_argument("--peers", type=int, help=f"default: {PEERS}; of a round {DAEMONS}")
     parser.add_argument("--params", type=int, default=100_000, help="default: 100000")
@@ -43,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-training", action="store_true", help="of a round: a step costs next to nothing"
     )
+    add_model_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON document")
 
 
@@ -54,6 +57,8 @@ def main(args: argparse.Namespace) -> int:
         raise ConfigError(f"--adversary: {error}") from None
     if args.role == ROUND:
         return _round(args, adversary)
+    if args.role == MODEL:
+        return tell_model(args, adversary)
     args.peers = PEERS if args.peers is None else args.peers
     if any(os.environ.get(name) != value for name, value in ONE_THREAD.items()):
         return _again_on_one_thread(args)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import gc
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from multiprocessing import get_context
 from typing import Any
 
+from peerd.errors import PeerdError
+from peerd.laboratory.pool.work import Pool, Work
 from peerd.laboratory.simulation.dice import group_of, operations_of
 from peerd.laboratory.simulation.operations import Operation, render
 from peerd.laboratory.simulation.scenario import Scenario, Verdict, run
@@ -19,7 +19,7 @@ from peerd.laboratory.simulation.shrink import shrink
 
 REAL_EVERY = 50
 """One seed in so many runs with real signatures."""
-SEEDS_A_JOB = 20
+SEEDS_A_PART = 20
 """Seeds that a process is given at a time."""
 COLLECT_EVERY = 200_000
 """New objects between two looks for cycles: a run makes some ten thousand that are in one."""
@@ -118,24 +118,61 @@ def _add_run(report: Report, plan: Plan, scenario: Scenario) -> None:
         report.violations.append(_violation(plan, scenario, verdict))
 
 
+@dataclass(frozen=True)
+class Part:
+    """What a process is given at a time."""
+
+    plan: Plan
+    seeds: range
+
+    def __str__(self) -> str:
+        return f"{self.seeds.start}:{self.seeds.stop}"
+
+
+class Unfinished(Exception):
+    """``why`` a campaign ended. ``report`` is of what was done, ``left`` are the other seeds."""
+
+    def __init__(self, why: BaseException, report: Report, left: Iterable[Part]) -> None:
+        super().__init__()
+        self.why = why
+        self.report = report
+        self.left: list[range] = []
+        for part in left:
+            if self.left and self.left[-1].stop == part.seeds.start:
+                self.left[-1] = range(self.left[-1].start, part.seeds.stop)
+            else:
+                self.left.append(part.seeds)
+
+
+def parts_of(plan: Plan, seeds: range) -> list[Part]:
+    """In the order of the seeds."""
+    starts = range(0, len(seeds), SEEDS_A_PART)
+    return [Part(plan, seeds[start : start + SEEDS_A_PART]) for start in starts]
+
+
+def run_part(part: Part) -> Report:
+    """The whole work of a process."""
+    return run_seeds(part.plan, part.seeds)
+
+
 def campaign(
-    plan: Plan, seeds: range, jobs: int, told: Callable[[Report], None] = lambda report: None
+    parts: Sequence[Part], pool: Pool, told: Callable[[Report], None] = lambda report: None
 ) -> Report:
-    """All seeds, in ``jobs`` processes; ``told`` hears the sum so far after each part."""
-    total = Report()
-    for report in _reports(plan, seeds, jobs):
-        total.add(report)
-        told(total)
+    """All of them; ``told`` hears the sum so far after each. Raises Unfinished, from whatever ended
+    it: Ctrl-C, TaskError, what the pool raises.
+    """
+    work = Work(run_part, parts, [f"seeds {part}" for part in parts], __name__)
+    total, left = Report(), dict(enumerate(parts))
+    try:
+        with closing(pool.run(work)) as results:
+            for index, report in results:
+                del left[index]
+                total.add(report)
+                total.violations.sort(key=lambda found: found["seed"])  # whichever came first
+                told(total)
+    except (KeyboardInterrupt, PeerdError) as error:
+        raise Unfinished(error, total, left.values()) from error
     return total
-
-
-def _reports(plan: Plan, seeds: range, jobs: int) -> Iterator[Report]:
-    parts = [seeds[start : start + SEEDS_A_JOB] for start in range(0, len(seeds), SEEDS_A_JOB)]
-    if jobs == 1:
-        yield from (run_seeds(plan, part) for part in parts)
-        return
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(run_seeds, [plan] * len(parts), parts)
 
 
 def _violation(plan: Plan, scenario: Scenario, verdict: Verdict) -> dict[str, int | str]:

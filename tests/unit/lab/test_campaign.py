@@ -9,9 +9,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +22,11 @@ from peerd.laboratory.experiments.report import write_report
 from peerd.laboratory.experiments.report.plots import seconds_a_round
 from peerd.laboratory.experiments.report.tables import as_markdown, rule_by_attack
 from peerd.laboratory.experiments.results import Directory, final
+from peerd.laboratory.pool.processes import Processes
 from tests.patience import HANG
+from tests.unit.pool.local_cluster import group_of, until
 
+ONE = Processes(1)
 EXPERIMENT = """
 title = "Test <of> the laboratory"
 note = "digits & little else"
@@ -50,7 +50,10 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Directory:
     directory = Directory(folder / "out")
     seen: list[tuple[int, int]] = []
     ran = run(
-        read_experiment(path), directory, 2, lambda done, total, *_: seen.append((done, total))
+        read_experiment(path),
+        directory,
+        Processes(2),
+        lambda done, total, *_: seen.append((done, total)),
     )
     assert ran == 8
     assert seen == [(number, 8) for number in range(1, 9)]
@@ -83,11 +86,11 @@ def test_an_interrupted_run_goes_on_with_what_is_missing(
     files[0].unlink()
     files[3].unlink()
     ran: list[str] = []
-    assert run(experiment, finished, 1, lambda *told: ran.append(told[2].identifier)) == 2
+    assert run(experiment, finished, ONE, lambda *told: ran.append(told[2].identifier)) == 2
     assert sorted(ran) == [files[0].stem, files[3].stem]
     assert {row["cell"]: row["accuracy"] for row in rows(finished, "results.csv")} == before
     assert not list(finished.path.rglob("*.part"))
-    assert run(experiment, finished, 1) == 0
+    assert run(experiment, finished, ONE) == 0
 
 
 def test_what_is_finished_is_tabulated_when_a_cell_fails(tmp_path: Path) -> None:
@@ -110,14 +113,14 @@ def test_what_is_finished_is_tabulated_when_a_cell_fails(tmp_path: Path) -> None
         patch.syspath_prepend(str(tmp_path))
         patch.setenv("PYTHONPATH", str(tmp_path))
         with pytest.raises(TaskError, match=r"fltrust · none .*: the task has no public root data"):
-            run(read_experiment(path), directory, 1)
+            run(read_experiment(path), directory, ONE)
     assert [row["rule"] for row in rows(directory, "results.csv")] == ["rsa"]
 
 
 def test_a_wrong_option_of_the_task_is_named_with_its_key(tmp_path: Path) -> None:
     text = EXPERIMENT.replace("hidden = 4", "hiden = 4")
     with pytest.raises(TaskError, match=r"task \(digits\) or --data: unknown task option 'hiden'"):
-        run(read_experiment(_written(tmp_path, text)), Directory(tmp_path / "out"), 1)
+        run(read_experiment(_written(tmp_path, text)), Directory(tmp_path / "out"), ONE)
 
 
 def test_the_page_stands_alone_and_shows_every_number(finished: Directory, tmp_path: Path) -> None:
@@ -196,7 +199,7 @@ def test_the_command(
     assert main(["lab", "report", str(finished.path), "--out", str(tmp_path / "p.html")]) == 0
     assert (tmp_path / "p.html").is_file()
     assert main(["lab", "run", str(tmp_path / "gone.toml")]) == ConfigError.exit_code
-    assert main(["lab", "run", str(path), "--jobs", "0"]) == ConfigError.exit_code
+    assert main(["lab", "run", str(path), "--processes", "0"]) == ConfigError.exit_code
     assert main(["lab", "run", str(path), "--data", "x"]) == ConfigError.exit_code
     assert main(["lab", "report", str(tmp_path)]) == StorageError.exit_code
     assert "peerd: error: can't read" in capsys.readouterr().err
@@ -206,14 +209,14 @@ def test_a_run_that_is_stopped_leaves_its_tables_and_no_process(tmp_path: Path) 
     """The second cell would take an hour. SIGTERM, as from a service manager; then none is left."""
     path = _written(tmp_path, EXPERIMENT.replace("secured = 1", ""))
     out = tmp_path / "out"
-    assert run(read_experiment(path), Directory(out), 1) == 8
+    assert run(read_experiment(path), Directory(out), ONE) == 8
     path.write_text(path.read_text().replace("rounds = 2", "rounds = 90000"))
     program = [sys.executable, "-m", "peerd.cli.main", "lab", "run", str(path), "--out", str(out)]
     with subprocess.Popen(program, start_new_session=True, stderr=subprocess.PIPE) as process:
-        _until(lambda: len(_group(process.pid)) >= 4)
+        until(lambda: len(group_of(process.pid)) >= 4)
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 130
-        _until(lambda: not _group(process.pid))
+        until(lambda: not group_of(process.pid))
     assert (out / "results.csv").read_text().count("\n") == 1
     assert len(list((out / "cells").glob("*.json"))) == 8
 
@@ -222,11 +225,11 @@ def test_a_run_that_is_stopped_leaves_its_tables_and_no_process(tmp_path: Path) 
 def test_ctrl_c_says_one_line_and_leaves_no_process(tmp_path: Path, processes: int) -> None:
     """A terminal sends SIGINT to all of them; whoever loads torch would print a traceback."""
     with _started(tmp_path) as run_:
-        _until(lambda: len(_group(run_.pid)) >= processes)
+        until(lambda: len(group_of(run_.pid)) >= processes)
         os.killpg(run_.pid, signal.SIGINT)
         _, said = run_.communicate(timeout=HANG)
         assert run_.returncode == 130
-        _until(lambda: not _group(run_.pid))
+        until(lambda: not group_of(run_.pid))
     assert said.decode() == (
         "peerd: interrupted; 0 of 1 cells are finished, and the same command goes on from there\n"
     )
@@ -234,32 +237,32 @@ def test_ctrl_c_says_one_line_and_leaves_no_process(tmp_path: Path, processes: i
 
 def test_a_cell_that_is_killed_is_one_line(tmp_path: Path) -> None:
     with _started(tmp_path) as run_:
-        _until(lambda: len(_group(run_.pid)) >= 4)
-        os.kill(max(_group(run_.pid)), signal.SIGKILL)  # the youngest: the cell
+        until(lambda: len(group_of(run_.pid)) >= 4)
+        os.kill(max(group_of(run_.pid)), signal.SIGKILL)  # the youngest: the cell
         _, said = run_.communicate(timeout=HANG)
         assert run_.returncode == TaskError.exit_code
-        _until(lambda: not _group(run_.pid))
+        until(lambda: not group_of(run_.pid))
     assert said.count(b"\n") == 1
     assert "seed 1: its process was killed by signal 9; memory may be short" in said.decode()
 
 
 def test_a_server_of_cells_that_is_killed_is_one_line(tmp_path: Path) -> None:
     with _started(tmp_path) as run_:
-        _until(lambda: len(_group(run_.pid)) >= 3)
-        os.kill(max(_group(run_.pid)), signal.SIGKILL)
+        until(lambda: len(group_of(run_.pid)) >= 3)
+        os.kill(max(group_of(run_.pid)), signal.SIGKILL)
         _, said = run_.communicate(timeout=HANG)
         assert run_.returncode == TaskError.exit_code
     assert said.count(b"\n") == 1
-    assert "the server of the cells' processes ended" in said.decode()
+    assert "the server of the processes ended" in said.decode()
 
 
 def test_a_run_that_is_killed_takes_its_cells_with_it(tmp_path: Path) -> None:
     """The cell would take an hour, and then find nobody to tell."""
     with _started(tmp_path) as run_:
-        _until(lambda: len(_group(run_.pid)) >= 4)
+        until(lambda: len(group_of(run_.pid)) >= 4)
         run_.kill()
         _, said = run_.communicate(timeout=HANG)  # at its end nobody holds the pipe
-        _until(lambda: not _group(run_.pid))
+        until(lambda: not group_of(run_.pid))
     assert said == b""
 
 
@@ -280,25 +283,6 @@ def _started(folder: Path) -> subprocess.Popen[bytes]:
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
-
-
-def _group(leader: int) -> list[int]:
-    """The processes of a group that are alive."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):
-            state, _, group = entry.read_text().rpartition(")")[2].split()[:3]
-            if int(group) == leader and state != "Z":
-                found.append(int(entry.parent.name))
-    return found
-
-
-def _until(condition: Callable[[], bool]) -> None:
-    for _ in range(1200):
-        if condition():
-            return
-        time.sleep(0.1)
-    raise AssertionError("it did not come about in two minutes")
 
 
 def _written(folder: Path, text: str = EXPERIMENT) -> Path:

@@ -6,6 +6,7 @@ import gc
 import importlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,9 +14,14 @@ from pathlib import Path
 import pytest
 
 from peerd.cli.main import main
-from peerd.laboratory.simulation.campaign import Plan, campaign, run_seeds
+from peerd.errors import TaskError
+from peerd.laboratory.pool.processes import Processes
+from peerd.laboratory.pool.work import Alone, Results, Work
+from peerd.laboratory.simulation.campaign import Plan, campaign, parts_of, run_seeds
 from peerd.laboratory.simulation.dice import FAULTS
 from peerd.laboratory.simulation.world import World
+from tests.patience import HANG
+from tests.unit.pool.local_cluster import group_of, until
 
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "tests/unit/cli"))
@@ -72,7 +78,7 @@ def test_a_violation_is_shrunk_reported_and_replayed(
         (["--seeds", "5:5"], "no range"),
         (["--seeds", "0:1", "--peers", "3"], "--peers is 3"),
         (["--seeds", "0:1", "--rounds", "0"], "--rounds is 0"),
-        (["--seeds", "0:1", "--jobs", "0"], "--jobs is 0"),
+        (["--seeds", "0:1", "--processes", "0"], "--processes is 0"),
         (["--seeds", "0:1", "--faults", "crash,flood"], "'flood' is no fault"),
         (["--seeds", "0:1", "--replay", "explode"], "no operation"),
         (["--seeds", "0:1", "--peers", "4", "--replay", "silent 4"], "there is no peer 4"),
@@ -87,8 +93,66 @@ def test_what_it_refuses(
 
 def test_processes_add_up_to_what_one_finds() -> None:
     plan = Plan(4, 1, frozenset({"lie", "silent"}))
-    one, two = (campaign(plan, range(24), jobs).document() for jobs in (1, 2))
+    parts = parts_of(plan, range(24))
+    one, two = (campaign(parts, pool).document() for pool in (Alone(), Processes(2)))
     assert {**one, "cpu_seconds": 0} == {**two, "cpu_seconds": 0}
+
+
+class Breaking:
+    """A pool that ends after the pieces ``done``."""
+
+    def __init__(self, done: tuple[int, ...], error: BaseException) -> None:
+        self.done = done
+        self.error = error
+
+    def run(self, work: Work) -> Results:
+        for index in self.done:
+            yield index, work.function(work.items[index])
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(TaskError("a worker died"), 7), (KeyboardInterrupt(), 130)]
+)
+def test_what_was_done_is_reported_when_a_campaign_ends_early(
+    error: BaseException,
+    code: int,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    pool = Breaking((3, 1), error)
+    monkeypatch.setattr("peerd.cli.simulate.pool_of", lambda args: pool)
+    path = tmp_path / "report.json"
+    words = ["--seeds", "0:110", "--peers", "4", "--rounds", "1", "--processes", "2"]
+    assert main(["simulate", *words, "--json", str(path)]) == code
+    assert json.loads(path.read_text())["seeds"] == 40
+    told = capsys.readouterr()
+    assert "40 seeds, 40 rounds" in told.out
+    assert "peerd: not all seeds were run; left are 0:20, 40:60, 80:110\n" in told.err
+    pool.done = ()
+    path.unlink()
+    assert main(["simulate", *words, "--json", str(path)]) == code
+    assert not path.exists() and "left are" not in capsys.readouterr().err
+
+
+def test_ctrl_c_ends_all_processes() -> None:
+    """A terminal sends SIGINT to all of them; two are at work, and their server, and a tracker."""
+    program = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"
+        "from peerd.cli.main import main; sys.exit(main())"
+    )
+    words = ["simulate", "--seeds", "0:100000", "--processes", "2"]
+    with subprocess.Popen(
+        [sys.executable, "-c", program, *words],
+        cwd=ROOT, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        until(lambda: len(group_of(process.pid)) >= 5)
+        os.killpg(process.pid, signal.SIGINT)
+        _, said = process.communicate(timeout=HANG)
+        assert process.returncode == 130
+        until(lambda: not group_of(process.pid))
+    assert b"Traceback" not in said
 
 
 def test_a_campaign_leaves_python_s_collector_as_it_was() -> None:
@@ -98,6 +162,9 @@ def test_a_campaign_leaves_python_s_collector_as_it_was() -> None:
 
 
 PROGRAM = """
+from peerd.errors import TaskError
+from peerd.laboratory.pool.processes import Processes
+from peerd.laboratory.pool.work import Alone, Results, Work
 from peerd.laboratory.simulation.campaign import Plan
 from peerd.laboratory.simulation.dice import FAULTS
 from peerd.laboratory.simulation.world import World
