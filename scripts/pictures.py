@@ -1,0 +1,119 @@
+"""The pictures of docs/performance.md: log–log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+Document = Mapping[str, Any]
+
+PAPER = {"peers": 1000, "params": 100_000, "seconds": 46.0}
+"""What Franzese et al. (2023) print of their Figure 5: RSA, one member's F^R of a round, on an
+m5.metal of Amazon EC2. They say that it is linear in both; the other points are only drawn."""
+BASE = {"peers": 100, "params": 100_000}
+"""What stays the same along the other axis: Figure 5's numbers."""
+ALONG = {"peers": "peers, 100,000 parameters", "params": "parameters, 100 peers"}
+
+
+def draw(folder: Path, run: Document, compared: Document | None) -> None:
+    """Into ``folder``; ``compared``: the last run with baselines."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    rounds = run["rounds"]
+    daemons = [each for each in rounds if each["params"] == 100_000]
+    sizes = [each for each in rounds if each["peers"] == 4]
+    _rounds(folder, "peers", "daemons, 100,000 parameters", daemons)
+    _rounds(folder, "params", "parameters, 4 daemons", sizes)
+    if "members" in run:
+        _members(folder, run["members"], _baselines(compared))
+
+
+def _rounds(folder: Path, axis: str, label: str, runs: Sequence[Document]) -> None:
+    from matplotlib import pyplot
+
+    figure, (time, sent) = pyplot.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
+    runs = sorted(runs, key=lambda each: each[axis])
+    along = [each[axis] for each in runs]
+    time.plot(along, [each["wall_seconds"] for each in runs], "o-", label="wall")
+    time.plot(along, [each["cpu_seconds_daemon"] for each in runs], "s--", label="CPU, a daemon")
+    sent.plot(along, [each["bytes_sent"] for each in runs], "o-", label="bytes sent by a daemon")
+    for part, unit in ((time, "seconds a round"), (sent, "bytes a round")):
+        _frame(part, label, unit)
+    if axis == "peers":
+        for part in (time, sent):
+            part.set_xticks(along, [str(each) for each in along])
+            part.minorticks_off()
+    figure.savefig(folder / f"{axis}.png", dpi=110)
+    pyplot.close(figure)
+
+
+def _frame(part: Any, label: str, unit: str) -> None:
+    part.set(xscale="log", yscale="log", xlabel=label, ylabel=unit)
+    part.grid(which="both", alpha=0.3)
+    part.legend(fontsize="small")
+
+
+# -- a member, as in the paper's Figure 5 ----------------------------------------------------------
+
+
+def _baselines(compared: Document | None) -> dict[str, float]:
+    """CPU seconds of each for PAPER's case."""
+    members = compared["baselines"]["members"] if compared else []
+    for work in members:
+        if work["rule"] == "rsa" and work["peers"] == PAPER["peers"]:
+            spent = work["cpu_seconds"].items()
+            return {name: seconds for name, seconds in spent if not name.startswith("member")}
+    return {}
+
+
+def _members(folder: Path, runs: Sequence[Document], others: Mapping[str, float]) -> None:
+    from matplotlib import pyplot
+
+    figure, rows = pyplot.subplots(2, 2, figsize=(9, 6.8), layout="constrained")
+    for column, axis in enumerate(("params", "peers")):
+        time, data = rows[0][column], rows[1][column]
+        other = "peers" if axis == "params" else "params"
+        chosen = sorted(
+            (each for each in runs if each[other] == BASE[other]), key=lambda each: each[axis]
+        )
+        along = [each[axis] for each in chosen]
+        _times(time, axis, along, chosen, others)
+        data.plot(along, [each["bytes_in"] for each in chosen], "o-", label="received")
+        data.plot(along, [each["bytes_out"] for each in chosen], "s--", label="sent")
+        _frame(time, ALONG[axis], "CPU seconds of a member")
+        _frame(data, ALONG[axis], "bytes of a member")
+    figure.savefig(folder / "member.png", dpi=110)
+    pyplot.close(figure)
+
+
+def _times(
+    part: Any,
+    axis: str,
+    along: Sequence[int],
+    runs: Sequence[Document],
+    others: Mapping[str, float],
+) -> None:
+    printed = axis == "peers"
+    paper = [_linear(PAPER["seconds"], axis, each) for each in along]
+    part.plot(along, paper, ":", color="black", label="the paper's, by its linearity")
+    if printed:
+        point = [PAPER["peers"]], [PAPER["seconds"]]
+        part.plot(
+            *point, "*", color="black", markersize=11, label="printed in the paper (m5.metal)"
+        )
+    for name, seconds in others.items():
+        times = [_linear(seconds, axis, each) for each in along]
+        part.plot(along, times, ":", label=f"{name}, here, linear")
+    signatures = [each["signatures_cpu_seconds"] for each in runs]
+    ours = [each["cpu_seconds"] for each in runs]
+    part.plot(along, ours, "o-", label="ours, here")
+    unsigned = [all_ - some for all_, some in zip(ours, signatures, strict=True)]
+    part.plot(along, unsigned, "s--", label="without the signatures")
+
+
+def _linear(seconds: float, axis: str, value: int) -> float:
+    """Of PAPER's case, at another place along the axis."""
+    at = {**BASE, axis: value}
+    return seconds * at["peers"] / PAPER["peers"] * at["params"] / PAPER["params"]
