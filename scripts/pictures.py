@@ -50,9 +50,13 @@ def _rounds(folder: Path, axis: str, label: str, runs: Sequence[Document]) -> No
 
 
 def _frame(part: Any, label: str, unit: str) -> None:
+    _axes(part, label, unit)
+    part.legend(fontsize="small")
+
+
+def _axes(part: Any, label: str, unit: str) -> None:
     part.set(xscale="log", yscale="log", xlabel=label, ylabel=unit)
     part.grid(which="both", alpha=0.3)
-    part.legend(fontsize="small")
 
 
 # -- a member, as in the paper's Figure 5 ----------------------------------------------------------
@@ -82,8 +86,10 @@ def _members(folder: Path, runs: Sequence[Document], others: Mapping[str, float]
         _times(time, axis, along, chosen, others)
         data.plot(along, [each["bytes_in"] for each in chosen], "o-", label="received")
         data.plot(along, [each["bytes_out"] for each in chosen], "s--", label="sent")
-        _frame(time, ALONG[axis], "CPU seconds of a member")
+        _axes(time, ALONG[axis], "CPU seconds of a member")
         _frame(data, ALONG[axis], "bytes of a member")
+    called = rows[0][1].get_legend_handles_labels()
+    figure.legend(*called, loc="outside upper center", ncols=3, fontsize="small")
     figure.savefig(folder / "member.png", dpi=110)
     pyplot.close(figure)
 
@@ -95,22 +101,17 @@ def _times(
     runs: Sequence[Document],
     others: Mapping[str, float],
 ) -> None:
-    printed = axis == "peers"
-    paper = [_linear(PAPER["seconds"], axis, each) for each in along]
-    part.plot(along, paper, ":", color="black", label="the paper's, by its linearity")
-    if printed:
-        point = [PAPER["peers"]], [PAPER["seconds"]]
-        part.plot(
-            *point, "*", color="black", markersize=11, label="printed in the paper (m5.metal)"
-        )
-    for name, seconds in others.items():
-        times = [_linear(seconds, axis, each) for each in along]
-        part.plot(along, times, ":", label=f"{name}, here, linear")
-    signatures = [each["signatures_cpu_seconds"] for each in runs]
     ours = [each["cpu_seconds"] for each in runs]
-    part.plot(along, ours, "o-", label="ours, here")
-    unsigned = [all_ - some for all_, some in zip(ours, signatures, strict=True)]
-    part.plot(along, unsigned, "s--", label="without the signatures")
+    signatures = [each["signatures_cpu_seconds"] for each in runs]
+    unsigned = [whole - some for whole, some in zip(ours, signatures, strict=True)]
+    part.plot(along, ours, "o-", label="ours")
+    part.plot(along, unsigned, "s-", label="ours, without the signatures")
+    theirs = {f"{name}, on this machine": seconds for name, seconds in others.items()}
+    theirs["the paper's, on an m5.metal"] = PAPER["seconds"]
+    for (name, seconds), mark in zip(theirs.items(), "v^<>*", strict=False):
+        measured = [at == PAPER[axis] for at in along] if axis == "peers" else []
+        times = [_linear(seconds, axis, at) for at in along]
+        part.plot(along, times, f"{mark}:", markersize=9, markevery=measured, label=name)
 
 
 def _linear(seconds: float, axis: str, value: int) -> float:

@@ -58,9 +58,8 @@ def compare(bench: Bench, groups: Sequence[int] = GROUPS) -> dict[str, Any]:
     missing: dict[str, str] = {}
     with tempfile.TemporaryDirectory(prefix="baseline-ntl-") as directory:
         programs = _available(missing, directory)
-        members = [_member(bench, work, programs) for work in WORKS]
-    python = programs.get("Flower")
-    rounds = [_round(bench, python, peers) for peers in groups] if python else []
+        members = [_member(bench, work, programs, missing) for work in WORKS]
+    rounds = _rounds(bench, programs, groups, missing)
     for name, reason in missing.items():
         print(f"baselines: without {name}: {reason}", file=sys.stderr)
     found = {"members": members, "rounds": rounds, "missing": missing}
@@ -86,7 +85,9 @@ def _available(missing: dict[str, str], directory: str) -> dict[str, Path]:
 # -- a member --------------------------------------------------------------------------------------
 
 
-def _member(bench: Bench, work: Work, programs: Mapping[str, Path]) -> dict[str, Any]:
+def _member(
+    bench: Bench, work: Work, programs: Mapping[str, Path], missing: dict[str, str]
+) -> dict[str, Any]:
     """CPU seconds, medians: of ours without and with the signatures, and of each baseline."""
     runs: list[dict[str, float]] = []
     theirs = dict(_theirs(work, programs))
@@ -94,9 +95,14 @@ def _member(bench: Bench, work: Work, programs: Mapping[str, Path]) -> dict[str,
         ours = bench("member", work.peers, PARAMS, "--aggregator", work.rule, *work.constants)
         signed = ours["cpu_seconds"]
         unsigned = signed - ours["phases"]["signatures"]["cpu_seconds"]
-        others = {name: SCALED * seconds() for name, seconds in theirs.items()}
-        runs.append({"member": unsigned, "member-signed": signed, **others})
-    seconds = {name: round(median(run[name] for run in runs), 5) for name in runs[0]}
+        runs.append({"member": unsigned, "member-signed": signed})
+        for name in list(theirs):
+            try:
+                runs[-1][name] = SCALED * theirs[name]()
+            except Missing as reason:
+                missing[name] = str(reason)
+                del theirs[name]
+    seconds = {name: round(median(run[name] for run in runs), 5) for name in runs[-1]}
     return {"rule": work.rule, "peers": work.peers, "theta": work.theta, "cpu_seconds": seconds}
 
 
@@ -113,6 +119,18 @@ def _theirs(work: Work, programs: Mapping[str, Path]) -> Iterator[tuple[str, Sec
 
 
 # -- a round ---------------------------------------------------------------------------------------
+
+
+def _rounds(
+    bench: Bench, programs: Mapping[str, Path], groups: Sequence[int], missing: dict[str, str]
+) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    try:
+        if "Flower" in programs:
+            found += (_round(bench, programs["Flower"], peers) for peers in groups)
+    except Missing as reason:
+        missing["Flower"] = str(reason)
+    return found
 
 
 def _round(bench: Bench, python: Path, peers: int) -> dict[str, Any]:

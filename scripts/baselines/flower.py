@@ -16,12 +16,12 @@ from pathlib import Path
 from statistics import fmean, median
 from typing import Any
 
-from baselines.missing import HERE
+from baselines.missing import HERE, Missing, output
 from baselines.multiparty import free_ports
 
 APP = HERE / "flower_app"
-START, LONGEST = 60, 900
-"""Seconds, of the SuperLink's start and of a run."""
+START = 60
+"""Seconds in which a SuperLink listens."""
 Line = dict[str, float]
 
 
@@ -36,7 +36,7 @@ class Asked:
 
 
 def measure(python: Path, asked: Asked) -> dict[str, Any]:
-    """Medians over the rounds after the first. Raises RuntimeError where a round failed."""
+    """Medians over the rounds after the first. Raises Missing where one failed."""
     with tempfile.TemporaryDirectory(prefix="baseline-flower-") as directory:
         folder = Path(directory)
         with ExitStack() as running:
@@ -44,7 +44,7 @@ def measure(python: Path, asked: Asked) -> dict[str, Any]:
         server = _lines(folder / "server.jsonl")
         clients = [_lines(folder / f"client-{index}.jsonl") for index in range(asked.peers)]
     if len(server) != asked.rounds + 1 or any(len(each) != asked.rounds for each in clients):
-        raise RuntimeError(f"{asked}: not every client took part in every round")
+        raise Missing(f"{asked}: not every client took part in every round")
     return summary(server, clients)
 
 
@@ -102,16 +102,8 @@ def _run(asked: Asked, at: _Place) -> None:
         config = f"partition-id={index} parameters={asked.params}"
         words = ["--superlink", nodes, "--node-config", config, str(APP)]
         at.start(environment, "supernode", *words)
-    done = subprocess.run(
-        at.command("server-app", "--superlink", drivers, str(APP)),
-        env={**environment, "BASELINE_SUPERLINK": str(link.pid)},
-        capture_output=True,
-        text=True,
-        timeout=LONGEST,
-        check=False,
-    )
-    if done.returncode:
-        raise RuntimeError(f"Flower's ServerApp failed: {done.stderr[-2000:]}")
+    command = at.command("server-app", "--superlink", drivers, str(APP))
+    output(command, {**environment, "BASELINE_SUPERLINK": str(link.pid)})
 
 
 def _until_it_listens(process: subprocess.Popen[bytes], port: int) -> None:
@@ -121,7 +113,7 @@ def _until_it_listens(process: subprocess.Popen[bytes], port: int) -> None:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
         time.sleep(0.1)
-    raise RuntimeError("Flower's SuperLink does not start")
+    raise Missing("Flower's SuperLink does not start")
 
 
 def _environment(asked: Asked, folder: Path) -> dict[str, str]:

@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import os
 import socket
-import subprocess
 from pathlib import Path
 
-from baselines.missing import HERE
+from baselines.missing import HERE, output
 
 PROGRAM = HERE / "party" / "member.py"
-LONGEST = 600
-"""Seconds."""
 
 
 def seconds(python: Path, peers: int, parameters: int, parties: int) -> float:
-    """CPU seconds of one party for one round of RSA."""
+    """CPU seconds of one party for one round of RSA. Raises Missing."""
     command = [str(python), str(PROGRAM), str(peers), str(parameters)]
     command += ["-M", str(parties), "-B", str(free_ports(parties)), "--no-log"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    done = subprocess.run(
-        command, env=environment, capture_output=True, text=True, check=True, timeout=LONGEST
-    )
-    return float(done.stdout)
+    return float(output(command, environment))
 
 
 def free_ports(count: int) -> int:

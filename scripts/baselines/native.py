@@ -6,7 +6,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from baselines.missing import HERE, Missing
+from baselines.missing import HERE, Missing, output
 
 SOURCE = HERE / "ntl" / "member.cpp"
 FLAGS = ("-O3", "-march=native", "-std=c++17")
@@ -32,7 +32,5 @@ def build(directory: Path) -> Path:
 
 
 def seconds(program: Path, rule: str, field: str, peers: int, parameters: int, theta: int) -> float:
-    """CPU seconds of a member's work for one round."""
-    words = [rule, field, str(peers), str(parameters), str(theta)]
-    done = subprocess.run([program, *words], capture_output=True, text=True, check=True)
-    return float(done.stdout)
+    """CPU seconds of a member's work for one round. Raises Missing."""
+    return float(output([str(program), rule, field, str(peers), str(parameters), str(theta)]))

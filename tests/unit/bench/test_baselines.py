@@ -74,6 +74,20 @@ def test_what_is_missing_is_named_and_left_out(
         assert f"Without {name}: {what}" in beside(found)
 
 
+def test_one_that_fails_is_named_and_the_others_go_on(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(missing, "PYTHON", tmp_path / "none/bin/python")
+    fails = tmp_path / "member"
+    fails.write_text("#!/bin/sh\n[ $2 = zz_p ] && echo 0.25 && exit\necho no memory >&2\nexit 1\n")
+    fails.chmod(0o755)
+    monkeypatch.setattr(native, "build", lambda directory: fails)
+    found = comparison.compare(bench)
+    assert found["missing"]["ntl-ZZ_p"] == "member failed: no memory"
+    seconds = {"member": 0.4, "member-signed": 0.5, "ntl-zz_p": 2.5}
+    assert found["members"][0]["cpu_seconds"] == seconds
+
+
 def test_a_round_of_flower_goes_from_one_line_to_the_next() -> None:
     def lines(*times: float) -> list[dict[str, float]]:
         rates = {"time": 1, "cpu_seconds": 0.1, "bytes_sent": 100, "superlink_cpu_seconds": 1}
