@@ -1,9 +1,8 @@
 """Measures rounds and roles on this machine, and writes docs/performance.md: make bench.
 
-Each run is a line of docs/performance/history.jsonl; the page is the last one's. With --baselines
-(make bench BASELINES=1) others are measured in the same run, and the ratios are printed last; a
-run without keeps the page's last ones. Numbers of two machines, or of one that does something else
-meanwhile, can't be compared.
+Each run is a line of docs/performance/history.jsonl; of each part the page has the last one's. With
+--baselines (make bench BASELINES=1) others are measured in the same run, and the ratios are printed
+last. Numbers of two machines, or of one that does something else meanwhile, can't be compared.
 """
 
 from __future__ import annotations
@@ -14,12 +13,14 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from baselines.comparison import compare, line
+from baselines.missing import output
 from baselines.page import beside
 from pictures import draw
 
@@ -43,38 +44,45 @@ def main() -> int:
     """Measure, note, write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--page-only", action="store_true", help="write the page of the last run again"
+        "--page-only", action="store_true", help="write the page of the last runs again"
     )
     parser.add_argument("--baselines", action="store_true", help="measure others beside ours")
+    parser.add_argument("--only", action="append", choices=PARTS, help="measure this part")
     args = parser.parse_args()
-    if not args.page_only:
-        run = measure() | ({"baselines": compare(bench)} if args.baselines else {})
+    parts = args.only or [part for part in PARTS if part != BASELINES or args.baselines]
+    run = {} if args.page_only else measure(parts)
+    if run:
         with HISTORY.open("a", encoding="utf-8") as file:
             print(json.dumps(run), file=file)
     runs = [json.loads(each) for each in HISTORY.read_text(encoding="utf-8").splitlines()]
     DOCUMENT.write_text(page(DOCUMENT.read_text(encoding="utf-8"), runs), encoding="utf-8")
-    draw(PICTURES, runs[-1], compared(runs))
-    if args.baselines:
-        for name, value in runs[-1]["baselines"]["ratios"].items():
-            print(line(name, value))
+    draw(PICTURES, {part: each[part] for part in PARTS if (each := last(runs, part))})
+    for name, value in run.get(BASELINES, {"ratios": {}})["ratios"].items():
+        print(line(name, value))
     return 0
 
 
-def measure() -> dict[str, Any]:
+def measure(parts: Sequence[str]) -> dict[str, Any]:
     """One run."""
-    rounds = [bench("round", peers, params, "--rounds", "6") for peers, params in _rounds()]
-    return {
+    at = {
         "date": datetime.now(UTC).date().isoformat(),
         "commit": _said("git", "rev-parse", "--short", "HEAD"),
         "machine": f"{os.cpu_count()} cores, {_processor()}, Python {platform.python_version()}",
-        "rounds": [_whole(each) for each in rounds],
-        "roles": [_whole(bench(role, peers, 100_000)) for role, peers in ROLES],
-        "members": [_whole(bench("member", *sizes)) for sizes in MEMBERS],
     }
+    return at | {part: PARTS[part]() for part in parts}
 
 
-def _rounds() -> Iterator[tuple[int, int]]:
-    yield from dict.fromkeys((*PEERS, *PARAMETERS))
+def _rounds() -> list[Document]:
+    cases = dict.fromkeys((*PEERS, *PARAMETERS))
+    return [_whole(bench("round", *case, "--rounds", "6")) for case in cases]
+
+
+def _roles() -> list[Document]:
+    return [_whole(bench(role, peers, 100_000)) for role, peers in ROLES]
+
+
+def _members() -> list[Document]:
+    return [_whole(bench("member", *case)) for case in MEMBERS]
 
 
 def _whole(found: Document) -> dict[str, Any]:
@@ -85,16 +93,22 @@ def _whole(found: Document) -> dict[str, Any]:
 
 
 def bench(role: str, peers: int, params: int, *more: str) -> dict[str, Any]:
-    """``peerd bench … --json``."""
+    """``peerd bench … --json``. Raises Missing where it fails."""
     print(f"{role}: {peers} peers, {params} parameters …", file=sys.stderr, flush=True)
     sizes = ["--peers", str(peers), "--params", str(params), "--adversary", "0.1"]
     command = [sys.executable, "-m", "peerd", "bench", role, *sizes, *more, "--json"]
     environment = {**os.environ, **dict.fromkeys(BOUND_TO_ONE_THREAD, "1")}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"{' '.join(command)} failed: {done.stderr.strip()}")
-    found: dict[str, Any] = json.loads(done.stdout)
+    found: dict[str, Any] = json.loads(output(command, environment))
     return found
+
+
+BASELINES = "baselines"
+PARTS: Mapping[str, Callable[[], Any]] = {
+    "rounds": _rounds,
+    "roles": _roles,
+    "members": _members,
+    BASELINES: lambda: compare(bench),
+}
 
 
 def _said(*command: str) -> str:
@@ -137,6 +151,14 @@ OF_ROLES: Columns = {
     "in": lambda run: size(run["bytes_in"]),
     "out": lambda run: size(run["bytes_out"]),
 }
+OF_MEMBERS: Columns = {
+    "peers": lambda run: run["peers"],
+    "parameters": lambda run: f"{run['params']:,}",
+    "CPU": lambda run: f"{run['cpu_seconds']:.4f} s",
+    "of it signatures": lambda run: f"{run['signatures_cpu_seconds']:.4f} s",
+    "in": lambda run: size(run["bytes_in"]),
+    "out": lambda run: size(run["bytes_out"]),
+}
 
 
 def _plan(plan: Document) -> str:
@@ -144,30 +166,28 @@ def _plan(plan: Document) -> str:
 
 
 def page(text: str, runs: Sequence[Document]) -> str:
-    """docs/performance.md with the numbers of the last run between its marks, and with those of
-    the last that had baselines."""
-    run, last = runs[-1], compared(runs)
-    made = {
-        "where": f"Measured on {_of(run)}.",
-        "rounds": _table(OF_ROUNDS, run["rounds"]),
-        "roles": _table(OF_ROLES, run["roles"]),
+    """docs/performance.md with the numbers of the last run of each part between its marks."""
+    shown: Mapping[str, Callable[[Any], str]] = {
+        "rounds": partial(_table, OF_ROUNDS),
+        "roles": partial(_table, OF_ROLES),
+        "members": partial(_table, OF_MEMBERS),
+        BASELINES: beside,
     }
-    if last is not None:
-        made["baselines"] = f"Measured on {_of(last)}.\n\n{beside(last['baselines'])}"
-    for name, numbers in made.items():
-        before, rest = text.split(f"<!-- {name}: begin -->")
-        _, after = rest.split(f"<!-- {name}: end -->")
-        text = f"{before}<!-- {name}: begin -->\n{numbers}\n<!-- {name}: end -->{after}"
+    for part, numbers in shown.items():
+        run = last(runs, part)
+        if run is None:
+            continue
+        where = f"Measured on {run['date']} at `{run['commit']}`: {run['machine']}."
+        before, rest = text.split(f"<!-- {part}: begin -->")
+        _, after = rest.split(f"<!-- {part}: end -->")
+        made = f"{where}\n\n{numbers(run[part])}"
+        text = f"{before}<!-- {part}: begin -->\n{made}\n<!-- {part}: end -->{after}"
     return text
 
 
-def compared(runs: Sequence[Document]) -> Document | None:
-    """The last run with baselines."""
-    return next((run for run in reversed(runs) if "baselines" in run), None)
-
-
-def _of(run: Document) -> str:
-    return f"{run['date']} at `{run['commit']}`: {run['machine']}"
+def last(runs: Sequence[Document], part: str) -> Document | None:
+    """The last run with this part; None where it was never measured."""
+    return next((run for run in reversed(runs) if part in run), None)
 
 
 def _table(columns: Columns, runs: Sequence[Document]) -> str:

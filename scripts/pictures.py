@@ -16,18 +16,18 @@ BASE = {"peers": 100, "params": 100_000}
 ALONG = {"peers": "peers, 100,000 parameters", "params": "parameters, 100 peers"}
 
 
-def draw(folder: Path, run: Document, compared: Document | None) -> None:
-    """Into ``folder``; ``compared``: the last run with baselines."""
+def draw(folder: Path, parts: Document) -> None:
+    """Into ``folder``, from the last run of each part."""
     import matplotlib
 
     matplotlib.use("agg")
-    rounds = run["rounds"]
+    rounds = parts["rounds"]
     daemons = [each for each in rounds if each["params"] == 100_000]
     sizes = [each for each in rounds if each["peers"] == 4]
     _rounds(folder, "peers", "daemons, 100,000 parameters", daemons)
     _rounds(folder, "params", "parameters, 4 daemons", sizes)
-    if "members" in run:
-        _members(folder, run["members"], _baselines(compared))
+    compared = parts.get("baselines")
+    _members(folder, parts["members"], _theirs(compared["members"]) if compared else {})
 
 
 def _rounds(folder: Path, axis: str, label: str, runs: Sequence[Document]) -> None:
@@ -62,14 +62,14 @@ def _axes(part: Any, label: str, unit: str) -> None:
 # -- a member, as in the paper's Figure 5 ----------------------------------------------------------
 
 
-def _baselines(compared: Document | None) -> dict[str, float]:
-    """CPU seconds of each for PAPER's case."""
-    members = compared["baselines"]["members"] if compared else []
-    for work in members:
-        if work["rule"] == "rsa" and work["peers"] == PAPER["peers"]:
-            spent = work["cpu_seconds"].items()
-            return {name: seconds for name, seconds in spent if not name.startswith("member")}
-    return {}
+def _theirs(works: Sequence[Document]) -> dict[str, float]:
+    """CPU seconds of each baseline for PAPER's case."""
+    (spent,) = (
+        work["cpu_seconds"].items()
+        for work in works
+        if work["rule"] == "rsa" and work["peers"] == PAPER["peers"]
+    )
+    return {name: seconds for name, seconds in spent if not name.startswith("member")}
 
 
 def _members(folder: Path, runs: Sequence[Document], others: Mapping[str, float]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import socket
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 
 from tests.scripts import load_script
 
-performance = load_script("performance")
+load_script("performance")
 from baselines import comparison, flower, missing, multiparty, native  # noqa: E402
 from baselines.page import beside  # noqa: E402
 
@@ -88,6 +87,29 @@ def test_one_that_fails_is_named_and_the_others_go_on(
     assert found["members"][0]["cpu_seconds"] == seconds
 
 
+def test_a_round_that_fails_is_named_and_the_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def measure(python: Path, asked: flower.Asked) -> dict[str, Any]:
+        if asked.peers == 8:
+            raise missing.Missing("flower-server-app failed")
+        return {**COSTS, "cpu_seconds_client": 0.25, "cpu_seconds_server": asked.peers * 0.25}
+
+    def found(package: str) -> Path:
+        if package == "mpyc":
+            raise missing.Missing("no mpyc")
+        return Path("python")
+
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    monkeypatch.setattr(comparison, "python_with", found)
+    monkeypatch.setattr(flower, "measure", measure)
+    compared = comparison.compare(bench)
+    assert [each["peers"] for each in compared["rounds"]] == [4, 20]
+    assert compared["rounds"][0] == {
+        "peers": 4,
+        **dict.fromkeys(("round", "secagg", "fedavg"), COSTS),
+    }
+    assert compared["missing"]["the rounds of 8"] == "flower-server-app failed"
+
+
 def test_a_round_of_flower_goes_from_one_line_to_the_next() -> None:
     def lines(*times: float) -> list[dict[str, float]]:
         rates = {"time": 1, "cpu_seconds": 0.1, "bytes_sent": 100, "superlink_cpu_seconds": 1}
@@ -122,25 +144,16 @@ def test_the_member_in_ntl(tmp_path: Path, rule: str, field: str) -> None:
     assert 0 < native.seconds(program, rule, field, 2, 500, 4) < 60
 
 
-def test_the_page_keeps_the_last_baselines() -> None:
-    with_some = {**last(), "date": "1999-01-01", "baselines": found()}
-    text = performance.page(performance.DOCUMENT.read_text(), [with_some, last()])
-    assert "Measured on 1999-01-01" in text
-    assert "ratio ntl-ZZ_p-over-member-rsa 8\n" in text
+def test_the_page_says_what_each_costs() -> None:
+    seconds = {"member": 1.0, "ntl-ZZ_p": 8.0}
+    text = beside(
+        {
+            "members": [{"rule": "rsa", "peers": 1000, "theta": None, "cpu_seconds": seconds}],
+            "rounds": [{"peers": 20, "round": COSTS, "secagg": COSTS, "fedavg": COSTS}],
+            "missing": {},
+            "ratios": {"ntl-ZZ_p-over-member-rsa": 8.0},
+        }
+    )
     assert "| 20 | Flower, SecAgg+ | 2.00 s | 0.500 s | 1.0 kB |" in text
     assert "| rsa | 1000 | 1 | 1.000 s | 8.000 s |" in text
-
-
-def last() -> dict[str, Any]:
-    run: dict[str, Any] = json.loads(performance.HISTORY.read_text().splitlines()[-1])
-    return {name: value for name, value in run.items() if name != "baselines"}
-
-
-def found() -> dict[str, Any]:
-    seconds = {"member": 1.0, "ntl-ZZ_p": 8.0}
-    return {
-        "members": [{"rule": "rsa", "peers": 1000, "theta": None, "cpu_seconds": seconds}],
-        "rounds": [{"peers": 20, "round": COSTS, "secagg": COSTS, "fedavg": COSTS}],
-        "missing": {},
-        "ratios": {"ntl-ZZ_p-over-member-rsa": 8.0},
-    }
+    assert text.endswith("ratio ntl-ZZ_p-over-member-rsa 8\n```")
