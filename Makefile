@@ -8,7 +8,8 @@
 #   make acceptance  what takes longer: whole networks, fresh installs, the demo
 #   make lint      ruff, mypy --strict, and vulture: code that nobody calls
 #   make docs      the documents as a site, in site/
-#   make bench     docs/performance.md, measured again: rounds of real daemons, and roles; minutes
+#   make bench     docs/performance.md, measured again: rounds of real daemons, and roles; minutes.
+#                  With BASELINES=1 also NTL, MPyC and Flower, where they install; prints ratios last
 #   make lab-table the table of docs/laboratory.md, run again; half an hour
 #   make dist      sdist and wheel in dist/, built from what git tracks, and looked into
 #   make clean     everything that the above made
@@ -57,7 +58,8 @@ docs: install
 	$(VENV)/bin/zensical build --clean --strict
 
 bench: install
-	$(VENV)/bin/python scripts/performance.py
+	$(if $(BASELINES),scripts/baselines/install.sh .venv-baselines)
+	$(VENV)/bin/python scripts/performance.py $(if $(BASELINES),--baselines)
 	$(VENV)/bin/python scripts/model_page.py
 
 lab-table: install
@@ -70,5 +72,5 @@ dist:
 	$(PYTHON) scripts/dist.py dist
 
 clean:
-	rm -rf $(VENV) build dist site .cache *.egg-info demo-out .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	find peerd protocols tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -rf $(VENV) .venv-baselines build dist site .cache *.egg-info demo-out .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find peerd protocols scripts tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,7 +1,8 @@
 """Measures rounds and roles on this machine, and writes docs/performance.md: make bench.
 
-Each run is a line of docs/performance/history.jsonl; the page is the last one's. Numbers of two
-machines, or of one that does something else meanwhile, can't be compared.
+Each run is a line of docs/performance/history.jsonl; of each part the page has the last one's. With
+--baselines (make bench BASELINES=1) others are measured in the same run, and the ratios are printed
+last. Numbers of two machines, or of one that does something else meanwhile, can't be compared.
 """
 
 from __future__ import annotations
@@ -12,10 +13,16 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+from baselines.comparison import compare, line
+from baselines.missing import output
+from baselines.page import beside
+from pictures import draw
 
 from peerd.cli.output import size
 
@@ -27,6 +34,7 @@ HISTORY = PICTURES / "history.jsonl"
 PEERS = tuple((peers, 100_000) for peers in (4, 8, 12, 20))
 PARAMETERS = tuple((4, params) for params in (10_000, 100_000, 1_000_000))
 ROLES = tuple((role, peers) for peers in (100, 1000) for role in ("member", "dealer", "open"))
+MEMBERS = (*((100, 10**power) for power in (4, 5, 6)), *((n, 100_000) for n in (1000, 5000)))
 BOUND_TO_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 Document = Mapping[str, Any]
@@ -36,43 +44,71 @@ def main() -> int:
     """Measure, note, write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--page-only", action="store_true", help="write the page of the last run again"
+        "--page-only", action="store_true", help="write the page of the last runs again"
     )
-    if not parser.parse_args().page_only:
+    parser.add_argument("--baselines", action="store_true", help="measure others beside ours")
+    parser.add_argument("--only", action="append", choices=PARTS, help="measure this part")
+    args = parser.parse_args()
+    parts = args.only or [part for part in PARTS if part != BASELINES or args.baselines]
+    run = {} if args.page_only else measure(parts)
+    if run:
         with HISTORY.open("a", encoding="utf-8") as file:
-            print(json.dumps(measure()), file=file)
-    last = json.loads(HISTORY.read_text(encoding="utf-8").splitlines()[-1])
-    DOCUMENT.write_text(page(DOCUMENT.read_text(encoding="utf-8"), last), encoding="utf-8")
-    draw(last)
+            print(json.dumps(run), file=file)
+    runs = [json.loads(each) for each in HISTORY.read_text(encoding="utf-8").splitlines()]
+    DOCUMENT.write_text(page(DOCUMENT.read_text(encoding="utf-8"), runs), encoding="utf-8")
+    draw(PICTURES, {part: each[part] for part in PARTS if (each := last(runs, part))})
+    for name, value in run.get(BASELINES, {"ratios": {}})["ratios"].items():
+        print(line(name, value))
     return 0
 
 
-def measure() -> dict[str, Any]:
+def measure(parts: Sequence[str]) -> dict[str, Any]:
     """One run."""
-    rounds = [bench("round", peers, params, "--rounds", "6") for peers, params in _rounds()]
-    return {
+    at = {
         "date": datetime.now(UTC).date().isoformat(),
         "commit": _said("git", "rev-parse", "--short", "HEAD"),
         "machine": f"{os.cpu_count()} cores, {_processor()}, Python {platform.python_version()}",
-        "rounds": rounds,
-        "roles": [bench(role, peers, 100_000) for role, peers in ROLES],
     }
+    return at | {part: PARTS[part]() for part in parts}
 
 
-def _rounds() -> Iterator[tuple[int, int]]:
-    yield from dict.fromkeys((*PEERS, *PARAMETERS))
+def _rounds() -> list[Document]:
+    cases = dict.fromkeys((*PEERS, *PARAMETERS))
+    return [_whole(bench("round", *case, "--rounds", "6")) for case in cases]
+
+
+def _roles() -> list[Document]:
+    return [_whole(bench(role, peers, 100_000)) for role, peers in ROLES]
+
+
+def _members() -> list[Document]:
+    return [_whole(bench("member", *case)) for case in MEMBERS]
+
+
+def _whole(found: Document) -> dict[str, Any]:
+    """Without what is by phase and by message, but for a member's signatures."""
+    kept = {name: value for name, value in found.items() if name not in ("phases", "messages")}
+    signatures = found["phases"].get("signatures")
+    return kept | ({"signatures_cpu_seconds": signatures["cpu_seconds"]} if signatures else {})
 
 
 def bench(role: str, peers: int, params: int, *more: str) -> dict[str, Any]:
-    """``peerd bench … --json``, without what is by phase and by message."""
+    """``peerd bench … --json``. Raises Missing where it fails."""
     print(f"{role}: {peers} peers, {params} parameters …", file=sys.stderr, flush=True)
     sizes = ["--peers", str(peers), "--params", str(params), "--adversary", "0.1"]
     command = [sys.executable, "-m", "peerd", "bench", role, *sizes, *more, "--json"]
     environment = {**os.environ, **dict.fromkeys(BOUND_TO_ONE_THREAD, "1")}
-    found: dict[str, Any] = json.loads(
-        subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
-    )
-    return {name: value for name, value in found.items() if name not in ("phases", "messages")}
+    found: dict[str, Any] = json.loads(output(command, environment))
+    return found
+
+
+BASELINES = "baselines"
+PARTS: Mapping[str, Callable[[], Any]] = {
+    "rounds": _rounds,
+    "roles": _roles,
+    "members": _members,
+    BASELINES: lambda: compare(bench),
+}
 
 
 def _said(*command: str) -> str:
@@ -115,62 +151,49 @@ OF_ROLES: Columns = {
     "in": lambda run: size(run["bytes_in"]),
     "out": lambda run: size(run["bytes_out"]),
 }
+OF_MEMBERS: Columns = {
+    "peers": lambda run: run["peers"],
+    "parameters": lambda run: f"{run['params']:,}",
+    "CPU": lambda run: f"{run['cpu_seconds']:.4f} s",
+    "of it signatures": lambda run: f"{run['signatures_cpu_seconds']:.4f} s",
+    "in": lambda run: size(run["bytes_in"]),
+    "out": lambda run: size(run["bytes_out"]),
+}
 
 
 def _plan(plan: Document) -> str:
     return f"{plan['committee']}, {plan['threshold']}, {plan['packing']}"
 
 
-def page(text: str, run: Document) -> str:
-    """docs/performance.md with the numbers of a run between its marks."""
-    made = {
-        "where": f"Measured on {run['date']} at `{run['commit']}`: {run['machine']}.",
-        "rounds": _table(OF_ROUNDS, run["rounds"]),
-        "roles": _table(OF_ROLES, run["roles"]),
+def page(text: str, runs: Sequence[Document]) -> str:
+    """docs/performance.md with the numbers of the last run of each part between its marks."""
+    shown: Mapping[str, Callable[[Any], str]] = {
+        "rounds": partial(_table, OF_ROUNDS),
+        "roles": partial(_table, OF_ROLES),
+        "members": partial(_table, OF_MEMBERS),
+        BASELINES: beside,
     }
-    for name, numbers in made.items():
-        before, rest = text.split(f"<!-- {name}: begin -->")
-        _, after = rest.split(f"<!-- {name}: end -->")
-        text = f"{before}<!-- {name}: begin -->\n{numbers}\n<!-- {name}: end -->{after}"
+    for part, numbers in shown.items():
+        run = last(runs, part)
+        if run is None:
+            continue
+        where = f"Measured on {run['date']} at `{run['commit']}`: {run['machine']}."
+        before, rest = text.split(f"<!-- {part}: begin -->")
+        _, after = rest.split(f"<!-- {part}: end -->")
+        made = f"{where}\n\n{numbers(run[part])}"
+        text = f"{before}<!-- {part}: begin -->\n{made}\n<!-- {part}: end -->{after}"
     return text
+
+
+def last(runs: Sequence[Document], part: str) -> Document | None:
+    """The last run with this part; None where it was never measured."""
+    return next((run for run in reversed(runs) if part in run), None)
 
 
 def _table(columns: Columns, runs: Sequence[Document]) -> str:
     lines = [list(columns), ["---"] * len(columns)]
     lines += [[str(cell(run)) for cell in columns.values()] for run in runs]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def draw(run: Document) -> None:
-    """The page's pictures: log–log."""
-    wanted = {"peers": PEERS, "params": PARAMETERS}
-    for axis, cases in wanted.items():
-        runs = [each for each in run["rounds"] if (each["peers"], each["params"]) in cases]
-        _draw(axis, sorted(runs, key=lambda each: each[axis]))
-
-
-def _draw(axis: str, runs: Sequence[Document]) -> None:
-    import matplotlib
-
-    matplotlib.use("agg")
-    from matplotlib import pyplot
-
-    figure, (time, sent) = pyplot.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
-    along = [each[axis] for each in runs]
-    time.plot(along, [each["wall_seconds"] for each in runs], "o-", label="wall")
-    time.plot(along, [each["cpu_seconds_daemon"] for each in runs], "s--", label="CPU, a daemon")
-    sent.plot(along, [each["bytes_sent"] for each in runs], "o-", label="bytes sent by a daemon")
-    names = {"peers": "daemons, 100,000 parameters", "params": "parameters, 4 daemons"}
-    for part, unit in ((time, "seconds a round"), (sent, "bytes a round")):
-        part.set(xscale="log", yscale="log", xlabel=names[axis], ylabel=unit)
-        part.grid(which="both", alpha=0.3)
-        part.legend()
-    if axis == "peers":
-        for part in (time, sent):
-            part.set_xticks(along, [str(each) for each in along])
-            part.minorticks_off()
-    figure.savefig(PICTURES / f"{axis}.png", dpi=110)
-    pyplot.close(figure)
 
 
 if __name__ == "__main__":

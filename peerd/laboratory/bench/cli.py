@@ -1,4 +1,4 @@
-"""``peerd bench``: what a member, a dealer, an opening or a whole round of daemons costs."""
+"""``peerd bench``: what a role, a whole round of daemons, or its bytes come to."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from peerd.laboratory.bench.model_command import add_model_arguments, tell_model
 from protocols.plan import PlanError, rational
 
 ROLES = ("member", "dealer", "open")
-ROUND, MODEL = "round", "model"
+ROUND, WIRE, MODEL = "round", "wire", "model"
+DAEMON_ROLES = (ROUND, WIRE)
 PEERS, DAEMONS = 1000, 8
 ROUNDS = 6
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -31,16 +32,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Measure one role's work for one round, on real messages and one thread. The member's "
         "input is 16 dealings and copies of them; an opening has as many liars as the plan bears. "
         "A round is that of real daemons on this machine, none of which lies: medians over the "
-        "rounds after the first, of a daemon's mean. A model computes what a round would cost a "
-        "peer of a group that is too large for this machine."
+        "rounds after the first, of a daemon's mean. Wire is the bytes of such a round by kind of "
+        "message, beside what docs/protocol.md §7 says; exit code 1 where a formula is off. A "
+        "model computes what a round would cost a peer of a group too large for this machine."
     )
-    parser.add_argument("role", choices=(*ROLES, ROUND, MODEL))
+    parser.add_argument("role", choices=(*ROLES, *DAEMON_ROLES, MODEL))
     add_rule_arguments(parser)
-    parser.add_argument("--peers", type=int, help=f"default: {PEERS}; of a round {DAEMONS}")
+    parser.add_argument("--peers", type=int, help=f"default: {PEERS}; of daemons {DAEMONS}")
     parser.add_argument("--params", type=int, default=100_000, help="default: 100000")
     parser.add_argument("--adversary", default="0.1", metavar="BETA", help="default: 0.1")
     parser.add_argument(
-        "--rounds", type=int, default=ROUNDS, metavar="R", help=f"of a round; default: {ROUNDS}"
+        "--rounds", type=int, default=ROUNDS, metavar="R", help=f"of daemons; default: {ROUNDS}"
     )
     parser.add_argument(
         "--no-training", action="store_true", help="of a round: a step costs next to nothing"
@@ -55,8 +57,8 @@ def main(args: argparse.Namespace) -> int:
         adversary = rational(args.adversary)
     except PlanError as error:
         raise ConfigError(f"--adversary: {error}") from None
-    if args.role == ROUND:
-        return _round(args, adversary)
+    if args.role in DAEMON_ROLES:
+        return _daemons(args, adversary)
     if args.role == MODEL:
         return tell_model(args, adversary)
     args.peers = PEERS if args.peers is None else args.peers
@@ -74,21 +76,55 @@ def main(args: argparse.Namespace) -> int:
     return 0
 
 
-def _round(args: argparse.Namespace, adversary: Fraction) -> int:
-    from peerd.laboratory.bench.round import Asked, measure
+def _daemons(args: argparse.Namespace, adversary: Fraction) -> int:
+    from peerd.laboratory.bench import round, wire
     from peerd.laboratory.swarm.screen import Screen
 
     name, constants = rule_request(args)
     peers = DAEMONS if args.peers is None else args.peers
     bears, trains = floor(adversary * peers), not args.no_training
-    asked = Asked(name, constants, peers, args.params, bears, args.rounds, trains)
+    asked = round.Asked(name, constants, peers, args.params, bears, args.rounds, trains)
     quiet_logs()
+    measure, text = (
+        (wire.measure, _wire_text) if args.role == WIRE else (round.measure, _round_text)
+    )
     measured = measure(asked, Screen(sys.stderr, live=False))
     if args.json:
         print_json(measured)
     else:
-        print(_round_text(measured))
-    return 0
+        print(text(measured))
+    return _compared(measured) if args.role == WIRE else 0
+
+
+def _compared(measured: Mapping[str, Any]) -> int:
+    """Exit code 1, and the kinds of message, where docs/protocol.md §7 is wrong about a size."""
+    off = [kind for kind, each in measured["messages"].items() if each["off"]]
+    if off:
+        kinds = ", ".join(off)
+        print(f"peerd bench: another size than docs/protocol.md §7 says: {kinds}", file=sys.stderr)
+    return 1 if off else 0
+
+
+def _wire_text(measured: Mapping[str, Any]) -> str:
+    plan = ", ".join(f"{name} {value}" for name, value in measured["plan"].items())
+    over = measured["overhead"]
+    lines = [
+        f"wire, {measured['aggregator']}: {measured['peers']} daemons, {measured['params']} "
+        f"parameters; means of a daemon and round over {measured['rounds']} rounds",
+        f"plan       {plan}",
+        f"sent       {size(measured['bytes_sent'])} at the socket, "
+        f"{measured['bytes_a_parameter']} B a parameter",
+        f"overhead   {size(over['framing'])} around frames, {size(over['below'])} below (yamux, "
+        f"Noise, acknowledgements, discovery): {over['ratio']} times the messages",
+        f"{'message':<22}{'count':>9}{'bytes':>12}{'by formula':>12}{'ratio':>9}{'off':>6}",
+    ]
+    rows = {**measured["messages"], "all": measured["total"]}
+    lines += [
+        f"{kind:<22}{each['count']:>9.1f}{each['bytes']:>12}{each['formula_bytes']:>12}"
+        f"{each['ratio']:>9.4f}{each['off']:>6}"
+        for kind, each in rows.items()
+    ]
+    return "\n".join(lines)
 
 
 def _round_text(measured: Mapping[str, Any]) -> str:

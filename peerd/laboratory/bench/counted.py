@@ -21,6 +21,7 @@ import trio
 
 from peerd.cli.daemon import add_config_argument, load_config
 from peerd.cli.failure import explain
+from peerd.laboratory.bench.hooks import Method, wrap
 from peerd.runner.daemon import run
 from peerd.runner.teller import Teller
 from peerd.transport.repairs.sockets import ExactStream
@@ -28,8 +29,6 @@ from peerd.transport.transport import Transport
 from protocols.record.effects import Completed
 from protocols.wire.frames import FRAMES, StatementFrame, decode_frame
 from protocols.wire.statement import decode_statement
-
-Method = Callable[..., Any]
 
 
 class Counts:
@@ -133,14 +132,10 @@ def hook(counts: Counts) -> None:
 
         return counted
 
-    _wrap(Transport, "send", sends)
-    _wrap(ExactStream, "send_now", writes)
-    _wrap(trio.to_thread, "run_sync", hops)
-    _wrap(Teller, "completed", rounds)
-
-
-def _wrap(owner: object, name: str, around: Callable[[Method], Method]) -> None:
-    setattr(owner, name, around(getattr(owner, name)))
+    wrap(Transport, "send", sends)
+    wrap(ExactStream, "send_now", writes)
+    wrap(trio.to_thread, "run_sync", hops)
+    wrap(Teller, "completed", rounds)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

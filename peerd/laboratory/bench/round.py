@@ -97,16 +97,21 @@ async def _play(
 ) -> tuple[tuple[Witness, ...], list[list[Record]]]:
     layout = await lay_out(options, directory)
     run = await run_swarm(options, layout, screen, _counted)
-    return run.witnesses, _counts(layout)
+    return run.witnesses, counts(layout)
 
 
 def _counted(place: Place) -> list[str]:
-    counts = ["--counts", str(place.directory / COUNTS)]
     module = "peerd.laboratory.bench.counted"
-    return [sys.executable, "-m", module, "--config", str(place.config), *counts]
+    return [sys.executable, "-m", module, *counting(place)]
 
 
-def _counts(layout: Layout) -> list[list[Record]]:
+def counting(place: Place) -> list[str]:
+    """What a daemon that counts is asked for."""
+    return ["--config", str(place.config), "--counts", str(place.directory / COUNTS)]
+
+
+def counts(layout: Layout) -> list[list[Record]]:
+    """Of each daemon a record a round (``counted``)."""
     return [
         [json.loads(line) for line in (place.directory / COUNTS).read_text().splitlines()]
         for place in layout.places
@@ -121,7 +126,7 @@ def summary(witnesses: Sequence[Witness], counts: Sequence[Sequence[Record]]) ->
 
     ``counts``: of each daemon a record a round (``counted``). Raises Unmeasured.
     """
-    rounds = [_measured(each.rounds.values()) for each in witnesses]
+    rounds = [undisturbed(each.rounds.values()) for each in witnesses]
     lines = [_spent(each) for each in counts]
     workers = [line["worker_cpu_seconds"] for each in lines for line in each]
 
@@ -170,8 +175,8 @@ def _frames(line: Record) -> float:
     return float(sum(kind["frames"] for kind in line["messages"].values()))
 
 
-def _measured(records: Iterable[Record]) -> list[Record]:
-    """The rounds after the first."""
+def undisturbed(records: Iterable[Record]) -> list[Record]:
+    """The rounds after the first. Raises Unmeasured where one took a second attempt."""
     found = sorted(records, key=lambda record: record["round"])
     for record in found:
         if record["outcome"] != COMPLETED or record["aborted"]:

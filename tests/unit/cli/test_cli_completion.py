@@ -42,7 +42,7 @@ CASES = [
     ("peerd group pause --", {"--within", "--config", "--help"}, {"--yes"}),
     ("peerd pause --", {"--yes", "--config"}, {"--within"}),
     ("peerd model export --format s", {"safetensors", "state-dict"}, {"npz", "--format"}),
-    ("peerd bench ", {"member", "dealer", "open"}, {"group", "genesis.json"}),
+    ("peerd bench ", {"member", "dealer", "open", "round", "wire"}, {"group", "genesis.json"}),
     ("peerd group show gen", {"genesis.json"}, {"new"}),
     ("peerd run --config gen", {"genesis.json"}, set()),
     ("peerd init --name gen", set(), {"genesis.json"}),

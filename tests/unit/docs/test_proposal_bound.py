@@ -6,9 +6,9 @@ import random
 from collections.abc import Iterator
 from fractions import Fraction
 from functools import cache
+from pathlib import Path
 
 import pytest
-from formulas import DOCUMENT
 
 from peerd.laboratory.simulation.crypto import Pretend
 from peerd.laboratory.simulation.swarm import EIGHT, FOUR, NINE, SEATED, setting_of
@@ -33,6 +33,7 @@ from protocols.wire.statement import Slot, Statement, sign
 from tests.tiers import later
 
 CRYPTO = Pretend()
+DOCUMENT = Path(__file__).parents[3] / "docs" / "protocol.md"
 
 
 def setting_at(peers: int, beta: Fraction, parameters: int) -> Setting:

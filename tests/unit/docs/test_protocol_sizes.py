@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
-from formulas import Sizes, formulas
 
 from peerd.crypto import Sodium
 from peerd.laboratory.adversaries.dealing import LyingDealer
 from peerd.laboratory.adversaries.liar import Lie
 from peerd.laboratory.adversaries.lies import LIES
+from peerd.laboratory.bench.formulas import TEXT, formulas
+from peerd.laboratory.bench.sizes import Sizes
 from peerd.laboratory.simulation.crypto import Pretend
 from peerd.laboratory.simulation.operations import Pause, Rhythm
 from peerd.laboratory.simulation.seeded import swarm_secrets
@@ -43,6 +45,12 @@ from protocols.wire.payloads import PAYLOADS, Act, Ballot, Kind, Topic
 from protocols.wire.statement import Slot, Statement, decode_statement, sign
 
 GROUP = b"g" * 32
+DOCUMENT = Path(__file__).parents[3] / "docs" / "protocol.md"
+
+
+def test_what_is_measured_against_is_the_document() -> None:
+    _, _, rest = DOCUMENT.read_text().partition("```sizes\n")
+    assert rest.partition("```")[0] == TEXT
 
 
 def test_boxes_are_as_long_as_real_ones() -> None:

@@ -133,6 +133,14 @@ def test_targets(tree: Path, target: str, command: str) -> None:
     assert ("install.sh .venv" in make(tree, "-n", target).stdout) == installs
 
 
+def test_the_bench_measures_others_when_it_is_asked_to(tree: Path) -> None:
+    alone, beside = (make(tree, "-n", "bench", *word).stdout for word in ([], ["BASELINES=1"]))
+    assert "baselines" not in alone
+    first, _, last = beside.partition("\n")
+    assert first == "scripts/baselines/install.sh .venv-baselines"
+    assert last.strip() == ".venv/bin/python scripts/performance.py --baselines"
+
+
 def install(
     tree: Path, bin_directory: Path, commands: dict[str, str], **variables: str
 ) -> subprocess.CompletedProcess[str]:

@@ -1,12 +1,11 @@
-"""The ``sizes`` block of docs/protocol.md as functions, and their use on real messages."""
+"""The formulas of docs/protocol.md §7 on real messages: what each should weigh."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
+from peerd.laboratory.bench.formulas import formulas
 from protocols.errors import WireError
 from protocols.record.brief import Brief
 from protocols.record.certificate import (
@@ -43,21 +42,7 @@ from protocols.wire.payloads import Kind, Topic
 from protocols.wire.schema import from_value
 from protocols.wire.statement import Statement, decode_statement
 
-DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "protocol.md"
-ROW = re.compile(r"(\w+)\(([\w, ]*)\) = (.+)")
 Place = tuple[int, int]
-
-
-def formulas() -> dict[str, Any]:
-    """Name → function; all read the round's numbers from this one namespace."""
-    _, _, rest = DOCUMENT.read_text().partition("```sizes\n")
-    found: dict[str, Any] = {}
-    for line in filter(None, rest.partition("```")[0].splitlines()):
-        match = ROW.fullmatch(line)
-        assert match is not None, f"not a formula: {line}"
-        name, arguments, expression = match.groups()
-        found[name] = eval(f"lambda {arguments}: {expression}", found)
-    return found
 
 
 class Sizes:

@@ -1,0 +1,1 @@
+"""What others take for the same work, measured beside ours: see README.md."""

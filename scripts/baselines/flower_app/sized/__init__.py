@@ -1,0 +1,1 @@
+"""The task of ``peerd bench round`` (peerd/tasks/sized.py) as a Flower app."""
