@@ -217,7 +217,7 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("aggregator", "my.rule:", "aggregator must be"),
     ("constants", {"lambda": 0.01}, "constants.lambda must be an integer or text"),
     ("constants", {"lambda": True}, "constants.lambda must be an integer or text"),
-    ("constants", {"x": "y" * 257}, "constants.x must be"),
+    ("constants", {"x": "y" * 4097}, "constants.x must be"),
     ("constants", {str(i): i for i in range(65)}, "constants has more than 64"),
     ("adversary", 0.1, "adversary must be a rational"),
     ("adversary", Fraction(1, 3), "adversary must be at least 0 and below 1/3"),
