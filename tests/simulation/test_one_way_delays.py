@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from peerd.laboratory.bench import model
 from peerd.laboratory.simulation import records, world
 from peerd.laboratory.simulation.node import Node
 from peerd.laboratory.simulation.swarm import SEATED, swarm
@@ -142,6 +143,7 @@ def rows(text: str) -> Iterator[tuple[str, str]]:
     yield from re.findall(r"^\| ([^|]+?) \| (\d+) \|", section, re.MULTILINE)
 
 
-def test_the_document_has_the_same_table() -> None:
+def test_the_document_and_the_model_of_costs_say_the_same() -> None:
     text = (Path(__file__).parents[2] / "docs/protocol.md").read_text(encoding="utf-8")
     assert {name: int(number) for name, number in rows(text)} == {**DELAYS, "all": TOTAL}
+    assert (model.DELAYS, model.FETCHED) == (TOTAL, FETCHED)

@@ -10,7 +10,8 @@ from typing import Any
 import pieces
 import pytest
 
-from peerd.errors import TaskError
+from peerd.errors import ConfigError, TaskError
+from peerd.laboratory.pool.cluster import Cluster
 from peerd.laboratory.pool.processes import Processes, usable_cores
 from peerd.laboratory.pool.work import Alone, Pool, Work
 from tests.unit.pool.local_cluster import gone, until
@@ -69,3 +70,9 @@ def test_there_are_as_many_processes_as_cores_that_may_be_used() -> None:
     finally:
         os.sched_setaffinity(0, all_cores)
     assert usable_cores() == len(all_cores)
+
+
+def test_a_cluster_needs_an_extra_which_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("peerd.extras.find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match=r"--cluster needs distributed; pip install 'peerd\[cl"):
+        Cluster("tcp://127.0.0.1:8786")
