@@ -58,7 +58,7 @@ docs: install
 	$(VENV)/bin/zensical build --clean --strict
 
 bench: install
-	$(if $(BASELINES),scripts/baselines/install.sh .venv-baselines)
+	$(if $(BASELINES),PYTHON="$(PYTHON)" scripts/baselines/install.sh .venv-baselines)
 	$(VENV)/bin/python scripts/performance.py $(if $(BASELINES),--baselines)
 	$(VENV)/bin/python scripts/model_page.py
 

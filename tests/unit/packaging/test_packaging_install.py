@@ -137,7 +137,7 @@ def test_the_bench_measures_others_when_it_is_asked_to(tree: Path) -> None:
     alone, beside = (make(tree, "-n", "bench", *word).stdout for word in ([], ["BASELINES=1"]))
     assert "baselines" not in alone
     first, _, last = beside.partition("\n")
-    assert first == "scripts/baselines/install.sh .venv-baselines"
+    assert first == 'PYTHON="python3" scripts/baselines/install.sh .venv-baselines'
     assert last.strip() == ".venv/bin/python scripts/performance.py --baselines"
 
 
