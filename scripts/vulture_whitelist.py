@@ -15,6 +15,8 @@ _.is_established, _.accept_stream, _.set_deadline, _.get_transport_addrs
 _.collect
 # Python calls it with these
 _.exc_type, _.exc_val, _.exc_tb
+# trio asks a limiter of threads for these
+_.acquire_on_behalf_of, _.release_on_behalf_of, _.borrower
 # argparse and sqlite3 read these
 _.formatter_class, _.description, _.text_factory
 # a genesis document names these: module:Class

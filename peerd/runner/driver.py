@@ -30,6 +30,7 @@ from peerd.runner.operators.orders import Orders, in_words
 from peerd.runner.records import Records
 from peerd.runner.rhythm import Beat
 from peerd.runner.teller import Teller
+from peerd.runner.turn import Turn
 from peerd.status.board import StatusBoard
 from peerd.storage import Store
 from peerd.transport.transport import Transport
@@ -102,7 +103,7 @@ class Driver:
         """Set once a daemon that was told to drain has finished its round."""
         self._index = {public: index for index, public in enumerate(setting.roster)}
         self._meter = Meter(transport.traffic)
-        self._turn = trio.Lock()
+        self._turn = Turn()
         self._nursery: trio.Nursery | None = None
         self._lost: dict[int, float] = {}
         self._groups: dict[int, dict[str, Any] | None] = {}
@@ -228,10 +229,11 @@ class Driver:
         async with self._turn:
             if not self._drain.takes:
                 return
-            effects = await trio.to_thread.run_sync(self._act, act)
-            for effect in effects:
-                self._carry_out(effect)
-                self.watch(effect)
+            effects = await self._turn.in_thread(self._act, act)
+            with self._transport.together():
+                for effect in effects:
+                    self._carry_out(effect)
+                    self.watch(effect)
             self._drain.tell()
             if self._leaves is not None and self._session.position.round >= self._leaves:
                 self.left.set()
@@ -323,7 +325,7 @@ class Driver:
         async with self._turn:
             if self._session.position.round == round_:  # else its journal is erased
                 put = partial(self._store.journal_put, round_, key, value)
-                await trio.to_thread.run_sync(put)
+                await self._turn.in_thread(put)
 
     def _finish_round(self, effect: Completed) -> None:
         assert self._nursery is not None

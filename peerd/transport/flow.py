@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import trio
 
@@ -118,15 +120,30 @@ class Flusher:
     def __init__(self) -> None:
         self._due: dict[Flow, None] = {}
         self._work = trio.Event()
+        self._held = False
 
     def add(self, flow: Flow) -> None:
         self._due[flow] = None
-        self._work.set()
+        if not self._held:
+            self._work.set()
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What is added within is flushed at the end, and wakes no task."""
+        outer, self._held = self._held, True
+        try:
+            yield
+        finally:
+            self._held = outer
+            self._flush()
 
     async def run(self) -> None:
         while True:
             await self._work.wait()
             self._work = trio.Event()
-            due, self._due = self._due, {}
-            for flow in due:
-                flow.flush()
+            self._flush()
+
+    def _flush(self) -> None:
+        due, self._due = self._due, {}
+        for flow in due:
+            flow.flush()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import structlog
@@ -184,6 +185,10 @@ class Transport:
         dropped = self._outboxes[peer].put(frame)
         if dropped:
             log.warning("outbox full, oldest frames dropped", peer=short(peer), frames=dropped)
+
+    def together(self) -> AbstractContextManager[None]:
+        """Frames that are sent within leave at its end, as far as sockets take them."""
+        return self._lot.flusher.together()
 
     @property
     def frames(self) -> Inbox:

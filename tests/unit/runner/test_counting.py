@@ -24,6 +24,7 @@ from peerd.runner.counting import (
 from peerd.runner.driver import Driver
 from peerd.runner.learner import Learner
 from peerd.runner.records import Records
+from peerd.runner.turn import Turn
 from peerd.storage import Store
 from peerd.storage.keeping import MODELS_KEPT
 from protocols.aggregation.evaluation import Counts, Evaluation
@@ -135,7 +136,7 @@ async def test_a_round_is_counted_once_whatever_a_restart_finds(
 async def test_a_journal_takes_nothing_of_a_round_that_is_over(tmp_path: Path) -> None:
     with Store.open(tmp_path / "data") as store:
         driver = object.__new__(Driver)
-        driver._store, driver._turn = store, trio.Lock()
+        driver._store, driver._turn = store, Turn()
         driver._session = cast(Any, SimpleNamespace(position=SimpleNamespace(round=4)))
         for round_ in (3, 4, 5):
             await driver._keep(round_, "counts", b"{}")

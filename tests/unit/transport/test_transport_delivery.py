@@ -50,6 +50,21 @@ async def test_large_frames_arrive_whole_in_both_directions_at_once() -> None:
 
 
 @pytest.mark.trio
+async def test_frames_that_are_sent_together_leave_in_one_write_without_a_task() -> None:
+    async with network(2) as (alice, bob):
+        alice.send(bob.identity.public, b"warm up")
+        await take(bob, 1)
+        connection = alice._link(bob.identity.public).connection
+        before = connection.muxed_conn.bytes_out
+        with alice.together():
+            for number in range(10):
+                alice.send(bob.identity.public, b"%d" % number)
+            assert connection.muxed_conn.bytes_out == before
+        assert 10 < connection.muxed_conn.bytes_out - before < 500
+        assert [frame for _, frame in await take(bob, 10)] == [b"%d" % n for n in range(10)]
+
+
+@pytest.mark.trio
 async def test_empty_frame_is_a_frame() -> None:
     async with network(2) as (alice, bob):
         alice.send(bob.identity.public, b"")
