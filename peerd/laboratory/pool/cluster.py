@@ -88,7 +88,9 @@ def _make(address: str, give: Callable[[Any], None]) -> None:
     """Gives a client, or the error of sockets, TLS or another Dask's messages."""
     from distributed import Client
 
-    class Closed(Client):  # type: ignore[misc]
+    untyped: Any = Client  # in part, where it is installed
+
+    class Closed(untyped):  # type: ignore[misc]
         """Where it can't be made: else it waits for the scheduler again when it is deleted."""
 
         def __init__(self, *args: Any, **options: Any) -> None:
