@@ -93,7 +93,7 @@ class Outgoing:
         try:
             yield
             if self._frames and not outer:
-                for ride in self.riders.values():
+                for ride in list(self.riders.values()):
                     ride()
         finally:
             self._flushed_later = outer
