@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from peerd.group.drafting import Changes
     from peerd.group.rhythm import Rhythm
 
+EXPLAINED = {"protocol": "its version, which all members' peerd must speak"}
 DEFAULT_OUT = Path("draft.json")
 AHEAD = 2
 """Rounds from now on until a draft may be decided: its members sign it first."""
@@ -64,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     terms.add_argument("--adversary", metavar="BETA")
     terms.add_argument("--dropout", metavar="Q")
     for name in NUMBERS:
-        terms.add_argument(f"--{name}", type=int, metavar="N")
+        terms.add_argument(f"--{name}", type=int, metavar="N", help=EXPLAINED.get(name))
     terms.add_argument(
         "--aggregator", metavar="RULE", help="with the constants that it defaults to"
     )

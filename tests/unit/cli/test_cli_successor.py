@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from argparse import Namespace
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,16 @@ def test_terms_change_and_the_others_stay(old: Path) -> None:
     )
 
 
+def test_a_group_goes_over_to_a_later_version_of_the_protocol(old: Path) -> None:
+    """Unless it is said, it stays with its own: not all members may have upgraded."""
+    save(replace(load(old), version=2, signatures={}), old)
+    assert drafted(old).version == 2
+    old.with_name("draft.json").unlink()
+    found = drafted(old, "--protocol", "3")
+    assert found.version == 3
+    assert "the protocol's version: 3 instead of 2" in differences(load(old), found)
+
+
 def test_another_rule_has_its_own_constants(old: Path) -> None:
     found = drafted(old, "--aggregator", "weighted-mean", "--weight", f"{NAMES[2]}=12")
     assert found.aggregator == "weighted-mean" and "lambda" not in found.constants
@@ -117,6 +128,10 @@ def test_a_lost_key_is_taken_out_by_name(old: Path) -> None:
 
 
 BAD: dict[str, tuple[tuple[str, ...], str]] = {
+    "a version to come": (
+        ("--protocol", "4"),
+        "version is 4, and this peerd reads versions 2 to 3",
+    ),
     "nobody": (("--leave", "Clinic 9"), "--leave Clinic 9: is no member of 'spring'; its members"),
     "a stranger": (("--leave", OTHER_NEW.peer_id), "is no member"),
     "too short an end": (("--leave", FIRST.peer_id[-5:]), "is no member"),
