@@ -22,7 +22,7 @@ from protocols.proof import DealingShape, deal
 from protocols.wire.payloads import Header, Kind, Payload
 from protocols.wire.statement import Slot, Statement, sign
 
-LARGEST_MODEL = 50_000_000
+LARGEST_MODEL = 100_000_000
 """Parameters. More would need more memory than a measurement on a desk has."""
 
 GROUP = digest("peerd/bench/group")

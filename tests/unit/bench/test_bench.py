@@ -88,7 +88,6 @@ def test_what_a_dealer_sends_is_what_members_get() -> None:
         ("clerk", "rsa", 10, 5, "no role 'clerk'"),
         ("member", "median", 10, 5, "--aggregator: there is no aggregator 'median'"),
         ("member", "rsa", 2, 5, "--peers, --adversary: a group has 4 to 5000 peers"),
-        ("member", "centered-clipping-l2", 10, 40_000_000, "--aggregator, --params: theta = 16"),
         ("member", "rsa", 10, 0, "--params 0"),
         ("member", "rsa", 10, 10**9, "--params"),
     ],
@@ -98,6 +97,11 @@ def test_what_can_not_be_measured(
 ) -> None:
     with pytest.raises(ConfigError, match=message):
         run(role, rule, peers, params, Fraction(1, 10))
+
+
+def test_a_rule_that_does_not_fit_the_model_is_not_measured() -> None:
+    with pytest.raises(ConfigError, match="--aggregator, --params: theta = 24 is too fine"):
+        run("member", "centered-clipping-l2", 10, 9_000, Fraction(1, 10), {"theta": 24})
 
 
 def test_the_command_prints_one_document(tmp_path: Path) -> None:
