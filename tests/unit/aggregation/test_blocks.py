@@ -92,8 +92,10 @@ def test_what_no_blocks_are(given: int | str) -> None:
 
 
 def test_layers_are_replaced_where_a_group_is_founded() -> None:
-    with pytest.raises(AggregationError, match="founding a group puts their lengths here"):
-        Blocks.read(LAYERS)
+    found = Blocks.read(LAYERS)
+    assert found.constants() == {"blocks": LAYERS}
+    with pytest.raises(AggregationError, match="founding a group puts the layers' lengths here"):
+        found.divide(10, 7)
 
 
 # -- how they divide -----------------------------------------------------------------------------

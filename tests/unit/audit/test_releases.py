@@ -13,8 +13,8 @@ import pytest
 
 from peerd import __version__
 from peerd.cli.main import main
-from peerd.group.genesis import GENESIS_VERSION
 from peerd.storage.database import SCHEMA_VERSION
+from protocols.version import LATEST
 from protocols.wire.frames import FRAME_VERSION
 from protocols.wire.statement import VERSION
 
@@ -41,7 +41,7 @@ def test_each_release_has_a_row_and_a_history() -> None:
     assert numbers(newest) <= numbers(__version__)
     if newest == __version__:
         versions = tuple(map(int, RELEASES[VERSIONS.index(newest)][2:]))
-        assert versions == (VERSION, FRAME_VERSION, GENESIS_VERSION, SCHEMA_VERSION)
+        assert versions == (VERSION, FRAME_VERSION, LATEST, SCHEMA_VERSION)
 
 
 def numbers(version: str) -> tuple[int, ...]:

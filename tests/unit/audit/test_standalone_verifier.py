@@ -106,22 +106,31 @@ def test_it_agrees_on_every_flipped_byte_of_a_sample(
     assert refused > 200
 
 
+@pytest.mark.parametrize("version", [2, 3])
 @pytest.mark.parametrize(
     ("peers", "adversary", "dropout"),
-    [(4, "1/4", "0"), (9, "1/10", "1/10"), (40, "1/10", "1/20"), (200, "1/20", "1/50")],
+    [
+        (4, "1/4", "0"),
+        (9, "1/10", "1/10"),
+        (40, "1/10", "1/20"),
+        (200, "1/20", "1/50"),
+        (500, "1/10", "0"),
+    ],
 )
 def test_it_derives_the_plan_of_the_group(
-    alone: ModuleType, peers: int, adversary: str, dropout: str
+    alone: ModuleType, peers: int, adversary: str, dropout: str, version: int
 ) -> None:
     from fractions import Fraction
 
     from protocols.plan import liars_of, plan_group
 
-    expected = plan_group(peers, Fraction(adversary), Fraction(dropout))
+    counted = 10_000 if version == 3 else None
+    expected = plan_group(peers, Fraction(adversary), Fraction(dropout), values=counted)
     outsider = object.__new__(alone.Group)
+    outsider.version = version
     outsider.peers, outsider.liars = peers, liars_of(peers, Fraction(adversary))
     outsider.gone = int(Fraction(dropout) * peers)
-    outsider.plan(None)
+    outsider.plan(None, 10_000)
     found = outsider.seats, outsider.threshold, outsider.absent
     assert found == (expected.committee, expected.threshold, expected.absent)
 
