@@ -90,7 +90,7 @@ def _members(folder: Path, runs: Sequence[Document], others: Mapping[str, float]
         _frame(data, ALONG[axis], "bytes of a member")
     called = rows[0][1].get_legend_handles_labels()
     figure.legend(*called, loc="outside upper center", ncols=3, fontsize="small")
-    figure.savefig(folder / "member.png", dpi=110)
+    figure.savefig(folder / "member.png", dpi=90)
     pyplot.close(figure)
 
 
