@@ -12,7 +12,7 @@ from typing import Any
 import peerd
 
 PACKAGES = (
-    *("libp2p", "trio", "numpy", "torch", "PyNaCl", "msgpack", "h11", "structlog"),
+    *("libp2p", "trio", "numpy", "torch", "PyNaCl", "cryptography", "msgpack", "h11", "structlog"),
     *("prometheus_client", "rich"),
 )
 """What every node has."""
