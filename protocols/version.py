@@ -5,7 +5,8 @@ A group goes over to a later one by a handover (docs/protocol.md §6).
 
 EARLIEST = 2
 """peerd 0.2.0."""
-LARGE_MODELS = 3
+V3 = 3
 """Projections with a row of bits in common (§3), several opened polynomials to a leaf (§6), several
-blocks of a ball (§4), and plans that count headers (§1)."""
-LATEST = LARGE_MODELS
+blocks of a ball (§4), plans that count headers (§1), and lock-outs that end with any attempt that too
+few were in (§2)."""
+LATEST = V3

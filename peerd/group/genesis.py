@@ -27,7 +27,7 @@ from protocols.errors import WireError
 from protocols.hashing import digest
 from protocols.plan import CommitteePlan, PlanError, plan_group
 from protocols.ports import SIGNATURE_BYTES
-from protocols.version import EARLIEST, LARGE_MODELS, LATEST
+from protocols.version import EARLIEST, V3, LATEST
 from protocols.wire.canonical import pack, unpack
 
 VERSIONS = range(EARLIEST, LATEST + 1)
@@ -175,7 +175,7 @@ class Genesis:
                 self.dropout,
                 absent=self.absent,
                 selected=self.clients,
-                values=self.parameters if self.version >= LARGE_MODELS else None,
+                values=self.parameters if self.version >= V3 else None,
             )
         except PlanError as error:
             raise GroupError(f"genesis: no committee plan exists: {error}") from None

@@ -19,14 +19,14 @@ from protocols.hashing import DIGEST_BYTES, digest
 from protocols.proof.challenge import windows
 from protocols.proof.merkle import MerkleTree, climb, depth
 from protocols.proof.shape import DealingShape
-from protocols.version import LARGE_MODELS
+from protocols.version import V3
 
 MAX_LEAVES = 1 << 12
 
 
 def leaf_polynomials(shape: DealingShape) -> int:
     """How many polynomials lie under a leaf; the last one may have fewer."""
-    if shape.version < LARGE_MODELS:
+    if shape.version < V3:
         return 1
     return max(1, -(-shape.opened_polynomials // MAX_LEAVES))
 

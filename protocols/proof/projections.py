@@ -33,7 +33,7 @@ import numpy.typing as npt
 from protocols.field import Elements, PrimeField, Residues, Signs
 from protocols.hashing import Xof
 from protocols.proof.shape import DealingShape
-from protocols.version import LARGE_MODELS
+from protocols.version import V3
 
 CHUNK = 2048
 """Polynomials whose bits one XOF gives: a product of so many stays in the caches."""
@@ -55,7 +55,7 @@ class Projections(Protocol):
 def draw(shape: DealingShape, context: bytes, first_root: bytes) -> list[Projections]:
     """The projections of one dealing, one item for each smallness of the relation."""
     place = (shape.identifier, context, first_root)
-    if shape.version < LARGE_MODELS and shape.layout.projected:
+    if shape.version < V3 and shape.layout.projected:
         return _draw_separately(shape, place)
     return [_Shared.drawn(shape, place, index) for index in range(len(shape.layout.projected))]
 

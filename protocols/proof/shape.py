@@ -19,7 +19,7 @@ from protocols.proof.layout import Block, Layout
 from protocols.proof.merkle import depth
 from protocols.proof.relation import Relation
 from protocols.sharing import PackedSharing, packed_sharing
-from protocols.version import LARGE_MODELS, LATEST
+from protocols.version import V3, LATEST
 
 SALT_BYTES = 32
 SEED_BYTES = 32
@@ -65,7 +65,7 @@ class Count:
 
 def projection_count(version: int, packing: int) -> Count:
     """The least that show a smallness to 2^-128 (projections.py), with k = ``packing``."""
-    if version < LARGE_MODELS:
+    if version < V3:
         return Count(309, 1)
     return Count(128, 1) if packing == 1 else Count(189, 2)
 
@@ -132,7 +132,7 @@ class DealingShape:
             of = relation.segments[0].constraint
             numbers += [of.c0 % p, of.c1 % p, of.c2 % p]
             return digest("peerd/proof/shape", *[n.to_bytes(8, "little") for n in numbers])
-        if self.version >= LARGE_MODELS:
+        if self.version >= V3:
             numbers.append(self.version)
         parts = [n.to_bytes(8, "little") for n in numbers]
         return digest("peerd/proof/shape/relation", *parts, *self._relation_parts())
@@ -158,7 +158,7 @@ class DealingShape:
             for name, factor in link.parts:
                 yield _counts(index[name]) + self._factors(factor)
         for small in relation.smallness:
-            more = [len(small.segments)] if self.version >= LARGE_MODELS else []
+            more = [len(small.segments)] if self.version >= V3 else []
             yield _counts(index[small.segments[0]], small.bits, *more)
         for number, summed in enumerate(relation.summed):
             for scaled in summed.scaled:  # longer than a smallness: nothing is read in two ways

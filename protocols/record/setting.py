@@ -21,7 +21,7 @@ from protocols.ports import Crypto, Forgetful, Memory
 from protocols.proof import DealingShape, Relation
 from protocols.record.deadlines import Deadlines
 from protocols.record.origin import Origin
-from protocols.version import LARGE_MODELS, LATEST
+from protocols.version import V3, LATEST
 from protocols.wire.canonical import Value, pack
 from protocols.wire.schema import MAX_STATEMENT
 from protocols.wire.statement import VERSION
@@ -91,10 +91,10 @@ class Setting:
                 f"a roster of {n}: the election's proposals fit a frame up to {MAX_ELECTORATE}"
             )
         spans = any(len(small.segments) > 1 for small in self.relation.smallness)
-        if spans and self.version < LARGE_MODELS:
+        if spans and self.version < V3:
             raise ProtocolError(
                 f"a ball over {self.parameters} parameters, or in blocks, is in version"
-                f" {LARGE_MODELS} of the protocol, and this group speaks version {self.version}"
+                f" {V3} of the protocol, and this group speaks version {self.version}"
             )
         largest, most = self._dealing_bytes, largest_dealing(n)
         if largest > most:

@@ -401,3 +401,11 @@ def test_one_that_rests_asks_whoever_comes_back(seed: int) -> None:
     operations = tuple(parse(CAME_BACK_LATE[seed]))
     verdict = run(Scenario(seed, group_of(seed), 3, operations))
     assert not verdict.rule, verdict.what
+
+
+def test_one_that_the_pause_locked_out_is_let_in_behind_an_attempt_that_comes_to_nothing() -> None:
+    """Its disk hung in a flip. Without it the liar's vote is needed for every cohort."""
+    seed = 39811
+    operations = tuple(parse("lie 4 FalseAsker; disk 1 15 60000; rest 275 1"))
+    verdict = run(Scenario(seed, group_of(seed), 2, operations))
+    assert not verdict.rule, verdict.what

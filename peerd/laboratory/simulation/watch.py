@@ -68,11 +68,11 @@ class Watch:
         self.world.before, self.world.after = listening, completing
 
     def part_in(self, round_: int) -> frozenset[int]:
-        """Who committed to a round while lock-outs counted in it: up to the first attempt that too
-        few took part in.
+        """Who committed to a round while lock-outs counted in it: up to the first attempt that came
+        to nothing though the flip was good.
         """
         ended = self.ended.items()
-        short = [at for at, why in ended if at[0] == round_ and why == Abort.QUORUM]
+        short = [at for at, why in ended if at[0] == round_ and why != Abort.FLIP]
         last = min(short, default=(round_, MAX_ATTEMPT))
         return frozenset().union(
             *(who for at, who in self.committed.items() if at[0] == round_ and at <= last)
