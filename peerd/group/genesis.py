@@ -27,7 +27,7 @@ from protocols.errors import WireError
 from protocols.hashing import digest
 from protocols.plan import CommitteePlan, PlanError, plan_group
 from protocols.ports import SIGNATURE_BYTES
-from protocols.version import EARLIEST, V3, LATEST
+from protocols.version import EARLIEST, LATEST, V3
 from protocols.wire.canonical import pack, unpack
 
 VERSIONS = range(EARLIEST, LATEST + 1)

@@ -15,13 +15,14 @@ import numpy.typing as npt
 
 from protocols.errors import WireError
 from protocols.field import Elements
-from protocols.hashing import DIGEST_BYTES, digest
+from protocols.hashing import DIGEST_BYTES, digest, digest_each
 from protocols.proof.challenge import windows
 from protocols.proof.merkle import MerkleTree, climb, depth
 from protocols.proof.shape import DealingShape
 from protocols.version import V3
 
 MAX_LEAVES = 1 << 12
+LEAF_DOMAIN = "peerd/opening/polynomial"
 
 
 def leaf_polynomials(shape: DealingShape) -> int:
@@ -128,9 +129,9 @@ def _window(shape: DealingShape, leaf: int) -> slice[int, int, None]:
 def _tree(shape: DealingShape, encoded: bytes) -> MerkleTree:
     if len(encoded) != shape.opened_polynomials * polynomial_bytes(shape):
         raise ValueError(f"{len(encoded)} bytes of polynomials; encode_polynomials gives others")
-    view = memoryview(encoded)
-    return MerkleTree([_leaf(view[_window(shape, leaf)]) for leaf in range(_leaves(shape))])
+    width = leaf_polynomials(shape) * polynomial_bytes(shape)
+    return MerkleTree(digest_each(LEAF_DOMAIN, encoded, width))
 
 
-def _leaf(content: bytes | memoryview) -> bytes:
-    return digest("peerd/opening/polynomial", content)
+def _leaf(content: bytes) -> bytes:
+    return digest(LEAF_DOMAIN, content)

@@ -13,11 +13,12 @@ import numpy as np
 
 from protocols.errors import WireError
 from protocols.field import Elements
-from protocols.hashing import DIGEST_BYTES, digest
+from protocols.hashing import DIGEST_BYTES, digest, digest_each
 from protocols.proof.challenge import windows
 from protocols.proof.merkle import MerkleTree, climb, depth
 from protocols.proof.shape import DealingShape
 
+LEAF_DOMAIN = "peerd/opening/word"
 CHUNK_ELEMENTS = 256
 """Coordinates under one leaf. One leaf a coordinate would make hashing dearer than decoding."""
 
@@ -127,8 +128,8 @@ def _window(shape: DealingShape, chunk: int) -> slice[int, int, None]:
 
 
 def _tree(shape: DealingShape, data: bytes) -> MerkleTree:
-    return MerkleTree([_leaf(data[_window(shape, chunk)]) for chunk in range(_chunks(shape))])
+    return MerkleTree(digest_each(LEAF_DOMAIN, data, CHUNK_ELEMENTS * shape.field.element_bytes))
 
 
 def _leaf(chunk: bytes) -> bytes:
-    return digest("peerd/opening/word", chunk)
+    return digest(LEAF_DOMAIN, chunk)

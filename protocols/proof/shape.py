@@ -19,7 +19,7 @@ from protocols.proof.layout import Block, Layout
 from protocols.proof.merkle import depth
 from protocols.proof.relation import Relation
 from protocols.sharing import PackedSharing, packed_sharing
-from protocols.version import V3, LATEST
+from protocols.version import LATEST, V3
 
 SALT_BYTES = 32
 SEED_BYTES = 32

@@ -21,7 +21,7 @@ from protocols.ports import Crypto, Forgetful, Memory
 from protocols.proof import DealingShape, Relation
 from protocols.record.deadlines import Deadlines
 from protocols.record.origin import Origin
-from protocols.version import V3, LATEST
+from protocols.version import LATEST, V3
 from protocols.wire.canonical import Value, pack
 from protocols.wire.schema import MAX_STATEMENT
 from protocols.wire.statement import VERSION

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from protocols.errors import WireError
 from protocols.record.certificate import ElectionCertificate
 from protocols.record.effects import Abort
+from protocols.version import V3
 from protocols.wire.canonical import Value, pack, unpack
 from protocols.wire.frames import DecisionFrame, decode_frame, encode_frame
 from protocols.wire.schema import MAX_BULK, MAX_PEERS, PEER, Bytes, ListOf, Tuple
@@ -34,6 +35,10 @@ class Ending:
             return []
         reveals = self.frames[0]
         return [ElectionCertificate(round_, attempt, reveals.outcome, reveals.votes)]
+
+    def lifts_lockouts(self, version: int) -> bool:
+        """Whether too few took part, so that the round needs whoever is locked out (§2)."""
+        return self.reason is Abort.QUORUM or (version >= V3 and self.reason is not Abort.FLIP)
 
     def encode(self) -> bytes:
         frames: list[Value] = [encode_frame(frame) for frame in self.frames]

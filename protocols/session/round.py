@@ -32,14 +32,10 @@ from protocols.session.ending import Ending, attempt_secrets, ending_key
 from protocols.session.local import LocalPeer
 from protocols.session.states import ROUND, RoundEvent, Rounding
 from protocols.session.update import Update
-from protocols.version import V3
 from protocols.wire.statement import MAX_ATTEMPT, Statement
 
 MAX_RETRY_DELAY = 8
 """Attempts without a quorum follow each other at up to so many times the result's deadline."""
-
-_LIFTING = frozenset(Abort) - {Abort.FLIP}
-"""Ends of an attempt behind which the locked-out are needed: too few were in it (§2)."""
 
 
 class Round(Component):
@@ -174,8 +170,7 @@ class Round(Component):
             self._remember_said(self.attempt)
         self._state.move(RoundEvent.BEGIN)
         peer, position, number = self._peer, self.position, len(self.endings)
-        lifting = _LIFTING if peer.setting.version >= V3 else {Abort.QUORUM}
-        lifted = any(ending.reason in lifting for ending in self.endings)
+        lifted = any(ending.lifts_lockouts(peer.setting.version) for ending in self.endings)
         start = Start(
             tip_of(peer.setting, position),
             position.ledger.lifted() if lifted else position.ledger,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from protocols.errors import WireError
 from protocols.field import FAMILY, P16, P31, P61, PrimeField, field_for
-from protocols.field._small import FEW
+from protocols.field._small import FEW, MAX_TERMS, WINDOW, SmallKernel
 from protocols.field.prime import FEW_INVERSES
 from protocols.hashing import Xof
 
@@ -52,6 +52,15 @@ class TestAgainstIntegers:
     def test_matrix_product(self, field: PrimeField, inner: int) -> None:
         a, b = draw(field, 3, inner), draw(field, inner, 2, seed=b"b")
         assert (field.matmul(a, b) == exact(a) @ exact(b) % field.p).all()
+
+    def test_next_to_multiples_of_p(self, field: PrimeField) -> None:
+        """Sums one below, at and one beyond a multiple, as large as one block's may be."""
+        if field.p < 1 << 16:
+            most = (MAX_TERMS * (field.p - 1) ** 2) // field.p
+            spread = np.linspace(1, most, WINDOW + 7, dtype=np.int64) * field.p
+            sums = np.concatenate([spread - 1, spread, spread + 1])
+            reduced = SmallKernel(field.p)._residues(sums.astype(np.float64))
+            assert (reduced == sums % field.p).all()
 
     @pytest.mark.parametrize("inner", [2048, 4200])
     def test_the_largest_matrix_product(self, field: PrimeField, inner: int) -> None:
