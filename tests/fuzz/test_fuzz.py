@@ -42,7 +42,7 @@ needs_atheris = pytest.mark.skipif(
     reason="no atheris here: pip install 'atheris>=3,<4', where a wheel fits this machine",
 )
 ROOT = Path(__file__).resolve().parents[2]
-BUDGET = 600
+BUDGET = 200
 """Executions of a target of cost 1."""
 DECODERS = ("canonical", "frame", "statement", "payload", "outcome", "evidence", "certificate")
 
@@ -174,17 +174,17 @@ def test_the_corpus_is_small() -> None:
 
 @needs_atheris
 @pytest.mark.parametrize(
-    "name", ["evidence", "session", *later(["frame", "statement", "certificate"])]
+    "name", ["evidence", *later(["session", "frame", "statement", "certificate"])]
 )
 def test_a_short_run_guided_by_coverage_finds_nothing(name: str, tmp_path: Path) -> None:
     """Longer ones are run by hand (docs/attacks.md says how many executions there were)."""
     result = tmp_path / "result.json"
     command = [sys.executable, str(ROOT / "scripts" / "fuzz.py"), "--target", name]
-    ask = [*command, "--executions", "1500", "--json", str(result), "--corpus", str(tmp_path)]
+    ask = [*command, "--executions", "500", "--json", str(result), "--corpus", str(tmp_path)]
     done = subprocess.run(ask, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
     target = json.loads(result.read_text())["targets"][name]
-    assert target["executions"] >= 1500
+    assert target["executions"] >= 500
     assert target["found"] == []
     assert target["peak_mb"] < 2048
 

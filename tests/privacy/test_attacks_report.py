@@ -13,6 +13,7 @@ import pytest
 from peerd.cli.dispatch import dispatch
 from peerd.laboratory.experiments.privacy.membership import ALONE, SWARM, infer
 from peerd.laboratory.experiments.privacy.report import Size, broken, measure, outsider
+from tests.tiers import later
 
 TINY = Size(
     *(6, 10, 2, 12, 2, 6, 5, 2, 8, (2,), 2, 4),
@@ -32,6 +33,7 @@ def test_the_document_is_json_and_nothing_is_contradicted(document: dict[str, An
     assert broken(document) == []
 
 
+@pytest.mark.acceptance
 def test_the_same_seed_measures_the_same(document: dict[str, Any]) -> None:
     def tell(line: str) -> None: ...
 
@@ -41,7 +43,7 @@ def test_the_same_seed_measures_the_same(document: dict[str, Any]) -> None:
     ]
 
 
-@pytest.mark.parametrize("rule", ["rsa", "centered-clipping-l2"])
+@pytest.mark.parametrize("rule", ["rsa", *later(["centered-clipping-l2"])])
 def test_one_rule_alone_gives_its_rows_of_the_whole_document(
     document: dict[str, Any], rule: str
 ) -> None:

@@ -13,6 +13,7 @@ from protocols.record.effects import Effect, Send, Stop
 from protocols.wire.frames import SumFrame, decode_frame
 from tests.simulation.oracle import Watch, check
 from tests.simulation.swarm import EIGHT, FOUR, NINE, TEN, swarm
+from tests.tiers import later
 
 END = 600_000
 
@@ -25,7 +26,7 @@ def heard_first(world: World, who: tuple[int, ...]) -> None:
     world.delay = lambda sender, to, data: 1 if sender in who else None
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", [0, *later(range(1, 4))])
 @pytest.mark.parametrize(
     ("plan", "who"), [(EIGHT, (2, 6)), (NINE, (0, 5)), (TEN, (4,))], ids=["8", "9", "10"]
 )
@@ -42,7 +43,7 @@ def test_t_sums_that_lie_on_one_wrong_polynomial(
             assert not set(who) & set(node.completed[2].dealers)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", [0, *later(range(1, 4))])
 def test_and_an_honest_member_dies_ahead_of_its_own(seed: int) -> None:
     """Within t + e: the sum is right, the liars are named, and the dead one is not."""
     who, victim = (0, 5), 3
@@ -62,7 +63,7 @@ def test_and_an_honest_member_dies_ahead_of_its_own(seed: int) -> None:
     assert victim in world.nodes[1].completed[0].dealers
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", [0, 1, *later(range(2, 6))])
 def test_one_more_of_them_than_t_opens_nothing_and_nobody_is_blamed(seed: int) -> None:
     """Beyond the bound: with two honest sums they are five, and six of eight must agree."""
     who = (1, 2, 6)
@@ -76,7 +77,7 @@ def test_one_more_of_them_than_t_opens_nothing_and_nobody_is_blamed(seed: int) -
             assert {stop.reason for stop in node.stopped} == {Stop.UNDECODABLE}
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", [0, 1, *later(range(2, 6))])
 def test_the_limit_t_and_one_more_of_a_committee_that_is_no_larger_than_it_must_be(
     seed: int,
 ) -> None:

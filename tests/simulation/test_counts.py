@@ -11,6 +11,7 @@ from protocols.aggregation import aggregator
 from protocols.aggregation.evaluation import Counts, Evaluation
 from protocols.opening import decode_polynomials, values_of
 from tests.simulation.swarm import FOUR, NINE, SEATED, TEN, swarm
+from tests.tiers import later
 
 PLANS = {"4": (FOUR, 1, 4), "9": (NINE, 2, 9), "10": (TEN, 1, 10), "24": (SEATED, 1, 24)}
 
@@ -47,7 +48,7 @@ def plain(world: World, round_: int = 0) -> Counts:
 
 
 @pytest.mark.parametrize(("plan", "liars", "peers"), PLANS.values(), ids=PLANS)
-@pytest.mark.parametrize("rule", ["rsa", "weighted-mean", "fltrust"])
+@pytest.mark.parametrize("rule", ["rsa", *later(["weighted-mean", "fltrust"])])
 def test_what_is_opened_is_the_plain_sum(plan, liars: int, peers: int, rule: str) -> None:  # type: ignore[no-untyped-def]
     weights = tuple(range(1, peers + 1)) if rule == "weighted-mean" else ()
     world = swarm(

@@ -7,9 +7,10 @@ import pytest
 from protocols.plan import CommitteePlan
 from tests.simulation.oracle import Watch, check
 from tests.simulation.swarm import EIGHT, FOUR, NINE, SEATED, TEN, swarm
+from tests.tiers import later
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", [0, 1, *later(range(2, 6))])
 @pytest.mark.parametrize(
     ("plan", "liars"), [(FOUR, 1), (EIGHT, 2), (NINE, 2), (TEN, 1)], ids=["4", "8", "9", "10"]
 )

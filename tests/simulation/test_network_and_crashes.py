@@ -58,7 +58,7 @@ def crash_at(world: World, victim: int, number: int, back: int | None) -> list[i
     return count
 
 
-@pytest.mark.parametrize("back", [1, 300, 9000])
+@pytest.mark.parametrize("back", [9000, *later([1, 300])])
 def test_a_peer_dies_at_any_effect_and_comes_back(back: int) -> None:
     number = 1
     while True:
@@ -154,7 +154,7 @@ def test_a_partition_heals(side: int, heals: int) -> None:
     assert all(0 in node.completed for node in world.nodes)
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", [0, 1, *later(range(2, 8))])
 def test_safety_rests_on_no_clock(seed: int) -> None:
     """Delays without bound: rounds may fail, and nobody is blamed or takes another model."""
     world = swarm(FOUR, 1, seed=seed, slowest=20_000)
