@@ -22,7 +22,7 @@ from tests.network.group import running
 LIAR, VICTIM, OTHERS = 0, 1, (2, 3)
 LIMIT = 300.0  # seconds; only a hang takes so long
 
-pytestmark = pytest.mark.swarm
+pytestmark = [pytest.mark.swarm, pytest.mark.acceptance]
 
 
 class Nobody:

@@ -30,7 +30,7 @@ LINES = re.findall(r"^\$ peerd (swarm .*--task table .*)$", TEXT, re.M)
 
 
 @pytest.mark.swarm
-@pytest.mark.parametrize("line", [LINES[0], *later(LINES[1:])])
+@pytest.mark.parametrize("line", later(LINES))
 def test_an_example_is_learnt(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     exec(compile(PROGRAM, "docs/models.md", "exec"), {})

@@ -21,15 +21,11 @@ from peerd.learning.repeatable import ENVIRONMENT
 from peerd.learning.settings import Partition
 from protocols.aggregation import aggregate, model_hash
 from protocols.aggregation.contract import Model, Referenced
+from tests.tiers import later
 
 PEERS, ROUNDS, SEED = 4, 2, 1
-RULES = [
-    "fltrust",
-    "weighted-mean",
-    pytest.param("centered-clipping", marks=pytest.mark.acceptance),
-    pytest.param("centered-clipping-l2", marks=pytest.mark.acceptance),
-]
-"""`make test` has those of which a daemon does more: it trains on root data, or has a weight."""
+RULES = ["fltrust", *later(["weighted-mean", "centered-clipping", "centered-clipping-l2"])]
+"""`make test` has the one of which a daemon does most: it trains on root data as well."""
 WEIGHTS = [3, 1, 40, 7]
 
 

@@ -99,7 +99,7 @@ def test_group_new_writes_no_genesis(
     assert not out.exists()
 
 
-@pytest.mark.parametrize("which", COMMANDS)
+@pytest.mark.parametrize("which", ["sign", *later(each for each in COMMANDS if each != "sign")])
 @pytest.mark.parametrize("name", NAMED)
 def test_it_is_named_before_a_signature_and_before_anybody_is_met(
     name: str, which: str, group: Path, capsys: pytest.CaptureFixture[str]
@@ -120,6 +120,7 @@ def test_it_is_named_before_a_signature_and_before_anybody_is_met(
         assert not (group / f"signed-{name}.json").exists()
 
 
+@pytest.mark.acceptance
 def test_trouble_in_evaluation_is_a_warning_in_each(
     group: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

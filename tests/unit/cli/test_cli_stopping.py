@@ -17,10 +17,9 @@ from peerd.cli.main import main
 from peerd.identity import Identity
 from peerd.runner.operators.signals import INTERRUPTED
 from tests.patience import HANG
+from tests.tiers import later
 
 TASKS = Path(__file__).parent.parent / "learning"
-STOPS = [signal.SIGTERM, signal.SIGINT]
-EITHER = ["term", "int"]
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +68,7 @@ def wait_for_line(peer: Path, process: subprocess.Popen[bytes], what: bytes) -> 
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize("number", STOPS, ids=EITHER)
+@pytest.mark.parametrize("number", [signal.SIGTERM, *later([signal.SIGINT])])
 def test_however_often_it_is_told_while_it_stops(peer: Path, number: signal.Signals) -> None:
     with daemon(peer) as process:
         wait_for_line(peer, process, b"listening")
@@ -83,7 +82,7 @@ def test_however_often_it_is_told_while_it_stops(peer: Path, number: signal.Sign
     assert "stopping" in log
 
 
-@pytest.mark.parametrize("number", STOPS, ids=EITHER)
+@pytest.mark.parametrize("number", [signal.SIGTERM, *later([signal.SIGINT])])
 def test_at_whatever_moment_of_its_start_it_is_told(peer: Path, number: signal.Signals) -> None:
     for seconds in (0.5, 1.2):
         with daemon(peer) as process:

@@ -116,6 +116,7 @@ def test_another_file_is_refused_before_signing(
     assert not (group / "signed.json").exists()
 
 
+@pytest.mark.acceptance
 def test_doctor_and_run_find_another_file_too(
     group: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -154,6 +155,7 @@ def test_a_group_that_draws_its_model_takes_no_file(
     assert "drawn from a seed, and this peer would start from" in capsys.readouterr().err
 
 
+@pytest.mark.acceptance
 def test_the_page_s_commands(group: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """docs/models.md, "Start from a model", as it stands; DIR is a member's."""
     text = (ROOT / "docs/models.md").read_text()
