@@ -28,7 +28,8 @@ MAX_REQUESTS = 1000  # on one connection
 class Deadlines:
     """Seconds."""
 
-    request: float = 5.0  # from the first wait to a request's last header
+    request: float = 5.0  # from the first wait to the first request's last header
+    idle: float = 60.0  # the same of a later one: a browser may take a connection up again late
     write: float = 10.0  # one write's progress
     heartbeat: float = 15.0  # an empty line on a quiet event stream
 
@@ -56,17 +57,18 @@ class HttpConnection:
     async def serve(self) -> None:
         """Answer requests until the client or a deadline ends it. Raises nothing."""
         try:
-            for _ in range(MAX_REQUESTS):
-                if not await self._serve_one():
+            for turn in range(MAX_REQUESTS):
+                deadline = self._deadlines.idle if turn else self._deadlines.request
+                if not await self._serve_one(deadline):
                     return
         except (Closed, trio.TooSlowError, trio.BrokenResourceError, trio.ClosedResourceError):
             return
         except h11.RemoteProtocolError as error:
             await self._refuse(error.error_status_hint, "not an acceptable HTTP/1.1 request")
 
-    async def _serve_one(self) -> bool:
+    async def _serve_one(self, deadline: float) -> bool:
         """Whether the connection can carry another request."""
-        with trio.fail_after(self._deadlines.request):
+        with trio.fail_after(deadline):
             request = await self._read_request()
         if request is None:
             return False
