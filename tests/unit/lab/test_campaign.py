@@ -24,6 +24,7 @@ from peerd.laboratory.experiments.report.tables import as_markdown, rule_by_atta
 from peerd.laboratory.experiments.results import Directory, final
 from peerd.laboratory.pool.processes import Processes
 from tests.patience import HANG
+from tests.tiers import later
 from tests.unit.pool.local_cluster import group_of, until
 
 ONE = Processes(1)
@@ -205,6 +206,7 @@ def test_the_command(
     assert "peerd: error: can't read" in capsys.readouterr().err
 
 
+@pytest.mark.acceptance
 def test_a_run_that_is_stopped_leaves_its_tables_and_no_process(tmp_path: Path) -> None:
     """The second cell would take an hour. SIGTERM, as from a service manager; then none is left."""
     path = _written(tmp_path, EXPERIMENT.replace("secured = 1", ""))
@@ -221,7 +223,7 @@ def test_a_run_that_is_stopped_leaves_its_tables_and_no_process(tmp_path: Path) 
     assert len(list((out / "cells").glob("*.json"))) == 8
 
 
-@pytest.mark.parametrize("processes", [3, 4], ids=["torch is loading", "a cell is played"])
+@pytest.mark.parametrize("processes", [4, *later([3])])
 def test_ctrl_c_says_one_line_and_leaves_no_process(tmp_path: Path, processes: int) -> None:
     """A terminal sends SIGINT to all of them; whoever loads torch would print a traceback."""
     with _started(tmp_path) as run_:
@@ -235,6 +237,7 @@ def test_ctrl_c_says_one_line_and_leaves_no_process(tmp_path: Path, processes: i
     )
 
 
+@pytest.mark.acceptance
 def test_a_cell_that_is_killed_is_one_line(tmp_path: Path) -> None:
     with _started(tmp_path) as run_:
         until(lambda: len(group_of(run_.pid)) >= 4)
@@ -256,6 +259,7 @@ def test_a_server_of_cells_that_is_killed_is_one_line(tmp_path: Path) -> None:
     assert "the server of the processes ended" in said.decode()
 
 
+@pytest.mark.acceptance
 def test_a_run_that_is_killed_takes_its_cells_with_it(tmp_path: Path) -> None:
     """The cell would take an hour, and then find nobody to tell."""
     with _started(tmp_path) as run_:

@@ -162,6 +162,7 @@ async def test_an_evaluation_that_never_returns_is_ended_and_training_goes_on(
 
 
 @pytest.mark.trio
+@pytest.mark.acceptance
 async def test_after_a_few_in_a_row_there_are_no_more(
     tmp_path: Path, options: dict[str, Any]
 ) -> None:
@@ -181,6 +182,7 @@ async def test_after_a_few_in_a_row_there_are_no_more(
 
 
 @pytest.mark.trio
+@pytest.mark.acceptance
 async def test_one_whose_caller_has_left_is_one_of_them(
     tmp_path: Path, options: dict[str, Any]
 ) -> None:
@@ -215,7 +217,7 @@ async def test_one_that_finishes_is_forgiven(tmp_path: Path, options: dict[str, 
 
 
 @pytest.mark.trio
-@pytest.mark.parametrize("overdue", [False, True])
+@pytest.mark.parametrize("overdue", [True, *later([False])])
 async def test_training_waits_for_half_of_its_time_and_not_again(
     overdue: bool, tmp_path: Path, options: dict[str, Any]
 ) -> None:
@@ -281,7 +283,7 @@ async def test_a_rehearsal_warns_once_and_goes_on(
 
 
 @pytest.mark.trio
-@pytest.mark.parametrize("rehearsed", [False, True])
+@pytest.mark.parametrize("rehearsed", [True, *later([False])])
 async def test_training_that_never_returns_is_told_once(
     rehearsed: bool, tmp_path: Path, options: dict[str, Any]
 ) -> None:

@@ -137,7 +137,7 @@ class TestOpening:
         assert said != right == int(words[seat][index])
 
 
-@settings(max_examples=80)
+@settings(max_examples=25)
 @given(st.data())
 def test_any_lies_up_to_t_are_found(data: st.DataObject) -> None:
     of = shape(TIGHT)
@@ -158,7 +158,7 @@ def test_any_lies_up_to_t_are_found(data: st.DataObject) -> None:
     assert opened.liars == tuple(first.items())
 
 
-@settings(max_examples=80)
+@settings(max_examples=25)
 @given(st.data())
 def test_more_lies_than_t_are_never_silently_believed(data: st.DataObject) -> None:
     """Independent lies beyond t: the right sum, or Undecodable."""

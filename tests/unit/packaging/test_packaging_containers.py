@@ -20,6 +20,7 @@ from peerd.group import load
 from peerd.identity import Identity
 from peerd.tasks.names import SHIPPED
 from tests.patience import HANG
+from tests.tiers import later
 
 ROOT = Path(__file__).parents[3]
 
@@ -166,7 +167,7 @@ def test_the_compose_file_passes_task_and_data_on(compose: dict[str, Any]) -> No
     assert shell(group["volumes"][0]) == "/dev/null:/rows:ro"
 
 
-@pytest.mark.parametrize("task", ["digits", "table"])
+@pytest.mark.parametrize("task", ["table", *later(["digits"])])
 def test_the_group_of_the_compose_file(task: str, tmp_path: Path) -> None:
     """The same script as in the container: every member can start from what it makes."""
     environment = {

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from peerd.extras import EXTRAS
+from tests.tiers import later
 
 ROOT = Path(__file__).parents[3]
 LAB = "pip install 'peerd[lab]'"
@@ -102,7 +103,7 @@ def test_what_needs_no_extra_runs(without: dict[str, str], tmp_path: Path, line:
     assert not told(said)
 
 
-@pytest.mark.parametrize("task", ["digits", "wine:Wine"])
+@pytest.mark.parametrize("task", ["digits", *later(["wine:Wine"])])
 def test_a_baseline_names_what_its_task_needs(
     without: dict[str, str], tmp_path: Path, task: str
 ) -> None:
