@@ -24,12 +24,14 @@ class LocalCluster:
         self.workers: list[subprocess.Popen[bytes]] = []
         self._file = folder / "scheduler.json"
         self._log = (folder / "cluster.log").open("wb")
+        self._said = folder / "cluster.log"
         self.scheduler = self._start("scheduler", "--port", "0")
         until(self._file.exists)
         self.address = str(json.loads(self._file.read_text())["address"])
 
     def add(self, path: str = f"{ROOT}{os.pathsep}{HERE}") -> None:
         self.workers.append(self._start("worker", "--nthreads", "1", "--no-nanny", path=path))
+        until(lambda: self._said.read_text().count("Registered to:") >= len(self.workers))
 
     def __enter__(self) -> LocalCluster:
         return self
