@@ -89,7 +89,7 @@ def _members() -> list[Document]:
 
 def _liars() -> Document:
     """Of a group small enough for the whole catalogue, with as many liars as there can be."""
-    found = bench("liars", 12, 10_000, "--adversary", "0.3", "--rounds", "1")
+    found = bench("liars", 8, 10_000, "--adversary", "0.3", "--rounds", "1")
     return {**found, "adversaries": found["adversaries"][:WORST]}
 
 
