@@ -8,7 +8,14 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-KEPT = {"statement": 4096, "signature": 4096, "frame": 128, "verdict": 2048, "election": 64}
+KEPT = {
+    "statement": 4096,
+    "signature": 4096,
+    "frame": 128,
+    "verdict": 2048,
+    "dealing": 2048,
+    "election": 64,
+}
 """How many results of each kind are kept: the oldest goes."""
 
 

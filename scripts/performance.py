@@ -35,6 +35,8 @@ PEERS = tuple((peers, 100_000) for peers in (4, 8, 12, 20))
 PARAMETERS = tuple((4, params) for params in (10_000, 100_000, 1_000_000))
 ROLES = tuple((role, peers) for peers in (100, 1000) for role in ("member", "dealer", "open"))
 MEMBERS = (*((100, 10**power) for power in (4, 5, 6)), *((n, 100_000) for n in (1000, 5000)))
+WORST = 5
+"""Adversaries that the page shows."""
 BOUND_TO_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 Document = Mapping[str, Any]
@@ -85,6 +87,12 @@ def _members() -> list[Document]:
     return [_whole(bench("member", *case)) for case in MEMBERS]
 
 
+def _liars() -> Document:
+    """Of a group small enough for the whole catalogue, with as many liars as there can be."""
+    found = bench("liars", 8, 10_000, "--adversary", "0.3", "--rounds", "1")
+    return {**found, "adversaries": found["adversaries"][:WORST]}
+
+
 def _whole(found: Document) -> dict[str, Any]:
     """Without what is by phase and by message, but for a member's signatures."""
     kept = {name: value for name, value in found.items() if name not in ("phases", "messages")}
@@ -107,6 +115,7 @@ PARTS: Mapping[str, Callable[[], Any]] = {
     "rounds": _rounds,
     "roles": _roles,
     "members": _members,
+    "liars": _liars,
     BASELINES: lambda: compare(bench),
 }
 
@@ -160,6 +169,18 @@ OF_MEMBERS: Columns = {
     "out": lambda run: size(run["bytes_out"]),
 }
 
+OF_LIARS: Columns = {
+    "adversary": lambda row: row["adversary"],
+    "CPU, times an honest round's": lambda row: f"{row['ratio']:.2f}",
+    "an attempt": lambda row: f"{row['ratio_attempt']:.2f}",
+    "attempts": lambda row: f"{row['attempts']:.0f}",
+    "CPU": lambda row: f"{row['cpu_seconds']:.3f} s",
+    "frames": lambda row: f"{row['frames']:.0f}",
+    "bytes": lambda row: size(row["bytes"]),
+    "statements": lambda row: f"{row['statements']:.0f}",
+    "signatures": lambda row: f"{row['signatures']:.0f}",
+}
+
 
 def _plan(plan: Document) -> str:
     return f"{plan['committee']}, {plan['threshold']}, {plan['packing']}"
@@ -171,6 +192,7 @@ def page(text: str, runs: Sequence[Document]) -> str:
         "rounds": partial(_table, OF_ROUNDS),
         "roles": partial(_table, OF_ROLES),
         "members": partial(_table, OF_MEMBERS),
+        "liars": _spent,
         BASELINES: beside,
     }
     for part, numbers in shown.items():
@@ -183,6 +205,12 @@ def page(text: str, runs: Sequence[Document]) -> str:
         made = f"{where}\n\n{numbers(run[part])}"
         text = f"{before}<!-- {part}: begin -->\n{made}\n<!-- {part}: end -->{after}"
     return text
+
+
+def _spent(found: Document) -> str:
+    """The worst adversaries, above the round in which nobody lies."""
+    nobody = {"adversary": "nobody", "ratio": 1.0, "ratio_attempt": 1.0, **found["honest"]}
+    return _table(OF_LIARS, [*found["adversaries"], nobody])
 
 
 def last(runs: Sequence[Document], part: str) -> Document | None:

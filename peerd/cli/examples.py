@@ -43,6 +43,7 @@ peerd bench member --peers 1000 --params 100000 --adversary 0.1
 peerd bench round --peers 8 --params 100000 --json
 peerd bench model --peers 1000 --params 10000
 peerd bench wire --peers 8 --params 100000
+peerd bench liars --peers 24 --adversary 0.3
 peerd swarm --peers 8 --rounds 30 --liars 2 --attack sign-flip --json result.json
 peerd demo --out demo-out
 peerd simulate --seeds 0:100 --peers 4

@@ -26,6 +26,7 @@ class CohortInputs(Role):
         self._held_at_deadline = frozenset(self._pool.statements)
 
     def propose(self) -> Proposal | None:
+        self._hear(self._intake.judge_rest())
         shown = self._pool.shown
         proposed = shown.proposed()
         if proposed is None:

@@ -50,10 +50,16 @@ class Intake(Role):
         self.pool.belongs(statement)
         if statement.kind is Kind.DELIVERY:
             self.pool.deliveries[statement.hash] = statement
-        if self.admit(statement).counts:
+        counts = self.admit(statement).counts
+        if statement.kind is Kind.COMPLAINT:
+            counts = self.pool.convicts_by_itself(statement) and counts
+        if counts:
             self._take(statement)
-        elif statement.kind is Kind.COMPLAINT:
-            self.pool.convicts_by_itself(statement)
+        return self._done()
+
+    def judge_rest(self) -> Step:
+        """What waits in the pool until this member proposes."""
+        self.pool.judge_rest()
         return self._done()
 
     def own(self, statement: Statement) -> Step:

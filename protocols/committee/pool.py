@@ -33,6 +33,8 @@ class Pool(Role):
         self._committee = committee
         self._disclosures: dict[bytes, Statement] = {}
         self._complaints: dict[bytes, Statement] = {}
+        self._unjudged: dict[bytes, Statement] = {}
+        self._proven: set[int] = set()
 
     # -- taking statements in ------------------------------------------------------------------
 
@@ -50,7 +52,7 @@ class Pool(Role):
         if kind is Kind.DISCLOSURE:
             self._disclosures[statement.hash] = statement
             return self.judge_disclosures()
-        if kind is Kind.COMPLAINT and not self.convicts_by_itself(statement):
+        if kind is Kind.COMPLAINT and not self._may_convict(statement):
             return False
         self._keep(statement)
         return True
@@ -59,6 +61,28 @@ class Pool(Role):
         if statement.hash not in self.statements:
             self.statements[statement.hash] = statement
             self.index.note(statement)
+        if statement.kind is Kind.COMPLAINT and statement.hash in self.guilty:
+            self._proven.add(self.guilty[statement.hash])
+
+    def _may_convict(self, complaint: Statement) -> bool:
+        """Whether it convicts somebody; or waits for ``judge_rest``, since what is held convicts
+        its dealer or its signer anyhow. To judge one takes as long as to check a dealing, and of
+        one bad dealing every honest member complains, of every good one a liar may.
+        """
+        guilty = self._proven | self.index.doublers
+        if complaint.hash in self.guilty or guilty.isdisjoint(
+            (complaint.slot.subject, complaint.signer)
+        ):
+            return self.convicts_by_itself(complaint)
+        self._unjudged[complaint.hash] = complaint
+        return True
+
+    def judge_rest(self) -> None:
+        """Before this member proposes: others may have judged the same complaints in another order,
+        and whom these convict its proposal must convict.
+        """
+        for complaint in list(self._unjudged.values()):
+            self.convicts_by_itself(complaint)
 
     def judge_again(self) -> bool:
         """The round's reference is here: what waited for it is judged. True if any entered."""
@@ -69,10 +93,10 @@ class Pool(Role):
     def take_conflict(self, first: Statement, second: Statement) -> None:
         """Two statements in one slot: evidence against their signer, in the pool as such."""
         for statement in (first, second):
-            self._keep(statement)
             if statement.kind is Kind.COMPLAINT:
                 self.convicts_by_itself(statement)
-            elif statement.kind is Kind.DISCLOSURE:
+            self._keep(statement)
+            if statement.kind is Kind.DISCLOSURE:
                 self._disclosures[statement.hash] = statement
             elif statement.kind is Kind.DELIVERY:
                 self.deliveries[statement.hash] = statement
@@ -91,6 +115,8 @@ class Pool(Role):
         if statement.kind is not Kind.COMPLAINT or statement.hash in self.statements:
             return False
         known = set(self.guilty.values())
+        if known.issuperset((statement.slot.subject, statement.signer)):
+            return False
         return self.convicts_by_itself(statement) and self.guilty[statement.hash] not in known
 
     def convicts_by_itself(self, complaint: Statement) -> bool:
@@ -99,6 +125,7 @@ class Pool(Role):
         if self._committee.base.awaits_reference:
             self._complaints[complaint.hash] = complaint
             return False
+        self._unjudged.pop(complaint.hash, None)
         return self._convicts(self._committee.proof(Fault.COMPLAINT, complaint), complaint.hash)
 
     def _convicts(self, evidence: Evidence, key: bytes) -> bool:

@@ -12,7 +12,7 @@ from itertools import chain
 from typing import TypeVar
 
 from protocols.errors import WireError
-from protocols.record.evidence import evidence_hash
+from protocols.record.evidence import evidence_hash, rank
 from protocols.wire.frames import (
     EvidenceFrame,
     Frame,
@@ -52,10 +52,10 @@ def shown(pieces: Iterable[tuple[int, bytes]], room: int) -> dict[int, bytes]:
     smallest: dict[int, bytes] = {}
     for culprit, piece in pieces:
         known = smallest.get(culprit)
-        if len(piece) <= MAX_EVIDENCE and (known is None or _rank(piece) < _rank(known)):
+        if len(piece) <= MAX_EVIDENCE and (known is None or rank(piece) < rank(known)):
             smallest[culprit] = piece
     chosen: dict[int, bytes] = {}
-    for culprit, piece in sorted(smallest.items(), key=lambda item: _rank(item[1])):
+    for culprit, piece in sorted(smallest.items(), key=lambda item: rank(item[1])):
         if len(piece) > room:
             break
         room -= len(piece)
@@ -70,10 +70,6 @@ def unnamed(offered: Mapping[int, bytes], held: Iterable[tuple[int, bytes]], roo
     """
     room -= sum(map(len, offered.values()))
     return {culprit for culprit, piece in held if culprit not in offered and len(piece) <= room}
-
-
-def _rank(piece: bytes) -> tuple[int, bytes]:
-    return len(piece), evidence_hash(piece)
 
 
 def check_listed(topic: Topic, listed: Iterable[Statement], culprits: Iterable[int]) -> None:

@@ -85,6 +85,16 @@ class Evidence:
     statements: tuple[Statement, ...]
     rest: tuple[bytes, ...] = field(default=(), repr=False)
 
+    @property
+    def suspects(self) -> set[int]:
+        """One of whom it proves guilty, should it prove anything: of complaints and disclosures the
+        dealer, or whoever said it of a valid share.
+        """
+        if self.fault is Fault.COMPLAINT:
+            (said,) = self.statements
+            return {said.slot.subject, said.signer}
+        return {said.signer for said in self.statements}
+
     def encode(self) -> bytes:
         election = to_value(self.election) if self.election else None
         items: list[Value] = [*(said.wire for said in self.statements), *self.rest]
@@ -108,6 +118,11 @@ def open_evidence(setting: Setting, data: bytes) -> Evidence:
 
 def evidence_hash(data: bytes) -> bytes:
     return digest("peerd/evidence", data)
+
+
+def rank(data: bytes) -> tuple[int, bytes]:
+    """Of several pieces against one peer that with the least is shown."""
+    return len(data), evidence_hash(data)
 
 
 def judge_bytes(setting: Setting, data: bytes) -> Finding:
@@ -204,7 +219,13 @@ def judge_dealing(
     )
     said = header.payload
     public = setting.public_inputs(header.signer)
-    return check(base.shape, seat, context, said.root, said.proof, package, public)
+
+    def judged() -> Verdict:
+        return check(base.shape, seat, context, said.root, said.proof, package, public)
+
+    # A complaint comes alone, and in evidence under as many certificates as there are quorums.
+    key = digest("peerd/judged", context, header.hash, seat.to_bytes(8, "little"), package)
+    return setting.memory.recall("dealing", key, judged)
 
 
 def _equivocation(case: _Case) -> Finding:

@@ -26,6 +26,8 @@ BLAMED = {
     "ShortProof",
     "ShortPackages",
     "FalseComplainer",
+    "ComplainerOfAll",
+    "SelfAccuser",
     "FalseDiscloser",
     "TwoReports",
     "ManyReports",

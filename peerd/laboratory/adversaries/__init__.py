@@ -77,6 +77,7 @@ from peerd.laboratory.adversaries.resolvers import (
     TwoFacedResolver,
     Usurper,
 )
+from peerd.laboratory.adversaries.spenders import ComplainerOfAll, SelfAccuser
 
 DEALERS = {
     kind.__name__: Lie(kind)
@@ -147,4 +148,5 @@ RESOLVERS = {
         TwoDrafter,
     )
 }
-ALL = {**DEALERS, **MEMBERS, **LEADERS, **ELECTORS, **OPENERS, **RESOLVERS}
+SPENDERS = {kind.__name__: Lie(kind) for kind in (ComplainerOfAll, SelfAccuser)}
+ALL = {**DEALERS, **MEMBERS, **LEADERS, **ELECTORS, **OPENERS, **RESOLVERS, **SPENDERS}

@@ -16,13 +16,21 @@ import peerd
 from peerd.cli.output import print_json, progress, quiet_logs, size
 from peerd.cli.rule_arguments import add_rule_arguments, rule_request
 from peerd.errors import ConfigError
+from peerd.laboratory.bench.liars_command import (
+    FEW_PARAMETERS,
+    FEW_ROUNDS,
+    GROUP,
+    add_liars_arguments,
+    tell_liars,
+)
 from peerd.laboratory.bench.model_command import add_model_arguments, tell_model
 from protocols.plan import PlanError, rational
 
 ROLES = ("member", "dealer", "open")
-ROUND, WIRE, MODEL = "round", "wire", "model"
+ROUND, WIRE, MODEL, LIARS = "round", "wire", "model", "liars"
 DAEMON_ROLES = (ROUND, WIRE)
 PEERS, DAEMONS = 1000, 8
+PARAMETERS = 100_000
 ROUNDS = 6
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
@@ -34,20 +42,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "A round is that of real daemons on this machine, none of which lies: medians over the "
         "rounds after the first, of a daemon's mean. Wire is the bytes of such a round by kind of "
         "message, beside what docs/protocol.md §7 says; exit code 1 where a formula is off. A "
-        "model computes what a round would cost a peer of a group too large for this machine."
+        "model computes what a round would cost a peer of a group too large for this machine. "
+        "Liars are simulated, and the others' work is measured beside a round of nobody who lies."
     )
-    parser.add_argument("role", choices=(*ROLES, *DAEMON_ROLES, MODEL))
+    parser.add_argument("role", choices=(*ROLES, *DAEMON_ROLES, MODEL, LIARS))
     add_rule_arguments(parser)
-    parser.add_argument("--peers", type=int, help=f"default: {PEERS}; of daemons {DAEMONS}")
-    parser.add_argument("--params", type=int, default=100_000, help="default: 100000")
+    parser.add_argument(
+        "--peers", type=int, help=f"default: {PEERS}; of daemons {DAEMONS}, of liars {GROUP}"
+    )
+    parser.add_argument(
+        "--params", type=int, help=f"default: {PARAMETERS}; of liars {FEW_PARAMETERS}"
+    )
     parser.add_argument("--adversary", default="0.1", metavar="BETA", help="default: 0.1")
     parser.add_argument(
-        "--rounds", type=int, default=ROUNDS, metavar="R", help=f"of daemons; default: {ROUNDS}"
+        "--rounds",
+        type=int,
+        metavar="R",
+        help=f"of daemons, default: {ROUNDS}; of liars, default: {FEW_ROUNDS}",
     )
     parser.add_argument(
         "--no-training", action="store_true", help="of a round: a step costs next to nothing"
     )
     add_model_arguments(parser)
+    add_liars_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON document")
 
 
@@ -57,6 +74,9 @@ def main(args: argparse.Namespace) -> int:
         adversary = rational(args.adversary)
     except PlanError as error:
         raise ConfigError(f"--adversary: {error}") from None
+    if args.role == LIARS:
+        return tell_liars(args, adversary)
+    args.params = PARAMETERS if args.params is None else args.params
     if args.role in DAEMON_ROLES:
         return _daemons(args, adversary)
     if args.role == MODEL:
@@ -83,7 +103,8 @@ def _daemons(args: argparse.Namespace, adversary: Fraction) -> int:
     name, constants = rule_request(args)
     peers = DAEMONS if args.peers is None else args.peers
     bears, trains = floor(adversary * peers), not args.no_training
-    asked = round.Asked(name, constants, peers, args.params, bears, args.rounds, trains)
+    rounds = ROUNDS if args.rounds is None else args.rounds
+    asked = round.Asked(name, constants, peers, args.params, bears, rounds, trains)
     quiet_logs()
     measure, text = (
         (wire.measure, _wire_text) if args.role == WIRE else (round.measure, _round_text)

@@ -86,7 +86,7 @@ def run_seeds(plan: Plan, seeds: Collection[int]) -> Report:
     """One after another, in this process."""
     report = Report()
     started = time.process_time()
-    with _few_collections():
+    with few_collections():
         for seed in seeds:
             _add_run(report, plan, plan.scenario(seed))
     report.cpu_seconds = time.process_time() - started
@@ -94,7 +94,7 @@ def run_seeds(plan: Plan, seeds: Collection[int]) -> Report:
 
 
 @contextmanager
-def _few_collections() -> Iterator[None]:
+def few_collections() -> Iterator[None]:
     """Python looks for cycles after every 700 new objects, among all that there are: as often as
     that it takes a tenth of a campaign's time, and nearly everything goes without it.
     """

@@ -55,7 +55,7 @@ from protocols.record.effects import (
 from protocols.record.position import Position, first_position
 from protocols.record.setting import Setting
 from protocols.secret import Secret
-from protocols.session.events import Stay
+from protocols.session.events import Peer, Stay
 from protocols.session.local import LocalPeer
 from protocols.session.session import Session
 from protocols.session.standing import after
@@ -68,6 +68,7 @@ class World:
 
     ``drop`` loses a message, ``delay`` sets its delay, ``before`` is called ahead of each effect,
     ``handing`` ahead of each recipient of a message, ``after`` when a peer has completed a round.
+    ``around`` may stand something between a peer and its events, in each life.
     ``write`` may raise DiskFailed. ``faults`` counts what befell the swarm, by name.
     ``history`` keeps everything that every peer did; its lines only if ``traced``. ``certified``
     is the oracle's: the certificates that it has verified. ``wakes``: a group that rests goes on.
@@ -105,6 +106,7 @@ class World:
         self.handing: Callable[[Node, int], None] = lambda node, turn: None
         self.write: Callable[[Node, str], None] = lambda node, key: None
         self.after: Callable[[Node, Completed], None] = lambda node, record: None
+        self.around: Callable[[Node, Peer], Peer] = lambda node, peer: peer
         said = Said(setting, seed)
         self.reference: Callable[[int, int, npt.NDArray[np.float32]], Reference] = said.reference
         self.counts: Callable[[int, int], Counts | None] = said.counts
@@ -202,7 +204,8 @@ class World:
             restored=restored,
             approvals=node.approvals,
         )
-        node.peer = node.lie.told_by(node.session, keys) if node.lie and keys else node.session
+        peer_or_liar = node.lie.told_by(node.session, keys) if node.lie and keys else node.session
+        node.peer = self.around(node, peer_or_liar)
 
     def _start(self, node: Node) -> None:
         self._act(node, node.lives, lambda session: session.start(self.present(node)))
