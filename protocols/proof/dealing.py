@@ -127,7 +127,6 @@ def split(
     """
     if len(secret) < MIN_SECRET_BYTES:
         raise ValueError(f"the dealing secret has {len(secret)} bytes; it takes {MIN_SECRET_BYTES}")
-    slots = shape.slot_values(values)
     xof = Xof(
         "peerd/deal/randomness", secret, shape.identifier, context, _fingerprint(shape, values)
     )
@@ -136,6 +135,7 @@ def split(
     masks = _sample_masks(shape, xof)
     vectors: Elements = np.empty((shape.plan.committee, shape.elements), shape.field.dtype)
     vectors[: shape.plan.threshold] = expand(shape, seeds)
+    slots = shape.slot_values(values)
     encoded = shape.layout.encoded_polynomials
     share_slots(shape, slots, vectors[:, :encoded])
     if shape.first_part:
