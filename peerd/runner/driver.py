@@ -8,7 +8,8 @@ effects, and the list is carried out from its start.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -33,6 +34,7 @@ from peerd.runner.teller import Teller
 from peerd.runner.turn import Turn
 from peerd.status.board import StatusBoard
 from peerd.storage import Store
+from peerd.transport.inbox import Delivery
 from peerd.transport.transport import Transport
 from protocols.aggregation import model_hash
 from protocols.record.certificate import Close
@@ -62,6 +64,10 @@ ORDERS_PAUSE = 1.0
 """Seconds between looks for an operator's order."""
 MAX_BURST = 64
 """Frames that are handled, and journaled, together."""
+LONG_FRAME = 1 << 18
+"""Bytes of a frame with which a burst ends: what comes of one, and of its journal, is let go before
+the next is taken.
+"""
 LOSS_GRACE = 3.0
 """Seconds for which a lost peer is still waited for."""
 Act = Callable[[Peer], list[Step]]
@@ -185,11 +191,10 @@ class Driver:
         """Frames in bursts: one journal transaction for many, and few thread switches."""
         inbox = self._transport.frames
         while True:
-            deliveries = [await inbox.receive()]
-            while len(deliveries) < MAX_BURST and len(inbox):
-                deliveries.append(inbox.receive_nowait())
-            burst = [(self._index[peer], frame) for peer, frame in deliveries]
-            await self._step(partial(_messages, burst))
+            burst = deque([await inbox.receive()])
+            while len(burst) < MAX_BURST and len(burst[-1][1]) < LONG_FRAME and len(inbox):
+                burst.append(inbox.receive_nowait())
+            await self._step(partial(_messages, self._index, burst))
 
     async def _take_orders(self) -> None:
         """What the operator leaves in the data directory; nothing else is ever ordered."""
@@ -361,10 +366,12 @@ class Driver:
         self._nursery.start_soon(self._evaluate, last.round, effect.model)
 
 
-def _messages(frames: Iterable[tuple[int, bytes]], session: Peer) -> list[Step]:
+def _messages(index: Mapping[bytes, int], burst: deque[Delivery], session: Peer) -> list[Step]:
+    """What the frames call for. Each is let go as it is handled: nothing is left in ``burst``."""
     steps: list[Step] = []
-    for sender, frame in frames:
-        steps += session.on_message(sender, frame)
+    while burst:
+        peer, frame = burst.popleft()
+        steps += session.on_message(index[peer], frame)
     return steps
 
 

@@ -1,5 +1,6 @@
 """Authenticated channels between the members of a group."""
 
+import peerd.transport.repairs.unused  # noqa: F401 - ahead of whatever imports libp2p
 from peerd.transport.errors import RequestFailed, TransportError, Unreachable
 from peerd.transport.limits import Limits, MuxLimits
 from peerd.transport.links import Link

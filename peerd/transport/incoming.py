@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from io import BytesIO
 
 import trio
 
@@ -156,30 +157,33 @@ class Incoming:
 
 
 class _Part:
-    """A frame of which not all has come, and since when."""
+    """A frame of which not all has come, and since when.
+
+    It lies in memory once: a buffer that grows as the bytes come becomes the frame.
+    """
 
     def __init__(self) -> None:
         self.missing = 0
         self._sequence = self._length = 0
-        self._pieces: list[bytes] = []
+        self._buffer = BytesIO()
         self._since: float | None = None  # when its first byte came; trio's clock
         self._progress = 0.0
 
     def begin(self, sequence: int, length: int, piece: bytes) -> None:
         self._sequence, self._length = sequence, length
-        self._pieces = [piece]
+        self._buffer.write(piece)
         self.missing = length - len(piece)
 
     def add(self, piece: bytes | memoryview) -> bool:
         """Whether that was the last one."""
-        self._pieces.append(bytes(piece))
+        self._buffer.write(piece)
         self.missing -= len(piece)
         return not self.missing
 
     def whole(self) -> tuple[int, bytes]:
-        pieces, self._pieces = self._pieces, []
+        buffer, self._buffer = self._buffer, BytesIO()
         self._since, self._length = None, 0
-        return self._sequence, b"".join(pieces)
+        return self._sequence, buffer.getvalue()  # its own bytes: nothing is copied
 
     def touch(self) -> None:
         self._progress = trio.current_time()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from protocols.committee.committee import Committee
 from protocols.hashing import digest
 from protocols.proof import ProjectionOverflow, deal
@@ -60,8 +62,10 @@ class Dealer(Role):
         if header.payload != payload:
             return  # an earlier life dealt another update in this attempt, and that one stands
         self._dealt = header, {}
+        packages = deque(dealing.packages)
+        del dealing  # a package is let go once it is in its frame
         for seat, peer in enumerate(self._committee.panel.seats):
-            frame = DealingFrame(header.wire, dealing.packages[seat])
+            frame = DealingFrame(header.wire, packages.popleft())
             if peer == party.me:
                 self.emit(Told(header, frame))
             else:

@@ -183,7 +183,7 @@ class Opening(Role):
         payload = SumPayload(self._decided.hash, word_root(shape, words))
         statement = self.sign(Kind.SUM, payload)
         self.send(self._committee.panel.seats, SumFrame(statement.wire, data))
-        self._sums.sums[party.me] = Sum(statement, words)
+        self._sums.sums[party.me] = Sum(statement, decode_words(shape, data))  # no second copy
         self._try_open()
 
     def _sum(self, dealings: Mapping[int, Held]) -> Words | None:
@@ -222,8 +222,9 @@ class Opening(Role):
             if self._hopeless or words.keys() >= set(self._committee.keyed):
                 self.emit(Hopeless(Stop.UNDECODABLE))
             return
-        encoded = encode_polynomials(shape, opened.polynomials)
-        self._sign_result(encoded, self._take(encoded, opened.values))
+        encoded, values = encode_polynomials(shape, opened.polynomials), opened.values
+        del opened  # the polynomials lie in memory once
+        self._sign_result(encoded, self._take(encoded, values))
 
     def _entropy(self, words: Mapping[int, Words]) -> bytes:
         """Private, and drawn after the words came: they are part of what it is drawn from."""

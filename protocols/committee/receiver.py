@@ -16,6 +16,7 @@ from protocols.committee.relay import Relay
 from protocols.errors import WireError
 from protocols.hashing import digest
 from protocols.proof import Verdict, check_many
+from protocols.proof.challenge import BLOCK
 from protocols.record.base import Base
 from protocols.record.effects import Step
 from protocols.record.evidence import judge_dealing, open_delivery
@@ -33,6 +34,10 @@ Word = tuple[int, int, bytes]
 """(dealer, word, header hash or the key to answer an ask with)."""
 
 
+ALONE = BLOCK
+"""Elements of a vector from which on a dealing is checked, and kept, as it comes: several at once
+would be no faster, and are not held at once.
+"""
 KEPT = Tuple((Bytes(MAX_STATEMENT), Bytes(MAX_STATEMENT)))
 """A dealing in the journal: header and package."""
 
@@ -50,6 +55,7 @@ class Held:
     package: bytes = field(repr=False)
     verdict: Verdict | None = None
     share: npt.NDArray[np.unsignedinteger] | None = field(default=None, repr=False)
+    kept: bool = False
 
     @property
     def valid(self) -> bool:
@@ -93,8 +99,10 @@ class Receiver(Role):
         in this round. Members that all lost power would else stop the group (fault 98).
         """
         held = self.dealings[dealer]
-        key = f"{kept_prefix(self.party.attempt)}{dealer}"
-        self.persist_aside(key, pack([held.header.wire, held.package]))
+        if not held.kept:
+            held.kept = True
+            key = f"{kept_prefix(self.party.attempt)}{dealer}"
+            self.persist_aside(key, pack([held.header.wire, held.package]))
 
     # -- dealings ------------------------------------------------------------------------------
 
@@ -111,7 +119,17 @@ class Receiver(Role):
         if known is not None and known.valid:
             return False
         self.dealings[dealer] = Held(header, package)
+        if self.base_model and self._committee.base.shape.elements > ALONE:
+            self._take_alone(dealer)
         return True
+
+    def _take_alone(self, dealer: int) -> None:
+        """Whatever this member says later: of what it holds a cohort may rest on what is on disk.
+        Behind the decision nothing is kept any more.
+        """
+        self.check((dealer,))
+        if self.dealings[dealer].valid and not self.closed:
+            self._keep(dealer)
 
     def check(self, dealers: Iterable[int]) -> None:
         """One batch: a member's work in a round is a few matrix products, not a loop.

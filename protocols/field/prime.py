@@ -73,9 +73,8 @@ class PrimeField:
 
     def centred(self, a: Elements) -> npt.NDArray[np.int64]:
         """The residues as integers in (-p / 2, p / 2)."""
-        signed = a.astype(np.int64)
-        lifted: npt.NDArray[np.int64] = np.where(signed > self.p // 2, signed - self.p, signed)
-        return lifted
+        lifted: npt.NDArray[np.int64] = a.astype(np.int64)
+        return np.subtract(lifted, self.p, out=lifted, where=lifted > self.p // 2)
 
     def add(self, a: Elements, b: Elements) -> Residues:
         total: Residues = np.add(a, b, dtype=np.uint64)

@@ -56,7 +56,9 @@ def values_of(shape: DealingShape, polynomials: Elements) -> npt.NDArray[np.int6
     slots: Elements = np.empty((len(polynomials), shape.plan.packing), shape.field.dtype)
     for rows in windows(polynomials.shape[1], slice(0, len(polynomials))):
         slots[rows] = shape.field.matmul(polynomials[rows], shape.sharing.slot_powers)
-    return shape.field.centred(shape.layout.opened_values(slots))
+    opened = shape.layout.opened_values(slots)
+    del slots
+    return shape.field.centred(opened)
 
 
 def polynomial_root(shape: DealingShape, encoded: bytes) -> bytes:

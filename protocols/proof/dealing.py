@@ -35,7 +35,7 @@ the masks lie under a second one (a seed lies under both). What is published is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -109,7 +109,10 @@ def deal(
     broken = shape.relation.violations(shape.field.p, values, public)
     if broken:
         raise ValueError("; ".join(broken))
-    return seal(shape, context, split(shape, values, secret, context), public)
+    parts = split(shape, values, secret, context)
+    trees, root = _committed(shape, parts)
+    proof = prove(shape, context, root, parts.vectors, trees[0].root, public)
+    return Dealing(root, proof, _handed_over(shape, parts, trees))
 
 
 def split(
@@ -124,7 +127,6 @@ def split(
     """
     if len(secret) < MIN_SECRET_BYTES:
         raise ValueError(f"the dealing secret has {len(secret)} bytes; it takes {MIN_SECRET_BYTES}")
-    slots = shape.slot_values(values)
     xof = Xof(
         "peerd/deal/randomness", secret, shape.identifier, context, _fingerprint(shape, values)
     )
@@ -133,6 +135,7 @@ def split(
     masks = _sample_masks(shape, xof)
     vectors: Elements = np.empty((shape.plan.committee, shape.elements), shape.field.dtype)
     vectors[: shape.plan.threshold] = expand(shape, seeds)
+    slots = shape.slot_values(values)
     encoded = shape.layout.encoded_polynomials
     share_slots(shape, slots, vectors[:, :encoded])
     if shape.first_part:
@@ -197,15 +200,32 @@ def share_masks(shape: DealingShape, masks: Masks, vectors: Elements) -> None:
 
 def seal(shape: DealingShape, context: bytes, parts: Split, public: Sequence[int] = ()) -> Dealing:
     """Commit to the vectors, draw the challenges from the root, and prove."""
-    trees = commit(shape, parts)
-    root = joint_root([tree.root for tree in trees])
-    contents = _contents(shape, parts.seeds, parts.vectors)
-    packages = tuple(
-        b"".join([content, parts.salts[seat], *(tree.path(seat) for tree in trees)])
-        for seat, content in enumerate(contents)
-    )
+    trees, root = _committed(shape, parts)
+    packages = tuple(_package(shape, parts, trees, seat) for seat in range(shape.plan.committee))
     proof = prove(shape, context, root, parts.vectors, trees[0].root, public)
     return Dealing(root, proof, packages)
+
+
+def _committed(shape: DealingShape, parts: Split) -> tuple[list[MerkleTree], bytes]:
+    trees = commit(shape, parts)
+    return trees, joint_root([tree.root for tree in trees])
+
+
+def _package(shape: DealingShape, parts: Split, trees: list[MerkleTree], seat: int) -> bytes:
+    content = _content(shape, parts.seeds, parts.vectors, seat)
+    return b"".join([content, parts.salts[seat], *(tree.path(seat) for tree in trees)])
+
+
+def _handed_over(shape: DealingShape, parts: Split, trees: list[MerkleTree]) -> tuple[bytes, ...]:
+    """The packages, of vectors that nobody needs any more: the last seat's first, and its vector is
+    cut off, so that vectors and packages are not in memory twice (a vector of a large model is most
+    of what a dealer holds).
+    """
+    packages = []
+    for seat in reversed(range(shape.plan.committee)):
+        packages.append(_package(shape, parts, trees, seat))
+        parts.vectors.resize((seat, shape.elements), refcheck=False)  # nobody else has a view
+    return tuple(reversed(packages))
 
 
 def commit(shape: DealingShape, parts: Split) -> list[MerkleTree]:
@@ -226,19 +246,20 @@ def _tree(
     vectors: Elements,
     part: str,
 ) -> MerkleTree:
-    contents = _contents(shape, seeds, vectors)
+    seats = range(shape.plan.committee)
+    contents = (_content(shape, seeds, vectors, seat) for seat in seats)
     return MerkleTree(
         [leaf(seat, content, salts[seat], part) for seat, content in enumerate(contents)]
     )
 
 
-def _contents(
-    shape: DealingShape, seeds: tuple[bytes, ...], vectors: Elements
-) -> Iterator[bytes | memoryview]:
-    """What each seat gets: seeds, then the bytes of the vectors (m, any), where they lie."""
-    yield from seeds
-    for vector in vectors[shape.plan.threshold :]:
-        yield np.ascontiguousarray(vector).view(np.uint8).data
+def _content(
+    shape: DealingShape, seeds: tuple[bytes, ...], vectors: Elements, seat: int
+) -> bytes | memoryview:
+    """What a seat gets: a seed, or the bytes of its vector of (m, any), where they lie."""
+    if seat < shape.plan.threshold:
+        return seeds[seat]
+    return np.ascontiguousarray(vectors[seat]).view(np.uint8).data
 
 
 def leaf(seat: int, content: bytes | memoryview, salt: bytes, part: str = "") -> bytes:

@@ -331,12 +331,17 @@ def modules_after(statement: str) -> list[str]:
     return names
 
 
+UNUSED = {"aioquic", "websockets", "trio_websocket"}
+"""libp2p's for transports that no daemon has."""
+
+
 @pytest.mark.parametrize(
     ("statement", "absent"),
     [
         ("import peerd.cli.main", {"torch", "libp2p", "trio", "numpy", "sklearn", "matplotlib"}),
         ("import peerd.cli.dispatch as m; m.build_parser(None)", {"torch", "libp2p", "trio"}),
-        ("import peerd.runner.daemon", {"torch", "sklearn", "matplotlib"}),
+        ("import peerd.runner.daemon", {"torch", "sklearn", "matplotlib", *UNUSED}),
+        ("import peerd.discovery.lookup", UNUSED),
         ("import peerd.runner.evidence.audit", {"torch", "sklearn", "matplotlib"}),
         ("import peerd.laboratory.simulation.world", {"torch", "libp2p", "trio", "sklearn"}),
         (

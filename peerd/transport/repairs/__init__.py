@@ -22,8 +22,9 @@ replaced in place (``negotiation``). They are written against one release, so an
 Found on the way, and repaired here too: a negotiation message of any length, before the handshake
 (``negotiation``); SO_REUSEPORT on the listening socket (``sockets``); an auto-connector that dials
 with a low watermark of 0 (``swarm``); names that a DNS client of its own looks up, past the
-machine's resolver (``resolver``); a peer store and a provider store that DHT answers fill without a
-bound (``gate``, ``peerd.discovery.lookup``).
+machine's resolver (``resolver``); transports that are loaded whoever uses them (``unused``); a peer
+store and a provider store that DHT answers fill without a bound (``gate``,
+``peerd.discovery.lookup``).
 """
 
 from __future__ import annotations

@@ -190,9 +190,10 @@ BESIDE = 3 << 20
 
 @pytest.mark.parametrize("plan", [CommitteePlan(4, 1, 1, 0), SMALL], ids=lambda p: str(p.packing))
 def test_what_a_long_vector_takes_in_memory(plan: CommitteePlan, resize: Resize) -> None:
-    """Windows are small here, as 400,000 values are little. Dealing holds vectors and packages;
-    whoever checks, the vector that a seed gives, or what the package holds beside the one that lies
-    in it; and an opening the polynomials, their values, and what these pass through.
+    """Windows are small here, as 400,000 values are little. Dealing holds the vectors, and packages
+    in their place, beside them what a seed gives and was read of it; whoever checks, the vector
+    that a seed gives, or what the package holds beside the one that lies in it; and an opening the
+    polynomials, their values, and what these pass through.
     """
     resize(1 << 12)
     of = DealingShape(plan, P61, aggregator("weighted-mean", {}).relation(LONG))
@@ -202,7 +203,7 @@ def test_what_a_long_vector_takes_in_memory(plan: CommitteePlan, resize: Resize)
     values[:] = ball.lay_out(np.arange(LONG) % 3 - 1)
     vector = of.elements * 8
     made, most = peak(lambda: deal(of, values, SECRET, CONTEXT))
-    assert most < 2 * plan.committee * vector + of.length * 8 + BESIDE
+    assert most < (plan.committee + 2) * vector + of.length * 8 + BESIDE
     words = {}
     for seat, package in enumerate(made.packages):
         item = [(CONTEXT, made.root, made.proof, package)]

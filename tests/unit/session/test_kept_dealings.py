@@ -4,14 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from peerd.laboratory.simulation.node import Node
 from peerd.laboratory.simulation.swarm import EIGHT, FOUR, swarm
 from peerd.laboratory.simulation.world import World
-from protocols.committee.receiver import kept_prefix
+from protocols.committee import receiver
+from protocols.committee.receiver import ALONE, kept_prefix
 from protocols.record.effects import Aborted, Effect, Send
-from protocols.wire.frames import Frame, StatementFrame, SumFrame, decode_frame
+from protocols.wire.frames import DealingFrame, Frame, StatementFrame, SumFrame, decode_frame
 from protocols.wire.payloads import Kind, Topic
 from protocols.wire.statement import Statement, decode_statement
+
+
+@pytest.fixture(autouse=True, params=[ALONE, 0], ids=["together", "alone"])
+def alone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Elements from which on dealings are checked and kept one by one: of no model here, of all."""
+    least: int = request.param
+    monkeypatch.setattr(receiver, "ALONE", least)
+    return least
 
 
 def kept(node: Node, attempt: int = 0) -> set[int]:
@@ -38,7 +49,8 @@ def statement_in(world: World, frame: Frame) -> Statement | None:
     return decode_statement(frame.statement, world.setting.group)
 
 
-def test_a_package_is_there_when_the_report_leaves_and_gone_when_the_sum_does() -> None:
+def test_a_package_is_there_when_the_report_leaves_and_gone_when_the_sum_does(alone: int) -> None:
+    """Or as soon as it comes: this peer's own one then, when its dealings leave."""
     world = swarm(FOUR, 1, parameters=3)
     seen: list[tuple[str, int, set[int]]] = []
 
@@ -48,12 +60,16 @@ def test_a_package_is_there_when_the_report_leaves_and_gone_when_the_sum_does() 
             seen.append(("report", node.index, kept(node)))
         elif isinstance(frame, SumFrame):
             seen.append(("sum", node.index, kept(node)))
+        elif isinstance(frame, DealingFrame):
+            seen.append(("dealing", node.index, kept(node)))
 
     on_each_frame(world, told)
     world.run()
     everybody = set(range(4))
     reports = [dealers for what, _, dealers in seen if what == "report"]
     sums = [dealers for what, _, dealers in seen if what == "sum"]
+    early = [peer in dealers for what, peer, dealers in seen if what == "dealing"]
+    assert early == [not alone] * 12
     assert len(reports) >= 4 and all(dealers == everybody for dealers in reports)
     assert len(sums) >= 4 and not any(sums)
 

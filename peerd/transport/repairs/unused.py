@@ -1,0 +1,59 @@
+"""libp2p without the transports that nobody here uses.
+
+upstream: libp2p/__init__.py, libp2p/custom_types.py, libp2p/transport/__init__.py (0.8.1)
+
+Whatever is imported of the library brings QUIC and WebSocket, and with them aioquic and websockets.
+A daemon speaks TCP. In their place stand modules that have the names which the rest of the library
+binds when it is imported; whoever calls one of them is told so. dnspython, which the library's
+resolver brings, would load aioquic for DNS over QUIC; nobody here asks it for anything
+(``resolver``). Where libp2p is here already, all stays as it is.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+
+from dns import _features as dns_features
+
+NAMES = {
+    "quic.config": ("QUICTransportConfig",),
+    "quic.exceptions": ("QUICStreamClosedError", "QUICStreamResetError"),
+    "quic.stream": ("QUICStream",),
+    "quic.transport": ("QUICTransport",),
+    "quic.utils": ("is_quic_multiaddr",),
+    "websocket.transport": ("WebsocketTransport",),
+}
+"""What is bound, by module below ``libp2p.transport``."""
+
+
+class Unused(Exception):
+    """Base of what stands for a class: it may be caught, annotated and compared with, not made."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        name = type(self).__name__
+        raise RuntimeError(f"peerd leaves libp2p's {name} out: peers are reached over TCP")
+
+
+def leave_out() -> bool:
+    """Ahead of the first import of libp2p. Whether it was: else nothing is left out."""
+    if "libp2p" in sys.modules:
+        return False
+    for module, names in NAMES.items():
+        parent, _, name = module.partition(".")
+        package = _module(parent)
+        package.__path__ = []  # a package: an import of what it has not is a ModuleNotFoundError
+        setattr(package, name, _module(module, names))
+    dns_features.force("doq", False)
+    return True
+
+
+def _module(name: str, names: tuple[str, ...] = ()) -> ModuleType:
+    path = f"libp2p.transport.{name}"
+    module = sys.modules.setdefault(path, ModuleType(path, __doc__))
+    for each in names:
+        setattr(module, each, type(each, (Unused,), {"__module__": path}))
+    return module
+
+
+leave_out()
