@@ -10,11 +10,9 @@ import trio
 from peerd.learning import Trainer
 from peerd.runner.counting import KEPT, own_counts, packed, time_to_deal, unpacked
 from peerd.storage import Store
-from protocols.aggregation.contract import Model, Reference, Referenced
+from protocols.aggregation.contract import Encoded, Model, Reference, Referenced
 from protocols.aggregation.evaluation import Counts
-from protocols.record.base import Values
 from protocols.record.setting import Setting
-from protocols.session.update import narrowed
 
 Keep = Callable[[int, str, bytes], Awaitable[None]]
 """Puts an entry into a round's journal, unless that round is over."""
@@ -30,7 +28,7 @@ class Learner:
         self._store = store
         self._keep = keep
 
-    async def update(self, round_: int, model: Model) -> tuple[Values, Reference | None]:
+    async def update(self, round_: int, model: Model) -> tuple[Encoded, Reference | None]:
         """What this peer deals in the round, as integers of the rule, and what it compares with."""
         until = trio.current_time() + time_to_deal(self._setting)
         with self._trainer.training_first():
@@ -38,9 +36,8 @@ class Learner:
             reference = await self._reference(round_, model)
         counts = await self.counts(round_, model, until)
 
-        def encode() -> Values:
-            # narrow from here on: it is still in hand while it is dealt
-            return narrowed(self._setting.encode(self._me, model, update, reference, counts))
+        def encode() -> Encoded:
+            return self._setting.encode(self._me, model, update, reference, counts)
 
         return await trio.to_thread.run_sync(encode), reference
 

@@ -96,10 +96,11 @@ class Receiver(Role):
 
     def _keep(self, dealer: int) -> None:
         """On disk ahead of the word that it is here: a cohort may rest on it, and no other opens
-        in this round. Members that all lost power would else stop the group (fault 98).
+        in this round. Members that all lost power would else stop the group (fault 98). Behind
+        the decision nothing is kept any more.
         """
         held = self.dealings[dealer]
-        if not held.kept:
+        if held.valid and not held.kept and not self.closed:
             held.kept = True
             key = f"{kept_prefix(self.party.attempt)}{dealer}"
             self.persist_aside(key, pack([held.header.wire, held.package]))
@@ -120,16 +121,9 @@ class Receiver(Role):
             return False
         self.dealings[dealer] = Held(header, package)
         if self.base_model and self._committee.base.shape.elements > ALONE:
-            self._take_alone(dealer)
-        return True
-
-    def _take_alone(self, dealer: int) -> None:
-        """Whatever this member says later: of what it holds a cohort may rest on what is on disk.
-        Behind the decision nothing is kept any more.
-        """
-        self.check((dealer,))
-        if self.dealings[dealer].valid and not self.closed:
+            self.check((dealer,))
             self._keep(dealer)
+        return True
 
     def check(self, dealers: Iterable[int]) -> None:
         """One batch: a member's work in a round is a few matrix products, not a loop.
