@@ -38,7 +38,7 @@ plant(
     "protocols.record.evidence:_Case.header",
     lambda sound: lambda self, data, dealer: _any_header(self, data),
     BORROWED,
-    "framed",
+    "framed abort",
 )
 plant(
     "a delivery is opened with any key",
