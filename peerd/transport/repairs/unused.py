@@ -12,9 +12,9 @@ resolver brings, would load aioquic for DNS over QUIC; nobody here asks it for a
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
+from importlib import import_module
 from types import ModuleType
-
-from dns import _features as dns_features
 
 NAMES = {
     "quic.config": ("QUICTransportConfig",),
@@ -44,7 +44,8 @@ def leave_out() -> bool:
         package = _module(parent)
         package.__path__ = []  # a package: an import of what it has not is a ModuleNotFoundError
         setattr(package, name, _module(module, names))
-    dns_features.force("doq", False)
+    with suppress(ImportError, AttributeError):  # private: where it is gone, aioquic is loaded
+        import_module("dns._features").force("doq", False)
     return True
 
 
