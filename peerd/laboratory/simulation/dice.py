@@ -7,7 +7,15 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from peerd.laboratory.adversaries import DEALERS, ELECTORS, LEADERS, MEMBERS, OPENERS, RESOLVERS
+from peerd.laboratory.adversaries import (
+    DEALERS,
+    ELECTORS,
+    LEADERS,
+    MEMBERS,
+    OPENERS,
+    RESOLVERS,
+    SPENDERS,
+)
 from peerd.laboratory.adversaries.lies import LIES, OVERCOUNT
 from peerd.laboratory.simulation.operations import (
     KINDS,
@@ -257,7 +265,7 @@ class Dice:
     def _lies(self) -> list[str]:
         """One lie, or one in each of several roles."""
         rng = self._rng
-        families = [list(DEALERS), list(MEMBERS), list(OPENERS), list(ELECTORS)]
+        families = [list(DEALERS), [*MEMBERS, *SPENDERS], list(OPENERS), list(ELECTORS)]
         if rng.random() < 0.4:
             alone = [name for name in LIES if name != OVERCOUNT]  # which has a die of its own
             return [rng.choice([*alone, *(name for family in families for name in family)])]
