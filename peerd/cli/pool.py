@@ -36,15 +36,20 @@ def check_pool(args: argparse.Namespace) -> None:
 
 
 def pool_of(args: argparse.Namespace) -> Pool:
-    """As asked for. From now on SIGTERM ends all of its processes with this one, as Ctrl-C does."""
+    """As asked for. From now on ``heed_sigterm`` holds."""
     from peerd.laboratory.pool.cluster import Cluster
     from peerd.laboratory.pool.processes import Processes, usable_cores
 
     check_pool(args)
-    signal.signal(signal.SIGTERM, _interrupt)
+    heed_sigterm()
     if args.cluster is not None:
         return Cluster(args.cluster)
     return Processes(args.processes or usable_cores())
+
+
+def heed_sigterm() -> None:
+    """SIGTERM ends a run, and all of its processes, as Ctrl-C does: with what it has so far."""
+    signal.signal(signal.SIGTERM, _interrupt)
 
 
 def _interrupt(number: int, frame: object) -> None:

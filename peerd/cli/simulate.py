@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from peerd.cli.places import check_file
-from peerd.cli.pool import add_pool, check_pool, pool_of
+from peerd.cli.pool import add_pool, check_pool, heed_sigterm, pool_of
 from peerd.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -79,6 +79,7 @@ def _pool(args: argparse.Namespace, parts: Sequence[Part]) -> Pool:
     from peerd.laboratory.pool.work import Alone
 
     few = args.processes == 1 or len(parts) == 1
+    heed_sigterm()
     return Alone() if few and args.cluster is None else pool_of(args)
 
 

@@ -1,6 +1,6 @@
 """Liars that are proven guilty at once, and go on: what is left to them is to make others work.
 
-No seed draws them; ``peerd bench liars`` measures what they cost.
+``peerd bench liars`` measures what they cost.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from peerd.cli.rule_arguments import typed_rule
 from peerd.errors import ConfigError, PeerdError
 from peerd.laboratory.adversaries.names import SILENT
-from peerd.laboratory.bench.model import plan_of
+from peerd.laboratory.bench.model import planned
 from peerd.laboratory.bench.spending import Books, mean
 from peerd.laboratory.pool.work import Pool, Work
 from peerd.laboratory.simulation.campaign import few_collections
@@ -30,7 +30,7 @@ from peerd.laboratory.simulation.seeded import swarm_secrets
 from peerd.laboratory.simulation.swarm import first_model, setting_of
 from peerd.laboratory.simulation.world import World
 from protocols.errors import ProtocolError
-from protocols.plan import SMALLEST_GROUP, CommitteePlan, PlanError, liars_of
+from protocols.plan import SMALLEST_GROUP, CommitteePlan
 from protocols.record.setting import Setting
 
 CATALOGUE = (*LIARS, SILENT)
@@ -81,11 +81,7 @@ class Run:
         ):
             if not least <= value <= most:
                 raise ConfigError(f"{option} {value}: must be in {least}…{most} to be simulated")
-        liars = max(1, liars_of(peers, beta))
-        try:
-            plan = plan_of(peers, liars, beta)
-        except PlanError as error:
-            raise ConfigError(f"--peers, --adversary: {error}") from None
+        liars, plan = planned(peers, beta)
         run = cls(HONEST, aggregator, constants, peers, liars, params, plan, rounds)
         try:
             run.setting(Books())

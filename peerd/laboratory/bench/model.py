@@ -94,11 +94,7 @@ class RoundModel:
         """
         if peers > LARGEST_MODELLED:
             raise ConfigError(f"--peers {peers}: at most {LARGEST_MODELLED} are modelled")
-        liars = max(1, liars_of(peers, beta))
-        try:
-            plan = plan_of(peers, liars, beta)
-        except PlanError as error:
-            raise ConfigError(f"--peers, --adversary: {error}") from None
+        liars, plan = planned(peers, beta)
         return cls(Scene(peers, params, typed_rule(name, constants), plan), liars)
 
     @cached_property
@@ -228,6 +224,15 @@ class RoundModel:
                 for name, each in self.messages.items()
             },
         }
+
+
+def planned(peers: int, beta: Fraction) -> tuple[int, CommitteePlan]:
+    """b, at least one, and the plan that bears it. ConfigError, which names the options."""
+    liars = max(1, liars_of(peers, beta))
+    try:
+        return liars, plan_of(peers, liars, beta)
+    except PlanError as error:
+        raise ConfigError(f"--peers, --adversary: {error}") from None
 
 
 def plan_of(peers: int, liars: int, beta: Fraction) -> CommitteePlan:

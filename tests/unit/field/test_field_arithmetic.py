@@ -62,7 +62,7 @@ class TestAgainstIntegers:
             reduced = SmallKernel(field.p)._residues(sums.astype(np.float64))
             assert (reduced == sums % field.p).all()
 
-    @pytest.mark.parametrize("inner", [2048, 4200])
+    @pytest.mark.parametrize("inner", [2048, 4200, MAX_TERMS, MAX_TERMS + 1])
     def test_the_largest_matrix_product(self, field: PrimeField, inner: int) -> None:
         """Every element p - 1: the sum that exactness has to hold, in one block and in several."""
         a = np.full((2, inner), field.p - 1, np.uint64)

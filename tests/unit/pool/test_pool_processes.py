@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 import pieces
 import pytest
 
+from peerd.cli.simulate import _pool
 from peerd.errors import ConfigError, TaskError
 from peerd.laboratory.pool.cluster import Cluster
 from peerd.laboratory.pool.processes import Processes, usable_cores
@@ -76,3 +79,14 @@ def test_a_cluster_needs_an_extra_which_is_named(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("peerd.extras.find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"--cluster needs distributed; pip install 'peerd\[cl"):
         Cluster("tcp://127.0.0.1:8786")
+
+
+def test_sigterm_ends_a_run_of_one_process_as_one_of_several() -> None:
+    """It ended at once, without what it had so far."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        assert isinstance(_pool(Namespace(processes=1, cluster=None), ()), Alone)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)

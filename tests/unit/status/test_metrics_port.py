@@ -23,7 +23,7 @@ from peerd.status.routes import PROMETHEUS, Request
 from tests.answered import until_closed
 from tests.patience import HANG
 
-QUICK = Deadlines(request=0.2, write=0.2, heartbeat=0.05)
+QUICK = Deadlines(request=0.2, idle=0.2, write=0.2, heartbeat=0.05)
 TEXT = b"peerd_round 7.0\n"
 GET = b"GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
 

@@ -34,7 +34,7 @@ VIEWS = Views(
     rounds=lambda limit: ROUNDS[-limit:],
     round=lambda number: ROUNDS[number] if number < len(ROUNDS) else None,
 )
-QUICK = Deadlines(request=0.2, write=0.2, heartbeat=0.05)
+QUICK = Deadlines(request=0.2, idle=0.2, write=0.2, heartbeat=0.05)
 
 
 @pytest.fixture
@@ -155,6 +155,26 @@ async def test_hostile_requests_are_refused_and_the_server_lives(
         answer = await raw(path, data)
         assert answer[:12] == (b"HTTP/1.1 " + status if status else b"")
         assert (await get(path, "/v1/status"))["boot"] == board.boot
+
+
+@pytest.mark.trio
+async def test_a_connection_that_was_answered_may_rest_as_long_as_idle_and_no_longer(
+    path: Path,
+) -> None:
+    """Far longer than a first request may take; and at its end it is closed."""
+    for idle, outlives in ((HANG, True), (0.05, False)):
+        deadlines = Deadlines(request=HANG, idle=idle)
+        async with (
+            serving(path, deadlines=deadlines),
+            await trio.open_unix_socket(os.fspath(path)) as stream,
+        ):
+            await stream.send_all(HEAD + b"\r\n")
+            assert (await stream.receive_some(12)) == b"HTTP/1.1 200"
+            rest = b"x"
+            with trio.move_on_after(1.0) as waited:
+                while rest:
+                    rest = await stream.receive_some(1 << 16)
+            assert waited.cancelled_caught is outlives
 
 
 @pytest.mark.trio
