@@ -1,13 +1,12 @@
-"""Drives one session: events in, effects carried out, in order and off the event loop.
+"""Drives one session: events in, effects carried out, in order.
 
-The session runs in a worker thread, one event (or a burst of frames) at a time. What it persists
+One event (or a burst of frames) at a time, in a thread where it may take long. What it persists
 is durable before anything that it sends is handed to the transport: both come from one list of
 effects, and the list is carried out from its start.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -20,12 +19,12 @@ import trio
 
 from peerd.errors import ConfigError, GroupError
 from peerd.learning import Trainer
-from peerd.runner.counting import opened_group
+from peerd.runner.ahead import Act, WriteAhead
+from peerd.runner.alarms import Alarms
 from peerd.runner.learner import Learner
 from peerd.runner.library import Library
 from peerd.runner.meter import Meter
 from peerd.runner.operators import stays
-from peerd.runner.operators.approvals import keep_approval
 from peerd.runner.operators.drain import Drain
 from peerd.runner.operators.orders import Orders, in_words
 from peerd.runner.records import Records
@@ -44,9 +43,6 @@ from protocols.record.effects import (
     AwaitTime,
     Completed,
     Effect,
-    Erase,
-    Keep,
-    Persist,
     Phase,
     Send,
     Staying,
@@ -55,7 +51,7 @@ from protocols.record.effects import (
     Train,
 )
 from protocols.record.setting import Setting
-from protocols.record.timers import TimeCome
+from protocols.record.timers import TimeCome, is_over
 from protocols.session.events import Approval, Order, Peer, Refused, Return, Stay
 
 log = structlog.get_logger(__name__)
@@ -64,13 +60,12 @@ ORDERS_PAUSE = 1.0
 """Seconds between looks for an operator's order."""
 MAX_BURST = 64
 """Frames that are handled, and journaled, together."""
-LONG_FRAME = 1 << 18
-"""Bytes of a frame with which a burst ends: what comes of one, and of its journal, is let go before
-the next is taken.
+LONG_BURST = 1 << 18
+"""Bytes of frames with which a burst ends, and which are read in a thread: what comes of a long
+frame, and of its journal, is let go before the next is taken.
 """
 LOSS_GRACE = 3.0
 """Seconds for which a lost peer is still waited for."""
-Act = Callable[[Peer], list[Step]]
 OnMeasured = Callable[[int, Close, dict[str, Any] | None], Approval | None]
 OnStep = Callable[[Peer, Sequence[Effect]], None]
 """Told of the effects that were carried out; it only looks."""
@@ -101,7 +96,6 @@ class Driver:
         self._teller = Teller(setting, session, store, board, records)
         self._teller.connected = self._connected
         self._board = board
-        self._records = records
         self._library = library
         self._beat = beat
         self._leaves: int | None = None
@@ -112,8 +106,9 @@ class Driver:
         self._turn = Turn()
         self._nursery: trio.Nursery | None = None
         self._lost: dict[int, float] = {}
-        self._groups: dict[int, dict[str, Any] | None] = {}
         self._drain = Drain()
+        self._ahead = WriteAhead(setting, session, store, records, self._drain)
+        self._alarms = Alarms()
         self.watch: Callable[[Effect], None] = lambda effect: None
         """Told each effect once it is carried out."""
         self.peers_changed = trio.Event()
@@ -135,6 +130,7 @@ class Driver:
                 await self._step(partial(_ordered, stay))  # nothing is signed before the survey
             self._show_where_it_starts(before.round - 1, before.model)
             self._look_ahead()
+            nursery.start_soon(self._alarms.run, self._ring)
             nursery.start_soon(self._watch_peers)
             nursery.start_soon(self._receive)
             nursery.start_soon(self._take_orders)
@@ -192,9 +188,11 @@ class Driver:
         inbox = self._transport.frames
         while True:
             burst = deque([await inbox.receive()])
-            while len(burst) < MAX_BURST and len(burst[-1][1]) < LONG_FRAME and len(inbox):
+            size = len(burst[0][1])
+            while len(burst) < MAX_BURST and size < LONG_BURST and len(inbox):
                 burst.append(inbox.receive_nowait())
-            await self._step(partial(_messages, self._index, burst))
+                size += len(burst[-1][1])
+            await self._step(partial(_messages, self._index, burst), size)
 
     async def _take_orders(self) -> None:
         """What the operator leaves in the data directory; nothing else is ever ordered."""
@@ -218,8 +216,8 @@ class Driver:
         await self._step(lambda session: session.on_timer(timer))
 
     async def _ring(self, timer: Timer) -> None:
-        await trio.sleep(timer.delay / 1000)
-        await self._step(lambda session: session.on_timer(timer))
+        if not is_over(timer, self._session.position.round):
+            await self._step(lambda session: session.on_timer(timer))
 
     # -- one step ------------------------------------------------------------------------------
 
@@ -230,11 +228,13 @@ class Driver:
             self._drain.tell()
         await self._drain.ended.wait()
 
-    async def _step(self, act: Act) -> None:
+    async def _step(self, act: Act, size: int = 0) -> None:
+        """``size``: bytes that it is to read."""
         async with self._turn:
             if not self._drain.takes:
                 return
-            effects = await self._turn.in_thread(self._act, act)
+            in_thread = size >= LONG_BURST
+            effects = await self._ahead.act(act, self._turn, in_thread=in_thread)
             with self._transport.together():
                 for effect in effects:
                     self._carry_out(effect)
@@ -255,45 +255,13 @@ class Driver:
         if self._session.position.ledger.handed_over:
             self.handed_over.set()
 
-    def _act(self, act: Act) -> list[Effect]:
-        """In a thread: the core, then everything that must be on disk before the rest."""
-        steps = self._drain.admit(act(self._session))
-        effects = list(itertools.chain.from_iterable(steps))
-        pending: dict[int, dict[str, bytes]] = {}
-        for effect in effects:
-            if isinstance(effect, Persist):
-                pending.setdefault(effect.round, {})[effect.key] = effect.value
-            elif isinstance(effect, Keep):
-                number = self._session.position.round
-                keep_approval(self._store, self._setting.group, effect.approval, number)
-            elif isinstance(effect, Completed):
-                self._flush(pending)
-                self._records.completed(effect)
-                group = opened_group(self._setting, effect.polynomials, effect.dealers)
-                self._groups[effect.round] = group
-            elif isinstance(effect, Adopted):
-                self._flush(pending)
-                self._records.adopted(effect.rounds, effect.model)
-            elif isinstance(effect, Staying) and effect.lasts:
-                stays.keep(self._store, effect.since)
-            elif isinstance(effect, Erase):
-                self._flush(pending)
-                self._store.journal_erase(effect.round, effect.keys)
-        self._flush(pending)
-        return effects
-
-    def _flush(self, pending: dict[int, dict[str, bytes]]) -> None:
-        for round_, entries in pending.items():
-            self._store.journal_put_many(round_, entries)
-        pending.clear()
-
     def _carry_out(self, effect: Effect) -> None:
         assert self._nursery is not None
         match effect:
             case Send(peers, frame):
                 self._send(peers, frame)
             case Timer():
-                self._nursery.start_soon(self._ring, effect)
+                self._alarms.set(effect)
             case Train(round_, model):
                 self._nursery.start_soon(self._train, round_, model)
             case Completed():
@@ -334,7 +302,7 @@ class Driver:
 
     def _finish_round(self, effect: Completed) -> None:
         assert self._nursery is not None
-        group = self._groups.pop(effect.round)
+        group = self._ahead.groups.pop(effect.round)
         self._teller.completed(effect, self._meter.finish(), group)
         self._nursery.start_soon(self._evaluate, effect.round, effect.model)
         approval = self.on_measured(effect.round, effect.close, group)
@@ -356,7 +324,7 @@ class Driver:
     async def _ask(self, effect: Ask) -> None:
         peer = self._setting.roster[effect.peer]
         data = await self._library.ask(peer, effect.record, effect.round)
-        await self._step(lambda session: session.on_answer(effect, data))
+        await self._step(lambda session: session.on_answer(effect, data), len(data))
 
     def _finish_adopted(self, effect: Adopted) -> None:
         assert self._nursery is not None

@@ -96,7 +96,7 @@ class Setting:
                 f"a ball over {self.parameters} parameters, or in blocks, is in version"
                 f" {V3} of the protocol, and this group speaks version {self.version}"
             )
-        largest, most = self._dealing_bytes, largest_dealing(n)
+        largest, most = self.dealing_bytes, largest_dealing(n)
         if largest > most:
             raise ProtocolError(
                 f"a dealing of {self.parameters} parameters takes {largest} bytes a member, more"
@@ -152,10 +152,10 @@ class Setting:
         Evidence against a liar is carried by everybody's SEEN, so that its statements must not be
         as large as it likes.
         """
-        return self._dealing_bytes + 4096 + 256 * self.peers
+        return self.dealing_bytes + 4096 + 256 * self.peers
 
     @property
-    def _dealing_bytes(self) -> int:
+    def dealing_bytes(self) -> int:
         """A header, and a package that holds a vector."""
         return self.shape.header_bytes + self.shape.package_bytes(self.plan.committee - 1)
 

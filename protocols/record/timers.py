@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from protocols.record.effects import Event
+from protocols.record.effects import Event, Timer
+
+
+@dataclass(frozen=True, slots=True)
+class OfAttempt(Event):
+    """Of an attempt, and of nothing once its round is over."""
+
+
+def is_over(timer: Timer, round_: int) -> bool:
+    """Whether a peer that stands in ``round_`` has nothing to do when it rings."""
+    return isinstance(timer.event, OfAttempt) and timer.place[0] < round_
+
 
 # -- an agreement (§5) ----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class OfView(Event):
+class OfView(OfAttempt):
     topic: int
     view: int
 
@@ -34,14 +45,14 @@ class ViewWaits(OfView):
 
 
 @dataclass(frozen=True, slots=True)
-class CommitsDue(Event):
+class CommitsDue(OfAttempt):
     """``grace``: the short wait, for those alone that were absent before."""
 
     grace: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class RevealsDue(Event):
+class RevealsDue(OfAttempt):
     pass
 
 
@@ -49,61 +60,61 @@ class RevealsDue(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class DealingsDue(Event):
+class DealingsDue(OfAttempt):
     """``hurry``: more than t others have reported."""
 
     hurry: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class ReportsDue(Event):
+class ReportsDue(OfAttempt):
     pass
 
 
 @dataclass(frozen=True, slots=True)
-class ReportsCompared(Event):
+class ReportsCompared(OfAttempt):
     pass
 
 
 @dataclass(frozen=True, slots=True)
-class ListsDue(Event):
+class ListsDue(OfAttempt):
     """``settled``: so long after a quorum of lists that all honest members' are here."""
 
     settled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class AttestDue(Event):
+class AttestDue(OfAttempt):
     """What a relay has not been sent by now it does not wait for."""
 
 
 @dataclass(frozen=True, slots=True)
-class RelaysDue(Event):
+class RelaysDue(OfAttempt):
     pass
 
 
 @dataclass(frozen=True, slots=True)
-class EvidenceCompared(Event):
+class EvidenceCompared(OfAttempt):
     pass
 
 
 @dataclass(frozen=True, slots=True)
-class HaveDue(Event):
+class HaveDue(OfAttempt):
     """What has changed since is told to those that compare."""
 
 
 @dataclass(frozen=True, slots=True)
-class PatienceOver(Event):
+class PatienceOver(OfAttempt):
     """From now on this member may give up on a cohort."""
 
 
 @dataclass(frozen=True, slots=True)
-class StillUndecided(Event):
+class StillUndecided(OfAttempt):
     """Giving up should have worked twice over."""
 
 
 @dataclass(frozen=True, slots=True)
-class SumsDue(Event):
+class SumsDue(OfAttempt):
     """``last``: whoever was asked for the certificate since has not sent one."""
 
     last: bool = False
@@ -140,7 +151,7 @@ class TooSlow(OfPeer):
 
 
 @dataclass(frozen=True, slots=True)
-class FetchAgain(Event):
+class FetchAgain(OfAttempt):
     """No signer gave the certified sum: they are asked once more."""
 
 
@@ -174,5 +185,5 @@ class ReadyAgain(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class RetryDue(Event):
+class RetryDue(OfAttempt):
     """The time is over in which those come back without whom an attempt had no quorum."""

@@ -17,9 +17,9 @@ CERTIFICATE = 512
 
 def test_the_largest_dealing_is_taken_and_the_next_is_not() -> None:
     small = setting_of(FOUR, 1, parameters=7)
-    room = largest_dealing(4) - small._dealing_bytes
+    room = largest_dealing(4) - small.dealing_bytes
     fits = 7 + room // 2  # one element of two bytes for each parameter
-    assert replace(small, parameters=fits)._dealing_bytes in (
+    assert replace(small, parameters=fits).dealing_bytes in (
         largest_dealing(4),
         largest_dealing(4) - 1,
     )
@@ -36,4 +36,4 @@ def test_two_statements_of_the_largest_fit_one_piece_of_evidence(peers: int) -> 
 
 def test_a_group_s_largest_statement_is_the_one_that_is_meant_here() -> None:
     setting = setting_of(FOUR, 1, parameters=7)
-    assert setting.largest_statement == setting._dealing_bytes + 4096 + 256 * 4
+    assert setting.largest_statement == setting.dealing_bytes + 4096 + 256 * 4

@@ -5,14 +5,12 @@ from __future__ import annotations
 import ast
 import time
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 import trio
 import trio.testing
 
-from peerd.runner.driver import Driver
+from peerd.runner.alarms import Alarms
 from protocols.record.effects import Timer
 from protocols.record.timers import RevealsDue
 
@@ -64,22 +62,21 @@ def test_a_timer_rings_when_it_is_due_however_the_wall_clock_jumps(
     def wall_clock() -> float:
         return wall + jump * (1 + len(rung))
 
-    class Session:
-        def on_timer(self, timer: Timer) -> list[Any]:
-            rung.append((trio.current_time() - began, timer))
-            return []
-
-    async def step(act: Any) -> None:
-        act(Session())
-
     async def run() -> None:
         nonlocal began
         began = trio.current_time()
-        driver = SimpleNamespace(_step=step)
+        alarms = Alarms()
+
+        async def ring(timer: Timer) -> None:
+            rung.append((trio.current_time() - began, timer))
+
         async with trio.open_nursery() as nursery:
+            nursery.start_soon(alarms.run, ring)
             for delay in reversed(DELAYS):
-                timer = Timer((0, 0), RevealsDue(), delay)
-                nursery.start_soon(Driver._ring, driver, timer)
+                await trio.sleep(0)  # some are set while it waits for a later one
+                alarms.set(Timer((0, 0), RevealsDue(), delay))
+            await trio.sleep(max(DELAYS) / 1000 + 1)
+            nursery.cancel_scope.cancel()
 
     began = 0.0
     monkeypatch.setattr(time, "time", wall_clock)
