@@ -212,7 +212,7 @@ def test_a_plan_meets_every_condition(
         assert tail.below(SECURITY_BITS, attempts(peers, adversary, dropout))
 
 
-@settings(max_examples=40)
+@settings(max_examples=10)
 @given(
     peers=st.integers(4, 600),
     adversary=st.fractions(0, Fraction(8, 25), max_denominator=50),
