@@ -30,6 +30,11 @@ class Liars:
         self._accused: set[int] = set()
         self._right: set[int] = set()
 
+    @property
+    def judged(self) -> frozenset[int]:
+        """Whose sum is of no more interest."""
+        return frozenset(self._accused | self._right)
+
     def in_sums(
         self, certified: Certified, polynomials: bytes, sums: Mapping[int, Sum]
     ) -> Iterator[Evidence]:

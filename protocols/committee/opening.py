@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +28,7 @@ from protocols.opening import (
     values_of,
     word_root,
 )
-from protocols.record.certificate import Certificate, signatures_needed
+from protocols.record.certificate import Certificate
 from protocols.record.effects import Step, Stop
 from protocols.record.outcomes import Accused, Certified, CohortDecided, Hopeless, SumOpened
 from protocols.record.party import Role
@@ -162,15 +163,15 @@ class Opening(Role):
     def close(self) -> None:
         """Open nothing any more: what projections are drawn from is erased."""
         self._state.move(OpeningEvent.CLOSE)
+        self._let_go()
 
     # -- the sum -------------------------------------------------------------------------------
 
     def _send_sum(self, dealings: Mapping[int, Held]) -> None:
         """S_j, if every dealing in D passed this member's own check; else silence (§6)."""
         party = self.party
-        if not self._seated or self.summed or not party.can_sign(Kind.SUM):
-            return
-        if party.has_signed(Kind.ABANDON):
+        says = self._seated and not self.summed and party.can_sign(Kind.SUM)
+        if not says or party.has_signed(Kind.ABANDON):
             return
         shape, key = party.setting.shape, sum_key(party.attempt)
         earlier = party.journal.get(key)
@@ -265,15 +266,9 @@ class Opening(Role):
         """A quorum of signatures under one result of this cohort."""
         if self._certified is not None:
             return
-        by_payload: dict[Result, list[Statement]] = {}
-        for statement in self._sums.results.values():
-            by_payload.setdefault(statement.payload, []).append(statement)
-        wanted = self._decided.hash, self._previous.certificate
-        for payload, statements in by_payload.items():
-            enough = len(statements) >= signatures_needed(self.party.setting)
-            if enough and (payload.cohort, payload.previous) == wanted:
-                self._certify(payload, statements)
-                return
+        agreeing = self._sums.agreeing(self._decided.hash, self._previous.certificate)
+        if agreeing:
+            self._certify(agreeing[0].payload, agreeing)
 
     def _certify(self, payload: Result, statements: list[Statement]) -> None:
         results = tuple(s.wire for s in sorted(statements, key=lambda s: s.signer))
@@ -297,7 +292,15 @@ class Opening(Role):
         if certified is None or opened is None:
             return
         others = {peer: self._sums.sums[peer] for peer in self._words if peer != self.party.me}
-        for evidence in self._liars.in_sums(certified, opened[0], others):
+        in_sums = self._liars.in_sums(certified, opened[0], others)
+        for evidence in chain(in_sums, self._liars.in_results(certified, self._sums.results)):
             self.emit(Accused(evidence))
-        for evidence in self._liars.in_results(certified, self._sums.results):
-            self.emit(Accused(evidence))
+        if self.state is Openness.CLOSED:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """The next round goes on without what late words are not compared with."""
+        judged = self._liars.judged | {self.party.me}
+        self._sums.let_go(judged)
+        if judged.issuperset(self._committee.keyed):
+            self._opened = None

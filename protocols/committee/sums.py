@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -9,15 +10,17 @@ import numpy.typing as npt
 
 from protocols.errors import WireError
 from protocols.opening import decode_words, word_root
+from protocols.record.certificate import signatures_needed
 from protocols.record.cohort import Panel
 from protocols.record.effects import Step
 from protocols.record.party import Party, Role
 from protocols.wire.frames import SumFrame
-from protocols.wire.payloads import Kind
+from protocols.wire.payloads import Kind, Result
 from protocols.wire.statement import Statement
 
 Words = npt.NDArray[np.unsignedinteger]
 """Field elements: one member's sums (O,), shares (n, O), or polynomials (O, δ + 1)."""
+NO_WORDS: Words = np.zeros(0, np.uint8)
 
 
 class Sum(NamedTuple):
@@ -54,6 +57,23 @@ class Sums(Role):
         if self.admit(statement).counts:
             self.results.setdefault(statement.signer, statement)
         return self.done()
+
+    def agreeing(self, cohort: bytes, previous: bytes) -> list[Statement]:
+        """A quorum's results that are one, of this cohort behind this certificate; else empty."""
+        needed = signatures_needed(self.party.setting)
+        by_payload: dict[Result, list[Statement]] = {}
+        for statement in self.results.values():
+            by_payload.setdefault(statement.payload, []).append(statement)
+        for payload, statements in by_payload.items():
+            wanted = (payload.cohort, payload.previous) == (cohort, previous)
+            if wanted and len(statements) >= needed:
+                return statements
+        return []
+
+    def let_go(self, peers: Iterable[int]) -> None:
+        """Their words have been looked at for good; what they signed still counts in its slot."""
+        for peer in self.sums.keys() & set(peers):
+            self.sums[peer] = Sum(self.sums[peer].statement, NO_WORDS)
 
     def over(self, cohort: bytes) -> dict[int, Words]:
         """Everybody's words for this cohort."""

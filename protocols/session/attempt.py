@@ -317,6 +317,7 @@ class Attempt(Role):
     def leave(self) -> None:
         """The round is over: erase the one-round key; late words are still compared."""
         self.forget()
+        self.party.sent.clear()  # whoever asks gets the certificate
         self._state.move(StageEvent.LEAVE)
 
     def abandon(self) -> None:

@@ -227,7 +227,7 @@ def test_planted_with_as_few_signatures_as_before_there_are_two_ends(
 ) -> None:
     """t + e + 1 were enough for a certificate: one honest member and the liar."""
     few = FOUR.threshold + FOUR.absent + 1
-    for module in ("record.certificate", "committee.opening"):
+    for module in ("record.certificate", "committee.sums"):
         monkeypatch.setattr(f"protocols.{module}.signatures_needed", lambda setting: few)
     world = swarm(FOUR, 1, rounds=3)
     two_ends(world)
