@@ -21,7 +21,6 @@ from protocols.privacy import (
     Mechanism,
     Phase,
     PrivacyError,
-    Sensitivity,
     epsilon_of,
     least_noise,
     rounds_within,
@@ -129,9 +128,7 @@ def _asked(args: argparse.Namespace) -> Asked:
         )
     whole, noise = _whole("--rounds", args.rounds, MAX_ROUNDS), _noise(args.noise)
     clip = _whole("--clip", args.clip, LARGEST_CLIP) or DEFAULT_CLIP
-    mechanism = Mechanism(
-        Fraction(1), Sensitivity.of_norm(clip), _rate(args.unit, args.rate), ROUND_SLACK
-    )
+    mechanism = Mechanism(Fraction(1), clip * clip, _rate(args.unit, args.rate), ROUND_SLACK)
     return Asked(args.unit, Budget(epsilon, delta), mechanism, whole, noise)
 
 
@@ -222,7 +219,7 @@ def _plan(asked: Asked, sites: SitesRow | None) -> PrivacyPlan:
         budget=float(budget.epsilon),
         delta=float(budget.delta),
         rate=float(mechanism.rate),
-        clip=isqrt(mechanism.sensitivity.squared),
+        clip=isqrt(mechanism.squared_norm),
         slack=float(mechanism.slack),
         accountant=ACCOUNTANT,
         sites=sites,

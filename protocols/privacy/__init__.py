@@ -15,7 +15,6 @@ from protocols.privacy.mechanism import (
     Mechanism,
     Phase,
     PrivacyError,
-    Sensitivity,
 )
 from protocols.privacy.noise import skellam
 from protocols.privacy.table import NoiseTable, noise_table
@@ -34,7 +33,6 @@ __all__ = [
     "NoiseTable",
     "Phase",
     "PrivacyError",
-    "Sensitivity",
     "epsilon_of",
     "fits",
     "least_noise",

@@ -19,37 +19,16 @@ class PrivacyError(ProtocolError):
 
 
 @dataclass(frozen=True, slots=True)
-class Sensitivity:
-    """How far one record (or member) moves the sum of integers: ‖g‖² <= ``squared``, Σ|g| <=
-    ``absolute``, both over the same vectors g of integers.
-    """
-
-    squared: int
-    absolute: int
-
-    def __post_init__(self) -> None:
-        for name, value in (("squared", self.squared), ("absolute", self.absolute)):
-            _require(
-                isinstance(value, int) and not isinstance(value, bool) and value >= 1,
-                f"sensitivity: {name} must be an integer >= 1, not {value!r}",
-            )
-
-    @classmethod
-    def of_norm(cls, clip: int) -> Sensitivity:
-        """Of vectors of integers with norm <= ``clip``, of any length: |g| <= g² for integers."""
-        return cls(clip * clip, clip * clip)
-
-
-@dataclass(frozen=True, slots=True)
 class Mechanism:
     """One round: a Poisson sample of ``rate``, and Skellam noise of ``variance`` on each integer.
 
+    ``squared_norm``: one record (or member) moves the sum by a vector g of integers, ‖g‖² at most.
     ``slack``: the total-variation distance of what is really done from that, at most, in one
     round: cut tails, rounded tables, a padded batch that overflowed. 1 as the rate is no sampling.
     """
 
     variance: Fraction
-    sensitivity: Sensitivity
+    squared_norm: int
     rate: Fraction = Fraction(1)
     slack: Fraction = Fraction(0)
 
@@ -58,13 +37,18 @@ class Mechanism:
             value: object = getattr(self, name)
             if not isinstance(value, Fraction):
                 raise TypeError(f"{name} must be a Fraction: a float is another on some machine")
+        valid = isinstance(self.squared_norm, int) and not isinstance(self.squared_norm, bool)
+        _require(
+            valid and self.squared_norm >= 1,
+            f"the squared norm must be an integer >= 1, not {self.squared_norm!r}",
+        )
         _require(self.variance > 0, f"the noise's variance must be above 0, not {self.variance}")
         _require(0 < self.rate <= 1, f"the sampling rate must be in (0, 1], not {self.rate}")
         _require(0 <= self.slack < 1, f"the slack must be in [0, 1), not {self.slack}")
 
     def with_noise(self, multiplier: Fraction) -> Mechanism:
         """The same with variance (multiplier · norm)²."""
-        return replace(self, variance=multiplier * multiplier * self.sensitivity.squared)
+        return replace(self, variance=multiplier * multiplier * self.squared_norm)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import pytest
 
 from peerd.cli import privacy
 from peerd.cli.main import main
-from protocols.privacy import ACCOUNTANT, Budget, Mechanism, Phase, Sensitivity, fits
+from protocols.privacy import ACCOUNTANT, Budget, Mechanism, Phase, fits
 
 SCHEMA = Path(__file__).resolve().parents[3] / "docs/schemas/privacy-plan.json"
 BUDGET = ("--epsilon", "2", "--delta", "1e-6")
@@ -39,7 +39,7 @@ def test_noise_finds_the_most_rounds_which_anybody_can_recompute(
 ) -> None:
     found = plan(capsys, *RECORD, "--noise", "0.938")
     mechanism = Mechanism(
-        Fraction(1), Sensitivity.of_norm(found["clip"]), Fraction("0.01"), Fraction(found["slack"])
+        Fraction(1), found["clip"] ** 2, Fraction("0.01"), Fraction(found["slack"])
     ).with_noise(Fraction("0.938"))
     budget = Budget(Fraction(2), Fraction(1, 10**6))
     assert fits([Phase(mechanism, found["rounds"])], budget)

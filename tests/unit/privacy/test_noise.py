@@ -12,7 +12,14 @@ from lattice import CONTEXT, masses, mpf
 from protocols.hashing import Xof
 from protocols.privacy import PrivacyError, noise, noise_table, skellam
 from protocols.privacy.noise import _magnitudes
-from protocols.privacy.table import LARGEST_VARIANCE, TAIL_BITS, THRESHOLD_BITS, reach
+from protocols.privacy.table import (
+    _BITS,
+    LARGEST_VARIANCE,
+    TAIL_BITS,
+    THRESHOLD_BITS,
+    _quotients,
+    reach,
+)
 
 ENTROPY = bytes(range(32))
 VARIANCES = ("0.05", "1", "12.5", "400")
@@ -53,6 +60,21 @@ def test_the_largest_table_is_within_the_bound_too() -> None:
     table = noise_table(Fraction(LARGEST_VARIANCE))
     assert 0 < table.error < Fraction(1, 1 << 110)
     assert list(table.thresholds) == sorted(table.thresholds) and table.thresholds[-1] <= SCALE
+
+
+@pytest.mark.parametrize("variance", ["0.05", "7", "400"])
+def test_quotients_are_between_their_bounds(variance: str) -> None:
+    """To the last of 256 bits, and within a few units where the table's end is far."""
+    precise, last = CONTEXT.clone(), reach(Fraction(variance))
+    precise.dps = 110
+    mu, unit = precise.mpf(variance), precise.mpf(2) ** _BITS
+    bounds = _quotients(Fraction(variance), last)
+    assert len(bounds) == last
+    for k in {1, 2, last // 4, last // 2, last - 1, last}:
+        exact = unit * precise.besseli(k, mu) / precise.besseli(k - 1, mu)
+        low, high = bounds[k - 1]
+        assert low < exact < high
+    assert bounds[0][1] - bounds[0][0] < 1 << 8
 
 
 @pytest.mark.parametrize("variance", VARIANCES)
@@ -137,6 +159,28 @@ def test_the_sign_is_one_bit_of_its_own() -> None:
     values = skellam(Fraction(400), 1000, ENTROPY)
     positive = (stream[:, 1] & np.uint64(1)) == 0
     assert ((values > 0) <= positive).all() and ((values < 0) <= ~positive).all()
+
+
+def test_the_bit_of_the_sign_is_none_of_the_magnitudes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the upper word is a threshold's the lower one decides: all of it but that bit."""
+    at = 3
+    threshold = noise_table(Fraction(7)).thresholds[at - 1]
+    words = [
+        word
+        for uniform in (threshold - 1, threshold)
+        for sign in (0, 1)
+        for word in (uniform >> 63, (uniform & ((1 << 63) - 1)) << 1 | sign)
+    ]
+
+    class Stream:
+        def __init__(self, *parts: object) -> None:
+            pass
+
+        def read(self, length: int) -> bytes:
+            return np.array(words, "<u8").tobytes()[:length]
+
+    monkeypatch.setattr(noise, "Xof", Stream)
+    assert skellam(Fraction(7), 4, ENTROPY).tolist() == [at - 1, 1 - at, at, -at]
 
 
 def test_nonsense_is_refused() -> None:

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocols.privacy import ORDERS, Mechanism, Phase, Sensitivity, epsilon_of
+from protocols.privacy import ORDERS, Mechanism, Phase, epsilon_of
 from protocols.privacy.divergence import round_curve, skellam_divergence
 from protocols.privacy.outward import DIGITS, INFINITE, at_least, at_most, exp_up, log_up
 
@@ -54,10 +54,10 @@ def test_what_is_past_use_is_infinite() -> None:
 @pytest.mark.parametrize("noise", ["3/10", "1", "17/5"])
 def test_a_curve_is_the_formula_in_more_digits_and_no_lower(noise: str, rate: str) -> None:
     q = Fraction(rate)
-    mechanism = Mechanism(Fraction(1), Sensitivity.of_norm(40), q).with_noise(Fraction(noise))
+    mechanism = Mechanism(Fraction(1), 1600, q).with_noise(Fraction(noise))
 
     def term(order: int, j: int) -> mpmath.mpf:
-        tau = skellam_divergence(j, mechanism.variance, mechanism.sensitivity) if j > 1 else 0
+        tau = skellam_divergence(j, mechanism.variance, mechanism.squared_norm) if j > 1 else 0
         power = PRECISE.exp(precise(Fraction((j - 1) * tau)))
         ways = PRECISE.binomial(order, j) * precise(1 - q) ** (order - j) * precise(q) ** j
         return ways * power
@@ -71,10 +71,10 @@ def test_a_curve_is_the_formula_in_more_digits_and_no_lower(noise: str, rate: st
 @pytest.mark.parametrize(("noise", "rounds"), [("1", 3), ("5", 700)])
 def test_epsilon_is_the_formula_rounded_up(noise: str, rounds: int) -> None:
     delta = Fraction(1, 10**6)
-    mechanism = Mechanism(Fraction(1), Sensitivity.of_norm(40)).with_noise(Fraction(noise))
+    mechanism = Mechanism(Fraction(1), 1600).with_noise(Fraction(noise))
 
     def epsilon(order: int) -> mpmath.mpf:
-        tau = skellam_divergence(order, mechanism.variance, mechanism.sensitivity)
+        tau = skellam_divergence(order, mechanism.variance, mechanism.squared_norm)
         shrunk = PRECISE.log(1 - PRECISE.mpf(1) / order)
         return precise(rounds * tau) + shrunk - PRECISE.log(precise(delta) * order) / (order - 1)
 
@@ -93,7 +93,7 @@ def test_pythons_own_decimals_round_alike() -> None:
 
 
 def test_the_threads_own_context_changes_nothing() -> None:
-    mechanism = Mechanism(Fraction(77), Sensitivity.of_norm(9), Fraction(1, 7))
+    mechanism = Mechanism(Fraction(77), 81, Fraction(1, 7))
     whole = round_curve(mechanism), epsilon_of([Phase(mechanism, 9)], Fraction(1, 1000))
     with decimal.localcontext(decimal.Context(prec=3, rounding=decimal.ROUND_FLOOR)):
         round_curve.cache_clear()
