@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocols.privacy import ORDERS, Mechanism, Phase, epsilon_of
+from protocols.privacy.accountant import _left
 from protocols.privacy.divergence import round_curve, skellam_divergence
 from protocols.privacy.outward import DIGITS, INFINITE, at_least, at_most, exp_up, log_up
 
@@ -80,6 +81,14 @@ def test_epsilon_is_the_formula_rounded_up(noise: str, rounds: int) -> None:
 
     exact = min(map(epsilon, ORDERS))
     assert exact - OWN <= precise(epsilon_of([Phase(mechanism, rounds)], delta)) < exact + 1e-6
+
+
+def test_what_is_left_of_delta_is_rounded_down() -> None:
+    third, heavy = Fraction(1, 3), Mechanism(Fraction(9), 1, slack=Fraction(1, 3 * 10**9))
+    assert _left([], third, Fraction(1)) < third
+    exact = precise(third) - (1 + PRECISE.e) * 7 * precise(heavy.slack)
+    found = precise(_left([Phase(heavy, 7)], third, Fraction(1)))
+    assert exact - PRECISE.mpf(10) ** -58 < found < exact
 
 
 def test_pythons_own_decimals_round_alike() -> None:
