@@ -22,7 +22,7 @@ _.formatter_class, _.description, _.text_factory
 # a genesis document names these: module:Class
 _.Cifar, _.Digits, _.Images, _.Flower, _.Still
 # fields of documents that are printed whole
-_.trigger, _.identified, _.log2_failure, _.slices
+_.trigger, _.identified, _.log2_failure, _.slices, _.noise_multiplier, _.accountant
 # a number that docs/protocol.md states as a bound, and the one that belongs to it
 _.MAX_INTEGER, _.MIN_INTEGER
 # tables and swarms that the tests run through; the package has them beside what they are about

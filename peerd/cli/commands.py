@@ -49,6 +49,9 @@ COMMANDS = (
     Command("resume", "peerd.cli.stay", "have a paused peer take part again"),
     Command("drain", "peerd.cli.stay", "finish the round, say goodbye, and stop the daemon"),
     Command("plan", "peerd.cli.plan", "size a committee"),
+    Command(
+        "privacy", "peerd.cli.privacy", "plan noise for differential privacy; none is added yet"
+    ),
     Command("bench", "peerd.laboratory.bench.cli", "measure a role's work for one round"),
     Command("swarm", "peerd.cli.swarm", "run a whole group on this machine, liars included"),
     Command("demo", "peerd.cli.demo", "a swarm with defaults, and the story of what happened"),

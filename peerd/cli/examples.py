@@ -39,6 +39,8 @@ peerd pause --config /srv/peerd/peerd.toml
 peerd resume --config /srv/peerd/peerd.toml
 peerd drain --config /srv/peerd/peerd.toml
 peerd plan --peers 4,8,100 --adversary 0.1
+peerd privacy plan --unit record --epsilon 2 --delta 1e-6 --rate 0.01 --rounds 180
+peerd privacy plan --unit member --epsilon 8 --delta 1e-6 --noise 12 --sites 40 --liars 4
 peerd bench member --peers 1000 --params 100000 --adversary 0.1
 peerd bench round --peers 8 --params 100000 --json
 peerd bench model --peers 1000 --params 10000

@@ -24,7 +24,7 @@ EFFECTS = frozenset(
 WITH_TORCH = ("peerd/learning", "peerd/tasks", "peerd/laboratory/experiments")
 LAYERS = (
     {"errors", "hashing", "ports", "secret", "version"},
-    {"field", "plan", "wire"},
+    {"field", "plan", "privacy", "wire"},
     {"sharing"},
     {"proof"},
     {"aggregation", "opening"},
