@@ -44,7 +44,7 @@ def _rounds(folder: Path, axis: str, label: str, runs: Sequence[Document]) -> No
     if axis == "peers":
         for part in (time, sent):
             part.set_xticks(along, [str(each) for each in along])
-            part.minorticks_off()
+            part.xaxis.minorticks_off()  # sizes within a decade keep the labels between
     figure.savefig(folder / f"{axis}.png", dpi=110)
     pyplot.close(figure)
 
