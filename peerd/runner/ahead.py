@@ -61,10 +61,11 @@ class WriteAhead:
         if in_thread or not self._is_short:
             return await turn.in_thread(self._decide_and_write, act)
         effects = self._decide(act)
-        if any(isinstance(effect, LASTING) for effect in effects):
-            await turn.in_thread(self._write, effects)
-        else:
-            await trio.lowlevel.checkpoint()  # a flood of frames leaves others their time
+        with trio.CancelScope(shield=True):  # the core has gone on: so must what it calls for
+            if any(isinstance(effect, LASTING) for effect in effects):
+                await turn.in_thread(self._write, effects)
+            else:
+                await trio.lowlevel.checkpoint()  # a flood of frames leaves others their time
         return effects
 
     def _decide_and_write(self, act: Act) -> list[Effect]:

@@ -302,5 +302,5 @@ class Opening(Role):
         """The next round goes on without what late words are not compared with."""
         judged = self._liars.judged | {self.party.me}
         self._sums.let_go(judged)
-        if judged.issuperset(self._committee.keyed):
-            self._opened = None
+        if self._opened is not None and judged.issuperset(self._committee.keyed):
+            self._opened = b"", self._opened[1]

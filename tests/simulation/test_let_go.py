@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,9 @@ from peerd.laboratory.simulation.node import Node
 from protocols.committee.sums import Sums
 from protocols.record.evidence import Fault, open_evidence
 from protocols.session.phases import Summing
-from protocols.wire.frames import SumFrame
+from protocols.wire.frames import StatementFrame, SumFrame
+from protocols.wire.payloads import Kind
+from protocols.wire.statement import Statement
 from tests.simulation.oracle import check_safety
 from tests.simulation.swarm import FOUR, swarm
 
@@ -39,7 +42,7 @@ def test_a_round_that_is_over_holds_nothing_of_the_models_length() -> None:
         assert len(phase.sums.sums) == len(world.nodes)
         assert all(said.words.size == 0 for said in phase.sums.sums.values())
         assert all(held.share is None for held in phase.member.dealings.values())
-        assert phase.opening._opened is None
+        assert phase.opening._opened is not None and phase.opening._opened[0] == b""
 
 
 class LateSummer(LyingOpener):
@@ -66,6 +69,34 @@ def test_a_wrong_sum_that_comes_late_is_proven_all_the_same() -> None:
             assert {each.peer for each in node.blamed} == {LIAR}
             shown = [open_evidence(world.setting, each.evidence) for each in node.blamed]
             assert {each.fault for each in shown} == {Fault.WRONG_SUM}
+
+
+class LateResult(LyingOpener):
+    """A right sum, and another result once the others have certified theirs."""
+
+    def sum_for(self, peer: int, frame: SumFrame) -> SumFrame | None:
+        return frame
+
+    def instead(self, said: Statement) -> Statement | None:
+        if said.kind is not Kind.RESULT:
+            return said
+        self.kept = self.at.forge(Kind.RESULT, replace(said.payload, polynomials=bytes(32)))
+        self.at.wake(LATE)
+        return None
+
+    def woken(self) -> None:
+        self.at.send(self.at.everyone, StatementFrame(self.kept.wire))
+
+
+def test_a_wrong_result_that_comes_late_is_proven_though_all_sums_are_let_go() -> None:
+    world = swarm(FOUR, 1, rounds=ROUNDS + 1, lies={LIAR: Lie(LateResult)})
+    world.run()
+    check_safety(world)
+    for node in world.nodes:
+        if node.honest:
+            assert {each.peer for each in node.blamed} == {LIAR}
+            shown = [open_evidence(world.setting, each.evidence) for each in node.blamed]
+            assert {each.fault for each in shown} == {Fault.WRONG_RESULT}
 
 
 def test_what_was_let_go_still_fills_its_slot() -> None:

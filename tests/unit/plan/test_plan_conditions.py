@@ -23,6 +23,7 @@ from protocols.plan import (
     require_sound,
     roster_quorum,
 )
+from tests.tiers import later
 
 TENTH = Fraction(1, 10)
 
@@ -212,15 +213,17 @@ def test_a_plan_meets_every_condition(
         assert tail.below(SECURITY_BITS, attempts(peers, adversary, dropout))
 
 
-@settings(max_examples=10)
+@pytest.mark.parametrize("largest", [150, *later([600])])
+@settings(max_examples=40)
 @given(
-    peers=st.integers(4, 600),
+    data=st.data(),
     adversary=st.fractions(0, Fraction(8, 25), max_denominator=50),
     absent=st.integers(0, 5),
 )
 def test_packing_is_as_large_as_the_conditions_allow(
-    peers: int, adversary: Fraction, absent: int
+    largest: int, data: st.DataObject, adversary: Fraction, absent: int
 ) -> None:
+    peers = data.draw(st.integers(4, largest))
     try:
         plan = plan_group(peers, adversary, absent=absent)
     except PlanError:
