@@ -43,6 +43,11 @@ def digest(domain: str, *parts: bytes | memoryview) -> bytes:
     return running.digest()
 
 
+def numbers(*values: int) -> list[bytes]:
+    """Integers as parts of a hash: eight bytes each, little-endian."""
+    return [value.to_bytes(8, "little") for value in values]
+
+
 def digest_each(domain: str, data: bytes, width: int) -> list[bytes]:
     """``digest`` of each piece of ``width`` bytes, the last of which may be shorter.
 

@@ -7,6 +7,6 @@ EARLIEST = 2
 """peerd 0.2.0."""
 V3 = 3
 """Projections with a row of bits in common (§3), several opened polynomials to a leaf (§6), several
-blocks of a ball (§4), plans that count headers (§1), and lock-outs that end with any attempt in
-which too few took part (§2)."""
+blocks of a ball (§4), plans that count headers (§1), lock-outs that end with any attempt in which
+too few took part, and no coin where nothing is drawn (§2)."""
 LATEST = V3

@@ -279,6 +279,8 @@ def public_of(peer: str) -> bytes:
 class Group:
     """What a genesis document says, once all members' signatures under it are verified."""
 
+    clients = False
+
     def __init__(self, text: bytes) -> None:
         try:
             document = json.loads(text.decode("utf-8-sig"))
@@ -297,6 +299,7 @@ class Group:
             if name in content:
                 content[name] = self._by_member(content[name])
         self.names = dict(enumerate(content.get("names", ())))
+        self.clients = content.get("clients") is not None
         if "evaluation" in content:
             rows = self._by_member(content["evaluation"]["rows"])
             content["evaluation"] = content["evaluation"] | {"rows": rows}
@@ -382,6 +385,7 @@ class Group:
         need(plans, "no committee plan follows from the genesis")
         best = min(plans, key=lambda plan: (self._upload(plan, values), plan[0]))
         self.seats, self.threshold, _, self.absent = best
+        self.draws = self.version < 3 or self.seats < n or self.clients
         self.committee_quorum = self.seats - self.threshold - self.absent
 
     def _upload(self, plan: tuple[int, ...], values: int) -> Fraction:
@@ -494,8 +498,11 @@ class Election:
         place = le8(self.round), le8(self.attempt)
         self.hash = digest("peerd/election", group.id, *place, outcome)
         voters = range(group.peers)
-        quorum(group, votes, self.place, outcome_hash(REVEALS, outcome), REVEALS, voters, {})
+        topic = REVEALS if group.draws else COMMITS
+        quorum(group, votes, self.place, outcome_hash(topic, outcome), topic, voters, {})
         self.seed = digest("peerd/seed", *(nonce for _, _, nonce in revealed))
+        if not group.draws:
+            self.seed = digest("peerd/order", group.id, *place)
         pool = range(group.peers) if group.seats == group.peers else self.keys
         drawn = shuffled(pool, self.seed, "committee")
         self.committee = [] if self.missing else drawn[: group.seats]

@@ -8,10 +8,9 @@ from peerd.audit.epoch import Epoch, Verified
 from peerd.audit.history import History
 from peerd.identity import peer_id_of
 from peerd.runner.evidence.audit import described, proof_described
-from protocols.record.certificate import CertifiedRound, Close, panel_of
+from protocols.record.certificate import CertifiedRound, Close, panel_of, seed_of
 from protocols.record.cohort import Exclusion
 from protocols.record.resolution import Resolution
-from protocols.record.shuffle import coin
 
 Document: TypeAlias = dict[str, Any]
 
@@ -112,8 +111,15 @@ def _seats(certified: CertifiedRound) -> tuple[int, ...]:
     return () if certified.flip is None else certified.flip.seats
 
 
+def _seed(epoch: Epoch, certified: CertifiedRound) -> str | None:
+    flip = certified.flip
+    if flip is None:
+        return None
+    return seed_of(epoch.setting, flip.election, flip.certificate.place).hex()
+
+
 def _round(epoch: Epoch, found: Verified) -> Document:
-    """One round in full. ``seed``: what the revealed numbers hash to, and the draw follows from."""
+    """One round in full. ``seed``: what the order of the seats follows from, and any draw."""
     certified, audit = found.certified, found.audit
     parts = _parts(epoch, certified)
 
@@ -129,8 +135,8 @@ def _round(epoch: Epoch, found: Verified) -> Document:
         "certificate": certified.hash.hex(),
         "previous": certified.end.previous.hex(),
         "model_hash": certified.end.model.hex(),
-        "seed": None if certified.flip is None else coin(certified.flip.election.nonces).hex(),
-        "revealed": ids(certified.keys),
+        "seed": _seed(epoch, certified),
+        "revealed": ids(certified.keys) if epoch.setting.draws else [],
         "committee": ids(_seats(certified)),
         "signed": ids(sorted(certified.signers)),
         "took_part": ids(sorted(parts["took_part"])),

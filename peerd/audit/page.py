@@ -46,7 +46,8 @@ def _page(document: Mapping[str, Any]) -> Iterator[str]:
         yield from _members(group, document["history"])
     if document["history"]:
         yield "<h2>Rounds</h2>"
-        yield f'<p class="note">{_safe(words.DRAW)}</p>'
+        for why in words.seating(document["history"]):
+            yield f'<p class="note">{_safe(why)}</p>'
         if any(each["outcome"] == "abandoned" for each in document["history"]):
             yield f'<p class="note">{_safe(words.ABANDONED)}</p>'
         for each in document["history"]:

@@ -28,7 +28,7 @@ def report(document: Mapping[str, Any], *, whole: bool) -> str:
         lines += ["", *table(HEADER, [_row(each) for each in shown]).splitlines()]
         if len(shown) < len(rounds):
             lines.append(f"… the last {LISTED} of {len(rounds)} rounds; --report FILE.txt has all")
-        lines += ["", words.DRAW]
+        lines += ["", *words.seating(rounds)]
         if any(each["outcome"] == "abandoned" for each in rounds):
             lines.append(words.ABANDONED)
     if whole or len(rounds) == 1:

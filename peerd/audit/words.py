@@ -15,6 +15,11 @@ DRAW = (
     " can repeat, and the first ones of that order take the committee's seats. Where the committee"
     " is the whole group, the seed decides the order of the seats alone."
 )
+ORDER = (
+    "Why these members sat: the committee is the whole group, so that nobody is drawn. The seed is"
+    " a hash of the group, the round and the attempt, and orders the seats by a shuffle that"
+    " anybody can repeat. Nothing that a member says goes into it."
+)
 ABANDONED = f"What the operators of an abandoned round signed: “{WORDS}”"
 RESOLVED = {
     "paused": "the group rests until a quorum of its operators lets it go on",
@@ -143,6 +148,17 @@ def blames(document: Mapping[str, Any], names: Names) -> list[str]:
     ]
 
 
+def drew(each: Mapping[str, Any]) -> bool:
+    """Whether a coin drew this round's committee."""
+    return bool(each["revealed"])
+
+
+def seating(rounds: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Why members sat in these rounds."""
+    kinds = {drew(each) for each in rounds if each["seed"] is not None}
+    return [said for is_drawn, said in ((True, DRAW), (False, ORDER)) if is_drawn in kinds]
+
+
 def round_in_words(each: Mapping[str, Any], names: Names) -> list[tuple[str, str]]:
     """A round, as pairs of a heading and a sentence."""
     opened = each["opened"]
@@ -158,9 +174,10 @@ def round_in_words(each: Mapping[str, Any], names: Names) -> list[tuple[str, str
     ):
         if each[key]:
             found.append((heading, names.all(each[key])))
-    drawn = f"the numbers of {len(each['revealed'])} members hash to the seed {each['seed']}"
+    what = f"numbers of {len(each['revealed'])} members" if drew(each) else "group and the attempt"
+    hashed = f"the {what} hash to the seed {each['seed']}"
     found.append(("seats in order", names.all(each["committee"])))
-    found.append(("because", f"{drawn}, which puts them in this order"))
+    found.append(("because", f"{hashed}, which puts them in this order"))
     found.append(("signed by", names.all(each["signed"])))
     if opened is None:
         found.append(("opened", "nothing: the cohort was given up, and the model stayed"))

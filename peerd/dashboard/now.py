@@ -17,7 +17,7 @@ from protocols.session.states import Stage
 
 STEPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
-        "coin",
+        "election",
         (
             FlipState.WAITING.value,
             FlipState.COMMITTING.value,

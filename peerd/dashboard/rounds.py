@@ -1,4 +1,4 @@
-"""One round: the committee and the coin that chose it, what was opened, phases, bytes, blame."""
+"""One round: the committee and what chose it, what was opened, phases, bytes, blame."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def page(sources: Sources, number: int, found: Document | None, certified: Told 
             tag("h1", f"Round {number}"),
             _neighbours(number, sources),
             _facts(found, names) if found else tag("p", "This daemon has no record of it."),
-            _coin(certified),
+            _committee(certified),
             _opened(certified),
             *_trouble(found or {}, names),
             _phases(found or {}),
@@ -87,8 +87,8 @@ def _bytes(found: Document) -> str:
 # -- what the certificate proves -------------------------------------------------------------------
 
 
-def _coin(certified: Told | None) -> Html:
-    heading = tag("h2", "The committee, and the coin that chose it")
+def _committee(certified: Told | None) -> Html:
+    heading = tag("h2", "The committee, and what chose it")
     if certified is None:
         return join((heading, tag("p", "The certificate of this round is not kept here.")))
     told = certified.told
@@ -97,27 +97,25 @@ def _coin(certified: Told | None) -> Html:
         return join((heading, tag("p", said, class_="verdict failed")))
     names = words.Names(certified.document)
     if told["seed"] is None:
-        ended = f"The round ended before a committee was drawn: {told['outcome']}."
+        ended = f"The round ended before a committee was elected: {told['outcome']}."
         return join((heading, tag("p", ended), pairs(words.round_in_words(told, names))))
-    steps = tag(
-        "ol",
-        tag(
-            "li",
-            tag("b", "Revealed"),
-            f" by {len(told['revealed'])} members: {names.all(told['revealed'])}",
-        ),
-        tag(
-            "li", tag("b", "Seed"), ", the hash of what they revealed: ", tag("code", told["seed"])
-        ),
-        tag(
-            "li",
-            tag("b", "Order"),
-            ", which the seed alone decides. The first ones have the seats:",
-        ),
-    )
+    steps = tag("ol", *(tag("li", tag("b", what), *said) for what, said in _steps(told, names)))
     seats = tag("ol", *(tag("li", names.of(peer)) for peer in told["committee"]), class_="seats")
-    why = details("Why nobody could choose it", tag("p", words.DRAW))
+    why = details("Why nobody could choose it", tag("p", *words.seating([told])))
     return join((heading, steps, seats, why))
+
+
+def _steps(told: Document, names: words.Names) -> Iterator[tuple[str, tuple[Html | str, ...]]]:
+    seed = tag("code", told["seed"])
+    if words.drew(told):
+        revealed = told["revealed"]
+        yield "Revealed", (f" by {len(revealed)} members: {names.all(revealed)}",)
+        yield "Seed", (", the hash of what they revealed: ", seed)
+        yield "Order", (", which the seed alone decides. The first ones have the seats:",)
+    else:
+        yield "All sit", (", and nobody is drawn.",)
+        yield "Seed", (", the hash of the group, the round and the attempt: ", seed)
+        yield "Order", (", which the seed alone decides:",)
 
 
 def _opened(certified: Told | None) -> Html:

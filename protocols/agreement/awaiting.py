@@ -17,7 +17,9 @@ def awaited(agreement: Agreement, what: Awaiting, unheard: frozenset[int]) -> tu
     view, electorate = agreement.view, agreement.terms.electorate
     if view < 0 or agreement.decision is not None:
         return ()
-    members, until = frozenset(electorate.members), (ViewOver(int(agreement.terms.topic), view),)
+    # Who may lead can sign: a seat without a key is awaited by nobody.
+    members = frozenset(agreement.terms.leaders)
+    until = (ViewOver(int(agreement.terms.topic), view),)
 
     def rest(here: frozenset[int]) -> tuple[Wait, ...]:
         return wait(what, members - here, until, max(1, electorate.quorum - len(here)))

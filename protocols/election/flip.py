@@ -1,8 +1,8 @@
-"""One flip of the coin: commit, agree, reveal, agree (docs/protocol.md §2).
+"""One election: commit and agree; where a coin draws, reveal and agree too (docs/protocol.md §2).
 
 A committed peer that does not reveal voids the flip, is locked out and not blamed: if the seed
 were made of whatever was revealed, silent peers could choose among seeds. The next attempt has
-fresh nonces and keys.
+fresh nonces and keys. Where everybody sits and deals nothing is drawn, and nothing revealed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from protocols.agreement.terms import Terms
 from protocols.election.heard import Heard, Union
 from protocols.election.states import FLIP, FlipEvent, FlipState
 from protocols.errors import ProtocolError
-from protocols.hashing import digest
+from protocols.hashing import digest, numbers
 from protocols.record.certificate import (
     ElectionCertificate,
     ResolutionCertificate,
@@ -229,15 +229,17 @@ class Flip(Role):
     # -- agreement -----------------------------------------------------------------------------
 
     def _decided(self, decision: Decision) -> None:
-        if decision.topic is Topic.REVEALS:
-            self._state.move(FlipEvent.REVEALS_DECIDED)
+        if decision.topic is Topic.COMMITS and is_resolution(decision.outcome):
+            self._resolved(decision)
+        elif decision.topic is self.party.setting.elects_by:
+            self._state.move(FlipEvent.ELECTED)
             certificate = ElectionCertificate(*self.party.place, decision.outcome, decision.votes)
             self.emit(Flipped(elected(self.party.setting, certificate)))
-            return
-        if is_resolution(decision.outcome):
-            self._resolved(decision)
-            return
-        commitments = Commitments.decode(decision.outcome)
+        elif decision.topic is Topic.COMMITS:
+            self._committed(Commitments.decode(decision.outcome))
+
+    def _committed(self, commitments: Commitments) -> None:
+        """They are to be revealed."""
         if not self._state.allows(FlipEvent.COMMITS_DECIDED):
             self._heard.commitments = commitments
             return  # the reveals were decided first: somebody passed that decision on
@@ -269,9 +271,9 @@ def leader_order(party: Party, ledger: Ledger, silent: tuple[int, ...]) -> tuple
     """
 
     def rank(peer: int) -> tuple[bool, bool, bytes]:
-        place = party.round.to_bytes(8, "little"), party.attempt.to_bytes(8, "little")
         doubtful = peer in ledger.guilty or peer in silent or ledger.locked_out(peer, party.round)
         away = bool(ledger.present) and peer not in ledger.present
-        return doubtful, away, digest("peerd/leader", *place, party.setting.roster[peer])
+        drawn = digest("peerd/leader", *numbers(*party.place), party.setting.roster[peer])
+        return doubtful, away, drawn
 
     return tuple(sorted(party.everyone(), key=rank))

@@ -254,7 +254,7 @@ class Union:
             guilty = {culprit: evidence_hash(piece) for culprit, piece in proofs.items()}
             return heard.tip.resolution(approvals[0].payload, guilty, heard.silent)
         if heard.commitments is None or self._topic is Topic.COMMITS:
-            return _commitments(heard, listed, proofs).encode()
+            return _commitments(heard, listed, proofs).outcome(draws=heard.party.setting.draws)
         return _election(heard.party, heard.commitments, listed).encode()
 
 

@@ -23,7 +23,7 @@ class FlipEvent(Enum):
     COMMITS_DECIDED = "a quorum decided the set of commitments"
     RESOLVED = "a quorum decided that the group rests, or hands over"
     REVEALS_SEEN = "all reveals are in, or their deadline has passed"
-    REVEALS_DECIDED = "a quorum decided the set of reveals"
+    ELECTED = "a quorum decided who is elected"
 
 
 # A decision is accepted at any time (§6): it overtakes whatever this peer was still collecting.
@@ -35,8 +35,8 @@ FLIP: dict[tuple[FlipState, FlipEvent], FlipState] = {
     (FlipState.COMMITTING, FlipEvent.RESOLVED): FlipState.RESOLVED,
     (FlipState.AGREEING_COMMITS, FlipEvent.RESOLVED): FlipState.RESOLVED,
     (FlipState.REVEALING, FlipEvent.REVEALS_SEEN): FlipState.AGREEING_REVEALS,
-    (FlipState.COMMITTING, FlipEvent.REVEALS_DECIDED): FlipState.DONE,
-    (FlipState.AGREEING_COMMITS, FlipEvent.REVEALS_DECIDED): FlipState.DONE,
-    (FlipState.REVEALING, FlipEvent.REVEALS_DECIDED): FlipState.DONE,
-    (FlipState.AGREEING_REVEALS, FlipEvent.REVEALS_DECIDED): FlipState.DONE,
+    (FlipState.COMMITTING, FlipEvent.ELECTED): FlipState.DONE,
+    (FlipState.AGREEING_COMMITS, FlipEvent.ELECTED): FlipState.DONE,
+    (FlipState.REVEALING, FlipEvent.ELECTED): FlipState.DONE,
+    (FlipState.AGREEING_REVEALS, FlipEvent.ELECTED): FlipState.DONE,
 }

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from protocols.errors import WireError
-from protocols.hashing import digest
+from protocols.hashing import digest, numbers
 from protocols.record.abandonment import abandons, enough
 from protocols.record.cohort import Cohort, Panel
 from protocols.record.door import is_signed, read_statement
@@ -78,7 +78,7 @@ def elected(setting: Setting, certificate: ElectionCertificate) -> Elected:
     """Read, and not verified: WireError for an outcome that is none."""
     election = Election.decode(certificate.outcome)
     named = election.hash_in(setting.group, *certificate.place)
-    seats = () if election.missing else seats_of(setting, election)
+    seats = () if election.missing else seats_of(setting, election, certificate.place)
     return Elected(certificate, election, named, election.keys, seats)
 
 
@@ -96,9 +96,9 @@ def _verified(setting: Setting, certificate: ElectionCertificate) -> Elected:
         setting,
         roster_electorate(setting),
         Kind.SECOND_VOTE,
-        (*certificate.place, Topic.REVEALS),
+        (*certificate.place, setting.elects_by),
         certificate.votes,
-        outcome_hash(Topic.REVEALS, certificate.outcome),
+        outcome_hash(setting.elects_by, certificate.outcome),
     )
     return found
 
@@ -128,15 +128,22 @@ def key_lookup(setting: Setting, keys: Mapping[int, bytes]) -> Callable[[Slot], 
     return key_of
 
 
-def seats_of(setting: Setting, election: Election) -> tuple[int, ...]:
-    """The committee in the order of its seats (§1, §2).
+def seats_of(setting: Setting, election: Election, place: tuple[int, int]) -> tuple[int, ...]:
+    """The committee in the order of its seats (§1, §2). ``place``: (round, attempt).
 
-    Where the roster sits the coin only orders it, and whoever did not reveal keeps a silent seat;
-    otherwise the first m of the shuffled peers that revealed sit.
+    Where the roster sits it is only ordered, and whoever has no key keeps a silent seat; otherwise
+    the first m of the shuffled peers that revealed sit.
     """
-    seed = coin(election.nonces)
+    seed = seed_of(setting, election, place)
     pool = range(setting.peers) if setting.roster_sits else tuple(election.keys)
     return tuple(shuffled(tuple(pool), seed, "committee")[: setting.plan.committee])
+
+
+def seed_of(setting: Setting, election: Election, place: tuple[int, int]) -> bytes:
+    """What is shuffled by: the coin. Where nothing is drawn, nothing that a peer says goes in."""
+    if setting.draws:
+        return coin(election.nonces)
+    return digest("peerd/order", setting.group, *numbers(*place))
 
 
 def panel_of(setting: Setting, flip: Elected) -> Panel:
@@ -284,8 +291,7 @@ class CertifiedRound:
 
 def result_hash(group: bytes, round_: int, attempt: int, result: Result | Abandon) -> bytes:
     """Names a certificate wherever it is bound: its statement, never its signatures."""
-    place = round_.to_bytes(8, "little"), attempt.to_bytes(8, "little")
-    return digest("peerd/certificate", group, *place, pack(to_value(result)))
+    return digest("peerd/certificate", group, *numbers(round_, attempt), pack(to_value(result)))
 
 
 def origin_of(setting: Setting) -> Origin:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from protocols.errors import WireError
-from protocols.hashing import digest
+from protocols.hashing import digest, numbers
 from protocols.wire.canonical import pack, unpack
 from protocols.wire.schema import (
     HASH,
@@ -37,6 +37,15 @@ class Commitments:
     guilty: tuple[tuple[int, bytes], ...] = wire(ListOf(Tuple((PEER, HASH)), MAX_PEERS))
     silent: tuple[int, ...] = wire(PEERS)
 
+    def outcome(self, *, draws: bool) -> bytes:
+        """What is decided by them. Where nothing is drawn whoever committed is elected: nobody
+        reveals, and nobody is missing.
+        """
+        if draws:
+            return self.encode()
+        seats = tuple((peer, key, commitment) for peer, commitment, key in self.commits)
+        return Election(seats, (), self.guilty, self.silent).encode()
+
     def encode(self) -> bytes:
         return pack(to_value(self))
 
@@ -51,7 +60,8 @@ class Commitments:
 
 @dataclass(frozen=True, slots=True)
 class Election:
-    """The outcome of a flip: who revealed, under which keys, and who did not.
+    """The outcome of an election: (peer, one-round key, nonce) of whoever revealed, by peer, and
+    who did not. Where nothing is drawn nobody reveals, and the commitment stands for the nonce.
 
     A flip with ``missing`` peers is void. Otherwise this is what an election certificate
     certifies; ``hash_in`` names it wherever it is bound.
@@ -78,7 +88,7 @@ class Election:
 
     @property
     def keys(self) -> dict[int, bytes]:
-        """The one-round key of every peer that committed and revealed."""
+        """The one-round key of every peer that is elected."""
         return {peer: key for peer, key, _ in self.seats}
 
     @property
@@ -87,8 +97,7 @@ class Election:
 
     def hash_in(self, group: bytes, round_: int, attempt: int) -> bytes:
         """Names the election wherever it is bound: its statement, never its signatures."""
-        place = round_.to_bytes(8, "little"), attempt.to_bytes(8, "little")
-        return digest("peerd/election", group, *place, self.encode())
+        return digest("peerd/election", group, *numbers(round_, attempt), self.encode())
 
 
 def rising(peers: Iterable[int]) -> tuple[int, ...]:

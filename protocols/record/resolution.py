@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from protocols.errors import WireError
-from protocols.hashing import digest
+from protocols.hashing import digest, numbers
 from protocols.record.ledger import Ledger, Lockout
 from protocols.wire.canonical import pack, unpack
 from protocols.wire.payloads import Act, Approve
@@ -97,8 +97,7 @@ class Resolution:
 
     def hash_in(self, group: bytes, round_: int, attempt: int) -> bytes:
         """Names it wherever it is bound: its statement, never the signatures under it."""
-        place = round_.to_bytes(8, "little"), attempt.to_bytes(8, "little")
-        return digest("peerd/resolution", group, *place, self.encode())
+        return digest("peerd/resolution", group, *numbers(round_, attempt), self.encode())
 
     def encode(self) -> bytes:
         return pack(to_value(self))

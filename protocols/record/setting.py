@@ -15,7 +15,7 @@ from protocols.aggregation.contract import Encoded, Model, Reference, Update
 from protocols.aggregation.evaluation import Counts, Evaluation
 from protocols.errors import ProtocolError
 from protocols.field import PrimeField, field_for
-from protocols.hashing import digest
+from protocols.hashing import digest, numbers
 from protocols.plan import CommitteePlan, liars_among
 from protocols.ports import Crypto, Forgetful, Memory
 from protocols.proof import DealingShape, Relation
@@ -23,6 +23,7 @@ from protocols.record.deadlines import Deadlines
 from protocols.record.origin import Origin
 from protocols.version import LATEST, V3
 from protocols.wire.canonical import Value, pack
+from protocols.wire.payloads import Topic
 from protocols.wire.schema import MAX_STATEMENT
 from protocols.wire.statement import VERSION
 
@@ -142,8 +143,18 @@ class Setting:
 
     @property
     def roster_sits(self) -> bool:
-        """The committee is the whole roster, and the coin only orders it (§1)."""
+        """The committee is the whole roster (§1)."""
         return self.plan.committee == self.peers
+
+    @property
+    def draws(self) -> bool:
+        """Whether a coin decides who sits, or who deals (§2). Version 2 flips one anyhow."""
+        return self.version < V3 or not self.roster_sits or self.clients is not None
+
+    @property
+    def elects_by(self) -> Topic:
+        """The agreement that decides who takes part in an attempt, under which keys."""
+        return Topic.REVEALS if self.draws else Topic.COMMITS
 
     @cached_property
     def largest_statement(self) -> int:
@@ -264,8 +275,7 @@ class Setting:
         return digest(
             "peerd/commitment",
             self.group,
-            round_.to_bytes(8, "little"),
-            attempt.to_bytes(8, "little"),
+            *numbers(round_, attempt),
             self.roster[peer],
             nonce,
         )
@@ -277,8 +287,7 @@ class Setting:
         return digest(
             "peerd/dealing",
             self.group,
-            round_.to_bytes(8, "little"),
-            attempt.to_bytes(8, "little"),
+            *numbers(round_, attempt),
             election,
             self.rules,
             base_model,

@@ -61,7 +61,7 @@ class Electing:
 
     def closing(self) -> Iterator[Agreement]:
         """Whose decisions show a peer that is still in this attempt that it is over."""
-        yield self.flip.agreement(Topic.REVEALS)
+        yield self.flip.agreement(self.party.setting.elects_by)
 
     def on_timer(self, event: Event) -> Step:
         match event:
@@ -150,7 +150,7 @@ class Aggregating(Electing):
         return self.member.state
 
     def closing(self) -> Iterator[Agreement]:
-        yield self.flip.agreement(Topic.REVEALS)
+        yield self.flip.agreement(self.party.setting.elects_by)
         yield self.member.agreement
 
     def on_timer(self, event: Event) -> Step:

@@ -18,7 +18,6 @@ from protocols.session.participation import Participation
 from protocols.session.phases import Aggregating, Summing
 from protocols.session.round import Round
 from protocols.session.states import Rounding, Standing
-from protocols.wire.payloads import Topic
 
 
 def waits(part: Participation, catch_up: CatchUp, round_: Round) -> tuple[Wait, ...]:
@@ -99,7 +98,7 @@ def _attempt(attempt: Attempt) -> tuple[Wait, ...]:
 
 def _without(attempt: Attempt) -> frozenset[int]:
     """Who had no key in an attempt that ended for want of a quorum, and is not guilty."""
-    decision = attempt.phase.flip.agreement(Topic.REVEALS).decision
+    decision = attempt.phase.flip.agreement(attempt.party.setting.elects_by).decision
     everyone = frozenset(attempt.party.everyone())
     if decision is None:
         return everyone

@@ -19,7 +19,7 @@ class Stage(Enum):
 
 
 class StageEvent(Enum):
-    ELECTED = "the coin has seated a committee"
+    ELECTED = "a committee is elected"
     FLIP_VOID = "the flip is void"
     TOO_FEW = "fewer members than a quorum committed"
     RESOLVED = "a quorum decided that the group rests, or hands over"

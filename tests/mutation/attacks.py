@@ -15,9 +15,10 @@ from peerd.laboratory.simulation.oracle import demand
 from peerd.laboratory.simulation.scenario import Scenario, run
 from peerd.laboratory.simulation.world import World
 from protocols.plan import CommitteePlan
-from protocols.record.certificate import seats_of, verify_certificate
+from protocols.record.certificate import verify_certificate
 from protocols.record.door import open_message
 from protocols.record.effects import Completed, Effect, Send
+from protocols.version import EARLIEST, LATEST
 from protocols.wire.canonical import pack
 from protocols.wire.frames import StatementFrame, SumFrame, decode_frame, encode_frame
 from protocols.wire.payloads import Kind, Topic
@@ -43,13 +44,15 @@ def alone(
     unknown: bool = False,
     rounds: int = 1,
     parameters: int = 3,
+    version: int = LATEST,
 ) -> Attack:
     """One liar, who must be named (``guilty``), or must not be (False)."""
     lie = {**ALL, **LIES}[liar] if isinstance(liar, str) else liar
 
     def attack(seed: int) -> None:
         who = seed % plan.committee
-        world = group(plan, seed, {who: lie}, rounds=rounds, parameters=parameters)
+        sizes = {"rounds": rounds, "parameters": parameters, "version": version}
+        world = group(plan, seed, {who: lie}, **sizes)
         named = None if guilty is None else (who,) if guilty else ()
         judge(world, guilty=named, unknown_inputs=(who,) if unknown else ())
 
@@ -74,7 +77,7 @@ def first_seat(seed: int) -> int:
     world.run()
     record = world.nodes[0].completed[0]
     certified = verify_certificate(world.setting, record.certificate)
-    return seats_of(world.setting, certified.election)[0]
+    return certified.flip.seats[0]
 
 
 def honest(seed: int) -> None:
@@ -82,8 +85,11 @@ def honest(seed: int) -> None:
 
 
 def overruled(seed: int) -> None:
-    """A silent revealer in round 0 and ever after: void flips, lock-outs, no blame."""
-    judge(group(FOUR, seed, {seed % 4: ALL["SilentRevealer"]}, rounds=3), guilty=())
+    """A silent revealer in round 0 and ever after: void flips, lock-outs, no blame. Of groups in
+    which all sit only the earliest version flips a coin.
+    """
+    lies = {seed % 4: ALL["SilentRevealer"]}
+    judge(group(FOUR, seed, lies, rounds=3, version=EARLIEST), guilty=())
 
 
 def shut_out(seed: int) -> None:
@@ -91,12 +97,12 @@ def shut_out(seed: int) -> None:
     judge(group(FOUR, seed, {seed % 4: ALL["DoubleVoter"]}, rounds=4), guilty=(seed % 4,))
 
 
-def restarting(kinds: Iterable[Kind], *, rounds: int = 1) -> Attack:
+def restarting(kinds: Iterable[Kind], *, rounds: int = 1, version: int = LATEST) -> Attack:
     """One honest peer dies as soon as it has sent a statement of such a kind, and comes back."""
     wanted = frozenset(kinds)
 
     def attack(seed: int) -> None:
-        world, victim = group(FOUR, seed, rounds=rounds), seed % 4
+        world, victim = group(FOUR, seed, rounds=rounds, version=version), seed % 4
         ends = [False]
 
         def before(node: Node, effect: Effect) -> None:
@@ -244,7 +250,8 @@ def one_is_paused_for_a_while(seed: int) -> None:
 
 def emptied(seed: int) -> None:
     """One honest peer's directory is emptied, and all others start again ahead of its question:
-    whoever remembers what it signed has forgotten it.
+    whoever remembers what it signed has forgotten it. A report that lists name may be lost with
+    it, so that the attempt is given up.
     """
     victim = seed % 4
     world = group(FOUR, seed, rounds=3)
@@ -252,7 +259,7 @@ def emptied(seed: int) -> None:
     others = tuple(peer for peer in range(4) if peer != victim)
     Rollback((victim,), 0, moment, 1).install(world)
     Power(others, moment + 100, 40).install(world)
-    judge(world, guilty=(), away=range(4))
+    judge(world, covered=False, guilty=(), away=range(4))
     demand(world.faults["rollback"] == 1, "vacuous", "nothing was emptied")
 
 

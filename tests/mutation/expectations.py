@@ -113,7 +113,7 @@ def _first(world: World) -> bytes:
 
 
 def seats(seed: int) -> None:
-    """An outsider with a round key (it revealed, and has no seat) signs no result."""
+    """An outsider with a round key (it is elected, and has no seat) signs no result."""
     from protocols.record import certificate as module
 
     world = rounds(seed)
@@ -124,8 +124,8 @@ def seats(seed: int) -> None:
     needed = setting.plan.quorum
     data = replace(certificate, results=certificate.results[:needed]).encode()
     # The committee is drawn without it, as in a roster larger than its committee.
-    module.seats_of = lambda setting, election: tuple(  # type: ignore[assignment]
-        peer for peer in sound(setting, election) if peer != signer
+    module.seats_of = lambda setting, election, place: tuple(  # type: ignore[assignment]
+        peer for peer in sound(setting, election, place) if peer != signer
     )
     try:
         refused("a result by a peer without a seat", lambda: verify_certificate(setting, data))

@@ -15,7 +15,7 @@ from protocols.hashing import digest
 from protocols.proof import Dealing, Split, seal, split
 from protocols.proof.challenge import draw, forms
 from protocols.record.base import Values
-from protocols.record.election import Commitments
+from protocols.record.election import Commitments, Election
 from protocols.record.evidence import Evidence, Fault
 from protocols.record.votes import outcome_hash
 from protocols.wire.frames import (
@@ -236,9 +236,10 @@ class Sparer(Proposer):
             for said in listed
             if said.kind is Kind.COMMIT
         }
-        silent = Commitments.decode(outcome).silent
-        everybody = tuple(commits[peer] for peer in sorted(commits))
-        return Commitments(everybody, (), silent).encode(), kept
+        draws = self.at.setting.draws
+        silent = (Commitments if draws else Election).decode(outcome).silent
+        everybody = Commitments(tuple(commits[peer] for peer in sorted(commits)), (), silent)
+        return everybody.outcome(draws=draws), kept
 
     def _read(self, frame: Frame) -> Statement:
         assert isinstance(frame, StatementFrame)

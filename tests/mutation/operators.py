@@ -8,6 +8,7 @@ from peerd.laboratory.simulation.operations import Rest
 from peerd.laboratory.simulation.operations.operators import draft
 from peerd.laboratory.simulation.world import World
 from protocols.session.events import Approval
+from protocols.version import EARLIEST, LATEST
 from protocols.wire.payloads import Act
 from tests.mutation.attacks import Attack
 from tests.simulation.oracle import Watch, check, check_records
@@ -27,7 +28,10 @@ def _judged(world: World) -> None:
 
 def _group(seed: int, liar: str | None, rounds: int) -> World:
     lies = {} if liar is None else {seed % 4: ALL[liar]}
-    return swarm(FOUR, 1, seed=seed, rounds=rounds, parameters=3, lies=lies, traced=False)
+    sizes = {"rounds": rounds, "parameters": 3}
+    # Where all sit, only the earliest version has a flip that silence voids.
+    version = EARLIEST if liar == "SilentRevealer" else LATEST
+    return swarm(FOUR, 1, seed=seed, lies=lies, traced=False, version=version, **sizes)
 
 
 def approving(

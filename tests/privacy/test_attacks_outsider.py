@@ -29,7 +29,6 @@ from protocols.wire.payloads import PAYLOADS, Kind
 from protocols.wire.statement import decode_statement
 from tests.simulation.swarm import FOUR, swarm
 
-GROUP = b"g" * 32
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "privacy-attacks.md"
 WINDOW = 12
 """Bytes of a share that are looked for: they occur in other bytes with chance 2^-96 a place."""
@@ -108,7 +107,8 @@ def test_the_transcript_holds_the_kinds_that_the_table_says() -> None:
     world, _, _ = spied(3)
     transcript = Transcript.decode(world.nodes[0].completed[0].transcript)
     kinds = {
-        decode_statement(each, GROUP).kind for each in (*transcript.pool, *transcript.cohort_votes)
+        decode_statement(each, world.setting.group).kind
+        for each in (*transcript.pool, *transcript.cohort_votes)
     }
     assert kinds
     assert kinds <= PUBLISHED

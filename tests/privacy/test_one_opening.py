@@ -28,7 +28,7 @@ from protocols.wire.frames import SumFrame, decode_frame
 from protocols.wire.payloads import Kind
 from protocols.wire.statement import decode_statement
 from tests.mutation.planting import planted
-from tests.simulation.swarm import FOUR, swarm
+from tests.simulation.swarm import FOUR, group_id, swarm
 from tests.tiers import later
 
 Openings = dict[bytes, set[bytes]]
@@ -92,9 +92,9 @@ def impatient(seed: int) -> Openings:
         late = world.now < 120_000 and to != seed % 4
         if wire is None:
             votes = getattr(frame, "votes", ())
-            subject = decode_statement(votes[0], b"g" * 32).slot.subject if votes else 0
+            subject = decode_statement(votes[0], group_id(seed)).slot.subject if votes else 0
             return late and subject == 3
-        said = decode_statement(wire, b"g" * 32)
+        said = decode_statement(wire, group_id(seed))
         return late and said.kind in (Kind.SECOND_VOTE, Kind.SUM) and said.slot.subject in (0, 3)
 
     world.drop = drop

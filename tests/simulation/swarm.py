@@ -7,8 +7,9 @@ from peerd.laboratory.simulation.swarm import (
     SEATED,
     TEN,
     Lies,
+    group_id,
     setting_of,
     swarm,
 )
 
-__all__ = ["EIGHT", "FOUR", "NINE", "SEATED", "TEN", "Lies", "setting_of", "swarm"]
+__all__ = ["EIGHT", "FOUR", "NINE", "SEATED", "TEN", "Lies", "group_id", "setting_of", "swarm"]

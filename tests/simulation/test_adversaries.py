@@ -9,6 +9,7 @@ import pytest
 from peerd.laboratory.adversaries.lies import LIES, OVERCOUNT
 from protocols.aggregation.evaluation import Evaluation
 from protocols.plan import CommitteePlan
+from protocols.version import EARLIEST, LATEST
 from tests.simulation.adversaries import ALL, DEALERS, ELECTORS, MEMBERS, OPENERS, Lie
 from tests.simulation.oracle import Watch, check
 from tests.simulation.swarm import EIGHT, FOUR, NINE, SEATED, TEN, swarm
@@ -53,6 +54,8 @@ ABSENT = {
 """Whoever does this is left out of the cohort, and not blamed."""
 CAUGHT_DEALING = {*DEALERS, "ComplaintOmitter", "OpeningOmitter"} & BLAMED - {"TwoHeaders"}
 """What is proven of these is known in the round: their dealing is not even in its sum."""
+REVEALERS = {"SilentRevealer", "PickyRevealer", "WrongRevealer", "HalfRevealer", "CommitCopier"}
+"""They lie in a coin flip: all sit in these groups, so that the earliest version alone has one."""
 INPUT_UNKNOWN = {"TwoHeaders", "OtherHeaderDeliverer", "OtherBaseDeliverer"}
 END = 600_000
 """Virtual milliseconds within which every run here ends."""
@@ -70,7 +73,9 @@ def test_an_adversary_up_to_the_bound(
     # Late words are compared too: another round gives them the time to arrive. Of two votes that go
     # to different halves it takes more: one of them must be shown to the other half.
     rounds = 4 if name == "DoubleVoter" else 3 if name in OPENERS else 2 if name in BLAMED else 1
-    world = swarm(plan, liars, rounds=rounds, seed=7, lies=dict.fromkeys(who, ALL[name]))
+    version = EARLIEST if name in REVEALERS else LATEST
+    lies = dict.fromkeys(who, ALL[name])
+    world = swarm(plan, liars, rounds=rounds, seed=7, lies=lies, version=version)
     Watch(world)
     world.run(until=END)
     check(world, unknown_inputs=who if name in INPUT_UNKNOWN else ())
@@ -88,6 +93,19 @@ def test_an_adversary_up_to_the_bound(
         if name in ABSENT:
             assert not set(who) & set(node.completed[0].dealers)
             assert set(who) <= set(node.completed[0].absent)
+
+
+@pytest.mark.parametrize("name", sorted(REVEALERS))
+def test_where_nothing_is_drawn_there_is_nothing_to_reveal(name: str) -> None:
+    """It says what an honest peer says, but for the copier: with another's key it can't deal."""
+    world = swarm(EIGHT, 2, rounds=2, seed=7, lies={2: ALL[name]})
+    Watch(world)
+    world.run(until=END)
+    check(world, guilty=())
+    copies = name == "CommitCopier"
+    assert world.nodes[0].aborted == []
+    for record in world.nodes[0].completed.values():
+        assert (2 in record.dealers) != copies
 
 
 def test_a_lie_without_tricks_changes_nothing() -> None:

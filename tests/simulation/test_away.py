@@ -118,7 +118,7 @@ def test_a_pause_outlives_a_restart_and_is_said_again() -> None:
 
 
 def test_one_that_drains_is_not_paused_by_its_next_life() -> None:
-    world = swarm(FOUR, 1, rounds=6, traced=False)
+    world = swarm(FOUR, 1, rounds=9, traced=False)
     node = world.nodes[PAUSED]
     world.happen(3000, lambda: order(world, node, Stay(lasts=False)))
     world.happen(9000, lambda: world.crash(node))
@@ -126,7 +126,7 @@ def test_one_that_drains_is_not_paused_by_its_next_life() -> None:
     world.run()
     check(world, away={PAUSED})
     assert node.paused is None
-    assert PAUSED in takers(world, 5)
+    assert PAUSED in takers(world, 8)
 
 
 def test_more_than_may_be_away_hold_the_group_up_until_they_are_back() -> None:

@@ -13,6 +13,7 @@ from peerd.laboratory.simulation.operations import Freeze, Pace
 from peerd.laboratory.simulation.world import World
 from protocols.plan import CommitteePlan
 from protocols.record.effects import Effect, Persist, Send
+from protocols.version import EARLIEST, LATEST
 from protocols.wire.frames import DealingFrame, SumFrame, decode_frame
 from protocols.wire.payloads import Kind
 from protocols.wire.statement import decode_statement
@@ -190,6 +191,7 @@ def test_rounds_complete_with_as_many_silent_as_the_plan_bears(
         silent=who if silent == "all" else frozenset(),
         parameters=3,
         traced=False,
+        version=EARLIEST if silent == "reveals" else LATEST,
     )
     Watch(world)
     world.run(until=2 * END)

@@ -45,7 +45,7 @@ def flip(number: int, attempt: int, peers: Seats) -> Seats:
         secret = digest("test/attempt", number.to_bytes(4, "little"), bytes((attempt, peer)))
         draw = Draw.of(Secret(secret))
         seats.append((peer, bytes(32), draw.nonce))
-    return seats_of(setting(), Election(tuple(seats), (), (), ()))
+    return seats_of(setting(), Election(tuple(seats), (), (), ()), (number, attempt))
 
 
 def elect(number: int, likes: Likes) -> tuple[Seats, bool]:
@@ -124,7 +124,7 @@ def real(seed: int, *, rush: bool = False, picky: bool = False) -> World:
 
 def seats_in(world: World) -> Seats:
     record = next(node.completed[0] for node in world.nodes if node.honest and node.completed)
-    return seats_of(world.setting, verify_certificate(world.setting, record.certificate).election)
+    return verify_certificate(world.setting, record.certificate).flip.seats
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -43,7 +43,7 @@ class Turncoat(LyingDealer):
         self.at.kept.append(Send((peer,), encode_frame(later)))
 
 
-@pytest.mark.parametrize("seed", [4, 7, 10])
+@pytest.mark.parametrize("seed", [3, 5, 8])
 def test_nobody_complains_of_a_share_that_is_valid_by_now(seed: int) -> None:
     world = swarm(FOUR, 1, lies={0: Lie(Turncoat)}, seed=seed, rounds=2)
     crashes: list[int] = []

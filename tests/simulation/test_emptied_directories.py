@@ -113,8 +113,8 @@ def test_an_operator_s_word_lets_them_go_on() -> None:
     world.nodes[3].honest = False
     away, seen = world.nodes[0], list[bool]()
     world.happen(1, lambda: world.crash(away))
-    world.happen(8_000, lambda: world.crash(world.nodes[3]))
-    Power((1, 2), 8_100, 40).install(world)
+    world.happen(7_300, lambda: world.crash(world.nodes[3]))
+    Power((1, 2), 7_400, 40).install(world)
     world.happen(12_000, lambda: world.boot(away))
     world.happen(99_000, lambda: seen.append(sits_out(away)))
     world.happen(100_000, lambda: world.crash(away))

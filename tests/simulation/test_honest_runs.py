@@ -58,12 +58,12 @@ def test_real_signatures_move_the_machines_as_pretended_ones_do() -> None:
 
 
 def test_with_every_seed_the_seats_are_drawn_anew() -> None:
-    from protocols.record.certificate import seats_of, verify_certificate
+    from protocols.record.certificate import verify_certificate
 
     orders = set()
     for seed in range(8):
         world = swarm(FOUR, 1, seed=seed)
         world.run()
         certified = verify_certificate(world.setting, world.nodes[0].completed[0].certificate)
-        orders.add(seats_of(world.setting, certified.election))
+        orders.add(certified.flip.seats)
     assert len(orders) > 3

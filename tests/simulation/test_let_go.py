@@ -34,7 +34,7 @@ def last_left(node: Node) -> Summing:
 
 
 def test_a_round_that_is_over_holds_nothing_of_the_models_length() -> None:
-    world = swarm(FOUR, 1, rounds=ROUNDS)
+    world = swarm(FOUR, 1, rounds=ROUNDS, slowest=1)
     world.run()
     for node in world.nodes:
         phase = last_left(node)

@@ -13,7 +13,7 @@ import pytest
 from peerd.laboratory.adversaries import LEADERS
 from peerd.laboratory.simulation.node import Node
 from peerd.laboratory.simulation.world import World
-from protocols.record.certificate import seats_of, verify_certificate
+from protocols.record.certificate import verify_certificate
 from protocols.record.cohort import Cohort
 from protocols.record.effects import Effect, Send
 from protocols.record.votes import outcome_hash
@@ -36,7 +36,7 @@ def first_seat(seed: int) -> int:
     world = swarm(FOUR, 1, seed=seed, parameters=PARAMETERS, traced=False)
     world.run()
     certified = verify_certificate(world.setting, world.nodes[0].completed[0].certificate)
-    return seats_of(world.setting, certified.election)[0]
+    return certified.flip.seats[0]
 
 
 @dataclass

@@ -53,7 +53,7 @@ def test_a_backup_of_rounds_ago(plan: CommitteePlan, liars: int, number: int) ->
 
 
 def test_it_takes_part_again_once_the_round_that_it_sat_out_is_over() -> None:
-    world = restored(FOUR, 1, 30, 9_000, seed=3)
+    world = restored(FOUR, 1, 20, 7_000, seed=3)
     node = world.nodes[VICTIM]
     assert node.session is not None
     sat_out = node.session.permit._sit_out

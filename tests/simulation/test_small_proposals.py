@@ -17,7 +17,7 @@ from peerd.laboratory.simulation.oracle import check_safety
 from peerd.laboratory.simulation.world import Node, World
 from protocols.committee.member import Member
 from protocols.committee.pool import Pool
-from protocols.record.certificate import seats_of, verify_certificate
+from protocols.record.certificate import verify_certificate
 from protocols.record.cohort import Cohort, Exclusion, Findings, decide, gather
 from protocols.record.effects import Effect, Send
 from protocols.session.phases import Aggregating
@@ -140,7 +140,7 @@ def first_seat(seed: int) -> int:
     world = swarm(EIGHT, 2, seed=seed)
     world.run()
     certified = verify_certificate(world.setting, world.nodes[0].completed[0].certificate)
-    return seats_of(world.setting, certified.election)[0]
+    return certified.flip.seats[0]
 
 
 def test_either_proof_will_do() -> None:

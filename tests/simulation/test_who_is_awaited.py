@@ -23,6 +23,7 @@ from protocols.record.waits import Awaiting
 from protocols.session import round as round_module
 from protocols.session.events import Stay
 from protocols.session.standing import sat_out_key
+from protocols.version import EARLIEST, LATEST
 from protocols.wire import statement
 from protocols.wire.frames import DealingFrame, HaveFrame, RecalledFrame, decode_frame
 from protocols.wire.payloads import Kind, Topic
@@ -141,7 +142,9 @@ def stop_before(world: World, peers: tuple[int, ...], stops: Says) -> dict[int, 
 
 @pytest.mark.parametrize("what", PHASES, ids=lambda what: what.name)
 def test_who_stops_in_a_phase_is_named_by_all(what: Awaiting) -> None:
-    world = swarm(FOUR, 1, rounds=1, traced=False, slowest=50)
+    flips = what in (Awaiting.REVEAL, Awaiting.REVEALS_VOTE)
+    version = EARLIEST if flips else LATEST
+    world = swarm(FOUR, 1, rounds=1, traced=False, slowest=50, version=version)
     eyes, (peers, stops) = Eyes(world), PHASES[what]
     stopped = stop_before(world, peers, stops)
     world.run(until=20_000)

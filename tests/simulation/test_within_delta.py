@@ -53,6 +53,6 @@ def test_no_honest_dealer_is_left_out(delta: int, hostile: bool) -> None:
 
 def test_below_what_is_derived_one_is_and_so_it_is_refused() -> None:
     short = Deadlines(**SHORT)
-    assert sum(left_out(short, 1000, seed, hostile=True) for seed in SEEDS) >= 2
+    assert sum(left_out(short, 1000, seed, hostile=True) for seed in range(12, 24)) >= 2
     with pytest.raises(ProtocolError, match="deadline check is 1000 ms, and at least 40"):
         derived(1000).lengthened({"check": SHORT["check"]})

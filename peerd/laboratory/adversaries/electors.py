@@ -71,7 +71,8 @@ class PickyRevealer(Elector):
         """The committee that the coin draws if this peer reveals."""
         assert self.at.commitments is not None
         seats = tuple((peer, key, nonces[peer]) for peer, _, key in self.at.commitments.commits)
-        return seats_of(self.at.setting, Election(seats, (), (), ()))
+        place = self.at.round, self.at.attempt
+        return seats_of(self.at.setting, Election(seats, (), (), ()), place)
 
     def likes(self, seats: tuple[int, ...]) -> bool:
         return self.at.me in seats

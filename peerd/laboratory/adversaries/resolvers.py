@@ -90,7 +90,8 @@ class Resolver(Trick):
             for peer, said in sorted(commits.items())
             if len(said) == 1 and peer not in guilty
         )
-        return Commitments(agreed, tuple(sorted(guilty.items())), ()).encode()
+        union = Commitments(agreed, tuple(sorted(guilty.items())), ())
+        return union.outcome(draws=self.at.setting.draws)
 
     def shown(self, approvals: Iterable[Statement]) -> Inputs:
         return tuple(encode_frame(StatementFrame(said.wire)) for said in approvals)

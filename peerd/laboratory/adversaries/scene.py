@@ -163,22 +163,26 @@ class Scene:
         slot = slot_of(place.setting, frame)
         if slot is None:
             return
-        if slot.subject == Topic.COMMITS and place.commitments is None:
-            if not is_resolution(frame.outcome):
-                place.commitments = Commitments.decode(frame.outcome)
-                self._tell(lambda trick: trick.committed())
-        elif slot.subject == Topic.COHORT:
+        if slot.subject == Topic.COHORT:
             place.decided = True
-        elif slot.subject == Topic.REVEALS and place.flip is None:
-            election = Election.decode(frame.outcome)
-            if not election.missing:
-                place.take_election(
-                    ElectionCertificate(place.round, place.attempt, frame.outcome, frame.votes)
-                )
-                self._tell(lambda trick: trick.elected())
-                early, self._early = self._early, []
-                for sender, waiting in early:
-                    self.hear(sender, waiting)
+        elif slot.subject == Topic.COMMITS and is_resolution(frame.outcome):
+            return
+        elif slot.subject == place.setting.elects_by:
+            self._take_election(frame)
+        elif place.commitments is None:
+            place.commitments = Commitments.decode(frame.outcome)
+            self._tell(lambda trick: trick.committed())
+
+    def _take_election(self, frame: DecisionFrame) -> None:
+        place = self.place
+        if place.flip is not None or Election.decode(frame.outcome).missing:
+            return
+        certificate = ElectionCertificate(place.round, place.attempt, frame.outcome, frame.votes)
+        place.take_election(certificate)
+        self._tell(lambda trick: trick.elected())
+        early, self._early = self._early, []
+        for sender, waiting in early:
+            self.hear(sender, waiting)
 
     def _take_own(self, said: StatementFrame) -> None:
         place, statement = self.place, self.place.read(said.statement)

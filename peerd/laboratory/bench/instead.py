@@ -9,7 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil, log
 
-from peerd.laboratory.bench.model import COMMIT, DELAYS, FRAME, LISTED, VOTE, RoundModel
+from peerd.laboratory.bench.model import (
+    COMMIT,
+    DELAYS,
+    FLIPPED,
+    FRAME,
+    LISTED,
+    VOTE,
+    RoundModel,
+)
 
 SIGNATURE_SECONDS = 86e-6
 """Of CPU to check one by Ed25519."""
@@ -65,4 +73,4 @@ def _round(
     read = seats * sum(each.statements for each in told)
     read += sum(each.frames * each.statements for each in rest.values())
     cpu = model.cpu_of(read) + SIGNATURE_SECONDS * statements
-    return Estimate(bytes_, (DELAYS + more) * latency + cpu + bytes_ / bandwidth)
+    return Estimate(bytes_, (DELAYS + FLIPPED + more) * latency + cpu + bytes_ / bandwidth)

@@ -20,9 +20,10 @@ from peerd.laboratory.bench.scene import Scene
 from protocols.plan import CommitteePlan, PlanError, liars_of, plan_group, plan_swarm
 from protocols.plan.committee import LARGEST_GROUP
 
-DELAYS = 19
-"""One-way delays of a round; who has no seat has two more (docs/protocol.md §7, "Delays")."""
-FETCHED = 2
+DELAYS = 14
+"""One-way delays of a round (docs/protocol.md §7, "Delays")."""
+FLIPPED, FETCHED = 5, 2
+"""Those of a coin, and of the sum for who has no seat."""
 LARGEST_MODELLED = 1_000_000
 
 VOTE = 152
@@ -108,17 +109,24 @@ class RoundModel:
         n = self.scene.peers
         return {**self._election(n, n - 1), **self.after_election()}
 
+    @property
+    def _drawn(self) -> bool:
+        """A coin is flipped where not all sit."""
+        return self.scene.plan.committee < self.scene.peers
+
     def _election(self, n: int, others: int) -> dict[str, Message]:
-        """All to all, twice: whatever grows as n² a peer is here."""
-        quorum = self.quorum
+        """All to all, and twice with a coin: whatever grows as n² a peer is here."""
+        quorum, times = self.quorum, 2 if self._drawn else 1
+        said = (COMMIT + VOTE) / 2 if self._drawn else COMMIT
         list_of_seen = quorum * (NAMED * n + FRAME)
-        decision = Message(2 * others, LISTED * quorum + 70 * n + 14, 1 + quorum)
+        decision = Message(times * others, LISTED * quorum + 70 * n + 14, 1 + quorum)
+        proposal = list_of_seen + (said + 72) * n + FRAME
         return {
             "commit": Message(others * (1 + RESENT), COMMIT),
-            "reveal": Message(others, VOTE),
-            "seen": Message(n + others, 199 * n + FRAME, 1 + n),
-            "proposal": Message(2 * others / n, list_of_seen + 241 * n + FRAME, 1 + quorum + n),
-            "vote": Message(4 * others, VOTE),
+            **({"reveal": Message(others, VOTE)} if self._drawn else {}),
+            "seen": Message(1 + times * others, (said + 30) * n + FRAME, 1 + n),
+            "proposal": Message(times * others / n, proposal, 1 + quorum + n),
+            "vote": Message(2 * times * others, VOTE),
             "decision": decision,
         }
 
@@ -194,7 +202,7 @@ class RoundModel:
         """Of a round in which each daemon has a core and a link of ``bandwidth`` bytes a second for
         itself: delays, computing and sending one after another, so rather too long.
         """
-        delays = DELAYS + (0 if self.scene.plan.committee == self.scene.peers else FETCHED)
+        delays = DELAYS + (FLIPPED + FETCHED if self._drawn else 0)
         return delays * latency + self.cpu_seconds + self.seat_bytes / bandwidth
 
     def document(self, latency: float, bandwidth: float) -> dict[str, Any]:

@@ -187,12 +187,12 @@ class Sizes:
         if topic == Topic.COMMITS and is_resolution(data):
             ended = Resolution.decode(data)
             return self("RESOLUTION", dict(ended.named), ended.guilty, ended.lockouts)
+        if topic == self.setting.elects_by:
+            return self.election(Election.decode(data))
         if topic == Topic.COMMITS:
             agreed = Commitments.decode(data)
             peers = [peer for peer, _, _ in agreed.commits]
             return self("COMMITMENTS", peers, dict(agreed.guilty), agreed.silent)
-        if topic == Topic.REVEALS:
-            return self.election(Election.decode(data))
         cohort = Cohort.decode(data)
         return self("COHORT", cohort.peers, dict(cohort.excluded))
 
@@ -202,7 +202,7 @@ class Sizes:
 
     def election_certificate(self, certificate: ElectionCertificate) -> int:
         votes = self.statements(certificate.votes)
-        election = self.outcome(Topic.REVEALS, certificate.outcome)
+        election = self.outcome(self.setting.elects_by, certificate.outcome)
         self.at(certificate.round, certificate.attempt)
         return self("ELECTION_CERTIFICATE", election, votes)
 

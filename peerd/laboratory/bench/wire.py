@@ -110,7 +110,7 @@ def committees(setting: Setting, kept: Iterable[Entry]) -> dict[Attempt, tuple[i
             assert isinstance(certificate, Certificate)
             elected = certificate.election
             place = elected.round, elected.attempt
-            found[place] = seats_of(setting, Election.decode(elected.outcome))
+            found[place] = seats_of(setting, Election.decode(elected.outcome), elected.place)
     return found
 
 

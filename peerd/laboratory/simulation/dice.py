@@ -48,6 +48,7 @@ from peerd.laboratory.simulation.operations import (
     Twice,
 )
 from protocols.plan import CommitteePlan, plan_group
+from protocols.version import EARLIEST, LATEST
 
 WITHIN_DELTA = 800
 """Milliseconds that any message may take under the deadlines of a simulated group."""
@@ -62,7 +63,7 @@ BACK = (1, 40, 300, 2000, 9000, 60_000)
 @dataclass(frozen=True)
 class Group:
     """n peers of which b may lie, and their plan; how many the coin draws to deal; their rule, and
-    whether they count their held-out rows beside it.
+    whether they count their held-out rows beside it; which version of the protocol they speak.
     """
 
     peers: int
@@ -71,6 +72,7 @@ class Group:
     clients: int | None = None
     rule: str = "rsa"
     evaluates: bool = False
+    version: int = LATEST
 
     def covers(self, traitors: Collection[int], victims: Collection[int]) -> bool:
         """Whether the plan promises rounds that complete: silent peers may be honest ones."""
@@ -105,6 +107,8 @@ SKEWS = (200, 4000, 45_000, 400_000)
 """Milliseconds by which clocks differ."""
 EVALUATES = 6
 """One group in so many counts its held-out rows."""
+ELDERLY = 4
+"""One in so many speaks the earliest version, in which a coin is flipped though all sit."""
 
 
 def group_of(seed: int, peers: int | None = None) -> Group:
@@ -114,9 +118,11 @@ def group_of(seed: int, peers: int | None = None) -> Group:
     rule = rng.choices(list(RULES), list(RULES.values()))[0]
     drawn = group.plan.committee < group.peers and rng.random() < 0.5
     clients = group.peers - 1 if drawn else None
-    # A die of its own: the other draws of a seed stay what they were.
+    # Dice of their own: the other draws of a seed stay what they were.
     evaluates = not random.Random(f"evaluation/{seed}").randrange(EVALUATES)
-    return replace(group, rule=rule, clients=clients, evaluates=evaluates)
+    elderly = not random.Random(f"version/{seed}").randrange(ELDERLY)
+    version = EARLIEST if elderly else LATEST
+    return replace(group, rule=rule, clients=clients, evaluates=evaluates, version=version)
 
 
 def _sized(seed: int, peers: int | None) -> Group:

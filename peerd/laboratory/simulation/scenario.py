@@ -118,6 +118,7 @@ def world_of(scenario: Scenario, *, traced: bool = False) -> World:
         rule=aggregator(group.rule, COARSE.get(group.rule, {})),
         clients=group.clients,
         evaluation=evaluation_of(group.peers) if group.evaluates else None,
+        version=group.version,
         real=scenario.real,
         traced=traced,
     )

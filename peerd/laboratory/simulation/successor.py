@@ -15,6 +15,7 @@ from protocols.record.certificate import CertifiedRound, Close, origin_of
 from protocols.record.ledger import Ledger
 from protocols.record.origin import Origin, renamed
 from protocols.secret import Secret
+from protocols.version import LATEST
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,9 @@ def handover_of(old: World) -> CertifiedRound:
 def succeed(
     old: World, draft: Draft, *, rounds: int, lies: Mapping[int, Lie] | None = None
 ) -> Succession:
-    """The world of so many more rounds. ``lies`` by new indices; the old world's stay there."""
+    """The world of so many more rounds, in the latest version. ``lies`` by new indices; the old
+    world's stay there.
+    """
     end, setting = handover_of(old), old.setting
     fresh, _ = swarm_secrets(setting.crypto, setting.peers + draft.newcomers, old.seed + 1)
     keys = {node.index: node.secret for node in old.nodes if node.index not in draft.leavers}
@@ -71,6 +74,7 @@ def succeed(
         first_model=end.end.model,
         origin=Origin(end.round + 1, end.hash, ledger),
         plan=draft.plan or setting.plan,
+        version=LATEST,
     )
     model = next(n.completed[end.round].model for n in honest(old) if end.round in n.completed)
     world = World(

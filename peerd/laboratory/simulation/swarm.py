@@ -16,9 +16,11 @@ from peerd.laboratory.simulation.world import World
 from peerd.memory import Remembering
 from protocols.aggregation import Aggregator, aggregator, model_hash
 from protocols.aggregation.evaluation import Evaluation
+from protocols.hashing import digest
 from protocols.plan import CommitteePlan
 from protocols.record.deadlines import Deadlines
 from protocols.record.setting import Setting
+from protocols.version import LATEST
 
 FOUR = CommitteePlan(committee=4, threshold=1, packing=1, absent=0)
 EIGHT = CommitteePlan(committee=8, threshold=2, packing=1, absent=0)
@@ -43,12 +45,13 @@ def setting_of(
     clients: int | None = None,
     deadlines: Deadlines = Deadlines(),
     evaluation: Evaluation | None = None,
+    version: int = LATEST,
 ) -> Setting:
     """A group whose plan is given; ``real`` signatures are libsodium's; RSA unless it is said."""
     crypto = Sodium() if real else Pretend()
     _, roster = swarm_secrets(crypto, peers or plan.committee, seed)
     return Setting(
-        b"g" * 32,
+        group_id(seed),
         roster,
         liars,
         Fraction(0),
@@ -62,7 +65,13 @@ def setting_of(
         clients,
         evaluation,
         memory=Remembering(),
+        version=version,
     )
+
+
+def group_id(seed: int = 1) -> bytes:
+    """One for each seed, as it orders the seats where nothing is drawn."""
+    return digest("simulation/group", seed.to_bytes(8, "little"))
 
 
 def first_model(seed: int, parameters: int) -> npt.NDArray[np.float32]:
@@ -87,6 +96,7 @@ def swarm(
     clients: int | None = None,
     deadlines: Deadlines = Deadlines(),
     evaluation: Evaluation | None = None,
+    version: int = LATEST,
 ) -> World:
     setting = setting_of(
         plan,
@@ -100,6 +110,7 @@ def swarm(
         clients=clients,
         deadlines=deadlines,
         evaluation=evaluation,
+        version=version,
     )
     secrets, _ = swarm_secrets(setting.crypto, setting.peers, seed)
 

@@ -13,8 +13,9 @@ from peerd.laboratory.simulation.world import World
 from protocols.committee.receiver import kept_prefix
 from protocols.record.door import open_message
 from protocols.record.effects import Abort, Aborted, Blame, Completed, Effect, Send
-from protocols.record.election import Commitments
+from protocols.record.election import Commitments, Election
 from protocols.record.resolution import is_resolution
+from protocols.record.setting import Setting
 from protocols.session.phases import Aggregating
 from protocols.wire.frames import DecisionFrame
 from protocols.wire.payloads import Kind, Topic
@@ -159,10 +160,16 @@ class Watch:
             what = f"a resolution of {slot.place} beside something else"
             demand((same and not beside) or overrun(self.world), "fork", what)
         elif slot.subject == Topic.COMMITS:
-            peers = frozenset(p for p, _, _ in Commitments.decode(frame.outcome).commits)
+            peers = _committed(self.world.setting, frame.outcome)
             at = slot.round, slot.attempt
             same = self.committed.setdefault(at, peers) == peers
             demand(same or overrun(self.world), "coin", f"two sets of commitments of {at}")
+
+
+def _committed(setting: Setting, outcome: bytes) -> frozenset[int]:
+    if setting.draws:
+        return frozenset(peer for peer, _, _ in Commitments.decode(outcome).commits)
+    return frozenset(Election.decode(outcome).keys)
 
 
 def check_forgotten(node: Node) -> None:

@@ -59,6 +59,7 @@ plant(
     lambda sound: lambda votes, quorum: votes >= quorum - 1,
     TWO_OUTCOMES,
     "agreement one-opening refused journal termination blame",
+    seeds=3,
     also=((VOTES, _fewer),),
 )
 plant(

@@ -9,6 +9,7 @@ from typing import Any
 from protocols.hashing import digest
 from protocols.record.effects import Blame
 from protocols.secret import Secret
+from protocols.version import EARLIEST
 from protocols.wire.payloads import Kind
 from tests.mutation import attacks, expectations
 from tests.mutation.attacks import (
@@ -19,9 +20,9 @@ from tests.mutation.bug import Bugs, always
 
 BUGS = Bugs()
 bug, plant = BUGS.bug, BUGS.plant
-WRONG_REVEAL = alone("WrongRevealer")
-COPIED = alone("CommitCopier")
-RESTART_IN_FLIP = restarting((Kind.COMMIT,))
+WRONG_REVEAL = alone("WrongRevealer", version=EARLIEST)
+COPIED = alone("CommitCopier", version=EARLIEST)
+RESTART_IN_FLIP = restarting((Kind.COMMIT,), version=EARLIEST)
 
 
 FLIP = "protocols.election.flip:"

@@ -41,7 +41,7 @@ def _erased_first(sound: Any) -> Any:
     "the next round goes on in the last one's journal",
     "protocols.session.rounds:Rounds._leave",
     attacks.honest,
-    "termination",
+    "termination refused",
     seeds=1,
 )
 def _handed_on(sound: Any) -> Any:

@@ -78,7 +78,7 @@ class Talk:
         kind, signer, other = rng.choice(kinds), rng.randrange(M), rng.randrange(M)
         payload, subject = self.content(kind, signer, other)
         slot = Slot(0, 0, kind, subject, 0, signer)
-        statement = sign(CRYPTO, bytes([signer]) * 32, b"g" * 32, slot, payload)
+        statement = sign(CRYPTO, bytes([signer]) * 32, SETTING.group, slot, payload)
         self.said.append(statement)
         return statement
 
@@ -165,13 +165,13 @@ def test_an_answer_is_no_reason_to_read_all_reports_again() -> None:
     words = Counted((d, int(Check.ASK if d else Check.COMPLAINT), b"k" * 32) for d in range(M))
     for member in range(M):
         slot = Slot(0, 0, Kind.REPORT, 0, 0, member)
-        report = sign(CRYPTO, bytes([member]) * 32, b"g" * 32, slot, Report(tuple(words)))
+        report = sign(CRYPTO, bytes([member]) * 32, SETTING.group, slot, Report(tuple(words)))
         pool.take(replace(report, payload=Report(words)))
     pool.awaited()
     Counted.looks = 0
     for dealer in range(M):
         slot = Slot(0, 0, Kind.ANSWER, PANEL.errand(dealer, 1), 0, 1)
-        pool.take(sign(CRYPTO, bytes([1]) * 32, b"g" * 32, slot, Answer(HEADERS[0])))
+        pool.take(sign(CRYPTO, bytes([1]) * 32, SETTING.group, slot, Answer(HEADERS[0])))
         pool.awaited()
         assert not pool.index.complete(range(M))
     assert Counted.looks == 0

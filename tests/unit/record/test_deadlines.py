@@ -7,7 +7,7 @@ from itertools import product
 
 import pytest
 
-from peerd.laboratory.simulation.swarm import FOUR, SEATED, TEN, setting_of, swarm
+from peerd.laboratory.simulation.swarm import FOUR, SEATED, TEN, group_id, setting_of, swarm
 from protocols.aggregation import aggregator
 from protocols.errors import ProtocolError
 from protocols.plan import CommitteePlan
@@ -135,9 +135,9 @@ def _step(frame: Frame) -> str:
     if isinstance(frame, SumFrame):
         return "sums"
     if isinstance(frame, SeenFrame | ProposalFrame):
-        subject = decode_statement(frame.statement, b"g" * 32).slot.subject
+        subject = decode_statement(frame.statement, group_id()).slot.subject
         return {Topic.COMMITS: "election", Topic.COHORT: "cohort"}.get(Topic(subject), "reveals")
     if isinstance(frame, StatementFrame):
-        kind = decode_statement(frame.statement, b"g" * 32).kind
+        kind = decode_statement(frame.statement, group_id()).kind
         return {Kind.COMMIT: "commits", Kind.REPORT: "reports"}.get(kind, "")
     return ""

@@ -18,6 +18,7 @@ from protocols.record.audit import audit_round
 from protocols.record.certificate import Certificate, signatures_needed, verify_certificate
 from protocols.record.evidence import Fault, judge_bytes, open_evidence
 from protocols.record.transcript import Transcript
+from protocols.version import EARLIEST, LATEST
 from protocols.wire.canonical import pack, unpack
 from protocols.wire.schema import to_value
 from tests.simulation.adversaries import ALL
@@ -35,7 +36,9 @@ SOURCES = {
 
 @cache
 def history(name: str) -> World:
-    world = swarm(FOUR, 1, rounds=2, seed=3, lies={3: {**ALL, **LIES}[name]})
+    version = EARLIEST if name == "WrongRevealer" else LATEST
+    lies = {3: {**ALL, **LIES}[name]}
+    world = swarm(FOUR, 1, rounds=2, seed=3, lies=lies, version=version)
     world.run(until=300_000)
     return world
 

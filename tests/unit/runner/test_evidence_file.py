@@ -31,6 +31,7 @@ from peerd.storage.keeping import Keeping
 from protocols.record.certificate import verify_certificate
 from protocols.record.evidence import Fault, evidence_hash, open_evidence
 from protocols.record.setting import Setting
+from protocols.version import EARLIEST, LATEST
 
 LIAR, ROUNDS, END = 3, 4, 600_000
 KINDS = {
@@ -43,15 +44,21 @@ KINDS = {
 }
 
 
+def spoken(lie: str) -> int:
+    """Where all sit, only the earliest version has reveals."""
+    return EARLIEST if lie == "WrongRevealer" else LATEST
+
+
 def played(lie: str, seed: int = 7) -> World:
-    world = swarm(FOUR, 1, rounds=ROUNDS, seed=seed, lies={LIAR: ALL[lie]}, real=True)
+    lies = {LIAR: ALL[lie]}
+    world = swarm(FOUR, 1, rounds=ROUNDS, seed=seed, lies=lies, real=True, version=spoken(lie))
     world.run(until=END)
     return world
 
 
-def offline(seed: int = 7) -> Setting:
+def offline(lie: str = "HighDegree") -> Setting:
     """What an auditor has: nothing that this world remembers."""
-    return setting_of(FOUR, 1, seed=seed, real=True)
+    return setting_of(FOUR, 1, seed=7, real=True, version=spoken(lie))
 
 
 @pytest.fixture(scope="module")
@@ -74,20 +81,20 @@ def stored(world: World, path: Path, keep: int) -> Store:
 
 @pytest.mark.parametrize("lie", KINDS)
 def test_evidence_of_each_kind_outlives_its_round(lie: str, tmp_path: Path) -> None:
-    world = played(lie)
+    world, setting = played(lie), offline(lie)
     with stored(world, tmp_path / "data", 2) as store:
         blames = store.blames()
         assert {blame.peer for blame in blames} == {LIAR}
-        assert KINDS[lie] in {open_evidence(offline(), each.evidence).fault for each in blames}
+        assert KINDS[lie] in {open_evidence(setting, each.evidence).fault for each in blames}
         for blame in blames:
             transcript = store.transcript(blame.round)
             assert transcript is not None, "kept for good"
             data = evidence_file(blame.evidence, transcript)
             assert is_evidence_file(data) and not is_evidence_file(transcript)
-            proven = verify_evidence_file(offline(), data)
+            proven = verify_evidence_file(setting, data)
             assert (proven.peer, proven.round, proven.reason) == (LIAR, blame.round, blame.reason)
             assert (proven.transcript, proven.evidence) == (True, evidence_hash(blame.evidence))
-            alone = verify_evidence_file(offline(), evidence_file(blame.evidence, None))
+            alone = verify_evidence_file(setting, evidence_file(blame.evidence, None))
             assert alone == replace(proven, transcript=False)
         pruned = [r for r in range(ROUNDS - 2) if r not in {blame.round for blame in blames}]
         assert all(store.transcript(round_) is None for round_ in pruned)
@@ -117,7 +124,8 @@ def test_another_groups_genesis_is_named(world: World, tmp_path: Path) -> None:
     evidence, transcript = proof(world, tmp_path)
     assert group_of(evidence) == world.setting.group
     other = replace(offline(), group=b"h" * 32)
-    with pytest.raises(VerificationError, match=f"{(b'g' * 32).hex()}.*{(b'h' * 32).hex()}"):
+    named = f"{world.setting.group.hex()}.*{other.group.hex()}"
+    with pytest.raises(VerificationError, match=named):
         verify_evidence_file(other, evidence_file(evidence, transcript))
 
 

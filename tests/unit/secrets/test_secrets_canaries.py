@@ -77,7 +77,8 @@ def canary(what: str, *numbers: int) -> bytes:
 @lru_cache(maxsize=4096)
 def spellings(secret: bytes) -> list[bytes]:
     """How the bytes would look in a text or a file."""
-    core = secret[:24]
+    # Bits that are stored as words of eight bytes: three of them are in any file.
+    core = secret[:24] if len(secret) <= 32 else secret[:192]
     numbers = ", ".join(str(byte) for byte in core)
     coded = [base64.b64encode(secret)[:30], base64.urlsafe_b64encode(secret)[:30]]
     text = repr(core)[2:-1].encode()

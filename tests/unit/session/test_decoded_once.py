@@ -52,7 +52,8 @@ def heard_by(peer: int, monkeypatch: pytest.MonkeyPatch) -> list[Heard]:
 
     monkeypatch.setattr(door, "decode_statement", counting)
     monkeypatch.setattr(Session, "on_message", taking)
-    world = swarm(FOUR, 1, lies={LIAR: ALL["FalseComplainer"]}, traced=False, parameters=3)
+    lies = {LIAR: ALL["FalseComplainer"]}
+    world = swarm(FOUR, 1, seed=2, lies=lies, traced=False, parameters=3)
     world.run()
     assert 0 in world.nodes[peer].completed
     return heard

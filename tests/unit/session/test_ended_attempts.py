@@ -13,6 +13,7 @@ from protocols.errors import WireError
 from protocols.record.door import slot_of
 from protocols.record.effects import Abort, Effect, Persist, Send
 from protocols.session.ending import Ending, ending_key
+from protocols.version import EARLIEST
 from protocols.wire.canonical import pack
 from protocols.wire.frames import DecisionFrame, HelloFrame, decode_frame, encode_frame
 from protocols.wire.payloads import Kind
@@ -48,7 +49,8 @@ def test_what_is_no_record(record: bytes) -> None:
 
 def spoiled() -> World:
     """Peer 3 commits and does not reveal: the first attempt's flip is void."""
-    return swarm(FOUR, 1, seed=3, lies={3: ALL["SilentRevealer"]}, traced=False, parameters=3)
+    lies = {3: ALL["SilentRevealer"]}
+    return swarm(FOUR, 1, seed=3, lies=lies, traced=False, parameters=3, version=EARLIEST)
 
 
 def at_second_commit(world: World, act: object) -> None:

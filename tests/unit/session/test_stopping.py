@@ -9,13 +9,13 @@ from protocols.session.phases import Summing
 from protocols.wire.frames import StatementFrame, SumFrame, decode_frame
 from protocols.wire.payloads import Kind
 from protocols.wire.statement import decode_statement
-from tests.simulation.swarm import FOUR, swarm
+from tests.simulation.swarm import FOUR, group_id, swarm
 
 
 def is_result(data: bytes) -> bool:
     frame = decode_frame(data)
     return isinstance(frame, StatementFrame) and (
-        decode_statement(frame.statement, b"g" * 32).kind is Kind.RESULT
+        decode_statement(frame.statement, group_id(6)).kind is Kind.RESULT
     )
 
 
