@@ -1,6 +1,6 @@
 """The adversaries live in the package: ``peerd simulate`` plays them too."""
 
-from peerd.laboratory.adversaries import ALL, DEALERS, ELECTORS, MEMBERS, OPENERS
+from peerd.laboratory.adversaries import ALL, DEALERS, ELECTORS, LATE, MEMBERS, OPENERS
 from peerd.laboratory.adversaries.liar import Lie
 
-__all__ = ["ALL", "DEALERS", "ELECTORS", "MEMBERS", "OPENERS", "Lie"]
+__all__ = ["ALL", "DEALERS", "ELECTORS", "LATE", "MEMBERS", "OPENERS", "Lie"]

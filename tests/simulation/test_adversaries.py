@@ -10,7 +10,7 @@ from peerd.laboratory.adversaries.lies import LIES, OVERCOUNT
 from protocols.aggregation.evaluation import Evaluation
 from protocols.plan import CommitteePlan
 from protocols.version import EARLIEST, LATEST
-from tests.simulation.adversaries import ALL, DEALERS, ELECTORS, MEMBERS, OPENERS, Lie
+from tests.simulation.adversaries import ALL, DEALERS, ELECTORS, LATE, MEMBERS, OPENERS, Lie
 from tests.simulation.oracle import Watch, check
 from tests.simulation.swarm import EIGHT, FOUR, NINE, SEATED, TEN, swarm
 from tests.tiers import later
@@ -37,6 +37,8 @@ BLAMED = {
     "CommitCopier",
     "TwoSums",
     "WrongResult",
+    "LateSummer",
+    "LateResult",
     "ComplaintOmitter",
     "OpeningOmitter",
 }
@@ -49,6 +51,7 @@ ABSENT = {
     "WrongBase",
     "Mute",
     "SilentRevealer",
+    "CommitOnly",
     "AskOmitter",
 }
 """Whoever does this is left out of the cohort, and not blamed."""
@@ -72,7 +75,8 @@ def test_an_adversary_up_to_the_bound(
 ) -> None:
     # Late words are compared too: another round gives them the time to arrive. Of two votes that go
     # to different halves it takes more: one of them must be shown to the other half.
-    rounds = 4 if name == "DoubleVoter" else 3 if name in OPENERS else 2 if name in BLAMED else 1
+    last = {**OPENERS, **LATE}
+    rounds = 4 if name == "DoubleVoter" else 3 if name in last else 2 if name in BLAMED else 1
     version = EARLIEST if name in REVEALERS else LATEST
     lies = dict.fromkeys(who, ALL[name])
     world = swarm(plan, liars, rounds=rounds, seed=7, lies=lies, version=version)

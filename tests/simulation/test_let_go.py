@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pytest
 
-from peerd.laboratory.adversaries.liar import Lie
-from peerd.laboratory.adversaries.openers import LyingOpener, moved
-from peerd.laboratory.adversaries.place import Words
 from peerd.laboratory.simulation.node import Node
 from protocols.committee.sums import Sums
 from protocols.record.evidence import Fault, open_evidence
 from protocols.session.phases import Summing
-from protocols.wire.frames import StatementFrame, SumFrame
-from protocols.wire.payloads import Kind
-from protocols.wire.statement import Statement
+from tests.simulation.adversaries import LATE
 from tests.simulation.oracle import check_safety
 from tests.simulation.swarm import FOUR, swarm
 
 ROUNDS = 2
 LIAR = 2
-LATE = 1000
-"""Virtual milliseconds: the others are in the next round by then."""
 
 
 def last_left(node: Node) -> Summing:
@@ -45,58 +38,21 @@ def test_a_round_that_is_over_holds_nothing_of_the_models_length() -> None:
         assert phase.opening._opened is not None and phase.opening._opened[0] == b""
 
 
-class LateSummer(LyingOpener):
-    """A wrong sum, once the others have opened without it."""
-
-    def sum_for(self, peer: int, frame: SumFrame) -> SumFrame | None:
-        self.kept = self.altered(frame)
-        self.at.wake(LATE)
-        return None
-
-    def words(self, right: Words) -> Words:
-        return moved(right, 0, 1, self.at.setting.field.p)
-
-    def woken(self) -> None:
-        self.at.send(self.at.panel.seats, self.kept)
-
-
-def test_a_wrong_sum_that_comes_late_is_proven_all_the_same() -> None:
-    world = swarm(FOUR, 1, rounds=ROUNDS + 1, lies={LIAR: Lie(LateSummer)})
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [("LateSummer", Fault.WRONG_SUM), ("LateResult", Fault.WRONG_RESULT)],
+)
+def test_what_comes_late_is_proven_all_the_same(name: str, fault: Fault) -> None:
+    """The liar is in the sum and opens nothing: who hears it later judges it by what is left."""
+    world = swarm(FOUR, 1, rounds=ROUNDS + 1, lies={LIAR: LATE[name]})
     world.run()
     check_safety(world)
     for node in world.nodes:
         if node.honest:
+            assert LIAR in node.completed[0].dealers
             assert {each.peer for each in node.blamed} == {LIAR}
             shown = [open_evidence(world.setting, each.evidence) for each in node.blamed]
-            assert {each.fault for each in shown} == {Fault.WRONG_SUM}
-
-
-class LateResult(LyingOpener):
-    """A right sum, and another result once the others have certified theirs."""
-
-    def sum_for(self, peer: int, frame: SumFrame) -> SumFrame | None:
-        return frame
-
-    def instead(self, said: Statement) -> Statement | None:
-        if said.kind is not Kind.RESULT:
-            return said
-        self.kept = self.at.forge(Kind.RESULT, replace(said.payload, polynomials=bytes(32)))
-        self.at.wake(LATE)
-        return None
-
-    def woken(self) -> None:
-        self.at.send(self.at.everyone, StatementFrame(self.kept.wire))
-
-
-def test_a_wrong_result_that_comes_late_is_proven_though_all_sums_are_let_go() -> None:
-    world = swarm(FOUR, 1, rounds=ROUNDS + 1, lies={LIAR: Lie(LateResult)})
-    world.run()
-    check_safety(world)
-    for node in world.nodes:
-        if node.honest:
-            assert {each.peer for each in node.blamed} == {LIAR}
-            shown = [open_evidence(world.setting, each.evidence) for each in node.blamed]
-            assert {each.fault for each in shown} == {Fault.WRONG_RESULT}
+            assert {each.fault for each in shown} == {fault}
 
 
 def test_what_was_let_go_still_fills_its_slot() -> None:

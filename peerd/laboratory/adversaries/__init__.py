@@ -30,6 +30,7 @@ from peerd.laboratory.adversaries.deliverers import (
 )
 from peerd.laboratory.adversaries.electors import (
     CommitCopier,
+    CommitOnly,
     HalfRevealer,
     PickyRevealer,
     SilentRevealer,
@@ -67,7 +68,14 @@ from peerd.laboratory.adversaries.omissions import (
     OkOmitter,
     OpeningOmitter,
 )
-from peerd.laboratory.adversaries.openers import SelectiveOpener, SilentOpener, TwoSums, WrongResult
+from peerd.laboratory.adversaries.openers import (
+    LateResult,
+    LateSummer,
+    SelectiveOpener,
+    SilentOpener,
+    TwoSums,
+    WrongResult,
+)
 from peerd.laboratory.adversaries.resolvers import (
     ApprovalOmitter,
     FewApprover,
@@ -136,6 +144,8 @@ ELECTORS = {
 OPENERS = {
     kind.__name__: Lie(kind) for kind in (SilentOpener, SelectiveOpener, TwoSums, WrongResult)
 }
+LATE = {kind.__name__: Lie(kind) for kind in (LateSummer, LateResult, CommitOnly)}
+"""Who speaks once the others are done without it, or never again."""
 RESOLVERS = {
     kind.__name__: Lie(kind)
     for kind in (
@@ -149,4 +159,4 @@ RESOLVERS = {
     )
 }
 SPENDERS = {kind.__name__: Lie(kind) for kind in (ComplainerOfAll, SelfAccuser)}
-ALL = {**DEALERS, **MEMBERS, **LEADERS, **ELECTORS, **OPENERS, **RESOLVERS, **SPENDERS}
+ALL = {**DEALERS, **MEMBERS, **LEADERS, **ELECTORS, **OPENERS, **LATE, **RESOLVERS, **SPENDERS}

@@ -26,6 +26,14 @@ class SilentRevealer(Elector):
         return None if said.kind is Kind.REVEAL else said
 
 
+class CommitOnly(Elector):
+    """11, 86: commits, and says nothing else in that attempt."""
+
+    def frame_for(self, peer: int, frame: Frame) -> Frame | None:
+        said = self.at.read(frame.statement) if isinstance(frame, StatementFrame) else None
+        return frame if said is not None and said.kind is Kind.COMMIT else None
+
+
 class PickyRevealer(Elector):
     """17, 19: hears everybody's reveal first, and reveals only for a coin that seats it."""
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 
 from peerd.laboratory.adversaries.place import Words
 from peerd.laboratory.adversaries.trick import Trick
 from protocols.field.polynomial import vanishing
 from protocols.hashing import digest
 from protocols.opening import decode_words, encode_words, word_root
-from protocols.wire.frames import Frame, SumFrame
-from protocols.wire.payloads import Kind, Result, Sum
+from protocols.wire.frames import Frame, StatementFrame, SumFrame
+from protocols.wire.payloads import Kind, Sum
 from protocols.wire.statement import Statement
+
+LATE = 1000
+"""Virtual milliseconds: most rounds are over for the others by then."""
 
 
 class LyingOpener(Trick):
@@ -104,16 +108,55 @@ class WrongResult(LyingOpener):
     def instead(self, said: Statement) -> Statement | None:
         if said.kind is not Kind.RESULT:
             return said
-        right = said.payload
-        polynomials = digest("lab/polynomials", right.polynomials)
-        return self.at.forge(
-            Kind.RESULT,
-            Result(
-                right.election,
-                right.previous,
-                right.cohort,
-                right.dealers,
-                polynomials,
-                right.model,
-            ),
-        )
+        polynomials = digest("lab/polynomials", said.payload.polynomials)
+        return self.at.forge(Kind.RESULT, replace(said.payload, polynomials=polynomials))
+
+
+class LateSummer(LyingOpener):
+    """112: no sum until the others are done without it; then a wrong one, to each another."""
+
+    kept: SumFrame | None = None
+    by = 0
+
+    def sum_for(self, peer: int, frame: SumFrame) -> SumFrame | None:
+        if self.kept is None:
+            self.kept = frame
+            self.at.wake(LATE)
+        return None
+
+    def woken(self) -> None:
+        if self.kept is None:  # another trick asked to be woken
+            return
+        for peer in self.at.panel.seats:
+            self.by = 1 + peer
+            self.at.send([peer], self.altered(self.kept))
+
+    def words(self, right: Words) -> Words:
+        return moved(right, 0, self.by, self.at.setting.field.p)
+
+
+class LateResult(LyingOpener):
+    """112: a right sum, and no result until the others have theirs certified; then a wrong one, to
+    each another.
+    """
+
+    kept: Statement | None = None
+
+    def sum_for(self, peer: int, frame: SumFrame) -> SumFrame | None:
+        return frame
+
+    def instead(self, said: Statement) -> Statement | None:
+        if said.kind is not Kind.RESULT:
+            return said
+        if self.kept is None:
+            self.kept = said
+            self.at.wake(LATE)
+        return None
+
+    def woken(self) -> None:
+        if self.kept is None:  # another trick asked to be woken
+            return
+        for peer in self.at.everyone:
+            polynomials = digest("lab/late", peer.to_bytes(2))
+            wrong = self.at.forge(Kind.RESULT, replace(self.kept.payload, polynomials=polynomials))
+            self.at.send([peer], StatementFrame(wrong.wire))

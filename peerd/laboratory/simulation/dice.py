@@ -10,6 +10,7 @@ from fractions import Fraction
 from peerd.laboratory.adversaries import (
     DEALERS,
     ELECTORS,
+    LATE,
     LEADERS,
     MEMBERS,
     OPENERS,
@@ -142,6 +143,7 @@ def operations_of(
     dice = Dice(random.Random(f"operations/{seed}"), group, rounds, faults)
     traitors = dice.traitors(beyond) + dice.omission(random.Random(f"omission/{seed}"))
     traitors += dice.overcount(random.Random(f"overcount/{seed}"))
+    traitors += dice.late_words(random.Random(f"late/{seed}"))
     traitors += dice.ring(random.Random(f"ring/{seed}"))
     traitors += dice.resolver(random.Random(f"resolver/{seed}"))
     befalls = dice.mishaps() + dice.outage(random.Random(f"outage/{seed}"))
@@ -191,6 +193,12 @@ class Dice:
         if "lie" not in self._faults or not (self._traitors and self._group.evaluates):
             return []
         return [Lie(rng.choice(self._traitors), OVERCOUNT)] if rng.randrange(2) else []
+
+    def late_words(self, rng: random.Random) -> list[Operation]:
+        """In one run of six a liar speaks once the others are done, or never again."""
+        if "lie" not in self._faults or not self._traitors or rng.randrange(6):
+            return []
+        return [Lie(rng.choice(self._traitors), rng.choice(list(LATE)))]
 
     def ring(self, rng: random.Random) -> list[Operation]:
         """In every other run two liars or more know each other. Of as many as bring a wrong sum to
