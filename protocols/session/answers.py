@@ -43,17 +43,25 @@ class Answers(Component):
             neighbours.help(sender, frame.round, round_.place, again=True)
         elif frame.round > round_.number:
             neighbours.is_further(sender, frame.round)
-        elif round_.attempt is None:
+        else:
+            self._tell_same_round(sender, frame.attempt)
+        return self.done()
+
+    def _tell_same_round(self, sender: int, attempt: int) -> None:
+        """Also by a peer that has not begun: two that have seen an attempt end, and still ask what
+        they signed, may be all that can lead a third one out of it.
+        """
+        round_, neighbours = self._rounds.current, self._neighbours
+        endings = round_.endings[attempt:]
+        for closing in chain.from_iterable(ending.frames for ending in endings):
+            neighbours.send(sender, closing)
+        if round_.attempt is None:
             for said in given_up_in(round_.journal):
                 neighbours.send(sender, StatementFrame(said))
         else:
-            endings = round_.endings[frame.attempt :]
-            for closing in chain.from_iterable(ending.frames for ending in endings):
-                neighbours.send(sender, closing)
             for peers, data in round_.attempt.party.sent:
                 if sender in peers:  # all that it was sent in this attempt: it has restarted
                     neighbours.emit(Send((sender,), data))
-        return self.done()
 
     def _on_recall(self, sender: int, frame: RecallFrame) -> Step:
         """Where the round that is asked about is over, its certificate goes ahead of the answer:

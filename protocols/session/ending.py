@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from protocols.errors import WireError
 from protocols.record.certificate import ElectionCertificate
 from protocols.record.effects import Abort
+from protocols.record.journal import Journal
 from protocols.version import V3
 from protocols.wire.canonical import Value, pack, unpack
 from protocols.wire.frames import DecisionFrame, decode_frame, encode_frame
@@ -58,6 +59,14 @@ class Ending:
 def ending_key(attempt: int) -> str:
     """The journal's key for an attempt's end."""
     return f"ended/{attempt}"
+
+
+def endings_in(journal: Journal) -> list[Ending]:
+    """Of the attempts that an earlier life of this peer saw end, in their order."""
+    found: list[Ending] = []
+    while (record := journal.get(ending_key(len(found)))) is not None:
+        found.append(Ending.decode(record))
+    return found
 
 
 def secret_key(attempt: int) -> str:

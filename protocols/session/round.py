@@ -28,7 +28,7 @@ from protocols.record.states import Machine
 from protocols.record.timers import RetryDue
 from protocols.session.attempt import Attempt, Start
 from protocols.session.awaited import awaited
-from protocols.session.ending import Ending, attempt_secrets, ending_key
+from protocols.session.ending import Ending, attempt_secrets, ending_key, endings_in
 from protocols.session.local import LocalPeer
 from protocols.session.states import ROUND, RoundEvent, Rounding
 from protocols.session.update import Update
@@ -49,7 +49,7 @@ class Round(Component):
         self.position = position
         self.journal = journal
         self.attempt: Attempt | None = None
-        self.endings: list[Ending] = []
+        self.endings = endings_in(journal)
         self._peer = peer
         self._state = Machine(Rounding.BEHIND, ROUND)
         self._update = Update(peer, position, journal)
@@ -89,7 +89,7 @@ class Round(Component):
         setting = self._peer.setting
         if setting.clients is None or setting.aggregator.uses_reference:
             self._train()
-        self._restore_endings()
+        self._erase_ended()
         if self._may_begin(len(self.endings)):
             self._begin(outset)
         else:
@@ -155,15 +155,14 @@ class Round(Component):
             self._update.asked = True
             self.emit(Train(self.number, self.position.model))
 
-    def _restore_endings(self) -> None:
-        """Attempts of this round that an earlier life saw end.
+    def _erase_ended(self) -> None:
+        """Of the attempts that an earlier life saw end: it may have died ahead of that.
 
-        Their keys are erased, and nobody else needs this peer in them: what ended an attempt was
-        decided, and is shown to whoever asks.
+        Nobody else needs this peer in them: what ended an attempt was decided, and is shown to
+        whoever asks.
         """
-        while (record := self.journal.get(ending_key(len(self.endings)))) is not None:
-            self.emit(Erase(self.number, attempt_secrets(len(self.endings))))
-            self.endings.append(Ending.decode(record))
+        for attempt in range(len(self.endings)):
+            self.emit(Erase(self.number, attempt_secrets(attempt)))
 
     def _begin(self, outset: Outset) -> None:
         if self.attempt is not None:

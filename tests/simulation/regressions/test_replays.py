@@ -150,6 +150,12 @@ SEVEN = Group(7, 2, CommitteePlan(7, 2, 1, 0))
             "cut 0 19 619 1; restore 0 36 300 300; outage 0,1,2,3,4,5,6 5 60 40",
             id="a young backup, and then all who could have told it lose power: it is excused",
         ),
+        pytest.param(
+            219,
+            None,
+            "choosy 2 3; lie 2 CommitOnly; outage 0,1,3 3 52 300",
+            id="two that had seen a flip end did not say so to the third: they had not begun yet",
+        ),
         *(
             pytest.param(
                 1004849,

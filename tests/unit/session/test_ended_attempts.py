@@ -12,7 +12,11 @@ from peerd.laboratory.simulation.world import World
 from protocols.errors import WireError
 from protocols.record.door import slot_of
 from protocols.record.effects import Abort, Effect, Persist, Send
+from protocols.record.position import first_position
+from protocols.secret import Secret
 from protocols.session.ending import Ending, ending_key
+from protocols.session.local import LocalPeer
+from protocols.session.session import Session
 from protocols.version import EARLIEST
 from protocols.wire.canonical import pack
 from protocols.wire.frames import DecisionFrame, HelloFrame, decode_frame, encode_frame
@@ -127,19 +131,40 @@ def test_a_peer_that_restarts_goes_on_behind_what_it_saw_end() -> None:
     assert {a.attempt for a in world.nodes[0].aborted} == {0}
 
 
+def shown_to_hellos(world: World, session: Session) -> dict[int, set[int]]:
+    """Of which attempts a hello is shown the end, by the attempt that it says."""
+    shown = {}
+    for attempt in (0, 1):
+        hello = encode_frame(HelloFrame(0, attempt))
+        sent = [e for step in session.on_message(3, hello) for e in step.request]
+        frames = [decode_frame(effect.frame) for effect in sent]
+        decisions = [frame for frame in frames if isinstance(frame, DecisionFrame)]
+        slots = [slot_of(world.setting, decision) for decision in decisions]
+        shown[attempt] = {slot.attempt for slot in slots if slot is not None}
+    return shown
+
+
 def test_a_hello_is_answered_with_the_ends_of_attempts_that_its_sender_has_not_seen() -> None:
     world, shown = spoiled(), dict[int, set[int]]()
 
     def ask(node: Node) -> None:
         assert node.session is not None
         assert node.session.place == (0, 1)
-        for attempt in (0, 1):
-            hello = encode_frame(HelloFrame(0, attempt))
-            sent = [e for step in node.session.on_message(3, hello) for e in step.request]
-            frames = [decode_frame(effect.frame) for effect in sent]
-            decisions = [frame for frame in frames if isinstance(frame, DecisionFrame)]
-            slots = [slot_of(world.setting, decision) for decision in decisions]
-            shown[attempt] = {slot.attempt for slot in slots if slot is not None}
+        shown.update(shown_to_hellos(world, node.session))
+
+    at_second_commit(world, ask)
+    world.run()
+    assert shown == {0: {0}, 1: set()}
+
+
+def test_and_by_one_that_has_restarted_and_not_begun() -> None:
+    """The one that asks asks once: who answers nothing leaves it there for good."""
+    world, shown = spoiled(), dict[int, set[int]]()
+
+    def ask(node: Node) -> None:
+        peer = LocalPeer(world.setting, node.index, node.secret, lambda round_, key: Secret(b""))
+        position = first_position(world.setting, world.model)
+        shown.update(shown_to_hellos(world, Session(peer, position, node.journal[0])))
 
     at_second_commit(world, ask)
     world.run()
