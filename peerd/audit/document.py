@@ -97,11 +97,10 @@ def _parts(epoch: Epoch, certified: CertifiedRound) -> dict[str, set[int]]:
     took_part = set(certified.dealers)
     convicted = {peer for peer, since in epoch.convicted.items() if since <= certified.round}
     convicted |= guilty
-    everybody = set(range(epoch.setting.peers))
     dealt = set(certified.cohort.peers)
     return {
         "took_part": took_part,
-        "away": everybody - dealt - convicted - undrawn,
+        "away": set(certified.undealt(selected, epoch.setting.peers, convicted)),
         "undrawn": undrawn,
         "guilty": convicted - dealt,
     }

@@ -20,17 +20,16 @@ class Absences:
     def __init__(self, records: Records, board: StatusBoard) -> None:
         self._records = records
         self._board = board
-        self._since: dict[int, int] = {}
 
     def hear(self, since: tuple[tuple[int, int], ...], connected: frozenset[int]) -> None:
         """All that have announced it, each from a round on. Of one that is not ``connected`` any
         more nothing is known: it does not take part again.
         """
-        before, self._since = self._since, dict(since)
-        for peer, round_ in self._since.items():
+        before, self._records.away = self._records.away, dict(since)
+        for peer, round_ in since:
             if before.get(peer) != round_:
                 log.info("a member is away, as it has announced", **self._told(peer, round_))
-        for peer in sorted((before.keys() - self._since.keys()) & connected):
+        for peer in sorted((before.keys() - self._records.away.keys()) & connected):
             log.info("a member takes part again", **self._told(peer, None))
         self._board.update(away={self._records.name(peer): at for peer, at in since})
 
@@ -38,7 +37,3 @@ class Absences:
         member = self._records.member(peer)
         self._board.publish("away", **member, from_round=round_)
         return member if round_ is None else {**member, "from_round": round_}
-
-    def unannounced(self, absent: tuple[int, ...], round_: int) -> tuple[int, ...]:
-        """Those of ``absent`` that have not said that they are away in this round."""
-        return tuple(peer for peer in absent if self._since.get(peer, round_ + 1) > round_)

@@ -93,7 +93,8 @@ class WriteAhead:
                 self.groups[effect.round] = group
             elif isinstance(effect, Adopted):
                 self._flush(pending)
-                self._records.adopted(effect.rounds, effect.model)
+                guilty = self._session.position.ledger.guilty
+                self._records.adopted(self._setting, effect.rounds, effect.model, guilty)
             elif isinstance(effect, Staying) and effect.lasts:
                 stays.keep(self._store, effect.since)
             elif isinstance(effect, Erase):

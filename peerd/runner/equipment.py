@@ -90,7 +90,8 @@ class Equipment:
         """The rounds that are on disk, as people read them."""
         setting = self.place.setting
         names, first = self.place.genesis.names, origin_of(setting).round
-        records = Records(self.store, setting.roster, names, first=first)
+        me = self.place.me
+        records = Records(self.store, setting.roster, names, first=first, me=me)
         records.fill(setting)
         return records
 

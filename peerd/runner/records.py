@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -14,24 +14,42 @@ from peerd.runner.counting import opened_group
 from peerd.runner.evidence.keeping import Pruning
 from peerd.runner.library import kept_polynomials, polynomials_key, polynomials_record
 from peerd.runner.members import Members
+from peerd.runner.operators.stays import kept
 from peerd.storage import Store
-from protocols.record.certificate import CertifiedRound, Close, origin_of, verify_certificate
+from protocols.record.certificate import (
+    CertifiedRound,
+    Close,
+    origin_of,
+    panel_of,
+    verify_certificate,
+)
 from protocols.record.deadlines import Deadlines
 from protocols.record.effects import Aborted, Blame, Completed
 from protocols.record.evidence import evidence_hash
 from protocols.record.setting import Setting
 from protocols.record.transcript import Transcript
 
+CAUGHT_UP = "caught up by certificate"
+
 
 class Records:
     """Writes to the store, in the order in which effects come. Called from worker threads."""
 
     def __init__(
-        self, store: Store, roster: Sequence[bytes], names: Sequence[str] = (), *, first: int = 0
+        self,
+        store: Store,
+        roster: Sequence[bytes],
+        names: Sequence[str] = (),
+        *,
+        first: int = 0,
+        me: int | None = None,
     ) -> None:
         """``names``: the members', in roster order; empty where nobody has one. ``first``: the
-        group's first round, from which on an index means one of these.
+        group's first round, from which on an index means one of these. ``me``: this peer's.
+        ``away``: the others that have announced it, each from a round on; replaced as a whole.
         """
+        self.away: Mapping[int, int] = {}
+        self._me = me
         self._store = store
         self._first = first
         self._pruning = Pruning(store)
@@ -69,9 +87,16 @@ class Records:
         store.put_certificate(round_, effect.certificate)
         self._pruning.after(round_)
 
-    def adopted(self, chain: Sequence[CertifiedRound], model: Any) -> None:
+    def adopted(
+        self,
+        setting: Setting,
+        chain: Sequence[CertifiedRound],
+        model: Any,
+        guilty: Collection[int] = (),
+    ) -> None:
         """Rounds that were missed: the last one's model, then all their certificates at once. A
-        crash in between must not leave a head whose model nobody has asked for.
+        crash in between must not leave a head whose model nobody has asked for. ``guilty``: who is
+        convicted by now, by whatever certificate.
         """
         last = chain[-1].round
         self._aborted = []
@@ -80,7 +105,9 @@ class Records:
         self._store.witness(last)
         self._store.put_certificates({c.round: c.certificate.encode() for c in chain})
         for certified in chain:
-            self._store.put_round(certified.round, self.missed(certified))
+            self._store.put_round(
+                certified.round, self._missed(setting, certified, CAUGHT_UP, guilty)
+            )
         self._pruning.after(last)
 
     def blame(self, effect: Blame) -> dict[str, Any]:
@@ -152,7 +179,7 @@ class Records:
             if certificate is None or store.round(round_) is not None:
                 break
             certified = verify_certificate(setting, certificate)
-            summary = self.missed(certified, "restarted as it ended")
+            summary = self._missed(setting, certified, "restarted as it ended")
             summary["group"] = self._group(setting, certified)
             told.append((round_, summary | {"blamed": self._blamed_in(round_)}))
         for round_, summary in reversed(told):  # the best model is told in the rounds' order
@@ -182,8 +209,32 @@ class Records:
             self._store.set_best(best)
         return best
 
-    def missed(
-        self, certified: CertifiedRound, reason: str = "caught up by certificate"
+    def unannounced(self, absent: Iterable[int], round_: int) -> tuple[int, ...]:
+        """Those of ``absent`` that have not said that they are away in this round; of this peer,
+        its operator.
+        """
+        away, stay = dict(self.away), kept(self._store)
+        if self._me is not None and stay is not None and stay.since is not None:
+            away[self._me] = stay.since
+        return tuple(peer for peer in absent if away.get(peer, round_ + 1) > round_)
+
+    def _absent(
+        self, setting: Setting, certified: CertifiedRound, guilty: Collection[int]
+    ) -> tuple[int, ...]:
+        """As those have it that were there."""
+        if certified.flip is None:
+            return ()
+        known = {each.peer for each in self._store.blames() if each.round >= self._first}
+        selected = panel_of(setting, certified.flip).selected
+        absent = certified.undealt(selected, setting.peers, known | set(guilty))
+        return self.unannounced(absent, certified.round)
+
+    def _missed(
+        self,
+        setting: Setting,
+        certified: CertifiedRound,
+        reason: str,
+        guilty: Collection[int] = (),
     ) -> dict[str, Any]:
         """A round as its certificate tells it."""
         return {
@@ -195,7 +246,7 @@ class Records:
             "accuracy": None,
             "dealers": [self.name(peer) for peer in certified.dealers],
             "blamed": [],
-            "absent": [self._members.of(peer) for peer in certified.cohort.absent],
+            "absent": [self._members.of(peer) for peer in self._absent(setting, certified, guilty)],
             "aborted": [],
             "seconds": 0.0,
             "bytes": 0,

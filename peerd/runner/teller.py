@@ -101,7 +101,7 @@ class Teller:
     ) -> None:
         """``cost``: what the meter read of the round. ``group``: what it measured together."""
         self._drops.next_round()
-        missed = self._absences.unannounced(effect.absent, effect.round)
+        missed = self._records.unannounced(effect.absent, effect.round)
         effect = replace(effect, absent=missed)
         summary = self._records.summary(effect, dict(cost)) | {"group": group}
         best = self._records.measured(effect.round, group)

@@ -7,7 +7,7 @@ nothing but the group's setting.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
@@ -15,7 +15,7 @@ from typing import TypeAlias
 from protocols.errors import WireError
 from protocols.hashing import digest, numbers
 from protocols.record.abandonment import abandons, enough
-from protocols.record.cohort import Cohort, Panel
+from protocols.record.cohort import Cohort, Exclusion, Panel
 from protocols.record.door import is_signed, read_statement
 from protocols.record.election import Election
 from protocols.record.ledger import Ledger
@@ -281,6 +281,19 @@ class CertifiedRound:
     def dealers(self) -> tuple[int, ...]:
         """Whose updates are in the model."""
         return self.cohort.peers if isinstance(self.end, Result) else ()
+
+    def undealt(
+        self, selected: Collection[int], peers: int, guilty: Collection[int]
+    ) -> tuple[int, ...]:
+        """Of ``peers`` members who was to deal, and did not, nor is proven guilty: here, or else
+        (``guilty``). ``selected``: who was drawn to, of those that took part in the election.
+        """
+        if self.flip is None:
+            return ()
+        left_out = {peer for peer, why in self.cohort.excluded if why == Exclusion.GUILTY}
+        left_out |= {peer for peer, _ in self.election.guilty} | set(guilty)
+        undrawn = set(self.keys) - set(selected)
+        return tuple(sorted(set(range(peers)) - set(self.cohort.peers) - left_out - undrawn))
 
     def ledger_after(self, ledger: Ledger) -> Ledger:
         """Who is excluded from here on; ``ledger`` is the one before."""

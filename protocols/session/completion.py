@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from protocols.record.certificate import CertifiedRound
-from protocols.record.cohort import Exclusion
 from protocols.record.effects import Completed
 from protocols.record.outcomes import RoundOver
 from protocols.record.transcript import Transcript
@@ -14,6 +13,7 @@ from protocols.session.round import Round
 def completed(
     round_: Round, over: RoundOver, certified: CertifiedRound, proofs: Proofs
 ) -> Completed:
+    guilty = proofs.blamed_in(certified.round) | round_.position.ledger.guilty
     transcript = Transcript(
         round_.void_flips,
         over.votes,
@@ -30,19 +30,6 @@ def completed(
         over.model,
         certified.end.model,
         certified.dealers,
-        _absent(round_, over, certified, proofs.blamed_in(certified.round)),
+        certified.undealt(over.selected, round_.peers, guilty),
         certified.close,
     )
-
-
-def _absent(
-    round_: Round, over: RoundOver, certified: CertifiedRound, blamed: set[int]
-) -> tuple[int, ...]:
-    """Who was to deal, and neither did nor is proven guilty."""
-    if certified.flip is None:
-        return ()
-    guilty = {peer for peer, why in certified.cohort.excluded if why == Exclusion.GUILTY} | blamed
-    guilty |= round_.position.ledger.guilty | {peer for peer, _ in certified.election.guilty}
-    undrawn = set(certified.elected.keys) - set(over.selected)
-    accounted = set(certified.cohort.peers) | guilty | undrawn
-    return tuple(sorted(set(range(round_.peers)) - accounted))

@@ -49,7 +49,7 @@ class Handover:
         records = Records(store, old.genesis.roster, old.genesis.names)
         keep_draft(store, self.epoch.genesis)
         if self.model is not None:
-            records.adopted(self.rounds, self.model)
+            records.adopted(old.setting(), self.rounds, self.model)
         records.fill(old.setting())  # a crash may have left out the summary of the last round
 
 

@@ -178,7 +178,7 @@ def test_the_list_has_whom_a_certificate_alone_convicts(world: World, tmp_path: 
     ]
     with Store.open(tmp_path / "away") as store:
         Records(store, world.setting.roster).adopted(
-            chain, world.nodes[0].completed[ROUNDS - 1].model
+            world.setting, chain, world.nodes[0].completed[ROUNDS - 1].model
         )
         guilty = guilty_keys(store, world.setting)
         assert guilty == {world.setting.roster[LIAR]}

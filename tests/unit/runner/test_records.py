@@ -42,7 +42,7 @@ def adopt(world: World, path: Path, writes: int) -> bool:
 
         store._database.transaction = counted  # type: ignore[method-assign, assignment]
         try:
-            Records(store, world.setting.roster).adopted(chain, done[-1].model)
+            Records(store, world.setting.roster).adopted(world.setting, chain, done[-1].model)
         except PowerCut:
             return False
     return True
