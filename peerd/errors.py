@@ -108,3 +108,9 @@ class VerificationError(PeerdError):
 def printable(text: str) -> str:
     """``text`` on one line, without control characters: it may quote what a stranger wrote."""
     return "".join(char if char.isprintable() else "�" for char in " ".join(text.split()))
+
+
+def with_kind(error: BaseException) -> str:
+    """``OSError: no route``; of an error that says nothing, as a timeout, the kind alone."""
+    kind, said = type(error).__name__, str(error)
+    return f"{kind}: {said}" if said else kind

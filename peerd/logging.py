@@ -17,7 +17,7 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from peerd.config import LogFormat, LogLevel
-from peerd.errors import ConfigError, printable
+from peerd.errors import ConfigError, printable, with_kind
 from peerd.labels import SHOWN
 from protocols.secret import Secret
 
@@ -147,7 +147,7 @@ def _shown(value: Any, depth: int) -> Any:
         case bytes() | bytearray() | memoryview():
             return f"<{memoryview(value).nbytes} bytes>"
         case BaseException():
-            return _text(f"{type(value).__name__}: {value}")
+            return _text(with_kind(value))
         case dict() | list() | tuple() | set() | frozenset() if depth >= _MAX_DEPTH:
             return "…"
         case dict():

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from peerd.errors import PeerdError, TaskError
+from peerd.errors import PeerdError, TaskError, with_kind
 
 if TYPE_CHECKING:
     from peerd.learning import FittedTask, Task
@@ -29,7 +29,7 @@ def with_task(
     except PeerdError:
         raise
     except (Exception, SystemExit) as error:  # the user's code
-        said = f"{type(error).__name__}: {error}"[:MAX_SAID]
+        said = with_kind(error)[:MAX_SAID]
         raise TaskError(f"{reference} failed: {said}") from error
     finally:
         sys.path.remove(os.getcwd())

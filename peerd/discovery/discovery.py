@@ -20,7 +20,7 @@ from peerd.discovery.bootstraps import Bootstraps, members_behind
 from peerd.discovery.lookup import RosterDHT
 from peerd.discovery.own_addresses import NoAddress, published
 from peerd.discovery.records import LIFETIME, MAX_RECORD_BYTES, sign_record
-from peerd.errors import StorageError
+from peerd.errors import StorageError, with_kind
 from peerd.identity import Identity
 from peerd.transport.circuit import circuit_address, relay_of
 from peerd.transport.errors import TransportError
@@ -201,7 +201,7 @@ class Discovery:
         try:
             await self.dht.add_member(peer, self._book.addresses(peer))
         except Exception as error:  # libp2p's DHT fails in many ways
-            log.warning("a member is not in the routing table", error=str(error))
+            log.warning("a member is not in the routing table", error=with_kind(error))
 
     async def _answer(self, peer: bytes, payload: bytes) -> bytes:
         if payload:
@@ -223,7 +223,7 @@ class Discovery:
                 try:
                     await self.dht.publish(own.public, own.raw)
                 except Exception as error:  # libp2p's DHT fails in many ways
-                    log.warning("the record was not published", error=str(error))
+                    log.warning("the record was not published", error=with_kind(error))
             with trio.move_on_after(_PUBLISH_AGAIN) as pause:
                 await self._moved.wait()
             self._moved = trio.Event()
@@ -261,7 +261,7 @@ class Discovery:
             for raw in await self.dht.lookup(public):
                 self._add(raw)
         except Exception as error:  # libp2p's DHT fails in many ways
-            log.warning("a DHT lookup failed", peer=short(public), error=str(error))
+            log.warning("a DHT lookup failed", peer=short(public), error=with_kind(error))
 
     # --- file ---------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Mapping
 
-from peerd.errors import GroupError, TaskError
+from peerd.errors import GroupError, TaskError, with_kind
 from protocols.aggregation import AggregationError, Aggregator, aggregator
 
 
@@ -27,6 +27,6 @@ def rule_of(name: str, constants: Mapping[str, int | str]) -> Aggregator:
         if ":" not in name:
             raise
         raise TaskError(
-            f"aggregator {name}: {type(error).__name__}: {error}",
+            f"aggregator {name}: {with_kind(error)}",
             "its code failed: 'peerd --debug …' shows the traceback",
         ) from error

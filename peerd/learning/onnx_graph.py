@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from peerd.errors import TaskError, printable
+from peerd.errors import TaskError, printable, with_kind
 from peerd.extras import need
 from peerd.learning.origin import Origin
 from peerd.learning.rebuilt import Parts, filled, with_parts
@@ -79,9 +79,9 @@ def _exported(module: torch.nn.Module, sample: torch.Tensor) -> Any:
         assert program is not None
         return program.model_proto
     except Exception as error:
-        why = printable(str(error.__cause__ or error))[:MAX_SAID]
+        why = printable(with_kind(error.__cause__ or error))[:MAX_SAID]
         raise TaskError(
-            f"torch can't export the model to ONNX: {type(error).__name__}: {why}",
+            f"torch can't export the model to ONNX: {why}",
             "export it to FILE.safetensors",
         ) from None
 

@@ -16,6 +16,7 @@ import structlog
 import trio
 from libp2p.abc import INetStream
 
+from peerd.errors import with_kind
 from peerd.transport.errors import RequestFailed, Unreachable
 from peerd.transport.frame_wire import Pipe, PipeReader, write_payload
 from peerd.transport.limits import Limits
@@ -53,7 +54,7 @@ class RequestServer:
                 await self._serve(peer, stream.muxed_stream)  # type: ignore[attr-defined]
                 await stream.close()
         except STREAM_ERRORS as error:
-            log.debug("a request broke off", error=f"{type(error).__name__}: {error}")
+            log.debug("a request broke off", error=with_kind(error))
             with trio.CancelScope(shield=True):
                 await stream.reset()
 
@@ -86,7 +87,7 @@ class RequestServer:
             log.warning(
                 "a request handler failed",
                 peer=short(peer),
-                error=f"{type(error).__name__}: {error}",
+                error=with_kind(error),
             )
             return Status.FAILED, b""
         if len(answer) > limits.response_bytes:
@@ -123,7 +124,7 @@ async def ask(
     except RequestFailed:
         raise
     except STREAM_ERRORS as error:
-        raise Unreachable(f"no answer: {type(error).__name__} {error}") from error
+        raise Unreachable(f"no answer: {with_kind(error)}") from error
     finally:
         with trio.CancelScope(shield=True):
             await stream.reset()

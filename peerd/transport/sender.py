@@ -11,6 +11,7 @@ import trio
 from libp2p.abc import INetStream
 from libp2p.exceptions import BaseLibp2pError
 
+from peerd.errors import with_kind
 from peerd.transport.errors import TransportError
 from peerd.transport.flow import Flow, Flusher
 from peerd.transport.frame_wire import HELLO, SEQUENCE, PipeReader
@@ -57,8 +58,7 @@ class Sender:
             try:
                 await self._send_over(await self._open_stream(), kind)
             except STREAM_ERRORS as error:
-                reason = f"{type(error).__name__}: {error}"
-                log.debug("a frame stream ended", peer=short(self._peer), reason=reason)
+                log.debug("a frame stream ended", peer=short(self._peer), reason=with_kind(error))
             if trio.current_time() - opened > self._limits.backoff_last:
                 delay = self._limits.backoff_first
             await trio.sleep(delay)

@@ -16,6 +16,7 @@ from libp2p.network.connection.raw_connection import RawConnection
 from libp2p.peer.id import ID
 from multiaddr import Multiaddr
 
+from peerd.errors import with_kind
 from peerd.identity import Identity
 from peerd.transport import versions
 from peerd.transport.circuit import Circuits, CircuitStream, circuit_address, relay_of
@@ -275,7 +276,7 @@ class Transport:
         except NoAnswer as error:
             raise Unreachable(f"{short(peer)}: {error}", error.causes) from error
         except Exception as error:  # libp2p's dial fails in many ways
-            raise Unreachable(f"{short(peer)}: {error}") from error
+            raise Unreachable(f"{short(peer)}: {with_kind(error)}") from error
 
     def _link(self, peer: bytes) -> PeerLink:
         link = self._table.links.get(peer)

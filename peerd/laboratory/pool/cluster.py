@@ -18,7 +18,7 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any
 
-from peerd.errors import ConfigError, NetworkError, TaskError
+from peerd.errors import ConfigError, NetworkError, TaskError, with_kind
 from peerd.extras import need
 from peerd.laboratory.pool.versions import differences, equipment
 from peerd.laboratory.pool.work import MEMORY_OR_KILLED, Results, Work, result_of
@@ -167,7 +167,7 @@ class _Run:
                 MEMORY_OR_KILLED,
             ) from None
         except Exception as error:  # of a worker that came later, and has no such peerd
-            raise TaskError(f"{title}: {type(error).__name__}: {error}") from None
+            raise TaskError(f"{title}: {with_kind(error)}") from None
         return result_of(answer, title, f" (at {worker})")
 
     def _look(self) -> None:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from peerd.errors import with_kind
 from peerd.laboratory.simulation.dice import Group
 from peerd.laboratory.simulation.history import History
 from peerd.laboratory.simulation.node import Node
@@ -142,7 +143,7 @@ def run(scenario: Scenario, world: World | None = None) -> Verdict:
     except Violation as violation:
         rule, what = violation.rule, str(violation)
     except Exception as error:  # whatever leaves a machine is a finding, not the campaign's end
-        rule, what = f"raised {type(error).__name__}", f"{type(error).__name__}: {error}"
+        rule, what = f"raised {type(error).__name__}", with_kind(error)
     begun = [node.session.position.round for node in honest(world) if node.session is not None]
     rounds = min(world.rounds, max(begun, default=0) + 1)
     return Verdict(rule, what, rounds, world.history, _outcomes(world), Counter(world.faults))

@@ -30,6 +30,7 @@ from libp2p.stream_muxer.yamux.yamux import PROTOCOL_ID as YAMUX
 from libp2p.transport.upgrader import TransportUpgrader
 from multiaddr import Multiaddr
 
+from peerd.errors import with_kind
 from peerd.transport.errors import Unreachable
 from peerd.transport.limits import Limits
 from protocols.secret import Secret
@@ -108,7 +109,7 @@ class PeerHost(BasicHost):
                     await stream.reset()
             if isinstance(error, Exception):
                 raise Unreachable(
-                    f"the peer doesn't open {protocol}: {type(error).__name__} {error}"
+                    f"the peer doesn't open {protocol}: {with_kind(error)}"
                 ) from error
             raise
         stream.set_protocol(TProtocol(protocol))

@@ -28,6 +28,7 @@ from libp2p.transport.exceptions import OpenConnectionError
 from libp2p.transport.tcp.tcp import TCP
 from multiaddr import Multiaddr
 
+from peerd.errors import with_kind
 from peerd.transport.limits import Limits
 
 log = structlog.get_logger(__name__)
@@ -187,7 +188,7 @@ class Listener(IListener):
         try:
             await self._handler(ExactStream(stream))
         except Exception as error:
-            log.warning("a connection failed", error=f"{type(error).__name__}: {error}")
+            log.warning("a connection failed", error=with_kind(error))
         finally:
             with trio.CancelScope(shield=True):
                 await trio.aclose_forcefully(stream)

@@ -38,6 +38,7 @@ from libp2p.peer.id import ID
 from libp2p.peer.peerstore import PeerStoreError
 from multiaddr import Multiaddr
 
+from peerd.errors import with_kind
 from peerd.transport.limits import Limits
 
 from .causes import cause_of
@@ -212,7 +213,7 @@ class RosterSwarm(Swarm):
                     "a stream handler failed",
                     peer=str(stream.muxed_conn.peer_id)[-8:],
                     protocol=stream.get_protocol(),
-                    error=f"{type(error).__name__}: {error}",
+                    error=with_kind(error),
                 )
                 await stream.reset()
 

@@ -31,6 +31,7 @@ from libp2p.peer.id import ID
 from libp2p.stream_muxer.exceptions import MuxedConnUnavailable
 from multiaddr import Multiaddr
 
+from peerd.errors import with_kind
 from peerd.transport.errors import MuxViolation
 from peerd.transport.limits import MuxLimits
 
@@ -201,7 +202,7 @@ class StrictYamux(IMuxedConn):
             await task()
             self._end("the peer closed it")
         except Exception as error:
-            self._end(f"{type(error).__name__}: {error}")
+            self._end(with_kind(error))
 
     async def _read_frames(self) -> None:
         while chunk := await self.secured_conn.read(None):

@@ -10,6 +10,7 @@ import trio
 from libp2p.abc import ISecureConn
 from libp2p.io.exceptions import ConnectionClosedError
 
+from peerd.errors import with_kind
 from peerd.transport.limits import MuxLimits
 
 from .noise import NoiseSession
@@ -109,7 +110,7 @@ class Outgoing:
                 direct.write_now(batch)
                 self.bytes_out += len(batch)
         except ConnectionClosedError as error:
-            self._end(f"{type(error).__name__}: {error}")
+            self._end(with_kind(error))
         if self._frames or self._room or self._turns or self._is_behind():
             self._work.set()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,9 +16,11 @@ import pytest
 import structlog
 
 from peerd.config import LogFormat
-from peerd.errors import ConfigError
+from peerd.errors import ConfigError, with_kind
 from peerd.logging import MAX_LOGGED_ITEMS, MAX_LOGGED_TEXT, configure
 from protocols.secret import Secret
+
+ROOT = Path(__file__).resolve().parents[3]
 
 CANARY = b"canary-canary-canary-canary-1234"
 
@@ -99,6 +102,16 @@ def test_a_strangers_text_stays_on_its_line() -> None:
         text = logged(format, peer="x\n2026 [error] all lost\x1b[2J")  # type: ignore[arg-type]
         assert text.count("\n") == 1
         assert "\x1b" not in text
+
+
+def test_an_error_that_says_nothing_is_told_by_its_kind_alone() -> None:
+    assert with_kind(OSError("no route")) == "OSError: no route"
+    assert with_kind(TimeoutError()) == "TimeoutError"
+    written = re.compile(r"__name__\}:? \{(error|value|e)\}")
+    places = {
+        file.name for file in (ROOT / "peerd").rglob("*.py") if written.search(file.read_text())
+    }
+    assert not places, "with_kind says it"
 
 
 def test_everything_is_bounded() -> None:
