@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
 from peerd.errors import printable
 
 SHOWN = 8
+_PLACE = re.compile(r"\bpeer ([0-9]{1,6})\b")
+"""How the core calls a member: by its place in the roster."""
 _WHOLE = 12  # what is not longer is shown as it is
 
 
@@ -22,3 +27,13 @@ def label(name: object, peer: object) -> str:
     end = printable(short(peer))
     said = printable(str(name)) if name else ""
     return f"{said} ({end})" if said else end
+
+
+def with_members(text: str, called: Sequence[str]) -> str:
+    """What the core says, with its "peer 2" as everybody else calls that member."""
+
+    def who(place: re.Match[str]) -> str:
+        peer = int(place[1])
+        return called[peer] if peer < len(called) else place[0]
+
+    return _PLACE.sub(who, text)

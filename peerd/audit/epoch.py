@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 
 from peerd.audit.chain import Start, start_of
 from peerd.audit.material import Piece
 from peerd.group import Genesis
-from peerd.identity import peer_id_of
-from peerd.labels import label
+from peerd.group.members import told
 from peerd.runner.resume import setting_of
 from protocols.record.audit import Audit
 from protocols.record.certificate import CertifiedRound
 from protocols.record.evidence import Finding
 from protocols.record.setting import Setting
-
-_PLACE = re.compile(r"\bpeer ([0-9]{1,6})\b")
-"""How the core calls a member: by its place in the roster."""
 
 
 @dataclass(slots=True)
@@ -73,15 +68,8 @@ class Epoch:
             self._convict(finding.culprit, finding.round)
 
     def told(self, error: Exception) -> str:
-        """What the core says of these bytes, with its "peer 2" as everybody else calls them."""
-
-        def who(place: re.Match[str]) -> str:
-            peer, roster = int(place[1]), self.genesis.roster
-            if peer >= len(roster):
-                return place[0]
-            return label(self.genesis.name_of(peer), peer_id_of(roster[peer]))
-
-        return _PLACE.sub(who, str(error))
+        """What the core says of these bytes."""
+        return told(self.genesis, error)
 
 
 def epoch_of(genesis: Genesis, setting: Setting | None = None) -> Epoch:

@@ -141,7 +141,7 @@ def _key(config: Config) -> str:
 
 def _genesis(config: Config) -> str:
     from peerd.group import load
-    from peerd.group.names import called
+    from peerd.group.members import called
     from peerd.runner.resume import setting_of
 
     load(config.genesis).verify()

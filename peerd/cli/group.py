@@ -259,7 +259,7 @@ def _who(public: bytes, names: Mapping[bytes, str]) -> str:
 def _sign(args: argparse.Namespace) -> tuple[Genesis, str]:
     """The signed genesis, and what was done."""
     from peerd.group import load, save, sign
-    from peerd.group.names import called
+    from peerd.group.members import called
     from peerd.identity import Identity
     from peerd.runner.resume import setting_of
 

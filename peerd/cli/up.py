@@ -89,7 +89,7 @@ def _agreed(placed: Genesis | None, given: Path | None, config: Config) -> Genes
 def _signed(args: argparse.Namespace, genesis: Genesis, identity: Identity) -> Genesis:
     """With this peer's signature, if its operator gives it. ConfigError, GroupError."""
     from peerd.group import sign
-    from peerd.group.names import called
+    from peerd.group.members import called
     from peerd.runner.resume import setting_of
 
     me = genesis.index(identity.public)

@@ -2,6 +2,6 @@
 
 from peerd.group.document import load, save
 from peerd.group.genesis import Genesis, new_genesis
-from peerd.group.signatures import merge, sign
+from peerd.group.signing import merge, sign
 
 __all__ = ["Genesis", "load", "merge", "new_genesis", "save", "sign"]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
+from peerd.group.drafting import check_successor
 from peerd.group.genesis import Genesis
-from peerd.group.names import called
+from peerd.group.members import called
 from peerd.group.rhythm import Rhythm, in_words
-from peerd.group.succession import LEAVES, check_successor
+from peerd.group.succession import LEAVES
 
 _PLAIN = {
     "name": "the group's name",

@@ -7,9 +7,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from peerd.errors import GroupError
+from peerd.group import fields as rules
 from peerd.group.genesis import Genesis
-from peerd.group.succession import LEAVES, Follows, check_successor
+from peerd.group.succession import LEAVES, Follows
 from protocols.aggregation import AggregationError
+
+KEPT = ("task", "parameters", "first_model", "fixed", "statistics", "model_seed", "starts_from")
+"""What a successor can't change: the model goes on, and means what it meant."""
 
 
 @dataclass(frozen=True)
@@ -113,3 +117,22 @@ def _evaluation(
         return replace(old.evaluation, rows=tuple(rows(public) for public in roster))
     except AggregationError as error:
         raise GroupError(f"genesis: evaluation: {error}") from None
+
+
+def check_successor(draft: Genesis, old: Genesis) -> None:
+    """GroupError unless ``draft`` is one of a successor that ``old`` could hand over to."""
+    follows = draft.follows
+    if follows is None:
+        raise GroupError(
+            "this is no draft of a successor: it follows no group", "'peerd group successor'"
+        )
+    if follows.group != old.group_id:
+        raise GroupError(
+            f"this draft follows the group {follows.group.hex()[:16]}…, and not"
+            f" {old.name!r} ({old.group_id.hex()[:16]}…)"
+        )
+    if tuple(key for key, _ in follows.keys) != old.roster:
+        raise rules.refused("follows.keys", "must name every member of the old group, and no other")
+    for name in KEPT:
+        if getattr(draft, name) != getattr(old, name):
+            raise rules.refused(name, "is another than the old group's, whose model goes on")

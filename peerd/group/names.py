@@ -9,14 +9,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from peerd.group.fields import refused, shown
 from peerd.identity import peer_id_of
-from peerd.labels import SHOWN, label, short
-
-if TYPE_CHECKING:
-    from peerd.group.genesis import Genesis
+from peerd.labels import SHOWN, short
 
 MAX_NAME = 64  # characters
 _REFUSED = {
@@ -87,17 +83,6 @@ def check_names(value: object, roster: Sequence[bytes]) -> tuple[str, ...]:
         if alike := next((ends[end] for end in ends if end in key), None):
             raise refused("names", f"of {peers[index]}: looks like the id {short(alike)}")
     return tuple(value)
-
-
-def called(genesis: Genesis, index: int) -> str:
-    """A member for people: ``St. Mary's (…ewkwhP7S)``, ``…ewkwhP7S`` where it has no name."""
-    return label(genesis.name_of(index), peer_id_of(genesis.roster[index]))
-
-
-def names_by_peer(genesis: Genesis) -> dict[str, str]:
-    """By peer id; empty where nobody has a name."""
-    peers = map(peer_id_of, genesis.roster)
-    return dict(zip(peers, genesis.names, strict=True)) if genesis.names else {}
 
 
 def folded(name: str) -> str:

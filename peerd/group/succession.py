@@ -8,21 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from peerd.errors import GroupError
 from peerd.group import fields as rules
 from peerd.identity import is_public_key, peer_id_of
 from protocols.record.approval import MAX_WINDOW
 from protocols.wire.schema import MAX_ROUND
 
-if TYPE_CHECKING:
-    from peerd.group.genesis import Genesis
-
 LEAVES = b""
 """In the place of a new key: this member has no part in the successor."""
-KEPT = ("task", "parameters", "first_model", "fixed", "statistics", "model_seed", "starts_from")
-"""What a successor can't change: the model goes on, and means what it meant."""
 
 
 @dataclass(frozen=True)
@@ -139,22 +133,3 @@ def _check_keys(found: Follows, roster: Sequence[bytes]) -> None:
         raise rules.refused("follows.keys", "let everybody leave: nobody has the model then")
     if not set(found.lost) <= set(found.rotated) or list(found.lost) != sorted(set(found.lost)):
         raise rules.refused("follows.lost", "may name old keys that another takes the place of")
-
-
-def check_successor(draft: Genesis, old: Genesis) -> None:
-    """GroupError unless ``draft`` is one of a successor that ``old`` could hand over to."""
-    follows = draft.follows
-    if follows is None:
-        raise GroupError(
-            "this is no draft of a successor: it follows no group", "'peerd group successor'"
-        )
-    if follows.group != old.group_id:
-        raise GroupError(
-            f"this draft follows the group {follows.group.hex()[:16]}…, and not"
-            f" {old.name!r} ({old.group_id.hex()[:16]}…)"
-        )
-    if tuple(key for key, _ in follows.keys) != old.roster:
-        raise rules.refused("follows.keys", "must name every member of the old group, and no other")
-    for name in KEPT:
-        if getattr(draft, name) != getattr(old, name):
-            raise rules.refused(name, "is another than the old group's, whose model goes on")

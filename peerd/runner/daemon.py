@@ -11,7 +11,7 @@ import trio
 from peerd.config import Config, from_environment, strange_variables
 from peerd.environment import variable
 from peerd.group import Genesis, load
-from peerd.group.names import names_by_peer
+from peerd.group.members import names_by_peer
 from peerd.identity import Identity
 from peerd.logging import configure
 from peerd.runner.crew import Crew, Terms

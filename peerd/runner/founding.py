@@ -20,7 +20,8 @@ from peerd.errors import GroupError
 from peerd.group import Genesis, save
 from peerd.group.addresses import as_bootstraps
 from peerd.group.document import render
-from peerd.group.signatures import MAX_SIGNATURES_BYTES, added, packed
+from peerd.group.signatures import MAX_SIGNATURES_BYTES, packed
+from peerd.group.signing import added
 from peerd.identity import Identity, peer_id_of
 from peerd.runner.library import SIGNATURES
 from peerd.runner.node import Node

@@ -13,7 +13,7 @@ import trio
 
 from peerd.config import Config
 from peerd.discovery.discovery import Discovery
-from peerd.group.names import names_by_peer
+from peerd.group.members import names_by_peer
 from peerd.labels import label
 from peerd.runner.crew import Terms
 from peerd.runner.driver import Driver

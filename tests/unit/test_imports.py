@@ -92,8 +92,12 @@ def named(path: Path) -> str:
 
 
 def core() -> dict[str, set[str]]:
-    """Each file of the core, with those that it imports, anywhere and for types alone too."""
-    files = {named(path): path for path in sources("protocols")}
+    return files_of("protocols")
+
+
+def files_of(folder: str) -> dict[str, set[str]]:
+    """Each file there, with those that it imports, anywhere and for types alone too."""
+    files = {named(path): path for path in sources(folder)}
     found: dict[str, set[str]] = {module: set() for module in files}
     for module, path in files.items():
         for name, node in imported(path):
@@ -114,6 +118,11 @@ def test_the_files_of_the_core_import_each_other_in_no_circle() -> None:
     """``static_order`` raises, and names the circle, where there is one."""
     graph = core()
     assert len(graph) > 100 and sum(map(len, graph.values())) > 300
+    assert set(TopologicalSorter(graph).static_order()) == graph.keys()
+
+
+def test_nor_do_those_of_a_group_s_documents() -> None:
+    graph = files_of("peerd/group")
     assert set(TopologicalSorter(graph).static_order()) == graph.keys()
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from peerd.errors import ConfigError
 from peerd.group import Genesis
-from peerd.group.succession import check_successor
+from peerd.group.drafting import check_successor
 from peerd.runner.operators import approvals, stays
 from peerd.runner.operators.order_file import leave, picked
 from peerd.runner.succession.lineage import keep_draft

@@ -21,7 +21,7 @@ from peerd.discovery.bootstraps import members_behind
 from peerd.discovery.discovery import Discovery
 from peerd.errors import PeerdError
 from peerd.group import Genesis
-from peerd.group.names import names_by_peer
+from peerd.group.members import names_by_peer
 from peerd.learning import Trainer
 from peerd.logging import configure
 from peerd.status.board import StatusBoard

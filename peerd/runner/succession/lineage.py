@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from peerd.errors import CorruptError, GroupError, StorageError
+from peerd.group.drafting import check_successor
 from peerd.group.genesis import MAX_GENESIS_BYTES, Genesis
-from peerd.group.names import names_by_peer
-from peerd.group.succession import LEAVES, check_successor
+from peerd.group.members import names_by_peer, told
+from peerd.group.succession import LEAVES
 from peerd.runner.resume import setting_of
 from peerd.storage import Store
 from peerd.storage.durable import START_EMPTY
@@ -73,7 +74,7 @@ def handed_over(old: Genesis, certificate: bytes, draft: Genesis) -> Epoch:
     try:
         certified = verify_certificate(setting_of(old), certificate)
     except WireError as error:
-        raise GroupError(f"this is no handover of {old.name!r}: {error}") from None
+        raise GroupError(f"this is no handover of {old.name!r}: {told(old, error)}") from None
     if not names(certified, draft):
         raise GroupError(f"this certificate hands {old.name!r} over to another group")
     assert isinstance(certified.end, Resolution) and draft.follows is not None

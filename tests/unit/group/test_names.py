@@ -12,7 +12,8 @@ import pytest
 
 from peerd.errors import GroupError
 from peerd.group import Genesis, document, new_genesis, sign
-from peerd.group.names import MAX_NAME, called
+from peerd.group.members import called
+from peerd.group.names import MAX_NAME
 from peerd.identity import Identity
 from peerd.labels import label, short
 

@@ -8,7 +8,8 @@ import pytest
 
 from peerd.errors import GroupError
 from peerd.group import Genesis, sign
-from peerd.group.signatures import MAX_SIGNATURES_BYTES, added, packed, verifies
+from peerd.group.signatures import MAX_SIGNATURES_BYTES, packed, verifies
+from peerd.group.signing import added
 from protocols.plan import LARGEST_GROUP
 from protocols.wire.canonical import pack
 from tests.unit.group.successions import MEMBERS, NEW, group, resigned, signed

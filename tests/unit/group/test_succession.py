@@ -15,9 +15,9 @@ from peerd.errors import GroupError
 from peerd.group import Genesis, merge, sign
 from peerd.group.differences import differences
 from peerd.group.document import parse, render
-from peerd.group.drafting import draft
+from peerd.group.drafting import KEPT, check_successor, draft
 from peerd.group.rhythm import Rhythm
-from peerd.group.succession import KEPT, LEAVES, Follows, check_successor
+from peerd.group.succession import LEAVES, Follows
 from protocols.aggregation.evaluation import Evaluation
 from protocols.record.approval import MAX_WINDOW
 from protocols.wire.schema import MAX_ROUND
