@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -68,6 +69,7 @@ def _list(args: argparse.Namespace) -> int:
 
 
 def _export(args: argparse.Namespace) -> int:
+    from peerd.group import members
     from peerd.runner.evidence.evidence_file import evidence_file, verify_evidence_file
     from peerd.runner.resume import setting_of
 
@@ -80,7 +82,7 @@ def _export(args: argparse.Namespace) -> int:
             source.evidence(chosen["evidence"]), source.transcript(chosen["round"])
         )
         genesis = source.genesis(chosen["round"])
-        proven = verify_evidence_file(setting_of(genesis), data)
+        proven = verify_evidence_file(setting_of(genesis), data, partial(members.told, genesis))
     _write(out, data)
     found = {
         "file": str(out),

@@ -18,7 +18,8 @@ import trio
 from peerd.audit.chain import Chain, start_of, torn_out
 from peerd.dashboard.sources import Sources
 from peerd.errors import PeerdError
-from peerd.runner.succession.lineage import Epoch, handed_over
+from peerd.group.members import told
+from peerd.runner.succession.lineage import Epoch, epoch_of, handed_over
 from protocols.errors import ProtocolError
 from protocols.record.certificate import origin_of, verify_certificate
 
@@ -93,7 +94,8 @@ class Verifier:
                 done += 1
                 self.state = Running(done, max(self._last(), first + done - 1))
         except (ProtocolError, PeerdError) as error:
-            fault = f"round {first + done}: {error}"
+            round_ = first + done
+            fault = f"round {round_}: {told(epoch_of(epochs, round_).genesis, error)}"
         except Exception:  # must not end the daemon
             log.exception("the verification of the chain failed", round=first + done)
             fault = f"round {first + done}: a fault of peerd: the daemon's log has it"

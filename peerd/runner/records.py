@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from peerd.identity import peer_id_of
-from peerd.labels import label
+from peerd.labels import label, with_members
 from peerd.learning.trained import Evaluation
 from peerd.runner.aborts import explain
 from peerd.runner.counting import opened_group
@@ -56,6 +56,7 @@ class Records:
         self._said = names
         self._names = [peer_id_of(public) for public in roster]
         self._members = Members(roster, names)
+        self._called = list(map(label, names or [""] * len(roster), self._names))
         self._aborted: list[dict[str, Any]] = []
 
     def name(self, peer: int) -> str:
@@ -67,12 +68,15 @@ class Records:
 
     def called(self, peer: int) -> str:
         """A member for people."""
-        return label(self._said[peer] if self._said else None, self._names[peer])
+        return self._called[peer]
+
+    def told(self, reason: str) -> str:
+        """What the core says, which knows a member's place in the roster alone."""
+        return with_members(reason, self._called)
 
     def aborted(self, effect: Aborted, deadlines: Deadlines) -> dict[str, Any]:
         """An attempt that ended without a result: shown with the round, once that is over."""
-        called = [self.called(peer) for peer in range(len(self._names))]
-        shown = explain(effect, deadlines, self._names, called)
+        shown = explain(effect, deadlines, self._names, self._called)
         self._aborted.append(shown)
         return shown
 

@@ -92,7 +92,7 @@ class Teller:
             case Abandonment():
                 self._abandonment(effect)
             case Dropped(peer, reason):
-                self._drops.note(self._records.name(peer), reason)
+                self._drops.note(self._records.name(peer), self._records.told(reason))
             case _:
                 pass
 

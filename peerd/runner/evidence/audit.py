@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from peerd.errors import VerificationError
 from peerd.group import Genesis, load
+from peerd.group.members import told
 from peerd.identity import peer_id_of
 from peerd.runner.evidence.evidence_file import Proven, is_evidence_file, verify_evidence_file
 from peerd.runner.resume import setting_of
@@ -28,12 +30,12 @@ def audit(transcript: Path, genesis: Path) -> dict[str, Any]:
     except OSError as error:
         raise VerificationError(f"can't read {transcript}: {error.strerror}") from None
     if is_evidence_file(data):
-        return proof_described(group, verify_evidence_file(setting, data))
+        return proof_described(group, verify_evidence_file(setting, data, partial(told, group)))
     try:
         found = audit_round(setting, data)
     except ProtocolError as error:
         raise VerificationError(
-            f"{transcript}: {error}",
+            f"{transcript}: {told(group, error)}",
             f"this transcript does not prove what it claims to the group of {genesis}",
         ) from None
     return described(group, found)

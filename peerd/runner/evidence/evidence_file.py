@@ -7,6 +7,7 @@ that it belongs to; it must verify too.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,9 +51,12 @@ def is_evidence_file(data: bytes) -> bool:
     return data.startswith(_BEGIN)
 
 
-def verify_evidence_file(setting: Setting, data: bytes) -> Proven:
+def verify_evidence_file(
+    setting: Setting, data: bytes, words: Callable[[Exception], str] = str
+) -> Proven:
     """Who is guilty of what, by the group's genesis alone. Raises VerificationError, which says
-    what does not hold: then the file proves nothing, of nobody.
+    what does not hold: then the file proves nothing, of nobody. ``words``: what the core says, with
+    the members' names.
     """
     try:
         evidence, transcript = _parts(data)
@@ -64,7 +68,8 @@ def verify_evidence_file(setting: Setting, data: bytes) -> Proven:
                 raise WireError(f"evidence of round {finding.round}, a transcript of round {told}")
     except WireError as error:
         raise VerificationError(
-            f"the evidence does not hold: {error}", "it convicts nobody; ask another member for it"
+            f"the evidence does not hold: {words(error)}",
+            "it convicts nobody; ask another member for it",
         ) from None
     name = evidence_hash(evidence)
     return Proven(finding.culprit, finding.round, finding.reason, name, transcript is not None)

@@ -9,6 +9,7 @@ from typing import Any
 
 from peerd.errors import VerificationError
 from peerd.group import Genesis, load
+from peerd.group.members import told
 from peerd.learning.origin import Origin
 from peerd.runner.resume import setting_of
 from peerd.tensor_file import OWN, read_export
@@ -121,8 +122,9 @@ def _certified(genesis: Genesis, certificate: bytes, model: Model) -> CertifiedR
     try:
         certified = verify_certificate(setting_of(genesis), certificate)
     except ProtocolError as error:
+        why = told(genesis, error)
         raise VerificationError(
-            f"the certificate proves nothing to the group {genesis.name!r}: {error}",
+            f"the certificate proves nothing to the group {genesis.name!r}: {why}",
             "is it of this genesis, or of a group that goes on from it?",
         ) from None
     if model_hash(model) != certified.end.model:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -80,6 +81,7 @@ def test_the_first_fault_is_named(there: World, spoil: object) -> None:
     spoil(there.certificates)
     found = verified(there)
     assert found.rounds == 2 and found.fault is not None and found.fault.startswith("round 2: ")
+    assert not re.search(r"peer \d", found.fault), "the core's places in the roster"
     said = verdict(found)
     assert "FAILED: round 2" in said and "2 rounds (0 to 1)" in said and "<script>" not in said
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
+from structlog.testing import capture_logs
 
 from peerd.identity import peer_id_of
 from peerd.labels import label
@@ -16,12 +18,12 @@ from peerd.logging import configure
 from peerd.runner.aborts import MEANINGS, STOPS, explain, stopped
 from peerd.runner.records import Records
 from peerd.runner.sight.latency import Latency
-from peerd.runner.teller import shown_head
+from peerd.runner.teller import Teller, shown_head
 from peerd.status.board import StatusBoard
 from peerd.storage import Store
 from peerd.transport.links import Link
 from protocols.record.deadlines import Deadlines
-from protocols.record.effects import Abort, Aborted, Blame, Stop, Stopped
+from protocols.record.effects import Abort, Aborted, Blame, Dropped, Stop, Stopped
 
 SETTING = setting_of(FOUR, 1)
 PEERS = [peer_id_of(public) for public in SETTING.roster]
@@ -43,6 +45,20 @@ def test_the_advice_of_an_abort_calls_members_by_name(tmp_path: Path) -> None:
     assert shown["awaited"] == [PEERS[0], PEERS[2]]
     said = f"of {label(NAMES[0], PEERS[0])}, {label(NAMES[2], PEERS[2])};"
     assert said in shown["advice"]
+
+
+def test_why_a_frame_is_dropped_calls_members_as_everybody_does(tmp_path: Path) -> None:
+    session: Any = None  # this is none of its business
+    with Store.open(tmp_path / "data") as store, capture_logs() as said:
+        records = Records(store, SETTING.roster, NAMES)
+        teller = Teller(SETTING, session, store, StatusBoard(), records)
+        teller.tell(Dropped(2, "REPORT: not signed by peer 1"))
+        teller.tell(Dropped(2, "peer 4 has no vote here"))
+    assert [each["peer"] for each in said] == [PEERS[2]] * 2
+    assert [each["reason"] for each in said] == [
+        f"REPORT: not signed by {label(NAMES[1], PEERS[1])}",
+        "peer 4 has no vote here",
+    ]
 
 
 @pytest.mark.parametrize("reason", Abort)
