@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 
+from own_tree import ROOT
+
 from peerd.cli.main import main as peerd
 from peerd.laboratory.experiments.report.groups import (
     CellResult,
@@ -22,7 +24,6 @@ from peerd.laboratory.experiments.report.groups import (
 from peerd.laboratory.experiments.report.tables import as_markdown, rule_by_attack
 from peerd.laboratory.experiments.results import Directory, final
 
-ROOT = Path(__file__).resolve().parents[1]
 CONFIG = ROOT / "configs" / "lab" / "table.toml"
 DOCUMENT = ROOT / "docs" / "laboratory.md"
 BEGIN, END = "<!-- lab-table: begin -->", "<!-- lab-table: end -->"

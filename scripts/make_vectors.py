@@ -16,8 +16,9 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import fields
-from pathlib import Path
 from typing import Any
+
+from own_tree import ROOT
 
 from peerd.crypto import Sodium
 from protocols.hashing import digest
@@ -31,7 +32,7 @@ from protocols.wire.payloads import MAX_SUBJECT, MAX_VIEW, PAYLOADS, Kind, Topic
 from protocols.wire.schema import Bytes, Integer, ListOf, Shape, Tuple
 from protocols.wire.statement import MAX_ATTEMPT, Slot
 
-DIRECTORY = Path(__file__).resolve().parent.parent / "tests" / "vectors"
+DIRECTORY = ROOT / "tests" / "vectors"
 GROUP = digest("vectors/group")
 SEED = digest("vectors/seed")
 RECORDS: dict[str, type[Any]] = {

@@ -6,7 +6,8 @@ import argparse
 import re
 import textwrap
 from collections.abc import Iterator
-from pathlib import Path
+
+from own_tree import ROOT
 
 import peerd
 from peerd.cli.commands import COMMANDS
@@ -16,7 +17,6 @@ from peerd.config import declared
 from peerd.environment import CONFIG, DEBUG, variable
 
 WIDTH = 76
-ROOT = Path(__file__).parents[1]
 PAGE, CHANGES = ROOT / "docs" / "peerd.1", ROOT / "CHANGELOG.md"
 
 

@@ -11,14 +11,14 @@ import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
+
+from own_tree import ROOT
 
 from peerd.cli.output import size
 from peerd.laboratory.bench.instead import gossiped, sampled
 from peerd.laboratory.bench.model import RoundModel
 
-ROOT = Path(__file__).resolve().parents[1]
 DOCUMENT = ROOT / "docs" / "performance.md"
 HISTORY = ROOT / "docs" / "performance" / "history.jsonl"
 PICTURE = ROOT / "docs" / "performance" / "model.png"

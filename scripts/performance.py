@@ -19,6 +19,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from own_tree import ROOT  # isort: split
+
 from baselines.comparison import compare, line
 from baselines.missing import output
 from baselines.page import beside
@@ -26,7 +28,6 @@ from pictures import draw
 
 from peerd.cli.output import size
 
-ROOT = Path(__file__).resolve().parents[1]
 DOCUMENT = ROOT / "docs" / "performance.md"
 PICTURES = ROOT / "docs" / "performance"
 HISTORY = PICTURES / "history.jsonl"

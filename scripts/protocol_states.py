@@ -10,15 +10,16 @@ import argparse
 import sys
 from collections.abc import Mapping
 from enum import Enum
-from pathlib import Path
 from typing import TypeVar
+
+from own_tree import ROOT
 
 from protocols.agreement.states import AGREEMENT
 from protocols.committee.states import OPENING, SEAT
 from protocols.election.states import FLIP
 from protocols.session.states import ROUND, SESSION, STAGE
 
-DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "protocol.md"
+DOCUMENT = ROOT / "docs" / "protocol.md"
 State = TypeVar("State", bound=Enum)
 Event = TypeVar("Event", bound=Enum)
 FIRST, LAST = "```states\n", "```\n"
