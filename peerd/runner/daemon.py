@@ -20,6 +20,7 @@ from peerd.runner.founding import Founding
 from peerd.runner.life import Life
 from peerd.runner.operators.told import Told
 from peerd.runner.place import Place
+from peerd.runner.succession.handover import fill_old
 from peerd.runner.succession.lineage import named, remember
 from peerd.runner.succession.membership import Left, current
 from peerd.storage import Store
@@ -73,6 +74,7 @@ def _live(config: Config, configured: Genesis, store: Store, terms: Terms) -> in
         except Left as left:
             log.warning("this peer has left the group", reason=str(left))
             return 0
+        fill_old(store, epochs)
         names = named(epochs)
         configure(config.log.level, config.log.format, file=config.log.file, names=names)
         life = Life(config, Place(epochs, identity, configured), store, terms)

@@ -46,11 +46,23 @@ class Handover:
 
     def store(self, store: Store, old: Epoch) -> None:
         """Durable on return, but for the lineage itself."""
-        records = Records(store, old.genesis.roster, old.genesis.names)
+        records = _records(store, old)
         keep_draft(store, self.epoch.genesis)
         if self.model is not None:
             records.adopted(old.setting(), self.rounds, self.model)
         records.fill(old.setting())  # a crash may have left out the summary of the last round
+
+
+def fill_old(store: Store, epochs: Sequence[Epoch]) -> None:
+    """Summaries of the rounds before, where a crash came between the handover's certificate and
+    them: the next life is in the successor at once, whose rounds are others.
+    """
+    if len(epochs) > 1 and store.head() < epochs[-1].first:
+        _records(store, epochs[-2]).fill(epochs[-2].setting())
+
+
+def _records(store: Store, old: Epoch) -> Records:
+    return Records(store, old.genesis.roster, old.genesis.names, first=old.first)
 
 
 async def successor(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,11 +16,19 @@ import trio.testing
 
 from peerd.runner.library import Library
 from peerd.runner.resume import position_of
-from peerd.runner.succession.handover import Handover, beginning, successor
-from peerd.runner.succession.lineage import Epoch, handed_over, keep_draft, kept_draft, remember
+from peerd.runner.succession.handover import Handover, beginning, fill_old, successor
+from peerd.runner.succession.lineage import (
+    Epoch,
+    advanced,
+    handed_over,
+    keep_draft,
+    kept_draft,
+    remember,
+)
 from peerd.runner.succession.search import Search
 from peerd.storage import Store
 from protocols.errors import WireError
+from protocols.record.certificate import verify_certificate
 from protocols.record.effects import Record
 from protocols.record.position import Position, first_position
 from protocols.record.resolution import Resolution
@@ -34,6 +43,7 @@ from tests.unit.group.successions import (
 )
 from tests.unit.group.successions import successor as successor_of
 from tests.unit.runner.test_lineage import LAST
+from tests.unit.runner.test_records import PowerCut, cut_after
 
 FIRST, *_, FIFTH = MEMBERS
 LONG = 45.0
@@ -384,3 +394,29 @@ def test_a_newcomer_takes_its_beginning_from_whoever_has_it(
         assert (store.model(LAST) == MODEL).all()
         assert position_of(epoch.setting(), store, MODEL).round == LAST + 1
         assert (store.round(LAST) or {})["outcome"] == "handed over"
+
+
+def test_a_crash_in_mid_handover_leaves_no_round_without_its_summary(
+    first: Epoch, tmp_path: Path
+) -> None:
+    to = successor_of(first.genesis)
+    records, previous = [], None
+    for round_ in range(LAST):
+        record, previous = rests(first, round_, previous)
+        records.append(record)
+    records.append(handover(first, to, LAST, previous=previous))
+    rounds = tuple(verify_certificate(first.setting(), each) for each in records)
+    second = handed_over(first.genesis, records[-1], to)
+    gone_over = []
+    for writes in range(100):
+        with Store.open(tmp_path / str(writes)) as store, suppress(PowerCut):
+            cut_after(store, writes)
+            Handover(second, rounds, MODEL).store(store, first)
+            break
+        with Store.open(tmp_path / str(writes)) as store:  # as the next life starts
+            epochs = advanced(store, [first])
+            fill_old(store, epochs)
+            told = [each["round"] for each in store.rounds()]
+            assert told == (list(range(LAST + 1)) if len(epochs) > 1 else [])
+            gone_over.append(len(epochs) > 1)
+    assert sum(gone_over) > LAST and not all(gone_over)

@@ -27,20 +27,25 @@ class PowerCut(Exception):
     pass
 
 
+def cut_after(store: Store, writes: int) -> None:
+    """The power, when so many transactions are done."""
+    transaction, left = store._database.transaction, [writes]
+
+    def counted() -> object:
+        if not left[0]:
+            raise PowerCut
+        left[0] -= 1
+        return transaction()
+
+    store._database.transaction = counted  # type: ignore[method-assign, assignment]
+
+
 def adopt(world: World, path: Path, writes: int) -> bool:
     """Whether it is done before the power is cut, after so many transactions."""
     done = [world.nodes[0].completed[round_] for round_ in range(ROUNDS)]
     chain = [verify_certificate(world.setting, record.certificate) for record in done]
     with Store.open(path) as store:
-        transaction, left = store._database.transaction, [writes]
-
-        def counted() -> object:
-            if not left[0]:
-                raise PowerCut
-            left[0] -= 1
-            return transaction()
-
-        store._database.transaction = counted  # type: ignore[method-assign, assignment]
+        cut_after(store, writes)
         try:
             Records(store, world.setting.roster).adopted(world.setting, chain, done[-1].model)
         except PowerCut:
