@@ -85,6 +85,20 @@ def _counts_signatures(sound: Any) -> Any:
 
 
 @bug(
+    "what was opened is let go before all results are judged",
+    "protocols.committee.opening:Opening._let_go",
+    alone("LateResult", rounds=3),
+    "blame",
+)
+def _lets_go(sound: Any) -> Any:
+    def let_go(opening: Any) -> None:
+        sound(opening)
+        opening._opened = None
+
+    return let_go
+
+
+@bug(
     "whoever has a round key signs results",
     CERTIFICATE + "_common_result",
     expectations.seats,
