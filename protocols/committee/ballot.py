@@ -9,6 +9,7 @@ from protocols.record.brief import restore, shorten
 from protocols.record.cohort import Cohort, Panel, decide, gather
 from protocols.record.effects import Step
 from protocols.record.party import Role
+from protocols.wire.payloads import Kind
 from protocols.wire.statement import Statement
 
 
@@ -40,7 +41,7 @@ class CohortInputs(Role):
         try:
             Cohort.decode(outcome)
             statements = self._read(inputs)
-            for statement in statements:
+            for statement in sorted(statements, key=_is_disclosure):
                 self._hear(self._intake.offered(statement))
         except WireError:
             self._hear(self._intake.announce())  # and what was heard until then
@@ -68,3 +69,7 @@ class CohortInputs(Role):
         if len(findings.seen) < plan.quorum or not listed <= offered.keys():
             return False
         return not shown.foreign(offered) and decide(self._panel, findings).encode() == outcome
+
+
+def _is_disclosure(statement: Statement) -> bool:
+    return statement.kind is Kind.DISCLOSURE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from itertools import islice
 
 from protocols.record.effects import Step
@@ -13,14 +14,21 @@ from protocols.wire.statement import Statement
 
 
 class Comparison(Role):
-    """``pool`` is this member's, by hash; ``members`` are those that compare with it."""
+    """``pool`` is this member's, by hash; ``members`` are those that compare with it. ``spare``
+    is what it needs no more, and says that it holds: the others would send it.
+    """
 
     def __init__(
-        self, party: Party, pool: Mapping[bytes, Statement], members: tuple[int, ...]
+        self,
+        party: Party,
+        pool: Mapping[bytes, Statement],
+        members: tuple[int, ...],
+        spare: AbstractSet[bytes] = frozenset(),
     ) -> None:
         super().__init__(party)
         self.members = members
         self._pool = pool
+        self._spare = spare
         self._theirs: dict[int, frozenset[bytes]] = {}
         self._asked_at: dict[int, int] = {}
         self._order: list[bytes] = []
@@ -40,7 +48,7 @@ class Comparison(Role):
             self._will_announce = False
         if self._will_announce:
             return
-        mine = frozenset(self._pool)
+        mine = self._mine()
         if mine == self._announced:
             return
         if self._announced is not None and not due:
@@ -76,10 +84,10 @@ class Comparison(Role):
         sends those on while these wait for a dealing's deadline: too few reports reach them to
         hurry. Left so far apart the two would never be in one view of the agreement.
         """
-        size = len(self._pool)  # of one size it is the same
-        if self._asked_at.get(peer) != size and not self._pool.keys() >= self._theirs[peer]:
+        size = self._size  # of one size it is the same
+        if self._asked_at.get(peer) != size and not self._mine() >= self._theirs[peer]:
             self._asked_at[peer] = size
-            self._say((peer,), self._pool)
+            self._say((peer,), self._mine())
         return self.done()
 
     def _pass_on(self, peer: int, missing: Iterable[bytes]) -> None:
@@ -107,15 +115,22 @@ class Comparison(Role):
     def equal(self, peers: Iterable[int]) -> bool:
         """Whether each of these holds what this member holds."""
         theirs = [self._theirs.get(peer) for peer in peers if peer != self.party.me]
-        if any(hashes is None or len(hashes) != len(self._pool) for hashes in theirs):
+        if any(hashes is None or len(hashes) != self._size for hashes in theirs):
             return False  # told by the sizes: it is asked at every arrival
-        mine = frozenset(self._pool)
+        mine = self._mine()
         return all(hashes == mine for hashes in theirs)
 
     def unequal(self, peers: Iterable[int]) -> frozenset[int]:
         """Who of these has not said that it holds what this member holds."""
-        mine, me = frozenset(self._pool), self.party.me
+        mine, me = self._mine(), self.party.me
         return frozenset(peer for peer in peers if peer != me and self._theirs.get(peer) != mine)
+
+    def _mine(self) -> frozenset[bytes]:
+        return frozenset(self._pool) | self._spare
+
+    @property
+    def _size(self) -> int:
+        return len(self._pool) + len(self._spare)
 
     def _say(self, peers: Iterable[int], mine: Iterable[bytes]) -> None:
         frame = HaveFrame(*self.party.place, tuple(sorted(mine)))

@@ -26,7 +26,7 @@ class Intake(Role):
         super().__init__(party)
         self.pool = Pool(party, committee)
         self.receiver = Receiver(party, committee, secret, self.pool)
-        self.comparison = Comparison(party, self.pool.statements, committee.keyed)
+        self.comparison = Comparison(party, self.pool.statements, committee.keyed, self.pool.spare)
         self.compares = False
         self._panel = committee.panel
 
@@ -40,10 +40,19 @@ class Intake(Role):
             counts = self.admit(statement).counts
             if counts or self.pool.convicts_anew(statement):
                 self._take(statement)
+            self._settle(statement)
         return self._done()
 
+    def _settle(self, statement: Statement) -> None:
+        """What is remembered, or kept beside that in its slot, and no other signature of it."""
+        inbox = self.party.inbox
+        known = self.pool.statements.get(statement.hash) or inbox.of(statement.slot)
+        if known is not None and known.wire == statement.wire:
+            inbox.settle(statement)
+
     def offered(self, statement: Statement) -> Step:
-        """What a proposal carries counts as heard, and is judged, before the proposal is. WireError
+        """What a proposal carries counts as heard, and is judged, before the proposal is;
+        a disclosure comes behind the ask and the delivery that it needs. WireError
         for a statement about nobody: asked first, because what this member has no room for is not
         looked at again, and the proposal's other checks rely on it.
         """
@@ -53,6 +62,8 @@ class Intake(Role):
         counts = self.admit(statement).counts
         if statement.kind is Kind.COMPLAINT:
             counts = self.pool.convicts_by_itself(statement) and counts
+        elif statement.kind is Kind.DISCLOSURE:
+            self.pool.judge_shown(statement)
         if counts:
             self._take(statement)
         return self._done()

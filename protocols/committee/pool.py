@@ -15,26 +15,30 @@ from protocols.record.cohort import Errand, Panel
 from protocols.record.evidence import Evidence, Fault, judge
 from protocols.record.outcomes import Accused
 from protocols.record.party import Party, Role
+from protocols.version import V3
 from protocols.wire.payloads import Kind
 from protocols.wire.statement import Statement
 
 
 class Pool(Role):
-    """``statements`` by hash; ``guilty``: whom a statement of this hash proves guilty. Of what
+    """``statements`` by hash; ``spare``, of disclosures that came here and are not kept, with their
+    deliveries; ``guilty``: whom a statement of this hash proves guilty. Of what
     convicts it says so (``Accused``), in the step of whoever has it take statements.
     """
 
     def __init__(self, party: Party, committee: Committee) -> None:
         super().__init__(party)
         self.statements: dict[bytes, Statement] = {}
+        self.spare: set[bytes] = set()
         self.guilty: dict[bytes, int] = {}
         self.deliveries: dict[bytes, Statement] = {}
         self.index = Index(committee.panel)
         self._committee = committee
-        self._disclosures: dict[bytes, Statement] = {}
+        self._disclosures: dict[bytes, dict[bytes, Statement]] = {}  # by their deliveries
         self._complaints: dict[bytes, Statement] = {}
         self._unjudged: dict[bytes, Statement] = {}
         self._proven: set[int] = set()
+        self._false: set[int] = set()  # who have disclosed a valid delivery
 
     # -- taking statements in ------------------------------------------------------------------
 
@@ -50,8 +54,7 @@ class Pool(Role):
         if kind in (Kind.HEADER, Kind.DELIVERY) or statement.hash in self.statements:
             return False
         if kind is Kind.DISCLOSURE:
-            self._disclosures[statement.hash] = statement
-            return self.judge_disclosures()
+            return self._judge_all(self._wait(statement))
         if kind is Kind.COMPLAINT and not self._may_convict(statement):
             return False
         self._keep(statement)
@@ -60,22 +63,41 @@ class Pool(Role):
     def _keep(self, statement: Statement) -> None:
         if statement.hash not in self.statements:
             self.statements[statement.hash] = statement
+            self.spare.discard(statement.hash)
             self.index.note(statement)
-        if statement.kind is Kind.COMPLAINT and statement.hash in self.guilty:
-            self._proven.add(self.guilty[statement.hash])
+        culprit = self.guilty.get(statement.hash)
+        if culprit is not None:
+            self._note_guilt(statement, culprit)
+
+    def _note_guilt(self, proof: Statement, culprit: int) -> None:
+        """``_proven`` is whom a proposal must convict for this member to accept it: only so may it
+        leave out what an honest one says of them. A liar's disclosure does not see to that, as it
+        may be void there; of more than t that disclose a dealer's deliveries one is honest.
+        """
+        if proof.kind is Kind.COMPLAINT:
+            self._proven.add(culprit)
+        elif culprit == proof.signer:
+            self._false.add(culprit)
+        else:
+            kept = (self.statements.get(key) for key, who in self.guilty.items() if who == culprit)
+            askers = {said.signer for said in kept if said is not None}
+            if len(askers) > self._committee.panel.plan.threshold:
+                self._proven.add(culprit)
 
     def _may_convict(self, complaint: Statement) -> bool:
         """Whether it convicts somebody; or waits for ``judge_rest``, since what is held convicts
         its dealer or its signer anyhow. To judge one takes as long as to check a dealing, and of
         one bad dealing every honest member complains, of every good one a liar may.
         """
-        guilty = self._proven | self.index.doublers
-        if complaint.hash in self.guilty or guilty.isdisjoint(
-            (complaint.slot.subject, complaint.signer)
-        ):
+        suspects = complaint.slot.subject, complaint.signer
+        if complaint.hash in self.guilty or not self.has_proven(*suspects):
             return self.convicts_by_itself(complaint)
         self._unjudged[complaint.hash] = complaint
         return True
+
+    def has_proven(self, *suspects: int) -> bool:
+        """Whether what is held convicts one of them, here and in all proposals accepted here."""
+        return not (self._proven | self.index.doublers).isdisjoint(suspects)
 
     def judge_rest(self) -> None:
         """Before this member proposes: others may have judged the same complaints in another order,
@@ -97,7 +119,7 @@ class Pool(Role):
                 self.convicts_by_itself(statement)
             self._keep(statement)
             if statement.kind is Kind.DISCLOSURE:
-                self._disclosures[statement.hash] = statement
+                self._wait(statement)
             elif statement.kind is Kind.DELIVERY:
                 self.deliveries[statement.hash] = statement
         self.judge_disclosures()
@@ -137,32 +159,68 @@ class Pool(Role):
         self.emit(Accused(evidence))
         return True
 
+    def take_delivery(self, delivery: Statement) -> None:
+        """Into the pool it comes with the disclosure of it, which may be here already."""
+        self.deliveries[delivery.hash] = delivery
+        self._judge_all(self._disclosures.get(delivery.hash, {}))
+
     def judge_disclosures(self) -> bool:
         """A disclosure counts once the ask and the delivery that it judges are here; True if one
         of them entered the pool now.
         """
+        waiting = list(self._disclosures.values())
+        return sum(map(self._judge_all, waiting)) > 0
+
+    def judge_shown(self, disclosure: Statement) -> None:
+        """One that a proposal carries, spare or not: its leader may hold no other proof."""
+        if not self._committee.base.awaits_reference:
+            self._discloses(disclosure)
+
+    def _wait(self, disclosure: Statement) -> dict[bytes, Statement]:
+        """With all that are about the same delivery."""
+        waiting = self._disclosures.setdefault(disclosure.payload.delivery, {})
+        waiting[disclosure.hash] = disclosure
+        return waiting
+
+    def _judge_all(self, waiting: dict[bytes, Statement]) -> bool:
         if self._committee.base.awaits_reference:
             return False
         news = False
-        for disclosure in list(self._disclosures.values()):
-            news = self._judge_disclosure(disclosure) or news
+        for disclosure in list(waiting.values()):
+            if self._is_spare(disclosure):
+                del waiting[disclosure.hash]
+                said = {disclosure.hash, disclosure.payload.delivery}
+                self.spare |= said - self.statements.keys()
+                continue
+            convicts = self._discloses(disclosure)
+            if convicts is not None:
+                del waiting[disclosure.hash]
+            if convicts:
+                self._keep(self.deliveries[disclosure.payload.delivery])
+                self._keep(disclosure)
+                news = True
         return news
 
-    def _judge_disclosure(self, disclosure: Statement) -> bool:
+    def _is_spare(self, disclosure: Statement) -> bool:
+        """Whether its asker or its dealer is proven anyhow: it is neither judged nor passed on."""
+        if disclosure.hash in self.guilty or self.party.setting.version < V3:
+            return False  # peerd 0.2.0 asks a proposal for all that anybody disclosed
+        suspects = self._committee.panel.errand_of(disclosure.slot.subject)
+        return disclosure.signer in self._false or self.has_proven(*suspects)
+
+    def _discloses(self, disclosure: Statement) -> bool | None:
+        """Whether it convicts somebody; None: what it needs for that is not here."""
         said, panel = disclosure.payload, self._committee.panel
         delivery = self.deliveries.get(said.delivery)
         asked = self.statements.get(said.report)
         if asked is None or delivery is None:
-            return False
+            return None
         if disclosure.signer != panel.errand_of(disclosure.slot.subject)[1]:
-            return False
-        del self._disclosures[disclosure.hash]
+            return None
+        if disclosure.hash in self.guilty:
+            return True
         proof = self._committee.proof(Fault.DISCLOSURE, asked, delivery, disclosure)
-        if not self._convicts(proof, disclosure.hash):
-            return False
-        self._keep(delivery)
-        self._keep(disclosure)
-        return True
+        return self._convicts(proof, disclosure.hash)
 
     # -- what it shows -------------------------------------------------------------------------
 

@@ -247,8 +247,7 @@ class Receiver(Role):
 
     def on_delivery(self, statement: Statement) -> Step:
         """Open it, where it is for this member; carry it on, where this member relays it."""
-        self._pool.deliveries[statement.hash] = statement
-        self._pool.judge_disclosures()
+        self._pool.take_delivery(statement)
         self._carry_on(statement)
         return self.done()
 
@@ -277,6 +276,8 @@ class Receiver(Role):
             return
         if delivery.hash in self._opened or not self.base_model:
             return
+        if self._pool.has_proven(dealer):
+            return  # its dealing won't count, and nobody needs one more proof
         self._opened.add(delivery.hash)
         secret = self._ask_secret(dealer)
         opened = open_delivery(self.party.setting, self._committee.flip, delivery, secret)

@@ -128,31 +128,37 @@ class Shown:
         proves against one, is no lack: a liar can sign more than anybody keeps. Nor is a report:
         the lists say which ones count.
         """
-        convicted, liars = self.culprits(offered), two_faced(offered.values())
+        convicted = self.culprits(offered)
         counts = self._counting(gather(self.panel, offered.values(), convicted))
         proofs = self._proving()
         return {
             key
             for key in set(wanted) - set(offered)
-            if not _disclosed_by(self.panel, self.held[key], liars)
-            and (
-                proofs[key].isdisjoint(convicted)
+            if (
+                any(convicted.isdisjoint(suspects) for suspects in proofs[key])
                 if key in proofs
                 else self.held[key].signer not in convicted and counts(self.held[key])
             )
         }
 
-    def _proving(self) -> dict[bytes, set[int]]:
-        """What proves whom: complaints, disclosures with their deliveries, two in one slot."""
-        proofs = {key: {culprit} for key, culprit in self.guilty.items()}
-        for slot, keys in self._by_slot().items():
-            if len(keys) > 1:
-                for key in keys:
-                    proofs.setdefault(key, set()).add(slot.signer)
+    def _proving(self) -> dict[bytes, list[set[int]]]:
+        """Of what each statement proves the suspects, one of whom must be convicted: of a
+        complaint its culprit, of two in one slot their signer. Of a disclosure, and its delivery,
+        asker or dealer: whoever knew one of them guilty did not keep it.
+        """
+        proofs: dict[bytes, list[set[int]]] = {}
         for key, culprit in self.guilty.items():
             said = self.held.get(key)
             if said is not None and said.kind is Kind.DISCLOSURE:
-                proofs.setdefault(said.payload.delivery, set()).add(culprit)
+                suspects = {culprit, *self.panel.errand_of(said.slot.subject)}
+                proofs.setdefault(said.payload.delivery, []).append(suspects)
+            else:
+                suspects = {culprit}
+            proofs.setdefault(key, []).append(suspects)
+        for slot, keys in self._by_slot().items():
+            if len(keys) > 1:
+                for key in keys:
+                    proofs.setdefault(key, []).append({slot.signer})
         return proofs
 
     def foreign(self, offered: Statements) -> bool:

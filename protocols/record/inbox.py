@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from enum import Enum
 
 from protocols.errors import WireError
+from protocols.ports import SIGNATURE_BYTES
 from protocols.record.certificate import key_lookup
 from protocols.record.door import is_signed, read_statement
 from protocols.record.setting import Setting
@@ -42,6 +43,7 @@ class Inbox:
         self._doubled: set[Slot] = set()
         self._counts: dict[int, int] = {}
         self._volumes: dict[int, int] = {}
+        self._settled: dict[bytes, bytes] = {}
         shape, seats = setting.shape, setting.plan.committee
         dealing = shape.header_bytes + shape.package_bytes(seats - 1) + 1024
         errands = setting.peers * seats  # a member may attest, answer and disclose each
@@ -55,6 +57,19 @@ class Inbox:
     def of(self, slot: Slot) -> Statement | None:
         """The statement that counts in this slot."""
         return self._slots.get(slot)
+
+    def settle(self, statement: Statement) -> None:
+        """One that is kept, and of which nothing more comes should it be heard once more: liars
+        send what they say a hundred times.
+        """
+        self._settled[statement.signature] = statement.wire
+
+    def has_settled(self, frame: bytes) -> bool:
+        """Whether this is a settled statement: told by the signature, in which it ends, and then
+        by all of its bytes.
+        """
+        wire = self._settled.get(frame[-SIGNATURE_BYTES:])
+        return wire is not None and frame.endswith(wire)
 
     def said_by(self, peer: int) -> list[Statement]:
         """Everything of ``peer`` that was admitted here."""

@@ -24,7 +24,7 @@ from protocols.session.local import LocalPeer
 from protocols.session.proofs import Proofs
 from protocols.session.round import Round
 from protocols.session.standing import after
-from protocols.wire.frames import EvidenceFrame, encode_frame
+from protocols.wire.frames import STATEMENT, EvidenceFrame, encode_frame
 from protocols.wire.statement import Statement
 
 
@@ -85,6 +85,13 @@ class Rounds(Component):
         if news is not None:
             self.emit(news)
         return self.done()
+
+    def has_settled(self, frame: bytes) -> bool:
+        """Whether it has been heard, and says nothing more."""
+        if not frame.startswith(STATEMENT):
+            return False
+        attempts = (each.attempt for each in (self.current, self.previous) if each is not None)
+        return any(each.party.inbox.has_settled(frame) for each in attempts if each is not None)
 
     def said_by(self, peer: int) -> list[Statement]:
         """What this peer holds that ``peer`` signed, in this round and the last."""

@@ -153,10 +153,9 @@ class Session(Component):
     def on_update(
         self, round_: int, values: Values, reference: Reference | None = None
     ) -> list[Step]:
-        """This peer's encoded update of the round, from training.
-
-        ``values`` (|v|,) integers; ``reference`` (d,) of a rule that uses one. Raises
-        ProtocolError for a reference that is missing or has another shape.
+        """This peer's encoded update of the round, from training: ``values`` (|v|,) integers, and
+        the ``reference`` (d,) of a rule that uses one. ProtocolError where that is missing, or of
+        another shape.
         """
         if round_ == self.position.round:
             self._follow(self.rounds.current.on_update(values, reference))
@@ -164,12 +163,11 @@ class Session(Component):
 
     def on_timer(self, timer: Timer) -> list[Step]:
         """A timer of something that is over does nothing."""
-        here = timer.place[0] == self.position.round
         match timer.event:
             case RecallOver():
                 self._hear(self._part.on_recall_over(timer))
             case CertificateLate():
-                if here:
+                if timer.place[0] == self.position.round:
                     self.neighbours.greet(self.neighbours.present, self.place)
             case TimeCome(over):
                 self._there.on_time(timer.place[0], over=over)
@@ -189,6 +187,8 @@ class Session(Component):
 
     def on_message(self, sender: int, data: bytes) -> list[Step]:
         """A frame from an authenticated roster peer. Whatever is wrong with it is dropped here."""
+        if self.rounds.has_settled(data):
+            return []
         self._receive(sender, data)
         return self._proceed()
 

@@ -195,6 +195,8 @@ DEALING = bytes((0x93, FRAME_VERSION, _CODES[DealingFrame]))
 """How every dealing begins on the wire: a list of three, the version, the type."""
 SUM = bytes((0x93, FRAME_VERSION, _CODES[SumFrame]))
 """The same of a sum."""
+STATEMENT = bytes((0x93, FRAME_VERSION, _CODES[StatementFrame]))
+"""The same of a statement that comes alone."""
 
 
 def encode_frame(frame: Frame) -> bytes:
