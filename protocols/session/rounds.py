@@ -90,8 +90,11 @@ class Rounds(Component):
         """Whether it has been heard, and says nothing more."""
         if not frame.startswith(STATEMENT):
             return False
-        attempts = (each.attempt for each in (self.current, self.previous) if each is not None)
-        return any(each.party.inbox.has_settled(frame) for each in attempts if each is not None)
+        for each in (self.current, self.previous):
+            attempt = None if each is None else each.attempt
+            if attempt is not None and attempt.party.inbox.has_settled(frame):
+                return True
+        return False
 
     def said_by(self, peer: int) -> list[Statement]:
         """What this peer holds that ``peer`` signed, in this round and the last."""

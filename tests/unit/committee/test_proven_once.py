@@ -320,3 +320,13 @@ def test_a_liar_s_disclosures_are_no_reason_to_leave_out_an_honest_one() -> None
         held = set(voter.pool.statements)
         offered = {said.hash: said for said in (*REPORTS, *LISTS, second)}
         assert disclosure(0, 5, BAD).hash in voter.lacks(offered, held)
+
+
+def test_in_version_2_nothing_is_spare(monkeypatch: pytest.MonkeyPatch) -> None:
+    """peerd 0.2.0 would refuse what lacks a disclosure that it has kept."""
+    monkeypatch.setattr(pool_module, "V3", SETTING.version + 1)
+    voter = Voter()
+    voter.hear(*REPORTS)
+    for dealer in HONEST:
+        voter.hear(delivery(dealer, 0), disclosure(dealer, 0, GOOD))
+    assert len(voter.pool.guilty) == len(HONEST) and not voter.pool.spare
