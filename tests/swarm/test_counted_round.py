@@ -20,8 +20,8 @@ pytestmark = pytest.mark.swarm
 
 SCHEMAS = Path(__file__).parents[2] / "docs" / "schemas"
 PEERS = 4
-MOST = {"frames_sent": 80, "writes": 90, "thread_hops": 40, "bytes_sent": 60_000}
-"""Of a daemon and round. 59 frames, 47 writes and 17 hops were counted."""
+MOST = {"frames_sent": 60, "writes": 90, "thread_hops": 40, "bytes_sent": 45_000}
+"""Of a daemon and round. 44 frames, 37 to 65 writes and 13 hops were counted."""
 
 
 def bench(role: str, rounds: int) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def test_a_round_of_four_stays_within_its_bounds() -> None:
     for name, most in MOST.items():
         assert 0 < measured[name] <= most, name
     everybody = PEERS - 1
-    for kind in ("commit", "reveal", "dealing", "report", "sum", "result"):
+    for kind in ("commit", "dealing", "report", "sum", "result"):
         assert measured["messages"][kind]["frames"] >= everybody, kind
 
 
