@@ -244,6 +244,9 @@ class _Reader:
         self.room(count)
         if count and depth >= MAX_DEPTH:
             raise WireError(_NESTED)
+        alike = self.alike(count)
+        if alike is not None:
+            return alike
         data, size = self.data, len(self.data)
         values: list[Value] = []
         for _ in range(count):  # most items are short bytes or small numbers: no call for these
@@ -258,6 +261,20 @@ class _Reader:
             else:
                 values.append(self.value(depth + 1))
         return values
+
+    def alike(self, count: int) -> list[Value] | None:
+        """The next values, if all are bytes of one length, as in a list of hashes: told at once."""
+        data, start = self.data, self.position
+        head = data[start : start + 2]
+        if count < 4 or len(head) < 2 or head[0] != 0xC4:
+            return None
+        width = 2 + head[1]
+        end = start + count * width
+        codes, lengths = data[start:end:width], data[start + 1 : end : width]
+        if end > len(data) or codes != head[:1] * count or lengths != head[1:] * count:
+            return None
+        self.position = end
+        return [data[at : at + head[1]] for at in range(start + 2, end + 2, width)]
 
     def map(self, count: int, depth: int) -> dict[str, Value]:
         self.room(2 * count)

@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
-from typing import Any, Protocol, TypeVar
+from itertools import islice, tee
+from operator import lt
+from typing import Any, Protocol, TypeVar, cast
 
 from protocols.errors import WireError
 from protocols.wire.canonical import Value
@@ -64,14 +66,24 @@ class ListOf:
             raise WireError(f"{name}: a list was expected")
         if len(value) > self.most:
             raise WireError(f"{name}: {len(value)} items where at most {self.most} fit")
+        items = tuple(value) if self._fit(value) else self._checked(value, name)
+        if self.rising:
+            strictly_rising([i[0] if isinstance(i, tuple) else i for i in items], name)
+        return items
+
+    def _fit(self, value: list[Value]) -> bool:
+        """Told without a call for each: most lists are hashes, and liars send long ones."""
+        item = self.item
+        if not (isinstance(item, Bytes) and item.exact and {*map(type, value)} <= {bytes}):
+            return False
+        return {*map(len, cast(list[bytes], value))} <= {item.most}
+
+    def _checked(self, value: list[Value], name: str) -> tuple[Any, ...]:
         check = self.item.check
         try:
-            items = tuple([check(item, name) for item in value])
+            return tuple([check(item, name) for item in value])
         except WireError:
-            items = _all_checked([self.item] * len(value), value, name)
-        if self.rising:
-            strictly_rising((i[0] if isinstance(i, tuple) else i for i in items), name)
-        return items
+            return _all_checked([self.item] * len(value), value, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +161,6 @@ def from_value(kind: type[T], value: Value) -> T:
 
 def strictly_rising(items: Iterable[Any], name: str) -> None:
     """Raises WireError unless the items rise strictly: a set has one encoding."""
-    previous: Any = None
-    for item in items:
-        if previous is not None and not previous < item:
-            raise WireError(f"{name}: not in strictly rising order")
-        previous = item
+    one, next_ = tee(items)
+    if not all(map(lt, one, islice(next_, 1, None))):
+        raise WireError(f"{name}: not in strictly rising order")

@@ -96,6 +96,7 @@ def setting() -> Setting:
         model_hash(first_model()),
         Deadlines(),
         CRYPTO,
+        clients=PEERS,  # a coin draws all of them: else nobody would reveal anything
     )
 
 
