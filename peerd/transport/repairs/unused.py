@@ -1,12 +1,14 @@
-"""libp2p without the transports that nobody here uses.
+"""libp2p without what nobody here uses: transports, mDNS, certificates from a public authority.
 
-upstream: libp2p/__init__.py, libp2p/custom_types.py, libp2p/transport/__init__.py (0.8.1)
+upstream: libp2p/__init__.py, libp2p/custom_types.py, libp2p/transport/__init__.py,
+libp2p/host/basic_host.py (0.8.1)
 
-Whatever is imported of the library brings QUIC and WebSocket, and with them aioquic and websockets.
-A daemon speaks TCP. In their place stand modules that have the names which the rest of the library
-binds when it is imported; whoever calls one of them is told so. dnspython, which the library's
-resolver brings, would load aioquic for DNS over QUIC; nobody here asks it for anything
-(``resolver``). Where libp2p is here already, all stays as it is.
+Whatever is imported of the library brings QUIC and WebSocket, mDNS and an ACME client, and with
+them aioquic, websockets, zeroconf, httpx and requests: 20 MB. A daemon speaks TCP, and is told its
+peers. In their place stand modules that have the names which the rest of the library binds when it
+is imported; whoever calls one of them is told so. dnspython, which the library's resolver brings,
+would load aioquic for DNS over QUIC; nobody here asks it for anything (``resolver``). Where libp2p
+is here already, all stays as it is.
 """
 
 from __future__ import annotations
@@ -17,14 +19,17 @@ from importlib import import_module
 from types import ModuleType
 
 NAMES = {
-    "quic.config": ("QUICTransportConfig",),
-    "quic.exceptions": ("QUICStreamClosedError", "QUICStreamResetError"),
-    "quic.stream": ("QUICStream",),
-    "quic.transport": ("QUICTransport",),
-    "quic.utils": ("is_quic_multiaddr",),
-    "websocket.transport": ("WebsocketTransport",),
+    "transport.quic.config": ("QUICTransportConfig",),
+    "transport.quic.exceptions": ("QUICStreamClosedError", "QUICStreamResetError"),
+    "transport.quic.stream": ("QUICStream",),
+    "transport.quic.transport": ("QUICTransport",),
+    "transport.quic.utils": ("is_quic_multiaddr",),
+    "transport.websocket.transport": ("WebsocketTransport",),
+    "discovery.mdns.mdns": ("MDNSDiscovery", "create_mdns_discovery"),
+    "security.tls.autotls.acme": ("ACMEClient", "compute_b36_peer_id"),
+    "security.tls.autotls.broker": ("BrokerClient",),
 }
-"""What is bound, by module below ``libp2p.transport``."""
+"""What is bound, by module below ``libp2p``."""
 
 
 class Unused(Exception):
@@ -40,7 +45,7 @@ def leave_out() -> bool:
     if "libp2p" in sys.modules:
         return False
     for module, names in NAMES.items():
-        parent, _, name = module.partition(".")
+        parent, _, name = module.rpartition(".")
         package = _module(parent)
         package.__path__ = []  # a package: an import of what it has not is a ModuleNotFoundError
         setattr(package, name, _module(module, names))
@@ -50,7 +55,7 @@ def leave_out() -> bool:
 
 
 def _module(name: str, names: tuple[str, ...] = ()) -> ModuleType:
-    path = f"libp2p.transport.{name}"
+    path = f"libp2p.{name}"
     module = sys.modules.setdefault(path, ModuleType(path, __doc__))
     for each in names:
         setattr(module, each, type(each, (Unused,), {"__module__": path}))

@@ -1,4 +1,4 @@
-"""What stands for libp2p's other transports: names that are bound, and nothing that works.
+"""What stands for what of libp2p is left out: names that are bound, and nothing that works.
 
 Each in an interpreter of its own, since what counts is what is imported first.
 """
@@ -40,3 +40,9 @@ def test_what_is_left_out_is_caught_but_not_made() -> None:
 
 def test_where_libp2p_is_here_already_nothing_is_left_out() -> None:
     assert said(HERE_ALREADY).startswith("libp2p.transport.quic.transport ")
+
+
+def test_a_daemon_loads_none_of_what_they_bring() -> None:
+    names = ("aioquic", "websockets", "zeroconf", "httpx", "requests")
+    loaded = f"[name for name in {names} if name in sys.modules]"
+    assert said(f"import sys, peerd.runner.daemon; print({loaded})") == "[]"
