@@ -22,6 +22,7 @@ from peerd.transport.limits import DEFAULT_LIMITS, Limits
 from peerd.transport.transport import Transport
 from protocols.record.setting import Setting
 from protocols.sizes import largest_answer, largest_frame
+from protocols.version import V3
 
 
 def limits_of(setting: Setting) -> Limits:
@@ -64,6 +65,7 @@ class Node:
             limits,
             guests=guests,
             relays=config.relay,
+            hybrid=genesis.version >= V3,
         )
         self._status = config.status
 

@@ -15,6 +15,7 @@ from libp2p.network.connection.swarm_connection import SwarmConn
 from libp2p.rcmgr import Direction
 
 from peerd.transport.circuit import circuit_address, relay_of
+from peerd.transport.hybrid import PROTOCOL_ID as HYBRID
 from peerd.transport.names import public_key, short
 from peerd.transport.repairs.yamux import StrictYamux
 
@@ -49,6 +50,8 @@ class Link:
     """How the two came together, while they are connected."""
     version: str | None = None
     """The release that the peer says it runs, or ran when it was last connected."""
+    hybrid: bool | None = None
+    """Whether ML-KEM protects the connection beside X25519; None while there is none."""
 
 
 class PeerLink:
@@ -167,6 +170,7 @@ class PeerLink:
             ended=self._ended,
             reach=self._reach(has_address),
             version=self.version,
+            hybrid=None if muxed is None else muxed.security == HYBRID,
         )
 
 

@@ -48,7 +48,8 @@ class Transport:
     ``listen`` is a multiaddr such as ``/ip4/0.0.0.0/tcp/4001`` (port 0: any). Only peers of
     ``roster`` (32-byte Ed25519 keys), and ``guests``, get further than the handshake. Guests are
     let in for what ``serve_guests`` serves, and for nothing else. ``relays``: this peer carries
-    circuits between members.
+    circuits between members. ``hybrid``: members connect by the hybrid handshake alone; else by
+    plain Noise too, which older releases speak.
 
     Frames to a peer arrive at least once, and in order within a lane, while both processes live:
     frames up to ``limits.control_frame`` bytes go in one lane and larger ones in another, so that
@@ -67,6 +68,7 @@ class Transport:
         *,
         guests: Iterable[bytes] = (),
         relays: bool = False,
+        hybrid: bool = False,
     ) -> None:
         self.identity = identity
         self.group = group
@@ -77,6 +79,7 @@ class Transport:
         self._guests = frozenset(guests) - {*roster, identity.public}
         admitted = (*self._peers, *self._guests)
         self._admitted = {bytes(libp2p_id(peer).to_bytes()) for peer in admitted}
+        self._hybrid = hybrid
         self._lot = Lot(os.urandom(SESSION_BYTES), Flusher())
         self._outboxes = {
             peer: Outbox(limits.control_frame, limits.outbox_bytes, limits.outbox_frames)
@@ -94,7 +97,13 @@ class Transport:
 
     def _build_host(self) -> PeerHost:
         count = len(self._admitted) + 1
-        host = build_host(self.identity.secret, self._is_admitted, count, self.limits)
+        host = build_host(
+            self.identity.secret,
+            self._is_admitted,
+            count,
+            self.limits,
+            admits_plain=self._is_admitted_plain,
+        )
         host.serves = self._is_member
         host.get_network().register_notifee(self._table)  # type: ignore[arg-type]
         frames, requests = self._receiver.handle, self._requests.handle
@@ -122,6 +131,9 @@ class Transport:
 
     def _is_admitted(self, peer: ID) -> bool:
         return bytes(peer.to_bytes()) in self._admitted
+
+    def _is_admitted_plain(self, peer: ID) -> bool:
+        return self._is_admitted(peer) and not (self._hybrid and self._is_member(peer))
 
     def _is_member(self, peer: ID) -> bool:
         return public_key(peer) in self._table.links

@@ -183,5 +183,5 @@ async def test_a_stranger_of_another_implementation_gets_no_further_than_the_han
         said = await played(packages, STRANGER, members, [])
         assert not said["dial"]["ok"]
         assert said.keys() == {"peer", "dial"}
-        assert members[0].transport.host.noise.refused
+        assert members[0].transport.host.refused
         assert len(members[0].transport.connected()) == 1

