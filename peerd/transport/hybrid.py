@@ -22,9 +22,12 @@ from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey, 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from libp2p.custom_types import TProtocol
+from libp2p.exceptions import BaseLibp2pError
 from libp2p.security.exceptions import HandshakeFailure
 from libp2p.security.secure_session import SecureSession
+from noise.exceptions import NoiseInvalidMessage
 
+from peerd.errors import with_kind
 from peerd.transport.errors import TransportError
 from peerd.transport.repairs.gate import GatedNoise
 
@@ -37,9 +40,14 @@ class HybridNoise(GatedNoise):
     """Noise XX with a look into the roster, and then the second exchange."""
 
     async def _agree(self, session: SecureSession) -> None:
-        """Raises HandshakeFailure for what is no key, or no ciphertext."""
+        """Raises HandshakeFailure for what is no key, or no ciphertext, or where the other breaks
+        off: as it does with strangers.
+        """
         agreed = _ask(session) if session.is_initiator else _answer(session)
-        _rekey(session, *await agreed)
+        try:
+            _rekey(session, *await agreed)
+        except (BaseLibp2pError, NoiseInvalidMessage, OSError) as error:
+            raise HandshakeFailure(f"behind Noise: {with_kind(error)}") from error
 
 
 def check_supported() -> None:

@@ -25,6 +25,7 @@ from libp2p.utils.varint import read_delim
 from network_world import eventually, identity, network, take, victim
 
 from peerd.transport.errors import UnsupportedLibrary
+from peerd.transport.hybrid import PROTOCOL_ID as HYBRID
 from peerd.transport.names import libp2p_id, public_key, short
 from peerd.transport.repairs import LIBRARY_VERSION, assert_library_version
 from peerd.transport.repairs.gate import RosterPeerStore
@@ -259,7 +260,7 @@ async def test_fault_10_no_resource_manager_and_nothing_but_noise_and_yamux() ->
     async with victim(others=[identity(1)]) as target:
         swarm = target.host.swarm
         assert swarm._resource_manager is None
-        assert list(swarm.upgrader.security_multistream.transports) == ["/noise"]
+        assert list(swarm.upgrader.security_multistream.transports) == [HYBRID, "/noise"]
         assert list(swarm.upgrader.muxer_multistream.transports) == ["/yamux/1.0.0"]
         protocols = {str(name) for name in target.host.multiselect.handlers}
         group = target.group[:8].hex()
