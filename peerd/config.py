@@ -26,6 +26,7 @@ from peerd.config_values import (
     choice,
     disk_size,
     host_port,
+    key_place,
     loopback_or,
     path,
     peer_address,
@@ -38,6 +39,7 @@ from peerd.config_values import (
 )
 from peerd.environment import from_text, keys_given, strangers, variable
 from peerd.errors import ConfigError
+from peerd.sealing import KeySource, key_source
 from peerd.storage.keeping import RECENT, TRANSCRIPTS_KEPT, Keeping
 from peerd.text import NotText, read_text
 
@@ -154,6 +156,19 @@ class StorageConfig:
         str | None,
         Key(disk_size, "of the data directory: beyond it, old records go", like="10 GB"),
     ] = None
+    key: Annotated[
+        str | None,
+        Key(
+            key_place,
+            "where the key is that encrypts all this: credential:NAME, file:/PATH or passphrase",
+            like="file:/media/key/peerd.key",
+        ),
+    ] = None
+
+    @property
+    def source(self) -> KeySource | None:
+        """None where the disk is not encrypted."""
+        return None if self.key is None else key_source(self.key)
 
     @property
     def keeping(self) -> Keeping:

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 from peerd.errors import ConfigError, IdentityError
 from peerd.identity import peer_id_of, public_of
+from peerd.sealing import key_source
 from peerd.unusable import unusable
 
 MAX_ADDRESS = 128  # characters, as an address book takes them: a longer one would end each start
@@ -128,6 +129,16 @@ def bytes_of(size: str) -> int:
     match = _SIZE.fullmatch(size)
     assert match is not None, "checked as the configuration was read"
     return int(Decimal(match[1]) * _UNITS[match[2]])
+
+
+def key_place(value: Any, at: At) -> str:
+    """Where the key of the disk is, as ``key_source`` takes it."""
+    try:
+        return key_source(text(value, at)).text
+    except ConfigError as error:
+        if at.name in error.message:
+            raise
+        raise at.wrong(f"must say where the key is: {error.message}", error.hint) from None
 
 
 def yes_or_no(value: Any, at: At) -> bool:

@@ -1,7 +1,9 @@
 """A peer's identity: an Ed25519 seed in a file that only its owner can read.
 
 The file is one line, ``ed25519-seed:`` and 64 hex digits. It is refused when it is a symbolic
-link, belongs to somebody else, or has any permission bit for group or others (fault 52).
+link, belongs to somebody else, or has any permission bit for group or others (fault 52). Where the
+disk is encrypted it is a file that the disk's key opens (peerd/sealing/locked.py), and does so
+alone: it must outlive the data directory.
 
 The libp2p peer id is the identity multihash of the public key's protobuf, in base58
 (https://github.com/libp2p/specs/blob/master/peer-ids/peer-ids.md): 38 bytes with the key inside,
@@ -20,13 +22,18 @@ from pathlib import Path
 from nacl.bindings import crypto_core_ed25519_is_valid_point
 from nacl.signing import SigningKey
 
-from peerd.errors import IdentityError
+from peerd.errors import IdentityError, StorageError
+from peerd.sealing.locked import is_locked, lock, unlock
+from peerd.sealing.source import VARIABLE, KeySource, named
+from peerd.storage.durable import replace_erasing, sync_directory
 from peerd.text import NotText, decode
 from protocols.ports import PUBLIC_KEY_BYTES, SECRET_KEY_BYTES
 from protocols.secret import Secret
 
 _LABEL = "ed25519-seed:"
 _MAX_FILE_BYTES = 256
+_MAX_LOCKED_BYTES = 2048
+_WHAT = "peer key"
 # multihash: identity, 36 bytes; protobuf PublicKey: type = Ed25519, data of 32 bytes.
 _PEER_ID_PREFIX = bytes((0x00, 0x24, 0x08, 0x01, 0x12, 0x20))
 _PEER_ID_BYTES = len(_PEER_ID_PREFIX) + PUBLIC_KEY_BYTES
@@ -54,18 +61,39 @@ class Identity:
         self.peer_id = peer_id_of(self.public)
 
     @classmethod
-    def load(cls, path: Path) -> Identity:
-        """The identity in the file ``path``. Raises IdentityError."""
-        return cls(_parse(_read(path), path))
+    def load(cls, path: Path, source: KeySource | None = None) -> Identity:
+        """The identity in the file ``path``. ``source``: of the key that opens it, where it is
+        encrypted; where nobody says, the environment does. Raises IdentityError, StorageError.
+        """
+        content = _read(path)
+        return cls(_opened(content, path, source) if is_locked(content) else _parse(content, path))
 
     @classmethod
-    def create(cls, path: Path) -> Identity:
-        """A new identity, written to ``path`` with mode 0600. Never overwrites: IdentityError."""
+    def create(cls, path: Path, source: KeySource | None = None) -> Identity:
+        """A new identity, written to ``path`` with mode 0600, encrypted where there is a
+        ``source``. Never overwrites: IdentityError.
+        """
         identity = cls(secrets.token_bytes(SECRET_KEY_BYTES))
-        identity._write(path)
+        identity._write(path, source)
         return identity
 
-    def _write(self, path: Path) -> None:
+    def encrypt(self, path: Path, source: KeySource) -> None:
+        """The file at ``path``, which holds this identity, holds it encrypted from now on; what it
+        held is overwritten. A crash leaves the one or the other. IdentityError.
+        """
+        try:
+            replace_erasing(path, self._content(source))
+        except OSError as error:
+            raise IdentityError(f"can't replace the key file {path}: {error.strerror}") from None
+
+    def _content(self, source: KeySource | None) -> bytes:
+        seed = self.secret.reveal()
+        if source is None:
+            return f"{_LABEL}{seed.hex()}\n".encode()
+        return lock(_WHAT, {"peer": self.peer_id}, seed, source)
+
+    def _write(self, path: Path, source: KeySource | None = None) -> None:
+        content = self._content(source)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -79,11 +107,11 @@ class Identity:
         try:
             # The umask can only take bits away; fchmod makes the mode exact.
             os.fchmod(descriptor, 0o600)
-            with os.fdopen(descriptor, "w") as file:
-                file.write(f"{_LABEL}{self.secret.reveal().hex()}\n")
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            _sync_directory(path.parent)
+            sync_directory(path.parent)
         except OSError as error:
             # A half-written key is of no use to anybody, and would block the next attempt.
             path.unlink(missing_ok=True)
@@ -96,7 +124,7 @@ class Identity:
             if path.exists():
                 _overwrite(path)
             os.replace(waiting, path)
-            _sync_directory(path.parent)
+            sync_directory(path.parent)
         except OSError as error:
             raise IdentityError(f"can't replace the key file {path}: {error.strerror}") from None
 
@@ -106,7 +134,7 @@ class Identity:
         try:
             _overwrite(path)
             path.unlink()
-            _sync_directory(path.parent)
+            sync_directory(path.parent)
         except FileNotFoundError:
             pass
         except OSError as error:
@@ -221,7 +249,7 @@ def _read(path: Path) -> bytes:
         raise IdentityError(f"can't read the key file {path}: {error.strerror}") from None
     try:
         _check_access(os.fstat(descriptor), path)
-        return os.read(descriptor, _MAX_FILE_BYTES + 1)
+        return os.read(descriptor, _MAX_LOCKED_BYTES + 1)
     finally:
         os.close(descriptor)
 
@@ -241,6 +269,27 @@ def _check_access(status: os.stat_result, path: Path) -> None:
         )
 
 
+def is_encrypted_key(path: Path) -> bool:
+    """Whether the key file at ``path`` is encrypted. IdentityError."""
+    return is_locked(_read(path))
+
+
+def _opened(content: bytes, path: Path, source: KeySource | None) -> bytes:
+    """The seed in a file that is encrypted."""
+    source = source or named()
+    if source is None:
+        raise IdentityError(
+            f"the key file {path} is encrypted, and nobody says where the disk's key is",
+            f"set {VARIABLE}=file:/PATH, as [storage] of peerd.toml has it",
+        )
+    try:
+        return unlock(_WHAT, content, source)[1]
+    except ValueError as error:
+        raise IdentityError(f"the key file {path} is damaged: {error}") from None
+    except StorageError as error:
+        raise IdentityError(f"{path}: {error.message}", error.hint) from None
+
+
 def _parse(content: bytes, path: Path) -> bytes:
     """The seed. No error quotes the content: it may be a key in another format."""
     reason = ""
@@ -258,11 +307,3 @@ def _parse(content: bytes, path: Path) -> bytes:
         f"the file {path} does not hold a peerd key{reason}",
         f"it should be one line, '{_LABEL}' and {2 * SECRET_KEY_BYTES} hex digits",
     ) from None
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -2,7 +2,8 @@
 
 The database is copied and the copy opened, because SQLite writes to a database whose log a killed
 daemon left behind, and a folder of evidence may be read-only. The copy lies in memory where the
-system has such a place: the journal in it is secret.
+system has such a place: the journal in it is secret. Of an encrypted directory it is encrypted, and
+PEERD_STORAGE_KEY says where the key is.
 """
 
 from __future__ import annotations
@@ -24,7 +25,11 @@ from peerd.audit.material import Broken, KeptModel, Lie, Material, Piece, held
 from peerd.errors import CorruptError, GroupError, LockedError, StorageError
 from peerd.group.fields import MAX_PARAMETERS
 from peerd.runner.succession.lineage import LINEAGE, read_lineage
+from peerd.sealing import Unsealed, Vault
+from peerd.sealing.source import named
+from peerd.sealing.vault import OVERHEAD_BYTES
 from peerd.storage.database import Database
+from peerd.storage.ring import vault_of
 from peerd.storage.seal import opened
 from protocols.aggregation.contract import Model
 from protocols.errors import WireError
@@ -47,7 +52,8 @@ def read_store(directory: Path) -> Material:
         found.lies.append(Lie(str(directory), f"{DATABASE} is missing beside what it names"))
         return found
     try:
-        with _copied(directory) as database:
+        vault = vault_of(directory, named())
+        with _copied(directory, vault) as database:
             _read(directory, database, found)
     except CorruptError as error:
         found.lies.append(Lie(str(directory / DATABASE), f"it is damaged: {error.message}"))
@@ -55,7 +61,7 @@ def read_store(directory: Path) -> Material:
 
 
 @contextmanager
-def _copied(directory: Path) -> Iterator[Database]:
+def _copied(directory: Path, vault: Vault) -> Iterator[Database]:
     names = [name for name in (DATABASE, f"{DATABASE}-wal") if (directory / name).exists()]
     place = _place(sum((directory / name).stat().st_size for name in names))
     with tempfile.TemporaryDirectory(prefix="peerd-audit-", dir=place) as scratch:  # 0700
@@ -68,7 +74,7 @@ def _copied(directory: Path) -> Iterator[Database]:
                 f"can't read {error.filename or directory}: {error.strerror or error}",
                 "run the audit as a user who may read the directory",
             ) from None
-        database = Database(Path(scratch) / DATABASE)
+        database = Database(Path(scratch) / DATABASE, vault)
         try:
             yield database
         finally:
@@ -109,7 +115,7 @@ def _read(directory: Path, database: Database, found: Material) -> None:
     for table in ("model", "transcript"):
         for round_, name in database.rows(f"SELECT round, hash FROM {table} ORDER BY round"):
             file = directory / "blobs" / name.hex()[:2] / name.hex()
-            read = partial(_blob, file, name)
+            read = partial(_blob, file, name, database.vault)
             if table == "transcript":
                 found.transcripts.append(Piece(str(file), read, round_))
             else:
@@ -165,9 +171,11 @@ def _blames(directory: Path, database: Database, found: Material) -> None:
             found.evidence.append(held(file, data))
 
 
-def _blob(file: Path, name: bytes) -> bytes:
+def _blob(file: Path, name: bytes, vault: Vault) -> bytes:
     try:
-        data = read_bounded(file, MAX_BLOB_BYTES)
+        data = vault.open(read_bounded(file, MAX_BLOB_BYTES + OVERHEAD_BYTES), b"blob", name)
+    except Unsealed as error:
+        raise Broken(str(error)) from None
     except OSError as error:
         raise Broken(f"it can't be read: {error.strerror}") from None
     if hashlib.sha256(data).digest() != name:

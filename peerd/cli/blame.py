@@ -220,7 +220,7 @@ class _Directory:
 
         if not any(config.data.glob("peerd.sqlite3*")):
             raise StorageError(f"{config.data} has no rounds yet", "name another with --config")
-        with Store.open(config.data, config.storage.keeping) as store:
+        with Store.open(config.data, source=config.storage.source) as store:
             self._epochs = epochs = standing(store, load(config.genesis))
             guilty = {
                 epoch_of(epochs, round_).genesis.roster[peer] for round_, peer in convicted(store)

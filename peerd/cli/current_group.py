@@ -65,6 +65,6 @@ def _of_directory(config: Config, round_: int | None) -> Genesis:
     configured = load(config.genesis)
     if not any(config.data.glob("peerd.sqlite3")):
         return configured
-    with Store.open(config.data) as store:
+    with Store.open(config.data, source=config.storage.source) as store:
         epochs = standing(store, configured)
     return (epochs[-1] if round_ is None else epoch_of(epochs, round_)).genesis

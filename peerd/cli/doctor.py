@@ -136,7 +136,7 @@ def _environment() -> Iterator[Check]:
 def _key(config: Config) -> str:
     from peerd.identity import Identity, with_checksum
 
-    return with_checksum(Identity.load(config.key).peer_id)
+    return with_checksum(Identity.load(config.key, config.storage.source).peer_id)
 
 
 def _genesis(config: Config) -> str:
@@ -169,9 +169,11 @@ def _member(config: Config) -> tuple[Genesis, bytes]:
     except StorageError:  # the data directory has a line of its own
         genesis = load(config.genesis)
     waiting = next_key(config.key)
-    public = Identity.load(config.key).public
+    public = Identity.load(config.key, config.storage.source).public
     if public not in genesis.roster and waiting.exists():
-        public = Identity.load(waiting).public  # which the next start puts in its place
+        public = Identity.load(
+            waiting, config.storage.source
+        ).public  # which the next start puts in its place
     genesis.index(public)
     return genesis, public
 
@@ -184,7 +186,7 @@ def _store(config: Config) -> str:
         return f"{config.data} is the running daemon's"
     if not config.data.exists() or not any(config.data.glob("peerd.sqlite3*")):
         return f"{config.data} has no rounds yet"
-    with Store.open(config.data) as store:
+    with Store.open(config.data, source=config.storage.source) as store:
         _check_owner(config, store)
         head = store.head()
         for round_ in range(head + 1):
@@ -206,7 +208,7 @@ def _kept(config: Config) -> list[Check]:
     if _daemon_answers(config):
         shown = trio.run(get, config.status, "/v1/status").get("storage")
     elif any(config.data.glob("peerd.sqlite3*")):
-        with Store.open(config.data, config.storage.keeping) as store:
+        with Store.open(config.data, config.storage.keeping, config.storage.source) as store:
             shown = document(store.usage())
     else:
         shown = None

@@ -60,11 +60,16 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _rotate(key: Path) -> None:
-    from peerd.identity import Identity, next_key, with_checksum
+    from peerd.identity import Identity, is_encrypted_key, next_key, with_checksum
+    from peerd.sealing.source import named
 
     old, path = Identity.load(key), next_key(key)
     known = path.exists()
-    new = Identity.load(path) if known else Identity.create(path)
+    new = (
+        Identity.load(path)
+        if known
+        else Identity.create(path, named() if is_encrypted_key(key) else None)
+    )
     print(f"{with_checksum(old.peer_id)}={with_checksum(new.peer_id)}")
     made = f"{path} was made before" if known else f"made {path}"
     print(f"{made}: sign the draft with both keys; the daemon changes over by itself")

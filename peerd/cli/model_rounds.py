@@ -86,7 +86,7 @@ def _from_directory(args: argparse.Namespace) -> Read:
     config = load_config(args)
     if not config.data.is_dir():
         raise StorageError(f"there is no data directory {config.data}", "has the daemon ever run?")
-    with Store.open(config.data) as store:
+    with Store.open(config.data, source=config.storage.source) as store:
         if args.best:
             args.round = _best(store.best())
         record = _last(store.rounds()) if args.round is None else store.round(args.round)
@@ -118,5 +118,7 @@ def _last(records: list[dict[str, object]]) -> dict[str, object]:
 def own_statistics(config: Config) -> Own:
     """This peer's own running statistics, as its last round of training left them; or none."""
     from peerd.learning.state import LocalModels
+    from peerd.storage.ring import TRAINING, vault_of
 
-    return LocalModels(config.data / "training", 0).own()
+    vault = vault_of(config.data, config.storage.source).part(TRAINING)
+    return LocalModels(config.data / TRAINING, 0, vault).own()

@@ -44,7 +44,8 @@ def main(args: argparse.Namespace) -> int:
     from peerd.group import save
     from peerd.identity import Identity
 
-    config, identity = load_config(args), Identity.load(load_config(args).key)
+    config = load_config(args)
+    identity = Identity.load(config.key, config.storage.source)
     placed = _placed(config)
     genesis = _agreed(placed, args.genesis, config)
     genesis.verify_signatures()

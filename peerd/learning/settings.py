@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from peerd.errors import TaskError
+from peerd.sealing import PLAIN, Vault
 from protocols.hashing import digest
 
 Option: TypeAlias = "bool | int | float | str | list[Option] | dict[str, Option] | None"
@@ -47,7 +48,8 @@ class Training:
     (peerd/learning/shared.py). ``device``: where this peer computes, as torch calls it. ``python``:
     the interpreter that runs the worker, the daemon's own unless another is named. ``start_from``:
     the file of the first model; None: it is drawn. ``evaluation_seconds``: how long one evaluation
-    may take. ``training_seconds``: what the group allows from a model to a dealing.
+    may take. ``training_seconds``: what the group allows from a model to a dealing. ``vault``: what
+    the local models are sealed with.
     """
 
     task: str
@@ -66,6 +68,7 @@ class Training:
     start_from: Path | None = None
     evaluation_seconds: float = math.inf
     training_seconds: float = math.inf
+    vault: Vault = PLAIN
 
     def __post_init__(self) -> None:
         for name, seed in (("seed", self.seed), ("model_seed", self.model_seed)):
@@ -87,6 +90,7 @@ class Training:
             "group": self.group,
             "statistics": self.statistics,
             "device": self.device,
+            "vault": self.vault.packed(),
             "start_from": None if self.start_from is None else str(self.start_from),
         }
 

@@ -5,7 +5,7 @@ the same round from the same base model gives the same bytes, as the dealing nee
 different update of one round would meet the same masks). Beside x_i it holds the momentum m_i
 under a rule that has one. Only ``KEPT`` rounds stay: an old x_i shows what was dealt from it, so it
 goes as soon as no restart needs it. The newest must stay (equations 1 and 5 start from it), which
-docs/threat-model.md has to say.
+docs/threat-model.md has to say. In an encrypted directory they are sealed.
 """
 
 from __future__ import annotations
@@ -20,10 +20,14 @@ from numpy.typing import NDArray
 
 from peerd.errors import CorruptError, StorageError
 from peerd.learning.trained import Trained
+from peerd.sealing import PLAIN, Unsealed, Vault
+from peerd.storage.durable import replace_erasing
+from peerd.storage.ring import TRAINING
 from protocols.hashing import DIGEST_BYTES, digest
 
 KEPT = 2
 _ONE_VECTOR, _TWO_VECTORS = b"peerd-local-1\n", b"peerd-local-2\n"
+_REMOVE = "remove it: training then goes on from the round before, or from the group's model"
 _NAME = re.compile(r"round-(\d{1,18})\.x")
 
 
@@ -46,15 +50,25 @@ class LocalModels:
 
     directory: Path
     parameters: int
+    vault: Vault = PLAIN
 
     def prepare(self) -> None:
-        """Makes the directory and removes what an interrupted write left. Raises StorageError."""
+        """Makes the directory and removes what an interrupted write left; seals with the newest key
+        what is not. Raises StorageError.
+        """
         try:
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             for left in self.directory.glob("*.part"):
                 left.unlink()
+            for path in self.files():
+                self._renew(path)
         except OSError as error:
             raise StorageError(f"can't use {self.directory}: {error.strerror}") from error
+
+    def files(self) -> list[Path]:
+        """All that is kept."""
+        kept = [*map(self._path, self.rounds()), self._own_path]
+        return [path for path in kept if path.exists()]
 
     def rounds(self) -> list[int]:
         """The rounds that are kept, rising."""
@@ -68,6 +82,7 @@ class LocalModels:
             data = path.read_bytes()
         except OSError as error:
             raise StorageError(f"can't read {path}: {error.strerror}") from error
+        data = self.opened(path, data)
         magic, basis, checksum, body = _cut(data, len(_ONE_VECTOR), DIGEST_BYTES, DIGEST_BYTES)
         vectors = {_ONE_VECTOR: 1, _TWO_VECTORS: 2}.get(magic, 0)
         size = 4 * self.parameters * vectors
@@ -76,10 +91,7 @@ class LocalModels:
             or len(body) != size
             or digest("peerd/learning/local", basis, body) != checksum
         ):
-            raise CorruptError(
-                f"the local model {path} is damaged",
-                "remove it: training then goes on from the round before, or from the group's model",
-            )
+            raise CorruptError(f"the local model {path} is damaged", _REMOVE)
         stored = np.frombuffer(body, dtype="<f4").astype(np.float32).reshape(vectors, -1)
         return basis, Trained(stored[0], stored[-1])
 
@@ -103,8 +115,8 @@ class LocalModels:
         statistics are learnt anew.
         """
         try:
-            data = self._own_path.read_bytes()
-        except FileNotFoundError:
+            data = self.opened(self._own_path, self._own_path.read_bytes())
+        except (FileNotFoundError, CorruptError):
             return NOTHING
         except OSError as error:
             raise StorageError(f"can't read {self._own_path}: {error.strerror}") from error
@@ -121,6 +133,19 @@ class LocalModels:
             body = values.astype("<f8", copy=False).tobytes()
             self._write(self._own_path, digest("peerd/learning/own", number, body) + number + body)
 
+    def opened(self, path: Path, data: bytes) -> bytes:
+        """What the file holds. Raises CorruptError."""
+        try:
+            return self.vault.open(data, TRAINING.encode(), path.name.encode())
+        except Unsealed as error:
+            raise CorruptError(f"the local model {path} is damaged: {error}", _REMOVE) from None
+
+    def _renew(self, path: Path) -> None:
+        data = path.read_bytes()
+        if not self.vault.is_current(data):
+            plain = self.opened(path, data)
+            replace_erasing(path, self.vault.seal(plain, TRAINING.encode(), path.name.encode()))
+
     @property
     def _own_path(self) -> Path:
         return self.directory / "statistics.own"
@@ -130,7 +155,7 @@ class LocalModels:
         try:
             descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
+                file.write(self.vault.seal(data, TRAINING.encode(), path.name.encode()))
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(part, path)

@@ -27,6 +27,7 @@ from peerd.learning.settings import Partition, Training
 from peerd.learning.start_file import Start
 from peerd.learning.state import LocalModels
 from peerd.learning.task import FittedTask, Task
+from peerd.sealing import Vault
 from protocols.aggregation import AggregationError, aggregator, model_hash
 from protocols.aggregation.contract import Model
 from protocols.hashing import digest
@@ -44,7 +45,7 @@ class Worker:
         self._untouched = torch.get_rng_state()
         self.client = _client(self._task(), training)
         self.client.check_rule(self.aggregator)
-        self.models = LocalModels(training.directory, self.client.parameters)
+        self.models = LocalModels(training.directory, self.client.parameters, training.vault)
         self.models.prepare()
         self.client.set_own(self.models.own().values)
         self.settings = repr(sorted(self.aggregator.constants().items())).encode()
@@ -144,6 +145,7 @@ def training_from(fields: frames.Message) -> Training:
         partition=Partition(index, count),
         directory=directory,
         start_from=None if start is None else Path(start),
+        vault=Vault.unpacked(fields.pop("vault")),
         **fields,
     )
 

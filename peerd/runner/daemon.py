@@ -23,6 +23,7 @@ from peerd.runner.place import Place
 from peerd.runner.succession.handover import fill_old
 from peerd.runner.succession.lineage import named, remember
 from peerd.runner.succession.membership import Left, current
+from peerd.sealing.dumps import forbid_core_dumps
 from peerd.storage import Store
 
 log = structlog.get_logger(__name__)
@@ -44,6 +45,7 @@ def run(
     the ``Terms``.
     """
     told = told or Told()
+    forbid_core_dumps()
     configure(config.log.level, config.log.format, file=config.log.file)
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(name, "1")
@@ -54,11 +56,12 @@ def run(
     genesis = load(config.genesis)
     if not founds:
         genesis.verify()
-    with Store.open(config.data, config.storage.keeping) as store:
+    with Store.open(config.data, config.storage.keeping, config.storage.source) as store:
         if genesis.unsigned():
             names = names_by_peer(genesis)
             configure(config.log.level, config.log.format, file=config.log.file, names=names)
-            founding = Founding(config, genesis, Identity.load(config.key), told)
+            identity = Identity.load(config.key, store.source)
+            founding = Founding(config, genesis, identity, told)
             _run(founding)
             if founding.genesis.unsigned():
                 return founding.exit_code

@@ -35,6 +35,7 @@ from peerd.runner.succession.lineage import remember
 from peerd.runner.succession.passage import Passage
 from peerd.runner.windows import Windows
 from peerd.storage import Store
+from peerd.storage.ring import TRAINING
 from protocols.record.certificate import origin_of
 from protocols.record.position import Position
 
@@ -66,7 +67,9 @@ class Life:
         self._library = Library(place.setting, store, self._transport, epochs)
         there = self._library, self._transport, self.board
         self._passage = Passage(epochs, identity, config, place.configured, store, *there)
-        training = training_of(self.genesis, config.task, config.data / "training")
+        training = training_of(
+            self.genesis, config.task, config.data / TRAINING, store.vault.part(TRAINING)
+        )
         self.trainer = terms.crew.trainer(training)
         self._equipment = Equipment(place, self._node, store, self.trainer, self._library)
         self._windows = Windows(config, place, self._node, store, self.trainer)

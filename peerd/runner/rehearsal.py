@@ -21,6 +21,7 @@ from peerd.runner.counting import own_counts, rows_warnings
 from peerd.runner.failures import only_error
 from peerd.runner.first import check_first, check_start
 from peerd.runner.resume import setting_of
+from peerd.sealing import PLAIN, Vault
 from protocols.aggregation import model_hash
 from protocols.aggregation.contract import Model, Referenced
 from protocols.hashing import digest
@@ -31,7 +32,9 @@ START_SECONDS = 120.0  # for the worker to import torch and build the task
 CONTEXT = digest("peerd/rehearsal")  # of no round: nothing of this is ever sent
 
 
-def training_of(genesis: Genesis, task: TaskConfig, directory: Path) -> Training:
+def training_of(
+    genesis: Genesis, task: TaskConfig, directory: Path, vault: Vault = PLAIN
+) -> Training:
     """A peer's training as its daemon does it. GroupError where genesis and configuration differ
     on whether there is a file to start from.
     """
@@ -53,6 +56,7 @@ def training_of(genesis: Genesis, task: TaskConfig, directory: Path) -> Training
         start_from=task.start_from,
         evaluation_seconds=task.evaluation_seconds,
         training_seconds=genesis.training_seconds,
+        vault=vault,
     )
 
 
@@ -64,7 +68,9 @@ async def worker(training: Training) -> AsyncIterator[Trainer]:
     """
     with tempfile.TemporaryDirectory(prefix="peerd-rehearsal-") as directory:
         # A person waits: a worker that dies is told, not tried again and again.
-        trainer = Trainer(replace(training, directory=Path(directory)), tries=1)
+        trainer = Trainer(
+            replace(training, directory=Path(directory), vault=Vault.passing()), tries=1
+        )
         try:
             async with trio.open_nursery() as nursery:
                 await _start(nursery, trainer)

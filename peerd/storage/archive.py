@@ -43,7 +43,8 @@ class Archive:
         name = self._blobs.write(data)
         with self._database.transaction() as connection:
             connection.execute(
-                "INSERT OR IGNORE INTO blob (hash, size, loose) VALUES (?, ?, 0)", (name, len(data))
+                "INSERT OR IGNORE INTO blob (hash, size, loose) VALUES (?, ?, 0)",
+                (name, self._blobs.size(data)),
             )
             connection.execute(f"INSERT OR REPLACE INTO {table} VALUES (?, ?)", (round, name))
 
@@ -64,7 +65,7 @@ class Archive:
             # replaced, and not left: what is put again is the newest again
             connection.execute(
                 "INSERT OR REPLACE INTO blob (hash, size, loose) VALUES (?, ?, 1)",
-                (name, len(data)),
+                (name, self._blobs.size(data)),
             )
         return name
 
@@ -94,6 +95,18 @@ class Archive:
                 gone = _by_size(connection, gone, pinned, over)
             freed += self._evict()
         return replace(gone, bytes=freed)
+
+    def renew(self, limit: int) -> int:
+        """Seals blobs with the newest key until so many bytes are written; how many were."""
+        written = 0
+        for (name,) in self._database.rows("SELECT hash FROM blob"):
+            if written >= limit:
+                break
+            if size := self._blobs.renew(name):
+                with self._database.transaction() as connection:
+                    connection.execute("UPDATE blob SET size = ? WHERE hash = ?", (size, name))
+                written += size
+        return written
 
     def _evict(self) -> int:
         """The files of blobs that nothing names any more; how many bytes they had."""

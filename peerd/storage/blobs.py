@@ -1,7 +1,8 @@
 """Content-addressed files: ``blobs/ab/abcdef…``, named by the SHA-256 of what they hold.
 
-Models and transcripts live here and not in the database: they are large, public, and never
-rewritten. Every read is checked against the name.
+Models and transcripts live here and not in the database: they are large, public among the members,
+and never change. Every read is checked against the name. In an encrypted directory a file holds its
+blob sealed; the name is the hash of what is in it all the same, since others ask for it by that.
 """
 
 from __future__ import annotations
@@ -13,7 +14,14 @@ from pathlib import Path
 import structlog
 
 from peerd.errors import StorageError
-from peerd.storage.durable import DIRECTORY_MODE, TEMPORARY_SUFFIX, sync_directory, write_durably
+from peerd.sealing import Unsealed, Vault
+from peerd.storage.durable import (
+    DIRECTORY_MODE,
+    TEMPORARY_SUFFIX,
+    replace_erasing,
+    sync_directory,
+    write_durably,
+)
 
 HASH_BYTES = 32
 _DAMAGED_SUFFIX = ".damaged"
@@ -24,8 +32,9 @@ log = structlog.get_logger(__name__)
 class Blobs:
     """The files below one directory. Knows nothing about who needs which."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, vault: Vault) -> None:
         self._directory = directory
+        self._vault = vault
         try:
             if not directory.exists():
                 directory.mkdir(mode=DIRECTORY_MODE)
@@ -42,7 +51,7 @@ class Blobs:
                 if not path.parent.exists():
                     path.parent.mkdir(mode=DIRECTORY_MODE)
                     sync_directory(self._directory)
-                write_durably(path, data)
+                write_durably(path, self._vault.seal(data, b"blob", name))
             except OSError as error:
                 raise StorageError(
                     f"can't write {path}: {error.strerror}", "free some space, then start again"
@@ -56,8 +65,8 @@ class Blobs:
         """
         path = self._path(name)
         try:
-            data = path.read_bytes()
-            if hashlib.sha256(data).digest() == name:
+            data = self._opened(path.read_bytes(), name)
+            if data is not None:
                 return data
             log.warning("blob damaged", path=str(path), hint="set aside; will be fetched again")
             path.replace(path.with_name(path.name + _DAMAGED_SUFFIX))
@@ -66,6 +75,26 @@ class Blobs:
         except OSError as error:
             raise StorageError(f"can't read {path}: {error.strerror}") from None
         return None
+
+    def size(self, data: bytes) -> int:
+        """Bytes of the file that holds ``data``."""
+        return self._vault.size(len(data))
+
+    def renew(self, name: bytes) -> int:
+        """Seals a blob with the newest key if it isn't; how many bytes were written. What is
+        damaged stays as it is.
+        """
+        path = self._path(name)
+        try:
+            if is_current(path, self._vault) or (data := self.read(name)) is None:
+                return 0
+            stored = self._vault.seal(data, b"blob", name)
+            replace_erasing(path, stored)
+        except FileNotFoundError:
+            return 0
+        except OSError as error:
+            raise StorageError(f"can't write {path}: {error.strerror}") from None
+        return len(stored)
 
     def remove(self, name: bytes) -> None:
         """Forgets a blob; no error if it isn't there."""
@@ -88,8 +117,22 @@ class Blobs:
             if self._path(name) == path:
                 yield name, path.stat().st_size
 
+    def _opened(self, stored: bytes, name: bytes) -> bytes | None:
+        """None for what is damaged."""
+        try:
+            data = self._vault.open(stored, b"blob", name)
+        except Unsealed:
+            return None
+        return data if hashlib.sha256(data).digest() == name else None
+
     def _path(self, name: bytes) -> Path:
         if len(name) != HASH_BYTES:
             raise ValueError(f"a hash has {HASH_BYTES} bytes, not {len(name)}")
         digits = name.hex()
         return self._directory / digits[:2] / digits
+
+
+def is_current(path: Path, vault: Vault) -> bool:
+    """Whether a file is sealed with the newest key, by its first bytes."""
+    with path.open("rb") as file:
+        return vault.is_current(file.read(len(vault.header)))

@@ -2,8 +2,9 @@
 
 Write-ahead log with ``synchronous=FULL``: a transaction is on disk when it returns, at one fsync.
 ``secure_delete=ON`` overwrites what is deleted; ``checkpoint`` then empties the log, so that an
-erased secret is in no file (what a disk keeps below the file system is out of reach: use an
-encrypted disk). ``locking_mode=EXCLUSIVE`` keeps the log's index out of the file system.
+erased secret is in no file (what a disk keeps below the file system is out of reach: encrypt the
+directory, whose values are then sealed before they get here). ``locking_mode=EXCLUSIVE`` keeps the
+log's index out of the file system.
 """
 
 from __future__ import annotations
@@ -16,10 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from peerd.errors import CorruptError, PeerdError, SchemaError, StorageError
+from peerd.sealing import PLAIN, Vault
 from peerd.storage.durable import START_EMPTY, TEMPORARY_SUFFIX, sync_directory
 from peerd.storage.wal import check_log
 
 SCHEMA_VERSION = 1
+SEALED_SCHEMA = 2
+"""Of a database whose values are encrypted: a peerd that can't know it refuses it."""
 _APPLICATION_ID = 0x70656572  # "peer"
 # Result codes after which the file and SQLite's cache may disagree (fault 45: never retry a
 # failed fsync).
@@ -58,9 +62,12 @@ Row = tuple[Any, ...]
 class Database:
     """One connection, usable from any thread, one transaction at a time."""
 
-    def __init__(self, path: Path) -> None:
-        """Opens or makes the database. Raises CorruptError, SchemaError, StorageError."""
+    def __init__(self, path: Path, vault: Vault = PLAIN) -> None:
+        """Opens or makes the database. ``vault``: what its values are sealed with. Raises
+        CorruptError, SchemaError, StorageError.
+        """
         self.path = path
+        self.vault = vault
         self._log = path.with_name(path.name + "-wal")
         self._mutex = threading.RLock()
         self._broken = False
@@ -103,6 +110,12 @@ class Database:
             ((busy, _, _),) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             if busy:
                 raise StorageError(f"another process reads {self.path}: can't empty its log")
+
+    def compact(self) -> None:
+        """Writes every page anew, so that none holds what was replaced in it."""
+        with self._mutex, self._translated():
+            self._connection.execute("VACUUM")
+        self.checkpoint()
 
     def close(self) -> None:
         with self._mutex:
@@ -160,7 +173,14 @@ class Database:
         if application != _APPLICATION_ID:
             raise CorruptError(f"{self.path} is not a database of peerd", START_EMPTY)
         found = self._pragma("user_version")
-        if found != SCHEMA_VERSION:
+        if found == SCHEMA_VERSION and self.vault.encrypts:  # from now on
+            self._connection.execute(f"PRAGMA user_version={SEALED_SCHEMA}")
+        elif found == SEALED_SCHEMA and not self.vault.encrypts:
+            raise CorruptError(
+                f"{self.path} is encrypted, and keys.json beside it is missing",
+                "put that file back",
+            )
+        elif found not in (SCHEMA_VERSION, SEALED_SCHEMA):
             raise SchemaError(
                 f"{self.path} has schema {found}, and this peerd reads schema {SCHEMA_VERSION}",
                 "run the version of peerd that wrote it",

@@ -10,6 +10,7 @@ from peerd.errors import StorageError
 
 DIRECTORY_MODE = 0o700
 TEMPORARY_SUFFIX = ".partial"
+_ZEROS = 1 << 20
 # Without ``--restored`` a peer that forgot what it signed could be proven to have signed twice.
 START_EMPTY = (
     "move the data directory away, keep it, and start with an empty one by"
@@ -64,6 +65,19 @@ def write_durably(path: Path, data: bytes, mode: int = 0o600) -> None:
     except OSError:
         partial.unlink(missing_ok=True)
         raise
+
+
+def replace_erasing(path: Path, data: bytes, mode: int = 0o600) -> None:
+    """As ``write_durably`` to a file that is there; what it held is then overwritten, as far as a
+    file system can be told so. Raises OSError.
+    """
+    with path.open("r+b") as old:
+        size = os.fstat(old.fileno()).st_size
+        write_durably(path, data, mode)
+        for start in range(0, size, _ZEROS):
+            old.write(bytes(min(_ZEROS, size - start)))
+        old.flush()
+        os.fsync(old.fileno())
 
 
 def sync_directory(directory: Path) -> None:

@@ -7,7 +7,7 @@ from sqlite3 import Connection
 
 from peerd.errors import JournalConflict, StorageError
 from peerd.storage.database import Database
-from peerd.storage.seal import opened, seal
+from peerd.storage.seal import opened, sealed
 
 MAX_JOURNAL_VALUE = 1 << 28  # bytes
 MAX_JOURNAL_ENTRIES = 1 << 18  # per round; the largest group's member attests for n (t + e) asks
@@ -39,7 +39,7 @@ class Journal:
                 value = bytes(entries[key])
                 connection.execute(
                     "INSERT INTO journal VALUES (?, ?, ?, ?)",
-                    (round, key, value, seal("journal", round, key, value)),
+                    (round, key, *sealed(self._database, "journal", round, key, value)),
                 )
         if total:
             self._counts[round] = total

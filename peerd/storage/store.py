@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peerd.errors import StorageError
+from peerd.sealing import KeySource
 from peerd.storage.archive import Archive
 from peerd.storage.blobs import Blobs
 from peerd.storage.database import Database
@@ -23,7 +24,9 @@ from peerd.storage.durable import prepare_directory
 from peerd.storage.journal import Journal
 from peerd.storage.keeping import Keeping, Pruned, Usage, bytes_beside
 from peerd.storage.lock import DirectoryLock
-from peerd.storage.seal import bounded, opened, seal
+from peerd.storage.renewing import LIMIT, Renewing
+from peerd.storage.ring import check_encrypted, prepare_vault
+from peerd.storage.seal import bounded, opened, sealed
 
 BEST = "best"
 ROUNDS_KEPT = 10_000
@@ -48,23 +51,30 @@ class Blame:
 class Store:
     """Journal, ledger, models, blame and history of one peer. Open it with ``Store.open``."""
 
-    def __init__(self, directory: Path, lock: DirectoryLock, keeping: Keeping) -> None:
+    def __init__(
+        self, directory: Path, lock: DirectoryLock, keeping: Keeping, source: KeySource | None
+    ) -> None:
         self.directory = directory
         self.keeping = keeping
+        self.source = source
         self._lock = lock
-        self._database = Database(directory / "peerd.sqlite3")
+        self.vault = prepare_vault(directory, source)
+        self._database = Database(directory / "peerd.sqlite3", self.vault)
         try:
+            check_encrypted(directory, self.vault, source)
             self._journal = Journal(self._database)
-            self._archive = Archive(self._database, Blobs(directory / _BLOBS))
+            self._archive = Archive(self._database, Blobs(directory / _BLOBS, self.vault))
             self._check()
         except BaseException:
             self._database.close()
             raise
 
     @classmethod
-    def open(cls, directory: Path, keeping: Keeping = Keeping()) -> Store:
+    def open(
+        cls, directory: Path, keeping: Keeping = Keeping(), source: KeySource | None = None
+    ) -> Store:
         """Opens or makes the store; holds the directory until ``close``. ``keeping``: what
-        ``prune`` leaves.
+        ``prune`` leaves. ``source``: of the key, where the directory is encrypted or is to be.
 
         Raises LockedError (names the process that holds it), CorruptError and SchemaError (say
         what to do; change nothing), StorageError.
@@ -72,7 +82,7 @@ class Store:
         prepare_directory(directory)
         lock = DirectoryLock(directory / "lock")
         try:
-            return cls(directory, lock, keeping)
+            return cls(directory, lock, keeping, source)
         except OSError as error:
             lock.release()
             raise StorageError(
@@ -84,7 +94,8 @@ class Store:
             raise
 
     def close(self) -> None:
-        """Lets the directory go. Safe to call twice."""
+        """Lets the directory go, and forgets its keys. Safe to call twice."""
+        self.vault.forget()
         self._database.close()
         self._lock.release()
 
@@ -127,13 +138,16 @@ class Store:
         """
         for record in records.values():
             bounded("certificate", record)
-        sealed = [(r, value, seal("certificate", r, "", value)) for r, value in records.items()]
+        rows = [
+            (r, *sealed(self._database, "certificate", r, "", value))
+            for r, value in records.items()
+        ]
         with self._database.transaction() as connection:
             return sum(
                 connection.execute(
                     "INSERT OR IGNORE INTO certificate VALUES (?, ?, ?)", row
                 ).rowcount
-                for row in sealed
+                for row in rows
             )
 
     def certificate(self, round: int) -> bytes | None:
@@ -219,7 +233,7 @@ class Store:
                 key = f"{peer} {reason}"
                 connection.execute(
                     "INSERT OR IGNORE INTO blame VALUES (?, ?, ?, ?, ?)",
-                    (round, peer, reason, evidence, seal("blame", round, key, evidence)),
+                    (round, peer, reason, *sealed(self._database, "blame", round, key, evidence)),
                 )
 
     def blames(self, round: int | None = None) -> list[Blame]:
@@ -244,7 +258,7 @@ class Store:
         with self._database.transaction() as connection:
             connection.execute(
                 "INSERT OR REPLACE INTO history VALUES (?, ?, ?)",
-                (round, record, seal("history", round, "", record)),
+                (round, *sealed(self._database, "history", round, "", record)),
             )
             connection.execute(
                 "DELETE FROM history WHERE round <="
@@ -290,6 +304,10 @@ class Store:
         """Removes what ``keeping`` does not keep. The oldest goes first."""
         return self._archive.prune(self.keeping, self._pinned(), self._beside())
 
+    def renew(self, limit: int = LIMIT) -> bool:
+        """Seals about so many bytes with the newest key, after a rotation; True when all is."""
+        return Renewing(self.directory, self._database, self._archive, self.source).go_on(limit)
+
     def usage(self) -> Usage:
         """What there is of transcripts, and how many bytes of everything."""
         ((oldest, count, blamed),) = self._database.rows(
@@ -324,7 +342,7 @@ class Store:
         with self._database.transaction() as connection:
             connection.execute(
                 "INSERT OR REPLACE INTO meta VALUES (?, ?, ?)",
-                (key, value, seal("meta", 0, key, value)),
+                (key, *sealed(self._database, "meta", 0, key, value)),
             )
 
     def meta(self, key: str) -> bytes | None:

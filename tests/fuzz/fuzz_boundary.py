@@ -24,11 +24,14 @@ from libp2p.stream_muxer.exceptions import MuxedStreamEOF
 
 from peerd.config import Config, render_config
 from peerd.discovery.address_book import AddressBook
-from peerd.errors import ConfigError, IdentityError, TaskError
+from peerd.errors import ConfigError, IdentityError, StorageError, TaskError
 from peerd.group import document
 from peerd.identity import Identity
 from peerd.learning import frames as learning
 from peerd.runner.library import Library
+from peerd.sealing import Unsealed, Vault, key_source
+from peerd.sealing.locked import unlock
+from peerd.sealing.vault import MAGIC
 from peerd.status.board import StatusBoard
 from peerd.status.http import Deadlines, HttpConnection
 from peerd.status.routes import Request, Response, Views, route
@@ -59,6 +62,8 @@ from peerd.transport.repairs.yamux_wire import frame as yamux_frame
 from peerd.transport.requests import LENGTH, RequestServer
 from protocols.errors import WireError
 from protocols.wire.canonical import pack
+
+VAULT = Vault.passing()
 
 PEER = libp2p_id(MEMBERS[0].public)
 LIMITS = Limits(control_frame=4096, max_frame=16384, request_bytes=4096)
@@ -391,6 +396,17 @@ def key_file(data: bytes) -> None:
     assert len(quoted) < 32 or quoted not in said
 
 
+def envelope(data: bytes) -> None:
+    """A value, and a small file, as somebody left them on the disk: nothing but a refusal."""
+    for each in (data, MAGIC + data, VAULT.header + data):
+        with suppress(Unsealed):
+            VAULT.open(each, b"blob")
+            raise AssertionError("it opened")
+    with suppress(ValueError, StorageError):
+        unlock("key ring", data, key_source("credential:none"))
+        raise AssertionError("it opened")
+
+
 def address_book(data: bytes) -> None:
     """A file that somebody has changed is not used, or only in part."""
     path = written("addresses.json", data)
@@ -476,6 +492,13 @@ def key_files() -> list[bytes]:
     if not path.exists():
         Identity(b"\7" * 32)._write(path)
     return [path.read_bytes()]
+
+
+def envelopes() -> list[bytes]:
+    """No key is there to open the file; what it says is read before one is asked for."""
+    lock = {"salt": "00" * 16, "operations": 3, "memory": 1 << 28}
+    ring = {"peerd-locked": 1, "what": "key ring", "lock": lock, "sealed": "00" * 60}
+    return [VAULT.seal(b"value", b"elsewhere"), json.dumps(ring).encode()]
 
 
 def address_books() -> list[bytes]:

@@ -66,6 +66,7 @@ TARGETS: dict[str, Target] = {
     "schema": Target(boundary.schema, boundary.schemas),
     "config": Target(boundary.config, boundary.configs, 2),
     "key-file": Target(boundary.key_file, boundary.key_files, 2),
+    "envelope": Target(boundary.envelope, boundary.envelopes),
     "session": Target(sessions.raw, _stepped, 4),
     "session-signed": Target(sessions.step, messages.scripts, 4),
     "round": Target(sessions.play, _played, 400),

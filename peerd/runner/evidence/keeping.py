@@ -37,6 +37,8 @@ class Pruning:
     def after(self, round_: int) -> None:
         """``round_`` is certified."""
         pruned = asdict(self._store.prune())
+        if not self._store.vault.settled and self._store.renew():
+            log.info("the data directory is encrypted with the newest key", round=round_)
         self._gone.update(pruned)
         if any(pruned.values()):
             log.debug("pruned in this round", round=round_, **pruned)

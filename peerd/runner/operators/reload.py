@@ -113,7 +113,7 @@ def in_force(old: Config, new: Config) -> Config:
         relays=new.relays,
         drain_seconds=new.drain_seconds,
         task=replace(old.task, evaluation_seconds=new.task.evaluation_seconds),
-        storage=new.storage,
+        storage=replace(new.storage, key=old.storage.key),
         log=new.log,
         metrics=new.metrics,
         dashboard=new.dashboard,

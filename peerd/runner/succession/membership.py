@@ -17,6 +17,7 @@ from peerd.group.succession import LEAVES
 from peerd.identity import Identity, next_key, peer_id_of
 from peerd.runner.resume import check_owner, claim
 from peerd.runner.succession.lineage import Epoch, advanced, heir, keep_draft, lineage, remember
+from peerd.sealing import KeySource
 from peerd.storage import Store
 
 log = structlog.get_logger(__name__)
@@ -58,7 +59,7 @@ def check_standing(store: Store, configured: Genesis, key: Path) -> None:
     genesis = epochs[-1].genesis
     if store.meta(_LEFT) == genesis.group_id:
         raise _left(genesis)
-    public = heir(epochs, Identity.load(key).public)
+    public = heir(epochs, Identity.load(key, store.source).public)
     if store.owner() not in _earlier_owners(epochs, public):
         check_owner(store, genesis.group_id, public)
 
@@ -67,11 +68,11 @@ def _identity(store: Store, key: Path, epochs: Sequence[Epoch]) -> Identity:
     """The key in use; the one that waits, if it is its turn. Left, IdentityError, GroupError."""
     genesis = epochs[-1].genesis
     try:
-        identity = Identity.load(key)
+        identity = Identity.load(key, store.source)
     except IdentityError:
         if store.meta(_LEFT) == genesis.group_id:
             raise _left(genesis) from None
-        if len(epochs) > 1 and (waiting := _waiting(key, genesis.roster)):
+        if len(epochs) > 1 and (waiting := _waiting(key, genesis.roster, store.source)):
             return _promoted(key, waiting)  # the old one is erased, and a crash came in between
         raise
     public = heir(epochs, identity.public)
@@ -81,7 +82,7 @@ def _identity(store: Store, key: Path, epochs: Sequence[Epoch]) -> Identity:
     if store.meta(_LEFT) == genesis.group_id:
         raise _left(genesis)
     if public != identity.public:
-        waiting = _waiting(key, (public,))
+        waiting = _waiting(key, (public,), store.source)
         if waiting is None:
             raise IdentityError(
                 f"this member's key is {peer_id_of(public)} now, and not the one of {key}",
@@ -104,10 +105,10 @@ def _check_member(epochs: Sequence[Epoch], configured: Genesis, identity: Identi
     genesis.index(identity.public)
 
 
-def _waiting(key: Path, publics: Sequence[bytes]) -> Identity | None:
+def _waiting(key: Path, publics: Sequence[bytes], source: KeySource | None) -> Identity | None:
     """The key beside ``key`` that is to take its place, if it is one of these."""
     path = next_key(key)
-    waiting = Identity.load(path) if path.exists() else None
+    waiting = Identity.load(path, source) if path.exists() else None
     return waiting if waiting is not None and waiting.public in publics else None
 
 

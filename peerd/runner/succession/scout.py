@@ -23,6 +23,7 @@ from peerd.runner.operators.approvals import kept_approvals
 from peerd.runner.succession.inheritance import address_book, bootstraps
 from peerd.runner.succession.lineage import Epoch, kept_draft
 from peerd.runner.succession.search import Search
+from peerd.sealing import KeySource
 from peerd.storage import Store
 from peerd.transport.transport import Transport
 from protocols.wire.payloads import Act
@@ -41,12 +42,14 @@ def drafts(store: Store, configured: Genesis, group: bytes) -> Iterator[Genesis]
     yield from filter(None, (kept_draft(store, name) for name in sorted(approved)))
 
 
-def identity_in(draft: Genesis, identity: Identity, key: Path) -> Identity | None:
+def identity_in(
+    draft: Genesis, identity: Identity, key: Path, source: KeySource | None = None
+) -> Identity | None:
     """This peer in the successor: by the key that waits beside ``key``, or as it is; None for one
     that leaves.
     """
     waiting = next_key(key)
-    known = [identity, *([Identity.load(waiting)] if waiting.exists() else [])]
+    known = [identity, *([Identity.load(waiting, source)] if waiting.exists() else [])]
     return next((each for each in known if each.public in draft.roster), None)
 
 
@@ -62,7 +65,7 @@ async def scout(
     """Asks those whose keys are new in ``draft`` for a handover to it, while this peer is alone in
     the last one of ``epochs``; until cancelled. One that leaves asks them as their guest.
     """
-    known = identity_in(draft, identity, config.key)
+    known = identity_in(draft, identity, config.key, config.storage.source)
     me, group = identity, epochs[-1].genesis.group_id
     if known is not None:
         me, group = known, draft.group_id

@@ -43,6 +43,7 @@ SAID = {
     "task.options": ('{"hidden": 64, "rate": 0.1}', {"hidden": 64, "rate": 0.1}),
     "storage.keep": ("all", "all"),
     "storage.disk_budget": ("10 GB", "10 GB"),
+    "storage.key": ("file:/media/k", "file:/media/k"),
     "log.level": ("debug", "debug"),
     "log.format": ("json", "json"),
     "log.file": ("p.log", None),

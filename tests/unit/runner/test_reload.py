@@ -63,6 +63,7 @@ OTHER = {
     "task.options": "options = {a = 1}",
     "storage.keep": 'keep = "all"',
     "storage.disk_budget": 'disk_budget = "5 GB"',
+    "storage.key": 'key = "passphrase"',
     "log.level": 'level = "error"',
     "log.format": 'format = "json"',
     "log.file": 'file = "log"',

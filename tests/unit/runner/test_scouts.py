@@ -11,6 +11,7 @@ from typing import Any, cast
 import pytest
 import trio
 
+from peerd.config import StorageConfig
 from peerd.group import Genesis
 from peerd.identity import Identity, next_key
 from peerd.runner.library import Library
@@ -85,6 +86,7 @@ async def found_by(who: Identity, waiting: Identity | None, there: There, here: 
                     data=here / "mine",
                     key=here / "peer.key",
                     bootstrap=[f"{where}/p2p/{ROTATES.peer_id}"],
+                    storage=StorageConfig(),
                 )
                 nursery.start_soon(
                     scout, there.draft, [old], who, config, asks, search, lambda: True

@@ -90,7 +90,7 @@ def test_a_missing_database_is_not_a_new_one(directory: Path) -> None:
         Store.open(directory)
 
 
-@pytest.mark.parametrize("version", [0, 2, 99])
+@pytest.mark.parametrize("version", [0, 3, 99])
 def test_another_schema_is_refused_naming_both(directory: Path, version: int) -> None:
     connection = sqlite3.connect(directory / DATABASE)
     connection.execute(f"PRAGMA user_version={version}")
