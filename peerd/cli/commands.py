@@ -62,6 +62,9 @@ COMMANDS = (
         "peerd.cli.audit",
         "verify a group's whole history, or a round of it, from the genesis alone",
     ),
+    Command(
+        "storage", "peerd.cli.storage", "encrypt what lies on the disk, replace its keys, check it"
+    ),
     Command("doctor", "peerd.cli.doctor", "look for what would keep a daemon from running"),
     Command("completion", "peerd.cli.completion", "print what a shell completes peerd's words by"),
     Command("version", "peerd.cli.version", "show the versions of peerd and what it stands on"),

@@ -1,0 +1,182 @@
+"""``peerd storage``: what lies on the disk is encrypted, its keys are replaced, it is looked at."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from peerd.cli.daemon import add_config_argument, load_config
+from peerd.cli.output import print_json, say
+from peerd.errors import ConfigError, StorageError
+
+if TYPE_CHECKING:
+    from peerd.config import Config
+    from peerd.sealing import KeySource
+
+VERBS = {
+    "encrypt": "encrypt the data directory and the peer's key; the daemon must be stopped",
+    "rotate": "replace the keys; the daemon must be stopped",
+    "check": "open every value: is all of it encrypted, and whole? the daemon must be stopped",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """``encrypt``, ``rotate``, ``check``."""
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    made = {name: verbs.add_parser(name, help=says) for name, says in VERBS.items()}
+    for each in made.values():
+        add_config_argument(each)
+    made["rotate"].add_argument(
+        "--to",
+        metavar="SOURCE",
+        help="where the disk's next key is: credential:NAME, file:/PATH or passphrase (default:"
+        " where it is now)",
+    )
+    made["rotate"].add_argument(
+        "--later",
+        action="store_true",
+        help="come back at once: the daemon seals what there is anew, some of it after each round",
+    )
+    made["check"].add_argument("--json", action="store_true", help="print one JSON document")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Run the verb."""
+    config = load_config(args)
+    if args.verb == "check":
+        return _check(config, as_json=args.json)
+    source = config.storage.source
+    if source is None:
+        raise ConfigError(
+            f"{args.config}: [storage] names no key",
+            'make one, away from this disk, and name it: key = "file:/PATH" (or credential:NAME,'
+            " or passphrase)",
+        )
+    if args.verb == "encrypt":
+        _encrypt(config, source)
+    else:
+        _rotate(config, source, args.to, later=args.later)
+    return 0
+
+
+def _encrypt(config: Config, source: KeySource) -> None:
+    from peerd.storage import Store
+    from peerd.storage.ring import begin, is_encrypted
+
+    if config.data.exists() and not is_encrypted(config.data):
+        with Store.open(config.data, config.storage.keeping):
+            begin(config.data, source, plain=True)
+    _lock_keys(config, source, source)
+    if config.data.exists():
+        _finish(config, source)
+    say(f"{config.data} and {config.key} are encrypted; keep the key: nothing opens without it")
+
+
+def _rotate(config: Config, source: KeySource, to: str | None, *, later: bool) -> None:
+    from peerd.sealing import key_source
+    from peerd.storage import Store
+    from peerd.storage.ring import is_encrypted, rotated, write_ring
+
+    target = source if to is None else key_source(to)
+    if not is_encrypted(config.data):
+        raise StorageError(f"{config.data} is not encrypted", "first: peerd storage encrypt")
+    target.ask_twice()
+    with Store.open(config.data, config.storage.keeping, _fitting(config, source, target)) as store:
+        write_ring(config.data, rotated(store.vault), target)
+    _lock_keys(config, source, target)
+    if later:
+        say("new values get the new key; the daemon seals the others anew after its rounds")
+    else:
+        _finish(config, target)
+        say("everything is sealed with the new key, and older keys are gone")
+    if target is not source:
+        say(f'now say in [storage] of the configuration: key = "{target.text}"')
+
+
+def _fitting(config: Config, source: KeySource, target: KeySource) -> KeySource:
+    """The one that opens the key ring: ``target``, where a rotation was interrupted."""
+    from peerd.storage.ring import read_ring
+
+    try:
+        read_ring(config.data, source).forget()
+    except StorageError:
+        if target is source:
+            raise
+        read_ring(config.data, target).forget()
+        return target
+    return source
+
+
+def _lock_keys(config: Config, source: KeySource, target: KeySource) -> None:
+    """The peer's key, and the one that waits to take its place, for ``target`` from now on."""
+    from peerd.errors import IdentityError
+    from peerd.identity import Identity
+
+    for path in _keys(config):
+        try:
+            identity = Identity.load(path, source)
+        except IdentityError:
+            if target is source:
+                raise
+            identity = Identity.load(path, target)
+        identity.encrypt(path, target)
+
+
+def _keys(config: Config) -> Iterator[Path]:
+    from peerd.identity import next_key
+
+    yield from (path for path in (config.key, next_key(config.key)) if path.exists())
+
+
+def _finish(config: Config, source: KeySource) -> None:
+    """All that is not of the newest key is sealed anew."""
+    from peerd.learning.state import LocalModels
+    from peerd.storage import Store
+    from peerd.storage.ring import TRAINING
+
+    with Store.open(config.data, config.storage.keeping, source) as store:
+        if (config.data / TRAINING).is_dir():
+            LocalModels(config.data / TRAINING, 0, store.vault.part(TRAINING)).prepare()
+        while not store.renew():
+            pass
+
+
+def _check(config: Config, *, as_json: bool) -> int:
+    """0 where everything is encrypted with the newest key, and opens."""
+    document = examined(config)
+    if as_json:
+        print_json(document)
+    else:
+        values = document["values"]
+        for name in ("newest", "older", "plain", "damaged"):
+            say(f"{name:8} {values[name]}")
+        for line in document["findings"]:
+            say(line)
+        say("everything is encrypted, and opens" if document["encrypted"] else "NOT all is well")
+    return 0 if document["encrypted"] else StorageError.exit_code
+
+
+def examined(config: Config) -> dict[str, Any]:
+    """What ``--json`` prints. LockedError while the daemon runs; StorageError."""
+    from peerd.identity import is_encrypted_key
+    from peerd.storage.examination import DAMAGED, NEWEST, OLDER, PLAIN, examine
+
+    found = examine(config.data, config.storage.source)
+    values = {kind: found.values[kind] for kind in (NEWEST, OLDER, PLAIN, DAMAGED)}
+    keys = {path.name: is_encrypted_key(path) for path in _keys(config)}
+    findings = [f"damaged: {what}" for what in found.damaged]
+    findings += [f"{name} is not encrypted" for name, sealed in keys.items() if not sealed]
+    if config.data.exists() and not found.generations:
+        findings.append(f"{config.data} is not encrypted")
+    elif not found.settled:
+        findings.append("encryption or a rotation is not finished: peerd storage rotate")
+    return {
+        "encrypted": not findings and config.storage.key is not None,
+        "key": config.storage.key,
+        "generations": list(found.generations),
+        "values": values,
+        "peer_keys": keys,
+        "findings": findings,
+    }

@@ -1,0 +1,154 @@
+"""``peerd storage``: a peer's whole disk, its key included, by the commands that a person types."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import json_schema
+import pytest
+
+from peerd.cli.main import main
+from peerd.config import render_config
+from peerd.identity import Identity, next_key
+from peerd.storage import Store
+from tests.unit.storage.test_encrypted_store import check, fill, found
+
+SCHEMA = json.loads(
+    (Path(__file__).parents[3] / "docs" / "schemas" / "storage.json").read_text(encoding="utf-8")
+)
+
+
+@pytest.fixture
+def peer(tmp_path: Path) -> Path:
+    """A peer whose disk is plain, with a key that waits, and keys for the disk elsewhere."""
+    home = tmp_path / "peer"
+    for path in (home / "peer.key", next_key(home / "peer.key")):
+        Identity.create(path)
+    (home / "peerd.toml").write_text(render_config())
+    with Store.open(home / "data") as store:
+        fill(store)
+    for name, text in (("one.key", "1a" * 32), ("two.key", "2b" * 32)):
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o600)
+    return home
+
+
+def configure(home: Path, name: str) -> None:
+    key = f'key = "file:{home.parent / name}"'
+    text = render_config().replace("[storage]\n", f"[storage]\n{key}\n")
+    assert key in text
+    (home / "peerd.toml").write_text(text)
+
+
+def run(home: Path, *words: str) -> int:
+    return main(["storage", *words, "--config", str(home / "peerd.toml")])
+
+
+def examined(home: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, dict[str, Any]]:
+    capsys.readouterr()
+    code = run(home, "check", "--json")
+    document: dict[str, Any] = json.loads(capsys.readouterr().out)
+    assert json_schema.errors(SCHEMA, document) == []
+    return code, document
+
+
+def test_encrypted_rotated_and_checked(peer: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    seed = Identity.load(peer / "peer.key").secret.reveal()
+    code, document = examined(peer, capsys)
+    assert (code, document["encrypted"], document["key"]) == (5, False, None)
+    assert document["values"]["newest"] == document["values"]["damaged"] == 0
+    assert document["values"]["plain"] > 20
+    assert document["peer_keys"] == {"peer.key": False, "peer.key.next": False}
+    assert run(peer, "encrypt") == 2
+    assert "[storage] names no key; make one, away from this disk" in capsys.readouterr().err
+
+    configure(peer, "one.key")
+    for _ in range(2):
+        assert run(peer, "encrypt") == 0
+        code, document = examined(peer, capsys)
+        assert (code, document["findings"], document["generations"]) == (0, [], [1])
+        assert document["values"]["plain"] == 0 and all(document["peer_keys"].values())
+    assert found(peer) == [] and found(peer, seed) == []
+
+    assert run(peer, "rotate") == 0
+    assert examined(peer, capsys)[1]["generations"] == [2]
+    assert run(peer, "rotate", "--later") == 0
+    code, document = examined(peer, capsys)
+    assert (code, document["generations"]) == (5, [2, 3])
+    assert document["findings"] == [
+        "encryption or a rotation is not finished: peerd storage rotate"
+    ]
+    assert run(peer, "rotate", "--to", f"file:{peer.parent / 'two.key'}") == 0
+    assert f'key = "file:{peer.parent / "two.key"}"' in capsys.readouterr().out
+    assert run(peer, "check") == 5
+    assert "does not open the key ring" in capsys.readouterr().err
+    configure(peer, "two.key")
+    assert run(peer, "check") == 0
+    assert "everything is encrypted, and opens" in capsys.readouterr().out
+    assert examined(peer, capsys)[1]["generations"] == [4]
+    with Store.open(peer / "data", source=_source(peer)) as store:
+        check(store)
+    assert Identity.load(peer / "peer.key", _source(peer)).secret.reveal() == seed
+
+
+def _source(peer: Path) -> Any:
+    from peerd.config import Config
+
+    return Config.load(peer / "peerd.toml").storage.source
+
+
+def test_a_rotation_to_another_key_that_was_interrupted_goes_on(
+    peer: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(peer, "one.key")
+    assert run(peer, "encrypt") == 0
+    to = ("rotate", "--to", f"file:{peer.parent / 'two.key'}")
+    for name in ("_lock_keys", "_finish"):
+        with monkeypatch.context() as patch:
+
+            def dies(*_: object) -> None:
+                raise KeyboardInterrupt
+
+            patch.setattr(f"peerd.cli.storage.{name}", dies)
+            assert run(peer, *to) == 130
+    assert run(peer, *to) == 0
+    configure(peer, "two.key")
+    assert run(peer, "check") == 0
+
+
+def test_what_was_changed_is_found_by_its_place(
+    peer: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure(peer, "one.key")
+    run(peer, "encrypt")
+    blob = next((peer / "data" / "blobs").glob("??/*"))
+    whole = blob.read_bytes()
+    blob.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    code, document = examined(peer, capsys)
+    assert (code, document["values"]["damaged"]) == (5, 1)
+    assert document["findings"] == [f"damaged: {blob}"] and blob.exists()
+
+
+def test_a_running_daemon_is_not_disturbed(peer: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    configure(peer, "one.key")
+    run(peer, "encrypt")
+    with Store.open(peer / "data", source=_source(peer)):
+        for verb in ("encrypt", "rotate", "check"):
+            assert run(peer, verb) == 5
+            assert "is in use by pid" in capsys.readouterr().err
+
+
+def test_before_the_first_round_there_is_only_the_peers_key(
+    peer: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = render_config(data="new")
+    key = f'key = "file:{peer.parent / "one.key"}"'
+    (peer / "peerd.toml").write_text(text.replace("[storage]\n", f"[storage]\n{key}\n"))
+    assert run(peer, "encrypt") == 0 and not (peer / "new").exists()
+    assert examined(peer, capsys)[0] == 0
+    with Store.open(peer / "new", source=_source(peer)) as store:
+        fill(store)
+    assert found(peer / "new") == []
+    assert examined(peer, capsys)[0] == 0
