@@ -25,7 +25,6 @@ from nacl.signing import SigningKey
 from peerd.errors import IdentityError, StorageError
 from peerd.sealing.locked import is_locked, lock, unlock
 from peerd.sealing.source import VARIABLE, KeySource, named
-from peerd.storage.durable import replace_erasing, sync_directory
 from peerd.text import NotText, decode
 from protocols.ports import PUBLIC_KEY_BYTES, SECRET_KEY_BYTES
 from protocols.secret import Secret
@@ -81,6 +80,8 @@ class Identity:
         """The file at ``path``, which holds this identity, holds it encrypted from now on; what it
         held is overwritten. A crash leaves the one or the other. IdentityError.
         """
+        from peerd.storage.durable import replace_erasing  # numpy: not for each command's help
+
         try:
             replace_erasing(path, self._content(source))
         except OSError as error:
@@ -111,7 +112,7 @@ class Identity:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            sync_directory(path.parent)
+            _sync_directory(path.parent)
         except OSError as error:
             # A half-written key is of no use to anybody, and would block the next attempt.
             path.unlink(missing_ok=True)
@@ -124,7 +125,7 @@ class Identity:
             if path.exists():
                 _overwrite(path)
             os.replace(waiting, path)
-            sync_directory(path.parent)
+            _sync_directory(path.parent)
         except OSError as error:
             raise IdentityError(f"can't replace the key file {path}: {error.strerror}") from None
 
@@ -134,7 +135,7 @@ class Identity:
         try:
             _overwrite(path)
             path.unlink()
-            sync_directory(path.parent)
+            _sync_directory(path.parent)
         except FileNotFoundError:
             pass
         except OSError as error:
@@ -307,3 +308,11 @@ def _parse(content: bytes, path: Path) -> bytes:
         f"the file {path} does not hold a peerd key{reason}",
         f"it should be one line, '{_LABEL}' and {2 * SECRET_KEY_BYTES} hex digits",
     ) from None
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

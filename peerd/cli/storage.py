@@ -154,7 +154,11 @@ def _check(config: Config, *, as_json: bool) -> int:
             say(f"{name:8} {values[name]}")
         for line in document["findings"]:
             say(line)
-        say("everything is encrypted, and opens" if document["encrypted"] else "NOT all is well")
+        say(
+            "everything is encrypted, and opens"
+            if document["encrypted"]
+            else "not everything is encrypted and whole"
+        )
     return 0 if document["encrypted"] else StorageError.exit_code
 
 

@@ -40,6 +40,7 @@ from peerd.runner.library import Library
 from peerd.runner.operators.orders import Orders
 from peerd.runner.records import Records
 from peerd.runner.rhythm import Beat
+from peerd.sealing import KeySource
 from peerd.status.board import StatusBoard
 from peerd.status.routes import Answer, Bytes, Views, route
 from peerd.storage import Store
@@ -168,6 +169,8 @@ class Evidence:
     log: str
     seen: list[str]
     checks: int
+    source: KeySource | None = None
+    """Of the key, where the disk is encrypted."""
 
 
 # -- looking ---------------------------------------------------------------------------------------
@@ -220,7 +223,12 @@ def answers(peer: Peer) -> bytes:
 # -- the round -------------------------------------------------------------------------------------
 
 
-def run_round(directory: Path, log: io.StringIO, patch: pytest.MonkeyPatch) -> Evidence:
+def run_round(
+    directory: Path,
+    log: io.StringIO,
+    patch: pytest.MonkeyPatch,
+    source: KeySource | None = None,
+) -> Evidence:
     secrets, drawn = Secrets(), iter(range(1000))
 
     def entropy(size: int) -> bytes:
@@ -259,7 +267,8 @@ def run_round(directory: Path, log: io.StringIO, patch: pytest.MonkeyPatch) -> E
     )
     for index in range(PEERS):
         secrets.always[f"counts {index}"] = str(right(index)).encode()
-    return trio.run(partial(_round, directory, log, setting, identities, model, secrets))
+    evidence = Evidence(secrets, [], "", [], 0, source)
+    return trio.run(partial(_round, directory, log, setting, identities, model, evidence))
 
 
 async def _round(
@@ -268,9 +277,8 @@ async def _round(
     setting: Setting,
     identities: list[Identity],
     model: npt.NDArray[np.float32],
-    secrets: Secrets,
+    evidence: Evidence,
 ) -> Evidence:
-    evidence = Evidence(secrets, [], "", [], 0)
     book = Phonebook()
     everything = "/ip4/127.0.0.1/tcp/0"
     wires = [Transport(one, setting.group, setting.roster, everything, book) for one in identities]
@@ -314,7 +322,7 @@ def _peer(
     evidence: Evidence,
 ) -> Peer:
     home = directory / f"peer-{index}"
-    store, board = Store.open(home), StatusBoard()
+    store, board = Store.open(home, source=evidence.source), StatusBoard()
     _remember(setting, index, model, evidence.secrets)
     drawn = partial(_secret, store, index, evidence.secrets)
     local = LocalPeer(setting, index, identity.secret, drawn)
@@ -390,7 +398,7 @@ def _look(peer: Peer, evidence: Evidence, *, after: bool) -> None:
     views = {
         "status": answers(peer),
         "tables": tables(peer.store),
-        "files": files(peer.directory, database=after),
+        "files": files(peer.directory, database=after or evidence.source is not None),
     }
     objects = list(reachable(peer.driver))
     assert len(objects) > 50
@@ -461,6 +469,40 @@ def _check_nonce(index: int, data: bytes) -> None:
     frame = decode_frame(data)
     if isinstance(frame, StatementFrame):
         assert decode_statement(frame.statement, b"g" * 32).kind in (Kind.REVEAL, Kind.SEEN)
+
+
+# -- an encrypted disk -----------------------------------------------------------------------------
+
+
+def test_a_stolen_disk_gives_nothing_in_mid_round_or_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whenever it is stolen: the journal of the round in progress is in the haystack as well, and
+    afterwards what every member knows.
+    """
+    path = tmp_path / "disk.key"
+    path.write_text(canary("disk").hex())
+    path.chmod(0o600)
+    source = KeySource(f"file:{path}")
+    evidence = run_round(tmp_path / "peers", io.StringIO(), monkeypatch, source)
+    assert sorted(set(evidence.seen)) == []
+    assert evidence.checks > 10_000
+    for peer in evidence.peers:
+        disk = files(peer.directory, database=True)
+        with Store.open(peer.directory, source=source) as store:
+            model = store.model(0)
+            assert model is not None
+            known = {
+                "model": model.tobytes(),
+                "certificate": store.certificate(0),
+                "transcript": store.transcript(0),
+                "summary": json.dumps(store.round(0), sort_keys=True).encode(),
+                "key of the disk": canary("disk"),
+            }
+        for name, value in known.items():
+            assert value is not None
+            pieces = [value[at : at + 32] for at in range(0, len(value) - 31, 32)]
+            assert pieces and not any(holds(disk, piece) for piece in pieces), name
 
 
 # -- errors and tracebacks -------------------------------------------------------------------------
