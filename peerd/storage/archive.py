@@ -108,6 +108,10 @@ class Archive:
                 written += size
         return written
 
+    def erase_damaged(self) -> None:
+        """What was set aside may be plain, or of a key that is about to go."""
+        self._blobs.erase_damaged()
+
     def _evict(self) -> int:
         """The files of blobs that nothing names any more; how many bytes they had."""
         rows = self._database.rows(

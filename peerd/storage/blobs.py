@@ -104,6 +104,15 @@ class Blobs:
         except OSError as error:
             raise StorageError(f"can't remove {path}: {error.strerror}") from None
 
+    def erase_damaged(self) -> None:
+        """Overwrites and removes the files that were set aside."""
+        for path in self._directory.glob(f"??/*{_DAMAGED_SUFFIX}"):
+            try:
+                replace_erasing(path, b"")
+                path.unlink()
+            except OSError as error:
+                raise StorageError(f"can't remove {path}: {error.strerror}") from None
+
     def sizes(self) -> Iterator[tuple[bytes, int]]:
         """(hash, bytes) of every file that has a blob's name; clears away what a crash left."""
         for path in sorted(self._directory.glob("??/*")):

@@ -14,7 +14,7 @@ from peerd.sealing.vault import MAGIC
 from peerd.storage.database import Database
 from peerd.storage.lock import DirectoryLock
 from peerd.storage.renewing import TABLES
-from peerd.storage.ring import TRAINING, vault_of
+from peerd.storage.ring import TRAINING, local_models, vault_of
 from peerd.storage.seal import opened
 
 NEWEST, OLDER, PLAIN, DAMAGED = "newest", "older", "plain", "damaged"
@@ -65,9 +65,8 @@ def _values(directory: Path, vault: Vault) -> Iterator[tuple[str, str]]:
         if len(path.name) == 64 and not path.name.strip("0123456789abcdef"):
             yield str(path), _blob(path, vault)
     part = vault.part(TRAINING)
-    for path in sorted((directory / TRAINING).glob("*")):
-        if path.suffix in (".x", ".own"):
-            yield str(path), _file(path.read_bytes(), part, TRAINING.encode(), path.name.encode())
+    for path in local_models(directory):
+        yield str(path), _file(path.read_bytes(), part, TRAINING.encode(), path.name.encode())
 
 
 def _rows(database: Database) -> Iterator[tuple[str, str]]:

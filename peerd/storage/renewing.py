@@ -15,7 +15,7 @@ from peerd.sealing import KeySource
 from peerd.storage.archive import Archive
 from peerd.storage.blobs import is_current
 from peerd.storage.database import Database
-from peerd.storage.ring import TRAINING, write_ring
+from peerd.storage.ring import local_models, write_ring
 from peerd.storage.seal import opened, sealed
 
 LIMIT = 1 << 25
@@ -55,6 +55,7 @@ class Renewing:
         if written >= limit or not self._trained():
             return False
         assert self.source is not None
+        self.archive.erase_damaged()
         self.database.compact()
         vault.settle()
         write_ring(self.directory, vault, self.source)
@@ -92,5 +93,5 @@ class Renewing:
 
     def _trained(self) -> bool:
         """Whether the local models are all of the newest key."""
-        files = [each for each in (self.directory / TRAINING).glob("*") if each.is_file()]
-        return all(is_current(each, self.database.vault) for each in files)
+        vault = self.database.vault
+        return all(is_current(each, vault) for each in local_models(self.directory))

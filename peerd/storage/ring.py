@@ -8,6 +8,7 @@ all that lies beside it.
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from peerd.storage.durable import replace_erasing, write_durably
 KEYS = "keys.json"
 TRAINING = "training"
 """The directory of the local models, which the training worker writes."""
+_LOCAL_MODEL = re.compile(r"round-\d{1,18}\.x|statistics\.own")
 _WHAT = "key ring"
 _GIVE_BACK = (
     "put the file back as it was: without it nothing in the directory can be read; else move the"
@@ -61,6 +63,12 @@ def wanted(directory: Path, source: KeySource | None) -> KeySource:
             'name it: key = "file:/PATH" in [storage] of peerd.toml, or PEERD_STORAGE_KEY',
         )
     return source
+
+
+def local_models(directory: Path) -> list[Path]:
+    """Their files, and no other that lies beside them."""
+    files = sorted((directory / TRAINING).glob("*"))
+    return [path for path in files if _LOCAL_MODEL.fullmatch(path.name)]
 
 
 def begin(directory: Path, source: KeySource, *, plain: bool = False) -> Vault:

@@ -138,10 +138,7 @@ class Store:
         """
         for record in records.values():
             bounded("certificate", record)
-        rows = [
-            (r, *sealed(self._database, "certificate", r, "", value))
-            for r, value in records.items()
-        ]
+        rows = [(r, *sealed(self._database, "certificate", r, "", v)) for r, v in records.items()]
         with self._database.transaction() as connection:
             return sum(
                 connection.execute(

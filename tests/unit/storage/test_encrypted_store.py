@@ -141,6 +141,23 @@ def test_a_plain_directory_is_encrypted_in_its_place(tmp_path: Path, key: KeySou
         assert counted == size
 
 
+def test_what_was_set_aside_is_erased_and_what_is_not_peerd_s_is_left_alone(
+    tmp_path: Path, key: KeySource
+) -> None:
+    data = tmp_path / "data"
+    with Store.open(data) as store:
+        fill(store)
+        for number in (0, 1):
+            blob = next(data.glob(f"blobs/??/{store.put_blob(CANARY + bytes([number])).hex()}"))
+            blob.write_bytes(CANARY)
+        assert store.blob(bytes.fromhex(blob.name)) is None  # set aside; the other is found later
+    (data / TRAINING / "note.x").write_bytes(b"somebody's")
+    encrypt(data, key)
+    assert found(data) == [] and not list(data.rglob("*.damaged"))
+    assert (data / TRAINING / "note.x").read_bytes() == b"somebody's"
+    assert examine(data, key).settled
+
+
 def test_without_its_key_it_says_what_is_missing(tmp_path: Path, key: KeySource) -> None:
     data = tmp_path / "data"
     Store.open(data, source=key).close()
