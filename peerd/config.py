@@ -33,6 +33,7 @@ from peerd.config_values import (
     socket_path,
     table,
     text,
+    users,
     whole,
     whole_or,
     yes_or_no,
@@ -122,6 +123,28 @@ class MetricsConfig:
             like="127.0.0.1:9464",
         ),
     ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class ControlConfig:
+    """Who may do what over the control socket. ``named``: whether anybody is."""
+
+    viewers: Annotated[
+        tuple[str, ...],
+        Key(users, "users who may look; @NAME is a group of them", like=("@peerd-view",)),
+    ] = ()
+    operators: Annotated[
+        tuple[str, ...],
+        Key(users, "who may also pause, drain, reload and export", like=("anna", "@peerd-ops")),
+    ] = ()
+    officers: Annotated[
+        tuple[str, ...],
+        Key(users, "who may also have things signed in the member's name", like=("boris",)),
+    ] = ()
+
+    @property
+    def named(self) -> bool:
+        return bool(self.viewers or self.operators or self.officers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +250,7 @@ class Config:
         Path,
         Key(
             socket_path,
-            "the socket of `peerd status`; it answers the daemon's own user alone",
+            "the control socket; it answers the daemon's own user alone, or whom [control] names",
             like="data/run/status.sock",
         ),
     ]
@@ -243,6 +266,7 @@ class Config:
     log: LogConfig = LogConfig()
     metrics: MetricsConfig = MetricsConfig()
     dashboard: DashboardConfig = DashboardConfig()
+    control: ControlConfig = ControlConfig()
 
     @classmethod
     def load(cls, path: Path, environment: Mapping[str, str] = _NOTHING) -> Config:
@@ -263,6 +287,12 @@ class Config:
         if task.partition >= task.partitions:
             raise source.at("task.partition").wrong(
                 f"must be in 0…{task.partitions - 1}, not {task.partition}"
+            )
+        if config.control.named and config.status.is_relative_to(config.data):
+            raise source.at("status").wrong(
+                f"{config.status} is in the data directory, where those whom [control] names can't"
+                " reach it",
+                'say, for example: status = "/run/peerd/status.sock"',
             )
         return config
 

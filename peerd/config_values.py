@@ -27,6 +27,8 @@ _UNITS = {
     "TiB": 1 << 40,
 }
 _SIZE = re.compile(rf"([0-9]{{1,15}}(?:\.[0-9]{{1,9}})?) ?({'|'.join(_UNITS)})", re.ASCII)
+MAX_USERS = 64
+_USER = re.compile(r"@?[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}\$?", re.ASCII)
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", re.ASCII)
 
 
@@ -213,6 +215,17 @@ def addresses(each: Reader, most: int) -> Reader:
         return tuple(each(item, at.item(index)) for index, item in enumerate(value))
 
     return read
+
+
+def users(value: Any, at: At) -> tuple[str, ...]:
+    """Names of users, and of groups behind an ``@``; the machine that runs the daemon has them."""
+    names = _checked(value, at, list, 'a list of users, such as ["anna", "@peerd-ops"]')
+    if len(names) > MAX_USERS:
+        raise at.wrong(f"has more than {MAX_USERS} names")
+    for index, name in enumerate(names):
+        if not isinstance(name, str) or not _USER.fullmatch(name):
+            raise at.item(index).wrong(f"must be a user's name, or @ and a group's, not {name!r}")
+    return tuple(names)
 
 
 def _checked(value: Any, at: At, kind: type, shape: str) -> Any:

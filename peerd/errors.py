@@ -16,6 +16,7 @@ code  class                    meaning
 7     TaskError                task, training data, code of the user's own
 8     NotRunningError          no daemon answers at the status socket
 9     VerificationError        an audit failed: a transcript, certificate or evidence is wrong
+10    NotAllowedError          the daemon does not let this user do it
 ====  =======================  ==========================================================
 """
 
@@ -103,6 +104,12 @@ class VerificationError(PeerdError):
     """An audit found something that is not as it was claimed."""
 
     exit_code = 9
+
+
+class NotAllowedError(PeerdError):
+    """The daemon does not let this user do it: another role is needed."""
+
+    exit_code = 10
 
 
 def printable(text: str) -> str:

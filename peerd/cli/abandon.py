@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from peerd.cli.answers import OrderRefused, await_answer
+from peerd.cli.answers import OrderRefused, order
 from peerd.cli.confirm import asked
 from peerd.cli.daemon import add_config_argument, load_config
 from peerd.errors import ConfigError
@@ -40,15 +40,14 @@ def main(args: argparse.Namespace) -> int:
     """Show what stands, ask, leave the order, and say what the daemon made of it."""
     import trio
 
-    from peerd.runner.operators.orders import give
     from peerd.status.client import get
     from protocols.record.abandonment import WORDS
 
     config = load_config(args)
     status = trio.run(get, config.status, "/v1/status")
-    order = _order(args.cohort or status.get("abandon"))
-    name = order.cohort.hex()
-    print(f"round {order.round}, attempt {order.attempt}: the cohort {name} is decided.")
+    given_up = _order(args.cohort or status.get("abandon"))
+    name = given_up.cohort.hex()
+    print(f"round {given_up.round}, attempt {given_up.attempt}: the cohort {name} is decided.")
     print("No other is opened in its place unless its operators sign these words:")
     print(f"\n  {WORDS}\n")
     print("Wait instead while a member that is away may come back with its data directory.")
@@ -59,8 +58,8 @@ def main(args: argparse.Namespace) -> int:
         given = asked(question, "--yes-abandon DIGITS")
     if len(given) < LEAST_PREFIX or not name.startswith(given):
         raise ConfigError("these are not the first digits of the cohort", "nothing was signed")
-    give(config.data, order)
-    trio.run(await_answer, config.status, status["seq"], AbandonRefused)
+    place = {"round": given_up.round, "attempt": given_up.attempt, "cohort": name}
+    order(config.status, "abandon", AbandonRefused, **place)
     print("signed; the round ends once a quorum of the operators has signed")
     return 0
 

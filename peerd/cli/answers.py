@@ -1,14 +1,11 @@
-"""What a daemon makes of an order that was left for it."""
+"""What a daemon makes of an order over its control socket."""
 
 from __future__ import annotations
 
-from contextlib import aclosing
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from peerd.errors import PeerdError
-
-ANSWER_SECONDS = 60.0
 
 
 class OrderRefused(PeerdError):
@@ -17,18 +14,17 @@ class OrderRefused(PeerdError):
     what: ClassVar[str] = "do it"
 
 
-async def await_answer(socket: Path, seen: object, refused: type[OrderRefused]) -> None:
-    """Until an event behind number ``seen`` says that the order was taken. Raises ``refused``."""
+def order(socket: Path, act: str, refused: type[OrderRefused], **document: Any) -> None:
+    """Until it is done. ``act``: as the path of the order has it. Raises ``refused``,
+    NotAllowedError, NotRunningError.
+    """
     import trio
 
-    from peerd.status.client import events
+    from peerd.status.client import StatusAnswerError, post
 
-    since = seen if isinstance(seen, int) else 0
-    with trio.move_on_after(ANSWER_SECONDS):
-        async with aclosing(events(socket, since=since)) as stream:
-            async for event in stream:
-                if event.get("kind") == "order":
-                    if event.get("refused") is not None:
-                        raise refused(f"the daemon does not {refused.what}: {event['refused']}")
-                    return
-    raise refused("the daemon does not answer", "its log says more")
+    try:
+        trio.run(post, socket, f"/v1/orders/{act}", document)
+    except StatusAnswerError as error:
+        raise refused(
+            f"the daemon does not {refused.what}: {error.said or error.message}"
+        ) from None

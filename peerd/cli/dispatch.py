@@ -20,8 +20,8 @@ example:
   peerd init /srv/peerd --name "St. Mary's" --listen /ip4/203.0.113.10/tcp/4001
 
 exit codes: 0 done · 1 failure · 2 usage or configuration · 3 key · 4 group · 5 storage ·
-6 network · 7 task or data · 8 no daemon answers · 9 verification failed · 70 a fault of peerd ·
-130 interrupted
+6 network · 7 task or data · 8 no daemon answers · 9 verification failed · 10 not allowed ·
+70 a fault of peerd · 130 interrupted
 """
 
 

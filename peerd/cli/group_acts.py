@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from peerd.cli.answers import OrderRefused, await_answer
+from peerd.cli.answers import OrderRefused, order
 from peerd.cli.confirm import asked
 from peerd.cli.daemon import add_config_argument, load_config
 from peerd.cli.output import say
 from peerd.errors import ConfigError
-
-if TYPE_CHECKING:
-    from peerd.config import Config
-    from peerd.group import Genesis
-    from protocols.session.events import Approval
 
 VERBS = {
     "rotate": "make the key that is to take this one's place",
@@ -79,8 +73,7 @@ def _approve(args: argparse.Namespace) -> None:
     from peerd.cli.current_group import running
     from peerd.group import load
     from peerd.group.differences import differences
-    from protocols.session.events import Approval
-    from protocols.wire.payloads import Act
+    from peerd.group.document import render
 
     config, draft = load_config(args), load(args.draft)
     draft.verify()
@@ -93,9 +86,7 @@ def _approve(args: argparse.Namespace) -> None:
         given = asked(question, "--yes")
         if len(given) < 8 or not draft.group_id.hex().startswith(given):
             raise ConfigError("these are not its first digits", "nothing was signed")
-    assert draft.follows is not None
-    window = draft.follows.first, draft.follows.last
-    _give(config, Approval(Act.HANDOVER, draft.group_id, *window), draft)
+    order(config.status, "approve-handover", ApprovalRefused, draft=render(draft))
     print("approved; the group hands over once a quorum of its members has")
 
 
@@ -103,27 +94,13 @@ def _act(args: argparse.Namespace) -> None:
     import trio
 
     from peerd.status.client import get
-    from protocols.session.events import Approval
-    from protocols.wire.payloads import Act
 
     config = load_config(args)
-    act = Act.PAUSE if args.verb == "pause" else Act.RESUME
-    last = None
-    if act is Act.PAUSE and args.within is not None:
+    pauses, last = args.verb == "pause", None
+    if pauses and args.within is not None:
         if args.within < 1:
             raise ConfigError("--within: at least one round")
         head = trio.run(get, config.status, "/v1/status").get("head")
         last = (head if isinstance(head, int) else -1) + args.within
-    _give(config, Approval(act, last=last), None)
-    print(f"approved; the group {'rests' if act is Act.PAUSE else 'goes on'} once a quorum has")
-
-
-def _give(config: Config, approval: Approval, draft: Genesis | None) -> None:
-    import trio
-
-    from peerd.runner.operators.approvals import give
-    from peerd.status.client import get
-
-    status = trio.run(get, config.status, "/v1/status")
-    give(config.data, approval, draft)
-    trio.run(await_answer, config.status, status["seq"], ApprovalRefused)
+    order(config.status, f"approve-{args.verb}", ApprovalRefused, last=last)
+    print(f"approved; the group {'rests' if pauses else 'goes on'} once a quorum has")

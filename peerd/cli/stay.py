@@ -1,4 +1,6 @@
-"""``peerd pause``, ``resume``, ``drain``: one node rests, and says so (docs/operate/change.md)."""
+"""``peerd pause``, ``resume``, ``drain``, ``reload``: what one daemon is to do
+(docs/operate/change.md).
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from peerd.cli.answers import OrderRefused, await_answer
+from peerd.cli.answers import OrderRefused, order
 from peerd.cli.daemon import add_config_argument, load_config
 from peerd.errors import ConfigError
 
@@ -17,7 +19,12 @@ DONE = {
     "pause": "paused: this peer finishes the round that it is in, then follows the others",
     "resume": "resumed: this peer takes part from the next round that it can",
     "drain": "draining: the daemon finishes the round that it is in, and stops",
+    "reload": "the daemon has read its configuration again; 'peerd status' warns of what is wrong",
 }
+
+
+LEAVES = ("pause", "drain")
+"""Behind which the others are one fewer."""
 
 
 class StayRefused(OrderRefused):
@@ -27,26 +34,23 @@ class StayRefused(OrderRefused):
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The daemon's configuration, and a confirmation of what may stop the group."""
     add_config_argument(parser)
-    if not parser.prog.endswith(" resume"):
+    if parser.prog.split()[-1] in LEAVES:
         parser.add_argument(
             "--yes", action="store_true", help="also where the group can't go on without this peer"
         )
 
 
 def main(args: argparse.Namespace) -> int:
-    """Leave the order, and say what the daemon made of it."""
+    """Order it, and say what the daemon made of it."""
     import trio
 
-    from peerd.runner.operators.stays import Ask, give
     from peerd.status.client import get
 
-    config, asked = load_config(args), Ask(args.command)
-    status = trio.run(get, config.status, "/v1/status")
-    if asked is not Ask.RESUME:
+    config = load_config(args)
+    if args.command in LEAVES:
         _warn(config, trio.run(get, config.status, "/v1/peers")["peers"], confirmed=args.yes)
-    give(config.data, asked)
-    trio.run(await_answer, config.status, status["seq"], StayRefused)
-    print(DONE[asked])
+    order(config.status, args.command, StayRefused)
+    print(DONE[args.command])
     return 0
 
 

@@ -10,6 +10,7 @@ from typing import Protocol
 from peerd.learning import Trainer
 from peerd.learning.settings import Training
 from peerd.runner.operators.told import Told
+from peerd.trail import Trail
 from protocols.record.position import Position
 from protocols.session.events import Peer
 from protocols.session.local import LocalPeer
@@ -41,11 +42,13 @@ class Crew:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """``restored``: the data directory was put back from a backup, and may not know what was
-    signed; False: it never was, and never emptied. None: nobody says anything. ``file``: where the
-    configuration is read again on SIGHUP. ``told``: notes what it is told while it starts or stops.
+    """``trail``: of this directory. ``restored``: it was put back from a backup, and may not know
+    what was signed; False: it never was, and never emptied. None: nobody says anything. ``file``:
+    where the configuration is read again on SIGHUP. ``told``: notes what it is told while it starts
+    or stops.
     """
 
+    trail: Trail
     crew: Crew = Crew()
     restored: bool | None = None
     file: Path | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from pathlib import Path
 
 import structlog
@@ -18,6 +19,7 @@ from peerd.runner.crew import Crew, Terms
 from peerd.runner.failures import only_error
 from peerd.runner.founding import Founding
 from peerd.runner.life import Life
+from peerd.runner.operators.noting import note_start
 from peerd.runner.operators.told import Told
 from peerd.runner.place import Place
 from peerd.runner.succession.handover import fill_old
@@ -25,6 +27,8 @@ from peerd.runner.succession.lineage import named, remember
 from peerd.runner.succession.membership import Left, current
 from peerd.sealing.dumps import forbid_core_dumps
 from peerd.storage import Store
+from peerd.trail import Trail
+from peerd.trail.record import itself
 
 log = structlog.get_logger(__name__)
 
@@ -56,17 +60,20 @@ def run(
     genesis = load(config.genesis)
     if not founds:
         genesis.verify()
-    with Store.open(config.data, config.storage.keeping, config.storage.source) as store:
+    with (
+        Store.open(config.data, config.storage.keeping, config.storage.source) as store,
+        closing(Trail(store)) as trail,
+    ):
         if genesis.unsigned():
             names = names_by_peer(genesis)
             configure(config.log.level, config.log.format, file=config.log.file, names=names)
             identity = Identity.load(config.key, store.source)
-            founding = Founding(config, genesis, identity, told)
+            founding = Founding(config, genesis, identity, told, trail)
             _run(founding)
             if founding.genesis.unsigned():
                 return founding.exit_code
             genesis = founding.genesis
-        return _live(config, genesis, store, Terms(crew, restored, file, told))
+        return _live(config, genesis, store, Terms(trail, crew, restored, file, told))
 
 
 def _live(config: Config, configured: Genesis, store: Store, terms: Terms) -> int:
@@ -80,12 +87,15 @@ def _live(config: Config, configured: Genesis, store: Store, terms: Terms) -> in
         fill_old(store, epochs)
         names = named(epochs)
         configure(config.log.level, config.log.format, file=config.log.file, names=names)
+        note_start(terms.trail, epochs[-1].genesis.group_id, identity.peer_id, config)
         life = Life(config, Place(epochs, identity, configured), store, terms)
         _run(life)
         if life.handover is None:
             if again := terms.told.taken():
                 log.info("told to stop again while it stopped", times=len(again))
             return life.exit_code
+        successor = life.handover.epoch.genesis.group_id.hex()
+        terms.trail.note("go over", itself(), to=successor)
         life.handover.store(store, epochs[-1])
         remember(store, [*epochs, life.handover.epoch])
         config = life.config

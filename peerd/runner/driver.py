@@ -8,7 +8,7 @@ effects, and the list is carried out from its start.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -17,7 +17,6 @@ import numpy.typing as npt
 import structlog
 import trio
 
-from peerd.errors import ConfigError, GroupError
 from peerd.learning import Trainer
 from peerd.runner.ahead import Act, WriteAhead
 from peerd.runner.alarms import Alarms
@@ -26,7 +25,7 @@ from peerd.runner.library import Library
 from peerd.runner.meter import Meter
 from peerd.runner.operators import stays
 from peerd.runner.operators.drain import Drain
-from peerd.runner.operators.orders import Orders, in_words
+from peerd.runner.operators.orders import Event, in_words
 from peerd.runner.records import Records
 from peerd.runner.rhythm import Beat
 from peerd.runner.teller import Teller
@@ -52,12 +51,10 @@ from protocols.record.effects import (
 )
 from protocols.record.setting import Setting
 from protocols.record.timers import TimeCome, is_over
-from protocols.session.events import Approval, Order, Peer, Refused, Return, Stay
+from protocols.session.events import Approval, Peer, Refused
 
 log = structlog.get_logger(__name__)
 
-ORDERS_PAUSE = 1.0
-"""Seconds between looks for an operator's order."""
 MAX_BURST = 64
 """Frames that are handled, and journaled, together."""
 LONG_BURST = 1 << 18
@@ -67,6 +64,8 @@ frame, and of its journal, is let go before the next is taken.
 LOSS_GRACE = 3.0
 """Seconds for which a lost peer is still waited for."""
 OnMeasured = Callable[[int, Close, dict[str, Any] | None], Approval | None]
+OnOwnApproval = Callable[[Approval], Awaitable[object]]
+"""Told of what no operator ordered, before it is done."""
 OnStep = Callable[[Peer, Sequence[Effect]], None]
 """Told of the effects that were carried out; it only looks."""
 Read = TypeVar("Read")
@@ -83,11 +82,9 @@ class Driver:
         board: StatusBoard,
         library: Library,
         records: Records,
-        orders: Orders,
         beat: Beat,
     ) -> None:
         self._setting = setting
-        self._orders = orders
         self._session = session
         self._store = store
         self._transport = transport
@@ -113,6 +110,7 @@ class Driver:
         """Told each effect once it is carried out."""
         self.peers_changed = trio.Event()
         self.on_measured: OnMeasured = lambda round_, close, group: None
+        self.on_own_approval: OnOwnApproval = _unheard
         self.handed_over = trio.Event()
         self.on_step: OnStep = lambda session, effects: None
 
@@ -133,7 +131,6 @@ class Driver:
             nursery.start_soon(self._alarms.run, self._ring)
             nursery.start_soon(self._watch_peers)
             nursery.start_soon(self._receive)
-            nursery.start_soon(self._take_orders)
             task_status.started()
 
     def _show_where_it_starts(self, last: int, model: npt.NDArray[np.float32]) -> None:
@@ -194,22 +191,30 @@ class Driver:
                 size += len(burst[-1][1])
             await self._step(partial(_messages, self._index, burst), size)
 
-    async def _take_orders(self) -> None:
-        """What the operator leaves in the data directory; nothing else is ever ordered."""
-        while self._drain.takes:
-            await trio.sleep(ORDERS_PAUSE)
-            refused = said = None
-            try:
-                order = self._orders.take()
-                if order is None:
-                    continue
-                said = in_words(order)
-                log.warning("an operator's order", order=said)
-                await self._step(partial(_ordered, order))
-            except (ConfigError, GroupError, Refused) as error:
-                refused = str(error)
-                log.error("an order was refused", reason=refused)
-            self._board.publish("order", order=said, refused=refused)
+    async def order(self, order: Event) -> None:
+        """What an operator asks for. Refused, by the session or once this daemon has drained."""
+        assert self._nursery is not None
+        said = in_words(order)
+        log.warning("an operator's order", order=said)
+        done, found = trio.Event(), list[Refused]()
+        # in this nursery: whatever else fails there ends the daemon, and not a connection
+        self._nursery.start_soon(self._follow_order, order, found, done)
+        await done.wait()
+        refused = found[0] if found else None
+        self._board.publish("order", order=said, refused=None if refused is None else str(refused))
+        if refused is not None:
+            log.error("an order was refused", reason=str(refused))
+            raise refused
+
+    async def _follow_order(self, order: Event, refused: list[Refused], done: trio.Event) -> None:
+        try:
+            if not self._drain.takes:
+                raise Refused("this daemon is about to stop")
+            await self._step(partial(_ordered, order))
+        except Refused as error:
+            refused.append(error)
+        finally:
+            done.set()
 
     async def _on_time(self, round_: int, over: bool) -> None:
         timer = Timer((round_, 0), TimeCome(over), 0)
@@ -311,6 +316,7 @@ class Driver:
 
     async def _approve(self, approval: Approval) -> None:
         """What no operator ordered: the genesis says that this peer is to want it."""
+        await self.on_own_approval(approval)
         try:
             await self._step(partial(_ordered, approval))
         except Refused as error:
@@ -343,8 +349,12 @@ def _messages(index: Mapping[bytes, int], burst: deque[Delivery], session: Peer)
     return steps
 
 
-def _ordered(order: Order | Approval | Stay | Return, session: Peer) -> list[Step]:
+def _ordered(order: Event, session: Peer) -> list[Step]:
     return session.on_order(order)
+
+
+async def _unheard(approval: Approval) -> None:
+    """Nobody keeps a trail."""
 
 
 def _now_present(present: set[int], session: Peer) -> list[Step]:

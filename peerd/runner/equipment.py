@@ -20,7 +20,6 @@ from peerd.runner.first import check_first, check_fixed
 from peerd.runner.library import Library
 from peerd.runner.node import Node
 from peerd.runner.operators.approvals import kept_approvals
-from peerd.runner.operators.orders import Orders
 from peerd.runner.operators.patience import Patience
 from peerd.runner.place import Place
 from peerd.runner.records import Records
@@ -121,7 +120,6 @@ class Equipment:
             board,
             self.library,
             records,
-            Orders(self.store, genesis),
             Beat(genesis.rhythm, board),
         )
         patience = None if genesis.rhythm is None else genesis.rhythm.patience

@@ -25,12 +25,14 @@ from peerd.group.signing import added
 from peerd.identity import Identity, peer_id_of
 from peerd.runner.library import SIGNATURES
 from peerd.runner.node import Node
+from peerd.runner.operators.noting import gate_of
 from peerd.runner.operators.signals import heed_signals
 from peerd.runner.operators.told import Told
 from peerd.runner.sight.announce import Announcer
 from peerd.runner.sight.roll import roll
 from peerd.status.routes import AuditViews, Views
 from peerd.status.waiting import NOT_CONNECTED, WORDS, Here
+from peerd.trail import Trail
 from peerd.transport.errors import TransportError
 from protocols.wire.canonical import pack
 
@@ -50,7 +52,9 @@ class Founding:
     Raises GroupError where this peer has not signed, or somebody's signature is wrong.
     """
 
-    def __init__(self, config: Config, genesis: Genesis, identity: Identity, told: Told) -> None:
+    def __init__(
+        self, config: Config, genesis: Genesis, identity: Identity, told: Told, trail: Trail
+    ) -> None:
         genesis.verify_signatures()
         if genesis.follows is not None:
             genesis.verify()  # its group is asked for approvals as well: those are files
@@ -62,6 +66,7 @@ class Founding:
         self.genesis = genesis
         self._config = config
         self._told = told
+        self._trail = trail
         self._identity = identity
         file = config.data / "addresses.json"
         book = AddressBook(file, genesis.roster, genesis.group_id)
@@ -76,10 +81,12 @@ class Founding:
         began = trio.current_time()
         self._show()
         self._board.derive("waiting", partial(self._waiting, began))
+        self._board.derive("trail", self._trail.shown)
         async with trio.open_nursery() as nursery:
             self._scope = nursery.cancel_scope
-            await nursery.start(heed_signals, self, nursery, self._told)
-            await self._node.show(nursery, self._views())
+            await nursery.start(heed_signals, self, nursery, self._told, self._trail)
+            gate = gate_of(self._config, self._trail)
+            await self._node.show(nursery, self._views(), gate)
             self._transport.handle_requests(self._answer)
             await self._node.listen(nursery)
             bootstrap = [*self._config.bootstrap, *as_bootstraps(self.genesis.addresses)]

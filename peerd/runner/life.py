@@ -22,6 +22,8 @@ from peerd.runner.gathering import gather
 from peerd.runner.library import Library
 from peerd.runner.node import Node, limits_of
 from peerd.runner.operators.drain import flushed
+from peerd.runner.operators.noting import gate_of, noted_approval
+from peerd.runner.operators.orders import Desk
 from peerd.runner.operators.reload import reload
 from peerd.runner.operators.signals import heed_signals
 from peerd.runner.place import Place
@@ -72,7 +74,10 @@ class Life:
         )
         self.trainer = terms.crew.trainer(training)
         self._equipment = Equipment(place, self._node, store, self.trainer, self._library)
-        self._windows = Windows(config, place, self._node, store, self.trainer)
+        self._desk = Desk(store, self.genesis, self.reload)
+        self.gate = gate_of(config, terms.trail)
+        self.board.derive("trail", terms.trail.shown)
+        self._windows = Windows(config, place, self._node, store, self.trainer, self._desk.order)
         self.metrics_port = self._windows.metrics_port
         self.dashboard_port = self._windows.dashboard_port
         self._driver: Driver | None = None
@@ -81,10 +86,11 @@ class Life:
     async def run(self) -> None:
         """PeerdError."""
         self._windows.blank()
+        terms = self._terms
         async with trio.open_nursery() as nursery:
             self._scope = nursery.cancel_scope
-            await nursery.start(heed_signals, self, nursery, self._terms.told)
-            await self._windows.open(nursery, self.config)
+            await nursery.start(heed_signals, self, nursery, terms.told, terms.trail)
+            await self._windows.open(nursery, self.config, self.gate)
             # Before anybody is met: whoever can't train is no member that others should wait for.
             first = await self._equipment.rehearse(nursery, self.config.task.start_from)
             await self._meet(nursery)
@@ -138,7 +144,9 @@ class Life:
         driver = self._driver = self._equipment.driver(session, records)
         lookout.follow(driver)
         driver.watch = self._windows.tally.saw
-        nursery.start_soon(driver.run)
+        driver.on_own_approval = partial(noted_approval, self._terms.trail)
+        await nursery.start(driver.run)
+        self._desk.carry_out = driver.order
         nursery.start_soon(self._follow, driver, nursery.cancel_scope)
         nursery.start_soon(self._leave, driver)
 

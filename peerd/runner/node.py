@@ -15,6 +15,7 @@ from peerd.errors import NetworkError
 from peerd.group import Genesis
 from peerd.identity import Identity
 from peerd.status.board import StatusBoard
+from peerd.status.gate import Gate
 from peerd.status.routes import Views
 from peerd.status.server import serve_status
 from peerd.transport.errors import TransportError
@@ -69,9 +70,9 @@ class Node:
         )
         self._status = config.status
 
-    async def show(self, nursery: trio.Nursery, views: Views) -> None:
-        """From now on the status socket answers. StatusSocketError."""
-        await nursery.start(partial(serve_status, self.board, self._status, views))
+    async def show(self, nursery: trio.Nursery, views: Views, gate: Gate) -> None:
+        """From now on the control socket answers. StatusSocketError."""
+        await nursery.start(partial(serve_status, self.board, self._status, views, gate=gate))
 
     async def listen(self, nursery: trio.Nursery) -> None:
         """From now on others can dial this peer, and it dials them. NetworkError."""

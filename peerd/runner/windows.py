@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import trio
@@ -22,20 +22,29 @@ from peerd.runner.members import Members
 from peerd.runner.node import Node
 from peerd.runner.place import Place
 from peerd.runner.sight.roll import roll
+from peerd.status.board import JsonObject
+from peerd.status.gate import Gate
 from peerd.status.metrics_port import MetricsPort
-from peerd.status.routes import AuditViews, Views
+from peerd.status.routes import AuditViews, Order, Views
 from peerd.storage import Store
 
 
 class Windows:
-    """Of one group. ``tally``: counts the effects that it is told of."""
+    """Of one group. ``tally``: counts the effects that it is told of. ``order``: reads one."""
 
     def __init__(
-        self, config: Config, place: Place, node: Node, store: Store, trainer: Trainer
+        self,
+        config: Config,
+        place: Place,
+        node: Node,
+        store: Store,
+        trainer: Trainer,
+        order: Callable[[str, JsonObject], Order],
     ) -> None:
         self._place = place
         self._node = node
         self._store = store
+        self._order = order
         genesis, public = place.genesis, node.identity.public
         self._probes = Probes(config.data)
         self.tally = Tally(blamed_members(store, place.epochs), store.round)
@@ -46,13 +55,13 @@ class Windows:
         self._views = self._made_views()
         self.dashboard_port = DashboardPort(self._sources())
 
-    async def open(self, nursery: trio.Nursery, config: Config) -> None:
+    async def open(self, nursery: trio.Nursery, config: Config, gate: Gate) -> None:
         """NetworkError, StatusSocketError: where the configuration asks for what can't be had."""
         await nursery.start(self.metrics_port.run)
         self.metrics_port.open(config.metrics.listen)
         await nursery.start(self.dashboard_port.run)
         self.dashboard_port.open(config.dashboard.address)
-        await self._node.show(nursery, self._views)
+        await self._node.show(nursery, self._views, gate)
         nursery.start_soon(self._probes.run)
 
     def blank(self) -> None:
@@ -109,6 +118,7 @@ class Windows:
             blame=lambda: blamed(store, self._place.epochs, self._place.guilty()),
             evidence=partial(evidence, store),
             dashboard=lambda: self.dashboard_port.address(),
+            order=self._order,
             audit=AuditViews(
                 lambda: render(genesis).encode(),
                 self._groups,

@@ -8,23 +8,28 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import h11
 import trio
 
-from peerd.errors import NotRunningError, PeerdError
+from peerd.errors import NotAllowedError, NotRunningError, PeerdError
 from peerd.status.board import MAX_EVENT_BYTES, JsonObject
 
 READ_BYTES = 65536
 MAX_ANSWER_BYTES = 4 * 10**9 + 2**20  # a model of 10^9 parameters
 ANSWER_SECONDS = 30.0
+ORDER_SECONDS = 60.0  # a daemon may be in a long step
 SILENCE_SECONDS = 60.0  # an event stream has a heartbeat every 15 s
 
 
 class StatusAnswerError(PeerdError):
-    """The daemon answered, and not with what was asked for."""
+    """The daemon answered, and not with what was asked for. ``said``: its own words."""
+
+    def __init__(self, message: str, hint: str = "", said: str = "") -> None:
+        super().__init__(message, hint)
+        self.said = said
 
 
 class Silent(NotRunningError):
@@ -37,25 +42,39 @@ async def get(path: Path, target: str) -> JsonObject:
 
 
 async def get_bytes(path: Path, target: str) -> bytes:
-    """``GET target``, as it is. NotRunningError, StatusAnswerError."""
+    """``GET target``, as it is. NotRunningError, StatusAnswerError, NotAllowedError."""
+    return await _answered(path, "GET", target, b"", ANSWER_SECONDS)
+
+
+async def post(path: Path, target: str, document: JsonObject) -> JsonObject:
+    """``POST target``: an order. As ``get``."""
+    body = json.dumps(document).encode()
+    return _object(path, await _answered(path, "POST", target, body, ORDER_SECONDS))
+
+
+async def _answered(path: Path, method: str, target: str, body: bytes, seconds: float) -> bytes:
     async with _connection(path) as stream:
-        with trio.fail_after(ANSWER_SECONDS):
-            status, body = await _exchange(stream, target)
-    if status != 200:
-        error = _object(path, body).get("error", status)
-        raise StatusAnswerError(f"the daemon at {path}: {error}")
-    return body
+        with trio.fail_after(seconds):
+            status, found = await _exchange(stream, method, target, body)
+    if status == 200:
+        return found
+    error = str(_object(path, found).get("error", status))
+    if status == 403:
+        raise NotAllowedError(f"the daemon at {path} refuses: {error}")
+    raise StatusAnswerError(f"the daemon at {path}: {error}", said=error)
 
 
 async def events(path: Path, since: int | None = None) -> AsyncGenerator[JsonObject, None]:
     """Events after number ``since`` (None: new ones), until the daemon ends the stream."""
     target = "/v1/events" if since is None else f"/v1/events?since={since}"
     async with _connection(path) as stream:
-        http = await _ask(stream, target)
+        http = await _ask(stream, "GET", target, b"")
         pending = bytearray()
         while True:
             with trio.fail_after(SILENCE_SECONDS):
                 event = await _next_event(http, stream)
+            if isinstance(event, h11.Response) and event.status_code == 403:
+                raise NotAllowedError(f"the daemon at {path} does not let this user look")
             if isinstance(event, h11.Response) and event.status_code != 200:
                 raise StatusAnswerError(f"the daemon at {path} answers {event.status_code}")
             if isinstance(event, h11.EndOfMessage | h11.ConnectionClosed):
@@ -92,10 +111,15 @@ async def _connection(path: Path) -> AsyncIterator[trio.SocketStream]:
             raise Silent(f"the daemon at {path} is silent", "look at its log") from None
 
 
-async def _ask(stream: trio.SocketStream, target: str) -> h11.Connection:
+async def _ask(stream: trio.SocketStream, method: str, target: str, body: bytes) -> h11.Connection:
     http = h11.Connection(h11.CLIENT)
-    request = h11.Request(method="GET", target=target, headers=[("host", "peerd")])
-    await stream.send_all(http.send(request) + http.send(h11.EndOfMessage()))
+    headers = [("host", "peerd")]
+    if body:
+        headers.append(("content-length", str(len(body))))
+    request = h11.Request(method=method, target=target, headers=headers)
+    data = http.send(request) + (http.send(h11.Data(data=body)) if body else b"")
+    with suppress(trio.BrokenResourceError):  # who is refused at once has an answer to read
+        await stream.send_all(data + http.send(h11.EndOfMessage()))
     return http
 
 
@@ -105,8 +129,10 @@ async def _next_event(http: h11.Connection, stream: trio.SocketStream) -> object
     return event
 
 
-async def _exchange(stream: trio.SocketStream, target: str) -> tuple[int, bytes]:
-    http = await _ask(stream, target)
+async def _exchange(
+    stream: trio.SocketStream, method: str, target: str, sent: bytes
+) -> tuple[int, bytes]:
+    http = await _ask(stream, method, target, sent)
     status, body = 0, bytearray()
     while True:
         event = await _next_event(http, stream)

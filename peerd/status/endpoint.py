@@ -1,4 +1,5 @@
-"""The Unix socket's place in the file system: directory 0700, socket 0600, nothing followed.
+"""The Unix socket's place in the file system: directory 0700, socket 0600, nothing followed; where
+others have roles, 0711 and 0666, as the kernel says who connects.
 
 A path that some other user could have put there is never used and never removed; the socket that
 a dead daemon of ours left behind is.
@@ -45,8 +46,9 @@ class Endpoint:
             self.path.unlink(missing_ok=True)
 
 
-def listen(path: Path) -> Endpoint:
-    """Bind and listen at ``path``, mode 0600, in a directory that only this user may enter.
+def listen(path: Path, *, shared: bool = False) -> Endpoint:
+    """Bind and listen at ``path``, mode 0600, in a directory that only this user may enter;
+    ``shared``: anybody may connect, and only this user may put anything there.
 
     StatusSocketError says what stands in the way and what to do about it.
     """
@@ -55,13 +57,13 @@ def listen(path: Path) -> Endpoint:
             f"status socket {path}: the path is longer than {MAX_SOCKET_PATH} bytes",
             "set a shorter status socket path in peerd.toml",
         )
-    _private_directory(path.parent)
+    _own_directory(path.parent, shared=shared)
     _clear_stale(path)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     before = os.umask(0o177)  # the socket is never wider than 0600, not even for an instant
     try:
         listener.bind(os.fspath(path))
-        os.chmod(path, 0o600)
+        os.chmod(path, 0o666 if shared else 0o600)
         listener.listen(BACKLOG)
         found = os.lstat(path)
     except OSError as error:
@@ -81,14 +83,10 @@ def peer_uid(connection: trio.SocketStream) -> int:
     return int(uid)
 
 
-def allowed_uid(uid: int) -> bool:
-    """The daemon's own user, and root, who can do as he likes in any case."""
-    return uid in (os.geteuid(), 0)
-
-
-def _private_directory(directory: Path) -> None:
+def _own_directory(directory: Path, *, shared: bool) -> None:
+    wider = 0o022 if shared else 0o077
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        directory.mkdir(mode=0o711 if shared else 0o700, parents=True, exist_ok=True)
         found = os.lstat(directory)
     except OSError as error:
         raise StatusSocketError(
@@ -104,9 +102,10 @@ def _private_directory(directory: Path) -> None:
             f"status directory {directory} belongs to user {found.st_uid}",
             "name a directory of your own in peerd.toml",
         )
-    if stat.S_IMODE(found.st_mode) & 0o077:
+    if stat.S_IMODE(found.st_mode) & wider:
         raise StatusSocketError(
-            f"status directory {directory} is open to other users", f"chmod 700 {directory}"
+            f"status directory {directory} is open to other users",
+            f"chmod {'711' if shared else '700'} {directory}",
         )
 
 

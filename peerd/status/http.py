@@ -2,8 +2,9 @@
 
 What is asked for is a ``Request``; what answers it is the caller's.
 
-Requests carry no body. Whatever a client sends, the connection ends in one of three ways: it is
-answered, it gets a 4xx and is closed, or it is closed at a deadline.
+Requests carry no body, but POST where ``most_body`` allows for one. Whatever a client sends, the
+connection ends in one of three ways: it is answered, it gets a 4xx and is closed, or it is closed
+at a deadline.
 """
 
 from __future__ import annotations
@@ -47,8 +48,10 @@ class HttpConnection:
         board: StatusBoard,
         answer: Callable[[Request], Awaitable[Response]],
         deadlines: Deadlines,
+        most_body: int = 0,
     ) -> None:
         self._stream = stream
+        self._most_body = most_body
         self._board = board
         self._answer = answer
         self._deadlines = deadlines
@@ -64,7 +67,8 @@ class HttpConnection:
         except (Closed, trio.TooSlowError, trio.BrokenResourceError, trio.ClosedResourceError):
             return
         except h11.RemoteProtocolError as error:
-            await self._refuse(error.error_status_hint, "not an acceptable HTTP/1.1 request")
+            why = {"error": "not an acceptable HTTP/1.1 request"}
+            await self._refuse(error.error_status_hint, why)
 
     async def _serve_one(self, deadline: float) -> bool:
         """Whether the connection can carry another request."""
@@ -72,7 +76,7 @@ class HttpConnection:
             request = await self._read_request()
         if request is None:
             return False
-        asked = _request(request)
+        asked = _request(*request)
         answer = await self._answer(asked)
         if isinstance(answer, EventStream):
             await self._send_events(answer, head_only=asked.method == "HEAD")
@@ -83,9 +87,14 @@ class HttpConnection:
         self._http.start_next_cycle()
         return True
 
-    async def _read_request(self) -> h11.Request | None:
-        """The next request with its (empty) body read; None when the client is done."""
+    async def refuse(self, answer: Answer) -> None:
+        """Whatever is asked for. Raises nothing."""
+        await self._refuse(answer.status, answer.document)
+
+    async def _read_request(self) -> tuple[h11.Request, bytes] | None:
+        """The next request and its body; None when the client is done."""
         request: h11.Request | None = None
+        body = bytearray()
         while True:
             event = self._http.next_event()
             if event is h11.NEED_DATA:
@@ -93,9 +102,12 @@ class HttpConnection:
             elif isinstance(event, h11.Request):
                 request = event
             elif isinstance(event, h11.Data):
-                raise h11.RemoteProtocolError("a request with a body", error_status_hint=413)
-            elif isinstance(event, h11.EndOfMessage):
-                return request
+                body += event.data
+                posted = request is not None and request.method == b"POST"
+                if len(body) > (self._most_body if posted else 0):
+                    raise h11.RemoteProtocolError("too long a body", error_status_hint=413)
+            elif isinstance(event, h11.EndOfMessage) and request is not None:
+                return request, bytes(body)
             else:  # ConnectionClosed, PAUSED
                 return None
 
@@ -157,19 +169,20 @@ class HttpConnection:
             with trio.fail_after(self._deadlines.write):
                 await self._stream.send_all(data)
 
-    async def _refuse(self, status: int, message: str) -> None:
+    async def _refuse(self, status: int, document: object) -> None:
         if self._http.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
             return
         try:
-            await self._send_document(Answer(status, {"error": message}), head_only=False)
+            await self._send_document(Answer(status, document), head_only=False)
         except (trio.TooSlowError, trio.BrokenResourceError, trio.ClosedResourceError):
             return
 
 
-def _request(request: h11.Request) -> Request:
+def _request(request: h11.Request, body: bytes) -> Request:
     """h11 has checked that the names and the target are ASCII; a value may hold any byte."""
     headers = [(name.decode("ascii"), value.decode("latin-1")) for name, value in request.headers]
-    return Request(request.method.decode("ascii"), request.target.decode("ascii"), tuple(headers))
+    method, target = request.method.decode("ascii"), request.target.decode("ascii")
+    return Request(method, target, tuple(headers), body)
 
 
 def _response(status: int, headers: list[tuple[str, str]]) -> h11.Response:

@@ -1,8 +1,11 @@
-"""Which path answers what. Pure: a request target in, a status code and a JSON document out."""
+"""Which path answers what, and who may ask: one table (ROUTES).
+
+Pure but for orders: a request target in, a status code and a JSON document out.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 from urllib.parse import parse_qs, urlsplit
@@ -11,21 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peerd.audit.chain import encode_chain
+from peerd.errors import ConfigError
 from peerd.status.board import JsonObject, StatusBoard
+from peerd.status.roles import Role
 
 MAX_ROUNDS_LISTED = 1000  # rounds in one answer; since=N reads on, before=N reads back
 MAX_ROUNDS_SEARCHED = 10_000  # what the store keeps
 MAX_CERTIFICATES_LISTED = 256  # in one answer; ?from=N reads on
 MAX_NUMBER_DIGITS = 18
-PATHS = (
-    "/v1/status",
-    "/v1/peers",
-    "/v1/rounds",
-    "/v1/blame",
-    "/v1/events",
-    "/v1/dashboard",
-    "/metrics",
-)
 PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -44,6 +40,20 @@ class AuditViews:
 
 
 @dataclass(frozen=True, slots=True)
+class Order:
+    """What an operator asks for, read and not yet done. ``arguments``: for the trail; ``carry_out``
+    raises ``Refused`` (protocols/session/events.py) or PeerdError where the daemon does not do it.
+    """
+
+    arguments: JsonObject
+    carry_out: Callable[[], Awaitable[None]]
+
+
+def _no_orders(act: str, document: JsonObject) -> Order:
+    raise ConfigError("this daemon takes no orders yet", "its group is not founded")
+
+
+@dataclass(frozen=True, slots=True)
 class Views:
     """Where the answers come from. Each is called on the event loop and must be quick.
 
@@ -52,7 +62,8 @@ class Views:
     whole record, or None; ``transcript(n)`` → what an auditor gets; ``model(n)`` → the certified
     model, float32 (d,); ``certificate(n)`` → the round's; ``blame()`` → one object per blame;
     ``evidence(hash)`` → the piece with this hash (hexadecimal); ``metrics()`` → what Prometheus
-    reads; ``dashboard()`` → an address of the page, that lets its reader in once, or None.
+    reads; ``dashboard()`` → an address of the page, that lets its reader in once, or None;
+    ``order(act, document)`` → an order that was read. PeerdError where it is none.
     """
 
     peers: Callable[[], Sequence[JsonObject]]
@@ -67,6 +78,7 @@ class Views:
     counted: Callable[[], int] = lambda: 0
     audit: AuditViews | None = None
     dashboard: Callable[[], str | None] = lambda: None
+    order: Callable[[str, JsonObject], Order] = _no_orders
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +88,7 @@ class Request:
     method: str
     target: str
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    body: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,49 +123,146 @@ class BadQuery(Exception):
     """The query string asks for what can't be read."""
 
 
-def route(board: StatusBoard, views: Views, method: str, target: str) -> Response:
-    """The answer to a request. Nothing that a client sends makes this raise."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """``name``: what stands in the place of a path's ``*``; ``query``: behind its question mark."""
+
+    board: StatusBoard
+    views: Views
+    name: str
+    query: str
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """``path``: a piece ``*`` is any; ``act``: what the trail calls it, None for what only tells.
+    ``answer``: None for an order, which the daemon answers.
+    """
+
+    path: str
+    role: Role
+    answer: Callable[[Asked], Response] | None
+    act: str | None = None
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        return ("POST",) if self.answer is None else ("GET", "HEAD")
+
+    def matches(self, pieces: list[str]) -> bool:
+        own = self.path.split("/")[1:]
+        pairs = zip(own, pieces, strict=False)
+        return len(own) == len(pieces) and all(one in ("*", other) for one, other in pairs)
+
+    def name(self, pieces: list[str]) -> str:
+        own = self.path.split("/")[1:]
+        return pieces[own.index("*")] if "*" in own else ""
+
+
+def _listed(asked: Asked) -> Answer:
+    return Answer(200, _rounds(asked.views, _numbers(asked.query, "since", "before", "limit")))
+
+
+def _transcript(asked: Asked) -> Response:
+    return _bytes(asked.name, asked.views.transcript, "transcript")
+
+
+def _model(asked: Asked) -> Response:
+    return _bytes(asked.name, lambda n: _little_endian(asked.views.model(n)), "model")
+
+
+def _evidence(asked: Asked) -> Response:
+    data = asked.views.evidence(asked.name)
+    return _error(404, "no such evidence is kept") if data is None else Bytes(data)
+
+
+def _audited(what: str) -> Callable[[Asked], Response]:
+    def answer(asked: Asked) -> Response:
+        audit = asked.views.audit
+        return _unknown() if audit is None else _audit(audit, what, asked.query)
+
+    return answer
+
+
+ROUTES: tuple[Route, ...] = (
+    Route("/v1/status", Role.VIEWER, lambda asked: Answer(200, asked.board.snapshot())),
+    Route(
+        "/v1/peers", Role.VIEWER, lambda asked: Answer(200, {"peers": list(asked.views.peers())})
+    ),
+    Route("/v1/rounds", Role.VIEWER, _listed),
+    Route("/v1/rounds/*", Role.VIEWER, lambda asked: _one_round(asked.views, asked.name)),
+    Route(
+        "/v1/rounds/*/certificate",
+        Role.VIEWER,
+        lambda asked: _bytes(asked.name, asked.views.certificate, "certificate"),
+    ),
+    Route(
+        "/v1/blame", Role.VIEWER, lambda asked: Answer(200, {"blamed": list(asked.views.blame())})
+    ),
+    Route("/v1/genesis", Role.VIEWER, _audited("genesis")),
+    Route("/v1/lineage", Role.VIEWER, _audited("lineage")),
+    Route("/v1/certificates", Role.VIEWER, _audited("certificates")),
+    Route("/v1/kept", Role.VIEWER, _audited("kept")),
+    Route(
+        "/v1/events",
+        Role.VIEWER,
+        lambda asked: EventStream(_numbers(asked.query, "since").get("since")),
+    ),
+    Route("/metrics", Role.VIEWER, lambda asked: Bytes(asked.views.metrics(), PROMETHEUS)),
+    Route(
+        "/v1/dashboard",
+        Role.VIEWER,
+        lambda asked: _dashboard(asked.views.dashboard()),
+        "enter the page",
+    ),
+    Route("/v1/rounds/*/transcript", Role.OPERATOR, _transcript, "export transcript"),
+    Route("/v1/rounds/*/model", Role.OPERATOR, _model, "export model"),
+    Route("/v1/blame/*/evidence", Role.OPERATOR, _evidence, "export evidence"),
+    Route("/v1/orders/pause", Role.OPERATOR, None, "pause"),
+    Route("/v1/orders/resume", Role.OPERATOR, None, "resume"),
+    Route("/v1/orders/drain", Role.OPERATOR, None, "drain"),
+    Route("/v1/orders/reload", Role.OPERATOR, None, "reload"),
+    Route("/v1/orders/abandon", Role.OFFICER, None, "abandon"),
+    Route("/v1/orders/approve-handover", Role.OFFICER, None, "approve handover"),
+    Route("/v1/orders/approve-pause", Role.OFFICER, None, "approve pause"),
+    Route("/v1/orders/approve-resume", Role.OFFICER, None, "approve resume"),
+)
+"""All that is answered, and who may ask. What changes something, or leaves with who asks, has an
+act: nothing is carried out, and nothing leaves, before that is in the trail.
+"""
+PATHS = [each.path for each in ROUTES if each.answer is not None and "*" not in each.path]
+
+
+def found(board: StatusBoard, views: Views, method: str, target: str) -> tuple[Route, Asked]:
+    """Whom a request is for. NoRoute has the answer where there is nobody."""
     try:
         parts = urlsplit(target)
-        return _route(board, views, method, parts.path, parts.query)
+    except ValueError as error:
+        raise NoRoute(_error(400, str(error))) from None
+    pieces = [piece for piece in parts.path.split("/") if piece]
+    there = [each for each in ROUTES if each.matches(pieces)]
+    if not there:
+        raise NoRoute(_unknown())
+    if method not in there[0].methods:
+        use = there[0].methods[0]
+        raise NoRoute(_error(405, f"{method} is not served here; use {use}"))
+    return there[0], Asked(board, views, there[0].name(pieces), parts.query)
+
+
+class NoRoute(Exception):
+    """``answer``: what to send instead."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__()
+        self.answer = answer
+
+
+def told(route: Route, asked: Asked) -> Response:
+    """What a route that is no order answers. Nothing that a client sends makes this raise."""
+    assert route.answer is not None
+    try:
+        return route.answer(asked)
     except (BadQuery, ValueError) as error:
         return _error(400, str(error))
-
-
-def _route(board: StatusBoard, views: Views, method: str, path: str, query: str) -> Response:
-    if method not in ("GET", "HEAD"):
-        return _error(405, f"{method} is not served here; use GET")
-    match [piece for piece in path.split("/") if piece]:
-        case ["v1", "status"]:
-            return Answer(200, board.snapshot())
-        case ["v1", "peers"]:
-            return Answer(200, {"peers": list(views.peers())})
-        case ["v1", "rounds"]:
-            return Answer(200, _rounds(views, _numbers(query, "since", "before", "limit")))
-        case ["v1", "rounds", number]:
-            return _one_round(views, number)
-        case ["v1", "rounds", number, "transcript"]:
-            return _bytes(number, views.transcript, "transcript")
-        case ["v1", "rounds", number, "model"]:
-            return _bytes(number, lambda n: _little_endian(views.model(n)), "model")
-        case ["v1", "genesis" | "lineage" | "certificates" | "kept" as what] if (
-            views.audit is not None
-        ):
-            return _audit(views.audit, what, query)
-        case ["v1", "rounds", number, "certificate"]:
-            return _bytes(number, views.certificate, "certificate")
-        case ["v1", "blame"]:
-            return Answer(200, {"blamed": list(views.blame())})
-        case ["v1", "blame", name, "evidence"]:
-            data = views.evidence(name)
-            return _error(404, "no such evidence is kept") if data is None else Bytes(data)
-        case ["v1", "dashboard"]:
-            return _dashboard(views.dashboard())
-        case ["v1", "events"]:
-            return EventStream(_numbers(query, "since").get("since"))
-        case ["metrics"]:
-            return Bytes(views.metrics(), PROMETHEUS)
-    return _error(404, f"unknown path; GET {', '.join(PATHS)}")
 
 
 def metrics_alone(metrics: Callable[[], bytes], method: str, target: str) -> Answer | Bytes:
@@ -230,6 +340,10 @@ def _numbers(query: str, *names: str) -> dict[str, int]:
 
 def _is_number(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= MAX_NUMBER_DIGITS
+
+
+def _unknown() -> Answer:
+    return _error(404, f"unknown path; GET {', '.join(PATHS)}")
 
 
 def _error(status: int, message: str) -> Answer:

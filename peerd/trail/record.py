@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -151,4 +152,12 @@ def _cut(value: Any) -> Any:
 
 def itself() -> Actor:
     """The daemon, as the one who acts."""
-    return Actor(Factor.DAEMON, os.geteuid())
+    return Actor(Factor.DAEMON, os.geteuid(), user_name(os.geteuid()))
+
+
+def user_name(uid: int) -> str | None:
+    """None where this machine has no name for it."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return None

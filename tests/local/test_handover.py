@@ -6,21 +6,22 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import trio
 
 from peerd.cli.current_group import running
+from peerd.errors import NotRunningError
 from peerd.group import Genesis, load, save, sign
 from peerd.group.drafting import Changes, draft
 from peerd.identity import Identity, next_key
-from peerd.runner.operators.approvals import give
 from peerd.runner.succession.lineage import lineage
+from peerd.status.client import post
 from peerd.storage import Store
 from protocols.record.certificate import ResolutionCertificate, decode_certificate
 from protocols.record.resolution import Resolution
-from protocols.session.events import Approval
-from protocols.wire.payloads import Act
 from tests.local.dies import STEPS
 from tests.local.sites import Site, commands, founded, run, typed, until
 
@@ -272,11 +273,10 @@ def _runs(site: Site) -> bool:
 
 
 def approve(site: Site, file: Path) -> None:
-    """The order that ``peerd group approve`` leaves: it waits for a daemon that starts again."""
-    found = load(file)
-    assert found.follows is not None
-    window = found.follows.first, found.follows.last
-    give(site.data, Approval(Act.HANDOVER, found.group_id, *window), found)
+    """The order of ``peerd group approve``, to a daemon that may die of it."""
+    socket = site.data / "run" / "status.sock"
+    with suppress(NotRunningError):
+        trio.run(post, socket, "/v1/orders/approve-handover", {"draft": file.read_text()})
 
 
 @pytest.mark.acceptance

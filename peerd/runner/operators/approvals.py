@@ -1,29 +1,19 @@
-"""Operators' approvals: ordered by a file in the data directory, as in orders.py; kept while they
-may still count (§6).
-"""
+"""Operators' approvals: kept while they may still count (§6)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
-from peerd.errors import ConfigError
-from peerd.group import Genesis
-from peerd.group.document import parse, render
-from peerd.group.genesis import MAX_GENESIS_BYTES
-from peerd.runner.operators.order_file import leave, picked
 from peerd.storage import Store
 from protocols.errors import WireError
 from protocols.record.effects import Approved
 from protocols.record.resolution import Tip
-from protocols.session.events import Approval
 from protocols.wire.canonical import Value, pack, unpack
 from protocols.wire.payloads import Act
 from protocols.wire.schema import MAX_STATEMENT, Bytes, ListOf
 from protocols.wire.statement import decode_statement
 
-FILE = "approve.json"
 _KEY = "approvals"
 _KEPT = ListOf(Bytes(MAX_STATEMENT), 1 << 16)
 
@@ -62,37 +52,6 @@ def counting(kept: Sequence[bytes], group: bytes, tip: Tip) -> Iterator[Approved
         wanted = {Act.PAUSE: tip.since, Act.RESUME: tip.previous}.get(act, about)
         if about == wanted and (act is Act.RESUME or said.payload.last >= tip.round):
             yield Approved(said.signer, act, about, said.payload.first, said.payload.last)
-
-
-def give(data: Path, approval: Approval, draft: Genesis | None) -> None:
-    """Leave the order for the daemon. OSError where nothing can be written."""
-    document = {
-        "act": approval.act.name.lower(),
-        "first": approval.first,
-        "last": approval.last,
-        "draft": None if draft is None else render(draft),
-    }
-    leave(data, FILE, document)
-
-
-def take(data: Path) -> tuple[Approval, Genesis | None] | None:
-    """The order that waits, once, with the draft of a handover; None where there is none.
-    ConfigError for rubbish, GroupError for a draft that is none.
-    """
-    path = data / FILE
-    found = picked(path, "peerd group", 2 * MAX_GENESIS_BYTES)
-    if found is None:
-        return None
-    try:
-        act, first, last = Act[found["act"].upper()], found["first"], found["last"]
-        draft = None if found["draft"] is None else parse(found["draft"].encode())
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        raise ConfigError(f"{path}: not an order", "'peerd group' writes it") from None
-    if (draft is None) == (act is Act.HANDOVER):
-        raise ConfigError(f"{path}: a draft goes with a handover, and with nothing else")
-    if not all(each is None or type(each) is int for each in (first, last)):
-        raise ConfigError(f"{path}: not an order", "'peerd group' writes it")
-    return Approval(act, b"" if draft is None else draft.group_id, first, last), draft
 
 
 def shown(effect: Approved) -> dict[str, Any]:

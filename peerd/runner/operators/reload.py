@@ -24,7 +24,9 @@ from peerd.group import Genesis
 from peerd.group.members import names_by_peer
 from peerd.learning import Trainer
 from peerd.logging import configure
+from peerd.runner.operators.noting import roles_of
 from peerd.status.board import StatusBoard
+from peerd.status.gate import Gate
 from peerd.status.metrics_port import MetricsPort
 from peerd.status.tcp_port import TcpPort
 from peerd.storage import Store
@@ -45,6 +47,7 @@ class Reloadable(Protocol):
     metrics_port: MetricsPort
     dashboard_port: DashboardPort
     discovery: Discovery | None
+    gate: Gate
 
     def bootstraps(self, configured: Iterable[str]) -> list[str]: ...
 
@@ -73,6 +76,7 @@ def _take_over(daemon: Reloadable, new: Config) -> None:
     """PeerdError; then nothing has changed."""
     bootstrap = daemon.bootstraps([*new.bootstrap, *daemon.founding_addresses()])
     relays = daemon.bootstraps(new.relays)
+    roles = roles_of(new)
     members_behind([*bootstrap, *relays], daemon.genesis.roster)
     ports: list[tuple[TcpPort, str | None]] = [
         (daemon.metrics_port, new.metrics.listen),
@@ -86,6 +90,8 @@ def _take_over(daemon: Reloadable, new: Config) -> None:
     for (port, listen), opened in zip(ports, prepared, strict=True):
         port.turn_to(listen, opened)
     daemon.config = in_force(daemon.config, new)
+    if daemon.config.control == new.control:
+        daemon.gate.roles = roles
     if daemon.discovery is not None:
         daemon.discovery.point_to(bootstrap, new.announce, relays)
     daemon.store.keeping = new.storage.keeping
@@ -106,8 +112,10 @@ def in_force(old: Config, new: Config) -> Config:
 
     A site's data are not among it: they were looked at before anything was signed.
     """
+    goes_on = old.control.named == new.control.named  # else the socket's mode would be another
     return replace(
         old,
+        control=new.control if goes_on else old.control,
         announce=new.announce,
         bootstrap=new.bootstrap,
         relays=new.relays,

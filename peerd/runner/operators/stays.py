@@ -1,53 +1,13 @@
-"""Orders to stay away, to take part again, and to leave: files in the data directory, and what the
-store keeps of them (docs/operate/change.md).
-"""
+"""That this peer stays away: what the store keeps of it (docs/operate/change.md)."""
 
 from __future__ import annotations
 
 import json
-from enum import StrEnum
-from pathlib import Path
 
-from peerd.errors import ConfigError
-from peerd.runner.operators.order_file import leave, picked
 from peerd.storage import Store
-from protocols.session.events import Return, Stay
+from protocols.session.events import Stay
 
-FILE = "stay.json"
 _KEY = "stays away"
-
-
-class Ask(StrEnum):
-    """What an operator asks of a daemon."""
-
-    PAUSE = "pause"
-    RESUME = "resume"
-    DRAIN = "drain"
-
-
-_ORDERS: dict[Ask, Stay | Return] = {
-    Ask.PAUSE: Stay(),
-    Ask.RESUME: Return(),
-    Ask.DRAIN: Stay(lasts=False),
-}
-"""As the session takes them."""
-
-
-def give(data: Path, asked: Ask) -> None:
-    """Leave the order for the daemon. OSError where nothing can be written."""
-    leave(data, FILE, {"order": asked.value})
-
-
-def take(data: Path) -> Stay | Return | None:
-    """The order that waits, once; None where there is none. ConfigError for rubbish."""
-    found = picked(data / FILE, "peerd pause")
-    if found is None:
-        return None
-    try:
-        asked = Ask(found["order"])
-    except (ValueError, TypeError, KeyError):
-        raise ConfigError(f"{data / FILE}: not an order", "'peerd pause' writes it") from None
-    return _ORDERS[asked]
 
 
 def kept(store: Store) -> Stay | None:

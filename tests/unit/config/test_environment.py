@@ -49,6 +49,9 @@ SAID = {
     "log.file": ("p.log", None),
     "metrics.listen": ("[::1]:9464", "[::1]:9464"),
     "dashboard.listen": ("127.0.0.1:8080", "127.0.0.1:8080"),
+    "control.viewers": ("@audit", ("@audit",)),
+    "control.operators": ("anna, @peerd-ops", ("anna", "@peerd-ops")),
+    "control.officers": ("boris", ("boris",)),
 }
 """By key: a text, and what it is read as. None: the path of the text, from the file's folder on."""
 
@@ -77,6 +80,8 @@ def test_every_key_can_be_said_by_the_environment(tmp_path: Path, key: str) -> N
     environment = {variable(key): said}
     if key == "task.partition":
         environment[variable("task.partitions")] = "4"
+    if key.startswith("control."):
+        environment[variable("status")] = "s.sock"
     expected = tmp_path / said if expected is None else expected
     for text in (BASE, f"{BASE}listen = 5\n[task]\npartition = 0\n"):
         if "listen" in text and key != "listen":

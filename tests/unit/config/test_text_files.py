@@ -17,17 +17,11 @@ from peerd.errors import PeerdError
 from peerd.group import document, load
 from peerd.identity import Identity
 from peerd.laboratory.experiments.experiment import read_experiment
-from peerd.runner.operators.orders import FILE, take
 from peerd.text import NotText, decode, read_text
 from tests.unit.group.test_genesis import signed
 
 ROOT = Path(__file__).parents[3]
 PEERS = [Identity(bytes([number]) * 32).peer_id for number in range(1, 4)]
-
-
-def order(path: Path) -> object:
-    path.rename(path.with_name(FILE))
-    return take(path.parent)
 
 
 def experiment(path: Path) -> object:
@@ -49,7 +43,6 @@ EDITED: dict[str, tuple[str, Callable[[Path], Any]]] = {
         lambda path: _from_file(str(path)),
     ),
     "experiment.toml": ((ROOT / "configs/lab/quick.toml").read_text(), experiment),
-    "abandon.json": (json.dumps({"round": 3, "attempt": 1, "cohort": "ab" * 32}), order),
 }
 SECRET = "abab"  # of the key above: no error quotes it
 
@@ -91,9 +84,6 @@ def test_another_encoding_is_named_with_what_to_do(
     path = written(tmp_path / "x", name, text.encode(encoding))
     with pytest.raises(PeerdError) as caught:
         read(path)
-    if name == "abandon.json":  # 'peerd abandon' writes it, and can write it again
-        assert "peerd abandon" in str(caught.value)
-        return
     assert says in str(caught.value) and name in str(caught.value)
     assert SECRET not in str(caught.value) and "Müller" not in str(caught.value)
     if name != "peer.key":

@@ -1,32 +1,23 @@
-"""What operators approve: left for the daemon once, kept while it may count, shown as it is."""
+"""What operators approve: read with care, kept while it may count, shown as it is."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trio
 
 from peerd.errors import ConfigError, GroupError
 from peerd.group.document import render
-from peerd.runner.operators.approvals import (
-    FILE,
-    counting,
-    give,
-    keep_approval,
-    kept_approvals,
-    shown,
-    take,
-)
-from peerd.runner.operators.orders import Orders
-from peerd.runner.operators.orders import give as give_order
+from peerd.runner.operators.approvals import counting, keep_approval, kept_approvals, shown
+from peerd.runner.operators.orders import Desk, Event
 from peerd.runner.succession.lineage import Epoch, kept_draft
 from peerd.storage import Store
 from protocols.record.approval import MAX_WINDOW
 from protocols.record.ledger import Ledger
 from protocols.record.resolution import Tip
-from protocols.session.events import Approval, Order
+from protocols.session.events import Approval
 from protocols.wire.payloads import Act, Approve, Kind
 from protocols.wire.statement import Slot, sign
 from tests.unit.group.successions import (
@@ -44,64 +35,66 @@ DRAFT = successor(group(), keys={FIRST.public: NEW.public})
 HANDOVER = Approval(Act.HANDOVER, DRAFT.group_id, 3, 9)
 
 
-@pytest.mark.parametrize(
-    ("approval", "goes_with"),
-    [
-        (HANDOVER, DRAFT),
-        (Approval(Act.PAUSE), None),
-        (Approval(Act.PAUSE, last=77), None),
-        (Approval(Act.RESUME), None),
-    ],
-    ids=["handover", "pause", "pause within", "resume"],
-)
-def test_an_order_is_taken_once(tmp_path: Path, approval: Approval, goes_with: Any) -> None:
-    assert take(tmp_path) is None
-    give(tmp_path, approval, goes_with)
-    assert take(tmp_path) == (approval, goes_with)
-    assert take(tmp_path) is None
-    assert list(tmp_path.iterdir()) == []
+def at_desk(store: Store) -> tuple[Desk, list[Event]]:
+    """A desk, and what comes to its driver."""
+    heard: list[Event] = []
+
+    async def carry_out(event: Event) -> None:
+        heard.append(event)
+
+    desk = Desk(store, group(), lambda: None)
+    desk.carry_out = carry_out
+    return desk, heard
 
 
-GOOD = {"act": "handover", "first": 3, "last": 9, "draft": render(DRAFT)}
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "[]",
-        "{}",
-        "\x00" * 99,
-        "null",
-        '"handover"',
-        json.dumps(GOOD | {"act": "destroy"}),
-        json.dumps(GOOD | {"act": 3}),
-        json.dumps(GOOD | {"act": None}),
-        json.dumps(GOOD | {"first": "3"}),
-        json.dumps(GOOD | {"first": True}),
-        json.dumps(GOOD | {"last": 9.0}),
-        json.dumps(GOOD | {"draft": None}),
-        json.dumps(GOOD | {"draft": 7}),
-        json.dumps(GOOD | {"draft": "rubbish"}),
-        json.dumps(GOOD | {"draft": "{}"}),
-        json.dumps(GOOD | {"act": "pause"}),
-        "[" * 100_000,
-    ],
-)
-def test_rubbish_is_no_order_and_is_gone(tmp_path: Path, text: str) -> None:
-    (tmp_path / FILE).write_text(text)
-    with pytest.raises((ConfigError, GroupError)):
-        take(tmp_path)
-    assert take(tmp_path) is None
-
-
-def test_a_draft_is_kept_ahead_of_its_approval(tmp_path: Path) -> None:
+def test_a_handover_is_read_with_its_window(tmp_path: Path) -> None:
     with Store.open(tmp_path) as store:
-        orders = Orders(store, group())
-        give(tmp_path, HANDOVER, DRAFT)
-        assert orders.take() == HANDOVER
+        desk, heard = at_desk(store)
+        asked = desk.order("approve handover", {"draft": render(DRAFT)})
+        named = {"draft": DRAFT.group_id.hex(), "first": 3, "last": 9}
+        assert asked.arguments == named
+        assert kept_draft(store, DRAFT.group_id) is None  # it is read, and not carried out
+        trio.run(asked.carry_out)
+        assert heard == [HANDOVER]
         assert kept_draft(store, DRAFT.group_id) == DRAFT
-        assert orders.take() is None
+
+
+@pytest.mark.parametrize(
+    ("act", "document", "approval"),
+    [
+        ("approve pause", {}, Approval(Act.PAUSE)),
+        ("approve pause", {"last": 77}, Approval(Act.PAUSE, last=77)),
+        ("approve resume", {"last": None}, Approval(Act.RESUME)),
+    ],
+)
+def test_acts_of_the_group_are_read(
+    tmp_path: Path, act: str, document: dict[str, object], approval: Approval
+) -> None:
+    with Store.open(tmp_path) as store:
+        desk, heard = at_desk(store)
+        trio.run(desk.order(act, document).carry_out)
+        assert heard == [approval]
+
+
+@pytest.mark.parametrize(
+    ("act", "document"),
+    [
+        ("approve handover", {}),
+        ("approve handover", {"draft": None}),
+        ("approve handover", {"draft": 7}),
+        ("approve handover", {"draft": "rubbish"}),
+        ("approve handover", {"draft": "{}"}),
+        ("approve handover", {"draft": "[" * 100_000}),
+        ("approve handover", {"draft": "\ud800"}),
+        ("approve pause", {"last": "3"}),
+        ("approve pause", {"last": True}),
+        ("approve pause", {"last": 9.0}),
+        ("approve pause", {"last": -1}),
+    ],
+)
+def test_rubbish_is_no_order(tmp_path: Path, act: str, document: dict[str, object]) -> None:
+    with Store.open(tmp_path) as store, pytest.raises((ConfigError, GroupError)):
+        at_desk(store)[0].order(act, document)
 
 
 @pytest.mark.parametrize(
@@ -117,24 +110,8 @@ def test_a_draft_is_kept_ahead_of_its_approval(tmp_path: Path) -> None:
 def test_a_draft_that_this_peer_can_not_follow_is_refused(
     tmp_path: Path, bad: Any, said: str
 ) -> None:
-    with Store.open(tmp_path) as store:
-        give(tmp_path, Approval(Act.HANDOVER, bad.group_id, 3, 9), bad)
-        with pytest.raises(GroupError, match=said):
-            Orders(store, group()).take()
-        assert kept_draft(store, bad.group_id) is None
-
-
-def test_two_kinds_of_orders_are_taken_one_after_the_other(tmp_path: Path) -> None:
-    order = Order(3, 1, bytes(range(32)))
-    with Store.open(tmp_path) as store:
-        give(tmp_path, Approval(Act.PAUSE), None)
-        give_order(tmp_path, order)
-        orders = Orders(store, group())
-        assert [orders.take(), orders.take(), orders.take()] == [
-            order,
-            Approval(Act.PAUSE),
-            None,
-        ]
+    with Store.open(tmp_path) as store, pytest.raises(GroupError, match=said):
+        at_desk(store)[0].order("approve handover", {"draft": render(bad)})
 
 
 # -- kept --------------------------------------------------------------------------------------

@@ -1,70 +1,86 @@
-"""An operator's order in the data directory: taken once, and rubbish is named."""
+"""Operators' orders: read at the desk before anything is done, and rubbish is named."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import trio
 
 from peerd.errors import ConfigError
-from peerd.runner.operators import approvals, stays
-from peerd.runner.operators.orders import FILE, give, order_of, take
-from protocols.session.events import Order
+from peerd.runner.operators.orders import Desk, Event, order_of
+from peerd.status.routes import ROUTES
+from peerd.storage import Store
+from protocols.session.events import Order, Return, Stay
+from tests.unit.group.successions import group
 
 ORDER = Order(3, 1, bytes(range(32)))
-
-
-def test_an_order_is_taken_once(tmp_path: Path) -> None:
-    assert take(tmp_path) is None
-    give(tmp_path, ORDER)
-    assert take(tmp_path) == ORDER
-    assert take(tmp_path) is None
-    assert list(tmp_path.iterdir()) == []
+PLACE: dict[str, object] = {"round": 3, "attempt": 1, "cohort": bytes(range(32)).hex()}
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("act", "document", "event"),
     [
-        "",
-        "[]",
-        "{}",
-        '{"round": 3}',
-        '{"round": -1, "attempt": 0, "cohort": ""}',
-        "\x00" * 9000,
-        "[" * 4096,
+        ("pause", {}, Stay()),
+        ("resume", {}, Return()),
+        ("drain", {}, Stay(lasts=False)),
+        ("abandon", PLACE, ORDER),
     ],
 )
-def test_rubbish_is_no_order_and_is_gone(tmp_path: Path, text: str) -> None:
-    (tmp_path / FILE).write_text(text)
-    with pytest.raises(ConfigError):
-        take(tmp_path)
-    assert take(tmp_path) is None
+def test_an_order_is_carried_out_by_the_driver_and_not_before_there_is_one(
+    tmp_path: Path, act: str, document: dict[str, object], event: Event
+) -> None:
+    heard: list[Event] = []
+
+    async def carry_out(order: Event) -> None:
+        heard.append(order)
+
+    with Store.open(tmp_path) as store:
+        desk = Desk(store, group(), lambda: None)
+        asked = desk.order(act, document)
+        assert asked.arguments == document
+        with pytest.raises(ConfigError, match="in no round yet"):
+            trio.run(asked.carry_out)
+        desk.carry_out = carry_out
+        trio.run(asked.carry_out)
+    assert heard == [event]
+
+
+def test_reload_needs_no_driver(tmp_path: Path) -> None:
+    done: list[str] = []
+    with Store.open(tmp_path) as store:
+        desk = Desk(store, group(), lambda: done.append("reload"))
+        asked = desk.order("reload", {})
+        assert done == []
+        trio.run(asked.carry_out)
+    assert done == ["reload"]
+
+
+def test_every_order_of_the_table_is_read(tmp_path: Path) -> None:
+    """One that is not falls through to ``abandon``, which lacks its cohort."""
+    orders = {each.act for each in ROUTES if each.answer is None}
+    read = {"pause", "resume", "drain", "reload", "approve pause", "approve resume"}
+    assert orders == read | {"abandon", "approve handover"}
+    with Store.open(tmp_path) as store:
+        desk = Desk(store, group(), lambda: None)
+        for act in read:
+            desk.order(act, {})
 
 
 @pytest.mark.parametrize(
     ("round_", "attempt", "cohort"),
-    [(True, 0, "00" * 32), (0, 9000, "00" * 32), (0, 0, "00" * 31), (0, 0, "zz" * 32)],
+    [
+        (True, 0, "00" * 32),
+        (0, 9000, "00" * 32),
+        (-1, 0, "00" * 32),
+        (None, 0, "00" * 32),
+        ("3", 0, "00" * 32),
+        (0, 0, "00" * 31),
+        (0, 0, "zz" * 32),
+        (0, 0, None),
+        (0, 0, []),
+    ],
 )
-def test_what_names_no_cohort_is_refused(round_: int, attempt: int, cohort: str) -> None:
+def test_what_names_no_cohort_is_refused(round_: object, attempt: object, cohort: object) -> None:
     with pytest.raises(ConfigError):
         order_of(round_, attempt, cohort)
-
-
-@pytest.mark.parametrize("picks", [take, approvals.take, stays.take])
-def test_what_is_no_file_holds_nobody_up(tmp_path: Path, picks: Callable[[Path], object]) -> None:
-    """Nor does it end the daemon: it is refused, as rubbish is."""
-    name = {take: FILE, approvals.take: approvals.FILE, stays.take: stays.FILE}[picks]
-    os.mkfifo(tmp_path / name)
-    with pytest.raises(ConfigError, match="not an order"):
-        picks(tmp_path)
-    assert picks(tmp_path) is None
-    (tmp_path / name).mkdir()
-    with pytest.raises(ConfigError, match="can't be read"):
-        picks(tmp_path)
-    (tmp_path / name).rmdir()
-    (tmp_path / name).symlink_to(tmp_path / name)
-    with pytest.raises(ConfigError, match="can't be read"):
-        picks(tmp_path)
-    assert picks(tmp_path) is None

@@ -21,10 +21,12 @@ from peerd.learning import Trainer, Training
 from peerd.runner.operators import reload as reloading
 from peerd.runner.operators.reload import differing, in_force, reload
 from peerd.status import StatusBoard, Views
+from peerd.status.gate import Gate
 from peerd.status.metrics_port import MetricsPort
+from peerd.status.roles import Roles
 from tests.unit.metrics.metrics_world import MEMBERS, genesis
 
-BASE = 'data = "data"\nkey = "peer.key"\ngenesis = "genesis.json"\n'
+BASE = 'data = "data"\nkey = "peer.key"\ngenesis = "genesis.json"\nstatus = "run/status.sock"\n'
 MEMBER, STRANGER = MEMBERS[0].peer_id, "12D3KooWKP8smp2LyYzaGwDYVN2pauNQFyEa5o48piTQsWZm3CCm"
 TAKEN_OVER = {
     "announce",
@@ -69,6 +71,9 @@ OTHER = {
     "log.file": 'file = "log"',
     "metrics.listen": 'listen = "127.0.0.1:0"',
     "dashboard.listen": 'listen = "127.0.0.2:0"',
+    "control.viewers": 'viewers = ["root"]',
+    "control.operators": 'operators = ["root"]',
+    "control.officers": 'officers = ["root"]',
 }
 
 
@@ -106,9 +111,7 @@ def written(key: str) -> str:
     kept = "\n".join(line for line in BASE.splitlines() if not line.startswith(f"{name} ="))
     if section:
         return f"{BASE}[{section}]\n{OTHER[key]}\n"
-    return f'{kept}\n{OTHER[key]}\nstatus = "data/run/status.sock"\n'.replace(
-        'status = "s"\nstatus = "data/run/status.sock"', 'status = "s"'
-    )
+    return f"{kept}\n{OTHER[key]}\n"
 
 
 def daemon(file: Path) -> Any:
@@ -124,6 +127,7 @@ def daemon(file: Path) -> Any:
         discovery=Points(),
         bootstraps=tuple,
         founding_addresses=list,
+        gate=Gate(),
     )
 
 
@@ -162,6 +166,19 @@ def test_each_key_is_taken_over_or_named(file: Path, key: str) -> None:
         assert len(said) == 1 and said[0].startswith("needs a restart: ") and key in said[0]
         assert it.config == before
         assert it.board.snapshot()["warnings"] == said
+
+
+def test_roles_are_taken_over_where_others_may_connect_already(file: Path) -> None:
+    file.write_text(f'{BASE}[control]\noperators = ["root"]\n')
+    it = daemon(file)
+    file.write_text(f'{BASE}[control]\nviewers = ["@root"]\n')
+    play(it, file)
+    assert it.gate.roles == Roles(viewers=("@root",)) and it.config.control.viewers == ("@root",)
+    before = it.config
+    file.write_text(f'{BASE}[control]\nviewers = ["nobody-of-this-name"]\n')
+    play(it, file)
+    assert it.gate.roles == Roles(viewers=("@root",)) and it.config == before
+    assert "no such user" in it.board.snapshot()["warnings"][0]
 
 
 def test_what_waits_is_said_again_until_it_is_put_back(file: Path) -> None:

@@ -14,6 +14,7 @@ import trio
 from peerd.config import Config
 from peerd.runner.operators.signals import INTERRUPTED, heed_signals
 from peerd.runner.operators.told import Told
+from peerd.trail import Actor, Factor, TrailError
 from tests.patience import HANG
 
 TERM, INT, HUP = signal.SIGTERM, signal.SIGINT, signal.SIGHUP
@@ -36,6 +37,20 @@ class Recording:
         self.done.append("reload")
 
 
+class Noted:
+    """A trail. ``full``: it can't be written."""
+
+    def __init__(self, *, full: bool = False) -> None:
+        self.acts: list[tuple[str, str]] = []
+        self._full = full
+
+    async def noted(self, act: str, actor: Actor, **arguments: object) -> None:
+        if self._full:
+            raise TrailError("no space left on device")
+        assert actor == Actor(Factor.SIGNAL)
+        self.acts.append((act, str(arguments["signal"])))
+
+
 @pytest.mark.parametrize(
     ("sent", "done"),
     [
@@ -48,7 +63,16 @@ class Recording:
     ],
 )
 def test_signals(sent: list[int], done: list[str]) -> None:
-    assert trio.run(heeded, Told(), sent, len(done)) == done
+    trail = Noted()
+    assert trio.run(heeded, Told(), sent, len(done), trail) == done
+    assert [act for act, _ in trail.acts] == [each.split()[0] for each in done]
+    assert [name for _, name in trail.acts] == [each.name for each in sent]
+
+
+def test_a_full_disk_keeps_nobody_from_stopping_and_changes_nothing_else() -> None:
+    sent = [HUP, TERM, TERM]
+    found = trio.run(heeded, Told(), sent, 2, Noted(full=True), False)
+    assert found == ["drain", f"stop {INTERRUPTED}"]
 
 
 def test_what_came_before_anybody_heeded_it_is_heeded_then() -> None:
@@ -66,14 +90,16 @@ def test_what_came_before_anybody_heeded_it_is_heeded_then() -> None:
             signal.signal(number, handler)
 
 
-async def heeded(before: Told, sent: list[int], expected: int) -> list[str]:
+async def heeded(
+    before: Told, sent: list[int], expected: int, trail: Noted | None = None, waits: bool = True
+) -> list[str]:
     """What is done to a daemon that is sent these, each once it has done something of the last."""
     daemon = Recording()
     async with trio.open_nursery() as nursery:
-        await nursery.start(partial(heed_signals, daemon, nursery, before))
+        await nursery.start(partial(heed_signals, daemon, nursery, before, trail or Noted()))
         for count, number in enumerate(sent, start=1):
             os.kill(os.getpid(), number)
-            await until(daemon, count)
+            await until(daemon, count if waits else count - 1)
         await until(daemon, expected)
         nursery.cancel_scope.cancel()
     return daemon.done

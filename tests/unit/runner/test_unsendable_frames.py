@@ -14,7 +14,6 @@ from peerd.identity import Identity
 from peerd.laboratory.simulation.swarm import FOUR, first_model, setting_of
 from peerd.runner.driver import Driver
 from peerd.runner.library import Library
-from peerd.runner.operators.orders import Orders
 from peerd.runner.records import Records
 from peerd.runner.rhythm import Beat
 from peerd.status.board import StatusBoard
@@ -25,7 +24,6 @@ from protocols.record.effects import Persist, Send, Step, step_of
 from protocols.record.position import Position, first_position
 from protocols.record.setting import Setting
 from tests.patience import HANG
-from tests.unit.group.successions import group
 
 LARGEST = 1000
 LIMITS = replace(DEFAULT_LIMITS, max_frame=LARGEST)
@@ -88,7 +86,6 @@ def test_the_others_are_sent_and_the_daemon_goes_on(size: int, tmp_path: Path) -
             StatusBoard(),
             Library(setting, store, transport),
             Records(store, setting.roster),
-            Orders(store, group()),
             Beat(None, StatusBoard()),
         )
         with structlog.testing.capture_logs() as logged:

@@ -37,12 +37,11 @@ from peerd.logging import configure
 from peerd.runner import resume
 from peerd.runner.driver import Driver
 from peerd.runner.library import Library
-from peerd.runner.operators.orders import Orders
 from peerd.runner.records import Records
 from peerd.runner.rhythm import Beat
 from peerd.sealing import KeySource
 from peerd.status.board import StatusBoard
-from peerd.status.routes import Answer, Bytes, Views, route
+from peerd.status.routes import Answer, Bytes, Views, found, told
 from peerd.storage import Store
 from peerd.transport import Transport
 from protocols.aggregation import aggregator, model_hash
@@ -62,7 +61,6 @@ from protocols.wire.frames import DealingFrame, StatementFrame, decode_frame
 from protocols.wire.payloads import Kind
 from protocols.wire.statement import decode_statement
 from tests.patience import HANG
-from tests.unit.group.successions import group
 
 PEERS = 4
 PARAMETERS = 96
@@ -214,7 +212,7 @@ def files(directory: Path, *, database: bool) -> bytes:
 
 def answers(peer: Peer) -> bytes:
     targets = ["status", "peers", "rounds", "rounds/0", "rounds/0/transcript"]
-    said = [route(peer.board, peer.views, "GET", f"/v1/{target}") for target in targets]
+    said = [told(*found(peer.board, peer.views, "GET", f"/v1/{each}")) for each in targets]
     texts = [each.data for each in said if isinstance(each, Bytes)]
     texts += [json.dumps(each.document).encode() for each in said if isinstance(each, Answer)]
     return b"\n".join(texts) + "\n".join(peer.events).encode()
@@ -328,7 +326,6 @@ def _peer(
     local = LocalPeer(setting, index, identity.secret, drawn)
     session = Session(local, first_position(setting, model), store.journal(0), rounds=1)
     library, records = Library(setting, store, wire), Records(store, setting.roster)
-    orders = Orders(store, group())
     driver = Driver(
         setting,
         session,
@@ -338,7 +335,6 @@ def _peer(
         board,
         library,
         records,
-        orders,
         Beat(None, board),
     )
     views = Views(list, store.rounds, store.round, store.transcript, store.model)

@@ -23,8 +23,10 @@ from peerd.errors import NotRunningError
 from peerd.status import StatusBoard, StatusSocketError, Views, serve_status
 from peerd.status import server as server_module
 from peerd.status.client import StatusAnswerError, events, get
-from peerd.status.endpoint import allowed_uid, listen
+from peerd.status.endpoint import listen
+from peerd.status.gate import Gate
 from peerd.status.http import MAX_HEAD_BYTES, Deadlines
+from peerd.status.roles import Role
 from tests.answered import until_closed
 from tests.patience import HANG
 
@@ -199,11 +201,15 @@ async def _try_status(path: Path) -> object:
 
 @pytest.mark.trio
 async def test_another_user_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert allowed_uid(os.geteuid())
-    assert not allowed_uid(os.geteuid() + 1)
-    monkeypatch.setattr(server_module, "allowed_uid", lambda uid: uid != os.geteuid())
+    """At once, whatever he asks, and the connection is closed."""
+
+    async def nobody(gate: Gate, uid: int) -> Role | None:
+        return None
+
+    monkeypatch.setattr(Gate, "role", nobody)
     async with serving(path):
-        assert await raw(path, HEAD + b"\r\n") == b""
+        assert (await raw(path, b"")).startswith(b"HTTP/1.1 403")
+        assert b"needs the role viewer" in await raw(path, HEAD + b"\r\n")
 
 
 STRANGER = 65534
@@ -239,7 +245,7 @@ async def test_another_user_of_this_machine_is_refused_by_the_kernels_word(path:
         assert b"PermissionError" in shut_out.stderr
         for place, mode in ((path.parent.parent, 0o755), (path.parent, 0o755), (path, 0o666)):
             place.chmod(mode)
-        assert (await ask(STRANGER)).stdout == b"b''\n"
+        assert b"HTTP/1.1 403" in (await ask(STRANGER)).stdout
         assert b"HTTP/1.1 200" in (await ask(os.geteuid())).stdout
 
 
