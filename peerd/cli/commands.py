@@ -48,6 +48,8 @@ COMMANDS = (
     Command("pause", "peerd.cli.stay", "have this peer stay away from further rounds, announced"),
     Command("resume", "peerd.cli.stay", "have a paused peer take part again"),
     Command("drain", "peerd.cli.stay", "finish the round, say goodbye, and stop the daemon"),
+    Command("reload", "peerd.cli.stay", "have the daemon read its configuration again"),
+    Command("trail", "peerd.cli.trail", "show and verify who did what to this daemon"),
     Command("plan", "peerd.cli.plan", "size a committee"),
     Command(
         "privacy", "peerd.cli.privacy", "plan noise for differential privacy; none is added yet"

@@ -38,6 +38,9 @@ peerd abandon --config /srv/peerd/peerd.toml
 peerd pause --config /srv/peerd/peerd.toml
 peerd resume --config /srv/peerd/peerd.toml
 peerd drain --config /srv/peerd/peerd.toml
+peerd reload --config /srv/peerd/peerd.toml
+peerd trail show --last 20 --config /srv/peerd/peerd.toml
+peerd trail verify --config /srv/peerd/peerd.toml
 peerd plan --peers 4,8,100 --adversary 0.1
 peerd privacy plan --unit record --epsilon 2 --delta 1e-6 --rate 0.01 --rounds 180
 peerd privacy plan --unit member --epsilon 8 --delta 1e-6 --noise 12 --sites 40 --liars 4
