@@ -16,7 +16,7 @@ from peerd.errors import PeerdError
 
 ROOT = Path(__file__).parents[3]
 TEXT = (ROOT / "docs/errors.md").read_text()
-SECTIONS = re.findall(r"^## (\d): .*\n((?:(?!## ).*\n)*)", TEXT, re.M)
+SECTIONS = re.findall(r"^## (\d+): .*\n((?:(?!## ).*\n)*)", TEXT, re.M)
 ENTRIES = [
     (message, int(code))
     for code, section in SECTIONS
