@@ -142,6 +142,10 @@ class ControlConfig:
         Key(users, "who may also have things signed in the member's name", like=("boris",)),
     ] = ()
 
+    second_factor: Annotated[
+        bool, Key(yes_or_no, "officers give a code for each act (`peerd officer enroll`)")
+    ] = False
+
     @property
     def named(self) -> bool:
         return bool(self.viewers or self.operators or self.officers)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 from typing import Any, ClassVar
 
+from peerd.cli.confirm import asked
 from peerd.errors import PeerdError
 
 
@@ -14,17 +16,30 @@ class OrderRefused(PeerdError):
     what: ClassVar[str] = "do it"
 
 
-def order(socket: Path, act: str, refused: type[OrderRefused], **document: Any) -> None:
-    """Until it is done. ``act``: as the path of the order has it. Raises ``refused``,
-    NotAllowedError, NotRunningError.
+def add_code_argument(parser: argparse.ArgumentParser) -> None:
+    """``--code DIGITS``, of an officer's order."""
+    parser.add_argument(
+        "--code", metavar="DIGITS", help="of your second factor, where the daemon needs one"
+    )
+
+
+def order(
+    socket: Path, act: str, refused: type[OrderRefused], code: str | None = None, **document: Any
+) -> dict[str, Any]:
+    """Until it is done; what the daemon answers. ``act``: as the path of the order has it. Asks for
+    a code where one is needed. Raises ``refused``, NotAllowedError, NotRunningError.
     """
     import trio
 
-    from peerd.status.client import StatusAnswerError, post
+    from peerd.status.client import CodeNeeded, StatusAnswerError, post
 
+    if code is not None:
+        document["code"] = code
     try:
-        trio.run(post, socket, f"/v1/orders/{act}", document)
+        return trio.run(post, socket, f"/v1/orders/{act}", document)
+    except CodeNeeded:
+        code = asked("The code of your second factor: ", "--code DIGITS")
+        return order(socket, act, refused, **document, code=code)
     except StatusAnswerError as error:
-        raise refused(
-            f"the daemon does not {refused.what}: {error.said or error.message}"
-        ) from None
+        said = error.said or error.message
+        raise refused(f"the daemon does not {refused.what}: {said}") from None

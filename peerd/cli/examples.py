@@ -39,6 +39,8 @@ peerd pause --config /srv/peerd/peerd.toml
 peerd resume --config /srv/peerd/peerd.toml
 peerd drain --config /srv/peerd/peerd.toml
 peerd reload --config /srv/peerd/peerd.toml
+peerd officer enroll --config /srv/peerd/peerd.toml
+peerd officer reset boris --config /srv/peerd/peerd.toml
 peerd trail show --last 20 --config /srv/peerd/peerd.toml
 peerd trail verify --config /srv/peerd/peerd.toml
 peerd plan --peers 4,8,100 --adversary 0.1

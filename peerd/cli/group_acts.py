@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from peerd.cli.answers import OrderRefused, order
+from peerd.cli.answers import OrderRefused, add_code_argument, order
 from peerd.cli.confirm import asked
 from peerd.cli.daemon import add_config_argument, load_config
 from peerd.cli.output import say
@@ -39,6 +39,7 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         "--within", type=int, metavar="ROUNDS", help="for how many rounds this approval holds"
     )
     for name in ("approve", "pause", "resume"):
+        add_code_argument(parsers[name])
         add_config_argument(parsers[name])
 
 
@@ -86,7 +87,7 @@ def _approve(args: argparse.Namespace) -> None:
         given = asked(question, "--yes")
         if len(given) < 8 or not draft.group_id.hex().startswith(given):
             raise ConfigError("these are not its first digits", "nothing was signed")
-    order(config.status, "approve-handover", ApprovalRefused, draft=render(draft))
+    order(config.status, "approve-handover", ApprovalRefused, args.code, draft=render(draft))
     print("approved; the group hands over once a quorum of its members has")
 
 
@@ -102,5 +103,5 @@ def _act(args: argparse.Namespace) -> None:
             raise ConfigError("--within: at least one round")
         head = trio.run(get, config.status, "/v1/status").get("head")
         last = (head if isinstance(head, int) else -1) + args.within
-    order(config.status, f"approve-{args.verb}", ApprovalRefused, last=last)
+    order(config.status, f"approve-{args.verb}", ApprovalRefused, args.code, last=last)
     print(f"approved; the group {'rests' if pauses else 'goes on'} once a quorum has")

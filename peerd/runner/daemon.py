@@ -68,7 +68,7 @@ def run(
             names = names_by_peer(genesis)
             configure(config.log.level, config.log.format, file=config.log.file, names=names)
             identity = Identity.load(config.key, store.source)
-            founding = Founding(config, genesis, identity, told, trail)
+            founding = Founding(config, genesis, identity, told, trail, store)
             _run(founding)
             if founding.genesis.unsigned():
                 return founding.exit_code

@@ -32,6 +32,7 @@ from peerd.runner.sight.announce import Announcer
 from peerd.runner.sight.roll import roll
 from peerd.status.routes import AuditViews, Views
 from peerd.status.waiting import NOT_CONNECTED, WORDS, Here
+from peerd.storage import Store
 from peerd.trail import Trail
 from peerd.transport.errors import TransportError
 from protocols.wire.canonical import pack
@@ -53,7 +54,13 @@ class Founding:
     """
 
     def __init__(
-        self, config: Config, genesis: Genesis, identity: Identity, told: Told, trail: Trail
+        self,
+        config: Config,
+        genesis: Genesis,
+        identity: Identity,
+        told: Told,
+        trail: Trail,
+        store: Store,
     ) -> None:
         genesis.verify_signatures()
         if genesis.follows is not None:
@@ -67,6 +74,7 @@ class Founding:
         self._config = config
         self._told = told
         self._trail = trail
+        self._gate = gate_of(config, trail, store)
         self._identity = identity
         file = config.data / "addresses.json"
         book = AddressBook(file, genesis.roster, genesis.group_id)
@@ -85,8 +93,7 @@ class Founding:
         async with trio.open_nursery() as nursery:
             self._scope = nursery.cancel_scope
             await nursery.start(heed_signals, self, nursery, self._told, self._trail)
-            gate = gate_of(self._config, self._trail)
-            await self._node.show(nursery, self._views(), gate)
+            await self._node.show(nursery, self._views(), self._gate)
             self._transport.handle_requests(self._answer)
             await self._node.listen(nursery)
             bootstrap = [*self._config.bootstrap, *as_bootstraps(self.genesis.addresses)]

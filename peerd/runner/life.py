@@ -75,7 +75,7 @@ class Life:
         self.trainer = terms.crew.trainer(training)
         self._equipment = Equipment(place, self._node, store, self.trainer, self._library)
         self._desk = Desk(store, self.genesis, self.reload)
-        self.gate = gate_of(config, terms.trail)
+        self.gate = gate_of(config, terms.trail, store)
         self.board.derive("trail", terms.trail.shown)
         self._windows = Windows(config, place, self._node, store, self.trainer, self._desk.order)
         self.metrics_port = self._windows.metrics_port

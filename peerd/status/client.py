@@ -32,6 +32,10 @@ class StatusAnswerError(PeerdError):
         self.said = said
 
 
+class CodeNeeded(NotAllowedError):
+    """Of the officer's second factor."""
+
+
 class Silent(NotRunningError):
     """The daemon's process is there, and says nothing: it may be stopped, or at its limits."""
 
@@ -59,6 +63,8 @@ async def _answered(path: Path, method: str, target: str, body: bytes, seconds: 
     if status == 200:
         return found
     error = str(_object(path, found).get("error", status))
+    if status == 401:
+        raise CodeNeeded(error, "say it with --code")
     if status == 403:
         raise NotAllowedError(f"the daemon at {path} refuses: {error}")
     raise StatusAnswerError(f"the daemon at {path}: {error}", said=error)

@@ -8,7 +8,9 @@ from typing import Any
 import structlog
 import trio
 
-from peerd.errors import StorageError
+from peerd.errors import ConfigError, StorageError
+from peerd.status.board import JsonObject
+from peerd.status.codes import CodeRefused, Codes, uri
 from peerd.status.roles import Role, Roles
 from peerd.status.routes import Answer, Route
 from peerd.trail import Actor, Factor, Head
@@ -19,6 +21,8 @@ QUIET_SECONDS = 60.0
 MAX_REFUSED = 256
 """Users whose refusals are told apart."""
 REFUSED = "refuse"
+ENROL = "enroll"
+"""The order that the gate itself answers."""
 
 Note = Callable[..., Awaitable[Head]]
 """``Trail.noted``."""
@@ -27,10 +31,15 @@ log = structlog.get_logger(__name__)
 
 
 class Gate:
-    """``roles``: those in force. ``note``: None where there is no trail, as in a test."""
+    """``roles``: those in force. ``note``: None where there is no trail, as in a test. ``codes``:
+    what officers give a code of for each act; None where the kernel's word is enough.
+    """
 
-    def __init__(self, roles: Roles = Roles(), note: Note | None = None) -> None:
+    def __init__(
+        self, roles: Roles = Roles(), note: Note | None = None, codes: Codes | None = None
+    ) -> None:
         self.roles = roles
+        self.codes = codes
         self._note = note
         self._refused: dict[int, tuple[float, int]] = {}
 
@@ -40,13 +49,43 @@ class Gate:
             return self.roles.of(uid)
         return await trio.to_thread.run_sync(self.roles.of, uid)
 
-    async def note(self, act: str, uid: int, role: Role, **arguments: Any) -> Head | None:
+    async def note(
+        self, act: str, uid: int, role: Role, factor: Factor = Factor.SOCKET, **arguments: Any
+    ) -> Head | None:
         """On disk on return; StorageError, and then it must not happen."""
         if self._note is None:
             return None
         name = await trio.to_thread.run_sync(user_name, uid)
-        actor = Actor(Factor.SOCKET, uid, name, role.word)
+        actor = Actor(factor, uid, name, role.word)
         return await self._note(act, actor, **arguments)
+
+    async def factor(self, uid: int, role: Role, route: Route, code: object) -> Factor | Answer:
+        """By what it is known who asks; the answer where a code is needed, and this is none."""
+        if self.codes is None or route.role is not Role.OFFICER or route.act == ENROL:
+            return Factor.SOCKET
+        if not isinstance(code, str):
+            return Answer(401, {"error": "this needs a code of your second factor"})
+        try:
+            await trio.to_thread.run_sync(self.codes.check, uid, code)
+        except CodeRefused as error:
+            name = await trio.to_thread.run_sync(user_name, uid)
+            log.warning("a code was refused", uid=uid, user=name, reason=str(error))
+            await self._told(uid, name, role, {"what": route.act, "needs": "code"})
+            return Answer(403, {"error": str(error)})
+        return Factor.CODE
+
+    async def enrol(self, uid: int) -> JsonObject:
+        """The officer's secret, for an authenticator. ConfigError where there is one already, or
+        none is needed.
+        """
+        if self.codes is None:
+            raise ConfigError("no code is needed here", "[control] second_factor = true")
+        name = await trio.to_thread.run_sync(user_name, uid)
+        try:
+            secret = await trio.to_thread.run_sync(self.codes.enrol, uid)
+        except CodeRefused as error:
+            raise ConfigError(str(error)) from None
+        return {"uri": uri(secret, name or str(uid))}
 
     async def refusal(self, uid: int, role: Role | None, route: Route | None = None) -> Answer:
         """Why not, for whoever asked, and for the trail. ``route``: None for a stranger."""

@@ -42,11 +42,12 @@ class AuditViews:
 @dataclass(frozen=True, slots=True)
 class Order:
     """What an operator asks for, read and not yet done. ``arguments``: for the trail; ``carry_out``
-    raises ``Refused`` (protocols/session/events.py) or PeerdError where the daemon does not do it.
+    gives what there is to answer, and raises ``Refused`` (protocols/session/events.py) or
+    PeerdError where the daemon does not do it.
     """
 
     arguments: JsonObject
-    carry_out: Callable[[], Awaitable[None]]
+    carry_out: Callable[[], Awaitable[JsonObject | None]]
 
 
 def _no_orders(act: str, document: JsonObject) -> Order:
@@ -221,6 +222,7 @@ ROUTES: tuple[Route, ...] = (
     Route("/v1/orders/resume", Role.OPERATOR, None, "resume"),
     Route("/v1/orders/drain", Role.OPERATOR, None, "drain"),
     Route("/v1/orders/reload", Role.OPERATOR, None, "reload"),
+    Route("/v1/orders/enroll", Role.OFFICER, None, "enroll"),
     Route("/v1/orders/abandon", Role.OFFICER, None, "abandon"),
     Route("/v1/orders/approve-handover", Role.OFFICER, None, "approve handover"),
     Route("/v1/orders/approve-pause", Role.OFFICER, None, "approve pause"),

@@ -15,10 +15,22 @@ import trio
 from peerd.errors import ConfigError, GroupError, StorageError
 from peerd.status.board import JsonObject, StatusBoard
 from peerd.status.endpoint import listen, peer_uid
-from peerd.status.gate import REFUSED, Gate
+from peerd.status.gate import ENROL, REFUSED, Gate
 from peerd.status.http import Deadlines, HttpConnection
 from peerd.status.roles import ROOT, Role
-from peerd.status.routes import Answer, Asked, NoRoute, Request, Response, Route, Views, found, told
+from peerd.status.routes import (
+    Answer,
+    Asked,
+    NoRoute,
+    Order,
+    Request,
+    Response,
+    Route,
+    Views,
+    found,
+    told,
+)
+from peerd.trail import Factor
 from protocols.session.events import Refused
 
 if TYPE_CHECKING:
@@ -117,24 +129,37 @@ class _Server:
     ) -> Response:
         assert route.act is not None
         try:
-            order = asked.views.order(route.act, _document(body))
+            document = _document(body)
+            factor = await self._gate.factor(uid, role, route, document.pop("code", None))
+            if isinstance(factor, Answer):
+                return factor
+            if route.act == ENROL:
+                order = Order({}, functools.partial(self._gate.enrol, uid))
+            else:
+                order = asked.views.order(route.act, document)
         except (ConfigError, GroupError) as error:
             return Answer(400, {"error": str(error)})
-        if (unwritten := await self._unwritten(route.act, uid, role, order.arguments)) is not None:
+        unwritten = await self._unwritten(route.act, uid, role, order.arguments, factor)
+        if unwritten is not None:
             return unwritten
         try:
-            await order.carry_out()
+            more = await order.carry_out()
         except (ConfigError, GroupError, Refused) as error:
             await self._unwritten(REFUSED, uid, role, {"what": route.act, "reason": str(error)})
             return Answer(409, {"error": str(error)})
-        return Answer(200, {"done": route.act})
+        return Answer(200, {"done": route.act, **(more or {})})
 
     async def _unwritten(
-        self, act: str, uid: int, role: Role, arguments: JsonObject
+        self,
+        act: str,
+        uid: int,
+        role: Role,
+        arguments: JsonObject,
+        factor: Factor = Factor.SOCKET,
     ) -> Answer | None:
         """Puts it on record; the answer where that can't be: then it is not done."""
         try:
-            await self._gate.note(act, uid, role, **arguments)
+            await self._gate.note(act, uid, role, factor, **arguments)
         except StorageError as error:
             log.error("not in the trail, and so not done", act=act, reason=str(error))
             return Answer(503, {"error": f"not done, as it can't be put on record: {error}"})

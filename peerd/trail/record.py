@@ -43,8 +43,12 @@ class Factor(StrEnum):
 
     SOCKET = "socket"
     """The kernel names the user at the other end of the control socket."""
+    CODE = "socket+code"
+    """The same, and a code of the officer's second factor."""
     SIGNAL = "signal"
     """Root or the daemon's own user: the kernel lets nobody else send one."""
+    DIRECTORY = "directory"
+    """A command that may write to the data directory, while no daemon runs."""
     DAEMON = "daemon"
     """Nobody: the daemon does it by itself."""
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import peerd
 from peerd.config import Config
+from peerd.status.codes import Codes
 from peerd.status.gate import Gate
 from peerd.status.roles import Roles
+from peerd.storage import Store
 from peerd.trail import Trail
 from peerd.trail.record import itself
 from protocols.session.events import Approval
@@ -19,9 +21,14 @@ def roles_of(config: Config) -> Roles:
     return roles
 
 
-def gate_of(config: Config, trail: Trail) -> Gate:
+def codes_of(config: Config, store: Store) -> Codes | None:
+    """What officers' codes are held against; None where they need none."""
+    return Codes(store) if config.control.second_factor else None
+
+
+def gate_of(config: Config, trail: Trail, store: Store) -> Gate:
     """ConfigError."""
-    return Gate(roles_of(config), trail.noted)
+    return Gate(roles_of(config), trail.noted, codes_of(config, store))
 
 
 def note_start(trail: Trail, group: bytes, peer: str, config: Config) -> None:
@@ -38,6 +45,7 @@ def note_start(trail: Trail, group: bytes, peer: str, config: Config) -> None:
         group=group.hex(),
         peer=peer,
         version=peerd.__version__,
+        second_factor=config.control.second_factor,
         **{name: who for name, who in named.items() if who},
     )
 

@@ -24,7 +24,7 @@ from peerd.group import Genesis
 from peerd.group.members import names_by_peer
 from peerd.learning import Trainer
 from peerd.logging import configure
-from peerd.runner.operators.noting import roles_of
+from peerd.runner.operators.noting import codes_of, roles_of
 from peerd.status.board import StatusBoard
 from peerd.status.gate import Gate
 from peerd.status.metrics_port import MetricsPort
@@ -92,6 +92,7 @@ def _take_over(daemon: Reloadable, new: Config) -> None:
     daemon.config = in_force(daemon.config, new)
     if daemon.config.control == new.control:
         daemon.gate.roles = roles
+        daemon.gate.codes = codes_of(new, daemon.store)
     if daemon.discovery is not None:
         daemon.discovery.point_to(bootstrap, new.announce, relays)
     daemon.store.keeping = new.storage.keeping

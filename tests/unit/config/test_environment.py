@@ -52,6 +52,7 @@ SAID = {
     "control.viewers": ("@audit", ("@audit",)),
     "control.operators": ("anna, @peerd-ops", ("anna", "@peerd-ops")),
     "control.officers": ("boris", ("boris",)),
+    "control.second_factor": ("true", True),
 }
 """By key: a text, and what it is read as. None: the path of the text, from the file's folder on."""
 

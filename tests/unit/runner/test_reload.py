@@ -41,6 +41,7 @@ TAKEN_OVER = {
     "log.file",
     "metrics.listen",
     "dashboard.listen",
+    "control.second_factor",
 }
 OTHER = {
     "data": 'data = "elsewhere"',
@@ -74,6 +75,7 @@ OTHER = {
     "control.viewers": 'viewers = ["root"]',
     "control.operators": 'operators = ["root"]',
     "control.officers": 'officers = ["root"]',
+    "control.second_factor": "second_factor = true",
 }
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import pwd
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
@@ -22,8 +25,9 @@ from structlog.testing import capture_logs
 from peerd.errors import ConfigError, NotAllowedError
 from peerd.status import StatusBoard, Views, serve_status
 from peerd.status import gate as module
-from peerd.status.client import StatusAnswerError, get, get_bytes, post
-from peerd.status.gate import MAX_REFUSED, Gate
+from peerd.status.client import CodeNeeded, StatusAnswerError, get, get_bytes, post
+from peerd.status.codes import STEP_SECONDS, Codes, code_of
+from peerd.status.gate import ENROL, MAX_REFUSED, Gate
 from peerd.status.roles import Role, Roles
 from peerd.status.routes import ROUTES, AuditViews, JsonObject, Order, Route
 from peerd.status.server import MAX_BODY, MAX_OF_ONE
@@ -131,7 +135,7 @@ def test_what_changes_something_or_leaves_has_an_act_and_is_no_viewers() -> None
             assert each.role is Role.VIEWER
     signing = {each.act for each in ROUTES if each.role is Role.OFFICER}
     approve = {"approve handover", "approve pause", "approve resume"}
-    assert signing == {"abandon", *approve}
+    assert signing == {"abandon", "enroll", *approve}
 
 
 @pytest.mark.trio
@@ -141,6 +145,8 @@ async def test_every_route_is_in_the_table_and_every_act_of_it_in_the_trail(path
     async with world.serving(path):
         for each in ROUTES:
             before = len(world.trail.records)
+            if each.act == ENROL:  # the gate's own, below
+                continue
             if each.answer is None:
                 assert await post(path, target(each), {"of": "it"}) == {"done": each.act}
             elif each.path != "/v1/events":
@@ -268,7 +274,7 @@ async def test_each_role_may_what_the_table_says_and_no_more(path: Path, role: R
     world = World(allowed(role))
     async with world.serving(path):
         for each in ROUTES:
-            if each.path == "/v1/events":
+            if each.path == "/v1/events" or (each.act == ENROL and role is Role.OFFICER):
                 continue
             if each.role <= role:
                 await called(path, each)
@@ -279,7 +285,9 @@ async def test_each_role_may_what_the_table_says_and_no_more(path: Path, role: R
             assert it.value.exit_code == 10
     done = {each for each in world.log if each.startswith("done")}
     assert done == {
-        f"done {each.act}" for each in ROUTES if each.answer is None and each.role <= role
+        f"done {each.act}"
+        for each in ROUTES
+        if each.answer is None and each.role <= role and each.act != ENROL
     }
 
 
@@ -338,6 +346,78 @@ async def test_only_an_officer_may_send_much(path: Path) -> None:
             await post(path, "/v1/orders/pause", {"x": "y" * MAX_BODY})
         world.gate.roles = allowed(Role.OFFICER)
         await post(path, "/v1/orders/pause", {"x": "y" * MAX_BODY})
+
+
+# -- a second factor -------------------------------------------------------------------------------
+
+
+class Memory:
+    """A store's values."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, bytes] = {}
+
+    def meta(self, key: str) -> bytes | None:
+        return self._values.get(key)
+
+    def set_meta(self, key: str, value: bytes) -> None:
+        self._values[key] = value
+
+
+@pytest.mark.trio
+async def test_an_officers_act_needs_a_code_and_no_other_does(path: Path) -> None:
+    world = World()
+    world.gate.codes = Codes(Memory())
+    async with world.serving(path):
+        for each in ROUTES:
+            if each.role < Role.OFFICER and each.path != "/v1/events":
+                await called(path, each)
+            elif each.role is Role.OFFICER and each.act != ENROL:
+                with pytest.raises(CodeNeeded, match="needs a code"):
+                    await called(path, each)
+    assert not {"abandon", "approve handover"} & set(world.trail.acts())
+
+
+@pytest.mark.trio
+async def test_who_enrolls_gets_the_secret_once_and_acts_with_its_codes(path: Path) -> None:
+    world = World()
+    world.gate.codes = Codes(Memory())
+    async with world.serving(path):
+        answer = await post(path, "/v1/orders/enroll", {})
+        (text,) = parse_qs(urlsplit(str(answer["uri"])).query)["secret"]
+        with pytest.raises(StatusAnswerError, match="enrolled already"):
+            await post(path, "/v1/orders/enroll", {})
+        code = code_of(base64.b32decode(text), int(time.time() // STEP_SECONDS))
+        await post(path, "/v1/orders/abandon", {"round": 3, "code": code})
+        with pytest.raises(NotAllowedError, match="used before"):
+            await post(path, "/v1/orders/abandon", {"round": 3, "code": code})
+    assert world.trail.acts() == ["enroll", "enroll", "refuse", "abandon", "refuse"]
+    _, actor, more = world.trail.records[3]
+    assert actor.factor is Factor.CODE and more == {"round": 3}
+    assert world.trail.records[4][2] == {"what": "abandon", "needs": "code"}
+    said = repr(world.trail.records)
+    assert text not in said and code not in said and "otpauth" not in said
+
+
+@pytest.mark.trio
+async def test_a_code_that_is_no_text_is_none(path: Path) -> None:
+    world = World()
+    world.gate.codes = codes = Codes(Memory())
+    codes.enrol(os.geteuid())
+    async with world.serving(path):
+        for each in (123456, None, ["1"], {"a": 1}, True):
+            with pytest.raises(CodeNeeded):
+                await post(path, "/v1/orders/abandon", {"code": each})
+    assert world.log == []
+
+
+@pytest.mark.trio
+async def test_where_no_code_is_needed_nobody_enrolls(path: Path) -> None:
+    world = World()
+    async with world.serving(path):
+        with pytest.raises(StatusAnswerError, match="second_factor"):
+            await post(path, "/v1/orders/enroll", {})
+    assert world.trail.acts() == ["enroll", "refuse"]
 
 
 # -- other users, by the kernel's word -------------------------------------------------------------

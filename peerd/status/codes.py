@@ -1,0 +1,134 @@
+"""Officers' second factor: codes of six digits that change every 30 seconds (RFC 6238).
+
+A code works once: the last counter is kept. Wrong ones are few: behind the fifth in a row each
+makes the next wait longer.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import json
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Protocol
+from urllib.parse import quote
+
+STEP_SECONDS = 30
+DIGITS = 6
+WINDOW = 1
+"""Steps by which the two clocks may differ."""
+SECRET_BYTES = 20  # the length of SHA-1's hash, as RFC 4226 has it
+FREE_TRIES = 5
+MOST_WAIT = 3600.0
+
+
+class CodeRefused(Exception):
+    """Why a code does not count, for whoever gave it."""
+
+
+class Memory(Protocol):
+    """The store, as it is needed here."""
+
+    def meta(self, key: str) -> bytes | None: ...
+
+    def set_meta(self, key: str, value: bytes) -> None: ...
+
+
+@dataclass(slots=True)
+class Held:
+    """Of one officer. ``last``: the counter of the last code that worked; ``wrong``: how many did
+    not since then, and ``at`` the time of the last of them.
+    """
+
+    secret: str
+    last: int = -1
+    wrong: int = 0
+    at: float = 0.0
+
+
+def code_of(secret: bytes, counter: int) -> str:
+    """HOTP (RFC 4226) with SHA-1."""
+    digest = hmac.digest(secret, counter.to_bytes(8, "big"), "sha1")
+    place = digest[-1] & 0x0F
+    number = int.from_bytes(digest[place : place + 4], "big") & 0x7FFFFFFF
+    return str(number % 10**DIGITS).zfill(DIGITS)
+
+
+def uri(secret: bytes, who: str) -> str:
+    """What an authenticator takes."""
+    text = base64.b32encode(secret).decode().rstrip("=")
+    return f"otpauth://totp/{quote(f'peerd:{who}')}?secret={text}&issuer=peerd"
+
+
+def forget(store: Memory, uid: int) -> bool:
+    """The officer enrols anew. Whether there was anything to forget."""
+    known = bool(store.meta(_key(uid)))
+    if known:
+        store.set_meta(_key(uid), b"")
+    return known
+
+
+class Codes:
+    """Kept in the store, by user id. Usable from any thread; what is taken is durable on return."""
+
+    def __init__(self, store: Memory, clock: Callable[[], float] = time.time) -> None:
+        self._store = store
+        self._clock = clock
+        self._mutex = threading.Lock()
+
+    def enrol(self, uid: int) -> bytes:
+        """A new secret, which is told this once. CodeRefused for who has one."""
+        with self._mutex:
+            if self._held(uid) is not None:
+                raise CodeRefused("you have enrolled already; 'peerd officer reset' undoes it")
+            secret = secrets.token_bytes(SECRET_BYTES)
+            self._keep(uid, Held(secret.hex()))
+            return secret
+
+    def check(self, uid: int, code: str) -> None:
+        """CodeRefused, and then it is one of few tries."""
+        with self._mutex:
+            held, now = self._held(uid), self._clock()
+            if held is None:
+                raise CodeRefused("you have not enrolled; 'peerd officer enroll' does it")
+            wait = _wait(held.wrong)
+            if 0 <= now - held.at < wait:
+                raise CodeRefused(f"too many wrong codes: wait {held.at + wait - now:.0f} s")
+            counter = _counter(held, code, now)
+            if counter is None:
+                held.wrong, held.at = held.wrong + 1, now
+            else:
+                held.wrong, held.last = 0, counter
+            self._keep(uid, held)
+            if counter is None:
+                raise CodeRefused("the code is wrong, too old, or was used before")
+
+    def _held(self, uid: int) -> Held | None:
+        data = self._store.meta(_key(uid))
+        return Held(**json.loads(data)) if data else None
+
+    def _keep(self, uid: int, held: Held) -> None:
+        self._store.set_meta(_key(uid), json.dumps(asdict(held)).encode())
+
+
+def _key(uid: int) -> str:
+    return f"officer {uid}"
+
+
+def _wait(wrong: int) -> float:
+    if wrong < FREE_TRIES:
+        return 0.0
+    return min(MOST_WAIT, STEP_SECONDS * 2.0 ** min(wrong - FREE_TRIES, 10))
+
+
+def _counter(held: Held, code: str, now: float) -> int | None:
+    """Of the one code that it is, if it was not used before."""
+    secret, here = bytes.fromhex(held.secret), int(now // STEP_SECONDS)
+    for counter in range(max(here - WINDOW, held.last + 1, 0), here + WINDOW + 1):
+        if hmac.compare_digest(code_of(secret, counter).encode(), code.encode(errors="replace")):
+            return counter
+    return None
