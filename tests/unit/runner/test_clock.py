@@ -21,11 +21,13 @@ MAY_READ_THE_WALL_CLOCK = {
     "peerd/discovery/discovery.py",
     "peerd/runner/rhythm.py",
     "peerd/status/board.py",
+    "peerd/status/codes.py",
     "peerd/storage/lock.py",
     "peerd/transport/links.py",
 }
 """What people and other machines are shown: when a record expires, since when a lock is held. And
 when a group's rounds begin, which are times of day: a clock that is wrong alone begins none.
+And codes of a second factor, which are made from the time.
 """
 WITH_DEADLINES = ("peerd/runner", "peerd/transport", "peerd/discovery", "peerd/storage")
 JUMPS = [-3e8, -3600.0, 0.0, 3600.0, 3e8]
