@@ -22,6 +22,7 @@ from peerd.cli.who import who
 from peerd.errors import ConfigError
 from peerd.group import Genesis, load, save
 from peerd.group.differences import differences
+from peerd.group.document import parse
 from peerd.group.drafting import draft as drafting
 from peerd.identity import Identity, next_key, with_checksum
 from tests.unit.group.successions import (
@@ -322,16 +323,15 @@ def test_other_digits_sign_nothing(
     given: list[Any] = []
     monkeypatch.setattr("peerd.cli.current_group.running", lambda config: (named_group(), 0))
     monkeypatch.setattr("builtins.input", lambda prompt: typed)
-    monkeypatch.setattr(group_acts, "_give", lambda *order: given.append(order))
-    args = Namespace(verb="approve", draft=draft, config=home / "peerd.toml", yes=False)
+    monkeypatch.setattr(group_acts, "order", lambda *words, **more: given.append((words, more)))
+    args = Namespace(verb="approve", draft=draft, config=home / "peerd.toml", yes=False, code=None)
     with pytest.raises(ConfigError, match="not its first digits; nothing was signed"):
         group_acts.main(args)
     assert given == []
     monkeypatch.setattr("builtins.input", lambda prompt: load(draft).group_id.hex()[:8])
     assert group_acts.main(args) == 0
-    ((_, approval, sent),) = given
-    assert (approval.draft, approval.first, approval.last) == (load(draft).group_id, 3, 9)
-    assert sent == load(draft)
+    (((_, act, *_), sent),) = given
+    assert act == "approve-handover" and parse(sent["draft"].encode()) == load(draft)
     assert "Ask the others by another channel" in capsys.readouterr().out
 
 
