@@ -364,8 +364,8 @@ def test_what_a_stranger_calls_an_option_is_no_line_of_its_own(
     save(before, old)
     save(successor(before, values={"task_options": {**before.task_options, **hidden}}), draft)
     monkeypatch.setattr("peerd.cli.current_group.running", lambda config: (before, 0))
-    monkeypatch.setattr(group_acts, "_give", lambda *order: None)
-    args = Namespace(verb="approve", draft=draft, config=home / "peerd.toml", yes=True)
+    monkeypatch.setattr(group_acts, "order", lambda *words, **more: None)
+    args = Namespace(verb="approve", draft=draft, config=home / "peerd.toml", yes=True, code=None)
     for reads in (
         lambda: main(["group", "show", str(draft)]),
         lambda: main(["group", "show", str(draft), "--diff", str(old)]),
