@@ -17,6 +17,7 @@ from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias, get_args, get_type_hints
 
+from peerd.config_control import ControlConfig
 from peerd.config_values import (
     At,
     Key,
@@ -33,7 +34,6 @@ from peerd.config_values import (
     socket_path,
     table,
     text,
-    users,
     whole,
     whole_or,
     yes_or_no,
@@ -123,32 +123,6 @@ class MetricsConfig:
             like="127.0.0.1:9464",
         ),
     ] = None
-
-
-@dataclass(frozen=True, slots=True)
-class ControlConfig:
-    """Who may do what over the control socket. ``named``: whether anybody is."""
-
-    viewers: Annotated[
-        tuple[str, ...],
-        Key(users, "users who may look; @NAME is a group of them", like=("@peerd-view",)),
-    ] = ()
-    operators: Annotated[
-        tuple[str, ...],
-        Key(users, "who may also pause, drain, reload and export", like=("anna", "@peerd-ops")),
-    ] = ()
-    officers: Annotated[
-        tuple[str, ...],
-        Key(users, "who may also have things signed in the member's name", like=("boris",)),
-    ] = ()
-
-    second_factor: Annotated[
-        bool, Key(yes_or_no, "officers give a code for each act (`peerd officer enroll`)")
-    ] = False
-
-    @property
-    def named(self) -> bool:
-        return bool(self.viewers or self.operators or self.officers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +244,7 @@ class Config:
     log: LogConfig = LogConfig()
     metrics: MetricsConfig = MetricsConfig()
     dashboard: DashboardConfig = DashboardConfig()
-    control: ControlConfig = ControlConfig()
+    control: ControlConfig = field(default_factory=ControlConfig)
 
     @classmethod
     def load(cls, path: Path, environment: Mapping[str, str] = _NOTHING) -> Config:
