@@ -31,3 +31,5 @@ _.FIELDS, _.PUBLISHED, _.MUTATIONS, _.DEADLOCKS, _.FOUR, _.EIGHT, _.NINE, _.TEN,
 _.process_id, _.dropped_subscribers, _.duplicates, _.oversized, _.failed_handlers, _.unread
 # Flower's messages read these
 _.task_id, _.run_id, _.node_id
+# TenSEAL reads it
+_.global_scale

@@ -226,6 +226,7 @@ USED = {
         "protocols.session.follow": "what a handover that was missed is found by",
         "protocols.session.states": "the phase in which a round's time is awaited",
         "protocols.record.waits": "whom a session says that it waits for",
+        "protocols.version": "whether its members must connect by the hybrid handshake",
         "protocols.wire.schema": "bounds on what is asked for",
     },
     "peerd/laboratory/simulation": {
