@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from peerd.laboratory.simulation.dice import Group, group_of
 from peerd.laboratory.simulation.operations import parse
 from peerd.laboratory.simulation.scenario import Scenario, run
 from protocols.plan import CommitteePlan
+from protocols.version import EARLIEST, LATEST
 
 FOUR = Group(4, 1, CommitteePlan(4, 1, 1, 0))
 FIVE = Group(5, 1, CommitteePlan(5, 1, 1, 0))
@@ -167,10 +170,12 @@ SEVEN = Group(7, 2, CommitteePlan(7, 2, 1, 0))
         ),
     ],
 )
-def test_it_holds_now(seed: int, group: Group | None, operations: str) -> None:
+@pytest.mark.parametrize("version", [EARLIEST, LATEST])
+def test_it_holds_now(seed: int, group: Group | None, operations: str, version: int) -> None:
+    """Most were found when a coin was flipped where all sit, as the earliest version does."""
     for rounds in (1, 2):
-        found = Scenario(seed, group or group_of(seed), rounds, tuple(parse(operations)))
-        verdict = run(found)
+        where = replace(group or group_of(seed), version=version)
+        verdict = run(Scenario(seed, where, rounds, tuple(parse(operations))))
         assert not verdict.rule, verdict.what
 
 
@@ -200,6 +205,13 @@ def test_it_holds_now(seed: int, group: Group | None, operations: str) -> None:
             5485,
             "silent 0; disk 3 15 1; rest 13976 2000; rhythm 3",
             id="one that rests, and hears of nothing but readiness",
+        ),
+        pytest.param(
+            2,
+            311962,
+            "fickle 3 90; repeat 1324 46324 30 50; outage 0,1,2 0 60 9000; rest 1632 2000;"
+            " rhythm 5; skew 0 -200",
+            id="an operator took for carried out what its daemon died of",
         ),
     ],
 )

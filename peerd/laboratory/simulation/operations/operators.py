@@ -27,8 +27,8 @@ def draft(number: int) -> bytes:
 
 
 class Operator:
-    """Of one peer. Tries until its daemon has taken the order, as a person would; ``over`` says
-    that there is nothing left to want.
+    """Of one peer. Tries until its daemon has taken the order and lived to say so, as a person
+    would; ``over`` says that there is nothing left to want.
     """
 
     def __init__(self, world: World, node: Node, over: Callable[[Node], bool]) -> None:
@@ -46,10 +46,11 @@ class Operator:
         self._tries += 1
         if self._over(node) or self._tries > MOST:
             return
-        taken = [False]
+        taken, lives = [False], node.lives
         if node.session is not None and node.frozen <= world.now and when(node):
             world.act(node, partial(_order, approval, taken))
-        if not taken[0]:
+        answered = taken[0] and node.up and node.lives == lives
+        if not answered:
             world.happen(world.now + AGAIN, partial(self._try, approval, when))
 
 
