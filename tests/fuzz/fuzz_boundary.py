@@ -6,10 +6,11 @@ import atexit
 import gzip
 import json
 import logging
+import os
 import shutil
 import tempfile
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,10 @@ from peerd.sealing import Unsealed, Vault, key_source
 from peerd.sealing.locked import unlock
 from peerd.sealing.vault import MAGIC
 from peerd.status.board import StatusBoard
+from peerd.status.gate import Gate
 from peerd.status.http import Deadlines, HttpConnection
-from peerd.status.routes import Request, Response, Views, route
+from peerd.status.routes import Views
+from peerd.status.server import _Server
 from peerd.storage import Store
 from peerd.tasks.cifar import FORMS, read_rows
 from peerd.tasks.conformity import compare
@@ -265,9 +268,8 @@ def http(data: bytes) -> None:
         ours, theirs = trio.testing.memory_stream_pair()
         deadlines = Deadlines(request=1, write=1, heartbeat=1)
 
-        async def answer(asked: Request) -> Response:
-            return route(board, _views(), asked.method, asked.target)
-
+        server = _Server(board, _views(), Gate(), deadlines)
+        answer = partial(server._answer, os.geteuid())
         connection = HttpConnection(theirs, board, answer, deadlines)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_drain, ours)
