@@ -73,8 +73,8 @@ class Constants:
     error: float
 
 
-MEASURED = Constants(round=0.0615, statement=7.51e-5, parameter=3.97e-7, error=0.09)
-"""Least squares, relative, of the six rounds that docs/performance.md has of 2026-11-30: 4 to 20
+MEASURED = Constants(round=0.0483, statement=7.01e-5, parameter=3.12e-7, error=0.06)
+"""Least squares, relative, of the six rounds that docs/performance.md has of 2026-12-01: 4 to 20
 daemons, 10^4 to 10^6 parameters.
 """
 
