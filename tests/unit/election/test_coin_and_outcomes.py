@@ -8,8 +8,11 @@ import pytest
 
 from protocols.errors import WireError
 from protocols.hashing import digest
+from protocols.record.certificate import seats_of, verify_certificate
 from protocols.record.election import Commitments, Election
 from protocols.record.shuffle import coin, shuffled
+from protocols.version import EARLIEST, LATEST
+from tests.simulation.swarm import FOUR, setting_of, swarm
 
 HASH = b"h" * 32
 
@@ -82,3 +85,29 @@ def test_an_election_is_named_with_its_place() -> None:
         ELECTION.hash_in(group, r, a) for group in (b"g", b"h") for r in (0, 1) for a in (0, 1)
     }
     assert len(names) == 8
+
+
+# -- where nothing is drawn ------------------------------------------------------------------------
+
+
+def test_nothing_that_a_peer_says_orders_the_seats_of_a_group_that_all_sits_in() -> None:
+    setting = setting_of(FOUR, 1)
+    seats = tuple((peer, HASH, HASH) for peer in range(4))
+    orders = set()
+    for said in (b"a" * 32, b"b" * 32):
+        other = Election(((0, said, said), *seats[1:]), (), (), ())
+        orders.add(seats_of(setting, other, (5, 0)))
+    assert len(orders) == 1
+    elsewhere = {seats_of(setting, Election(seats, (), (), ()), (5, at)) for at in range(12)}
+    assert len(elsewhere) > 3
+
+
+def test_votes_on_another_agreement_elect_nobody() -> None:
+    """Of version 3 those on commitments do, of version 2 those on reveals."""
+    for version, other in ((LATEST, EARLIEST), (EARLIEST, LATEST)):
+        world = swarm(FOUR, 1, traced=False, parameters=3, version=version)
+        world.run()
+        certificate = world.nodes[0].completed[0].certificate
+        assert verify_certificate(setting_of(FOUR, 1, parameters=3, version=version), certificate)
+        with pytest.raises(WireError):
+            verify_certificate(setting_of(FOUR, 1, parameters=3, version=other), certificate)
