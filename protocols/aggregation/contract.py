@@ -10,17 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, Protocol, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from protocols.errors import ProtocolError
+from protocols.privacy import Mechanism
 from protocols.proof import Relation
 
 Model: TypeAlias = NDArray[np.float32]
-Update: TypeAlias = NDArray[np.floating[Any]]
-"""What F^C yields: a peer's parameters, float32 of shape (d,). Preimages may need float64."""
+Update: TypeAlias = NDArray[np.floating[Any]] | NDArray[np.int64]
+"""What F^C yields: a peer's parameters, float32 of shape (d,); preimages may need float64. Under a
+``RowRule`` the sum of rows' gradients, int64 (d,).
+"""
 Encoded: TypeAlias = NDArray[np.int64]
 """v: integers of shape (|v|,), all segments of the relation one after the other."""
 Reference: TypeAlias = NDArray[np.int64]
@@ -50,6 +54,24 @@ class LocalRule:
     penalty: float
     keeps_local_model: bool
     momentum: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RowRule:
+    """F^C of one round where rows are protected: Σ ⌊g_i·``steps``/``clip``⌉ over a Poisson sample.
+
+    Each row is drawn by itself with the chance ``rate`` or less; its gradient g_i, clipped to a
+    2-norm of ``clip``, becomes integers whose 2-norm is at most ``steps``. At most ``rows`` rows
+    are drawn, but for a chance of 2^-60 that the site's own rate makes so.
+    """
+
+    rate: Fraction
+    clip: Fraction
+    steps: int
+    rows: int
+
+
+ClientRule: TypeAlias = LocalRule | RowRule
 
 
 class Aggregator(Protocol):
@@ -86,7 +108,7 @@ class Aggregator(Protocol):
     def largest_sum(self, parameters: int, weight: int) -> int:
         """The largest absolute value that opening a cohort of total ``weight`` can show."""
 
-    def local_rule(self, round: int) -> LocalRule:
+    def local_rule(self, round: int) -> ClientRule:
         """F^C in the given round (from 0)."""
 
     def encode(self, model: Model, update: Update, reference: Reference | None = None) -> Encoded:
@@ -114,6 +136,22 @@ class Weighted(Aggregator, Protocol):
 def largest_weight(rule: Aggregator) -> int:
     """The most that a member may weigh: 1 where all count alike."""
     return cast(Weighted, rule).largest_weight if rule.weighted else 1
+
+
+class Private(Aggregator, Protocol):
+    """A rule whose opened sum holds noise says whom it protects, and how (docs/privacy.md)."""
+
+    @property
+    def unit(self) -> str:
+        """``record`` or ``member``: whose contribution the noise hides."""
+
+    def mechanism(self, parameters: int) -> Mechanism:
+        """What one round releases: the noise of a whole cohort, at least, on each opened value."""
+
+
+def private(rule: Aggregator) -> Private | None:
+    """The rule, where its sums hold noise; None where they don't."""
+    return cast(Private, rule) if getattr(rule, "unit", "") else None
 
 
 class Referenced(Aggregator, Protocol):

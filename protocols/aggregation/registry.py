@@ -9,6 +9,7 @@ from collections.abc import Callable
 from protocols.aggregation.centered_clipping import CenteredClipping
 from protocols.aggregation.centered_clipping_l2 import CenteredClippingL2
 from protocols.aggregation.contract import AggregationError, Aggregator, Constants
+from protocols.aggregation.dp_sgd import DpSgd
 from protocols.aggregation.fltrust import FLTrust
 from protocols.aggregation.rsa import Rsa
 from protocols.aggregation.weighted_mean import WeightedMean
@@ -18,6 +19,7 @@ Factory = Callable[[Constants], Aggregator]
 AGGREGATORS: dict[str, Factory] = {
     "centered-clipping": CenteredClipping.from_constants,
     "centered-clipping-l2": CenteredClippingL2.from_constants,
+    "dp-sgd": DpSgd.from_constants,
     "fltrust": FLTrust.from_constants,
     "rsa": Rsa.from_constants,
     "weighted-mean": WeightedMean.from_constants,
