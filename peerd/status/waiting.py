@@ -51,6 +51,7 @@ WORDS: dict[Awaiting | Here, str] = {
     Awaiting.LIST: "list of reports",
     Awaiting.RELAY: "relay",
     Awaiting.COHORT_VOTE: "agreement on the cohort",
+    Awaiting.COIN: "coin",
     Awaiting.SUM: "sum",
     Awaiting.RESULT: "result",
     Awaiting.OPENED_SUM: "opened sum",

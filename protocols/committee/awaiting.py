@@ -82,10 +82,13 @@ def opening_waits(opening: Opening) -> tuple[Wait, ...]:
     if opening.party.has_signed(Kind.ABANDON):
         return (Wait(Awaiting.OPERATORS),)
     keyed, due = frozenset(opening._committee.keyed), (SumsDue(), SumsDue(last=True))
+    if opening.state is Openness.FLIPPING and opening._seated and opening._coin is not None:
+        here, needed = opening._coin.words.keys(), opening._committee.panel.plan.quorum
+        return wait(Awaiting.COIN, keyed - here, due, max(1, needed - len(here)))
     if opening.state is Openness.SUMMING and opening._seated:
         here, needed = opening._words.keys(), opening._committee.panel.plan.quorum
         return wait(Awaiting.SUM, keyed - here, due, max(1, needed - len(here)))
-    if opening.state in (Openness.SUMMING, Openness.OPENED):
+    if opening.state in (Openness.FLIPPING, Openness.SUMMING, Openness.OPENED):
         signed, needed = opening._sums.results.keys(), signatures_needed(opening.party.setting)
         return wait(Awaiting.RESULT, keyed - signed, due, max(1, needed - len(signed)))
     return ()

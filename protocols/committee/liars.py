@@ -13,9 +13,10 @@ from protocols.opening import (
     word_path,
 )
 from protocols.record.certificate import Elected
-from protocols.record.evidence import Evidence, Fault, contradicts, wrong_sum
+from protocols.record.evidence import Evidence, Fault, contradicts, opened_by, wrong_sum
 from protocols.record.outcomes import Certified
 from protocols.record.setting import Setting
+from protocols.wire.payloads import Kind
 from protocols.wire.statement import Statement
 
 
@@ -28,23 +29,26 @@ class Liars:
         self._setting = setting
         self._flip = flip
         self._accused: set[int] = set()
-        self._right: set[int] = set()
+        self._right: dict[Kind, set[int]] = {Kind.COIN: set(), Kind.SUM: set()}
 
     @property
     def judged(self) -> frozenset[int]:
         """Whose sum is of no more interest."""
-        return frozenset(self._accused | self._right)
+        return frozenset(self._accused | self._right[Kind.SUM])
 
     def in_sums(
         self, certified: Certified, polynomials: bytes, sums: Mapping[int, Sum]
     ) -> Iterator[Evidence]:
-        """``polynomials`` are the certified ones, encoded, ``sums`` others' over their cohort."""
+        """``polynomials`` are the certified ones, encoded, ``sums`` others' over their cohort: all
+        of the sum, or all of the coin.
+        """
         for peer, said in sorted(sums.items()):
-            if peer in self._accused | self._right:
+            right = self._right[said.statement.kind]
+            if peer in self._accused | right:
                 continue
             evidence = self._compare(said, certified, polynomials)
             if evidence is None:
-                self._right.add(peer)
+                right.add(peer)
             else:
                 self._accused.add(peer)
                 yield evidence
@@ -61,14 +65,16 @@ class Liars:
     def _compare(self, said: Sum, certified: Certified, polynomials: bytes) -> Evidence | None:
         """What proves these words wrong: the first coordinate that lies on no certified one."""
         shape, seat = self._setting.shape, self._flip.seats.index(said.statement.signer)
-        index = first_wrong(shape, decode_polynomials(shape, polynomials), seat, said.words)
-        if index is None:
+        code, first = opened_by(shape, said.statement.kind)
+        decoded = decode_polynomials(shape, polynomials)[first : first + code.opened_polynomials]
+        wrong = first_wrong(code, decoded, seat, said.words)
+        if wrong is None:
             return None
-        size = polynomial_bytes(shape)
+        size, index = polynomial_bytes(shape), first + wrong
         coordinate = (
             index,
-            int(said.words[index]),
-            word_path(shape, said.words, index),
+            int(said.words[wrong]),
+            word_path(code, said.words, wrong),
             polynomials[index * size : (index + 1) * size],
             polynomial_path(shape, polynomials, index),
         )

@@ -13,7 +13,7 @@ from protocols.committee.attendance import Attendance
 from protocols.committee.ballot import CohortInputs
 from protocols.committee.committee import Committee
 from protocols.committee.intake import Intake
-from protocols.committee.receiver import Held
+from protocols.committee.receiver import Held, Receiver
 from protocols.committee.states import SEAT, Seat, SeatEvent
 from protocols.errors import WireError
 from protocols.record.certificate import committee_electorate
@@ -67,6 +67,11 @@ class Member(Role):
     @property
     def dealings(self) -> dict[int, Held]:
         return self._intake.receiver.dealings
+
+    @property
+    def receiver(self) -> Receiver:
+        """What it holds of dealings, for the opening."""
+        return self._intake.receiver
 
     @property
     def pool(self) -> tuple[bytes, ...]:

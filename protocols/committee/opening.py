@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from protocols.aggregation import model_hash
+from protocols.committee.coin import CoinOpening, shares_of
 from protocols.committee.committee import Committee
 from protocols.committee.liars import Liars
-from protocols.committee.receiver import Held, kept_prefix
+from protocols.committee.receiver import Receiver, kept_prefix
 from protocols.committee.states import OPENING, OpeningEvent, Openness
 from protocols.committee.sums import Sum, Sums, Words
 from protocols.hashing import digest
@@ -24,6 +25,7 @@ from protocols.opening import (
     encode_words,
     open_sum,
     polynomial_root,
+    sum_noised,
     sum_shares,
     values_of,
     word_root,
@@ -66,7 +68,9 @@ class Opening(Role):
         secret: Secret,
     ) -> None:
         super().__init__(sums.party)
-        self._state = Machine(Openness.SUMMING, OPENING)
+        noised = sums.party.setting.shape.coin_polynomials > 0
+        self._coin = CoinOpening(sums, committee.panel, decided) if noised else None
+        self._state = Machine(Openness.FLIPPING if noised else Openness.SUMMING, OPENING)
         self._sums = sums
         self._committee = committee
         self._decided = decided
@@ -120,22 +124,19 @@ class Opening(Role):
 
     # -- events --------------------------------------------------------------------------------
 
-    def start(self, dealings: Mapping[int, Held]) -> Step:
+    def start(self, receiver: Receiver) -> Step:
+        """``receiver``: what this member holds of the dealings."""
         self.timer(SumsDue(), self.party.setting.deadlines.open)
-        self._look()
-        self._send_sum(dealings)
+        self._look(receiver)
         return self.done()
 
-    def follow(self, step: Step, dealings: Mapping[int, Held] | None = None) -> Step:
-        """A sum or a result has come, or with ``dealings`` one that this member may have lacked:
-        what it called for by itself, and what follows from it here.
+    def follow(self, step: Step, receiver: Receiver) -> Step:
+        """A sum or a result has come, or a dealing that this member may have lacked: what it called
+        for by itself, and what follows from it here.
         """
         for outcome in self.absorb(step):
             self.emit(outcome)
-        if dealings is None:
-            self._look()
-        else:
-            self._send_sum(dealings)
+        self._look(receiver)
         return self.done()
 
     def on_timer(self, event: SumsDue) -> Step:
@@ -167,7 +168,17 @@ class Opening(Role):
 
     # -- the sum -------------------------------------------------------------------------------
 
-    def _send_sum(self, dealings: Mapping[int, Held]) -> None:
+    def _say(self, receiver: Receiver) -> None:
+        """This member's share of the coin, where there is one; and once it is open, of the sum."""
+        if self._coin is not None:
+            self.absorb(self._coin.say(receiver.dealings))
+            if self._coin.open(self._entropy(self._sums.coins)) and self._state.allows(
+                OpeningEvent.FLIP
+            ):
+                self._state.move(OpeningEvent.FLIP)
+        self._send_sum(receiver)
+
+    def _send_sum(self, receiver: Receiver) -> None:
         """S_j, if every dealing in D passed this member's own check; else silence (§6)."""
         party = self.party
         says = self._seated and not self.summed and party.can_sign(Kind.SUM)
@@ -175,7 +186,7 @@ class Opening(Role):
             return
         shape, key = party.setting.shape, sum_key(party.attempt)
         earlier = party.journal.get(key)
-        words = self._sum(dealings) if earlier is None else decode_words(shape, earlier)
+        words = self._sum(receiver) if earlier is None else decode_words(shape, earlier)
         if words is None:
             return
         data = encode_words(shape, words)
@@ -185,21 +196,24 @@ class Opening(Role):
         statement = self.sign(Kind.SUM, payload)
         self.send(self._committee.panel.seats, SumFrame(statement.wire, data))
         self._sums.sums[party.me] = Sum(statement, decode_words(shape, data))  # no second copy
-        self._try_open()
+        receiver.forget()
 
-    def _sum(self, dealings: Mapping[int, Held]) -> Words | None:
-        rows: list[Words] = []
-        for dealer, header in self._decided.cohort.dealers:
-            held = dealings.get(dealer)
-            if held is None or held.share is None or held.header.hash != header:
-                return None
-            rows.append(held.share)
-        setting = self.party.setting
-        return sum_shares(setting.shape, rows, setting.weights_of(self.dealers))
+    def _sum(self, receiver: Receiver) -> Words | None:
+        """None: a dealing is lacking, or the coin."""
+        rows, setting = shares_of(self._decided, receiver.dealings), self.party.setting
+        if rows is None:
+            return None
+        weights = setting.weights_of(self.dealers)
+        if self._coin is None:
+            return sum_shares(setting.shape, rows, weights)
+        if not self._coin.seed:
+            return None
+        return sum_noised(setting.shape, rows, self.dealers, self._coin.seed, weights)
 
     # -- the opening ---------------------------------------------------------------------------
 
-    def _look(self) -> None:
+    def _look(self, receiver: Receiver) -> None:
+        self._say(receiver)
         self._try_open()
         self._try_certify()
         self._accuse_liars()
@@ -207,6 +221,10 @@ class Opening(Role):
     def _try_open(self) -> None:
         """Decode as soon as enough words agree: with lies among them it takes more to come."""
         if not self._seated or not self._state.allows(OpeningEvent.OPEN):
+            return
+        if self._coin is not None and self._coin.polynomials is None:
+            if self._hopeless:
+                self.emit(Hopeless(Stop.QUORUM))
             return
         if self.party.has_signed(Kind.ABANDON):
             return  # who has given it up does not look at it any more (§6)
@@ -218,19 +236,23 @@ class Opening(Role):
         panel, shape = self._committee.panel, self.party.setting.shape
         by_seat = {panel.seats.index(peer): word for peer, word in words.items()}
         try:
-            opened = open_sum(shape, by_seat, self._entropy(words))
+            opened = open_sum(shape, by_seat, self._entropy(self._sums.sums))
         except Undecodable:
             if self._hopeless or words.keys() >= set(self._committee.keyed):
                 self.emit(Hopeless(Stop.UNDECODABLE))
             return
-        encoded, values = encode_polynomials(shape, opened.polynomials), opened.values
+        certified, values = opened.polynomials, opened.values
         del opened  # the polynomials lie in memory once
+        if self._coin is not None and self._coin.polynomials is not None:
+            certified = np.concatenate([certified, self._coin.polynomials])
+        encoded = encode_polynomials(shape, certified)
+        del certified
         self._sign_result(encoded, self._take(encoded, values))
 
-    def _entropy(self, words: Mapping[int, Words]) -> bytes:
+    def _entropy(self, said: Mapping[int, Sum]) -> bytes:
         """Private, and drawn after the words came: they are part of what it is drawn from."""
-        said = [self._sums.sums[peer].statement.payload.root for peer in sorted(words)]
-        return digest("peerd/projections", self._secret.reveal(), *said)
+        roots = [said[peer].statement.payload.root for peer in sorted(said)]
+        return digest("peerd/projections", self._secret.reveal(), *roots)
 
     def _take(self, encoded: bytes, values: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         """The opened polynomials, and what they stand for: the next model."""
@@ -293,7 +315,11 @@ class Opening(Role):
             return
         others = {peer: self._sums.sums[peer] for peer in self._words if peer != self.party.me}
         in_sums = self._liars.in_sums(certified, opened[0], others)
-        for evidence in chain(in_sums, self._liars.in_results(certified, self._sums.results)):
+        flipped = {} if self._coin is None else self._coin.words
+        coins = {peer: self._sums.coins[peer] for peer in flipped if peer != self.party.me}
+        in_coins = self._liars.in_sums(certified, opened[0], coins)
+        in_results = self._liars.in_results(certified, self._sums.results)
+        for evidence in chain(in_coins, in_sums, in_results):
             self.emit(Accused(evidence))
         if self.state is Openness.CLOSED:
             self._let_go()

@@ -49,6 +49,7 @@ SEAT: dict[tuple[Seat, SeatEvent], Seat] = {
 class Openness(Enum):
     """Where the opening of a decided cohort stands (§6)."""
 
+    FLIPPING = "opening the coin that noise gets its signs from"
     SUMMING = "opening the sum"
     OPENED = "the sum is open"
     CERTIFIED = "certified; the sum is still to come"
@@ -57,12 +58,15 @@ class Openness(Enum):
 
 
 class OpeningEvent(Enum):
+    FLIP = "enough words of the coin agree"
     OPEN = "enough words agree, or somebody shows the certified polynomials"
     CERTIFY = "a quorum of members signed one result"
     CLOSE = "the round is over, here or by others"
 
 
 OPENING: dict[tuple[Openness, OpeningEvent], Openness] = {
+    (Openness.FLIPPING, OpeningEvent.FLIP): Openness.SUMMING,
+    (Openness.FLIPPING, OpeningEvent.CERTIFY): Openness.CERTIFIED,
     (Openness.SUMMING, OpeningEvent.OPEN): Openness.OPENED,
     (Openness.SUMMING, OpeningEvent.CERTIFY): Openness.CERTIFIED,
     (Openness.OPENED, OpeningEvent.CERTIFY): Openness.COMPLETE,

@@ -1,4 +1,4 @@
-"""Sums and results, as they come: some members open the cohort before others know it (docs §6)."""
+"""Sums, coins and results, as they come: some members know the cohort before others (docs §6)."""
 
 from __future__ import annotations
 
@@ -36,19 +36,26 @@ class Sums(Role):
     def __init__(self, party: Party, panel: Panel) -> None:
         super().__init__(party)
         self.sums: dict[int, Sum] = {}
+        self.coins: dict[int, Sum] = {}
         self.results: dict[int, Statement] = {}
         self._panel = panel
 
     def on_sum(self, statement: Statement, frame: SumFrame) -> Step:
-        """WireError for a sum from nobody's seat, or other words than those that were signed."""
-        if statement.kind is not Kind.SUM or statement.signer not in self._panel.seats:
+        """A share of the sum, or of the coin. WireError for one from nobody's seat, or other words
+        than those that were signed.
+        """
+        shape = self.party.setting.shape
+        of_coin = statement.kind is Kind.COIN and shape.coin_polynomials > 0
+        if not (of_coin or statement.kind is Kind.SUM):
+            raise WireError(f"words with {statement.kind.name}")
+        if statement.signer not in self._panel.seats:
             raise WireError("a sum from a peer that has no seat")
-        if self.admit(statement).counts and statement.signer not in self.sums:
-            shape = self.party.setting.shape
-            words = decode_words(shape, frame.words)
-            if word_root(shape, words) != statement.payload.root:
+        known, code = (self.coins, shape.coin) if of_coin else (self.sums, shape)
+        if self.admit(statement).counts and statement.signer not in known:
+            words = decode_words(code, frame.words)
+            if word_root(code, words) != statement.payload.root:
                 raise WireError("a sum whose words are not the ones that were signed")
-            self.sums[statement.signer] = Sum(statement, words)
+            known[statement.signer] = Sum(statement, words)
         return self.done()
 
     def on_result(self, statement: Statement) -> Step:
@@ -77,8 +84,14 @@ class Sums(Role):
 
     def over(self, cohort: bytes) -> dict[int, Words]:
         """Everybody's words for this cohort."""
-        return {
-            peer: said.words
-            for peer, said in self.sums.items()
-            if said.statement.payload.cohort == cohort
-        }
+        return _over(self.sums, cohort)
+
+    def coins_over(self, cohort: bytes) -> dict[int, Words]:
+        """The same of the coin."""
+        return _over(self.coins, cohort)
+
+
+def _over(known: dict[int, Sum], cohort: bytes) -> dict[int, Words]:
+    return {
+        peer: said.words for peer, said in known.items() if said.statement.payload.cohort == cohort
+    }

@@ -1,6 +1,13 @@
 """Opening of the sum on shares, with liars located (docs/protocol.md §6)."""
 
-from protocols.opening.opening import Opened, Undecodable, first_wrong, open_sum
+from protocols.opening.opening import (
+    Decoded,
+    Opened,
+    Undecodable,
+    first_wrong,
+    open_sum,
+    open_words,
+)
 from protocols.opening.polynomials import (
     decode_polynomials,
     encode_polynomials,
@@ -12,6 +19,7 @@ from protocols.opening.polynomials import (
     values_of,
     verify_polynomial,
 )
+from protocols.opening.scrambling import coin_seed, scrambling, sum_coin, sum_noised
 from protocols.opening.words import (
     decode_words,
     encode_words,
@@ -25,8 +33,10 @@ from protocols.opening.words import (
 )
 
 __all__ = [
+    "Decoded",
     "Opened",
     "Undecodable",
+    "coin_seed",
     "decode_polynomials",
     "decode_words",
     "encode_polynomials",
@@ -34,10 +44,14 @@ __all__ = [
     "evaluate_polynomial",
     "first_wrong",
     "open_sum",
+    "open_words",
     "polynomial_bytes",
     "polynomial_path",
     "polynomial_paths",
     "polynomial_root",
+    "scrambling",
+    "sum_coin",
+    "sum_noised",
     "sum_shares",
     "values_of",
     "verify_polynomial",

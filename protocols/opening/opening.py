@@ -25,7 +25,7 @@ from protocols.hashing import Xof
 from protocols.opening.decoding import decode_word
 from protocols.opening.polynomials import values_of
 from protocols.proof.challenge import BLOCK, combine, windows
-from protocols.proof.shape import DealingShape, Tensor
+from protocols.proof.shape import DealingShape, Opening, Tensor
 
 MIN_PROJECTIONS = 4
 PROJECTION_BITS = 64
@@ -37,16 +37,22 @@ class Undecodable(ProtocolError):
 
 
 @dataclass(frozen=True)
-class Opened:
-    """The opened sum.
+class Decoded:
+    """What the words are shares of.
 
-    ``polynomials`` (L, delta + 1) coefficients; ``values`` (opened_length,) integers between
-    -p / 2 and p / 2; ``liars`` the seats whose word is off, each with its first wrong coordinate.
+    ``polynomials`` (L, delta + 1) coefficients; ``liars`` the seats whose word is off, each with
+    its first wrong coordinate.
     """
 
     polynomials: Elements
-    values: npt.NDArray[np.int64]
     liars: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class Opened(Decoded):
+    """The opened sum: ``values`` (opened_length,) integers between -p / 2 and p / 2."""
+
+    values: npt.NDArray[np.int64]
 
 
 def projections(p: int) -> int:
@@ -58,7 +64,14 @@ def projections(p: int) -> int:
 
 
 def open_sum(shape: DealingShape, words: Mapping[int, Elements], entropy: bytes) -> Opened:
-    """Opens the sum from words (L,) by seat.
+    """Opens the sum from words (L,) by seat, as ``open_words`` does."""
+    found = open_words(shape, words, entropy)
+    values = values_of(shape, found.polynomials)
+    return Opened(found.polynomials, found.liars, values)
+
+
+def open_words(shape: Opening, words: Mapping[int, Elements], entropy: bytes) -> Decoded:
+    """What words (L,) by seat are shares of.
 
     ``entropy``: at least 16 private random bytes, drawn after the words were received. Raises
     Undecodable, which blames nobody, unless m - t - e words agree within decoding radius.
@@ -78,10 +91,10 @@ def open_sum(shape: DealingShape, words: Mapping[int, Elements], entropy: bytes)
         wrong = first_wrong(shape, polynomials, int(seats[row]), rows[row])
         assert wrong is not None, "a word that was left out lies on the polynomials"
         liars.append((int(seats[row]), wrong))
-    return Opened(polynomials, values_of(shape, polynomials), tuple(liars))
+    return Decoded(polynomials, tuple(liars))
 
 
-def _sorted_seats(shape: DealingShape, words: Mapping[int, Elements]) -> npt.NDArray[np.int64]:
+def _sorted_seats(shape: Opening, words: Mapping[int, Elements]) -> npt.NDArray[np.int64]:
     for seat, word in words.items():
         if not 0 <= seat < shape.plan.committee:
             raise ValueError(f"seat {seat} of {shape.plan.committee}")
@@ -91,7 +104,7 @@ def _sorted_seats(shape: DealingShape, words: Mapping[int, Elements]) -> npt.NDA
     return np.array(sorted(words), np.int64)
 
 
-def _require_agreement(shape: DealingShape, agreeing: int) -> None:
+def _require_agreement(shape: Opening, agreeing: int) -> None:
     """As many as are honest and online, and no fewer: delta + t + 1 would outvote t liars, but more
     of them, who put their words on one wrong polynomial, could have that opened.
     """
@@ -100,7 +113,7 @@ def _require_agreement(shape: DealingShape, agreeing: int) -> None:
         raise Undecodable(f"only {agreeing} words can agree; opening takes {needed}")
 
 
-def _project(shape: DealingShape, rows: list[Elements], entropy: bytes) -> Residues:
+def _project(shape: Opening, rows: list[Elements], entropy: bytes) -> Residues:
     """Collapsed words, shape (projections, words)."""
     tensor, count = Tensor(shape.opened_polynomials), projections(shape.field.p)
     sampled = shape.field.sample(
@@ -117,7 +130,7 @@ def _project(shape: DealingShape, rows: list[Elements], entropy: bytes) -> Resid
 
 
 def _locate(
-    shape: DealingShape, seats: npt.NDArray[np.int64], projected: Residues
+    shape: Opening, seats: npt.NDArray[np.int64], projected: Residues
 ) -> tuple[npt.NDArray[np.int64], Residues]:
     """Rows whose collapsed words all lie on codewords, and what interpolates the first of them.
 
@@ -143,9 +156,7 @@ def _locate(
         _require_agreement(shape, len(good))
 
 
-def first_wrong(
-    shape: DealingShape, polynomials: Elements, seat: int, word: Elements
-) -> int | None:
+def first_wrong(shape: Opening, polynomials: Elements, seat: int, word: Elements) -> int | None:
     """The first coordinate of a seat's word (L,) that lies on no polynomial; None if all do."""
     terms = polynomials.shape[1]
     at_seat = shape.sharing.seat_powers[:terms, seat : seat + 1]

@@ -2,8 +2,9 @@
 
 docs/protocol.md §6. Polynomial l has delta + 1 coefficients, lowest degree first; its value at
 slot s is the opened sum of the value that the relation's layout puts there. Only the polynomials of
-opened segments are summed: L below counts these. A leaf holds one where they are few; with a leaf
-for each of a million hashing would be dearer than all else that an opening does.
+opened segments are summed, and behind them those of the coin: L below counts these. A leaf holds
+one where they are few; with a leaf for each of a million hashing would be dearer than all else that
+an opening does.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def leaf_polynomials(shape: DealingShape) -> int:
     """How many polynomials lie under a leaf; the last one may have fewer."""
     if shape.version < V3:
         return 1
-    return max(1, -(-shape.opened_polynomials // MAX_LEAVES))
+    return max(1, -(-shape.certified_polynomials // MAX_LEAVES))
 
 
 def polynomial_bytes(shape: DealingShape) -> int:
@@ -39,7 +40,7 @@ def polynomial_bytes(shape: DealingShape) -> int:
 
 def encode_polynomials(shape: DealingShape, polynomials: Elements) -> bytes:
     """The canonical bytes of (L, delta + 1) coefficients, polynomial by polynomial."""
-    expected = (shape.opened_polynomials, shape.sharing.degree + 1)
+    expected = (shape.certified_polynomials, shape.sharing.degree + 1)
     if polynomials.shape != expected:
         raise ValueError(f"polynomials of shape {polynomials.shape}; the shape says {expected}")
     return shape.field.encode(polynomials)
@@ -48,13 +49,16 @@ def encode_polynomials(shape: DealingShape, polynomials: Elements) -> bytes:
 def decode_polynomials(shape: DealingShape, data: bytes) -> Elements:
     """Coefficients (L, delta + 1). Raises WireError."""
     terms = shape.sharing.degree + 1
-    return shape.field.decode(data, shape.opened_polynomials * terms).reshape(-1, terms)
+    return shape.field.decode(data, shape.certified_polynomials * terms).reshape(-1, terms)
 
 
 def values_of(shape: DealingShape, polynomials: Elements) -> npt.NDArray[np.int64]:
-    """The opened integers (opened_length,), centred: residues above p / 2 are negative."""
-    slots: Elements = np.empty((len(polynomials), shape.plan.packing), shape.field.dtype)
-    for rows in windows(polynomials.shape[1], slice(0, len(polynomials))):
+    """The opened integers (opened_length,), centred: residues above p / 2 are negative. Of the
+    opened sums; what lies behind them, the coin, is not looked at.
+    """
+    count = shape.opened_polynomials
+    slots: Elements = np.empty((count, shape.plan.packing), shape.field.dtype)
+    for rows in windows(polynomials.shape[1], slice(0, count)):
         slots[rows] = shape.field.matmul(polynomials[rows], shape.sharing.slot_powers)
     opened = shape.layout.opened_values(slots)
     del slots
@@ -77,8 +81,8 @@ def polynomial_paths(shape: DealingShape, encoded: bytes, indices: Sequence[int]
     """
     tree, paths = _tree(shape, encoded), []
     for index in indices:
-        if not 0 <= index < shape.opened_polynomials:
-            raise IndexError(f"polynomial {index} of {shape.opened_polynomials}")
+        if not 0 <= index < shape.certified_polynomials:
+            raise IndexError(f"polynomial {index} of {shape.certified_polynomials}")
         leaf = index // leaf_polynomials(shape)
         beside = encoded[_window(shape, leaf)] if leaf_polynomials(shape) > 1 else b""
         paths.append(beside + tree.path(leaf))
@@ -89,7 +93,7 @@ def verify_polynomial(
     shape: DealingShape, root: bytes, index: int, coefficients: bytes, path: bytes
 ) -> bool:
     """Whether ``coefficients`` (canonical bytes) is polynomial ``index`` under ``root``."""
-    if not 0 <= index < shape.opened_polynomials:
+    if not 0 <= index < shape.certified_polynomials:
         return False
     together, size = leaf_polynomials(shape), polynomial_bytes(shape)
     leaf, offset = divmod(index, together)
@@ -118,18 +122,18 @@ def evaluate_polynomial(shape: DealingShape, coefficients: bytes, seat: int) -> 
 
 
 def _leaves(shape: DealingShape) -> int:
-    return -(-shape.opened_polynomials // leaf_polynomials(shape))
+    return -(-shape.certified_polynomials // leaf_polynomials(shape))
 
 
 def _window(shape: DealingShape, leaf: int) -> slice[int, int, None]:
     """The leaf's bytes among the encoded polynomials."""
     size = leaf_polynomials(shape) * polynomial_bytes(shape)
-    end = shape.opened_polynomials * polynomial_bytes(shape)
+    end = shape.certified_polynomials * polynomial_bytes(shape)
     return slice(leaf * size, min((leaf + 1) * size, end))
 
 
 def _tree(shape: DealingShape, encoded: bytes) -> MerkleTree:
-    if len(encoded) != shape.opened_polynomials * polynomial_bytes(shape):
+    if len(encoded) != shape.certified_polynomials * polynomial_bytes(shape):
         raise ValueError(f"{len(encoded)} bytes of polynomials; encode_polynomials gives others")
     width = leaf_polynomials(shape) * polynomial_bytes(shape)
     return MerkleTree(digest_each(LEAF_DOMAIN, encoded, width))

@@ -1,8 +1,9 @@
 """Words: one member's share of the sum, its bytes and the Merkle tree over its coordinates.
 
 docs/protocol.md §6. Member j's word is S_j = sum of w_i share_ij over the cohort D, one element
-per opened polynomial (L below counts these). It travels under a signed root, so that one
-coordinate with its path, against the certified polynomials, is evidence of a wrong opening.
+per opened polynomial (L below counts these); its share of the coin is such a word as well. It
+travels under a signed root, so that one coordinate with its path, against the certified
+polynomials, is evidence of a wrong opening.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from protocols.field import Elements
 from protocols.hashing import DIGEST_BYTES, digest, digest_each
 from protocols.proof.challenge import windows
 from protocols.proof.merkle import MerkleTree, climb, depth
-from protocols.proof.shape import DealingShape
+from protocols.proof.shape import DealingShape, Opening
 
 LEAF_DOMAIN = "peerd/opening/word"
 CHUNK_ELEMENTS = 256
@@ -59,34 +60,34 @@ def _summed(shape: DealingShape, part: Elements, factors: Elements | None) -> El
     return total
 
 
-def word_bytes(shape: DealingShape) -> int:
+def word_bytes(shape: Opening) -> int:
     """Bytes of an encoded word: L elements."""
     return shape.opened_polynomials * shape.field.element_bytes
 
 
-def encode_words(shape: DealingShape, words: Elements) -> bytes:
+def encode_words(shape: Opening, words: Elements) -> bytes:
     """The canonical bytes of one member's word (L,)."""
     if words.shape != (shape.opened_polynomials,):
         raise ValueError(f"a word has shape ({shape.opened_polynomials},), not {words.shape}")
     return shape.field.encode(words)
 
 
-def decode_words(shape: DealingShape, data: bytes) -> Elements:
+def decode_words(shape: Opening, data: bytes) -> Elements:
     """One member's word (L,). Raises WireError on a wrong length or an element >= p."""
     return shape.field.decode(data, shape.opened_polynomials)
 
 
-def word_root(shape: DealingShape, words: Elements) -> bytes:
+def word_root(shape: Opening, words: Elements) -> bytes:
     """The Merkle root over a word's coordinates, CHUNK_ELEMENTS to a leaf."""
     return _tree(shape, encode_words(shape, words)).root
 
 
-def word_path(shape: DealingShape, words: Elements, index: int) -> bytes:
+def word_path(shape: Opening, words: Elements, index: int) -> bytes:
     """The opening of coordinate ``index``: its chunk's bytes, then the siblings."""
     return word_paths(shape, words, [index])[0]
 
 
-def word_paths(shape: DealingShape, words: Elements, indices: Sequence[int]) -> list[bytes]:
+def word_paths(shape: Opening, words: Elements, indices: Sequence[int]) -> list[bytes]:
     """Openings of several coordinates, from one tree. Raises IndexError."""
     data = encode_words(shape, words)
     tree = _tree(shape, data)
@@ -100,13 +101,13 @@ def word_paths(shape: DealingShape, words: Elements, indices: Sequence[int]) -> 
     return paths
 
 
-def word_path_bytes(shape: DealingShape, index: int) -> int:
+def word_path_bytes(shape: Opening, index: int) -> int:
     """Bytes of ``word_path`` for a coordinate."""
     window = _window(shape, index // CHUNK_ELEMENTS)
     return window.stop - window.start + DIGEST_BYTES * depth(_chunks(shape))
 
 
-def verify_word(shape: DealingShape, root: bytes, index: int, value: int, path: bytes) -> bool:
+def verify_word(shape: Opening, root: bytes, index: int, value: int, path: bytes) -> bool:
     """Whether ``value`` is coordinate ``index`` of the word under ``root``. Never raises."""
     if not 0 <= index < shape.opened_polynomials or len(path) != word_path_bytes(shape, index):
         return False
@@ -121,17 +122,17 @@ def verify_word(shape: DealingShape, root: bytes, index: int, value: int, path: 
     return int(elements[offset]) == value and climb(_leaf(data), chunk, siblings) == root
 
 
-def _chunks(shape: DealingShape) -> int:
+def _chunks(shape: Opening) -> int:
     return -(-shape.opened_polynomials // CHUNK_ELEMENTS)
 
 
-def _window(shape: DealingShape, chunk: int) -> slice[int, int, None]:
+def _window(shape: Opening, chunk: int) -> slice[int, int, None]:
     """The chunk's bytes in the encoded word."""
     size = CHUNK_ELEMENTS * shape.field.element_bytes
     return slice(chunk * size, min((chunk + 1) * size, word_bytes(shape)))
 
 
-def _tree(shape: DealingShape, data: bytes) -> MerkleTree:
+def _tree(shape: Opening, data: bytes) -> MerkleTree:
     return MerkleTree(digest_each(LEAF_DOMAIN, data, CHUNK_ELEMENTS * shape.field.element_bytes))
 
 

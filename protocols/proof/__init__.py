@@ -10,6 +10,7 @@ from protocols.proof.dealing import Dealing, Split, deal, seal, split
 from protocols.proof.relation import (
     BIT,
     FREE,
+    Late,
     Linear,
     Link,
     Relation,
@@ -29,6 +30,7 @@ __all__ = [
     "FREE",
     "Dealing",
     "DealingShape",
+    "Late",
     "Linear",
     "Link",
     "ProjectionOverflow",

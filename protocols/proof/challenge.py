@@ -14,7 +14,7 @@ import numpy as np
 
 from protocols.field import Elements, PrimeField, Residues
 from protocols.hashing import Xof
-from protocols.proof.shape import DealingShape, Tensor
+from protocols.proof.shape import DealingShape, Opening, Tensor
 
 BLOCK = 1 << 16
 """Elements in one pass: a block of float64 and its products stay in the cache, and what a proof
@@ -128,7 +128,7 @@ def windows(rows: int, columns: slice) -> Iterator[slice]:
 
 
 def combine(
-    shape: DealingShape, tensor: Tensor, terms: Elements, rows: Elements, columns: Elements
+    shape: Opening, tensor: Tensor, terms: Elements, rows: Elements, columns: Elements
 ) -> Residues:
     """The tensor's inner products with each row of ``terms`` (n, at most A B): (n, c).
 

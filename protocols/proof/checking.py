@@ -82,9 +82,9 @@ def check_many(
     items: Sequence[Item],
     public: Sequence[Sequence[int]] | None = None,
 ) -> tuple[list[Verdict], list[Elements | None]]:
-    """Verdicts on n packages for one seat, and each valid one's shares of opened polynomials.
+    """Verdicts on n packages for one seat, and each valid one's shares of what a member keeps.
 
-    ``public``: each dealer's public inputs; None where the relation takes none. Shares (opened,)
+    ``public``: each dealer's public inputs; None where the relation takes none. Shares (kept,)
     may be a view of the package. Raises ValueError on an unknown seat, and on other inputs than
     the relation takes.
     """
@@ -117,7 +117,7 @@ def _check_batch(
     for row, index in enumerate(bound):
         if canonical[row] and well_formed[row] and agree[row]:
             verdicts[index] = Verdict.VALID
-            shares[index] = vectors[row, : shape.opened_polynomials]
+            shares[index] = vectors[row, : shape.kept_polynomials]
         else:
             verdicts[index] = Verdict.INVALID
     return verdicts, shares

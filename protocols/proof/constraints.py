@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import Enum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,13 +47,22 @@ BIT = SlotConstraint(0, 1, -1)
 FREE = SlotConstraint(0, 0, 0)
 
 
+class Late(Enum):
+    """What becomes of a segment that is not opened by itself, once the cohort is decided (§6)."""
+
+    NOISE = 3
+    """Its polynomials, in an order and with signs by the coin, are added to the opened ones."""
+    COIN = 4
+    """Summed and opened ahead of all else: what gives order and signs."""
+
+
 @dataclass(frozen=True, slots=True)
 class Segment:
     """``length`` consecutive values of v, in polynomials of their own.
 
     The last polynomial is padded with zeros, which are proven zero. Only ``opened`` segments are
-    summed and opened: slack bits and projections never are. ``weighted``: a dealer's values count
-    in the sum as often as the dealer weighs; otherwise once.
+    summed and opened, with what is ``late``: slack bits and projections never are. ``weighted``: a
+    dealer's values count in the sum as often as the dealer weighs; otherwise once.
     """
 
     name: str
@@ -60,10 +70,13 @@ class Segment:
     constraint: SlotConstraint
     opened: bool = True
     weighted: bool = True
+    late: Late | None = None
 
     def __post_init__(self) -> None:
         if not self.name:
             raise ValueError("a segment has a name")
+        if self.opened and self.late:
+            raise ValueError(f"segment {self.name} is opened, and late as well")
         if not 1 <= self.length <= MAX_LENGTH:
             raise ValueError(f"segment {self.name} has {self.length} values: 1 to {MAX_LENGTH}")
 

@@ -1,13 +1,13 @@
 """Where each value of v lies: polynomials, slots, and what is opened (docs/protocol.md §3).
 
 A segment fills polynomials of its own, k values each, the last one padded with zeros. Polynomials
-of opened segments come first, in the relation's order, then those of the others, and then the bits
-of the projections that the dealing appends for each smallness.
+of opened segments come first, in the relation's order, then noise, the coin, those of the others,
+and then the bits of the projections that the dealing appends for each smallness.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from protocols.field import Elements, PrimeField
 from protocols.proof.constraints import (
     BIT,
+    Late,
     Linear,
+    Segment,
     SlotConstraint,
     Smallness,
 )
@@ -68,9 +70,11 @@ class Layout:
         """R: polynomials that hold one value for each projection."""
         self.blocks: dict[str, Block] = {}
         opened = [segment for segment in relation.segments if segment.opened]
-        hidden = [segment for segment in relation.segments if not segment.opened]
+        noise = [segment for segment in relation.segments if segment.late is Late.NOISE]
+        coin = [segment for segment in relation.segments if segment.late is Late.COIN]
+        hidden = [s for s in relation.segments if not (s.opened or s.late)]
         end = 0
-        for segment in [*opened, *hidden]:
+        for segment in [*opened, *noise, *coin, *hidden]:
             count = -(-segment.length // packing)
             window = slice(end, end + count)
             padding = count * packing - segment.length
@@ -78,12 +82,18 @@ class Layout:
             end += count
         self.encoded_polynomials = end
         """Polynomials that hold v itself; the projections' bits come after them."""
-        self.opened_polynomials = sum(self.blocks[s.name].polynomials for s in opened)
+        self.opened_polynomials = self._polynomials(opened)
+        self.noise_polynomials = self._polynomials(noise)
+        """As many of the opened ones, the first, have noise added to them."""
+        self.coin_polynomials = self._polynomials(coin)
         self.unweighted = tuple(self.blocks[s.name].columns for s in opened if not s.weighted)
         """Opened polynomials in whose sum every dealer counts once."""
         self.projected = tuple(self._append(small) for small in relation.smallness)
         last = [each.bits.columns.stop for each in self.projected]
         self.polynomials = int(last[-1]) if last else end
+
+    def _polynomials(self, segments: Sequence[Segment]) -> int:
+        return sum(self.blocks[segment.name].polynomials for segment in segments)
 
     def _append(self, small: Smallness) -> Projected:
         earlier = sum(

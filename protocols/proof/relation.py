@@ -20,6 +20,7 @@ from protocols.proof.constraints import (
     BIT,
     FREE,
     MAX_LENGTH,
+    Late,
     Linear,
     Link,
     Scaled,
@@ -33,6 +34,7 @@ from protocols.proof.constraints import (
 __all__ = [
     "BIT",
     "FREE",
+    "Late",
     "Linear",
     "Link",
     "Relation",
@@ -102,7 +104,7 @@ class Relation:
             window = self.segments[start : start + len(small.segments)]
             if tuple(segment.name for segment in window) != small.segments:
                 raise ValueError(f"smallness of segments that don't follow on {names[start]}")
-            if len({segment.opened for segment in window}) > 1:
+            if len({(segment.opened, segment.late) for segment in window}) > 1:
                 raise ValueError("smallness of opened and of hidden segments")
 
     def _check_links(self) -> None:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from protocols.field import Elements, PrimeField, Residues
 from protocols.field.polynomial import vanishing
 from protocols.hashing import DIGEST_BYTES, digest
-from protocols.proof.constraints import FREE, Linear
+from protocols.proof.constraints import FREE, Late, Linear, Segment
 from protocols.proof.layout import Block, Layout
 from protocols.proof.merkle import depth
 from protocols.proof.relation import Relation
@@ -86,6 +86,32 @@ class Tensor:
         return -(-self.count // self.columns)
 
 
+class Opening(Protocol):
+    """So many ``opened_polynomials`` that are summed and opened at once.
+
+    A dealing's shape is one, for its sum; so is its ``coin``.
+    """
+
+    @property
+    def plan(self) -> Plan: ...
+    @property
+    def field(self) -> PrimeField: ...
+    @property
+    def sharing(self) -> PackedSharing: ...
+    @property
+    def opened_polynomials(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class Coin:
+    """The coin of the dealings of a shape."""
+
+    plan: Plan
+    field: PrimeField
+    sharing: PackedSharing
+    opened_polynomials: int
+
+
 @dataclass(frozen=True)
 class DealingShape:
     """The public parameters of one round's dealings, in a ``version`` of the protocol.
@@ -108,6 +134,17 @@ class DealingShape:
         _ = self.sharing  # raises ValueError for a plan that the field can't hold
         if self.sums and self.sharing.sum_nodes > self.plan.committee:
             raise ValueError(f"{self.plan.committee} seats don't determine a sum")
+        self._check_noise()
+
+    def _check_noise(self) -> None:
+        """Noise fills its polynomials: each may come to lie on any of those that it hides."""
+        noise = [s.name for s in self.relation.segments if s.late is Late.NOISE]
+        if self.noise_polynomials > self.opened_polynomials or any(
+            self.layout.blocks[name].padding for name in noise
+        ):
+            raise ValueError("noise that doesn't fill polynomials, or more of it than is opened")
+        if bool(noise) != bool(self.coin_polynomials):
+            raise ValueError("noise needs a coin, and a coin noise")
 
     @cached_property
     def sharing(self) -> PackedSharing:
@@ -143,8 +180,7 @@ class DealingShape:
         yield _counts(len(relation.segments))
         for segment in relation.segments:
             of = segment.constraint
-            opening = 2 if segment.opened and not segment.weighted else int(segment.opened)
-            yield _counts(segment.length, opening) + self._factors(of.c0, of.c1, of.c2)
+            yield _counts(segment.length, _use(segment)) + self._factors(of.c0, of.c1, of.c2)
         yield _counts(len(relation.summed))
         for summed in relation.summed:
             yield _counts(len(summed.squares), len(summed.linear)) + self._factors(summed.constant)
@@ -194,6 +230,31 @@ class DealingShape:
     def opened_polynomials(self) -> int:
         """The first of all: those that are summed and opened."""
         return self.layout.opened_polynomials
+
+    @property
+    def noise_polynomials(self) -> int:
+        """Behind those: each is added to one of the first of them, as the coin says."""
+        return self.layout.noise_polynomials
+
+    @property
+    def coin_polynomials(self) -> int:
+        """Behind those: summed and opened ahead of the sum."""
+        return self.layout.coin_polynomials
+
+    @cached_property
+    def coin(self) -> Coin:
+        """What is opened ahead of the sum; of no polynomials where there is no noise."""
+        return Coin(self.plan, self.field, self.sharing, self.coin_polynomials)
+
+    @property
+    def kept_polynomials(self) -> int:
+        """What a member keeps of a dealing until it has said its sum: all of the above."""
+        return self.opened_polynomials + self.noise_polynomials + self.coin_polynomials
+
+    @property
+    def certified_polynomials(self) -> int:
+        """What a result names: the opened sums, and behind them the coin."""
+        return self.opened_polynomials + self.coin_polynomials
 
     @cached_property
     def challenges(self) -> int:
@@ -309,6 +370,13 @@ class DealingShape:
     def slot_values(self, values: Elements | npt.NDArray[np.int64]) -> Elements:
         """Values (|v|,) laid out as (encoded polynomials, k), padding 0."""
         return self.layout.slots(self.field, values)
+
+
+def _use(segment: Segment) -> int:
+    """How the segment is opened, as a number: 0 is never."""
+    if segment.late is not None:
+        return segment.late.value
+    return 2 if segment.opened and not segment.weighted else int(segment.opened)
 
 
 def _counts(*numbers: int) -> bytes:

@@ -156,7 +156,7 @@ def panel_of(setting: Setting, flip: Elected) -> Panel:
     drawn = shuffled(able, coin(flip.election.nonces), "clients")[: setting.clients]
     selected = tuple(sorted(drawn))
     liars = setting.liars_among(len(selected), len(able))
-    return Panel(setting.plan, flip.seats, selected, liars)
+    return Panel(setting.plan, flip.seats, selected, liars, setting.noise_makers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,17 +92,21 @@ Errand = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """Who deals and who judges in this attempt. ``liars`` bounds those among the selected."""
+    """Who deals and who judges in this attempt. ``liars`` bounds those among the selected, of whom
+    ``honest`` at least must be in a cohort: their noise is counted on.
+    """
 
     plan: CommitteePlan
     seats: tuple[int, ...]
     selected: tuple[int, ...]
     liars: int
+    honest: int = 0
 
     @property
     def smallest_cohort(self) -> int:
         """|D|min (§5): a cohort with one honest client would open that client's update."""
-        return minimum_cohort(len(self.selected), min(self.liars, len(self.selected)))
+        liars = min(self.liars, len(self.selected))
+        return max(minimum_cohort(len(self.selected), liars), self.honest + liars)
 
     @property
     def most_askers(self) -> int:

@@ -14,7 +14,8 @@ from typing import Any
 from protocols.errors import WireError
 from protocols.hashing import digest
 from protocols.opening import evaluate_polynomial, verify_polynomial, verify_word
-from protocols.proof import Verdict, check, check_proof
+from protocols.proof import DealingShape, Verdict, check, check_proof
+from protocols.proof.shape import Opening
 from protocols.record.base import Base, named_base
 from protocols.record.certificate import (
     CertifiedRound,
@@ -348,10 +349,17 @@ def wrong_sum(
     return Evidence(Fault.WRONG_SUM, flip.certificate, (statement,), rest)
 
 
+def opened_by(shape: DealingShape, kind: Kind) -> tuple[Opening, int]:
+    """What words under a SUM or a COIN are of, and the first certified polynomial of it."""
+    return (shape.coin, shape.opened_polynomials) if kind is Kind.COIN else (shape, 0)
+
+
 def _wrong_sum(case: _Case) -> Finding:
     """One signed coordinate against the certified polynomials (§6)."""
     certificate, coordinate = case.rest(2)
-    said = case.statement(0, Kind.SUM)
+    said = case.statement(0)
+    if said.kind not in (Kind.SUM, Kind.COIN):
+        raise WireError(f"SUM or COIN was expected, not {said.kind.name}")
     certified = _certified(case, certificate)
     index, word, path, coefficients, polynomial_path = _COORDINATE.check(
         unpack(coordinate), "evidence.coordinate"
@@ -359,7 +367,8 @@ def _wrong_sum(case: _Case) -> Finding:
     shape = case.setting.shape
     if said.payload.cohort != certified.result.cohort:
         raise WireError("a sum over another cohort than the certified one")
-    if not verify_word(shape, said.payload.root, index, word, path):
+    code, first = opened_by(shape, said.kind)
+    if not verify_word(code, said.payload.root, index - first, word, path):
         raise WireError("the word is not the one that was signed")
     certified_root = certified.result.polynomials
     if not verify_polynomial(shape, certified_root, index, coefficients, polynomial_path):

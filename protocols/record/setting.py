@@ -11,12 +11,13 @@ from functools import cached_property
 import numpy as np
 
 from protocols.aggregation import Aggregator
-from protocols.aggregation.contract import Encoded, Model, Reference, Update
+from protocols.aggregation.contract import Encoded, Model, Reference, Update, private
 from protocols.aggregation.evaluation import Counts, Evaluation
+from protocols.aggregation.noise import Noise
 from protocols.errors import ProtocolError
 from protocols.field import PrimeField, field_for
 from protocols.hashing import digest, numbers
-from protocols.plan import CommitteePlan, liars_among
+from protocols.plan import CommitteePlan, liars_among, minimum_cohort
 from protocols.ports import Crypto, Forgetful, Memory
 from protocols.proof import DealingShape, Relation
 from protocols.record.deadlines import Deadlines
@@ -90,6 +91,11 @@ class Setting:
         if n > MAX_ELECTORATE:
             raise ProtocolError(
                 f"a roster of {n}: the election's proposals fit a frame up to {MAX_ELECTORATE}"
+            )
+        if self.noise is not None and self.version < V3:
+            raise ProtocolError(
+                f"noise is in version {V3} of the protocol, and this group speaks version"
+                f" {self.version}"
             )
         spans = any(len(small.segments) > 1 for small in self.relation.smallness)
         if spans and self.version < V3:
@@ -187,6 +193,8 @@ class Setting:
         points = self.plan.committee + self.plan.packing
         weight = sum(self.weights_of(range(self.peers)))
         largest = self.aggregator.largest_sum(self.parameters, weight)
+        if self.noise is not None:
+            largest += self.peers * self.noise.largest
         if self.evaluation is not None:
             largest = max(largest, self.evaluation.largest_sum)
         try:
@@ -200,11 +208,39 @@ class Setting:
         return self._relation(None)
 
     def _relation(self, reference: Reference | None) -> Relation:
-        """The aggregator's segments, and behind them those of the evaluation."""
+        """The aggregator's segments, and behind them those of the noise and of the evaluation."""
         relation = self.aggregator.relation(self.parameters, reference)
+        if self.noise is not None:
+            relation = self.noise.relation_in(relation)
         if self.evaluation is None:
             return relation
         return relation.beside(self.evaluation.relation())
+
+    @cached_property
+    def noise(self) -> Noise | None:
+        """What each dealer adds, so that the honest ones of any cohort add what is accounted; None
+        for a rule without.
+        """
+        rule = private(self.aggregator)
+        if rule is None:
+            return None
+        k, total = self.plan.packing, rule.mechanism(self.parameters).variance
+        opened = [part for part in rule.relation(self.parameters).segments if part.opened]
+        polynomials = sum(-(-part.length // k) for part in opened)
+        return Noise(polynomials, k, total / self.noise_makers)
+
+    @cached_property
+    def noise_makers(self) -> int:
+        """How many honest dealers any cohort has, where their noise counts; 0 where there is none.
+
+        As many as in the smallest cohort of an attempt that the plan allows for. One with fewer
+        opens nothing, whoever is away (``Panel.smallest_cohort``).
+        """
+        if private(self.aggregator) is None:
+            return 0
+        selected = min(self.clients or self.peers, self.roster_quorum)
+        liars = min(self.liars_among(selected, self.roster_quorum), selected)
+        return minimum_cohort(selected, liars) - liars
 
     @cached_property
     def length(self) -> int:
@@ -234,14 +270,18 @@ class Setting:
         update: Update,
         reference: Reference | None = None,
         counts: Counts | None = None,
+        entropy: bytes = b"",
     ) -> Encoded:
-        """v of this peer: its update, and its counts where the group evaluates (None: it takes no
-        part in that). Raises AggregationError for what can't be encoded.
+        """v of this peer: its update, its noise where the rule has any, and its counts where the
+        group evaluates (None: it takes no part in that). ``entropy``: 32 secret bytes that are
+        fresh, where there is noise. Raises AggregationError for what can't be encoded.
         """
-        values = self.aggregator.encode(model, update, reference)
-        if self.evaluation is None:
-            return values
-        return np.concatenate([values, self.evaluation.encode(peer, counts)])
+        parts = [self.aggregator.encode(model, update, reference)]
+        if self.noise is not None:
+            parts.append(self.noise.encode(entropy, self.field))
+        if self.evaluation is not None:
+            parts.append(self.evaluation.encode(peer, counts))
+        return np.concatenate(parts) if len(parts) > 1 else parts[0]
 
     @cached_property
     def opened_update(self) -> int:

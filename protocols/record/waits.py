@@ -30,6 +30,7 @@ class Awaiting(Enum):
     LIST = "a list of the reports that it holds"
     RELAY = "a share that a member asked for"
     COHORT_VOTE = "its part in the agreement on the cohort"
+    COIN = "its share of the coin that noise gets its signs from"
     SUM = "a sum of shares"
     RESULT = "a signed result"
     OPENED_SUM = "the opened sum"

@@ -303,9 +303,7 @@ class Attempt(Role):
         self.erase("update", dealing_key(self.party.attempt))
         previous = Previous(start.model, start.tip.previous)
         self.phase = summing = Summing.of(phase, decided, previous, start.secret)
-        self._hear(summing.opening.start(phase.member.dealings))
-        if summing.opening.summed:
-            phase.member.forget_shares()
+        self._hear(summing.opening.start(phase.member.receiver))
         self._hear(summing.abandoning.start())
 
     def _stop(self, reason: Stop) -> None:

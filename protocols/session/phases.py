@@ -221,7 +221,7 @@ class Summing(Aggregating):
         step = Aggregating.on_message(self, message, said)
         if isinstance(message.frame, DealingFrame):
             # one that was lacking may be here now, and with it this member's sum
-            return self.opening.follow(step, self.member.dealings)
+            return self.opening.follow(step, self.member.receiver)
         return step
 
     @property
@@ -247,7 +247,8 @@ class Summing(Aggregating):
         return Aggregating._on_statement(self, said)
 
     def _on_opening(self, said: Statement, frame: SumFrame | StatementFrame | None) -> Step:
-        return self.opening.follow(Aggregating._on_opening(self, said, frame))
+        step = Aggregating._on_opening(self, said, frame)
+        return self.opening.follow(step, self.member.receiver)
 
 
 def _expect(statement: Statement, kind: Kind) -> Statement:

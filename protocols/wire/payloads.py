@@ -48,6 +48,7 @@ class Kind(IntEnum):
     RESULT = 16
     ABANDON = 17
     APPROVE = 18
+    COIN = 19
 
 
 class Topic(IntEnum):
@@ -173,7 +174,7 @@ class Disclosure:
 
 @dataclass(frozen=True, slots=True)
 class Sum:
-    """§6. Merkle root over the coordinates of S_j, for the decided cohort."""
+    """§6. Merkle root over the coordinates of S_j, or of the coin, for the decided cohort."""
 
     cohort: bytes = wire(HASH)
     root: bytes = wire(HASH)
@@ -251,4 +252,5 @@ PAYLOADS: dict[Kind, type[Any]] = {
     Kind.RESULT: Result,
     Kind.ABANDON: Abandon,
     Kind.APPROVE: Approve,
+    Kind.COIN: Sum,
 }

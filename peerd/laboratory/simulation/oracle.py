@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from peerd.laboratory.simulation.node import Node
+from peerd.laboratory.simulation.noised import added_by_all
 from peerd.laboratory.simulation.violation import Violation, demand
 from peerd.laboratory.simulation.watch import Watch
 from peerd.laboratory.simulation.world import World
@@ -155,9 +156,13 @@ def _check_result(
         missing = expected - cohort
         demand(not missing, "left-out", f"honest dealers left out of {round_}: {missing}")
     shape = setting.shape
-    opened = values_of(shape, decode_polynomials(shape, record.polynomials))
+    polynomials = decode_polynomials(shape, record.polynomials)
+    opened = values_of(shape, polynomials)
     unknown = cohort & set(unknown_inputs)
     heard = sorted(cohort - unknown)
+    if setting.noise is not None:
+        noise = {peer: world.noise[round_, peer] for peer in heard}
+        opened -= added_by_all(shape, certified.result.cohort, polynomials, noise)
     weights = setting.weights_of(heard)
     edge = setting.opened_update
     inputs = [world.inputs[round_, peer] for peer in heard]
@@ -166,6 +171,8 @@ def _check_result(
     # Whatever a dealer that nobody knows dealt, its proof bounds; of bits also from below.
     rule = setting.aggregator
     most = rule.largest_sum(setting.parameters, sum(setting.weights_of(unknown)))
+    if setting.noise is not None:
+        most += len(unknown) * setting.noise.largest
     updates = rule.relation(setting.parameters).segments
     bits = all(s.constraint == BIT for s in updates if s.opened)
     least = 0 if bits or not unknown else -most
@@ -337,7 +344,8 @@ def _check_size(world: World, certified: CertifiedRound) -> None:
     setting, guilty = world.setting, {peer for peer, _ in certified.election.guilty}
     able = len(set(certified.election.keys) - guilty)
     selected = able if setting.clients is None else min(able, setting.clients)
-    bound = minimum_cohort(selected, setting.liars_among(selected, able))
+    liars = setting.liars_among(selected, able)
+    bound = max(minimum_cohort(selected, liars), setting.noise_makers + liars)
     size = len(certified.cohort.dealers)
     demand(size >= min(bound, selected), "cohort-size", f"{size} dealers of at least {bound}")
     most = setting.peers if setting.clients is None else setting.clients

@@ -61,6 +61,11 @@ class Said:
         loss = evaluation.steps(float(rng.exponential(2)))
         return Counts(1, rows, right[0], tuple(of_class), tuple(right[1:]), loss)
 
+    def noise(self, peer: int, round_: int) -> bytes:
+        """What this peer's noise of the round is drawn from."""
+        parts = (self._seed, peer, round_)
+        return Xof("simulation/noise", *(str(part).encode() for part in parts)).read(32)
+
     def reference(self, peer: int, round_: int, model: npt.NDArray[np.float32]) -> Reference:
         """The reference of a round, the same at every peer."""
         step = np.random.default_rng([self._seed, round_]).standard_normal(model.size)

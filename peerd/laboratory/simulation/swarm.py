@@ -15,6 +15,7 @@ from peerd.laboratory.simulation.seeded import swarm_secrets
 from peerd.laboratory.simulation.world import World
 from peerd.memory import Remembering
 from protocols.aggregation import Aggregator, aggregator, model_hash
+from protocols.aggregation.contract import RowRule, Update
 from protocols.aggregation.evaluation import Evaluation
 from protocols.hashing import digest
 from protocols.plan import CommitteePlan
@@ -114,8 +115,10 @@ def swarm(
     )
     secrets, _ = swarm_secrets(setting.crypto, setting.peers, seed)
 
-    def update(peer: int, round_: int, model: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def update(peer: int, round_: int, model: npt.NDArray[np.float32]) -> Update:
         step = np.random.default_rng([seed, peer, round_]).standard_normal(model.shape)
+        if isinstance(setting.aggregator.local_rule(round_), RowRule):
+            return np.rint(100 * step).astype(np.int64)
         return (model + step).astype(np.float32)
 
     return World(

@@ -21,6 +21,7 @@ from peerd.laboratory.adversaries.liar import Lie
 from peerd.laboratory.simulation.agenda import Act, Agenda
 from peerd.laboratory.simulation.history import History
 from peerd.laboratory.simulation.node import DiskFailed, Node
+from peerd.laboratory.simulation.noised import noise_in
 from peerd.laboratory.simulation.records import adopt, answer
 from peerd.laboratory.simulation.seeded import Entropy, Said
 from peerd.laboratory.simulation.times import await_time
@@ -96,6 +97,7 @@ class World:
         self.rounds = rounds
         self.wakes = True
         self.inputs: dict[tuple[int, int], npt.NDArray[np.int64]] = {}
+        self.noise: dict[tuple[int, int], npt.NDArray[np.int64]] = {}
         self.faults: Counter[str] = Counter()
         self.outcomes: Counter[str] = Counter()
         self.certified: dict[bytes, CertifiedRound] = {}
@@ -110,6 +112,7 @@ class World:
         said = Said(setting, seed)
         self.reference: Callable[[int, int, npt.NDArray[np.float32]], Reference] = said.reference
         self.counts: Callable[[int, int], Counts | None] = said.counts
+        self._entropy_of_noise = said.noise
         self.cuts: set[tuple[int, int]] = set()
         self.rhythm = Rhythm()
         self.update = update
@@ -358,8 +361,10 @@ class World:
         rule = self.setting.aggregator
         reference = self.reference(node.index, round_, model) if rule.uses_reference else None
         counts = self.counts(node.index, round_)
-        values = self.setting.encode(node.index, model, update, reference, counts)
+        entropy = self._entropy_of_noise(node.index, round_)
+        values = self.setting.encode(node.index, model, update, reference, counts, entropy)
         self.inputs[(round_, node.index)] = opened_part(self.setting.relation, values)
+        self.noise[(round_, node.index)] = noise_in(self.setting.relation, values)
         delay = 1 + self._random.randrange(self._slowest)
         self.at(node, delay, lambda session: session.on_update(round_, values, reference))
 
