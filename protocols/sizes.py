@@ -84,6 +84,7 @@ class _Counted:
             deliveries=self.relays * self.absent * max(1, -(-dealers // m), b) * self.dealing
             + m * self.attestation
             + asks * SMALL,
+            coins=m * (STATEMENT + 69 + self.coin) if self.coin else 0,
             sums=m * (STATEMENT + 69 + self.opened),
             fetched=0 if self.setting.roster_sits else self.polynomials,
             caught_up=self.certificate + 4 * self.setting.parameters,
@@ -101,8 +102,13 @@ class _Counted:
         return shape.opened_polynomials * shape.field.element_bytes
 
     @property
+    def coin(self) -> int:
+        shape = self.setting.shape
+        return shape.coin_polynomials * shape.field.element_bytes
+
+    @property
     def polynomials(self) -> int:
-        return self.opened * (self.setting.shape.sharing.degree + 1)
+        return (self.opened + self.coin) * (self.setting.shape.sharing.degree + 1)
 
     @property
     def report(self) -> int:

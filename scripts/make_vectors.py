@@ -54,6 +54,7 @@ WITHOUT_SUBJECT = frozenset(
         Kind.HEADER,
         Kind.REPORT,
         Kind.SUM,
+        Kind.COIN,
         Kind.RESULT,
         Kind.ABANDON,
         Kind.APPROVE,

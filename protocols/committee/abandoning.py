@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from protocols.aggregation import model_hash
 from protocols.committee.committee import Committee
-from protocols.committee.opening import Previous, sum_key
+from protocols.committee.opening import Previous
+from protocols.committee.own_sum import sum_key
 from protocols.committee.receiver import kept_prefix
 from protocols.record.abandonment import WORDS, abandons, enough
 from protocols.record.certificate import Certificate

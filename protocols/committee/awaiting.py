@@ -31,7 +31,9 @@ def member_waits(member: Member) -> tuple[Wait, ...]:
     pool, seats = member._intake.pool, member._attendance.seats
     match member.state:
         case Seat.DEALING:
-            dealers = member._attendance.of(member._panel.selected) - member.dealings.keys()
+            dealers = (
+                member._attendance.of(member._panel.selected) - member.receiver.dealings.keys()
+            )
             return wait(Awaiting.DEALING, dealers, (DealingsDue(), DealingsDue(hurry=True)))
         case Seat.REPORTING:
             return wait(Awaiting.REPORT, _unreported(pool, seats), (ReportsDue(),))
@@ -82,8 +84,8 @@ def opening_waits(opening: Opening) -> tuple[Wait, ...]:
     if opening.party.has_signed(Kind.ABANDON):
         return (Wait(Awaiting.OPERATORS),)
     keyed, due = frozenset(opening._committee.keyed), (SumsDue(), SumsDue(last=True))
-    if opening.state is Openness.FLIPPING and opening._seated and opening._coin is not None:
-        here, needed = opening._coin.words.keys(), opening._committee.panel.plan.quorum
+    if opening.state is Openness.FLIPPING and opening._seated and opening.own.coin is not None:
+        here, needed = opening.own.coin.words.keys(), opening._committee.panel.plan.quorum
         return wait(Awaiting.COIN, keyed - here, due, max(1, needed - len(here)))
     if opening.state is Openness.SUMMING and opening._seated:
         here, needed = opening._words.keys(), opening._committee.panel.plan.quorum

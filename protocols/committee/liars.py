@@ -31,10 +31,9 @@ class Liars:
         self._accused: set[int] = set()
         self._right: dict[Kind, set[int]] = {Kind.COIN: set(), Kind.SUM: set()}
 
-    @property
-    def judged(self) -> frozenset[int]:
-        """Whose sum is of no more interest."""
-        return frozenset(self._accused | self._right[Kind.SUM])
+    def judged(self, kind: Kind) -> frozenset[int]:
+        """Whose words of this kind, of the sum or of the coin, are of no more interest."""
+        return frozenset(self._accused | self._right[kind])
 
     def in_sums(
         self, certified: Certified, polynomials: bytes, sums: Mapping[int, Sum]

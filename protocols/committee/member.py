@@ -13,7 +13,7 @@ from protocols.committee.attendance import Attendance
 from protocols.committee.ballot import CohortInputs
 from protocols.committee.committee import Committee
 from protocols.committee.intake import Intake
-from protocols.committee.receiver import Held, Receiver
+from protocols.committee.receiver import Receiver
 from protocols.committee.states import SEAT, Seat, SeatEvent
 from protocols.errors import WireError
 from protocols.record.certificate import committee_electorate
@@ -65,12 +65,8 @@ class Member(Role):
         return self._state.state
 
     @property
-    def dealings(self) -> dict[int, Held]:
-        return self._intake.receiver.dealings
-
-    @property
     def receiver(self) -> Receiver:
-        """What it holds of dealings, for the opening."""
+        """What it holds of dealings."""
         return self._intake.receiver
 
     @property
@@ -82,9 +78,6 @@ class Member(Role):
     def reporters(self) -> frozenset[int]:
         """Whose report came here."""
         return frozenset(self._intake.pool.index.reporters)
-
-    def forget_shares(self) -> None:
-        self._intake.receiver.forget()
 
     # -- events --------------------------------------------------------------------------------
 
@@ -120,7 +113,7 @@ class Member(Role):
             return self.done()
         self._follow(receiver.take_reference())
         if self.state is not Seat.DEALING:
-            waiting = [d for d, held in self.dealings.items() if held.verdict is None]
+            waiting = [d for d, held in receiver.dealings.items() if held.verdict is None]
             receiver.check(waiting)
             self._follow(receiver.answer_late(waiting))
         self._hear(self._intake.announce())
@@ -235,7 +228,7 @@ class Member(Role):
     def _all_dealt(self) -> bool:
         """Every awaited dealing is here, and the reference without which none can be checked."""
         awaited = self._attendance.of(self._panel.selected)
-        return bool(self._intake.receiver.base_model) and awaited <= set(self.dealings)
+        return bool(self._intake.receiver.base_model) and awaited <= set(self.receiver.dealings)
 
     def _all_agree_on_evidence(self) -> bool:
         return self._intake.comparison.equal(self._attendance.seats)

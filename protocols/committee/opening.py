@@ -10,25 +10,20 @@ import numpy as np
 import numpy.typing as npt
 
 from protocols.aggregation import model_hash
-from protocols.committee.coin import CoinOpening, shares_of
 from protocols.committee.committee import Committee
 from protocols.committee.liars import Liars
-from protocols.committee.receiver import Receiver, kept_prefix
+from protocols.committee.own_sum import OwnSum
+from protocols.committee.receiver import Receiver
 from protocols.committee.states import OPENING, OpeningEvent, Openness
 from protocols.committee.sums import Sum, Sums, Words
 from protocols.hashing import digest
 from protocols.opening import (
     Undecodable,
     decode_polynomials,
-    decode_words,
     encode_polynomials,
-    encode_words,
     open_sum,
     polynomial_root,
-    sum_noised,
-    sum_shares,
     values_of,
-    word_root,
 )
 from protocols.record.certificate import Certificate
 from protocols.record.effects import Step, Stop
@@ -37,9 +32,8 @@ from protocols.record.party import Role
 from protocols.record.states import Machine
 from protocols.record.timers import SumsDue
 from protocols.secret import Secret
-from protocols.wire.frames import StatementFrame, SumFrame
+from protocols.wire.frames import StatementFrame
 from protocols.wire.payloads import Kind, Result
-from protocols.wire.payloads import Sum as SumPayload
 from protocols.wire.statement import Statement
 
 
@@ -49,11 +43,6 @@ class Previous:
 
     model: npt.NDArray[np.float32] = field(repr=False)
     certificate: bytes
-
-
-def sum_key(attempt: int) -> str:
-    """The journal's key for S_j."""
-    return f"sum/{attempt}"
 
 
 class Opening(Role):
@@ -68,9 +57,9 @@ class Opening(Role):
         secret: Secret,
     ) -> None:
         super().__init__(sums.party)
-        noised = sums.party.setting.shape.coin_polynomials > 0
-        self._coin = CoinOpening(sums, committee.panel, decided) if noised else None
-        self._state = Machine(Openness.FLIPPING if noised else Openness.SUMMING, OPENING)
+        self.own = OwnSum(sums, committee.panel, decided)
+        first = Openness.SUMMING if self.own.flipped else Openness.FLIPPING
+        self._state = Machine(first, OPENING)
         self._sums = sums
         self._committee = committee
         self._decided = decided
@@ -108,11 +97,6 @@ class Opening(Role):
     def hopeless(self) -> bool:
         """Whether all time is over, and neither sums enough have come nor a certificate."""
         return self._hopeless and self._certified is None
-
-    @property
-    def summed(self) -> bool:
-        """Whether this member has said its sum: its shares are of no more use."""
-        return self.party.me in self._words
 
     @property
     def _words(self) -> dict[int, Words]:
@@ -166,54 +150,12 @@ class Opening(Role):
         self._state.move(OpeningEvent.CLOSE)
         self._let_go()
 
-    # -- the sum -------------------------------------------------------------------------------
-
-    def _say(self, receiver: Receiver) -> None:
-        """This member's share of the coin, where there is one; and once it is open, of the sum."""
-        if self._coin is not None:
-            self.absorb(self._coin.say(receiver.dealings))
-            if self._coin.open(self._entropy(self._sums.coins)) and self._state.allows(
-                OpeningEvent.FLIP
-            ):
-                self._state.move(OpeningEvent.FLIP)
-        self._send_sum(receiver)
-
-    def _send_sum(self, receiver: Receiver) -> None:
-        """S_j, if every dealing in D passed this member's own check; else silence (§6)."""
-        party = self.party
-        says = self._seated and not self.summed and party.can_sign(Kind.SUM)
-        if not says or party.has_signed(Kind.ABANDON):
-            return
-        shape, key = party.setting.shape, sum_key(party.attempt)
-        earlier = party.journal.get(key)
-        words = self._sum(receiver) if earlier is None else decode_words(shape, earlier)
-        if words is None:
-            return
-        data = encode_words(shape, words)
-        self.persist(key, data)
-        self.erase(*party.journal.keys_under(kept_prefix(party.attempt)))
-        payload = SumPayload(self._decided.hash, word_root(shape, words))
-        statement = self.sign(Kind.SUM, payload)
-        self.send(self._committee.panel.seats, SumFrame(statement.wire, data))
-        self._sums.sums[party.me] = Sum(statement, decode_words(shape, data))  # no second copy
-        receiver.forget()
-
-    def _sum(self, receiver: Receiver) -> Words | None:
-        """None: a dealing is lacking, or the coin."""
-        rows, setting = shares_of(self._decided, receiver.dealings), self.party.setting
-        if rows is None:
-            return None
-        weights = setting.weights_of(self.dealers)
-        if self._coin is None:
-            return sum_shares(setting.shape, rows, weights)
-        if not self._coin.seed:
-            return None
-        return sum_noised(setting.shape, rows, self.dealers, self._coin.seed, weights)
-
     # -- the opening ---------------------------------------------------------------------------
 
     def _look(self, receiver: Receiver) -> None:
-        self._say(receiver)
+        self.absorb(self.own.say(receiver, self._entropy(self._sums.coins)))
+        if self.own.flipped and self._state.allows(OpeningEvent.FLIP):
+            self._state.move(OpeningEvent.FLIP)
         self._try_open()
         self._try_certify()
         self._accuse_liars()
@@ -222,14 +164,10 @@ class Opening(Role):
         """Decode as soon as enough words agree: with lies among them it takes more to come."""
         if not self._seated or not self._state.allows(OpeningEvent.OPEN):
             return
-        if self._coin is not None and self._coin.polynomials is None:
-            if self._hopeless:
-                self.emit(Hopeless(Stop.QUORUM))
-            return
         if self.party.has_signed(Kind.ABANDON):
             return  # who has given it up does not look at it any more (§6)
         words = self._words
-        if len(words) < self._committee.panel.plan.quorum:
+        if not self.own.flipped or len(words) < self._committee.panel.plan.quorum:
             if self._hopeless:
                 self.emit(Hopeless(Stop.QUORUM))
             return
@@ -243,8 +181,8 @@ class Opening(Role):
             return
         certified, values = opened.polynomials, opened.values
         del opened  # the polynomials lie in memory once
-        if self._coin is not None and self._coin.polynomials is not None:
-            certified = np.concatenate([certified, self._coin.polynomials])
+        if self.own.coin is not None and self.own.coin.polynomials is not None:
+            certified = np.concatenate([certified, self.own.coin.polynomials])
         encoded = encode_polynomials(shape, certified)
         del certified
         self._sign_result(encoded, self._take(encoded, values))
@@ -315,7 +253,7 @@ class Opening(Role):
             return
         others = {peer: self._sums.sums[peer] for peer in self._words if peer != self.party.me}
         in_sums = self._liars.in_sums(certified, opened[0], others)
-        flipped = {} if self._coin is None else self._coin.words
+        flipped = {} if self.own.coin is None else self.own.coin.words
         coins = {peer: self._sums.coins[peer] for peer in flipped if peer != self.party.me}
         in_coins = self._liars.in_sums(certified, opened[0], coins)
         in_results = self._liars.in_results(certified, self._sums.results)
@@ -326,7 +264,9 @@ class Opening(Role):
 
     def _let_go(self) -> None:
         """The next round goes on without what late words are not compared with."""
-        judged = self._liars.judged | {self.party.me}
+        judged = self._liars.judged(Kind.SUM) | {self.party.me}
         self._sums.let_go(judged)
+        if self.own.coin is not None:
+            judged &= self._liars.judged(Kind.COIN) | {self.party.me}
         if self._opened is not None and judged.issuperset(self._committee.keyed):
             self._opened = b"", self._opened[1]

@@ -21,7 +21,8 @@ PHASES = ("commit", "agreement", "deal", "check", "relay", "open", "result")
 @dataclass(frozen=True, slots=True)
 class Sizes:
     """Bytes that one honest peer sends in a step, or receives, whichever is more
-    (protocols/sizes.py). ``fetched`` is 0 where everybody has a seat and opens the sum.
+    (protocols/sizes.py). ``fetched`` is 0 where everybody has a seat and opens the sum, ``coins``
+    where there is no noise.
     """
 
     recalled: int = 0
@@ -33,6 +34,7 @@ class Sizes:
     lists: int = 0
     evidence: int = 0
     deliveries: int = 0
+    coins: int = 0
     sums: int = 0
     fetched: int = 0
     caught_up: int = 0
@@ -119,6 +121,8 @@ def derive(delta: int, bandwidth: int, training: int, sizes: Sizes) -> Deadlines
     # From the first certificate on: the decision is Δ late elsewhere, then a sum, which is opened,
     # then a result.
     behind_first = 3 * delta + takes(2 * sizes.sums)
+    coin = delta + takes(sizes.coins) if sizes.coins else 0  # opened ahead of the sum
+    behind_first += coin
     if sizes.fetched:  # who has no seat asks for the sum: there and back
         behind_first += 2 * delta + takes(sizes.fetched)
     # Who begins last, in the round or in its life (Δ after the others), is heard Δ later.
@@ -146,7 +150,7 @@ def derive(delta: int, bandwidth: int, training: int, sizes: Sizes) -> Deadlines
     relay = attest + 4 * delta + takes(sizes.lists)
     # Decision, sum, result; for who reconnects in between HELLO, the same again, a result; twice Δ
     # to spare. The sums are opened once they are here.
-    open_ = 8 * delta + takes(2 * sizes.sums)
+    open_ = 8 * delta + takes(2 * sizes.sums) + 2 * coin
     # HELLO, certificate, a request, the model; and once more elsewhere, if that was a liar.
     result = 8 * delta + takes(2 * sizes.caught_up)
     return Deadlines(

@@ -75,54 +75,9 @@ class Setting:
     version: int = LATEST
 
     def __post_init__(self) -> None:
-        self._check_weights()
-        n, b, e = self.peers, self.liars, self.roster_absent
-        if n < 3 * b + 2 * e + 1:
-            raise ProtocolError(
-                f"{n} peers can't agree with {b} liars and {e} absent: "
-                f"{3 * b + 2 * e + 1} are needed"
-            )
-        if self.evaluation is not None and len(self.evaluation.rows) != n:
-            raise ProtocolError(f"{n} peers have as many counts of held-out rows")
-        if self.clients is not None and not 1 <= self.clients <= n:
-            raise ProtocolError(f"{self.clients} dealers out of {n} peers")
-        if not self.plan.committee <= n:
-            raise ProtocolError(f"a committee of {self.plan.committee} out of {n} peers")
-        if n > MAX_ELECTORATE:
-            raise ProtocolError(
-                f"a roster of {n}: the election's proposals fit a frame up to {MAX_ELECTORATE}"
-            )
-        if self.noise is not None and self.version < V3:
-            raise ProtocolError(
-                f"noise is in version {V3} of the protocol, and this group speaks version"
-                f" {self.version}"
-            )
-        spans = any(len(small.segments) > 1 for small in self.relation.smallness)
-        if spans and self.version < V3:
-            raise ProtocolError(
-                f"a ball over {self.parameters} parameters, or in blocks, is in version"
-                f" {V3} of the protocol, and this group speaks version {self.version}"
-            )
-        largest, most = self.dealing_bytes, largest_dealing(n)
-        if largest > most:
-            raise ProtocolError(
-                f"a dealing of {self.parameters} parameters takes {largest} bytes a member, more"
-                f" than fit a complaint ({most}); a larger group packs more tightly"
-            )
-
-        if self.aggregator.uses_reference and 8 * self.parameters + 1 > MAX_REFERENCE:
-            raise ProtocolError(
-                f"{self.aggregator.name} has a reference of {self.parameters} values:"
-                f" {MAX_REFERENCE // 8 - 1} fit evidence"
-            )
-
-    def _check_weights(self) -> None:
-        if not self.weights:
-            return
-        if len(self.weights) != self.peers or min(self.weights) < 1:
-            raise ProtocolError(f"{self.peers} peers have as many positive weights")
-        if not self.aggregator.weighted and any(weight != 1 for weight in self.weights):
-            raise ProtocolError(f"{self.aggregator.name} gives every peer the weight 1")
+        _check_weights(self)
+        _check_sizes(self)
+        _check_version(self)
 
     def weights_of(self, dealers: Iterable[int]) -> list[int]:
         """w_i of these peers, by which their shares are summed."""
@@ -342,3 +297,57 @@ def shown_evidence(setting: Setting) -> int:
     reference = 8 * setting.parameters if setting.aggregator.uses_reference else 0
     piece = 2 * setting.largest_statement + 512 * setting.peers + reference + 1024
     return max(LEAST_SHOWN_EVIDENCE, piece)
+
+
+def _check_weights(setting: Setting) -> None:
+    if not setting.weights:
+        return
+    if len(setting.weights) != setting.peers or min(setting.weights) < 1:
+        raise ProtocolError(f"{setting.peers} peers have as many positive weights")
+    if not setting.aggregator.weighted and any(weight != 1 for weight in setting.weights):
+        raise ProtocolError(f"{setting.aggregator.name} gives every peer the weight 1")
+
+
+def _check_sizes(setting: Setting) -> None:
+    n, b, e = setting.peers, setting.liars, setting.roster_absent
+    if n < 3 * b + 2 * e + 1:
+        raise ProtocolError(
+            f"{n} peers can't agree with {b} liars and {e} absent: {3 * b + 2 * e + 1} are needed"
+        )
+    if setting.evaluation is not None and len(setting.evaluation.rows) != n:
+        raise ProtocolError(f"{n} peers have as many counts of held-out rows")
+    if setting.clients is not None and not 1 <= setting.clients <= n:
+        raise ProtocolError(f"{setting.clients} dealers out of {n} peers")
+    if not setting.plan.committee <= n:
+        raise ProtocolError(f"a committee of {setting.plan.committee} out of {n} peers")
+    if n > MAX_ELECTORATE:
+        raise ProtocolError(
+            f"a roster of {n}: the election's proposals fit a frame up to {MAX_ELECTORATE}"
+        )
+    largest, most = setting.dealing_bytes, largest_dealing(n)
+    if largest > most:
+        raise ProtocolError(
+            f"a dealing of {setting.parameters} parameters takes {largest} bytes a member, more"
+            f" than fit a complaint ({most}); a larger group packs more tightly"
+        )
+
+    if setting.aggregator.uses_reference and 8 * setting.parameters + 1 > MAX_REFERENCE:
+        raise ProtocolError(
+            f"{setting.aggregator.name} has a reference of {setting.parameters} values:"
+            f" {MAX_REFERENCE // 8 - 1} fit evidence"
+        )
+
+
+def _check_version(setting: Setting) -> None:
+    """What only later versions of the protocol have."""
+    if setting.noise is not None and setting.version < V3:
+        raise ProtocolError(
+            f"noise is in version {V3} of the protocol, and this group speaks version"
+            f" {setting.version}"
+        )
+    spans = any(len(small.segments) > 1 for small in setting.relation.smallness)
+    if spans and setting.version < V3:
+        raise ProtocolError(
+            f"a ball over {setting.parameters} parameters, or in blocks, is in version"
+            f" {V3} of the protocol, and this group speaks version {setting.version}"
+        )

@@ -90,7 +90,7 @@ def give_up(attempt: Attempt, cohort: bytes) -> Step:
         raise Refused("this peer has opened the cohort and signed its result")
     if not phase.opening.hopeless and not party.has_signed(Kind.ABANDON):
         raise Refused("the group has not stopped here: what is missing may still come")
-    phase.member.forget_shares()
+    phase.member.receiver.forget()
     return attempt.follow(phase.abandoning.abandon())
 
 

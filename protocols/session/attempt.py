@@ -332,7 +332,7 @@ class Attempt(Role):
             self.phase.opening.close()
         if isinstance(self.phase, Aggregating):
             self.phase.dealer.forget()
-            self.phase.member.forget_shares()
+            self.phase.member.receiver.forget()
 
     def said_by(self, peer: int) -> list[Statement]:
         """What ``peer`` signed in this attempt as far as it came here, read already or not."""

@@ -34,7 +34,7 @@ def test_a_round_that_is_over_holds_nothing_of_the_models_length() -> None:
         assert phase.party.round == ROUNDS - 1 and phase.party.sent == []
         assert len(phase.sums.sums) == len(world.nodes)
         assert all(said.words.size == 0 for said in phase.sums.sums.values())
-        assert all(held.share is None for held in phase.member.dealings.values())
+        assert all(held.share is None for held in phase.member.receiver.dealings.values())
         assert phase.opening._opened is not None and phase.opening._opened[0] == b""
 
 

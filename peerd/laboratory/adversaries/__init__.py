@@ -36,6 +36,12 @@ from peerd.laboratory.adversaries.electors import (
     SilentRevealer,
     WrongRevealer,
 )
+from peerd.laboratory.adversaries.flippers import (
+    LateFlipper,
+    SelectiveFlipper,
+    SilentFlipper,
+    TwoCoins,
+)
 from peerd.laboratory.adversaries.leaders import (
     CensoringLeader,
     DoubleVoter,
@@ -60,6 +66,7 @@ from peerd.laboratory.adversaries.members import (
     TwoReports,
     WeakKeyAsker,
 )
+from peerd.laboratory.adversaries.noisy import AimedNoise, GatheredNoise, LongNoise, NoNoise
 from peerd.laboratory.adversaries.omissions import (
     AskOmitter,
     AttestationOmitter,
@@ -146,6 +153,11 @@ OPENERS = {
 }
 LATE = {kind.__name__: Lie(kind) for kind in (LateSummer, LateResult, CommitOnly)}
 """Who speaks once the others are done without it, or never again."""
+FLIPPERS = {
+    kind.__name__: Lie(kind) for kind in (SilentFlipper, SelectiveFlipper, TwoCoins, LateFlipper)
+}
+NOISY = {kind.__name__: Lie(kind) for kind in (NoNoise, AimedNoise, GatheredNoise, LongNoise)}
+"""These lie where a rule has noise, and nowhere else."""
 RESOLVERS = {
     kind.__name__: Lie(kind)
     for kind in (
@@ -159,4 +171,15 @@ RESOLVERS = {
     )
 }
 SPENDERS = {kind.__name__: Lie(kind) for kind in (ComplainerOfAll, SelfAccuser)}
-ALL = {**DEALERS, **MEMBERS, **LEADERS, **ELECTORS, **OPENERS, **LATE, **RESOLVERS, **SPENDERS}
+ALL = {
+    **DEALERS,
+    **MEMBERS,
+    **LEADERS,
+    **ELECTORS,
+    **OPENERS,
+    **LATE,
+    **FLIPPERS,
+    **NOISY,
+    **RESOLVERS,
+    **SPENDERS,
+}

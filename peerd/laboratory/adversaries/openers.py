@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
+from typing import ClassVar
 
 from peerd.laboratory.adversaries.place import Words
 from peerd.laboratory.adversaries.trick import Trick
 from protocols.field.polynomial import vanishing
 from protocols.hashing import digest
 from protocols.opening import decode_words, encode_words, word_root
+from protocols.record.door import slot_of
+from protocols.record.evidence import opened_by
 from protocols.wire.frames import Frame, StatementFrame, SumFrame
 from protocols.wire.payloads import Kind, Sum
 from protocols.wire.statement import Statement
@@ -22,20 +25,24 @@ class LyingOpener(Trick):
     """Sends each peer what ``sum_for`` makes of its sum."""
 
     role = "opener"
+    of: ClassVar[Kind] = Kind.SUM
 
     def frame_for(self, peer: int, frame: Frame) -> Frame | None:
-        return self.sum_for(peer, frame) if isinstance(frame, SumFrame) else frame
+        if not isinstance(frame, SumFrame):
+            return frame
+        slot = slot_of(self.at.setting, frame)
+        return self.sum_for(peer, frame) if slot and slot.kind is self.of else frame
 
     def sum_for(self, peer: int, frame: SumFrame) -> SumFrame | None:
         return self.altered(frame)
 
     def altered(self, frame: SumFrame) -> SumFrame:
         """The sum that ``words`` makes of it, signed."""
-        shape = self.at.setting.shape
-        said, wrong = self.at.read(frame.statement), self.words(decode_words(shape, frame.words))
+        code, _ = opened_by(self.at.setting.shape, self.of)
+        said, wrong = self.at.read(frame.statement), self.words(decode_words(code, frame.words))
         assert said is not None
-        other = self.at.forge(Kind.SUM, Sum(said.payload.cohort, word_root(shape, wrong)))
-        return SumFrame(other.wire, encode_words(shape, wrong))
+        other = self.at.forge(self.of, Sum(said.payload.cohort, word_root(code, wrong)))
+        return SumFrame(other.wire, encode_words(code, wrong))
 
     def words(self, right: Words) -> Words:
         return right

@@ -39,6 +39,7 @@ SUM(i) = S(15, 0, 0, i, 69)
 RESULT(i, dealers) = S(16, 0, 0, i, 171 + I(len(dealers)))
 ABANDON(i, words) = S(17, 0, 0, i, 103 + B(words))
 APPROVE(i, last) = S(18, 0, 0, i, 36 + I(r) + I(last))
+COIN(i) = S(19, 0, 0, i, 69)
 
 COMMITMENTS(P, G, Z) = 1 + A(len(P)) + sum(69 + I(p) for p in P) + A(len(G)) + sum(35 + I(p) for p in G) + A(len(Z)) + sum(I(p) for p in Z)
 ELECTION(R, M, G, Z) = 1 + A(len(R)) + sum(69 + I(p) for p in R) + A(len(M)) + sum(I(p) for p in M) + A(len(G)) + sum(35 + I(p) for p in G) + A(len(Z)) + sum(I(p) for p in Z)
@@ -58,7 +59,7 @@ ProposalFrame(s, outcome, inputs, lock) = 4 + B(s) + B(outcome) + LIST(inputs) +
 NewViewFrame(s, outcome, lock) = 4 + B(s) + B(outcome) + LIST(lock)
 DecisionFrame(outcome, votes) = 4 + B(outcome) + LIST(votes)
 DealingFrame(d, seat) = 4 + B(HEADER(d)) + B(PACKAGE(seat))
-SumFrame(i) = 4 + B(SUM(i)) + B(O * w)
+SumFrame(i, words) = 4 + B(SUM(i)) + B(words * w)
 HaveFrame(pool) = 4 + I(r) + I(a) + A(pool) + 34 * pool
 EvidenceFrame(evidence) = 4 + B(evidence)
 CertificateFrame(certificate) = 4 + B(certificate)

@@ -67,6 +67,7 @@ class Sizes:
             d=setting.parameters,
             L=shape.polynomials,
             O=shape.opened_polynomials,
+            K=shape.coin_polynomials,
             Y=1 if shape.sums else 0,
             H=2 if shape.first_part else 1,
             c=shape.challenges,
@@ -115,7 +116,8 @@ class Sizes:
             case SumFrame(statement, _):
                 said = decode_statement(statement, self.group)
                 self.at(said.slot.round, said.slot.attempt)
-                return (said.signer,)
+                of_coin = said.kind is Kind.COIN
+                return said.signer, self.names["K" if of_coin else "O"]
             case HaveFrame(round_, attempt, hashes):
                 self.at(round_, attempt)
                 return (len(hashes),)

@@ -10,9 +10,11 @@ from fractions import Fraction
 from peerd.laboratory.adversaries import (
     DEALERS,
     ELECTORS,
+    FLIPPERS,
     LATE,
     LEADERS,
     MEMBERS,
+    NOISY,
     OPENERS,
     RESOLVERS,
     SPENDERS,
@@ -108,6 +110,8 @@ SKEWS = (200, 4000, 45_000, 400_000)
 """Milliseconds by which clocks differ."""
 EVALUATES = 6
 """One group in so many counts its held-out rows."""
+NOISED = 12
+"""One in so many has noise, and so a coin: counts aren't opened there, and version 2 had none."""
 ELDERLY = 4
 """One in so many speaks the earliest version, in which a coin is flipped though all sit."""
 
@@ -123,6 +127,9 @@ def group_of(seed: int, peers: int | None = None) -> Group:
     evaluates = not random.Random(f"evaluation/{seed}").randrange(EVALUATES)
     elderly = not random.Random(f"version/{seed}").randrange(ELDERLY)
     version = EARLIEST if elderly else LATEST
+    noised = not random.Random(f"noise/{seed}").randrange(NOISED)
+    if noised:
+        rule, evaluates, version = "dp-sgd", False, LATEST
     return replace(group, rule=rule, clients=clients, evaluates=evaluates, version=version)
 
 
@@ -144,6 +151,7 @@ def operations_of(
     traitors = dice.traitors(beyond) + dice.omission(random.Random(f"omission/{seed}"))
     traitors += dice.overcount(random.Random(f"overcount/{seed}"))
     traitors += dice.late_words(random.Random(f"late/{seed}"))
+    traitors += dice.noise(random.Random(f"poison/{seed}"))
     traitors += dice.ring(random.Random(f"ring/{seed}"))
     traitors += dice.resolver(random.Random(f"resolver/{seed}"))
     befalls = dice.mishaps() + dice.outage(random.Random(f"outage/{seed}"))
@@ -199,6 +207,13 @@ class Dice:
         if "lie" not in self._faults or not self._traitors or rng.randrange(6):
             return []
         return [Lie(rng.choice(self._traitors), rng.choice(list(LATE)))]
+
+    def noise(self, rng: random.Random) -> list[Operation]:
+        """Where there is noise liars lie about the coin, or in their noise, or both."""
+        if "lie" not in self._faults or not self._traitors or self._group.rule != "dp-sgd":
+            return []
+        chosen = [rng.choice([*family, None]) for family in (list(FLIPPERS), list(NOISY))]
+        return [Lie(rng.choice(self._traitors), name) for name in chosen if name is not None]
 
     def ring(self, rng: random.Random) -> list[Operation]:
         """In every other run two liars or more know each other. Of as many as bring a wrong sum to

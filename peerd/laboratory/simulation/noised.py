@@ -34,4 +34,7 @@ def added_by_all(
 ) -> Integers:
     """The sum of it over dealers, with the coin among the certified ``polynomials``."""
     seed = coin_seed(shape, cohort, polynomials[shape.opened_polynomials :])
-    return np.sum([added(shape, seed, dealer, each) for dealer, each in noise.items()], axis=0)
+    total: Integers = np.zeros(shape.relation.opened_length, np.int64)
+    for dealer, each in noise.items():
+        total += added(shape, seed, dealer, each)
+    return total

@@ -15,7 +15,7 @@ from peerd.laboratory.simulation.seeded import swarm_secrets
 from peerd.laboratory.simulation.world import World
 from peerd.memory import Remembering
 from protocols.aggregation import Aggregator, aggregator, model_hash
-from protocols.aggregation.contract import RowRule, Update
+from protocols.aggregation.contract import Model, RowRule, Update
 from protocols.aggregation.evaluation import Evaluation
 from protocols.hashing import digest
 from protocols.plan import CommitteePlan
@@ -115,7 +115,7 @@ def swarm(
     )
     secrets, _ = swarm_secrets(setting.crypto, setting.peers, seed)
 
-    def update(peer: int, round_: int, model: npt.NDArray[np.float32]) -> Update:
+    def update(peer: int, round_: int, model: Model) -> Update:
         step = np.random.default_rng([seed, peer, round_]).standard_normal(model.shape)
         if isinstance(setting.aggregator.local_rule(round_), RowRule):
             return np.rint(100 * step).astype(np.int64)

@@ -26,7 +26,7 @@ from peerd.laboratory.simulation.records import adopt, answer
 from peerd.laboratory.simulation.seeded import Entropy, Said
 from peerd.laboratory.simulation.times import await_time
 from protocols.aggregation.clear_sum import opened_part
-from protocols.aggregation.contract import Reference
+from protocols.aggregation.contract import Reference, Update
 from protocols.aggregation.evaluation import Counts
 from protocols.record.certificate import CertifiedRound, origin_of, verify_certificate
 from protocols.record.effects import (
@@ -61,7 +61,7 @@ from protocols.session.local import LocalPeer
 from protocols.session.session import Session
 from protocols.session.standing import after
 
-Update = Callable[[int, int, npt.NDArray[np.float32]], npt.NDArray[np.float32]]
+Trained = Callable[[int, int, npt.NDArray[np.float32]], Update]
 
 
 class World:
@@ -82,7 +82,7 @@ class World:
         setting: Setting,
         secrets: list[Secret],
         model: npt.NDArray[np.float32],
-        update: Update,
+        update: Trained,
         *,
         seed: int,
         rounds: int,

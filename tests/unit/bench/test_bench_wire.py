@@ -67,7 +67,9 @@ def test_every_frame_is_weighed_under_its_kind(setting: Setting, kept: list[Entr
 
 def test_frames_that_are_off_are_counted_one_by_one(setting: Setting, kept: list[Entry]) -> None:
     """As much too long for one recipient as too short for another: a sum would hide it."""
-    found = weighed(setting, kept, SumFrame="i: 4 + B(SUM(i)) + B(O * w) + (1 if i % 2 else -1)")
+    found = weighed(
+        setting, kept, SumFrame="i, words: 4 + B(SUM(i)) + B(words * w) + (1 if i % 2 else -1)"
+    )
     assert found["sum"].off == found["sum"].count
     assert found["sum"].bytes == found["sum"].formula_bytes
     assert found["dealing"].off == 0

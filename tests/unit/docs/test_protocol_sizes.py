@@ -22,6 +22,7 @@ from peerd.laboratory.simulation.operations import Pause, Rhythm
 from peerd.laboratory.simulation.seeded import swarm_secrets
 from peerd.laboratory.simulation.world import World
 from protocols.aggregation import aggregator, model_hash
+from protocols.aggregation.contract import Model, Update
 from protocols.hashing import digest
 from protocols.plan import CommitteePlan, require_sound
 from protocols.record.base import Base
@@ -127,12 +128,17 @@ def update(peer: int, round_: int, model: npt.NDArray[np.float32]) -> npt.NDArra
     return (model + step).astype(np.float32)
 
 
+def row_sums(peer: int, round_: int, model: Model) -> Update:
+    return np.full(model.size, peer + round_, np.int64)
+
+
 SETTINGS = {
     "8 peers, all sit": setting_of(CommitteePlan(8, 2, 1, 0), 8, 2, 5),
     "8 peers, and a coin": setting_of(CommitteePlan(8, 2, 1, 0), 8, 2, 5, version=EARLIEST),
     "10 peers, packed": setting_of(CommitteePlan(10, 1, 3, 1), 10, 1, 3000),
     "14 peers, 10 sit": setting_of(CommitteePlan(10, 1, 4, 0), 14, 1, 300),
     "8 peers, fltrust": setting_of(CommitteePlan(8, 2, 1, 0), 8, 2, 5, "fltrust"),
+    "4 peers, noise": setting_of(CommitteePlan(4, 1, 1, 0), 4, 1, 20, "dp-sgd"),
     "10 peers, ball": setting_of(CommitteePlan(10, 1, 3, 1), 10, 1, 200, "centered-clipping-l2"),
 }
 
@@ -252,7 +258,8 @@ def played(group: str, scenario: str) -> Recorder:
     lost, lies, rounds = SCENARIOS[scenario]
     secrets, _ = swarm_secrets(setting.crypto, setting.peers, 1)
     model = first_model(setting.parameters)
-    world = World(setting, secrets, model, update, seed=1, rounds=rounds, liars=lies)
+    trained = row_sums if setting.noise else update
+    world = World(setting, secrets, model, trained, seed=1, rounds=rounds, liars=lies)
     recorder = Recorder(world, lost)
     if scenario == "sums":
         world.happen(LATE, lambda: all_give_up(world))
@@ -271,7 +278,8 @@ CASES += [("8 peers, and a coin", name) for name in ("nothing", "a reveal")]
 CASES += [("10 peers, packed", name) for name in ("nothing", "a dealing", "second votes")]
 CASES += [("14 peers, 10 sit", name) for name in ("nothing", "a dealing", "a reveal")]
 CASES += [("10 peers, packed", "a liar that deals wrongly")]
-CASES += [("10 peers, ball", "nothing"), ("8 peers, fltrust", "a liar that deals wrongly")]
+CASES += [("4 peers, noise", "nothing"), ("10 peers, ball", "nothing")]
+CASES += [("8 peers, fltrust", "a liar that deals wrongly")]
 
 
 @pytest.mark.parametrize(("group", "scenario"), CASES)

@@ -28,7 +28,7 @@ MACHINES: dict[str, tuple[Table, type[Enum], type[Enum], Enum, set[Enum]]] = {
     "agreement": (AGREEMENT, Talk, TalkEvent, Talk.LISTENING, {Talk.DECIDED}),
     "flip": (FLIP, FlipState, FlipEvent, FlipState.WAITING, {FlipState.DONE, FlipState.RESOLVED}),
     "seat": (SEAT, Seat, SeatEvent, Seat.DEALING, {Seat.DECIDED}),
-    "opening": (OPENING, Openness, OpeningEvent, Openness.SUMMING, set()),
+    "opening": (OPENING, Openness, OpeningEvent, Openness.FLIPPING, set()),
     "stage": (STAGE, Stage, StageEvent, Stage.ELECTING, set()),
     "round": (ROUND, Rounding, RoundEvent, Rounding.BEHIND, set()),
     "session": (SESSION, Standing, StandingEvent, Standing.SURVEYING, set()),

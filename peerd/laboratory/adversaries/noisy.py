@@ -1,0 +1,77 @@
+"""Dealers whose noise is none, or aimed, or too long (docs/privacy.md)."""
+
+from __future__ import annotations
+
+from math import isqrt
+
+import numpy as np
+import numpy.typing as npt
+
+from peerd.laboratory.adversaries.dealing import LyingDealer
+from protocols.aggregation import bits as binary
+from protocols.aggregation import square_sum
+from protocols.proof import Dealing, seal, split
+from protocols.record.base import Values
+
+Integers = npt.NDArray[np.int64]
+
+
+class NoisyDealer(LyingDealer):
+    """Deals other noise than was drawn, where there is any."""
+
+    def split(self, values: Values) -> Dealing:
+        if self.at.setting.noise is None:
+            return super().split(values)
+        shape, context, secret = self.shape, self.context(), self.at.dealing_secret
+        return seal(shape, context, split(shape, self.forged(values), secret, context), self.public)
+
+    def forged(self, values: Values) -> Integers:
+        """With ``block`` in the place of each block of noise, and slacks that fit what fits."""
+        noise, relation = self.at.setting.noise, self.at.setting.relation
+        assert noise is not None
+        other = np.array(values, np.int64)
+        for index, window in enumerate(noise.blocks):
+            drawn = self.block(noise.limit(window), window.stop - window.start)
+            slack = relation.segment(f"noise {index} slack")
+            left = max(0, noise.limit(window) - square_sum.of(drawn))
+            other[relation.segment(f"noise {index}")] = drawn
+            other[slack] = binary.to_bits(left, slack.stop - slack.start)
+        other[relation.segment("coin")] = self.coin()
+        return other
+
+    def block(self, limit: int, length: int) -> Integers:
+        """``length`` values whose squares sum up to ``limit`` at most, if they are to be taken."""
+        return np.zeros(length, np.int64)
+
+    def coin(self) -> int:
+        """What each of its elements of the coin is."""
+        return 0
+
+
+class NoNoise(NoisyDealer):
+    """119: no noise, and a coin of zeros: others' have to do."""
+
+
+class AimedNoise(NoisyDealer):
+    """119: noise as long as can be, all in one direction: poison, were it not for the signs."""
+
+    def block(self, limit: int, length: int) -> Integers:
+        return np.full(length, isqrt(limit // length), np.int64)
+
+
+class GatheredNoise(NoisyDealer):
+    """119: all that a block may hold, in its first value."""
+
+    def block(self, limit: int, length: int) -> Integers:
+        found = super().block(limit, length)
+        found[0] = isqrt(limit)
+        return found
+
+
+class LongNoise(NoisyDealer):
+    """119: one value more than a block may hold."""
+
+    def block(self, limit: int, length: int) -> Integers:
+        found = super().block(limit, length)
+        found[0] = isqrt(limit) + 1
+        return found

@@ -1,0 +1,51 @@
+"""Groups whose sums hold noise: the coin ahead of the sum, who lies about it, and in the noise."""
+
+from __future__ import annotations
+
+import pytest
+
+from peerd.laboratory.adversaries import FLIPPERS, NOISY
+from peerd.laboratory.simulation.world import World
+from protocols.aggregation import aggregator
+from protocols.plan import CommitteePlan
+from tests.simulation.oracle import Watch, check
+from tests.simulation.swarm import EIGHT, FOUR, SEATED, TEN, swarm
+
+END = 600_000
+BLAMED = {"TwoCoins", "LateFlipper", "LongNoise"}
+
+
+def noised(plan: CommitteePlan, liars: int, rounds: int = 2, **more: object) -> World:
+    rule = aggregator("dp-sgd", {})
+    return swarm(plan, liars, rounds=rounds, seed=7, rule=rule, **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("plan", "liars", "peers"),
+    [(FOUR, 1, None), (EIGHT, 2, None), (TEN, 1, None), (SEATED, 1, 24)],
+    ids=["4", "8", "10", "24"],
+)
+def test_noise_is_opened_under_the_coin(plan: CommitteePlan, liars: int, peers: int | None) -> None:
+    world = noised(plan, liars, peers=peers)
+    Watch(world)
+    world.run(until=END)
+    check(world, guilty=())
+    assert all(node.aborted == [] for node in world.nodes)
+
+
+@pytest.mark.parametrize("name", [*FLIPPERS, *NOISY])
+@pytest.mark.parametrize(
+    ("plan", "liars", "who"), [(FOUR, 1, (3,)), (EIGHT, 2, (2, 6))], ids=["4", "8"]
+)
+def test_liars_about_noise(
+    plan: CommitteePlan, liars: int, who: tuple[int, ...], name: str
+) -> None:
+    lies = dict.fromkeys(who, {**FLIPPERS, **NOISY}[name])
+    world = noised(plan, liars, 3, lies=lies)
+    Watch(world)
+    world.run(until=END)
+    check(world, unknown_inputs=who if name in NOISY else ())
+    for node in (node for node in world.nodes if node.honest):
+        assert {blame.peer for blame in node.blamed} == (set(who) if name in BLAMED else set())
+        deals = set(who) & set(node.completed[0].dealers)
+        assert deals == (set() if name == "LongNoise" else set(who))
