@@ -18,7 +18,7 @@ import numpy as np
 
 from protocols.aggregation import bits as binary
 from protocols.aggregation import square_sum
-from protocols.aggregation.contract import AggregationError, Encoded
+from protocols.aggregation.contract import AggregationError, Aggregator, Encoded, private
 from protocols.field import PrimeField
 from protocols.hashing import Xof, digest
 from protocols.privacy import NOISE_GRID, skellam
@@ -193,6 +193,18 @@ class Noise:
             if square_sum.of(drawn) <= self.limit(window):
                 return drawn
             tries += 1
+
+
+def noise_of(rule: Aggregator, parameters: int, packing: int, makers: int) -> Noise | None:
+    """What a dealer adds where ``makers`` honest ones add all that is accounted; None for a rule
+    without noise.
+    """
+    noisy = private(rule)
+    if noisy is None:
+        return None
+    opened = [part for part in rule.relation(parameters).segments if part.opened]
+    polynomials = sum(-(-part.length // packing) for part in opened)
+    return Noise(polynomials, packing, noisy.mechanism(parameters).variance / makers)
 
 
 def drawn_noise(variance: Fraction, count: int, entropy: bytes) -> Encoded:

@@ -13,7 +13,7 @@ import numpy as np
 from protocols.aggregation import Aggregator
 from protocols.aggregation.contract import Encoded, Model, Reference, Update, private
 from protocols.aggregation.evaluation import Counts, Evaluation
-from protocols.aggregation.noise import Noise
+from protocols.aggregation.noise import Noise, noise_of
 from protocols.errors import ProtocolError
 from protocols.field import PrimeField, field_for
 from protocols.hashing import digest, numbers
@@ -173,16 +173,8 @@ class Setting:
 
     @cached_property
     def noise(self) -> Noise | None:
-        """What each dealer adds, so that the honest ones of any cohort add what is accounted; None
-        for a rule without.
-        """
-        rule = private(self.aggregator)
-        if rule is None:
-            return None
-        k, total = self.plan.packing, rule.mechanism(self.parameters).variance
-        opened = [part for part in rule.relation(self.parameters).segments if part.opened]
-        polynomials = sum(-(-part.length // k) for part in opened)
-        return Noise(polynomials, k, total / self.noise_makers)
+        """What each dealer adds, so that the honest ones of any cohort add what is accounted."""
+        return noise_of(self.aggregator, self.parameters, self.plan.packing, self.noise_makers)
 
     @cached_property
     def noise_makers(self) -> int:

@@ -16,7 +16,7 @@ class DealerWork:
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
         self.bytes_in = 0
-        self._model, self._update = scene.vector("model", 0), scene.vector("update", 1)
+        self._model, self._update = scene.vector("model", 0), scene.update(1)
         _ = scene.reference  # public, and the same for all: no part of the dealer's work
         self._secret = digest("peerd/bench/secret")
 
@@ -24,7 +24,7 @@ class DealerWork:
         """Bytes out."""
         scene = self.scene
         with meter.phase("encode"):
-            values = scene.rule.encode(self._model, self._update, scene.reference)
+            values = scene.encode(self._model, self._update)
         with meter.phase("deal"):
             dealt = deal(scene.shape, values, self._secret, scene.context(1))
         with meter.phase("frames"):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from peerd.laboratory.bench.meter import Meter
 from peerd.laboratory.bench.scene import GROUP, Scene
 from protocols.field import Elements
-from protocols.opening import encode_words, sum_shares, word_root
+from protocols.opening import encode_words, word_root
 from protocols.proof import Verdict, check_many
 from protocols.wire.frames import DealingFrame, SumFrame, decode_frame, encode_frame
 from protocols.wire.payloads import Kind, Sum
@@ -63,7 +63,7 @@ class MemberWork:
         if not all(genuine) or any(verdict is not Verdict.VALID for verdict in verdicts):
             raise RuntimeError("a valid dealing failed its check")
         with meter.phase("sum"):
-            frame_out = sum_frame(scene, self.seat, sum_shares(scene.shape, valid))
+            frame_out = sum_frame(scene, self.seat, scene.sum(valid))
         return len(frame_out) * (scene.plan.committee - 1)
 
 

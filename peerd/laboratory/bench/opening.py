@@ -6,7 +6,8 @@ import numpy as np
 
 from peerd.laboratory.bench.member import sum_frame
 from peerd.laboratory.bench.meter import Meter
-from peerd.laboratory.bench.scene import GROUP, Scene
+from peerd.laboratory.bench.scene import COIN, GROUP, Scene
+from peerd.laboratory.simulation.noised import added, noise_in
 from protocols.aggregation.clear_sum import opened_part
 from protocols.hashing import digest
 from protocols.opening import (
@@ -14,7 +15,6 @@ from protocols.opening import (
     encode_polynomials,
     open_sum,
     polynomial_root,
-    sum_shares,
     word_root,
 )
 from protocols.proof import split
@@ -38,11 +38,13 @@ class OpenWork:
         ]
         opened = [opened_part(shape.relation, each) for each in values]
         self._expected = np.sum(opened, axis=0, dtype=np.int64)
+        for dealer, each in enumerate(values if scene.noise else []):
+            noise = noise_in(shape.relation, each)
+            self._expected += added(shape, COIN, dealer, noise)
         self._liars = [index * plan.committee // plan.threshold for index in range(plan.threshold)]
         self.frames = []
         for seat in range(plan.committee):
-            shares = [vector[seat, : shape.opened_polynomials] for vector in vectors]
-            words = sum_shares(shape, shares)
+            words = scene.sum([vector[seat, : shape.kept_polynomials] for vector in vectors])
             if seat in self._liars:
                 words[seat % shape.opened_polynomials] ^= 1
             self.frames.append(sum_frame(scene, seat, words))
@@ -80,6 +82,7 @@ class OpenWork:
         if not np.array_equal(opened.values, self._expected):
             raise RuntimeError("the opened sum is not the plain sum")
         with meter.phase("result"):
-            data_out = encode_polynomials(shape, opened.polynomials)
+            coin = np.zeros((shape.coin_polynomials, opened.polynomials.shape[1]), np.uint64)
+            data_out = encode_polynomials(shape, np.concatenate([opened.polynomials, coin]))
             root = polynomial_root(shape, data_out)
         return len(root) + len(data_out)

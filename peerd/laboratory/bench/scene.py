@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -14,10 +14,19 @@ import numpy.typing as npt
 from peerd.cli.rule_arguments import typed_rule
 from peerd.crypto import Sodium
 from peerd.errors import ConfigError
-from protocols.aggregation.contract import AggregationError, Aggregator, Reference, Referenced
-from protocols.field import field_for
+from protocols.aggregation.contract import (
+    AggregationError,
+    Aggregator,
+    Model,
+    Reference,
+    Referenced,
+    Update,
+)
+from protocols.aggregation.noise import Noise, noise_of
+from protocols.field import Elements, field_for
 from protocols.hashing import digest
-from protocols.plan import CommitteePlan, PlanError, plan_group
+from protocols.opening import sum_noised, sum_shares
+from protocols.plan import CommitteePlan, PlanError, minimum_cohort, plan_group
 from protocols.proof import DealingShape, deal
 from protocols.wire.payloads import Header, Kind, Payload
 from protocols.wire.statement import Slot, Statement, sign
@@ -27,6 +36,8 @@ LARGEST_MODEL = 100_000_000
 
 GROUP = digest("peerd/bench/group")
 BASE_MODEL = digest("peerd/bench/model")
+COIN = digest("peerd/bench/coin")
+"""What noise gets its signs from."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +74,19 @@ class Scene:
         return scene
 
     @cached_property
+    def noise(self) -> Noise | None:
+        """What a dealer adds, of a rule with noise."""
+        honest = minimum_cohort(self.peers, self.plan.threshold) - self.plan.threshold
+        return noise_of(self.rule, self.params, self.plan.packing, honest)
+
+    @cached_property
     def shape(self) -> DealingShape:
         points = self.plan.committee + self.plan.packing
         relation = self.rule.relation(self.params, self.reference)
         largest = self.rule.largest_sum(self.params, self.peers)
+        if self.noise is not None:
+            relation = self.noise.relation_in(relation)
+            largest += self.peers * self.noise.largest
         return DealingShape(self.plan, field_for(largest, points, relation.least_modulus), relation)
 
     @cached_property
@@ -87,8 +107,26 @@ class Scene:
 
     def values(self, dealer: int) -> npt.NDArray[np.int64]:
         """What a dealer deals: an encoded update."""
-        model, update = self.vector("model", 0), self.vector("update", dealer)
-        return self.rule.encode(model, update, self.reference)
+        return self.encode(self.vector("model", 0), self.update(dealer))
+
+    def update(self, dealer: int) -> Update:
+        """As F^C would give it."""
+        drawn = self.vector("update", dealer)
+        return drawn if self.noise is None else np.rint(drawn).astype(np.int64)
+
+    def encode(self, model: Model, update: Update) -> npt.NDArray[np.int64]:
+        """v of one dealer: its noise is drawn here, too."""
+        encoded = self.rule.encode(model, update, self.reference)
+        if self.noise is None:
+            return encoded
+        drawn = self.noise.encode(digest("peerd/bench/noise"), self.shape.field)
+        return np.concatenate([encoded, drawn])
+
+    def sum(self, shares: Sequence[Elements]) -> Elements:
+        """A member's word on these dealers' sum."""
+        if self.noise is None:
+            return sum_shares(self.shape, shares)
+        return sum_noised(self.shape, shares, range(len(shares)), COIN)
 
     def context(self, dealer: int) -> bytes:
         return digest("peerd/bench/context", GROUP, dealer.to_bytes(8, "little"))

@@ -79,7 +79,7 @@ def test_the_command_fails_and_says_which(
     setting: Setting, kept: list[Entry], monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
     plan = {"role": "wire", "aggregator": "rsa", "peers": 4, "params": 40, "plan": {}, "rounds": 1}
-    for wrong, code in ({}, 0), ({"SumFrame": "i: 1"}, 1):
+    for wrong, code in ({}, 0), ({"SumFrame": "i, words: 1"}, 1):
         document = plan | summary(weighed(setting, kept, **wrong), 100_000, 40, 4)
         monkeypatch.setattr(wire, "measure", lambda *_, document=document: document)
         assert main(["bench", "wire", "--peers", "4", "--params", "40"]) == code
