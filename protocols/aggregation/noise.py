@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import pairwise
 from math import ceil, isqrt
 
@@ -34,9 +34,11 @@ MOST_VARIANCE = 1 << 24
 """Of noise that is drawn at once; more is a sum of several."""
 LARGEST_VARIANCE = 1 << 30
 LEAST_BLOCK, USUAL_BLOCK = 64, 256
-MOST_BLOCKS = 512
+MOST_BLOCKS = 64
 """More, and smaller ones, only where longer ones would wrap around."""
 RUNS = (1, 4, 16, 64, 256)
+PROJECTED = 10_000
+"""About how many bits show that a run of blocks is small."""
 RARELY = 58
 """A block of honest noise is longer than its bound with chance e^-58: 2^-60 for 2^23 blocks."""
 COIN_BITS = 128
@@ -49,6 +51,7 @@ def check_multiplier(noise: Fraction) -> Fraction:
     return noise
 
 
+@cache
 def squared_length(variance: Fraction, count: int) -> int:
     """R²: what Σ η² of ``count`` values is at most, but for a chance of e^-58 (docs/privacy.md)."""
     root = isqrt(4 * RARELY * count) + 1
@@ -89,17 +92,24 @@ class Noise:
 
     @cached_property
     def _division(self) -> tuple[int, int]:
-        """How many blocks there are, and in how many runs of them smallness is shown."""
+        """How many blocks there are, and in how many runs of them smallness is shown: of what fits
+        the cheapest.
+        """
         wanted = max(USUAL_BLOCK, 8 * self.packing, self.count // MOST_BLOCKS)
-        blocks = max(1, self.count // wanted)
+        blocks, fitting = max(1, self.count // wanted), []
         while blocks == 1 or self.count // blocks >= LEAST_BLOCK:
-            fitting = (runs for runs in RUNS if runs <= blocks and self._fits(blocks, runs))
-            for runs in fitting:
-                return blocks, runs
+            runs = [each for each in RUNS if each <= blocks and self._fits(blocks, each)]
+            fitting += [(self._cost(blocks, each), blocks, each) for each in runs[:1]]
             blocks *= 2
-        raise AggregationError(
-            f"noise on {self.count} values is too long to be proven: fewer steps would do"
-        )
+        if not fitting:
+            raise AggregationError(
+                f"noise on {self.count} values is too long to be proven: fewer steps would do"
+            )
+        return min(fitting)[1:]
+
+    def _cost(self, blocks: int, runs: int) -> int:
+        """About how many values beside the noise show that it is short."""
+        return blocks * (self._slack_bits(self.count // blocks) + self.packing) + runs * PROJECTED
 
     def _fits(self, blocks: int, runs: int) -> bool:
         """Whether no sum of squares wraps around."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import comb, isqrt
 from typing import Protocol
@@ -250,8 +250,21 @@ class DealingShape:
 
     @cached_property
     def constrained(self) -> tuple[Block, ...]:
-        """Blocks whose slots have a constraint."""
-        return tuple(block for block in self.layout.all_blocks() if block.constraint != FREE)
+        """Blocks whose slots have a constraint; those that follow each other under one are one."""
+        runs: list[Block] = []
+        for block in self.layout.all_blocks():
+            if block.constraint == FREE:
+                continue
+            last = runs[-1] if runs else None
+            if last and (last.columns.stop, last.constraint) == (
+                block.columns.start,
+                block.constraint,
+            ):
+                columns = slice(last.columns.start, block.columns.stop)
+                runs[-1] = replace(last, columns=columns, padding=0)
+            else:
+                runs.append(block)
+        return tuple(runs)
 
     @cached_property
     def padded(self) -> tuple[Block, ...]:
