@@ -31,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--seeds", required=True, metavar="A:B", help="from A up to, without, B")
     parser.add_argument("--peers", type=int, help="default: groups of 4 to 7, by the seed")
+    parser.add_argument("--aggregator", metavar="NAME", help="default: several, by the seed")
     parser.add_argument("--rounds", type=int, default=2, help="rounds a seed; default: 2")
     parser.add_argument(
         "--faults", default="all", metavar="LIST", help="names, all or none; default: all"
@@ -55,7 +56,8 @@ def main(args: argparse.Namespace) -> int:
     if args.peers is not None and not 4 <= args.peers <= MAX_PEERS:
         raise ConfigError(f"--peers is {args.peers}; it can be 4 to {MAX_PEERS}")
     check_file("--json", args.json)
-    plan = Plan(args.peers, args.rounds, _faults(args.faults), args.beyond)
+    faults, rule = _faults(args.faults), _rule(args.aggregator)
+    plan = Plan(args.peers, args.rounds, faults, args.beyond, rule)
     try:
         plan.scenario(seeds[0])
         if args.replay is not None:
@@ -100,6 +102,15 @@ def _faults(text: str) -> frozenset[str]:
     if unknown:
         raise ConfigError(f"{unknown[0]!r} is no fault", f"there are {', '.join(sorted(FAULTS))}")
     return names
+
+
+def _rule(name: str | None) -> str | None:
+    from peerd.laboratory.simulation.dice import RULES
+
+    if name is not None and name not in RULES:
+        known = ", ".join(sorted(RULES))
+        raise ConfigError(f"--aggregator {name}: groups are simulated with {known}")
+    return name
 
 
 def _replay(plan: Plan, seed: int, text: str) -> int:

@@ -27,15 +27,18 @@ COLLECT_EVERY = 200_000
 
 @dataclass(frozen=True)
 class Plan:
-    """What a campaign does with each seed. ``peers`` None: groups of several sizes."""
+    """What a campaign does with each seed. ``peers`` None: groups of several sizes. ``rule`` None:
+    of several rules.
+    """
 
     peers: int | None
     rounds: int
     faults: frozenset[str]
     beyond: bool = False
+    rule: str | None = None
 
     def scenario(self, seed: int) -> Scenario:
-        group = group_of(seed, self.peers)
+        group = group_of(seed, self.peers, self.rule)
         operations = operations_of(seed, group, self.rounds, self.faults, beyond=self.beyond)
         real = seed % REAL_EVERY == REAL_EVERY - 1
         return Scenario(seed, group, self.rounds, tuple(operations), real)
@@ -43,6 +46,7 @@ class Plan:
     def replay(self, seed: int, operations: Iterable[Operation]) -> str:
         """The command that runs these operations on this seed's group."""
         peers = "" if self.peers is None else f" --peers {self.peers}"
+        peers += "" if self.rule is None else f" --aggregator {self.rule}"
         return (
             f"peerd simulate --seeds {seed}:{seed + 1}{peers} --rounds {self.rounds}"
             f' --replay "{render(operations)}"'

@@ -95,13 +95,16 @@ GROUPS = (
 
 
 RULES = {
+    "dp-sgd": 0,
     "rsa": 90,
     "centered-clipping": 4,
     "centered-clipping-l2": 2,
     "fltrust": 2,
     "weighted-mean": 2,
 }
-"""The rules with their weights: those with proofs of sums cost many times what RSA does."""
+"""The rules with their weights: those with proofs of sums cost many times what RSA does. That with
+noise has a die of its own.
+"""
 TIMED = 4
 """One run in so many has a rhythm, and as many have operators who pause peers."""
 EVERY = (3, 5, 20, 300)
@@ -116,8 +119,10 @@ ELDERLY = 4
 """One in so many speaks the earliest version, in which a coin is flipped though all sit."""
 
 
-def group_of(seed: int, peers: int | None = None) -> Group:
-    """The group of a seed; with ``peers``, one of that size. Raises PlanError for no plan."""
+def group_of(seed: int, peers: int | None = None, named: str | None = None) -> Group:
+    """The group of a seed; with ``peers``, one of that size, and with this rule where one is
+    ``named``. Raises PlanError for no plan.
+    """
     group = _sized(seed, peers)
     rng = random.Random(f"rule/{seed}")
     rule = rng.choices(list(RULES), list(RULES.values()))[0]
@@ -128,8 +133,9 @@ def group_of(seed: int, peers: int | None = None) -> Group:
     elderly = not random.Random(f"version/{seed}").randrange(ELDERLY)
     version = EARLIEST if elderly else LATEST
     noised = not random.Random(f"noise/{seed}").randrange(NOISED)
-    if noised:
-        rule, evaluates, version = "dp-sgd", False, LATEST
+    rule = named or ("dp-sgd" if noised else rule)
+    if rule == "dp-sgd":
+        evaluates, version = False, LATEST
     return replace(group, rule=rule, clients=clients, evaluates=evaluates, version=version)
 
 

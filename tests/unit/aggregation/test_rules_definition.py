@@ -18,9 +18,11 @@ every_rule = pytest.mark.parametrize("variant", VARIANTS, ids=str)
 
 
 def test_every_rule_that_ships_is_tested_simulated_and_compared_in_the_clear() -> None:
-    assert {variant.rule.name for variant in VARIANTS} == set(AGGREGATORS)
+    # Of rows' gradients there is a test of its own, and an experiment: one curator, in the clear.
+    rows = {"dp-sgd"}
+    assert {variant.rule.name for variant in VARIANTS} | rows == set(AGGREGATORS)
     assert set(RULES) == set(AGGREGATORS)
-    assert set(AGGREGATORS) <= set(CLEAR_RULES)
+    assert set(AGGREGATORS) - rows <= set(CLEAR_RULES)
 
 
 @every_rule

@@ -1,0 +1,77 @@
+"""DP-SGD's rule: rows' sums in integers, and the step that follows from an opened one."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from protocols.aggregation import AggregationError, aggregator
+from protocols.aggregation.contract import RowRule, private
+from protocols.field import FAMILY
+
+RULE = aggregator("dp-sgd", {"rows": 4, "steps": 64, "lot": "2", "noise": "3/2", "eta": "1/4"})
+MODEL = np.linspace(-1, 1, 9).astype(np.float32)
+
+
+def rows(seed: int, count: int = 9) -> np.ndarray:
+    """A sum of four rows, as long as can be at most."""
+    drawn = np.random.default_rng(seed).standard_normal((4, count))
+    drawn *= 64 / np.linalg.norm(drawn, axis=1, keepdims=True)
+    return np.trunc(drawn).astype(np.int64).sum(axis=0)
+
+
+@given(seed=st.integers(0, 2**32))
+def test_sums_of_rows_are_in_v_and_come_back(seed: int) -> None:
+    update = rows(seed)
+    encoded = RULE.encode(MODEL, update)
+    assert RULE.relation(9).violations(FAMILY[-1].p, encoded) == []
+    assert np.array_equal(RULE.preimage(MODEL, encoded), update)
+
+
+def test_the_longest_sum_is_taken_and_a_longer_one_is_not() -> None:
+    longest = np.zeros(9, np.int64)
+    longest[3] = -4 * 64
+    assert len(RULE.encode(MODEL, longest)) == RULE.relation(9).length
+    for other in (longest * 2, longest - 1, longest.astype(np.float64), longest[:-1]):
+        with pytest.raises(AggregationError):
+            RULE.encode(MODEL, other)  # type: ignore[arg-type]
+    changed = RULE.encode(MODEL, longest)
+    changed[-1] ^= 1
+    with pytest.raises(AggregationError):
+        RULE.preimage(MODEL, changed)
+
+
+def test_a_step_is_the_mean_of_clipped_gradients() -> None:
+    opened = rows(1) + rows(2) + 1000  # noise has no bound that the rule knows
+    moved = RULE.apply(MODEL, opened, 2, 5)
+    expected = MODEL - 0.25 * opened / 64 / 2 / 2
+    assert moved.dtype == np.float32 and np.allclose(moved, expected, rtol=1e-6)
+    with pytest.raises(AggregationError):
+        RULE.apply(MODEL, opened[:-1], 2, 5)
+
+
+def test_what_a_round_releases() -> None:
+    noisy = private(RULE)
+    assert noisy is not None and noisy.unit == "record"
+    found = noisy.mechanism(9)
+    assert (found.squared_norm, found.rate) == (64**2, Fraction(1, 50))
+    assert found.variance == (Fraction(3, 2) * 64) ** 2
+    assert RULE.local_rule(3) == RowRule(Fraction(1, 50), Fraction(1), 64, 4)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("noise", "1/3000"), ("rate", "0"), ("rate", "2"), ("rows", 0), ("lot", "0"), ("theta", 3)],
+)
+def test_constants_that_are_none(key: str, value: int | str) -> None:
+    with pytest.raises(AggregationError, match=key):
+        aggregator("dp-sgd", {key: value})
+
+
+def test_too_many_steps_for_the_largest_field() -> None:
+    with pytest.raises(AggregationError, match="fewer steps or rows"):
+        aggregator("dp-sgd", {"steps": 1 << 16, "rows": 1 << 16}).relation(1000)
