@@ -40,7 +40,7 @@ RUNS = (1, 4, 16, 64, 256)
 PROJECTED = 10_000
 """About how many bits show that a run of blocks is small."""
 RARELY = 58
-"""A block of honest noise is longer than its bound with chance e^-58: 2^-60 for 2^23 blocks."""
+"""A block of honest noise is longer than its bound with chance 2^-83: 2^-60 for 2^23 blocks."""
 COIN_BITS = 128
 
 
@@ -53,9 +53,10 @@ def check_multiplier(noise: Fraction) -> Fraction:
 
 @cache
 def squared_length(variance: Fraction, count: int) -> int:
-    """R²: what Σ η² of ``count`` values is at most, but for a chance of e^-58 (docs/privacy.md)."""
-    root = isqrt(4 * RARELY * count) + 1
-    return ceil(Fraction(65, 64) * variance * (count + root + 2 * RARELY))
+    """R²: what Σ η² of ``count`` values is at most, but for a chance of 2^-83 (docs/privacy.md)."""
+    values = max(count, LEAST_BLOCK)
+    root = isqrt(4 * RARELY * values) + 1
+    return ceil(Fraction(65, 64) * variance * (values + root + 2 * RARELY))
 
 
 @dataclass(frozen=True)
