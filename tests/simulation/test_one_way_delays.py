@@ -17,6 +17,7 @@ from peerd.laboratory.simulation import records, world
 from peerd.laboratory.simulation.node import Node
 from peerd.laboratory.simulation.swarm import SEATED, swarm
 from peerd.laboratory.simulation.world import World
+from protocols.aggregation import aggregator
 from protocols.plan import CommitteePlan, plan_swarm
 from protocols.record.effects import Ask, Completed, Effect, Phase, Step, Timer
 from protocols.session.session import Session
@@ -36,6 +37,8 @@ DELAYS = {
     "opening the sum": 2,
 }
 TOTAL = sum(DELAYS.values())
+COIN = {"opening the coin that noise gets its signs from": 1}
+"""Where there is noise."""
 FLIPPED = 5
 """Reveals, and the agreement on them."""
 FETCHED = 2
@@ -75,11 +78,15 @@ class Seen:
 
 
 def look(
-    monkeypatch: pytest.MonkeyPatch, plan: CommitteePlan, liars: int, peers: int | None = None
+    monkeypatch: pytest.MonkeyPatch,
+    plan: CommitteePlan,
+    liars: int,
+    peers: int | None = None,
+    rule: str = "rsa",
 ) -> Seen:
     """A round in the middle of three, every message of which takes DELAY."""
-    seen = Seen()
-    here = swarm(plan, liars, peers=peers, rounds=ROUND + 2, slowest=1, traced=False)
+    seen, named = Seen(), aggregator(rule, {})
+    here = swarm(plan, liars, peers=peers, rounds=ROUND + 2, slowest=1, traced=False, rule=named)
     here.delay = lambda sender, to, data: DELAY
     here.before = lambda node, effect: seen.look(here.now, node.index, effect)
     fired = Session.on_timer
@@ -123,6 +130,15 @@ def test_a_round_in_which_everybody_sits(monkeypatch: pytest.MonkeyPatch, peers:
     assert seen.idle, "timers fire within a round: what was looked for could have been seen"
 
 
+def test_a_round_with_noise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The coin is one delay more, and nothing else is."""
+    seen = look(monkeypatch, plan_swarm(4, 1), 1, rule="dp-sgd")
+    for peer in range(4):
+        assert seen.delays(peer) == DELAYS | COIN
+        assert seen.took(peer) == TOTAL + 1
+    assert seen.timers == []
+
+
 def test_a_round_with_a_drawn_committee(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who has no seat has the certificate with the others, and asks a signer for the sum; in the
     next round all wait for the last one's commitment.
@@ -140,10 +156,11 @@ def test_a_round_with_a_drawn_committee(monkeypatch: pytest.MonkeyPatch) -> None
 
 def rows(text: str) -> Iterator[tuple[str, str]]:
     section = text.split("### Delays")[1].split("\n#")[0]
-    yield from re.findall(r"^\| ([^|]+?) \| (\d+) \|", section, re.MULTILINE)
+    yield from re.findall(r"^\| ([^|]+?) \| (\d+)[^|]*\|", section, re.MULTILINE)
 
 
 def test_the_document_and_the_model_of_costs_say_the_same() -> None:
     text = (Path(__file__).parents[2] / "docs/protocol.md").read_text(encoding="utf-8")
-    assert {name: int(number) for name, number in rows(text)} == {**DELAYS, "all": TOTAL}
+    told = {name: int(number) for name, number in rows(text)}
+    assert told == {**DELAYS, **COIN, "all": TOTAL}
     assert (model.DELAYS, model.FLIPPED, model.FETCHED) == (TOTAL, FLIPPED, FETCHED)
