@@ -45,7 +45,7 @@ class OwnSum(Role):
         """What can be said by now; S_j, if every dealing in D passed this member's own check; else
         silence (§6). ``entropy``: as ``open_words`` asks for.
         """
-        # Of an earlier life, which may have died ahead of all sums: what it kept is not checked yet.
+        # An earlier life may have died ahead of all sums: what it kept is not checked yet.
         receiver.check(self._decided.cohort.peers)
         if self.coin is not None:
             self.absorb(self.coin.say(receiver.dealings))
