@@ -245,13 +245,16 @@ class Ball:
 
     # post-processing
 
-    def moved(self, model: Model, opened: Encoded, weight: int) -> Model:
-        """w + Σ V/(S·weight): three elementwise operations, the same bits anywhere."""
+    def moved(self, model: Model, opened: Encoded, weight: int, *, noised: bool = False) -> Model:
+        """w + Σ V/(S·weight): three elementwise operations, the same bits anywhere. ``noised``: the
+        sums hold noise, and are as large as they are.
+        """
         check_model(model)
         if opened.shape != model.shape:
             raise AggregationError(f"{opened.size} sums were opened for {model.size} parameters")
         most = weight * self.limit
-        if max(int(opened.max(initial=0)), -int(opened.min(initial=0))) > most:
+        largest = max(int(opened.max(initial=0)), -int(opened.min(initial=0)))
+        if largest > most and not noised:
             raise AggregationError(f"an opened sum lies beyond ±{most}")
 
         def stepped(window: slice) -> Reals:

@@ -21,7 +21,9 @@ from protocols.aggregation.contract import (
     Reference,
     Update,
 )
+from protocols.aggregation.noise import member_mechanism, multiplier_constant, read_multiplier
 from protocols.aggregation.schedule import Schedule
+from protocols.privacy import Mechanism
 from protocols.proof import Relation
 
 DEFAULTS: dict[str, int | str] = {
@@ -34,16 +36,20 @@ DEFAULTS: dict[str, int | str] = {
     "decay": "none",
     "local_steps": 10,
     "batch": 32,
+    "noise": "0",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class CenteredClippingL2:
-    """The ball has τ, θ and the kind of proof; β is an exact fraction."""
+    """The ball has τ, θ and the kind of proof; β is an exact fraction. ``noise``: the standard
+    deviation of all noise over T, 0 for none.
+    """
 
     ball: Ball
     momentum: Fraction
     schedule: Schedule
+    noise: Fraction = Fraction(0)
 
     name: ClassVar[str] = "centered-clipping-l2"
     weighted: ClassVar[bool] = False
@@ -57,6 +63,7 @@ class CenteredClippingL2:
             ball=Ball.from_constants(values),
             momentum=read.momentum(values),
             schedule=Schedule.from_constants(values),
+            noise=read_multiplier(values),
         )
 
     def constants(self) -> dict[str, int | str]:
@@ -65,7 +72,17 @@ class CenteredClippingL2:
             **self.ball.constants(),
             "momentum": str(self.momentum),
             **self.schedule.constants(),
+            **multiplier_constant(self.noise),
         }
+
+    @property
+    def unit(self) -> str:
+        """A member's whole update is protected, where there is noise."""
+        return "member" if self.noise else ""
+
+    def mechanism(self, parameters: int) -> Mechanism:
+        """A member moves the sum by T at most."""
+        return member_mechanism(self.ball.limit, self.noise)
 
     def relation(self, parameters: int, reference: Reference | None = None) -> Relation:
         """Σ V_j² + slack = T_b² in each block, without wrap-around."""
@@ -91,4 +108,4 @@ class CenteredClippingL2:
 
     def apply(self, model: Model, opened: Encoded, weight: int, round: int) -> Model:
         """Equation 4: w + (1/|D|) Σ V/S."""
-        return self.ball.moved(model, opened, weight)
+        return self.ball.moved(model, opened, weight, noised=bool(self.noise))

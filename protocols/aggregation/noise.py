@@ -17,17 +17,25 @@ from math import ceil, isqrt
 import numpy as np
 
 from protocols.aggregation import bits as binary
+from protocols.aggregation import constants as read
 from protocols.aggregation import square_sum
-from protocols.aggregation.contract import AggregationError, Aggregator, Encoded, private
+from protocols.aggregation.contract import (
+    AggregationError,
+    Aggregator,
+    Constants,
+    Encoded,
+    private,
+)
 from protocols.field import PrimeField
 from protocols.hashing import Xof, digest
-from protocols.privacy import NOISE_GRID, skellam
+from protocols.privacy import NOISE_GRID, Mechanism, skellam
 from protocols.proof import FREE, Late, Relation, Segment, Smallness, Square, SummedConstraint
 
 SLACK = Fraction(1, 1 << 58)
 """How far a round may be from the mechanism that is accounted, in total variation: 2^-60 each for
 tables of noise, for blocks of noise that are too long, and for samples with too many rows.
 """
+MAX_NOISE = 1000
 LEAST_VARIANCE = 1 << 12
 """Below it the bound on a block's length does not hold."""
 MOST_VARIANCE = 1 << 24
@@ -42,6 +50,22 @@ PROJECTED = 10_000
 RARELY = 58
 """A block of honest noise is longer than its bound with chance 2^-83: 2^-60 for 2^23 blocks."""
 COIN_BITS = 128
+
+
+def read_multiplier(constants: Constants) -> Fraction:
+    """The constant ``noise``: z in thousandths, 0 for no noise. AggregationError."""
+    return check_multiplier(read.rational(constants, "noise", Fraction(MAX_NOISE)))
+
+
+def multiplier_constant(noise: Fraction) -> dict[str, int | str]:
+    """The genesis form: without noise none, as before there was any."""
+    return {"noise": str(noise)} if noise else {}
+
+
+def member_mechanism(limit: int, noise: Fraction) -> Mechanism:
+    """Of a sum that a member moves by ``limit`` at most; everybody sees who deals."""
+    plain = Mechanism(Fraction(1), limit**2, Fraction(1), SLACK)
+    return plain.with_noise(noise)
 
 
 def check_multiplier(noise: Fraction) -> Fraction:
@@ -76,7 +100,7 @@ class Noise:
             raise AggregationError(
                 f"a dealer's noise has a standard deviation of {isqrt(int(self.variance))} steps:"
                 f" {isqrt(LEAST_VARIANCE)} to {isqrt(LARGEST_VARIANCE)} are possible; more or fewer"
-                " steps would do"
+                " steps, or another theta, would do"
             )
         _ = self.blocks
 

@@ -13,6 +13,7 @@ bound: use it where sites lie seldom or not at all, and weights matter.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import ClassVar
 
 from protocols.aggregation import constants as read
@@ -25,7 +26,9 @@ from protocols.aggregation.contract import (
     Reference,
     Update,
 )
+from protocols.aggregation.noise import member_mechanism, multiplier_constant, read_multiplier
 from protocols.aggregation.schedule import Schedule
+from protocols.privacy import Mechanism
 from protocols.proof import Relation
 
 DEFAULTS: dict[str, int | str] = {
@@ -38,6 +41,7 @@ DEFAULTS: dict[str, int | str] = {
     "decay": "none",
     "local_steps": 10,
     "batch": 32,
+    "noise": "0",
 }
 MAX_CAP = 1 << 20
 """A cohort of thousands of sites still sums to less than half of 2^61 − 1."""
@@ -45,11 +49,14 @@ MAX_CAP = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class WeightedMean:
-    """``cap``: no site weighs more."""
+    """``cap``: no site weighs more. ``noise``: the standard deviation of all noise over cap · T,
+    0 for none; it is not multiplied by weights.
+    """
 
     ball: Ball
     cap: int
     schedule: Schedule
+    noise: Fraction = Fraction(0)
 
     name: ClassVar[str] = "weighted-mean"
     weighted: ClassVar[bool] = True
@@ -63,15 +70,26 @@ class WeightedMean:
             ball=Ball.from_constants(values),
             cap=read.integer(values, "cap", 1, MAX_CAP),
             schedule=Schedule.from_constants(values),
+            noise=read_multiplier(values),
         )
 
     def constants(self) -> dict[str, int | str]:
         """The genesis form; fractions in lowest terms."""
-        return {**self.ball.constants(), "cap": self.cap, **self.schedule.constants()}
+        own = {"cap": self.cap, **multiplier_constant(self.noise)}
+        return {**self.ball.constants(), **own, **self.schedule.constants()}
 
     @property
     def largest_weight(self) -> int:
         return self.cap
+
+    @property
+    def unit(self) -> str:
+        """A member's whole update is protected, where there is noise."""
+        return "member" if self.noise else ""
+
+    def mechanism(self, parameters: int) -> Mechanism:
+        """A member moves the sum by cap · T at most."""
+        return member_mechanism(self.cap * self.ball.limit, self.noise)
 
     def relation(self, parameters: int, reference: Reference | None = None) -> Relation:
         """Σ V_j² + slack = T_b² in each block, without wrap-around."""
@@ -97,4 +115,4 @@ class WeightedMean:
 
     def apply(self, model: Model, opened: Encoded, weight: int, round: int) -> Model:
         """w + Σ n_i V_i/(S Σ n_i)."""
-        return self.ball.moved(model, opened, weight)
+        return self.ball.moved(model, opened, weight, noised=bool(self.noise))

@@ -7,6 +7,7 @@ import pytest
 from peerd.laboratory.adversaries import FLIPPERS, NOISY
 from peerd.laboratory.simulation.world import World
 from protocols.aggregation import aggregator
+from protocols.aggregation.contract import private
 from protocols.plan import CommitteePlan
 from tests.simulation.oracle import Watch, check
 from tests.simulation.swarm import EIGHT, FOUR, SEATED, TEN, swarm
@@ -31,6 +32,28 @@ def test_noise_is_opened_under_the_coin(plan: CommitteePlan, liars: int, peers: 
     world.run(until=END)
     check(world, guilty=())
     assert all(node.aborted == [] for node in world.nodes)
+
+
+@pytest.mark.parametrize(
+    ("name", "constants", "weights"),
+    [
+        ("centered-clipping-l2", {"noise": "2", "theta": 14}, ()),
+        ("weighted-mean", {"noise": "1", "theta": 12, "cap": 9}, (1, 9, 3, 5)),
+    ],
+)
+def test_members_are_protected_too(
+    name: str, constants: dict[str, int | str], weights: tuple[int, ...]
+) -> None:
+    """Weights multiply updates, and no noise: the oracle adds up what was dealt."""
+    rule = aggregator(name, constants)
+    world = swarm(FOUR, 1, rounds=2, seed=7, rule=rule, weights=weights, parameters=30)
+    world.run(until=END)
+    check(world, guilty=())
+    noisy = private(rule)
+    assert noisy is not None and noisy.unit == "member"
+    moved = 9 * 2047 if weights else 8191
+    assert noisy.mechanism(30).squared_norm == moved**2
+    assert aggregator(name, rule.constants()) == rule
 
 
 @pytest.mark.parametrize("name", [*FLIPPERS, *NOISY])

@@ -20,16 +20,16 @@ class Flipper(LyingOpener):
 
 
 class SilentFlipper(Flipper, SilentOpener):
-    """118: no share of the coin; of the sum, once others have opened the coin."""
+    """122: no share of the coin; of the sum, once others have opened the coin."""
 
 
 class SelectiveFlipper(Flipper, SelectiveOpener):
-    """118: its share of the coin goes to half of the seats."""
+    """122: its share of the coin goes to half of the seats."""
 
 
 class TwoCoins(Flipper, TwoSums):
-    """118: a right share of the coin to some, a wrong one to others, both signed."""
+    """122: a right share of the coin to some, a wrong one to others, both signed."""
 
 
 class LateFlipper(Flipper, LateSummer):
-    """118: no share of the coin until the others are done; then a wrong one, to each another."""
+    """122: no share of the coin until the others are done; then a wrong one, to each another."""

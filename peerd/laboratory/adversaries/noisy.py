@@ -49,18 +49,18 @@ class NoisyDealer(LyingDealer):
 
 
 class NoNoise(NoisyDealer):
-    """119: no noise, and a coin of zeros: others' have to do."""
+    """123: no noise, and a coin of zeros: others' have to do."""
 
 
 class AimedNoise(NoisyDealer):
-    """119: noise as long as can be, all in one direction: poison, were it not for the signs."""
+    """123: noise as long as can be, all in one direction: poison, were it not for the signs."""
 
     def block(self, limit: int, length: int) -> Integers:
         return np.full(length, isqrt(limit // length), np.int64)
 
 
 class GatheredNoise(NoisyDealer):
-    """119: all that a block may hold, in its first value."""
+    """123: all that a block may hold, in its first value."""
 
     def block(self, limit: int, length: int) -> Integers:
         found = super().block(limit, length)
@@ -69,7 +69,7 @@ class GatheredNoise(NoisyDealer):
 
 
 class LongNoise(NoisyDealer):
-    """119: one value more than a block may hold."""
+    """123: one value more than a block may hold."""
 
     def block(self, limit: int, length: int) -> Integers:
         found = super().block(limit, length)
