@@ -160,7 +160,7 @@ def _opened(epoch: Epoch, certified: CertifiedRound) -> Document | None:
     return {
         "updates": certified.result.dealers,
         "integers": epoch.setting.relation.opened_length,
-        "polynomials": shape.opened_polynomials,
-        "bytes": shape.opened_polynomials * terms * shape.field.element_bytes,
+        "polynomials": shape.certified_polynomials,
+        "bytes": shape.certified_polynomials * terms * shape.field.element_bytes,
         "root": certified.result.polynomials.hex(),
     }
