@@ -1,4 +1,4 @@
-"""Noise that lies beside an update in its dealing, and can't be used to poison (docs/privacy.md)."""
+"""Noise beside an update in its dealing, which can't be used to poison (docs/privacy.md)."""
 
 from __future__ import annotations
 

@@ -19,6 +19,7 @@ from protocols.hashing import digest, numbers
 from protocols.plan import CommitteePlan, liars_among
 from protocols.ports import Crypto, Forgetful, Memory
 from protocols.proof import DealingShape, Relation
+from protocols.record.budget import RoundBudget, check_budget
 from protocols.record.deadlines import Deadlines
 from protocols.record.origin import Origin
 from protocols.version import LATEST, V3
@@ -51,7 +52,7 @@ class Setting:
     dealers count beside their updates; None: nothing. ``origin``: where a successor's rounds begin;
     None: at round 0. ``crypto`` and ``memory`` are the ports. ``paced``: a round begins when its
     time has come (§6). ``rounds``: in which round the group ends; None: there is no end.
-    ``version``: of the protocol that its members speak (protocols/version.py).
+    ``version``: of the protocol. ``budget``: of a rule whose sums hold noise; None: no promise.
     """
 
     group: bytes
@@ -72,20 +73,20 @@ class Setting:
     paced: bool = False
     rounds: int | None = None
     version: int = LATEST
+    budget: RoundBudget | None = None
 
     def __post_init__(self) -> None:
         self._check_weights()
+        check_budget(self.budget, self.aggregator, self.origin.charges if self.origin else ())
         n, b, e = self.peers, self.liars, self.roster_absent
         if n < 3 * b + 2 * e + 1:
-            raise ProtocolError(
-                f"{n} peers can't agree with {b} liars and {e} absent: "
-                f"{3 * b + 2 * e + 1} are needed"
-            )
+            needed = f"{3 * b + 2 * e + 1} are needed"
+            raise ProtocolError(f"{n} peers can't agree with {b} liars and {e} absent: {needed}")
         if self.evaluation is not None and len(self.evaluation.rows) != n:
             raise ProtocolError(f"{n} peers have as many counts of held-out rows")
         if self.clients is not None and not 1 <= self.clients <= n:
             raise ProtocolError(f"{self.clients} dealers out of {n} peers")
-        if not self.plan.committee <= n:
+        if self.plan.committee > n:
             raise ProtocolError(f"a committee of {self.plan.committee} out of {n} peers")
         if n > MAX_ELECTORATE:
             raise ProtocolError(
@@ -103,7 +104,6 @@ class Setting:
                 f"a dealing of {self.parameters} parameters takes {largest} bytes a member, more"
                 f" than fit a complaint ({most}); a larger group packs more tightly"
             )
-
         if self.aggregator.uses_reference and 8 * self.parameters + 1 > MAX_REFERENCE:
             raise ProtocolError(
                 f"{self.aggregator.name} has a reference of {self.parameters} values:"
