@@ -15,9 +15,11 @@ from peerd.laboratory.simulation.seeded import swarm_secrets
 from peerd.laboratory.simulation.world import World
 from peerd.memory import Remembering
 from protocols.aggregation import Aggregator, aggregator, model_hash
+from protocols.aggregation.contract import RowRule, Update
 from protocols.aggregation.evaluation import Evaluation
 from protocols.hashing import digest
 from protocols.plan import CommitteePlan
+from protocols.record.budget import RoundBudget
 from protocols.record.deadlines import Deadlines
 from protocols.record.setting import Setting
 from protocols.version import LATEST
@@ -46,6 +48,7 @@ def setting_of(
     deadlines: Deadlines = Deadlines(),
     evaluation: Evaluation | None = None,
     version: int = LATEST,
+    budget: RoundBudget | None = None,
 ) -> Setting:
     """A group whose plan is given; ``real`` signatures are libsodium's; RSA unless it is said."""
     crypto = Sodium() if real else Pretend()
@@ -66,6 +69,7 @@ def setting_of(
         evaluation,
         memory=Remembering(),
         version=version,
+        budget=budget,
     )
 
 
@@ -97,6 +101,7 @@ def swarm(
     deadlines: Deadlines = Deadlines(),
     evaluation: Evaluation | None = None,
     version: int = LATEST,
+    budget: RoundBudget | None = None,
 ) -> World:
     setting = setting_of(
         plan,
@@ -111,12 +116,19 @@ def swarm(
         deadlines=deadlines,
         evaluation=evaluation,
         version=version,
+        budget=budget,
     )
     secrets, _ = swarm_secrets(setting.crypto, setting.peers, seed)
 
-    def update(peer: int, round_: int, model: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        step = np.random.default_rng([seed, peer, round_]).standard_normal(model.shape)
-        return (model + step).astype(np.float32)
+    clips = isinstance(setting.aggregator.local_rule(0), RowRule)
+
+    def update(peer: int, round_: int, model: npt.NDArray[np.float32]) -> Update:
+        drawn = np.random.default_rng([seed, peer, round_])
+        if clips:  # what one row may do: a direction
+            row = np.zeros(model.size, np.int64)
+            row[drawn.integers(model.size)] = 1
+            return row
+        return (model + drawn.standard_normal(model.shape)).astype(np.float32)
 
     return World(
         setting,

@@ -26,6 +26,7 @@ from peerd.laboratory.simulation.seeded import Entropy, Said
 from peerd.laboratory.simulation.times import await_time
 from protocols.aggregation.clear_sum import opened_part
 from protocols.aggregation.contract import Reference
+from protocols.aggregation.contract import Update as Trained
 from protocols.aggregation.evaluation import Counts
 from protocols.record.certificate import CertifiedRound, origin_of, verify_certificate
 from protocols.record.effects import (
@@ -60,7 +61,7 @@ from protocols.session.local import LocalPeer
 from protocols.session.session import Session
 from protocols.session.standing import after
 
-Update = Callable[[int, int, npt.NDArray[np.float32]], npt.NDArray[np.float32]]
+Update = Callable[[int, int, npt.NDArray[np.float32]], Trained]
 
 
 class World:
