@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from peerd.group.rhythm import Rhythm
+from peerd.laboratory.adversaries import RESOLVERS
 from peerd.laboratory.simulation.node import Node
 from peerd.laboratory.simulation.operations import Handover, Rest
 from peerd.laboratory.simulation.successor import Draft, succeed
@@ -178,6 +179,21 @@ def test_liars_make_no_round_of_it(lie: str) -> None:
     judged(world)
     assert closes(world.nodes[0]) == ["completed", "completed", "handed over"]
     assert ((2, 3) in world.inputs) == (lie != "silent"), "the greedy one trains for a third round"
+
+
+@pytest.mark.parametrize("liar", [0, 3])
+@pytest.mark.parametrize("name", RESOLVERS)
+def test_whoever_lies_of_approvals_has_nobody_commit(name: str, liar: int) -> None:
+    """One that leads may leave them out, and puts the handover off: it opens nothing."""
+    world = budgeted(2, lies={liar: RESOLVERS[name]})
+    Handover(60_000, 0, 100, 0).install(world)
+    watch = Watch(world)
+    world.run(until=END)
+    check(world)
+    check_records(world, watch)
+    honest = world.nodes[1]
+    assert closes(honest)[-1] == "handed over" and closes(honest)[:2] == ["completed"] * 2
+    assert not any(who for (round_, _), who in watch.committed.items() if round_ == 2)
 
 
 def greedy(world: World, liar: Node) -> None:
