@@ -22,7 +22,8 @@ NOT VERIFIED here, and by 'peerd audit' only: the zero-knowledge proofs of deali
 a malformed proof, a complaint and a disclosure only the signatures are checked and not who is
 guilty; words of the opening against the certified polynomials (a wrong sum), and so the opened
 sum itself, of which the certificate has the hash; whether the cohort follows from the pool; the
-constants of the group's rule; deadlines; sizes of statements.
+constants of the group's rule; deadlines; sizes of statements; how many rounds a privacy budget
+allows, of which the genesis states the most, and what a successor has left.
 """
 
 from __future__ import annotations
@@ -245,6 +246,10 @@ OUTCOME = fields(listed(fields(PEER, HASH, HASH), MAX_PEERS, rising=True), PEERS
 CERTIFICATE = fields(ELECTION, BIG, listed(SMALL, MAX_SEATS))
 LOCKOUTS = listed(fields(PEER, integer(MAX_ROUND + 64), integer(64)), MAX_PEERS, rising=True)
 RESOLUTION = fields(integer(PAUSE, HANDOVER), HASH, HASH, HASH, BY_PEER, PEERS, LOCKOUTS)
+CHARGE = fields(octets(16), *[octets(256)] * 4, integer(MAX_ROUND, 1))
+CHARGED = fields(
+    integer(HANDOVER, HANDOVER), HASH, HASH, HASH, BY_PEER, PEERS, LOCKOUTS, listed(CHARGE, 256)
+)
 RESOLVED = fields(integer(MAX_ROUND), integer(MAX_ATTEMPT), BIG, listed(SMALL, MAX_PEERS))
 DEALT = fields(BY_PEER, listed(fields(PEER, integer(2, 1)), MAX_PEERS, rising=True))
 TRANSCRIPT = fields(
@@ -313,6 +318,7 @@ class Group:
         self.content = content
         self.id = digest("peerd/genesis", pack(content))
         self._signed({public_of(peer): bytes.fromhex(each) for peer, each in signatures.items()})
+        self.limit = content["privacy"]["rounds"] if "privacy" in content else None
         self.first_model = content["first_model"]
         self.aggregator = content["aggregator"]
         adversary, dropout = Fraction(content["adversary"]), Fraction(content["dropout"])
@@ -626,7 +632,13 @@ class Resolution:
     def __init__(self, group: Group, data: bytes) -> None:
         self.group = group
         self.round, attempt, outcome, votes = read(RESOLVED, data)
-        act, draft, self.previous, self.model, named, guilty, lockouts = read(RESOLUTION, outcome)
+        value = unpack(outcome)
+        longer = isinstance(value, list) and len(value) == 8
+        act, draft, self.previous, self.model, named, guilty, lockouts, *charges = read(
+            CHARGED if longer else RESOLUTION, outcome
+        )
+        need(not longer or charges[0], "a handover with charges, and none there")
+        self.charged = sum(each[-1] for each in charges[0]) if longer else 0
         self.draft = draft if act == HANDOVER else None
         self.guilty = set(guilty)
         self.keys: dict[int, bytes] = {}
@@ -866,6 +878,7 @@ def follow(found: Found, whole: bool, say: Any) -> None:
     rounds, group = found.rounds, found.first
     before = digest("peerd/genesis-certificate", group.id, group.first_model)
     model, guilty, reached, over = group.first_model, set[int](), {group.id}, ""
+    charged, inherited = 0, 0
     for number in range(max(rounds, default=-1) + 1) if whole else rounds:
         need(number in rounds, f"round {number} is missing")
         each = rounds[number]
@@ -876,6 +889,9 @@ def follow(found: Found, whole: bool, say: Any) -> None:
             need(each.opened or each.model == model, f"round {number} changes a model")
             need(not guilty & each.keys.keys(), f"round {number}: a convicted peer took part")
             before, model, guilty = each.hash, each.model, each.after(guilty)
+            charged += isinstance(each, Certificate)
+            within = group.limit is None or charged <= group.limit
+            need(within, f"round {number} is beyond the {group.limit} of the privacy budget")
         for line in [*each.told(), f"model {each.model.hex()}"]:
             say(f"round {number}: {line}")
         if whole and each.draft is not None:
@@ -883,8 +899,11 @@ def follow(found: Found, whole: bool, say: Any) -> None:
             if successor is None:
                 over = f"round {number} hands over to a group whose genesis is not among the files"
                 continue
+            inherited += charged if group.limit is not None else 0
+            told = each.charged if isinstance(each, Resolution) else 0
+            need(told == inherited, f"round {number} misstates what is spent of the budget")
             guilty = handed_over(group, successor, number, guilty)
-            group = successor
+            group, charged = successor, 0
             reached.add(group.id)
     need(not whole or len(reached) == len(found.groups), "a genesis to which no handover leads")
 

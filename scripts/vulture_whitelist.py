@@ -23,6 +23,7 @@ _.formatter_class, _.description, _.text_factory
 _.Cifar, _.Digits, _.Images, _.Flower, _.Still
 # fields of documents that are printed whole
 _.trigger, _.identified, _.log2_failure, _.slices, _.noise_multiplier, _.accountant
+_.epsilon_spent, _.epsilon_budget, _.rounds_opened, _.rounds_max
 # a number that docs/protocol.md states as a bound, and the one that belongs to it
 _.MAX_INTEGER, _.MIN_INTEGER
 # tables and swarms that the tests run through; the package has them beside what they are about

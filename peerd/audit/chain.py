@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from protocols.errors import WireError
+from protocols.record.budget import charges_of
 from protocols.record.certificate import (
     CertifiedRound,
     Close,
@@ -19,6 +20,7 @@ from protocols.record.certificate import (
 from protocols.record.ledger import Ledger
 from protocols.record.resolution import Resolution
 from protocols.record.setting import Setting
+from protocols.record.spending import charges_by, is_spent, most_charged
 from protocols.wire.canonical import Value, pack, unpack
 from protocols.wire.schema import HASH, MAX_STATEMENT, Bytes, ListOf, Tuple
 
@@ -52,10 +54,14 @@ def torn_out(certified: CertifiedRound) -> Start:
 
 
 class Chain:
-    """One epoch's verified certificates, each leading on from the one before."""
+    """One epoch's verified certificates, each leading on from the one before. ``setting``: the
+    group's. Of a chain that is ``torn`` out nobody knows what was spent of its privacy budget.
+    """
 
-    def __init__(self, start: Start) -> None:
+    def __init__(self, start: Start, setting: Setting) -> None:
         self.end = start
+        self._setting = setting
+        self._torn = start.model is None
 
     def follow(self, certified: CertifiedRound) -> None:
         """WireError unless it is the next one; ``end`` is behind it then."""
@@ -67,6 +73,7 @@ class Chain:
         if certified.end.previous != before.previous:
             behind = f"round {before.round - 1}" if before.round else "the genesis"
             raise WireError(f"it does not lead on from {behind}: it names another certificate")
+        self._check_budget(certified, before.ledger)
         opened = certified.close is Close.OPENED
         if not opened and before.model not in (None, certified.end.model):
             raise WireError("the round opened nothing, and its model is not the one before")
@@ -78,6 +85,20 @@ class Chain:
         if isinstance(certified.end, Resolution) and forgotten:
             raise WireError(f"it forgets that peer {min(forgotten)} was convicted before")
         self.end = Start(certified.round + 1, certified.hash, certified.end.model, ledger)
+
+    def _check_budget(self, certified: CertifiedRound, ledger: Ledger) -> None:
+        """WireError for a cohort beyond the privacy budget, and a handover that misstates what is
+        spent of it.
+        """
+        setting, end = self._setting, certified.end
+        if isinstance(end, Resolution):
+            told = charges_of(end.charges)
+            if end.hands_over and not self._torn and told != charges_by(setting, ledger.charged):
+                raise WireError("it misstates what is spent of the privacy budget")
+        elif is_spent(setting, ledger):
+            raise WireError(
+                f"the round is beyond the privacy budget, which allows {most_charged(setting)}"
+            )
 
 
 def place_of(certificate: bytes) -> tuple[bytes, int]:

@@ -180,7 +180,8 @@ def _follow(epoch: Epoch, claims: dict[int, Claimed], history: History) -> None:
                     "the history", f"it begins in round {round_}, in midst of a group", start
                 )
             if chain is None:
-                chain = Chain(torn_out(found.certified) if torn else epoch.start)
+                begins = torn_out(found.certified) if torn else epoch.start
+                chain = Chain(begins, epoch.setting)
             chain.follow(found.certified)
         except _Lied as lied:
             history.lies.append(lied.lie)

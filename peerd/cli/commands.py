@@ -52,9 +52,7 @@ COMMANDS = (
     Command("officer", "peerd.cli.officer", "make, or forget, an officer's second factor"),
     Command("trail", "peerd.cli.trail", "show and verify who did what to this daemon"),
     Command("plan", "peerd.cli.plan", "size a committee"),
-    Command(
-        "privacy", "peerd.cli.privacy", "plan noise for differential privacy; none is added yet"
-    ),
+    Command("privacy", "peerd.cli.privacy", "plan noise for people's privacy, and what is spent"),
     Command("bench", "peerd.laboratory.bench.cli", "measure a role's work for one round"),
     Command("swarm", "peerd.cli.swarm", "run a whole group on this machine, liars included"),
     Command("demo", "peerd.cli.demo", "a swarm with defaults, and the story of what happened"),

@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, default=DEFAULT_OUT, metavar="DIR", help=f"default: {DEFAULT_OUT}"
     )
     parser.set_defaults(kill=[], absent=None, gone=None, clients=None, weights=None)
-    parser.set_defaults(no_evaluation=False)
+    parser.set_defaults(no_evaluation=False, epsilon=None, privacy_delta=None)
 
 
 def main(args: argparse.Namespace) -> int:

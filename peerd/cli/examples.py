@@ -46,12 +46,14 @@ peerd trail verify --config /srv/peerd/peerd.toml
 peerd plan --peers 4,8,100 --adversary 0.1
 peerd privacy plan --unit record --epsilon 2 --delta 1e-6 --rate 0.01 --rounds 180
 peerd privacy plan --unit member --epsilon 8 --delta 1e-6 --noise 12 --sites 40 --liars 4
+peerd privacy report --config /srv/peerd/peerd.toml --html privacy.html
 peerd bench member --peers 1000 --params 100000 --adversary 0.1
 peerd bench round --peers 8 --params 100000 --json
 peerd bench model --peers 1000 --params 10000
 peerd bench wire --peers 8 --params 100000
 peerd bench liars --peers 24 --adversary 0.3
 peerd swarm --peers 8 --rounds 30 --liars 2 --attack sign-flip --json result.json
+peerd swarm --aggregator dp-sgd --epsilon 8 --delta 1e-6 --rounds 20 --json private.json
 peerd demo --out demo-out
 peerd simulate --seeds 0:100 --peers 4
 peerd simulate --seeds 0:100000 --cluster tcp://10.0.0.7:8786

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from peerd.cli.evaluation import OFF, OPTION, Say, evaluation_for
+from peerd.cli.promise import NOISE, Promise, check_promise, settled
 from peerd.cli.rule_arguments import typed, typed_rule
 from peerd.config import TaskConfig
 from peerd.group import Genesis, new_genesis
 from peerd.group.fields import STARTS, STATISTICS
+from peerd.group.privacy import in_words
 from peerd.learning import Trainer
 from peerd.runner.rehearsal import training_of, try_round, worker
 from peerd.runner.resume import setting_of
@@ -37,7 +39,8 @@ class Founding:
     for whoever isn't named. ``names``: what people call them, of all or of nobody. ``held_out``:
     rows that each member holds out, by public key; None: as many as here, where all hold out the
     same (``alike``, or the task says so). ``evaluates``: whether the group counts them. ``rhythm``:
-    when rounds begin and end, as the genesis holds it.
+    when rounds begin and end, as the genesis holds it. ``promise``: to the people behind the rows,
+    of a rule that adds noise: nothing is counted of held-out rows then.
     """
 
     name: str
@@ -65,6 +68,7 @@ class Founding:
     alike: bool = False
     evaluates: bool = True
     rhythm: Mapping[str, Any] | None = None
+    promise: Promise | None = None
 
 
 async def found(request: Founding, say: Say = lambda line: None) -> Genesis:
@@ -74,6 +78,7 @@ async def found(request: Founding, say: Say = lambda line: None) -> Genesis:
     Raises ConfigError (no plan, a bad field), TaskError (the task can't be built).
     """
     rule = typed_rule(request.aggregator, request.constants or {})
+    check_promise(request.promise, rule)
     with typed():
         genesis = _draft(request, rule)
     complete, seconds = await _measured(request, genesis, say, rooted=rule.uses_reference)
@@ -138,7 +143,8 @@ async def _measured(
         if draft.constants.get("blocks") == LAYERS:
             lengths = {"blocks": written(trainer.layers)}
             complete = replace(complete, constants={**draft.constants, **lengths})
-        if request.evaluates:
+        complete = _promising(request, complete, say)
+        if request.evaluates and request.promise is None:
             counted = await _evaluation(request, complete, trainer, model, say)
             complete = replace(complete, evaluation=counted)
         seconds = None
@@ -147,6 +153,25 @@ async def _measured(
                 setting = setting_of(replace(complete, deadlines={}))
             seconds = (await try_round(trainer, setting, model)).dealing
     return complete, seconds
+
+
+def _promising(request: Founding, complete: Genesis, say: Say) -> Genesis:
+    """With its promise to people, and the noise that it needs; ``say`` is told. ConfigError."""
+    if request.promise is None:
+        return complete
+    stated = NOISE in (request.constants or {})
+    constants, privacy = settled(
+        request.promise,
+        complete.aggregator,
+        complete.constants,
+        complete.parameters,
+        noise_stated=stated,
+    )
+    say(f"noise {constants[NOISE]} times the norm of a {privacy.unit}; {in_words(privacy)}")
+    if request.evaluates:
+        say(f"{OFF}: exact counts of held-out rows would be opened beside the noised sum")
+    with typed():
+        return replace(complete, constants=constants, privacy=privacy)
 
 
 async def _evaluation(

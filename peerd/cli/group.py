@@ -17,6 +17,12 @@ from peerd.cli.members import addresses_of, listed, names_of
 from peerd.cli.output import print_json, progress, quiet_logs, say
 from peerd.cli.pairs import deadlines
 from peerd.cli.places import check_file
+from peerd.cli.promise import (
+    add_promise_arguments,
+    add_rounds_argument,
+    checked_rounds,
+    stated_promise,
+)
 from peerd.cli.rhythm_arguments import add_rhythm_arguments, stated_rhythm
 from peerd.cli.signing import measure
 from peerd.cli.table_arguments import add_keep_argument
@@ -139,6 +145,8 @@ def _add_new(parser: argparse.ArgumentParser) -> None:
         "result, in milliseconds",
     )
     add_evaluation_arguments(parser)
+    add_promise_arguments(parser)
+    add_rounds_argument(parser)
     add_rhythm_arguments(parser)
     parser.add_argument(
         "--partition", default="0/1", metavar="I/N", help="your part of the data, for table"
@@ -238,6 +246,7 @@ def _new(args: argparse.Namespace) -> Genesis:
         held_out=stated_rows(args.held_out_rows, list(weights)),
         evaluates=not args.no_evaluation,
         rhythm=stated_rhythm(args),
+        promise=stated_promise(args, checked_rounds(args)),
     )
     said: list[str] = []
     with progress("computing the first model, and one update"):

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import re
 from dataclasses import dataclass
 from fractions import Fraction
 from math import isqrt
 
+from peerd.cli import privacy_report
 from peerd.cli.output import print_json, progress
-from peerd.cli.privacy_text import MEMBER, PLANS_ONLY, RECORD, PrivacyPlan, SitesRow, told
+from peerd.cli.privacy_text import MEMBER, RECORD, WHICH_GROUPS, PrivacyPlan, SitesRow, told
+from peerd.cli.promise import exact, stated_budget
 from peerd.errors import ConfigError
-from protocols.plan import PlanError, minimum_cohort, plan_swarm, rational
+from protocols.aggregation.noise import SLACK
+from protocols.plan import PlanError, minimum_cohort, plan_swarm
 from protocols.privacy import (
     ACCOUNTANT,
-    LARGEST_EPSILON,
     MAX_ROUNDS,
     NOISE_GRID,
     Budget,
@@ -26,13 +27,8 @@ from protocols.privacy import (
     rounds_within,
 )
 
-LARGEST_DELTA = Fraction(1, 100)
 LARGEST_CLIP = 1 << 32
 DEFAULT_CLIP = 1024
-ROUND_SLACK = Fraction(1, 1 << 59)
-"""2^-60 for tails and tables of 2^40 values of noise, 2^-60 for a padded batch that overflows."""
-
-POWER = re.compile(r"([0-9]{1,9})e-([0-9]{1,2})", re.ASCII | re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +45,19 @@ class Asked:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verbs."""
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    _add_plan(
-        verbs.add_parser(
-            "plan", help="find the least noise, or the most rounds; no rule adds noise yet"
-        )
+    _add_plan(verbs.add_parser("plan", help="find the least noise, or the most rounds"))
+    privacy_report.add_arguments(
+        verbs.add_parser("report", help="what a group has spent of its budget, and what is left")
     )
 
 
 def main(args: argparse.Namespace) -> int:
-    """Print the plan. ConfigError for nonsense, and where no noise would do."""
+    """Run the verb."""
+    return privacy_report.main(args) if args.verb == "report" else _print_plan(args)
+
+
+def _print_plan(args: argparse.Namespace) -> int:
+    """ConfigError for nonsense, and where no noise would do."""
     try:
         asked = _asked(args)
         sites = _sites(args.sites, args.liars)
@@ -75,7 +75,7 @@ def main(args: argparse.Namespace) -> int:
 def _add_plan(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "How much noise keeps what a group opens within (epsilon, delta) for some rounds, or how"
-        f" many rounds some noise allows. {PLANS_ONLY}"
+        f" many rounds some noise allows. {WHICH_GROUPS}"
     )
     parser.add_argument(
         "--unit",
@@ -114,28 +114,17 @@ def _add_plan(parser: argparse.ArgumentParser) -> None:
 
 
 def _asked(args: argparse.Namespace) -> Asked:
-    epsilon = _number("--epsilon", args.epsilon, f"more than 0, at most {LARGEST_EPSILON}")
-    if not 0 < epsilon <= LARGEST_EPSILON:
-        raise ConfigError(
-            f"--epsilon {args.epsilon}: it must be more than 0 and at most {LARGEST_EPSILON}",
-            "1 is strong, 8 is weak, and beyond that little is promised",
-        )
-    delta = _number("--delta", args.delta, "such as 1e-6")
-    if not 0 < delta <= LARGEST_DELTA:
-        raise ConfigError(
-            f"--delta {args.delta}: it must be more than 0 and at most 0.01",
-            "it is a chance that nothing is promised: take less than 1 over the number of records",
-        )
+    budget = stated_budget(args.epsilon, args.delta)
     whole, noise = _whole("--rounds", args.rounds, MAX_ROUNDS), _noise(args.noise)
     clip = _whole("--clip", args.clip, LARGEST_CLIP) or DEFAULT_CLIP
-    mechanism = Mechanism(Fraction(1), clip * clip, _rate(args.unit, args.rate), ROUND_SLACK)
-    return Asked(args.unit, Budget(epsilon, delta), mechanism, whole, noise)
+    mechanism = Mechanism(Fraction(1), clip * clip, _rate(args.unit, args.rate), SLACK)
+    return Asked(args.unit, budget, mechanism, whole, noise)
 
 
 def _rate(unit: str, text: str | None) -> Fraction:
     if text is None:
         return Fraction(1)
-    rate = _number("--rate", text, "such as 0.01 or 1/100")
+    rate = exact("--rate", text, "such as 0.01 or 1/100")
     if not 0 < rate <= 1:
         raise ConfigError(f"--rate {text}: a chance is more than 0 and at most 1")
     if unit == MEMBER and rate != 1:
@@ -150,7 +139,7 @@ def _rate(unit: str, text: str | None) -> Fraction:
 def _noise(text: str | None) -> Fraction | None:
     if text is None:
         return None
-    noise = _number("--noise", text, "such as 1.1")
+    noise = exact("--noise", text, "such as 1.1")
     if not 0 < noise <= NOISE_GRID or (noise * NOISE_GRID).denominator != 1:
         raise ConfigError(
             f"--noise {text}: it must be thousandths, more than 0 and at most {NOISE_GRID}",
@@ -163,15 +152,6 @@ def _whole(option: str, value: int | None, largest: int) -> int | None:
     if value is not None and not 1 <= value <= largest:
         raise ConfigError(f"{option} {value}: it must be 1 to {largest}")
     return value
-
-
-def _number(option: str, text: str, what: str) -> Fraction:
-    """A rational, or one with a power of ten such as 1e-6, exactly."""
-    power = POWER.fullmatch(text)
-    try:
-        return Fraction(int(power[1]), 10 ** int(power[2])) if power else rational(text)
-    except PlanError as error:
-        raise ConfigError(f"{option}: {error}", what) from None
 
 
 def _sites(sites: int | None, liars: int | None) -> SitesRow | None:

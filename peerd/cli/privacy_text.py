@@ -10,9 +10,9 @@ from peerd.cli.output import table
 
 RECORD, MEMBER = "record", "member"
 WIDTH = 100
-PLANS_ONLY = (
-    "This plans and accounts only: no rule of this release adds noise, so that what groups train"
-    " has no differential privacy yet (docs/privacy.md)."
+WHICH_GROUPS = (
+    "A group whose rule adds noise, such as dp-sgd, states such a promise in its genesis, and stops"
+    " by itself where it is spent (docs/privacy.md); with any other rule nothing is promised."
 )
 
 
@@ -46,7 +46,7 @@ class PrivacyPlan(TypedDict):
 
 
 def told(plan: PrivacyPlan) -> str:
-    """A table of one row, what it promises, who adds how much, and that nobody does so yet."""
+    """A table of one row, what it promises, who adds how much, and which groups do so."""
     head = ("unit", "noise", "rate", "rounds", "epsilon", "delta")
     cells = (
         plan["unit"],
@@ -60,7 +60,7 @@ def told(plan: PrivacyPlan) -> str:
     if plan["sites"] is not None:
         words.append(_shared(plan["sites"]))
     return "\n\n".join(
-        [table(head, [cells]), *(fill(each, WIDTH) for each in (*words, PLANS_ONLY))]
+        [table(head, [cells]), *(fill(each, WIDTH) for each in (*words, WHICH_GROUPS))]
     )
 
 

@@ -54,7 +54,8 @@ def main(args: argparse.Namespace) -> int:
     found = rounds_asked.asked(args)
     records = found.rounds
     if args.json:
-        print_json({"rounds": records, "total": found.total})
+        privacy = ask(args, "/v1/status").get("privacy")
+        print_json({"rounds": records, "total": found.total, "privacy": privacy})
         return 0
     names = roster_names(args) if records else {}
     shown = table(HEADER, [row(record, names) for record in records])

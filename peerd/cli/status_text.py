@@ -89,6 +89,14 @@ def _storage(value: Any, names: Names) -> str:
     )
 
 
+def _privacy(value: Any, names: Names) -> str:
+    opened, most = value["rounds_opened"], value["rounds_max"]
+    return (
+        f"epsilon {value['epsilon_spent']:.6f} of {value['epsilon_budget']:g} spent, to each"
+        f" {value['unit']}; {opened} of {most} rounds, {max(most - opened, 0)} left"
+    )
+
+
 def _next_round(value: Any, names: Names) -> str:
     from peerd.group.rhythm import at_in
 
@@ -103,4 +111,5 @@ FIELDS: dict[str, Callable[[Any, Names], str]] = {
     "evaluation": _evaluation,
     "storage": _storage,
     "next_round_at": _next_round,
+    "privacy": _privacy,
 }

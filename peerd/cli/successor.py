@@ -13,6 +13,7 @@ from peerd.cli.current_group import running
 from peerd.cli.daemon import add_config_argument
 from peerd.cli.members import Member, addresses_of, checked_name, listed
 from peerd.cli.pairs import deadlines, pairs
+from peerd.cli.promise import add_promise_arguments, add_rounds_argument, successor_promise
 from peerd.cli.rhythm_arguments import add_rhythm_arguments, stated_rhythm
 from peerd.cli.who import public, who
 from peerd.errors import ConfigError
@@ -74,6 +75,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     terms.add_argument("--deadline", action="append", default=[], metavar="PHASE=MS")
     terms.add_argument("--task-option", action="append", default=[], metavar="NAME=VALUE")
+    add_promise_arguments(terms)
+    add_rounds_argument(terms)
+    terms.add_argument(
+        "--no-privacy", action="store_true", help="end the promise to people that the group makes"
+    )
     add_rhythm_arguments(terms)
     terms.add_argument(
         "--no-rhythm",
@@ -202,6 +208,7 @@ def _values(args: argparse.Namespace, old: Genesis) -> dict[str, Any]:
         values["name"] = args.name
     if args.aggregator is not None or args.constant:
         values |= _rule(args, old)
+    values |= successor_promise(args, old, values)
     rhythm = _rhythm(args, old)
     if rhythm != old.rhythm:
         values["rhythm"] = rhythm

@@ -12,18 +12,30 @@ from typing import TYPE_CHECKING
 from peerd.cli.evaluation import add_off_argument
 from peerd.cli.output import colour, print_json, quiet_logs, size
 from peerd.cli.places import check_file, check_new_directory
+from peerd.cli.promise import add_promise_arguments
 from peerd.cli.task_arguments import add_task_arguments, task_request
 from peerd.extras import need
 
 if TYPE_CHECKING:
+    from peerd.cli.promise import Promise
+    from peerd.cli.task_arguments import TaskRequest
     from peerd.laboratory.swarm.conduct import Outcome
     from peerd.laboratory.swarm.options import SwarmOptions
+
+
+ROUNDS = 30
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """See ``peerd swarm --help``."""
     parser.add_argument("--peers", type=int, default=8, metavar="N")
-    parser.add_argument("--rounds", type=int, default=30, metavar="R")
+    parser.add_argument(
+        "--rounds",
+        type=int,
+        metavar="R",
+        help=f"default: {ROUNDS}; with --epsilon the noise is the least that they need, and with a "
+        "stated one as many as it allows",
+    )
     parser.add_argument("--liars", type=int, default=0, metavar="B", help="the last B peers lie")
     add_common_arguments(parser)
     parser.add_argument(
@@ -63,6 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="W,W,…",
         help="what each peer weighs, for a weighted aggregator (default: all weigh 1)",
     )
+    add_promise_arguments(parser, "--delta")
     add_off_argument(parser)
     parser.add_argument(
         "--no-baselines", action="store_true", help="don't train the two curves to compare with"
@@ -98,14 +111,17 @@ def main(args: argparse.Namespace) -> int:
 
 def parse_options(args: argparse.Namespace) -> SwarmOptions:
     """The checked request. ConfigError, TaskError."""
+    from peerd.cli.promise import check_promise
     from peerd.cli.weights import check_weights
     from peerd.laboratory.swarm.options import swarm_options
 
     work = task_request(args)
     rule = work.rule()  # a wrong one is refused before any key is made
+    promise = _promise(args, work)
+    check_promise(promise, rule)
     options = swarm_options(
         peers=args.peers,
-        rounds=args.rounds,
+        rounds=_rounds(args, promise),
         work=work,
         liars=args.liars,
         attack=args.attack,
@@ -116,11 +132,29 @@ def parse_options(args: argparse.Namespace) -> SwarmOptions:
         clients=args.clients,
         weights=args.weights,
         evaluates=not args.no_evaluation,
+        promise=promise,
     )
     if options.weights:
         stated = {f"peer {index}": weight for index, weight in enumerate(options.weights)}
         check_weights("--weights", work.aggregator, rule, stated)
     return options
+
+
+def _promise(args: argparse.Namespace, work: TaskRequest) -> Promise | None:
+    """The noise is for the rounds that are said, or the usual ones; a stated noise allows what it
+    allows, however many are made here.
+    """
+    from peerd.cli.promise import NOISE, stated_promise
+
+    return stated_promise(args, None if NOISE in work.constants else args.rounds or ROUNDS)
+
+
+def _rounds(args: argparse.Namespace, promise: Promise | None) -> int:
+    """At most; the group may stop before them, where its budget is spent."""
+    from peerd.laboratory.swarm.options import MAX_ROUNDS
+
+    usual = MAX_ROUNDS if promise is not None and promise.rounds is None else ROUNDS
+    return usual if args.rounds is None else int(args.rounds)
 
 
 def run(
@@ -150,8 +184,9 @@ def report(options: SwarmOptions, outcome: Outcome, *, quiet: bool = False) -> i
     """Say how it ended; the exit code."""
     stream = sys.stderr if quiet else sys.stdout
     memory = max(outcome.run.resident, default=0)
+    how = "" if outcome.document["outcome"] == "finished" else f" ({outcome.document['outcome']})"
     print(
-        f"{options.peers} daemons, {options.rounds} rounds, {outcome.run.seconds:.0f} s; "
+        f"{options.peers} daemons, {outcome.rounds} rounds{how}, {outcome.run.seconds:.0f} s; "
         f"at most {size(memory)} of memory in a daemon (its training worker aside)",
         file=stream,
     )

@@ -44,6 +44,7 @@ TERMS = (
 
 def summary(genesis: Genesis) -> dict[str, object]:
     """The genesis as ``--json`` prints it; described by docs/schemas/group.json."""
+    from peerd.group.privacy import privacy_content
     from peerd.group.rhythm import rhythm_content
     from peerd.identity import peer_id_of
 
@@ -70,6 +71,7 @@ def summary(genesis: Genesis) -> dict[str, object]:
         "training_seconds": genesis.training_seconds,
         "deadlines": _phases(genesis),
         "rhythm": None if genesis.rhythm is None else rhythm_content(genesis.rhythm),
+        "privacy": None if genesis.privacy is None else privacy_content(genesis.privacy),
         "plan": {
             "committee": plan.committee,
             "threshold": plan.threshold,
@@ -189,6 +191,7 @@ def _print_terms(genesis: Genesis, found: dict[str, object]) -> None:
     if not genesis.weights:
         print("weights all 1")
     print(f"rhythm {in_words(genesis.rhythm)}")
+    _print_promise(genesis)
     for name in TERMS:
         value = UNSAID.get(name, "none") if found[name] is None else found[name]
         shown = (
@@ -204,6 +207,19 @@ def _print_terms(genesis: Genesis, found: dict[str, object]) -> None:
             say(line)
     for name, option in sorted(genesis.task_options.items()):
         _print_option(name, numbers(option))
+
+
+def _print_promise(genesis: Genesis) -> None:
+    """What people are promised, and what that rests on."""
+    from peerd.group.privacy import ASSUMPTIONS, in_words
+
+    print(f"privacy {in_words(genesis.privacy)}")
+    if genesis.privacy is None:
+        return
+    if genesis.follows is not None:
+        print("privacy: what the group before has spent counts, so that fewer rounds may be left")
+    for line in ASSUMPTIONS:
+        print(f"privacy assumes: {line}")
 
 
 def _print_option(name: str, option: object) -> None:

@@ -113,11 +113,11 @@ class Verifier:
                 _check_handover(epochs[number - 1], epoch, self._certificate(epoch.first - 1))
             setting = epoch.setting()
             torn = not number and _is_torn(epoch)
-            chain = None if torn else Chain(start_of(setting))
+            chain = None if torn else Chain(start_of(setting), setting)
             for record in self._records(epoch.first, ends[number] if ends[number:] else None):
                 began = time.monotonic()
                 certified = verify_certificate(setting, record)
-                chain = chain or Chain(torn_out(certified))
+                chain = chain or Chain(torn_out(certified), setting)
                 chain.follow(certified)
                 yield
                 trio.from_thread.check_cancelled()

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from peerd.group.drafting import check_successor
 from peerd.group.genesis import Genesis
 from peerd.group.members import called
+from peerd.group.privacy import in_words as promised
+from peerd.group.privacy import number
 from peerd.group.rhythm import Rhythm, in_words
 from peerd.group.succession import LEAVES
 
@@ -38,8 +40,51 @@ _UNSAID = {"clients": "all", "absent": "as few as follow", "deadlines": "none"}
 def differences(old: Genesis, draft: Genesis) -> list[str]:
     """One line a change. GroupError where ``draft`` is no successor of ``old``."""
     check_successor(draft, old)
-    found = [*_members(old, draft), *_numbers(old, draft), *_values(old, draft)]
-    return [*(found or ["members and terms stay as they are"]), _window(draft)]
+    found = [*_promises(old, draft), *_members(old, draft)]
+    found += [*_numbers(old, draft), *_values(old, draft)]
+    said = found or ["members and terms stay as they are"]
+    return [*said, *_inherits(old, draft), _window(draft)]
+
+
+def _promises(old: Genesis, draft: Genesis) -> Iterator[str]:
+    """What becomes of what people were promised: ahead of all else, as it is not the members' own.
+    A smaller number of rounds is no weaker promise, and stands among the other values.
+    """
+    before, now = old.privacy, draft.privacy
+    if before is None and now is None:
+        return
+    if before is None:
+        assert now is not None
+        yield (
+            f"a promise begins: {promised(now)}. What the group before opened without noise is not"
+            " covered"
+        )
+        return
+    what = f"epsilon {number(before.epsilon)} and delta {number(before.delta)}"
+    promise = f"THE PROMISE of {what} to each {before.unit}"
+    if now is None:
+        yield f"{promise} ENDS: sums are opened without noise from then on"
+        return
+    if now.epsilon > before.epsilon or now.delta > before.delta:
+        yield (
+            f"{promise} ENDS: a weaker one takes its place, epsilon {number(now.epsilon)} and delta"
+            f" {number(now.delta)}, over the rounds of both groups together"
+        )
+    elif now.budget != before.budget:
+        yield (
+            f"a stronger promise, epsilon {number(now.epsilon)} and delta {number(now.delta)}, over"
+            " the rounds of both groups together: where these are spent already no round is left"
+        )
+    if now.rounds != before.rounds:
+        yield f"rounds until the group stops: {now.rounds} instead of {before.rounds}"
+
+
+def _inherits(old: Genesis, draft: Genesis) -> Iterator[str]:
+    if old.privacy is not None and draft.privacy is not None:
+        yield (
+            "what the old group has spent of its privacy budget goes along: how many rounds are"
+            " left follows from the handover"
+        )
 
 
 def _members(old: Genesis, draft: Genesis) -> Iterator[str]:

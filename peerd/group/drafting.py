@@ -105,8 +105,8 @@ def _weights(
 def _evaluation(
     old: Genesis, changes: Changes, roster: tuple[bytes, ...], stays: Mapping[bytes, bytes]
 ) -> Any:
-    """Who joins and says no number counts no rows."""
-    if old.evaluation is None:
+    """Who joins and says no number counts no rows; nor does a group that adds noise."""
+    if old.evaluation is None or changes.values.get("privacy", old.privacy) is not None:
         return None
 
     def rows(public: bytes) -> int:
@@ -136,3 +136,15 @@ def check_successor(draft: Genesis, old: Genesis) -> None:
     for name in KEPT:
         if getattr(draft, name) != getattr(old, name):
             raise rules.refused(name, "is another than the old group's, whose model goes on")
+    _check_unit(draft, old)
+
+
+def _check_unit(draft: Genesis, old: Genesis) -> None:
+    """What is spent of one unit's budget can't be counted in another's."""
+    before, now = old.privacy, draft.privacy
+    if before is not None and now is not None and before.unit != now.unit:
+        raise GroupError(
+            f"genesis: privacy.unit is {now.unit}, and the old group's {before.unit}: what that has"
+            " spent can't be counted for another unit",
+            "found another group: it promises nothing of what this one has opened",
+        )

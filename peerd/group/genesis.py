@@ -18,6 +18,7 @@ from peerd.errors import GroupError
 from peerd.group import fields as rules
 from peerd.group.addresses import check_addresses
 from peerd.group.names import check_names
+from peerd.group.privacy import Privacy, check_privacy, privacy_content
 from peerd.group.rhythm import Rhythm, check_rhythm, rhythm_content
 from peerd.group.signatures import from_pairs, pairs, verifies
 from peerd.group.succession import Follows, check_follows
@@ -56,8 +57,9 @@ class Genesis:
     empty where all are 1. ``evaluation``: what members count of their held-out rows; None: nothing.
     ``names``: what people call the members, in roster order; empty where nobody has a name.
     ``rhythm``: when rounds begin, and end; None: one after another, without end.
+    ``privacy``: what is promised to the people behind the rows; None: nothing.
     ``follows``: the group that this one goes on from, as its successor; None: it begins anew.
-    Of these eight nothing is part of the content where it says nothing.
+    Of these nine nothing is part of the content where it says nothing.
     ``signatures``: by public key; not part of the content, hence of the id. Nor are ``addresses``:
     where members said that they can be reached first, a multiaddr by public key. Who answers there
     proves its key, so that nobody needs to vouch for them.
@@ -87,6 +89,7 @@ class Genesis:
     evaluation: Evaluation | None = None
     names: tuple[str, ...] = ()
     rhythm: Rhythm | None = None
+    privacy: Privacy | None = None
     follows: Follows | None = None
     version: int = LATEST
     signatures: dict[bytes, bytes] = field(default_factory=dict)
@@ -109,6 +112,7 @@ class Genesis:
         object.__setattr__(self, "names", check_names(self.names, self.roster))
         object.__setattr__(self, "rhythm", check_rhythm(self.rhythm))
         self._check_patience()
+        object.__setattr__(self, "privacy", check_privacy(self.privacy))
         object.__setattr__(self, "follows", check_follows(self.follows, self.roster))
         rules.check_aggregator(self.aggregator)
         self._own("constants", rules.check_constants(self.constants))
@@ -221,7 +225,7 @@ class Genesis:
         values = dict(rules.check_mapping("content", content))
         known = {item.name for item in fields(cls)} - {"signatures", "addresses"}
         optional = {"weights", "clients", "deadlines", "fixed", "statistics", "starts_from"}
-        optional |= {"evaluation", "names", "follows", "rhythm"}
+        optional |= {"evaluation", "names", "follows", "rhythm", "privacy"}
         for name in values:
             if name not in known:
                 raise rules.refused(rules.shown(name), "is an unknown field")
@@ -237,6 +241,8 @@ class Genesis:
             raise rules.refused("names", "are left out where nobody has one")
         if "rhythm" in values and not values["rhythm"]:
             raise rules.refused("rhythm", "is left out where there is none")
+        if "privacy" in values and not values["privacy"]:
+            raise rules.refused("privacy", "is left out where nothing is promised")
         if "follows" in values and not values["follows"]:
             raise rules.refused("follows", "is left out of a group that follows none")
         if "clients" in values and values["clients"] is None:
@@ -290,7 +296,7 @@ class Genesis:
         del content["signatures"], content["addresses"]
         for name in ("adversary", "dropout"):
             content[name] = str(content[name])
-        for name in ("weights", "evaluation", "names", "follows", "rhythm"):
+        for name in ("weights", "evaluation", "names", "follows", "rhythm", "privacy"):
             del content[name]
         if self.follows is not None:
             content["follows"] = self.follows.content()
@@ -300,6 +306,8 @@ class Genesis:
             content["weights"] = list(self.weights)
         if self.rhythm is not None:
             content["rhythm"] = rhythm_content(self.rhythm)
+        if self.privacy is not None:
+            content["privacy"] = privacy_content(self.privacy)
         if self.names:
             content["names"] = list(self.names)
         if self.clients is None:

@@ -22,7 +22,7 @@ from peerd.transport.links import Link
 
 STATES = (
     *("starting", "joining", "gathering", "running", "resting", "handing over"),
-    *("stopped", "finished"),
+    *("stopped", "finished", "budget spent"),
 )
 GROUP_DIGITS = 16
 SHORTEST = 8
@@ -79,6 +79,7 @@ class Exposition:
         yield from self._peers()
         yield from self._costs()
         yield from self._evaluation(status)
+        yield from _privacy(status)
         yield from self._machine()
 
     def _worker(self) -> int | str:
@@ -244,6 +245,18 @@ class Exposition:
         )
         yield _number("peerd_data_bytes", "The data directory, on the disk.", probes.data_bytes)
         yield _number("peerd_disk_free_bytes", "Free on its file system.", probes.free_bytes)
+
+
+def _privacy(status: Mapping[str, Any]) -> Iterator[Metric]:
+    """What is not promised has no sample."""
+    found = status.get("privacy") or {}
+    for name, key, says in (
+        ("rounds_spent", "rounds_opened", "Rounds that count against the privacy budget."),
+        ("rounds_limit", "rounds_max", "Rounds that the privacy budget allows."),
+        ("epsilon_spent", "epsilon_spent", "Epsilon of the lineage's rounds so far."),
+        ("epsilon_limit", "epsilon_budget", "Epsilon that is promised."),
+    ):
+        yield _number(f"peerd_privacy_{name}", says, found.get(key))
 
 
 def member_labels(genesis: Genesis) -> list[Labels]:

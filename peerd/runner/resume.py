@@ -11,6 +11,7 @@ import numpy.typing as npt
 from peerd.crypto import Sodium
 from peerd.errors import CorruptError, GroupError, StorageError
 from peerd.group import Genesis
+from peerd.group.promise import round_budget
 from peerd.group.rule import rule_of
 from peerd.identity import peer_id_of
 from peerd.memory import Remembering
@@ -62,6 +63,7 @@ def setting_of(genesis: Genesis) -> Setting:
             paced=genesis.rhythm is not None and genesis.rhythm.paced,
             rounds=None if genesis.rhythm is None else genesis.rhythm.stop_after,
             version=genesis.version,
+            budget=round_budget(genesis, rule),
         )
         _check_proposals(setting)
         return replace(setting, deadlines=_deadlines(genesis, setting))

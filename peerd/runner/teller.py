@@ -16,6 +16,7 @@ from peerd.runner.evidence.keeping import Disk
 from peerd.runner.operators.approvals import counting, kept_approvals
 from peerd.runner.operators.approvals import shown as approval_shown
 from peerd.runner.records import Records
+from peerd.runner.spending import BUDGET_SPENT, reached, spending, warning
 from peerd.status.board import StatusBoard
 from peerd.storage import Store
 from protocols.record.effects import (
@@ -35,6 +36,7 @@ from protocols.record.effects import (
 )
 from protocols.record.position import tip_of
 from protocols.record.setting import Setting
+from protocols.record.spending import is_spent
 from protocols.session.events import Peer
 
 log = structlog.get_logger(__name__)
@@ -57,6 +59,7 @@ class Teller:
         self._disk = Disk(store, board)
         self._absences = Absences(records, board)
         self._state = RUNNING
+        self._warned = 0
         self.connected: Callable[[], frozenset[int]] = frozenset
         """The other members that are."""
 
@@ -64,6 +67,7 @@ class Teller:
         """What an earlier life left."""
         self._disk.show()
         self._show_approvals()
+        self._show_spending()
 
     def tell(self, effect: Effect) -> None:
         """Most effects are nobody's business."""
@@ -133,8 +137,11 @@ class Teller:
         """The last certified round, and its model's hash."""
         finished = self._session.finished
         self._board.update(**shown_head(round_, model, finished=finished, state=self._state))
+        if finished and is_spent(self._setting, self._session.position.ledger):
+            self._board.update(state=BUDGET_SPENT)
         self._disk.show()
         self._show_approvals()
+        self._show_spending()
 
     def unsendable(self, peer: int, error: ValueError) -> None:
         """The round goes on, or gives up, without this frame."""
@@ -149,7 +156,14 @@ class Teller:
         self._board.publish("phase", round=round_, attempt=attempt, phase=name)
 
     def _enter(self, phase: str) -> None:
-        """``running``, or ``resting`` from a pause on until the group goes on."""
+        """``running``, or ``resting`` from a pause on until the group goes on; or its budget is
+        spent.
+        """
+        if phase.startswith(BUDGET_SPENT):
+            if self._state != BUDGET_SPENT:
+                log.warning("the privacy budget is spent: the group opens nothing more")
+            self._state = BUDGET_SPENT
+            return
         rests = phase.startswith(RESTING)
         if rests and self._state != RESTING:
             quorum = self._setting.roster_quorum
@@ -157,6 +171,19 @@ class Teller:
         elif self._state == RESTING and not rests:
             log.warning("the group goes on")
         self._state = RESTING if rests else RUNNING
+
+    def _show_spending(self) -> None:
+        """What of the privacy budget is spent, and a warning from each threshold on."""
+        found = spending(self._setting, self._session.position.ledger.charged)
+        self._board.update(privacy=found)
+        if found is None:
+            return
+        opened, most = found["rounds_opened"], found["rounds_max"]
+        line, now = warning(opened, most), reached(opened, most)
+        self._board.warn("privacy", [] if line is None else [line])
+        if now > self._warned:
+            log.warning("the privacy budget is being spent", reached=f"{now} %", rounds=opened)
+        self._warned = now
 
     def _spent(self, round_: int) -> None:
         text = f"this peer's approval was of the pause of round {round_}, and of no other"

@@ -88,6 +88,7 @@ class Windows:
             away={},
             published=[],
             next_round_at=None,
+            privacy=None,
             absent=[],
             warnings=[],
             draining=False,

@@ -29,6 +29,7 @@ from protocols.record.ledger import Ledger
 from protocols.record.outcomes import Decision, Flipped, Resolved, Wasted
 from protocols.record.party import Party, Role
 from protocols.record.resolution import Resolution, Tip, is_resolution
+from protocols.record.spending import is_spent
 from protocols.record.states import Machine
 from protocols.record.timers import CommitsDue, RevealsDue
 from protocols.secret import Secret
@@ -76,6 +77,8 @@ class Flip(Role):
     ) -> None:
         super().__init__(party)
         eligible = ledger.eligible(party.setting.peers, party.round) - frozenset(silent)
+        if is_spent(party.setting, ledger):
+            eligible = frozenset()  # the group may hand over in this round, and do nothing else
         self._state = Machine(FlipState.WAITING, FLIP)
         self._heard = Heard(party, tip, eligible, silent)
         self._draw = draw

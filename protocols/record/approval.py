@@ -42,6 +42,16 @@ def approved(approvals: Iterable[Statement], tip: Tip, quorum: int) -> tuple[Sta
     return ()
 
 
+def hands_over(setting: Setting, approvals: Iterable[Statement], round_: int) -> bool:
+    """Whether a quorum of the roster approves a handover, to one draft, in this round."""
+    signers: dict[bytes, set[int]] = {}
+    for said in approvals:
+        about = said.payload
+        if about.act == Act.HANDOVER and about.first <= round_ <= about.last:
+            signers.setdefault(about.about, set()).add(said.signer)
+    return any(len(each) >= setting.roster_quorum for each in signers.values())
+
+
 def resumes(setting: Setting, approvals: Iterable[Statement], pause: bytes) -> bool:
     """Whether a quorum of the roster approves that the group goes on from this pause."""
     signers = {

@@ -26,7 +26,7 @@ class Ledger:
     A peer that voided a flip is locked out and not blamed; ``present`` are the peers that took
     part in the last certified round (agreement leaders are drawn from them first). ``resolved``
     is the hash of the last round that ended in a resolution; empty where none has. ``handed_over``:
-    that was the group's last.
+    that was the group's last. ``charged``: rounds of this group in which a cohort was decided.
     """
 
     guilty: frozenset[int] = frozenset()
@@ -34,6 +34,7 @@ class Ledger:
     present: frozenset[int] = frozenset()
     resolved: bytes = b""
     handed_over: bool = False
+    charged: int = 0
 
     def locked_out(self, peer: int, round_: int) -> bool:
         lockout = self.lockouts.get(peer)
@@ -52,10 +53,13 @@ class Ledger:
         return replace(self, lockouts={})
 
     def after(self, round_: int, election: Election) -> Ledger:
-        """The ledger once ``round_`` is certified with this election."""
+        """The ledger once ``round_`` is certified with this election: with its result, or with the
+        word that its cohort is given up. Either costs a round of the privacy budget, if there is
+        one: whoever had the sums may know what they open.
+        """
         guilty = {peer for peer, _ in election.guilty}
         ended = self.ended(round_, guilty, (*election.silent, *election.missing))
-        return replace(ended, present=frozenset(election.keys))
+        return replace(ended, present=frozenset(election.keys), charged=self.charged + 1)
 
     def ended(self, round_: int, guilty: Iterable[int], silent: Iterable[int]) -> Ledger:
         """The ledger once ``round_`` is over, in which these were proven guilty, and these voided a

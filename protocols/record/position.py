@@ -13,6 +13,7 @@ from protocols.record.certificate import origin_of
 from protocols.record.ledger import Ledger
 from protocols.record.resolution import Tip
 from protocols.record.setting import Setting
+from protocols.record.spending import charges_by
 
 
 @dataclass(slots=True)
@@ -38,7 +39,8 @@ def first_position(setting: Setting, model: npt.NDArray[np.float32]) -> Position
 def tip_of(setting: Setting, position: Position) -> Tip:
     """What the round that ``position`` leads to goes on from."""
     since, hash_ = since_of(setting, position), model_hash(position.model)
-    return Tip(position.round, position.previous, hash_, position.ledger, since)
+    charges = charges_by(setting, position.ledger.charged)
+    return Tip(position.round, position.previous, hash_, position.ledger, since, charges)
 
 
 def since_of(setting: Setting, position: Position) -> bytes:

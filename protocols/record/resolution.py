@@ -7,10 +7,11 @@ the group rests, or that a successor goes on from here. Only old members' approv
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from protocols.errors import WireError
 from protocols.hashing import digest, numbers
+from protocols.record.budget import CHARGES, Charge, Told, charges_of
 from protocols.record.ledger import Ledger, Lockout
 from protocols.wire.canonical import pack, unpack
 from protocols.wire.payloads import Act, Approve
@@ -29,6 +30,8 @@ from protocols.wire.schema import (
     wire,
 )
 
+PLAIN = 7
+"""Fields of a resolution without charges."""
 NO_DRAFT = bytes(32)
 """In a pause, which has no successor."""
 
@@ -38,6 +41,7 @@ class Tip:
     """The end of the chain, from which a round goes on: the last certificate's hash, the model's,
     and who is excluded. ``since``: the last pause, or else what the group's first round goes on
     from. An approval of a pause names it, so that it dies with the pause that it led to.
+    ``charges``: what the lineage was charged of its privacy budgets.
     """
 
     round: int
@@ -45,6 +49,7 @@ class Tip:
     model: bytes
     ledger: Ledger
     since: bytes
+    charges: tuple[Charge, ...] = ()
 
     def agrees(self, said: Approve) -> bool:
         """Whether this approves something of the round that is to come."""
@@ -65,6 +70,7 @@ class Tip:
             tuple(sorted(guilty.items())),
             tuple(sorted(ledger.guilty)),
             tuple(lockouts),
+            tuple(each.told() for each in self.charges) if said.act == Act.HANDOVER else (),
         ).encode()
 
 
@@ -72,7 +78,9 @@ class Tip:
 class Resolution:
     """``draft`` is the successor's genesis. ``model`` stays. ``named``: who is proven guilty with
     it, by which evidence. ``guilty`` and ``lockouts`` (peer, last round, rounds): all that are
-    excluded from here on.
+    excluded from here on. ``charges``: of a handover, what the lineage was charged of its privacy
+    budgets: who joins the successor has no other certificate to count by. It is left out where
+    there is none, as in every group without a budget.
     """
 
     act: int = wire(Integer(Act.PAUSE, Act.HANDOVER))
@@ -84,6 +92,7 @@ class Resolution:
     lockouts: tuple[tuple[int, int, int], ...] = wire(
         ListOf(Tuple((PEER, Integer(MAX_ROUND + 64), Integer(64))), MAX_PEERS)
     )
+    charges: tuple[Told, ...] = field(default=(), metadata={"shape": CHARGES})
 
     @property
     def hands_over(self) -> bool:
@@ -93,18 +102,29 @@ class Resolution:
         """``ledger`` is the one before, ``named`` this resolution's hash."""
         lockouts = {peer: Lockout(until, rounds) for peer, until, rounds in self.lockouts}
         guilty = frozenset(self.guilty)
-        return Ledger(guilty, lockouts, ledger.present, named, self.hands_over)
+        charged = ledger.charged
+        return Ledger(guilty, lockouts, ledger.present, named, self.hands_over, charged)
 
     def hash_in(self, group: bytes, round_: int, attempt: int) -> bytes:
         """Names it wherever it is bound: its statement, never the signatures under it."""
         return digest("peerd/resolution", group, *numbers(round_, attempt), self.encode())
 
     def encode(self) -> bytes:
-        return pack(to_value(self))
+        value = to_value(self)
+        return pack(value if self.charges else value[:PLAIN])
 
     @classmethod
     def decode(cls, data: bytes) -> Resolution:
-        found = from_value(cls, unpack(data))
+        value = unpack(data)
+        if isinstance(value, list) and len(value) == PLAIN:
+            value = [*value, []]
+            plain = True
+        else:
+            plain = False
+        found = from_value(cls, value)
+        if not plain and (not found.charges or not found.hands_over):
+            raise WireError("charges are left out where there are none, and of a pause")
+        charges_of(found.charges)
         strictly_rising((peer for peer, _ in found.named), "named")
         strictly_rising(found.guilty, "guilty")
         strictly_rising((peer for peer, _, _ in found.lockouts), "lockouts")
@@ -116,4 +136,4 @@ class Resolution:
 def is_resolution(outcome: bytes) -> bool:
     """Whether the first agreement decided one of these, and no set of commitments."""
     value = unpack(outcome)
-    return isinstance(value, list) and len(value) == 7
+    return isinstance(value, list) and len(value) in (PLAIN, PLAIN + 1)

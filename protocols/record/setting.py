@@ -20,6 +20,7 @@ from protocols.hashing import digest, numbers
 from protocols.plan import CommitteePlan, liars_among, minimum_cohort
 from protocols.ports import Crypto, Forgetful, Memory
 from protocols.proof import DealingShape, Relation
+from protocols.record.budget import RoundBudget, check_budget
 from protocols.record.deadlines import Deadlines
 from protocols.record.origin import Origin
 from protocols.version import LATEST, V3
@@ -52,7 +53,7 @@ class Setting:
     dealers count beside their updates; None: nothing. ``origin``: where a successor's rounds begin;
     None: at round 0. ``crypto`` and ``memory`` are the ports. ``paced``: a round begins when its
     time has come (§6). ``rounds``: in which round the group ends; None: there is no end.
-    ``version``: of the protocol that its members speak (protocols/version.py).
+    ``version``: of the protocol. ``budget``: of a rule whose sums hold noise; None: no promise.
     """
 
     group: bytes
@@ -73,9 +74,11 @@ class Setting:
     paced: bool = False
     rounds: int | None = None
     version: int = LATEST
+    budget: RoundBudget | None = None
 
     def __post_init__(self) -> None:
         _check_weights(self)
+        check_budget(self.budget, self.aggregator, self.origin.charges if self.origin else ())
         _check_sizes(self)
         _check_version(self)
 

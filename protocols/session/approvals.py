@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from protocols.errors import WireError
-from protocols.record.approval import MAX_WINDOW, check_approval, resumes
+from protocols.record.approval import MAX_WINDOW, check_approval, hands_over, resumes
 from protocols.record.door import read_statement
 from protocols.record.effects import Approved, Keep, Send, Step
 from protocols.record.party import Component
 from protocols.record.position import Position, rests, since_of
+from protocols.record.spending import is_spent
 from protocols.session.events import Approval, Refused
 from protocols.session.local import LocalPeer
 from protocols.wire.frames import StatementFrame, encode_frame
@@ -49,6 +50,10 @@ class Approvals(Component):
     def may_go_on(self, position: Position) -> bool:
         """Whether enough operators want the group, which rests, to go on."""
         return resumes(self._peer.setting, self.held(), position.previous)
+
+    def may_hand_over(self, position: Position) -> bool:
+        """Whether enough operators want the group to hand over in the coming round."""
+        return hands_over(self._peer.setting, self.held(), position.round)
 
     # -- what others say -----------------------------------------------------------------------
 
@@ -134,6 +139,8 @@ class Approvals(Component):
         if order.act is Act.PAUSE:
             if rests(position):
                 raise Refused("the group rests already")
+            if is_spent(self._peer.setting, position.ledger):
+                raise Refused("the privacy budget is spent: the group makes no round to pause in")
             return Approve(act, since_of(self._peer.setting, position), first, last)
         self._check_draft(order.draft, first, last)
         return Approve(act, order.draft, first, last)

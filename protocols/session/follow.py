@@ -13,11 +13,12 @@ import numpy.typing as npt
 
 from protocols.aggregation import model_hash
 from protocols.errors import WireError
-from protocols.record.certificate import CertifiedRound, Close, verify_certificate
+from protocols.record.certificate import CertifiedRound, verify_certificate
 from protocols.record.effects import Ask, Outcome, Record, Timer
 from protocols.record.party import Component
 from protocols.record.position import Position
 from protocols.record.setting import Setting
+from protocols.record.spending import is_spent
 from protocols.record.timers import TooSlow
 from protocols.wire.canonical import unpack
 from protocols.wire.schema import MAX_ROUND, Integer
@@ -58,6 +59,7 @@ class Follow(Component):
         super().__init__()
         self._setting = setting
         self._position = position
+        self._ledger = position.ledger
         self._peer = peer
         self._last = last
         self._chain: list[CertifiedRound] = []
@@ -143,14 +145,17 @@ class Follow(Component):
         except WireError:
             return None
         named = certified.round, certified.end.previous
-        return certified if named == (self._position.round + len(self._chain), behind) else None
+        if named != (self._position.round + len(self._chain), behind):
+            return None
+        if certified.flip is not None and is_spent(self._setting, self._ledger):
+            return None  # a cohort that the privacy budget does not allow, whoever signed it
+        self._ledger = certified.ledger_after(self._ledger)
+        return certified
 
     @property
     def _is_over(self) -> bool:
         """Nothing follows a handover, whoever signs it: old keys may have been stolen since."""
-        if self._chain:
-            return self._chain[-1].close is Close.HANDED_OVER
-        return self._position.ledger.handed_over
+        return self._ledger.handed_over
 
     def _on_head(self, data: bytes) -> None:
         head = read_head(data)

@@ -26,7 +26,7 @@ from protocols.session.local import LocalPeer
 from protocols.session.permit import Permit
 from protocols.session.rounds import Rounds
 from protocols.session.standing import SIGNS
-from protocols.session.states import SESSION, SITS_OUT, Rounding, Standing, StandingEvent
+from protocols.session.states import ENDED, SESSION, SITS_OUT, Rounding, Standing, StandingEvent
 from protocols.wire.frames import RecalledFrame, RecallFrame
 
 MAX_PAUSE = 64
@@ -62,7 +62,7 @@ class Participation(Component):
 
     @property
     def finished(self) -> bool:
-        return self._availability.is_last or self.state is Standing.FINISHED
+        return self._availability.is_last or self.state in ENDED
 
     @property
     def sits_out(self) -> bool:
@@ -184,6 +184,8 @@ class Participation(Component):
             self._begin_round()
             self._neighbours.greet(self._neighbours.present, self._rounds.current.place)
             return True
+        if self.state is Standing.BUDGET_SPENT and not self._rounds.are_over:
+            self._state.move(StandingEvent.SUCCESSION)
         turn = self._availability.turn(self.state)
         if turn is not None:
             self._idle(turn)
@@ -217,6 +219,9 @@ class Participation(Component):
         round_, permit = self.round, self._permit
         if self._rounds.position.ledger.handed_over:
             self._idle(StandingEvent.SUCCEEDED)
+        elif self._rounds.are_over:
+            self._idle(StandingEvent.SPENT)
+            self._neighbours.forget_before(round_, self._peer.setting)
         elif self._availability.is_last:
             self._state.move(StandingEvent.LAST)
             self._neighbours.forget_before(round_, self._peer.setting)

@@ -24,6 +24,7 @@ from protocols.record.journal import Journal
 from protocols.record.outcomes import Aborting, Accused, Drawn, RoundOver, Wasted
 from protocols.record.party import Component, Party
 from protocols.record.position import Position, tip_of
+from protocols.record.spending import is_spent
 from protocols.record.states import Machine
 from protocols.record.timers import RetryDue
 from protocols.session.attempt import Attempt, Start
@@ -87,7 +88,8 @@ class Round(Component):
     def begin(self, outset: Outset) -> Step:
         """Behind the attempts that an earlier life of this peer saw end."""
         setting = self._peer.setting
-        if setting.clients is None or setting.aggregator.uses_reference:
+        deals = not is_spent(setting, self.position.ledger)
+        if deals and (setting.clients is None or setting.aggregator.uses_reference):
             self._train()
         self._erase_ended()
         if self._may_begin(len(self.endings)):

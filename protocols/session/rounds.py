@@ -18,6 +18,7 @@ from protocols.record.journal import Journal
 from protocols.record.outcomes import Accused, Behind, Left, RoundOver, Wasted
 from protocols.record.party import Component
 from protocols.record.position import Position
+from protocols.record.spending import is_spent
 from protocols.session.approvals import Approvals
 from protocols.session.completion import completed
 from protocols.session.local import LocalPeer
@@ -51,6 +52,14 @@ class Rounds(Component):
     @property
     def position(self) -> Position:
         return self.current.position
+
+    @property
+    def are_over(self) -> bool:
+        """Whether the privacy budget allows no further round: none begins but to hand over, and
+        nobody commits in that.
+        """
+        spent = is_spent(self._peer.setting, self.position.ledger)
+        return spent and not self.approvals.may_hand_over(self.position)
 
     def begin(self, present: Iterable[int]) -> Step:
         """The round, or the attempt in it that is to follow."""

@@ -93,13 +93,16 @@ class Standing(Enum):
     RESTING = "resting: the group has paused"
     HANDED_OVER = "handed over: a successor goes on"
     FINISHED = "finished: it goes on helping those behind"
+    BUDGET_SPENT = "budget spent: the group opens nothing more; it goes on helping those behind"
 
 
 _OUT = (Standing.SUSPECT, Standing.SITTING_OUT)
 SITS_OUT = frozenset(_OUT)
-ONLY_FOLLOWS = SITS_OUT | {Standing.AWAY, Standing.FINISHED}
+ENDED = frozenset({Standing.FINISHED, Standing.BUDGET_SPENT})
+"""It makes no round any more, and is of use to whoever is behind."""
+ONLY_FOLLOWS = SITS_OUT | ENDED | {Standing.AWAY}
 """It takes no part in its round, and goes on by others' certificates."""
-IDLE = SITS_OUT | {Standing.WAITING, Standing.AWAY, Standing.RESTING}
+IDLE = SITS_OUT | {Standing.WAITING, Standing.AWAY, Standing.RESTING, Standing.BUDGET_SPENT}
 """It has no attempt in which others' words could be kept, and may need them soon."""
 
 
@@ -119,6 +122,8 @@ class StandingEvent(Enum):
     SHOWN = "somebody shows what this peer signed, and its store does not know"
     OVER = "the round is certified and stored, here or by others"
     LAST = "no further round is to be run"
+    SPENT = "so many cohorts are decided as the privacy budget allows"
+    SUCCESSION = "a quorum of operators want the group to hand over"
     PAUSED = "the last round ended in a pause"
     RESUMED = "a quorum of operators, or more than b peers, go on"
     SUCCEEDED = "the last round ended in a handover"
@@ -137,6 +142,7 @@ SESSION: dict[tuple[Standing, StandingEvent], Standing] = {
     (Standing.BETWEEN, StandingEvent.HOLD): Standing.SITTING_OUT,
     (Standing.BETWEEN, StandingEvent.DOUBT): Standing.SUSPECT,
     (Standing.BETWEEN, StandingEvent.LAST): Standing.FINISHED,
+    (Standing.BETWEEN, StandingEvent.SPENT): Standing.BUDGET_SPENT,
     (Standing.BETWEEN, StandingEvent.PAUSED): Standing.RESTING,
     (Standing.BETWEEN, StandingEvent.SUCCEEDED): Standing.HANDED_OVER,
     (Standing.BETWEEN, StandingEvent.SHOWN): Standing.BETWEEN,
@@ -148,6 +154,9 @@ SESSION: dict[tuple[Standing, StandingEvent], Standing] = {
     (Standing.RESTING, StandingEvent.OVER): Standing.BETWEEN,
     (Standing.RESTING, StandingEvent.SHOWN): Standing.RESTING,
     (Standing.HANDED_OVER, StandingEvent.SHOWN): Standing.HANDED_OVER,
+    (Standing.BUDGET_SPENT, StandingEvent.SUCCESSION): Standing.BETWEEN,
+    (Standing.BUDGET_SPENT, StandingEvent.OVER): Standing.BETWEEN,
+    (Standing.BUDGET_SPENT, StandingEvent.SHOWN): Standing.BUDGET_SPENT,
     (Standing.RUNNING, StandingEvent.OVER): Standing.BETWEEN,
     (Standing.RUNNING, StandingEvent.SHOWN): Standing.SITTING_OUT,
     **{

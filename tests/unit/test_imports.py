@@ -196,11 +196,13 @@ DRIVES = {
     "protocols.errors": "what bad input raises",
     "protocols.plan": "set-up: a group's sizes",
     "protocols.record.audit": "the verdict on what is stored",
+    "protocols.record.budget": "set-up: how many rounds the group may be charged",
     "protocols.record.certificate": "what is stored, and read back",
     "protocols.record.deadlines": "set-up, and what people are told of them",
     "protocols.record.effects": "what is carried out",
     "protocols.record.position": "set-up: where a store stands",
     "protocols.record.setting": "set-up: the group",
+    "protocols.record.spending": "what of its budget is spent, for people, and for the oracle",
     "protocols.secret": "the identity and the entropy that go in",
     "protocols.session.events": "the events that go in",
     "protocols.session.local": "set-up: whose session it is",
@@ -213,6 +215,7 @@ USED = {
     "peerd/runner": {
         **DRIVES,
         "protocols.hashing": "the rehearsal's updates",
+        "protocols.privacy": "what of the budget is spent, for people to read",
         "protocols.proof": "the rehearsal deals once, to measure this machine",
         "protocols.record.election": "see RULES_OUTSIDE: resume",
         "protocols.record.opened": "what the group counted, for people to read",
@@ -306,7 +309,7 @@ def test_whoever_carries_effects_out_knows_no_machine_but_the_session() -> None:
 
 def test_rules_are_applied_outside_in_these_files_alone() -> None:
     rules = {module for modules in RULES_OUTSIDE.values() for module in modules}
-    judges = {"oracle.py", "watch.py"}
+    judges = {"oracle.py", "watch.py", "budgets.py"}
     for folder in USED:
         for path in sources(folder):
             name = str(path.relative_to(ROOT))

@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable
 import numpy as np
 import numpy.typing as npt
 
+from peerd.laboratory.simulation.budgets import check_budget, is_over
 from peerd.laboratory.simulation.node import Node
 from peerd.laboratory.simulation.noised import added_by_all
 from peerd.laboratory.simulation.violation import Violation, demand
@@ -86,11 +87,14 @@ def check_completion(world: World) -> None:
 
 
 def last_round(world: World) -> int:
-    """Behind which no other is to come: the group has handed over, or rests and is not woken."""
-    records = (record for node in honest(world) for record in node.completed.values())
+    """Behind which no other is to come: the group has handed over, rests and is not woken, or has
+    spent its budget.
+    """
+    records = [record for node in honest(world) for record in node.completed.values()]
     last = max(records, key=lambda record: record.round, default=None)
     ends = {Close.HANDED_OVER} if world.wakes else {Close.HANDED_OVER, Close.PAUSED}
-    return last.round if last is not None and last.close in ends else world.rounds - 1
+    spent = is_over(world.setting, records)
+    return last.round if last is not None and (last.close in ends or spent) else world.rounds - 1
 
 
 def sits_out(node: Node) -> bool:
@@ -295,6 +299,7 @@ def check_ends(world: World, watch: Watch, node: Node, certified: CertifiedRound
         demand(not handed, "fork", f"round {certified.round} beside a handover")
         if before.close is Close.PAUSED:
             _check_approved(world, watch, certified.round, (Act.RESUME, before.hash))
+    check_budget(world.setting, node.completed.values(), certified)
     if isinstance(certified.end, Resolution):
         _check_resolution(world, watch, node, certified, certified.end)
 

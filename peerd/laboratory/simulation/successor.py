@@ -11,9 +11,11 @@ from peerd.laboratory.simulation.seeded import swarm_secrets
 from peerd.laboratory.simulation.world import World
 from protocols.hashing import digest
 from protocols.plan import CommitteePlan
+from protocols.record.budget import RoundBudget, charges_of
 from protocols.record.certificate import CertifiedRound, Close, origin_of
 from protocols.record.ledger import Ledger
 from protocols.record.origin import Origin, renamed
+from protocols.record.resolution import Resolution
 from protocols.secret import Secret
 from protocols.version import LATEST
 
@@ -21,13 +23,14 @@ from protocols.version import LATEST
 @dataclass(frozen=True)
 class Draft:
     """``leavers`` go, ``rotated`` take another key, ``newcomers`` are so many that join. ``plan``:
-    None where the roster keeps its size.
+    None where the roster keeps its size. ``budget``: None where the group keeps its own.
     """
 
     leavers: frozenset[int] = frozenset()
     rotated: frozenset[int] = frozenset()
     newcomers: int = 0
     plan: CommitteePlan | None = None
+    budget: RoundBudget | None = None
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,7 @@ def succeed(
     world's stay there.
     """
     end, setting = handover_of(old), old.setting
+    assert isinstance(end.end, Resolution)
     fresh, _ = swarm_secrets(setting.crypto, setting.peers + draft.newcomers, old.seed + 1)
     keys = {node.index: node.secret for node in old.nodes if node.index not in draft.leavers}
     keys |= {peer: fresh[peer] for peer in draft.rotated}
@@ -72,8 +76,9 @@ def succeed(
         group=digest("simulation/successor", setting.group),
         roster=tuple(map(public, secrets)),
         first_model=end.end.model,
-        origin=Origin(end.round + 1, end.hash, ledger),
+        origin=Origin(end.round + 1, end.hash, ledger, charges_of(end.end.charges)),
         plan=draft.plan or setting.plan,
+        budget=setting.budget if draft.budget is None else draft.budget,
         version=LATEST,
     )
     model = next(n.completed[end.round].model for n in honest(old) if end.round in n.completed)

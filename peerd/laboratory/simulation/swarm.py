@@ -19,6 +19,7 @@ from protocols.aggregation.contract import Model, RowRule, Update
 from protocols.aggregation.evaluation import Evaluation
 from protocols.hashing import digest
 from protocols.plan import CommitteePlan
+from protocols.record.budget import RoundBudget
 from protocols.record.deadlines import Deadlines
 from protocols.record.setting import Setting
 from protocols.version import LATEST
@@ -47,6 +48,7 @@ def setting_of(
     deadlines: Deadlines = Deadlines(),
     evaluation: Evaluation | None = None,
     version: int = LATEST,
+    budget: RoundBudget | None = None,
 ) -> Setting:
     """A group whose plan is given; ``real`` signatures are libsodium's; RSA unless it is said."""
     crypto = Sodium() if real else Pretend()
@@ -67,6 +69,7 @@ def setting_of(
         evaluation,
         memory=Remembering(),
         version=version,
+        budget=budget,
     )
 
 
@@ -98,6 +101,7 @@ def swarm(
     deadlines: Deadlines = Deadlines(),
     evaluation: Evaluation | None = None,
     version: int = LATEST,
+    budget: RoundBudget | None = None,
 ) -> World:
     setting = setting_of(
         plan,
@@ -112,6 +116,7 @@ def swarm(
         deadlines=deadlines,
         evaluation=evaluation,
         version=version,
+        budget=budget,
     )
     secrets, _ = swarm_secrets(setting.crypto, setting.peers, seed)
 

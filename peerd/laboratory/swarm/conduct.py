@@ -10,7 +10,9 @@ from pathlib import Path
 
 import trio
 
+from peerd.audit.spent import read_spent
 from peerd.errors import ConfigError, PeerdError
+from peerd.group import Genesis
 from peerd.laboratory.swarm.baselines import baselines
 from peerd.laboratory.swarm.layout import Layout, lay_out
 from peerd.laboratory.swarm.options import SwarmOptions
@@ -28,7 +30,8 @@ class Outcome:
     """``findings``: what is wrong, one line each; empty when every promise was kept.
 
     ``directory``: where keys, logs, genesis and transcripts are; None if they were removed.
-    ``audited``: rounds whose transcript a third party could verify.
+    ``audited``: rounds whose transcript a third party could verify. ``rounds``: so many were to be
+    made: fewer than were asked for, where the privacy budget allows no more.
     """
 
     document: Document
@@ -36,6 +39,7 @@ class Outcome:
     run: Run
     directory: Path | None
     audited: tuple[int, ...]
+    rounds: int
 
 
 async def conduct(
@@ -51,10 +55,12 @@ async def conduct(
     try:
         screen.heading(f"making {options.peers} peers, a group and its first model")
         layout = await lay_out(options, directory, say=partial(_say, screen))
+        options = within_budget(options, layout.genesis)
         screen.heading(introduction(options))
         run = await run_swarm(options, layout, screen)
         transcripts = await trio.to_thread.run_sync(collect_transcripts, layout, options)
         audited, wrong = await trio.to_thread.run_sync(audit_all, layout, run, transcripts)
+        spent = await trio.to_thread.run_sync(spent_in, layout)
     except BaseException as error:
         failure = first_failure(error)
         if failure is not None:
@@ -69,9 +75,24 @@ async def conduct(
         screen.heading("the same training without the protocol, for comparison")
         work = replace(options.work, constants=layout.genesis.constants)  # layers, by their lengths
         curves = await baselines(replace(options, work=work))
-    result = document(options, run.witnesses, curves)
+    result = document(options, run.witnesses, curves, spent)
     place = _put_away(directory, keep, keep_anyway=bool(findings))
-    return Outcome(result, findings, run, place, audited)
+    return Outcome(result, findings, run, place, audited, options.rounds)
+
+
+def within_budget(options: SwarmOptions, genesis: Genesis) -> SwarmOptions:
+    """With no more rounds than the group itself makes."""
+    if genesis.privacy is None:
+        return options
+    return replace(options, rounds=min(options.rounds, genesis.privacy.rounds))
+
+
+def spent_in(layout: Layout) -> Document | None:
+    """The privacy report, by the certificates of the first honest peer; None without a promise."""
+    honest = next((place for place in layout.places if place.lie is None), None)
+    if layout.genesis.privacy is None or honest is None:
+        return None
+    return read_spent([honest.data])
 
 
 def first_failure(error: BaseException) -> PeerdError | None:

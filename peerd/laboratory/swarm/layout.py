@@ -167,6 +167,7 @@ def _founding(options: SwarmOptions, identities: Sequence[Identity]) -> Founding
         here=replace(options.work.here, partitions=options.peers),
         alike=True,  # all have the same files
         evaluates=options.evaluates,
+        promise=options.promise,
         weights={
             identity.public: weight
             for identity, weight in zip(identities, options.weights, strict=False)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
+from peerd.cli.promise import Promise
 from peerd.cli.task_arguments import TaskRequest
 from peerd.errors import ConfigError
 from peerd.laboratory.adversaries.names import check_name
@@ -44,6 +45,7 @@ class SwarmOptions:
     gone: int | None = None  # honest peers that may be missing when the committee is drawn
     clients: int | None = None  # peers that the coin draws to deal in a round; None: all
     evaluates: bool = True  # whether the group counts held-out rows
+    promise: Promise | None = None  # to people, of a rule that adds noise
     bears: int = 1  # liars that the plan covers, if there are not more
 
     @property
@@ -116,6 +118,7 @@ def swarm_options(
     clients: int | None = None,
     weights: str | None = None,
     evaluates: bool = True,
+    promise: Promise | None = None,
 ) -> SwarmOptions:
     """Check a request from the command line. ConfigError, for sizes without a plan too."""
     if 0 <= peers < SMALLEST_GROUP:
@@ -139,6 +142,7 @@ def swarm_options(
         clients=clients,
         weights=_weights(weights, peers),
         evaluates=evaluates,
+        promise=promise,
     )
     if gone is not None:
         _in_range("--gone", gone, 0, peers)

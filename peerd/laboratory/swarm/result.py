@@ -11,11 +11,13 @@ from dataclasses import dataclass
 
 from peerd.laboratory.adversaries.names import ABSENT, PROVEN
 from peerd.laboratory.swarm.options import SwarmOptions
+from peerd.runner.spending import BUDGET_SPENT
 
 Record = Mapping[str, object]
 Document = dict[str, object]
 
 COMPLETED = "completed"
+FINISHED = "finished"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +64,17 @@ def document(
     options: SwarmOptions,
     witnesses: Sequence[Witness],
     baselines: Mapping[str, Sequence[float | None]],
+    privacy: Document | None = None,
 ) -> Document:
-    """The swarm's result, as ``--json`` writes it."""
+    """The swarm's result, as ``--json`` writes it. ``privacy``: the privacy report."""
     numbers = sorted({n for each in witnesses if each.honest for n in each.rounds})
     return {
         "seed": options.seed,
         "task": options.work.task,
         "aggregator": options.work.aggregator,
         "attack": options.attack,
+        "outcome": FINISHED if privacy is None or privacy["rounds_left"] else BUDGET_SPENT,
+        "privacy": privacy,
         "peers": [_peer(each) for each in witnesses],
         "rounds": [_merged(number, witnesses) for number in numbers],
         "baselines": {name: list(curve) for name, curve in baselines.items()},

@@ -18,6 +18,7 @@ from peerd.runner.resume import setting_of
 from peerd.storage import Store
 from peerd.storage.durable import START_EMPTY
 from protocols.errors import WireError
+from protocols.record.budget import charges_of
 from protocols.record.certificate import (
     CertifiedRound,
     ResolutionCertificate,
@@ -82,7 +83,8 @@ def handed_over(old: Genesis, certificate: bytes, draft: Genesis) -> Epoch:
         raise GroupError("this handover is outside of the rounds that the draft names")
     ledger = certified.ledger_after(Ledger())
     places = draft.follows.places(draft.roster)
-    origin = Origin(certified.round + 1, certified.hash, renamed(ledger, places))
+    charges = charges_of(certified.end.charges)
+    origin = Origin(certified.round + 1, certified.hash, renamed(ledger, places), charges)
     return Epoch(origin.round, draft, Beginning(origin, certified.end.model))
 
 

@@ -14,6 +14,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 from histories import Group, group, transcripts
+from private_histories import private_group
 from test_audit_handovers import HANDOVER, Line, line
 
 from peerd.audit.chain import encode_chain
@@ -254,3 +255,20 @@ def test_nor_is_a_model_that_is_none(tmp_path: Path) -> None:
         np.savez_compressed(file, parameters=group().completed[0].model)
     code, found = run(genesis, path, "--model", model)
     assert code == 9 and "compressed" in str(found["first_failure"])
+
+
+def test_it_counts_rounds_of_a_privacy_budget(alone: ModuleType, tmp_path: Path) -> None:
+    """By the number in the genesis: it has no accountant."""
+    for rounds, made in ((4, 4), (2, 3)):
+        real = private_group(rounds, made)
+        place = tmp_path / str(made)
+        files = transcripts(place, real)
+        save(real.genesis, place / "genesis.json")
+        done = subprocess.run(
+            [sys.executable, SCRIPT, place / "genesis.json", *files],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == (0 if made <= rounds else 9), done.stderr
+        assert ("round 2 is beyond the 2 of the privacy budget" in done.stdout) == (made > rounds)

@@ -118,7 +118,7 @@ async def test_one_at_a_time_and_again_later(there: World) -> None:
 class Endless:
     """A chain that any certificate leads on."""
 
-    def __init__(self, start: object) -> None:
+    def __init__(self, start: object, setting: object) -> None:
         pass
 
     def follow(self, certified: object) -> None:

@@ -17,6 +17,7 @@ from protocols.aggregation.contract import Model
 from protocols.record.certificate import ResolutionCertificate, origin_of
 from protocols.record.ledger import Ledger
 from protocols.record.resolution import Tip
+from protocols.record.spending import charges_by
 from protocols.record.votes import outcome_hash
 from protocols.wire.payloads import PAYLOADS, Act, Approve, Kind, Topic
 from protocols.wire.statement import Slot
@@ -83,7 +84,8 @@ def handover(
     setting = epoch.setting()
     origin = origin_of(setting)
     known = origin.ledger if ledger is None else ledger
-    tip = Tip(round_, previous or origin.previous, model_hash(model), known, origin.previous)
+    end = (round_, previous or origin.previous, model_hash(model), known, origin.previous)
+    tip = Tip(*end, charges_by(setting, known.charged))
     about = origin.previous if to is None else to.group_id
     said = Approve(int(Act.PAUSE if to is None else Act.HANDOVER), about, round_, round_)
     outcome = tip.resolution(said, guilty or {}, ())

@@ -16,6 +16,7 @@ from peerd.group import Genesis, merge, sign
 from peerd.group.differences import differences
 from peerd.group.document import parse, render
 from peerd.group.drafting import KEPT, check_successor, draft
+from peerd.group.privacy import Privacy
 from peerd.group.rhythm import Rhythm
 from peerd.group.succession import LEAVES, Follows
 from protocols.aggregation.evaluation import Evaluation
@@ -450,6 +451,7 @@ OTHERS: dict[str, Any] = {
     "deadlines": {"commit": 99_000},
     "rhythm": Rhythm(every=3600, stop_after=100),
     "evaluation": Evaluation((50,) * 5, classes=3),
+    "privacy": Privacy("record", Fraction(2), Fraction(1, 10**6), 10),
 }
 SAID_OTHERWISE = {"roster", "weights", "names", "follows", "version", "signatures"}
 SAID_OTHERWISE |= {"addresses"}

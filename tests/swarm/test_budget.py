@@ -1,0 +1,29 @@
+"""Real daemons of a group that promises something to people: they stop by themselves.
+
+Runs once the training worker takes a rule of rows.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from peerd.cli.main import main
+
+LEARNING = Path(__file__).parents[2] / "peerd" / "learning"
+TRAINS = any("RowRule" in path.read_text() for path in LEARNING.glob("*.py"))
+
+
+@pytest.mark.swarm
+@pytest.mark.skipif(not TRAINS, reason="the training worker knows no rule of rows yet")
+def test_a_swarm_stops_where_its_budget_is_spent(tmp_path: Path) -> None:
+    out = tmp_path / "result.json"
+    asked = "swarm --peers 4 --rounds 3 --aggregator dp-sgd --epsilon 8 --delta 1e-6"
+    assert main([*asked.split(), "--no-baselines", "--json", str(out)]) == 0
+    found = json.loads(out.read_text())
+    assert found["outcome"] == "budget spent" and len(found["rounds"]) == 3
+    spent = found["privacy"]
+    assert spent["rounds_opened"] == spent["rounds_max"] == 3 and spent["state"] == "budget spent"
+    assert 0 < spent["epsilon_spent"] <= spent["epsilon_budget"] == 8
