@@ -54,6 +54,7 @@ class RowSums:
         sample = draw(self._threshold, self.rule.rows, len(self._rows), entropy)
         client.shared.fill(model)
         client.module.train()
+        self._of_rows()  # the first time it draws from torch's generator as well
         torch.manual_seed(coins(entropy))
         found = self._added(sample)
         client.shared.check_fixed()
