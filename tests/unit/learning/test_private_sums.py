@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 
@@ -294,12 +293,12 @@ def test_rows_of_a_dataset_are_fetched_by_number() -> None:
             return self.samples.inputs[row], self.samples.targets[row]
 
     held = client()
-    data: Callable[..., object] = lambda self, partition: Own(Small.data(self, partition))  # noqa: E731
-    indexed = client(data=data, held_out=lambda self: Small.data(self, None))
-    one, two = (
-        RowSums(peer, RULE).sum(peer.first_model, entropy(4)).total for peer in (held, indexed)
+    indexed = client(
+        data=lambda self, partition: Own(Small.data(self, partition)),
+        held_out=lambda self: Small.data(self, None),
     )
-    assert np.array_equal(one, two)
+    totals = [RowSums(one, RULE).sum(one.first_model, entropy(4)).total for one in (held, indexed)]
+    assert np.array_equal(*totals)
 
 
 def test_a_sum_does_not_show_itself() -> None:

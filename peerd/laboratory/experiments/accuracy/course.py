@@ -30,9 +30,7 @@ LARGEST_VARIANCE = 1 << 24
 
 @dataclass(frozen=True)
 class Course:
-    """One training: constants as in a genesis, ``lot`` that of a site. ``rows``: the batch of a site
-    in the federated run; the central one's holds four of them.
-    """
+    """One training: constants as in a genesis, those of one site in the federated run."""
 
     name: str
     task: str
