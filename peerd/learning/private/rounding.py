@@ -13,6 +13,9 @@ MARGIN = 1 - 2**-8
 that are truncated surely are.
 """
 
+LEAST = 1e-100
+"""A norm that only zeros are below: what they are divided by must be a number, however small C."""
+
 
 def to_integers(gradients: torch.Tensor, clip: float, steps: int) -> tuple[torch.Tensor, int]:
     """⌊g·steps/clip⌉ of each row of ``gradients`` (m, d), clipped: int64 (m, d), and how many rows
@@ -24,7 +27,7 @@ def to_integers(gradients: torch.Tensor, clip: float, steps: int) -> tuple[torch
     finite = gradients.isfinite().all(dim=1)
     exact = torch.where(finite[:, None], gradients, 0).to(torch.float64)
     norms = torch.linalg.vector_norm(exact, dim=1)
-    scale = steps / norms.clamp(min=clip)
+    scale = steps / norms.clamp(min=max(clip, LEAST))
     bound = steps * steps
     kept = _rounded(exact, scale, steps)
     for _ in range(PASSES - 1):

@@ -23,7 +23,7 @@ def norms(integers: torch.Tensor) -> list[int]:
     st.integers(1, 12).flatmap(
         lambda d: st.lists(st.lists(FLOATS, min_size=d, max_size=d), min_size=1, max_size=5)
     ),
-    st.sampled_from([1e-6, 0.3, 1.0, 7.0, 1e6]),
+    st.sampled_from([0.0, 1e-320, 1e-6, 0.3, 1.0, 7.0, 1e6]),
     st.sampled_from([1, 2, 3, 32, 1024, 65536]),
 )
 def test_no_row_is_longer_than_the_bound(rows: list[list[float]], clip: float, steps: int) -> None:
