@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from peerd.errors import TaskError
 from peerd.learning.answers import checked_loss, checked_samples
 from peerd.learning.measure import evaluate
+from peerd.learning.private.checks import check_model, numbered
 from peerd.learning.repeatable import common_kernels
 from peerd.learning.settings import Partition, derived_seed, group_seed
 from peerd.learning.shared import SharedModel, checked_module
@@ -24,7 +25,7 @@ from peerd.learning.tally import Tally
 from peerd.learning.task import Samples, Task
 from peerd.learning.trained import Evaluation, Found, Trained
 from protocols.aggregation import Aggregator, LocalRule, model_hash
-from protocols.aggregation.contract import Model
+from protocols.aggregation.contract import Model, RowRule
 
 
 class Client:
@@ -93,8 +94,13 @@ class Client:
 
     def check_rule(self, rule: Aggregator) -> None:
         """TaskError for one that can't aggregate what this model shares."""
+        local = rule.local_rule(0)
+        if isinstance(local, RowRule):
+            check_model(self.shared)
+            numbered(self.rows)
+            return
         averages = self._statistics == "averaged" and bool(self.shared.running)
-        if averages and rule.local_rule(0).keeps_local_model:
+        if averages and local.keeps_local_model:
             raise TaskError(
                 f"the rule {rule.name} opens votes on each coordinate, and running statistics"
                 " can't be averaged so",

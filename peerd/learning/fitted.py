@@ -19,7 +19,7 @@ from peerd.learning.start_file import Start
 from peerd.learning.task import Arrays, FittedTask
 from peerd.learning.trained import Evaluation, Found, Trained
 from protocols.aggregation import Aggregator, LocalRule, canonical_model
-from protocols.aggregation.contract import Model
+from protocols.aggregation.contract import Model, RowRule
 
 OTHERS = "take weighted-mean, or centered-clipping or centered-clipping-l2 with momentum 0"
 
@@ -73,7 +73,14 @@ class FittedClient:
 
     def check_rule(self, rule: Aggregator) -> None:
         """TaskError for one that says which steps a peer takes, or compares with root data."""
-        check_steps(rule.local_rule(0))
+        local = rule.local_rule(0)
+        if isinstance(local, RowRule):
+            raise TaskError(
+                f"the rule {rule.name} clips the gradient of each row, and this task trains by"
+                " itself",
+                "write a Task in its place, which peerd trains",
+            )
+        check_steps(local)
         if rule.uses_reference:
             raise TaskError(
                 f"the rule {rule.name} compares with root data, and a task that trains by itself"

@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peerd.errors import TaskError
-from protocols.aggregation.contract import Model
+from protocols.aggregation.contract import Encoded, Model
 
 Message: TypeAlias = dict[str, Any]
 
 PREFIX_BYTES = 4
-# A vector of 2^26 float32 parameters and the fields beside it.
-MAX_FRAME_BYTES = (1 << 28) + (1 << 16)
+# A vector of 2^26 integers of eight bytes and the fields beside it.
+MAX_FRAME_BYTES = (1 << 29) + (1 << 16)
 # An error report: long enough for a deep traceback.
 MAX_TEXT = 16_384
 
@@ -58,7 +58,21 @@ def vector_bytes(vector: NDArray[np.float32]) -> bytes:
 
 def vector(data: object, parameters: int) -> Model:
     """The vector (parameters,) in ``data``. Raises TaskError when the length is another."""
-    if not isinstance(data, bytes) or len(data) != 4 * parameters:
+    return np.frombuffer(_sized(data, 4, parameters), dtype="<f4").astype(np.float32)
+
+
+def integer_bytes(vector: NDArray[np.int64]) -> bytes:
+    """Little-endian int64."""
+    return vector.astype("<i8", copy=False).tobytes()
+
+
+def integers(data: object, parameters: int) -> Encoded:
+    """The integers (parameters,) in ``data``. Raises TaskError when the length is another."""
+    return np.frombuffer(_sized(data, 8, parameters), dtype="<i8").astype(np.int64)
+
+
+def _sized(data: object, width: int, parameters: int) -> bytes:
+    if not isinstance(data, bytes) or len(data) != width * parameters:
         size = len(data) if isinstance(data, bytes) else type(data).__name__
         raise TaskError(f"a vector of {parameters} parameters came as {size} bytes")
-    return np.frombuffer(data, dtype="<f4").astype(np.float32)
+    return data

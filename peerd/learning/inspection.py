@@ -15,13 +15,16 @@ import torch
 from peerd.errors import TaskError
 from peerd.learning.answers import described, tell
 from peerd.learning.client import Client
+from peerd.learning.private.sums import RowSums
 from peerd.learning.rows import RowsError, Survey, check_labels, survey
 from peerd.learning.shared import SharedModel
 from peerd.learning.streams import Held, Rows
 from peerd.learning.task import Samples, Task
 from protocols.aggregation import Aggregator
+from protocols.aggregation.contract import RowRule
 
 MAX_NAMED = 3  # parameters in one line
+ROWS_TRIED = 256  # together, where a round takes each by itself
 HELD_OUT_ROWS = 256  # of a stream that are looked at together
 CUT = "{} has more rows than {}: {} no further"
 
@@ -34,8 +37,11 @@ def inspect(client: Client, again: Task, rule: Aggregator) -> list[str]:
     """
     own = client.shared.own()
     _inspect_model(client, again)
-    batch = rule.local_rule(0).batch
+    local = rule.local_rule(0)
+    batch = min(local.rows, ROWS_TRIED) if isinstance(local, RowRule) else local.batch
     warnings = _inspect_rows(client, client.rows, "data()", batch)
+    if isinstance(local, RowRule):
+        warnings += RowSums(client, local).inspect()
     if rule.uses_reference and client.root is not None:
         _inspect_rows(client, Held(client.root), "root()", batch)
     client.shared.check_fixed()

@@ -55,6 +55,9 @@ class Held:
     def __init__(self, samples: Samples) -> None:
         self.samples = samples
 
+    def __len__(self) -> int:
+        return len(self.samples)
+
     def minibatch(self, size: int, generator: torch.Generator) -> Samples:
         """``size`` different rows, or all of them when there are fewer."""
         count = len(self.samples)
@@ -91,6 +94,9 @@ class Indexed:
             ) from None
         if not self._count:
             raise _empty(where)
+
+    def __len__(self) -> int:
+        return self._count
 
     def minibatch(self, size: int, generator: torch.Generator) -> Samples:
         """As of Samples."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
@@ -13,11 +14,13 @@ import trio
 
 from peerd.errors import PeerdError, TaskError
 from peerd.learning import frames
+from peerd.learning.private.sample import ENTROPY_BYTES
 from peerd.learning.process import LAST_WORDS, Ended, Overdue, WorkerProcess
 from peerd.learning.requests import SHOWN_BY, OverdueError, Requests, Terms, checked
 from peerd.learning.settings import Training
 from peerd.learning.trained import Evaluation, Found
-from protocols.aggregation.contract import Model
+from protocols.aggregation import aggregator
+from protocols.aggregation.contract import Model, RowRule, Update
 
 if TYPE_CHECKING:
     # py-libp2p brings the old stubs of trio, which know this name only here.
@@ -39,7 +42,7 @@ class Trainer:
     Their TaskError says in one line what the task did wrong (the traceback is in the log); the
     worker survives it. A worker that is killed is started again, after a pause that grows, and is
     asked again. ``tries``: how many deaths of the worker a request may cost before its caller is
-    told; None: as many as it takes.
+    told; None: as many as it takes. ``entropy``: from a number to as many secret random bytes.
     """
 
     def __init__(
@@ -48,8 +51,12 @@ class Trainer:
         *,
         tries: int | None = None,
         sleep: Callable[[float], Awaitable[object]] = trio.sleep,
+        entropy: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         self.training = training
+        rule = aggregator(training.aggregator, training.constants)
+        self._draws = isinstance(rule.local_rule(0), RowRule)
+        self._entropy = entropy
         self.parameters = 0
         self.layers: tuple[int, ...] = ()
         """d, known once ``run`` has started."""
@@ -95,18 +102,32 @@ class Trainer:
         reply = await self._requests.ask({"do": "initial"}, Terms(self._tries))
         return frames.vector(reply.get("vector"), self.parameters)
 
-    async def update(self, round: int, model: Model) -> Model:
+    async def update(self, round: int, model: Model) -> Update:
         """F^C: this peer's local parameters, float32 (d,), after training in ``round``.
 
         Trains once a round and model: asked again, also after a restart, it gives the same bytes.
-        Raises TaskError when the task fails or diverges, StorageError when the disk does.
+        Under a rule that protects rows it is their sum, int64 (d,), of a fresh secret sample each
+        time that it is asked. Raises TaskError when the task fails or diverges, StorageError when
+        the disk does.
         """
         message = {"do": "update", "round": round, "vector": frames.vector_bytes(model)}
+        if self._draws:
+            message |= {"do": "sum", "entropy": self._entropy(ENTROPY_BYTES)}
         began = trio.current_time()
         reply = await self._train(message, f"round {round}")
         self.trainings += 1
         self.training_seconds += trio.current_time() - began
-        return frames.vector(reply.get("vector"), self.parameters)
+        if not self._draws:
+            return frames.vector(reply.get("vector"), self.parameters)
+        self._tell_unfit(round, reply.get("unfit"))
+        return frames.integers(reply.get("sum"), self.parameters)
+
+    def _tell_unfit(self, round: int, unfit: object) -> None:
+        """To the log of this machine alone: which rows were looked at is secret, and the status is
+        read by others. It says the same of rows that were drawn and of those that were not.
+        """
+        if unfit:
+            log.warning("rows without a finite gradient count as 0", round=round, rows=unfit)
 
     async def root_step(self, round: int, model: Model) -> Model:
         """x_0 − w, float32 (d,): F^C on the task's public root data, the same at every peer.

@@ -23,13 +23,15 @@ from peerd.learning.client import Client
 from peerd.learning.fitted import FittedClient
 from peerd.learning.inspection import inspect, inspect_held_out
 from peerd.learning.loading import load_task
+from peerd.learning.private.sums import RowSum, RowSums
 from peerd.learning.settings import Partition, Training
 from peerd.learning.start_file import Start
 from peerd.learning.state import LocalModels
+from peerd.learning.steps import steps_of
 from peerd.learning.task import FittedTask, Task
 from peerd.sealing import Vault
 from protocols.aggregation import AggregationError, aggregator, model_hash
-from protocols.aggregation.contract import Model
+from protocols.aggregation.contract import Model, RowRule
 from protocols.hashing import digest
 
 # Training must not starve the round's deadlines: the daemon's own work comes first.
@@ -48,6 +50,7 @@ class Worker:
         self.models = LocalModels(training.directory, self.client.parameters, training.vault)
         self.models.prepare()
         self.client.set_own(self.models.own().values)
+        self._sums: RowSums | None = None
         self.settings = repr(sorted(self.aggregator.constants().items())).encode()
         self.group = training.group
 
@@ -70,14 +73,25 @@ class Worker:
                 return trained.update
         earlier = [known for known in kept if known < round]
         last = self.models.load(earlier[-1])[1].kept if earlier else None
-        trained = self.client.train(self.aggregator.local_rule(round), round, model, last)
+        trained = self.client.train(steps_of(self.aggregator, round), round, model, last)
         self.models.save_own(round, self.client.own())
         self.models.save(round, basis, trained)
         return trained.update
 
     def root(self, round: int, model: Model) -> Model:
         """x_0 − w on the task's public root data: the same at every peer."""
-        return self.client.root_step(self.aggregator.local_rule(round), round, model, self.group)
+        return self.client.root_step(steps_of(self.aggregator, round), round, model, self.group)
+
+    def sum(self, round: int, model: Model, entropy: bytes) -> RowSum:
+        """Where the rule protects rows: the clipped gradients of a fresh sample. Nothing is kept,
+        on disk or in memory: whoever asks again asks for another sample.
+        """
+        rule = self.aggregator.local_rule(round)
+        if not isinstance(rule, RowRule) or not isinstance(self.client, Client):
+            raise ValueError(f"the rule {self.aggregator.name} takes no sample of rows")
+        if self._sums is None or self._sums.rule != rule:
+            self._sums = RowSums(self.client, rule)
+        return self._sums.sum(model, entropy)
 
     def _rehearse(self, *, at_home: bool) -> list[str]:
         task = self._task() if at_home else self.client.task
@@ -99,13 +113,17 @@ class Worker:
             case "update":
                 model = frames.vector(request["vector"], parameters)
                 return {"vector": frames.vector_bytes(self.update(request["round"], model))}
+            case "sum":
+                model = frames.vector(request["vector"], parameters)
+                found = self.sum(request["round"], model, request["entropy"])
+                return {"sum": frames.integer_bytes(found.total), "unfit": found.unfit}
             case "root":
                 model = frames.vector(request["vector"], parameters)
                 return {"vector": frames.vector_bytes(self.root(request["round"], model))}
             case "evaluate":
                 model = frames.vector(request["vector"], parameters)
-                found = self.client.evaluate(model, quoting=request.get("quoting", False))
-                return asdict(found)
+                quoting = request.get("quoting", False)
+                return asdict(self.client.evaluate(model, quoting=quoting))
             case "count":
                 model = frames.vector(request["vector"], parameters)
                 return asdict(self.client.found(model, request["rows"], request["classes"]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Awaitable, Callable
 from typing import cast
 
@@ -12,6 +13,7 @@ from peerd.runner.counting import KEPT, own_counts, packed, time_to_deal, unpack
 from peerd.storage import Store
 from protocols.aggregation.contract import Encoded, Model, Reference, Referenced
 from protocols.aggregation.evaluation import Counts
+from protocols.privacy import ENTROPY_BYTES
 from protocols.record.setting import Setting
 
 Keep = Callable[[int, str, bytes], Awaitable[None]]
@@ -37,7 +39,8 @@ class Learner:
         counts = await self.counts(round_, model, until)
 
         def encode() -> Encoded:
-            return self._setting.encode(self._me, model, update, reference, counts)
+            fresh = secrets.token_bytes(ENTROPY_BYTES)
+            return self._setting.encode(self._me, model, update, reference, counts, fresh)
 
         return await trio.to_thread.run_sync(encode), reference
 

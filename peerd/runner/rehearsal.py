@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import tempfile
 import time
 from collections.abc import AsyncIterator
@@ -25,6 +26,7 @@ from peerd.sealing import PLAIN, Vault
 from protocols.aggregation import model_hash
 from protocols.aggregation.contract import Model, Referenced
 from protocols.hashing import digest
+from protocols.privacy import ENTROPY_BYTES
 from protocols.proof import check_many, deal
 from protocols.record.setting import Setting
 
@@ -113,7 +115,8 @@ async def try_round(trainer: Trainer, setting: Setting, model: Model, member: in
         step = await trainer.root_step(0, model)
         reference = cast(Referenced, rule).reference(step)
     counts = await own_counts(trainer, setting, member, model)
-    values = setting.encode(member, model, update, reference, counts)
+    fresh = secrets.token_bytes(ENTROPY_BYTES)
+    values = setting.encode(member, model, update, reference, counts, fresh)
     shape = setting.shape if reference is None else setting.shape_for(reference)
     public = setting.public_inputs(member)
     dealt = deal(shape, values, CONTEXT, CONTEXT, public)

@@ -16,7 +16,7 @@ from protocols.privacy.mechanism import (
     Phase,
     PrivacyError,
 )
-from protocols.privacy.noise import skellam
+from protocols.privacy.noise import ENTROPY_BYTES, skellam
 from protocols.privacy.table import NoiseTable, noise_table
 
 ACCOUNTANT = "skellam-rdp-1"
@@ -24,6 +24,7 @@ ACCOUNTANT = "skellam-rdp-1"
 
 __all__ = [
     "ACCOUNTANT",
+    "ENTROPY_BYTES",
     "LARGEST_EPSILON",
     "MAX_ROUNDS",
     "NOISE_GRID",

@@ -9,8 +9,11 @@ import argparse
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+import numpy as np
+
 from peerd.cli.daemon import add_config_argument, load_config
 from peerd.cli.failure import explain
+from peerd.errors import TaskError
 from peerd.laboratory.adversaries.keys import Keys
 from peerd.laboratory.adversaries.liar import Lie
 from peerd.laboratory.adversaries.lies import LIES
@@ -21,7 +24,7 @@ from peerd.learning import Trainer
 from peerd.learning.settings import Training
 from peerd.runner.crew import Crew, Sessions
 from peerd.runner.daemon import run
-from protocols.aggregation.contract import Model
+from protocols.aggregation.contract import Model, Update
 from protocols.record.position import Position
 from protocols.session.events import Peer
 from protocols.session.local import LocalPeer
@@ -57,9 +60,12 @@ def forging(attack: str) -> Callable[[Training], Trainer]:
     """Trains as an honest peer, and gives out what the attack makes of it."""
 
     class ForgingTrainer(Trainer):
-        async def update(self, round: int, model: Model) -> Model:
+        async def update(self, round: int, model: Model) -> Update:
             learnt = await super().update(round, model)
-            return forge(attack, model, learnt, seed=self.training.seed, round=round)
+            if learnt.dtype != np.float32:
+                raise TaskError(f"the attack {attack} is on models, and not on sums of gradients")
+            forged = learnt.astype(np.float32)
+            return forge(attack, model, forged, seed=self.training.seed, round=round)
 
     return ForgingTrainer
 

@@ -21,6 +21,7 @@ from peerd.learning.client import Client
 from peerd.learning.loading import load_torch_task
 from peerd.learning.settings import Options, Partition, peer_seed
 from peerd.learning.start_file import Start
+from peerd.learning.steps import steps_of
 from protocols.aggregation import Aggregator, LocalRule, aggregator
 from protocols.aggregation.clear import plain_mean
 from protocols.aggregation.clear_sum import aggregate
@@ -94,7 +95,7 @@ def baseline(
 
 
 def _local_rule(kind: str, rule: Aggregator, round: int) -> LocalRule:
-    steps = rule.local_rule(round)
+    steps = steps_of(rule, round)
     return replace(steps, penalty=0.0, keeps_local_model=False) if kind == PLAIN_MEAN else steps
 
 
@@ -102,7 +103,7 @@ def _reference(rule: Aggregator, client: Client, round: int, model: Model) -> Re
     """The round's public vector, as a group without an id would have it."""
     if not rule.uses_reference:
         return None
-    step = client.root_step(rule.local_rule(round), round, model, b"")
+    step = client.root_step(steps_of(rule, round), round, model, b"")
     return cast(Referenced, rule).reference(step)
 
 

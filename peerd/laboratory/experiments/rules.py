@@ -13,6 +13,7 @@ import numpy as np
 from peerd.errors import ConfigError, GroupError, TaskError
 from peerd.group.rule import rule_of
 from peerd.laboratory.experiments.cell import CLEAR, Descent, RuleSpec
+from peerd.learning.steps import steps_of
 from protocols.aggregation import AGGREGATORS, Aggregator, LocalRule, aggregator
 from protocols.aggregation import clear as rules
 from protocols.aggregation.clear import Changes, Vector
@@ -66,7 +67,7 @@ class Lifted:
         return self.rule.uses_reference
 
     def local_rule(self, round: int) -> LocalRule:
-        return self.rule.local_rule(round)
+        return steps_of(self.rule, round)
 
     def combine(self, round: Round) -> Model:
         return aggregate(
@@ -111,7 +112,7 @@ class InTheClear:
 
     def local_rule(self, round: int) -> LocalRule:
         if self.of is not None:
-            return self.of.local_rule(round)
+            return steps_of(self.of, round)
         own = self.descent
         return LocalRule(own.steps, own.batch, own.rate, 0.0, False, own.momentum)
 
@@ -212,7 +213,9 @@ def checked_rule(form: str, name: str, given: Constants, label: str) -> RuleSpec
             raise ConfigError(f"rule {label}: {name} in the clear has no constants")
         return RuleSpec(name, form, label)
     try:
-        return RuleSpec(name, form, label, rule_of(name, given).constants())
+        rule = rule_of(name, given)
+        steps_of(rule, 0)
+        return RuleSpec(name, form, label, rule.constants())
     except GroupError as error:
         raise ConfigError(f"rule {label}: {error.message}") from None
 

@@ -19,6 +19,7 @@ from peerd.laboratory.experiments.privacy.likeness import auc, bootstrap, tpr_at
 from peerd.learning.client import Client
 from peerd.learning.loading import load_torch_task
 from peerd.learning.settings import Partition, peer_seed
+from peerd.learning.steps import steps_of
 from peerd.learning.task import Samples
 from protocols.aggregation import LocalRule, aggregator
 from protocols.aggregation.contract import Model
@@ -87,7 +88,7 @@ class School:
         model = self.client.first_model
         own = [model] * len(parts)
         for turn in range(self.course.rounds):
-            local = rule.local_rule(turn)
+            local = steps_of(rule, turn)
             opened = np.zeros(model.size, np.int64)
             for peer, rows in enumerate(parts):
                 _, own[peer] = self._step(

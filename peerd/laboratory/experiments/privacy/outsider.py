@@ -26,6 +26,7 @@ from peerd.laboratory.experiments.privacy.view import Leak, Seen, dealing_of, se
 from peerd.learning.client import Client
 from peerd.learning.loading import load_torch_task
 from peerd.learning.settings import Partition, peer_seed
+from peerd.learning.steps import steps_of
 from protocols.aggregation import aggregator, model_hash
 from protocols.aggregation.contract import Aggregator, Constants, Model
 from protocols.field import Residues
@@ -110,7 +111,7 @@ class Group:
         model = self.first_model
         own = [model] * self.peers
         for turn in range(rounds):
-            local = self.rule.local_rule(turn)
+            local = steps_of(self.rule, turn)
             opened = np.zeros(self.shape.length, np.int64)
             headers = []
             for i, client in enumerate(self.clients):

@@ -1,0 +1,1 @@
+"""What differential privacy costs in accuracy: one curator with all rows, and sites that share."""

@@ -1,0 +1,110 @@
+"""F^C where rows are protected: the integers that a site deals in a round (worker only).
+
+Always ``rule.rows`` rows are computed, in the same chunks, whatever was drawn: those that fill the
+batch are multiplied by 0 in the end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from peerd.learning.private.checks import check_model, compare, numbered
+from peerd.learning.private.gradients import RowGradients, chunk_rows
+from peerd.learning.private.rates import OVERFLOW_BITS, rate_of, threshold
+from peerd.learning.private.rounding import to_integers
+from peerd.learning.private.sample import Sample, coins, draw
+from protocols.aggregation.contract import Encoded, Model, RowRule
+
+if TYPE_CHECKING:
+    from peerd.learning.client import Client
+
+
+@dataclass(frozen=True, slots=True)
+class RowSum:
+    """``total``: int64 (d,). ``unfit``: of all rows that were computed, drawn or not, those without
+    a finite gradient; they count as 0. For this site's own log.
+    """
+
+    total: Encoded = field(repr=False)
+    unfit: int
+
+
+class RowSums:
+    """``client``'s rows under ``rule``. TaskError for what can't be trained row by row."""
+
+    def __init__(self, client: Client, rule: RowRule) -> None:
+        check_model(client.shared)
+        self.rule = rule
+        self._client = client
+        self._rows = numbered(client.rows)
+        self._threshold = threshold(rule.rate, rule.rows, len(self._rows))
+        self._chunk = chunk_rows(client.parameters)
+        self._gradients: RowGradients | None = None
+
+    def sum(self, model: Model, entropy: bytes) -> RowSum:
+        """Of a fresh sample, at ``model`` (d,). ``entropy``: 32 secret bytes, never used before;
+        the same bytes give the same sum.
+        """
+        client = self._client
+        sample = draw(self._threshold, self.rule.rows, len(self._rows), entropy)
+        client.shared.fill(model)
+        client.module.train()
+        self._of_rows()  # the first time it draws from torch's generator as well
+        torch.manual_seed(coins(entropy))
+        found = self._added(sample)
+        client.shared.check_fixed()
+        return found
+
+    def _added(self, sample: Sample) -> RowSum:
+        total = np.zeros(self._client.parameters, dtype=np.int64)
+        unfit = 0
+        for start in range(0, self.rule.rows, self._chunk):
+            part = slice(start, start + self._chunk)
+            integers, bad = self._integers(sample.rows[part])
+            counts = torch.from_numpy(sample.counts[part]).to(integers.device)
+            total += (integers * counts[:, None]).sum(dim=0).cpu().numpy()
+            unfit += bad
+        return RowSum(total, unfit)
+
+    def _integers(self, numbers: NDArray[np.int64]) -> tuple[torch.Tensor, int]:
+        """Of these rows, (m, d)."""
+        batch = self._client.placed(self._rows.at(numbers.tolist()))
+        gradients = self._of_rows().of(batch)
+        return to_integers(gradients, float(self.rule.clip), self.rule.steps)
+
+    def _of_rows(self) -> RowGradients:
+        if self._gradients is None:
+            tried = self._client.placed(self._rows.at([0]))
+            self._gradients = RowGradients(self._client.task, self._client.shared, tried)
+        return self._gradients
+
+    def inspect(self) -> list[str]:
+        """Warnings, from the first rows at the first model. TaskError: why it can't be trained."""
+        client, count = self._client, len(self._rows)
+        client.shared.fill(client.first_model)
+        numbers = np.arange(min(count, self._chunk))
+        batch = client.placed(self._rows.at(numbers.tolist()))
+        warnings = compare(client.task, client.module, batch)
+        _, unfit = self._integers(numbers)
+        if unfit:
+            warnings.append(
+                f"{unfit} of the first {len(numbers)} rows of data() have a gradient that is nan or"
+                " infinite: such a row counts as 0"
+            )
+        return warnings + self._rate_notes()
+
+    def _rate_notes(self) -> list[str]:
+        rate, wanted = rate_of(self._threshold), self.rule.rate
+        # A rate that is no number of 2^-64 is rounded down, which nobody needs to be told.
+        if self._threshold == int(wanted * 2**64):
+            return []
+        return [
+            f"{len(self._rows)} rows are many for the group's constant rows = {self.rule.rows}:"
+            f" each is drawn with a chance of {float(rate):.3g} in place of"
+            f" {float(wanted):.3g}, so that more are drawn with one of 2^-{OVERFLOW_BITS} at most"
+        ]
