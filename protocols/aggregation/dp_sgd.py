@@ -50,6 +50,8 @@ DEFAULTS: dict[str, int | str] = {
 MAX_CLIP = Fraction(1_000_000)
 MAX_STEPS = 1 << 16
 MAX_ROWS = 1 << 16
+LEAST_PART = 256
+"""Values whose squares are summed at once: a sum of many rows is long."""
 VECTOR, REST = "gradients", "slack"
 
 
@@ -139,7 +141,7 @@ class DpSgd:
 
     def _squares(self, parameters: int) -> SquareSum:
         largest = 1 << self._smallness_bits
-        return SquareSum.divided(VECTOR, parameters, largest, self._slack_bits)
+        return SquareSum.divided(VECTOR, parameters, largest, self._slack_bits, LEAST_PART)
 
     def largest_sum(self, parameters: int, weight: int) -> int:
         """All mass in one coordinate; noise aside."""

@@ -34,13 +34,15 @@ class SquareSum:
     bits: int
 
     @classmethod
-    def divided(cls, name: str, length: int, largest: int, bits: int) -> SquareSum:
+    def divided(
+        cls, name: str, length: int, largest: int, bits: int, least: int = MIN_PART
+    ) -> SquareSum:
         """In one part if ``length`` squares of values of at most ``largest``, and a number of
         ``bits`` bits, sum up below the largest prime: version 2 knew no other. Else in parts of a
-        power of two, if it is no less than MIN_PART.
+        power of two, if it is no less than ``least``.
         """
         room = (binary.LARGEST_PRIME - 1 - (1 << bits)) // largest**2
-        whole = length <= room or room < MIN_PART
+        whole = length <= room or room < least
         return cls(name, length, length if whole else 1 << (room.bit_length() - 1), bits)
 
     @cached_property

@@ -72,6 +72,15 @@ def test_constants_that_are_none(key: str, value: int | str) -> None:
         aggregator("dp-sgd", {key: value})
 
 
+def test_a_long_sum_is_proven_in_parts() -> None:
+    rule = aggregator("dp-sgd", {"rows": 512, "steps": 1024})
+    update = np.random.default_rng(1).integers(-4000, 4000, 9000)
+    encoded = rule.encode(np.zeros(9000, np.float32), update)
+    relation = rule.relation(9000)
+    assert len([segment for segment in relation.segments if segment.opened]) > 1
+    assert relation.violations(FAMILY[-1].p, encoded) == []
+
+
 def test_too_many_steps_for_the_largest_field() -> None:
     with pytest.raises(AggregationError, match="fewer steps or rows"):
         aggregator("dp-sgd", {"steps": 1 << 16, "rows": 1 << 16}).relation(1000)
