@@ -54,8 +54,7 @@ class Trainer:
         entropy: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         self.training = training
-        rule = aggregator(training.aggregator, training.constants)
-        self._draws = isinstance(rule.local_rule(0), RowRule)
+        self._draws = _sums_rows(training)
         self._entropy = entropy
         self.parameters = 0
         self.layers: tuple[int, ...] = ()
@@ -106,9 +105,8 @@ class Trainer:
         """F^C: this peer's local parameters, float32 (d,), after training in ``round``.
 
         Trains once a round and model: asked again, also after a restart, it gives the same bytes.
-        Under a rule that protects rows it is their sum, int64 (d,), of a fresh secret sample each
-        time that it is asked. Raises TaskError when the task fails or diverges, StorageError when
-        the disk does.
+        Under a rule that protects rows: their sum, int64 (d,), of a fresh secret sample each time.
+        Raises TaskError when the task fails or diverges, StorageError when the disk does.
         """
         message = {"do": "update", "round": round, "vector": frames.vector_bytes(model)}
         if self._draws:
@@ -119,15 +117,8 @@ class Trainer:
         self.training_seconds += trio.current_time() - began
         if not self._draws:
             return frames.vector(reply.get("vector"), self.parameters)
-        self._tell_unfit(round, reply.get("unfit"))
+        _tell_unfit(round, reply.get("unfit"))
         return frames.integers(reply.get("sum"), self.parameters)
-
-    def _tell_unfit(self, round: int, unfit: object) -> None:
-        """To the log of this machine alone: which rows were looked at is secret, and the status is
-        read by others. It says the same of rows that were drawn and of those that were not.
-        """
-        if unfit:
-            log.warning("rows without a finite gradient count as 0", round=round, rows=unfit)
 
     async def root_step(self, round: int, model: Model) -> Model:
         """x_0 − w, float32 (d,): F^C on the task's public root data, the same at every peer.
@@ -268,17 +259,9 @@ class Trainer:
         self._requests.wake()
 
     async def _build(self, worker: WorkerProcess, task_status: TaskStatus[None]) -> None:
-        number = self._requests.number()
-        frame = frames.encode({"id": number, "training": self.training.packed()})
-        reply = checked(await worker.exchange(number, frame))
-        parameters, found = reply.get("parameters"), reply.get("fixed")
-        layers = reply.get("layers")
-        if not isinstance(parameters, int) or not isinstance(found, str):
-            raise Ended("it did not say how large the model is")
-        if not isinstance(layers, list) or not all(isinstance(each, int) for each in layers):
-            raise Ended("it did not say what layers the model has")
-        self.layers = tuple(layers)
-        fixed = bytes.fromhex(found)
+        request = {"id": (number := self._requests.number()), "training": self.training.packed()}
+        reply = checked(await worker.exchange(number, frames.encode(request)))
+        parameters, self.layers, fixed = _size(reply)
         if not self.parameters:
             self.parameters, self.fixed = parameters, fixed
             task_status.started()
@@ -303,6 +286,31 @@ class Trainer:
             [f"the training worker is gone: {how}; it is started again after {seconds:.0f} s"]
         )
         await self._sleep(seconds)
+
+
+def _sums_rows(training: Training) -> bool:
+    """Whether F^C is the sum of rows of a secret sample."""
+    rule = aggregator(training.aggregator, training.constants)
+    return isinstance(rule.local_rule(0), RowRule)
+
+
+def _tell_unfit(round: int, unfit: object) -> None:
+    """To the log of this machine alone: which rows were looked at is secret, and the status is read
+    by others. It says the same of rows that were drawn and of those that were not.
+    """
+    if unfit:
+        log.warning("rows without a finite gradient count as 0", round=round, rows=unfit)
+
+
+def _size(reply: frames.Message) -> tuple[int, tuple[int, ...], bytes]:
+    """Parameters, those of each layer, and the hash of what nobody trains. Raises Ended."""
+    parameters, found = reply.get("parameters"), reply.get("fixed")
+    layers = reply.get("layers")
+    if not isinstance(parameters, int) or not isinstance(found, str):
+        raise Ended("it did not say how large the model is")
+    if not isinstance(layers, list) or not all(isinstance(each, int) for each in layers):
+        raise Ended("it did not say what layers the model has")
+    return parameters, tuple(layers), bytes.fromhex(found)
 
 
 def _unknown(error: TaskError) -> Evaluation:
