@@ -29,7 +29,7 @@ from tests.simulation.swarm import FOUR, SEATED, swarm
 from tests.simulation.test_abandonment import LATE, order, wipe
 
 END = 400_000
-RULE = aggregator("dp-sgd", {"rows": 4, "steps": 4, "noise": "2", "rate": "1"})
+RULE = aggregator("dp-sgd", {"rows": 4, "steps": 64, "noise": "2", "rate": "1"})
 PARAMETERS = 7
 NOISY = private(RULE)
 assert NOISY is not None
