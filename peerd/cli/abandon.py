@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from peerd.cli.answers import OrderRefused, add_code_argument, order
+from peerd.cli.answers import OrderRefused, add_code_argument, order, waits
 from peerd.cli.confirm import asked
 from peerd.cli.daemon import add_config_argument, load_config
 from peerd.errors import ConfigError
@@ -60,8 +60,8 @@ def main(args: argparse.Namespace) -> int:
     if len(given) < LEAST_PREFIX or not name.startswith(given):
         raise ConfigError("these are not the first digits of the cohort", "nothing was signed")
     place = {"round": given_up.round, "attempt": given_up.attempt, "cohort": name}
-    order(config.status, "abandon", AbandonRefused, args.code, **place)
-    print("signed; the round ends once a quorum of the operators has signed")
+    answer = order(config.status, "abandon", AbandonRefused, args.code, **place)
+    print(waits(answer) or "signed; the round ends once a quorum of the operators has signed")
     return 0
 
 

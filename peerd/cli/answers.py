@@ -43,3 +43,17 @@ def order(
     except StatusAnswerError as error:
         said = error.said or error.message
         raise refused(f"the daemon does not {refused.what}: {said}") from None
+
+
+def waits(answer: dict[str, Any]) -> str | None:
+    """What to tell where the order waits for a second officer; None where it is done."""
+    from datetime import datetime
+
+    pending = answer.get("pending")
+    if pending is None:
+        return None
+    until = datetime.fromtimestamp(pending["until"]).isoformat(" ", "seconds")
+    return (
+        f"not done yet: it waits until {until} for a second officer, who says the same, or:"
+        f" peerd officer confirm {pending['id']}"
+    )

@@ -49,7 +49,9 @@ COMMANDS = (
     Command("resume", "peerd.cli.stay", "have a paused peer take part again"),
     Command("drain", "peerd.cli.stay", "finish the round, say goodbye, and stop the daemon"),
     Command("reload", "peerd.cli.stay", "have the daemon read its configuration again"),
-    Command("officer", "peerd.cli.officer", "make, or forget, an officer's second factor"),
+    Command(
+        "officer", "peerd.cli.officer", "officers' second factors, and orders that wait for two"
+    ),
     Command("trail", "peerd.cli.trail", "show and verify who did what to this daemon"),
     Command("plan", "peerd.cli.plan", "size a committee"),
     Command(

@@ -157,7 +157,7 @@ def _known(args: argparse.Namespace) -> Head | None:
     except NotRunningError:
         if not any(config.data.glob("peerd.sqlite3")):
             return None
-        with Store.open(config.data) as store:
+        with Store.open(config.data, source=config.storage.source) as store:
             return remembered(store)
     if not isinstance(told, dict):
         return None

@@ -26,6 +26,7 @@ from peerd.runner.operators.noting import gate_of, noted_approval
 from peerd.runner.operators.orders import Desk
 from peerd.runner.operators.reload import reload
 from peerd.runner.operators.signals import heed_signals
+from peerd.runner.operators.signer import Signer
 from peerd.runner.place import Place
 from peerd.runner.rehearsal import training_of
 from peerd.runner.resume import position_of
@@ -74,12 +75,15 @@ class Life:
         )
         self.trainer = terms.crew.trainer(training)
         self._equipment = Equipment(place, self._node, store, self.trainer, self._library)
-        self._desk = Desk(store, self.genesis, self.reload)
+        signer = Signer(identity, config.key, self.genesis, store)
+        self._desk = Desk(store, self.genesis, self.reload, signer)
         self.gate = gate_of(config, terms.trail, store)
         self.board.derive("trail", terms.trail.shown)
+        self.board.derive("pending", self.gate.waiting)
         self._windows = Windows(config, place, self._node, store, self.trainer, self._desk.order)
         self.metrics_port = self._windows.metrics_port
         self.dashboard_port = self._windows.dashboard_port
+        self.control_port = self._node.control_port
         self._driver: Driver | None = None
         self._scope = trio.CancelScope()
 
