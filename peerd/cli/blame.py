@@ -179,9 +179,9 @@ def _source(args: argparse.Namespace) -> Source:
 
 class _Daemon:
     def __init__(self, args: argparse.Namespace) -> None:
-        from peerd.cli.daemon import ask, socket_path
+        from peerd.cli.daemon import ask, place
 
-        self._socket = socket_path(args)
+        self._socket = place(args)
         listed: Any = ask(args, "/v1/blame")["blamed"]
         self.listed: list[dict[str, Any]] = listed
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from peerd.cli import group_sign
 from peerd.cli.answers import OrderRefused, add_code_argument, order, waits
 from peerd.cli.confirm import asked
-from peerd.cli.daemon import add_config_argument, load_config
+from peerd.cli.daemon import add_config_argument, place
 from peerd.cli.output import say
 from peerd.errors import ConfigError
 
@@ -59,7 +59,7 @@ def _approve(args: argparse.Namespace) -> None:
     from peerd.group.differences import differences
     from peerd.group.document import render
 
-    config, draft = load_config(args), load(args.draft)
+    draft = load(args.draft)
     draft.verify()
     old, _ = running(args.config)
     for line in differences(old, draft):
@@ -71,7 +71,7 @@ def _approve(args: argparse.Namespace) -> None:
         if len(given) < 8 or not draft.group_id.hex().startswith(given):
             raise ConfigError("these are not its first digits", "nothing was signed")
     text = {"draft": render(draft)}
-    answer = order(config.status, "approve-handover", ApprovalRefused, args.code, **text)
+    answer = order(place(args), "approve-handover", ApprovalRefused, args.code, **text)
     print(waits(answer) or "approved; the group hands over once a quorum of its members has")
 
 
@@ -80,13 +80,13 @@ def _act(args: argparse.Namespace) -> None:
 
     from peerd.status.client import get
 
-    config = load_config(args)
+    daemon = place(args)
     pauses, last = args.verb == "pause", None
     if pauses and args.within is not None:
         if args.within < 1:
             raise ConfigError("--within: at least one round")
-        head = trio.run(get, config.status, "/v1/status").get("head")
+        head = trio.run(get, daemon, "/v1/status").get("head")
         last = (head if isinstance(head, int) else -1) + args.within
-    answer = order(config.status, f"approve-{args.verb}", ApprovalRefused, args.code, last=last)
+    answer = order(daemon, f"approve-{args.verb}", ApprovalRefused, args.code, last=last)
     done = f"approved; the group {'rests' if pauses else 'goes on'} once a quorum has"
     print(waits(answer) or done)

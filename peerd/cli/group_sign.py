@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from peerd.config import Config
     from peerd.group import Genesis
     from peerd.identity import Identity
+    from peerd.status.remote import Place
 
 
 class SigningRefused(OrderRefused):
@@ -69,12 +70,12 @@ def sign(args: argparse.Namespace) -> tuple[Genesis, str]:
     check_file("--out", args.out)
     genesis = load(args.genesis)
     setting_of(genesis)  # nobody signs what can't be run, with deadlines that are too short
-    config = daemon_of(args)
+    daemon = daemon_of(args)
     done: dict[bytes, bytes] | str
-    if config is None:
+    if daemon is None:
         found, done = _by_file(args, genesis)
     else:
-        found, done = _by_daemon(args, config, genesis)
+        found, done = _by_daemon(args, daemon, genesis)
     if isinstance(done, str):
         return genesis, done
     out = args.out or args.genesis
@@ -82,11 +83,14 @@ def sign(args: argparse.Namespace) -> tuple[Genesis, str]:
     return found, f"signed {out} {' and '.join(_as_whom(found, each) for each in done)}"
 
 
-def daemon_of(args: argparse.Namespace) -> Config | None:
-    """The configuration of the daemon that holds this key and runs; None where none does."""
+def daemon_of(args: argparse.Namespace) -> Place | None:
+    """Where the daemon is asked that holds this key and runs; None where none does."""
     from peerd.config import Config
     from peerd.identity import next_key
+    from peerd.status.remote import remote
 
+    if args.key is None and (there := remote()) is not None:
+        return there
     if args.key is None and args.config is None:
         raise ConfigError("whose key signs?", "say --config FILE, or --key FILE")
     path = config_path(args)
@@ -98,7 +102,7 @@ def daemon_of(args: argparse.Namespace) -> Config | None:
         next_key(config.key).resolve(),
     ):
         return None
-    return config if runs(config) else None
+    return config.status if runs(config) else None
 
 
 def runs(config: Config) -> bool:
@@ -152,7 +156,7 @@ def _by_file(args: argparse.Namespace, genesis: Genesis) -> tuple[Genesis, dict[
 
 
 def _by_daemon(
-    args: argparse.Namespace, config: Config, genesis: Genesis
+    args: argparse.Namespace, daemon: Place, genesis: Genesis
 ) -> tuple[Genesis, dict[bytes, bytes] | str]:
     """What the daemon signed, by key; or what it waits for."""
     import trio
@@ -161,11 +165,11 @@ def _by_daemon(
     from peerd.identity import public_of
     from peerd.status.client import get
 
-    me = public_of(str(trio.run(get, config.status, "/v1/status")["peer"]))
+    me = public_of(str(trio.run(get, daemon, "/v1/status")["peer"]))
     heir = me if genesis.follows is None else dict(genesis.follows.keys).get(me, me)
     _try(args, genesis, heir if heir in genesis.roster else None)
     draft = render(replace(genesis, signatures={}, addresses={}))  # the same of every copy
-    answer = order(config.status, "sign", SigningRefused, args.code, draft=draft)
+    answer = order(daemon, "sign", SigningRefused, args.code, draft=draft)
     if (text := waits(answer)) is not None:
         return genesis, text
     made = signatures_of(genesis, answer)
@@ -210,24 +214,24 @@ def _as_whom(genesis: Genesis, public: bytes) -> str:
 
 def rotate(args: argparse.Namespace) -> None:
     """Make the key that is to take this one's place, and print the pair."""
-    from peerd.identity import next_key, with_checksum
+    from peerd.identity import with_checksum
 
-    config = daemon_of(args)
-    if config is None:
+    daemon = daemon_of(args)
+    if daemon is None:
         path, old, new, made = _rotated(args)
     else:
-        answer = order(config.status, "rotate", RotationRefused, args.code)
+        answer = order(daemon, "rotate", RotationRefused, args.code)
         if (text := waits(answer)) is not None:
             print(text)
             return
-        path = next_key(config.key)
+        path = str(answer["file"])
         old, new, made = str(answer["old"]), str(answer["new"]), bool(answer["made"])
     print(f"{with_checksum(old)}={with_checksum(new)}")
     how = f"made {path}" if made else f"{path} was made before"
     print(f"{how}: sign the draft with both keys; the daemon changes over by itself")
 
 
-def _rotated(args: argparse.Namespace) -> tuple[Path, str, str, bool]:
+def _rotated(args: argparse.Namespace) -> tuple[str, str, str, bool]:
     from peerd.config import Config
     from peerd.identity import Identity, is_encrypted_key, next_key
     from peerd.sealing.source import named
@@ -240,4 +244,4 @@ def _rotated(args: argparse.Namespace) -> tuple[Path, str, str, bool]:
     known = path.exists()
     wrapped = source if is_encrypted_key(key) else None
     new = Identity.load(path, source) if known else Identity.create(path, wrapped)
-    return path, old.peer_id, new.peer_id, not known
+    return str(path), old.peer_id, new.peer_id, not known

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from peerd.cli.answers import OrderRefused, add_code_argument, order
 from peerd.cli.confirm import asked
-from peerd.cli.daemon import add_config_argument, load_config
+from peerd.cli.daemon import add_config_argument, load_config, place
 from peerd.cli.output import print_json, say, table
 from peerd.errors import ConfigError, VerificationError
 
@@ -68,7 +68,7 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _enroll(args: argparse.Namespace) -> int:
-    answer = order(load_config(args).status, "enroll", EnrolRefused)
+    answer = order(place(args), "enroll", EnrolRefused)
     print(answer["uri"])
     print("Put this into your authenticator now: it is not shown again, and who has it is you.")
     return 0
@@ -126,7 +126,7 @@ def _confirm(args: argparse.Namespace) -> int:
     """What is confirmed is what was shown: its digest is computed here, from that."""
     from peerd.status.pending import digest_of
 
-    socket = load_config(args).status
+    daemon = place(args)
     digest = str(_named(args)["digest"])
     shown = _get(args, f"/v1/pending/{digest}")
     act, document = str(shown["act"]), shown["document"]
@@ -139,7 +139,7 @@ def _confirm(args: argparse.Namespace) -> int:
         given = asked(f"Type the first {LEAST_DIGITS} digits of {digest} to confirm: ", "--yes")
         if len(given) < LEAST_DIGITS or not digest.startswith(given):
             raise ConfigError("these are not its first digits", "nothing was confirmed")
-    answer = order(socket, "confirm", ConfirmRefused, args.code, order=digest)
+    answer = order(daemon, "confirm", ConfirmRefused, args.code, order=digest)
     if draft is not None and "signatures" in answer:
         _save(args.out, draft, answer)
     print(f"confirmed, and done: {act}")
@@ -148,8 +148,8 @@ def _confirm(args: argparse.Namespace) -> int:
 
 def _withdraw(args: argparse.Namespace) -> int:
     found = _named(args)
-    socket, digest = load_config(args).status, found["digest"]
-    order(socket, "withdraw", ConfirmRefused, args.code, order=digest)
+    daemon, digest = place(args), found["digest"]
+    order(daemon, "withdraw", ConfirmRefused, args.code, order=digest)
     print(f"withdrawn: {found['act']}")
     return 0
 
@@ -205,7 +205,7 @@ def _get(args: argparse.Namespace, target: str) -> dict[str, Any]:
 
     from peerd.status.client import get
 
-    return trio.run(get, load_config(args).status, target)
+    return trio.run(get, place(args), target)
 
 
 def _given(arguments: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from peerd.cli import rounds_asked
-from peerd.cli.daemon import add_daemon_arguments, ask, socket_path
+from peerd.cli.daemon import add_daemon_arguments, ask, place
 from peerd.cli.output import colour, measures, print_json, short, size, table
 from peerd.cli.places import check_file
 from peerd.errors import ConfigError, printable
@@ -73,7 +73,7 @@ def _write_transcript(args: argparse.Namespace) -> int:
         raise ConfigError("--transcript needs the round's number", "such as: peerd rounds 3 …")
     check_file("--transcript", args.transcript)
     target = f"/v1/rounds/{args.number}/transcript"
-    args.transcript.write_bytes(trio.run(get_bytes, socket_path(args), target))
+    args.transcript.write_bytes(trio.run(get_bytes, place(args), target))
     print(f"transcript of round {args.number}: {args.transcript}")
     return 0
 
@@ -83,7 +83,7 @@ def _write_certificates(args: argparse.Namespace) -> int:
     from peerd.audit.socket import fetch_certificates
 
     check_file("--certificates", args.certificates)
-    chain = fetch_certificates(socket_path(args))
+    chain = fetch_certificates(place(args))
     args.certificates.write_bytes(encode_chain(chain))
     print(f"certificates of {len(chain)} rounds: {args.certificates}")
     return 0

@@ -79,9 +79,11 @@ def _show(args: argparse.Namespace) -> int:
 
 
 def _row(record: dict[str, Any]) -> tuple[object, ...]:
-    uid, user = record["uid"], record["user"]
+    uid, user, arguments = record["uid"], record["user"], dict(record["arguments"])
     who = "-" if uid is None else f"{user or '?'} (uid {uid})"
-    given = " ".join(f"{name}={value}" for name, value in record["arguments"].items())
+    if record["factor"].startswith("certificate"):
+        who = f"{user or '?'} (certificate {str(arguments.pop('certificate', '?'))[:16]}…)"
+    given = " ".join(f"{name}={value}" for name, value in arguments.items())
     factor = record["factor"]
     return (
         record["number"],

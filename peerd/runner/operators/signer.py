@@ -73,4 +73,4 @@ class Signer:
             new = Identity.create(path, self._store.source if wrapped else None)
         else:
             new = Identity.load(path, self._store.source)
-        return {"old": self._identity.peer_id, "new": new.peer_id, "made": made}
+        return {"old": self._identity.peer_id, "new": new.peer_id, "made": made, "file": str(path)}
