@@ -67,6 +67,7 @@ peerd storage encrypt --config /srv/peerd/peerd.toml
 peerd storage rotate --to file:/media/key/second.key --config /srv/peerd/peerd.toml
 peerd storage check --config /srv/peerd/peerd.toml --json
 peerd doctor --config /srv/peerd/peerd.toml
+peerd doctor --level enhanced --config /srv/peerd/peerd.toml
 peerd completion bash
 peerd version --json
 """
