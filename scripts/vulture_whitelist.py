@@ -35,3 +35,5 @@ _.task_id, _.run_id, _.node_id
 _.global_scale
 # the ssl module reads it
 _.num_tickets
+# for whoever accounts for a group's privacy budget
+_.spent

@@ -21,6 +21,7 @@ from peerd.runner.equipment import Equipment
 from peerd.runner.gathering import gather
 from peerd.runner.library import Library
 from peerd.runner.node import Node, limits_of
+from peerd.runner.operators.alarm import Alarm, Means
 from peerd.runner.operators.drain import flushed
 from peerd.runner.operators.noting import gate_of, noted_approval
 from peerd.runner.operators.orders import Desk
@@ -40,6 +41,7 @@ from peerd.runner.windows import Windows
 from peerd.storage import Store
 from peerd.storage.ring import TRAINING
 from protocols.record.certificate import origin_of
+from protocols.record.effects import Completed, Effect
 from protocols.record.position import Position
 
 log = structlog.get_logger(__name__)
@@ -147,12 +149,26 @@ class Life:
         session = self._equipment.session(self._terms, position, self.config.rounds)
         driver = self._driver = self._equipment.driver(session, records)
         lookout.follow(driver)
-        driver.watch = self._windows.tally.saw
+        self._listen_for_alarms(nursery, driver)
         driver.on_own_approval = partial(noted_approval, self._terms.trail)
         await nursery.start(driver.run)
         self._desk.carry_out = driver.order
         nursery.start_soon(self._follow, driver, nursery.cancel_scope)
         nursery.start_soon(self._leave, driver)
+
+    def _listen_for_alarms(self, nursery: trio.Nursery, driver: Driver) -> None:
+        tally, public = self._windows.tally, self._place.identity.public
+        means = Means(tally.alarm, self._terms.trail.noted, driver.order)
+        there = self.genesis, public, self.store, self.board
+        alarm = Alarm(*there, lambda: self.config, means)
+
+        def watch(effect: Effect) -> None:
+            tally.saw(effect)
+            if isinstance(effect, Completed):
+                nursery.start_soon(alarm.completed, effect)
+
+        driver.watch = watch
+        driver.on_evaluated = partial(nursery.start_soon, alarm.evaluated)
 
     async def _leave(self, driver: Driver) -> None:
         """Told to drain (``peerd drain``): the others know it, and the round is over."""

@@ -53,6 +53,8 @@ class Factor(StrEnum):
     """Root or the daemon's own user: the kernel lets nobody else send one."""
     DIRECTORY = "directory"
     """A command that may write to the data directory, while no daemon runs."""
+    ALARM = "alarm"
+    """Nobody: the daemon, as ``[alarms]`` has it."""
     DAEMON = "daemon"
     """Nobody: the daemon does it by itself."""
 
