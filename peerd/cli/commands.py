@@ -70,6 +70,7 @@ COMMANDS = (
     Command(
         "storage", "peerd.cli.storage", "encrypt what lies on the disk, replace its keys, check it"
     ),
+    Command("open", "peerd.cli.open", "open a file that was written with --seal"),
     Command("doctor", "peerd.cli.doctor", "look for what would keep a daemon from running"),
     Command("completion", "peerd.cli.completion", "print what a shell completes peerd's words by"),
     Command("version", "peerd.cli.version", "show the versions of peerd and what it stands on"),

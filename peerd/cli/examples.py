@@ -63,6 +63,7 @@ peerd lab run configs/lab/table.toml --out lab-out --processes 4
 peerd lab report lab-out --out report.html
 peerd lab privacy --quick
 peerd audit FOLDER --genesis genesis.json --report report.html
+peerd open evidence.sealed --out evidence.bin
 peerd storage encrypt --config /srv/peerd/peerd.toml
 peerd storage rotate --to file:/media/key/second.key --config /srv/peerd/peerd.toml
 peerd storage check --config /srv/peerd/peerd.toml --json
