@@ -6,6 +6,7 @@ from how many are connected that have a certificate.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import structlog
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from peerd.status.door import Door
 
 MAX_CONNECTIONS = 32
+MAX_OF_ONE = 16
+"""Connections with one certificate."""
 MAX_HANDSHAKES = 16
 HANDSHAKE_SECONDS = 5.0
 
@@ -41,6 +44,7 @@ class ControlPort(TcpPort):
         self.door: Door | None = None
         self.address: tuple[str, int] | None = None
         self._shaking = 0
+        self._of: Counter[str] = Counter()
 
     def _most(self) -> int:
         return MAX_CONNECTIONS + MAX_HANDSHAKES
@@ -57,9 +61,14 @@ class ControlPort(TcpPort):
         if secured is None:
             return
         encrypted, caller = secured
-        if self.door is None or self._open - self._shaking > MAX_CONNECTIONS:
+        full = self._of.total() >= MAX_CONNECTIONS or self._of[caller.key] >= MAX_OF_ONE
+        if self.door is None or full:
             return
-        await self.door.serve(encrypted, caller)
+        self._of[caller.key] += 1
+        try:
+            await self.door.serve(encrypted, caller)
+        finally:
+            self._of -= Counter((caller.key,))  # and nothing is left of who has none
         with trio.move_on_after(self._deadlines.write):
             await encrypted.aclose()
 

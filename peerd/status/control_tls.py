@@ -22,6 +22,15 @@ from peerd.status.callers import Certificate
 MAX_CRL_BYTES = 1 << 24
 MAX_NAMES, MAX_NAME = 16, 128
 _SECTION = "[control.tls]"
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
+"""What a certificate may be though its signature is right: nobody else's names come of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +98,7 @@ def certificate_of(der: bytes) -> Certificate | None:
             found.not_valid_after_utc.timestamp(),
             found.issuer.public_bytes(),
         )
-    except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension):
+    except _UNREADABLE:
         return None
 
 

@@ -22,7 +22,7 @@ from peerd.status import StatusBoard, Views
 from peerd.status import control_port as module
 from peerd.status.client import CodeNeeded, StatusAnswerError, events, get, get_bytes, post
 from peerd.status.codes import Codes
-from peerd.status.control_port import MAX_HANDSHAKES, ControlPort
+from peerd.status.control_port import MAX_HANDSHAKES, MAX_OF_ONE, ControlPort
 from peerd.status.control_tls import credentials
 from peerd.status.door import MAX_BODY, Door
 from peerd.status.gate import Gate
@@ -346,3 +346,20 @@ async def test_heads_and_bodies_are_bounded_as_on_the_socket(world: World) -> No
             await post(vera, "/v1/orders/pause", {"x": "x" * 2 * MAX_BODY})
         assert "boot" in await get(vera, "/v1/status")
     assert world.done == []
+
+
+@pytest.mark.trio
+async def test_one_certificate_takes_no_connections_from_the_others(world: World) -> None:
+    async with world.serving():
+        vera, anna = world.named("vera"), world.named("anna")
+        held = []
+        for _ in range(MAX_OF_ONE):
+            stream = trio.SSLStream(await world.stream(), vera.context, server_hostname="127.0.0.1")
+            await stream.do_handshake()
+            held.append(stream)
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        with pytest.raises(NotRunningError):
+            await get(vera, "/v1/status")
+        assert "boot" in await get(anna, "/v1/status")
+        for stream in held:
+            await trio.aclose_forcefully(stream)
