@@ -135,7 +135,8 @@ class Alarm:
         }[about]
         log.warning("alarm", about=about, round=round_, said=said, does=does)
         self._means.count(about)
-        self._board.publish("alarm", about=about, round=round_, text=said, does=does)
+        text = f"alarm ({about}): {said}"
+        self._board.publish("alarm", about=about, round=round_, text=text, does=does)
         if does == LOG:
             return
         line = f"alarm ({about}), round {round_}: {said}"
