@@ -79,9 +79,11 @@ def _show(args: argparse.Namespace) -> int:
 
 
 def _row(record: dict[str, Any]) -> tuple[object, ...]:
-    uid, user = record["uid"], record["user"]
+    uid, user, arguments = record["uid"], record["user"], dict(record["arguments"])
     who = "-" if uid is None else f"{user or '?'} (uid {uid})"
-    given = " ".join(f"{name}={value}" for name, value in record["arguments"].items())
+    if record["factor"].startswith("certificate"):
+        who = f"{user or '?'} (certificate {str(arguments.pop('certificate', '?'))[:16]}…)"
+    given = " ".join(f"{name}={value}" for name, value in arguments.items())
     factor = record["factor"]
     return (
         record["number"],
@@ -157,7 +159,7 @@ def _known(args: argparse.Namespace) -> Head | None:
     except NotRunningError:
         if not any(config.data.glob("peerd.sqlite3")):
             return None
-        with Store.open(config.data) as store:
+        with Store.open(config.data, source=config.storage.source) as store:
             return remembered(store)
     if not isinstance(told, dict):
         return None
