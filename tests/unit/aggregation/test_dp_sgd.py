@@ -13,7 +13,9 @@ from protocols.aggregation import AggregationError, aggregator
 from protocols.aggregation.contract import RowRule, private
 from protocols.field import FAMILY
 
-RULE = aggregator("dp-sgd", {"rows": 4, "steps": 64, "lot": "2", "noise": "3/2", "eta": "1/4"})
+RULE = aggregator(
+    "dp-sgd", {"rate": "1/50", "rows": 4, "steps": 64, "lot": "2", "noise": "3/2", "eta": "1/4"}
+)
 MODEL = np.linspace(-1, 1, 9).astype(np.float32)
 
 
