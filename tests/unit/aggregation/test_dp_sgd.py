@@ -75,7 +75,7 @@ def test_constants_that_are_none(key: str, value: int | str) -> None:
 
 
 def test_a_long_sum_is_proven_in_parts() -> None:
-    rule = aggregator("dp-sgd", {"rows": 512, "steps": 1024})
+    rule = aggregator("dp-sgd", {"rows": 256, "steps": 1024})
     update = np.random.default_rng(1).integers(-4000, 4000, 9000)
     encoded = rule.encode(np.zeros(9000, np.float32), update)
     relation = rule.relation(9000)
