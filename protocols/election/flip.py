@@ -38,6 +38,7 @@ from protocols.wire.frames import SeenFrame, StatementFrame, decode_frame, encod
 from protocols.wire.payloads import Commit, Kind, Reveal, Seen, Topic
 from protocols.wire.statement import Statement
 
+
 @dataclass(frozen=True, slots=True)
 class Draw:
     """This peer's part in a flip, all derived from the attempt's secret."""
