@@ -200,12 +200,10 @@ class Held:
     def lines(self) -> list[str]:
         """For people."""
         others, found = self.others, self.compared
-        said = [
-            f"{found.rounds} rounds of {others.group!r} bind a head of {others.called}:"
-            f" {found.held} one that is here"
-        ]
+        said = [f"{found.rounds} rounds of {others.group!r} bind a head of {others.called}"]
         if found.newest is not None:
-            said[0] += f", the last, round {found.newest[0]}, that of record {found.newest[1]}"
+            round_, record = found.newest
+            said[0] += f"; up to round {round_}, which binds record {record}, they are here"
         if found.before:
             said.append(f"note: {found.before} bind records before the first that is here")
         if others.coins:

@@ -125,7 +125,7 @@ def test_one_that_nobody_changed_is_what_the_others_hold(
     assert called(place, "--against", place / "other") == 0
     out = capsys.readouterr().out
     assert f"{ROUNDS} rounds of 'sepsis' bind a head of St. Mary's" in out
-    assert f"the last, round {ROUNDS - 1}, that of record {ROUNDS + 1}" in out
+    assert f"up to round {ROUNDS - 1}, which binds record {ROUNDS + 1}, they are here" in out
 
 
 def test_a_rewritten_record_is_found_with_round_and_record(
