@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from peerd.errors import ConfigError, VerificationError
+from peerd.errors import ConfigError, IdentityError, VerificationError
 
 if TYPE_CHECKING:
     from peerd.audit.heads import Bound, Compared
@@ -111,9 +111,8 @@ def _member(args: argparse.Namespace, trail: Path, history: History) -> bytes:
     """Whose trail it is: who is named; or, of the daemon's own, who the daemon is; or who a copy
     says. ConfigError.
     """
-    from peerd.cli.daemon import load_config
     from peerd.cli.who import who
-    from peerd.identity import Identity, public_of
+    from peerd.identity import public_of
     from peerd.trail.reading import records
 
     if args.peer is not None:
@@ -124,15 +123,31 @@ def _member(args: argparse.Namespace, trail: Path, history: History) -> bytes:
                 continue
         return who(history.epochs[-1].genesis, args.peer, "--peer")
     if args.file is None:
-        config = load_config(args)
-        return Identity.load(config.key, config.storage.source).public
+        return _own(args)
     told: Any = None
     for each in records(trail):
         if each["act"] == "start":
             told = each["arguments"].get("peer")
-    if not isinstance(told, str):
-        raise ConfigError(f"{trail} does not say whose it is", "say so: --peer NAME|PEER")
-    return public_of(told)
+    try:
+        return public_of(str(told))
+    except IdentityError:
+        raise ConfigError(f"{trail} does not say whose it is", "say so: --peer NAME|PEER") from None
+
+
+def _own(args: argparse.Namespace) -> bytes:
+    """The daemon's key, which it says itself where it runs."""
+    import trio
+
+    from peerd.cli.daemon import load_config
+    from peerd.errors import NotRunningError
+    from peerd.identity import Identity, public_of
+    from peerd.status.client import StatusAnswerError, get
+
+    config = load_config(args)
+    try:
+        return public_of(str(trio.run(get, config.status, "/v1/status").get("peer")))
+    except (IdentityError, NotRunningError, StatusAnswerError):
+        return Identity.load(config.key, config.storage.source).public
 
 
 def compared(others: Others, trail: Path) -> Held:

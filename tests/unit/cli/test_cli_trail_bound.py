@@ -198,6 +198,16 @@ def test_where_the_others_keep_it_anybody_verifies_a_copy(
     assert "is no member of" in capsys.readouterr().err
 
 
+def test_a_copy_that_does_not_say_whose_it_is_is_asked_about(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = place / "copy"
+    lines = trail_of(place).read_bytes().splitlines(keepends=True)
+    copy.write_bytes(lines[0])
+    assert called(place, copy, "--against", place / "other") == 2
+    assert "does not say whose it is; say so: --peer" in capsys.readouterr().err
+
+
 def test_certificates_that_lie_convict_nobody_else(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
