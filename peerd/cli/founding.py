@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from peerd.cli.evaluation import OFF, OPTION, Say, evaluation_for
-from peerd.cli.promise import NOISE, Promise, check_promise, settled
+from peerd.cli.promise import NOISE, Promise, promising, settled
 from peerd.cli.rule_arguments import typed, typed_rule
 from peerd.config import TaskConfig
 from peerd.group import Genesis, new_genesis
@@ -77,8 +77,7 @@ async def found(request: Founding, say: Say = lambda line: None) -> Genesis:
 
     Raises ConfigError (no plan, a bad field), TaskError (the task can't be built).
     """
-    rule = typed_rule(request.aggregator, request.constants or {})
-    check_promise(request.promise, rule)
+    rule = promising(request.promise, typed_rule(request.aggregator, request.constants or {}))
     with typed():
         genesis = _draft(request, rule)
     complete, seconds = await _measured(request, genesis, say, rooted=rule.uses_reference)

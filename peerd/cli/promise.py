@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -114,6 +115,20 @@ def exact(option: str, text: str, what: str) -> Fraction:
         raise ConfigError(f"{option}: {error}", what) from None
 
 
+def promising(promise: Promise | None, rule: Aggregator) -> Aggregator:
+    """The rule, with some noise where a promise asks for it and the rule may have it: how much is
+    found later (``settled``). ConfigError as ``check_promise``.
+    """
+    from protocols.aggregation import AggregationError, aggregator
+    from protocols.aggregation.contract import private
+
+    if promise is not None and private(rule) is None:
+        with suppress(AggregationError):  # it has no such constant, as check_promise says
+            rule = aggregator(rule.name, {**rule.constants(), NOISE: "1"})
+    check_promise(promise, rule)
+    return rule
+
+
 def check_promise(promise: Promise | None, rule: Aggregator) -> None:
     """ConfigError where one of promise and noise is there alone."""
     from protocols.aggregation.contract import private
@@ -123,7 +138,8 @@ def check_promise(promise: Promise | None, rule: Aggregator) -> None:
     if promise is not None and private(rule) is None:
         raise ConfigError(
             f"--epsilon: the rule {rule.name} adds no noise, and can promise nothing",
-            "name one that does, such as --aggregator dp-sgd",
+            "name one that does: --aggregator dp-sgd for records, or centered-clipping-l2 or"
+            " weighted-mean for members",
         )
 
 

@@ -111,14 +111,14 @@ def main(args: argparse.Namespace) -> int:
 
 def parse_options(args: argparse.Namespace) -> SwarmOptions:
     """The checked request. ConfigError, TaskError."""
-    from peerd.cli.promise import check_promise
+    from peerd.cli.promise import promising
     from peerd.cli.weights import check_weights
     from peerd.laboratory.swarm.options import swarm_options
 
     work = task_request(args)
     rule = work.rule()  # a wrong one is refused before any key is made
     promise = _promise(args, work)
-    check_promise(promise, rule)
+    rule = promising(promise, rule)
     options = swarm_options(
         peers=args.peers,
         rounds=_rounds(args, promise),

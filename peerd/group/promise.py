@@ -67,5 +67,3 @@ def _bare(genesis: Genesis) -> Iterator[tuple[str, str]]:
         yield "rhythm.patience", "stops the group by exact counts of held-out rows"
     if genesis.statistics == AVERAGED:
         yield "statistics", f"are {AVERAGED}: means and variances of rows are opened as they are"
-    if genesis.weights:
-        yield "weights", "have a site's rows count several times, and the noise is for once"
