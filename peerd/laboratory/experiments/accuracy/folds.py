@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import torch
 
+from peerd.learning.answers import checked_samples
 from peerd.learning.settings import Partition
 from peerd.learning.task import Samples, Task
 
@@ -40,6 +41,6 @@ class Folded(Task):
         )
 
     def _part(self, partition: Partition, *, held_out: bool) -> Samples:
-        rows = self._inner.data(partition)
+        rows = checked_samples(self._inner.data(partition), "data()")
         chosen = (torch.arange(len(rows)) % FOLDS == self._fold) == held_out
         return Samples(rows.inputs[chosen], rows.targets[chosen])

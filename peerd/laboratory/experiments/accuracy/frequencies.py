@@ -47,4 +47,5 @@ def cosines(size: int, kept: int) -> NDArray[np.float32]:
     places = (np.arange(size) + 0.5) * np.pi / size
     found = np.cos(np.arange(kept)[:, None] * places) * np.sqrt(2 / size)
     found[0] /= np.sqrt(2)
-    return found.astype(np.float32)
+    rounded: NDArray[np.float32] = found.astype(np.float32)
+    return rounded
