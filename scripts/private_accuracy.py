@@ -1,6 +1,6 @@
 """What differential privacy costs in accuracy: runs it, and writes the table of docs/privacy.md.
 
-Some twenty minutes of CPU. Exit code 1 where sites that are all counted on are more than a point
+Some five minutes of CPU. Exit code 1 where sites that are all counted on are more than a point
 below one curator, which has the same noise. With ``--choose`` it writes nothing, and prints what
 other η reach on training rows that are left out: by that they were chosen.
 """

@@ -45,8 +45,9 @@ def test_a_fold_is_divided_by_the_rows_that_it_has() -> None:
 def test_each_epsilon_has_its_eta() -> None:
     given = [DIGITS.at(epsilon).rule().eta for epsilon in EPSILONS]
     assert given == sorted(given) and len(set(given)) > 1
-    assert TUMOURS.at(1).rule() == TUMOURS.rule()
-    assert {str(eta) for eta in given} | {str(TUMOURS.rule().eta)} <= set(ETAS)
+    assert {str(eta) for eta in given} <= set(ETAS)
+    assert set(TUMOURS.etas) == set(DIGITS.etas) == set(EPSILONS)
+    assert replace(TUMOURS, etas={}).at(1).rule() == TUMOURS.rule()
 
 
 def test_all_choices_are_tried_on_each_fold_with_seeds_that_are_not_reported() -> None:

@@ -17,7 +17,7 @@ from peerd.laboratory.experiments.accuracy.course import Course
 from peerd.laboratory.experiments.accuracy.folds import FOLDS
 from protocols.privacy import Budget
 
-ETAS = ("1", "2", "4", "6", "8")
+ETAS = ("1", "2", "4", "6", "8", "12")
 FIRST_SEED = 101
 """No seed that is reported."""
 

@@ -29,7 +29,7 @@ DIGITS = Course(
     SITES,
     20,
     {"rate": "1", "clip": "1", "steps": 1024, "rows": 360, "lot": "360", "eta": "8"},
-    etas={1: "4", 2: "6"},
+    etas={1: "4", 2: "6", 8: "12"},
 )
 TUMOURS = Course(
     "tumours",
@@ -37,6 +37,7 @@ TUMOURS = Course(
     SITES,
     10,
     {"rate": "1", "clip": "1", "steps": 1024, "rows": 100, "lot": "100", "eta": "2"},
+    etas={1: "1", 2: "2", 8: "4"},
 )
 COURSES = (DIGITS, TUMOURS)
 FREE_CLIP, FREE_STEPS = Fraction(64), 1 << 16
