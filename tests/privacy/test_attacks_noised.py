@@ -10,14 +10,21 @@ import pytest
 from peerd.laboratory.experiments.privacy.gradients import PEERS, PLAN, Setting, secured, view_of
 from peerd.laboratory.experiments.privacy.membership import NOISED as COURSES
 from peerd.laboratory.experiments.privacy.membership import School, draw_members, infer
-from peerd.laboratory.experiments.privacy.rows import HONEST, NOISED, RULE, SUM, summed
+from peerd.laboratory.experiments.privacy.rows import (
+    AT_ONCE,
+    HONEST,
+    NOISED,
+    RULE,
+    SUM,
+    summed,
+)
 from peerd.laboratory.experiments.privacy.victims import Victims
 from peerd.laboratory.experiments.privacy.view import dealing_of
 from protocols.proof import Verdict, check
 
 VICTIMS = Victims(hidden=16, steps=100)
 ROWS = VICTIMS.draw(16, HONEST)
-LOUD = [name for name in NOISED if name != SUM]
+LOUD = [name for name in NOISED if name not in (SUM, AT_ONCE)]
 
 
 def test_a_row_without_noise_is_found_in_the_sum() -> None:

@@ -35,6 +35,8 @@ HONEST = 2
 """Sites that are counted on: the fewest that the protocol has."""
 RULE = DpSgd.from_constants({"rate": "1", "clip": "1", "steps": 1024, "rows": 96, "lot": "1"})
 SUM = "dp-sgd without noise"
+AT_ONCE = "dp-sgd, ε = 8 in one round"
+"""All that is promised is spent at once: so little noise that a row's label may be guessed."""
 
 
 def multiplier(epsilon: int, rounds: int) -> Fraction:
@@ -80,13 +82,9 @@ class Noised:
         values[: len(encoded)] = encoded
         for index, block in enumerate(self.noise.blocks if self.noise else ()):
             slack = relation.segment(f"noise {index} slack")
-            values[slack] = binary.to_bits(self.noise_limit(block), slack.stop - slack.start)
+            assert self.noise is not None
+            values[slack] = binary.to_bits(self.noise.limit(block), slack.stop - slack.start)
         return values
-
-    def noise_limit(self, block: slice) -> int:
-        """R² of a block."""
-        assert self.noise is not None
-        return self.noise.limit(block)
 
 
 @dataclass(frozen=True)
@@ -149,9 +147,7 @@ def summed(victims: Victims, rule: DpSgd, rows: Sequence[int]) -> Encoded:
 def _rows() -> list[RowsDealt]:
     rounds = DIGITS.rounds
     spread = [RowsDealt(f"dp-sgd, ε = {each}", multiplier(each, rounds)) for each in EPSILONS]
-    most = max(EPSILONS)
-    at_once = RowsDealt(f"dp-sgd, ε = {most} in one round", multiplier(most, 1))
-    return [RowsDealt(SUM, None), *spread, at_once]
+    return [RowsDealt(SUM, None), *spread, RowsDealt(AT_ONCE, multiplier(max(EPSILONS), 1))]
 
 
 NOISED: dict[str, Dealt] = {each.name: each for each in _rows()}
