@@ -17,7 +17,7 @@ from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias, get_args, get_type_hints
 
-from peerd.config_control import ControlConfig
+from peerd.config_control import AlarmsConfig, ControlConfig
 from peerd.config_values import (
     At,
     Key,
@@ -245,6 +245,7 @@ class Config:
     metrics: MetricsConfig = MetricsConfig()
     dashboard: DashboardConfig = DashboardConfig()
     control: ControlConfig = field(default_factory=ControlConfig)
+    alarms: AlarmsConfig = field(default_factory=AlarmsConfig)
 
     @classmethod
     def load(cls, path: Path, environment: Mapping[str, str] = _NOTHING) -> Config:
@@ -265,6 +266,14 @@ class Config:
         if task.partition >= task.partitions:
             raise source.at("task.partition").wrong(
                 f"must be in 0…{task.partitions - 1}, not {task.partition}"
+            )
+        if (lacking := config.control.tls.missing) is not None:
+            raise source.at(f"control.tls.{lacking}").wrong(
+                "is missing", f'say in [control.tls]: {lacking} = "FILE"'
+            )
+        if config.control.too_few:
+            raise source.at("control.officers_needed").wrong(
+                "is 2, and [control] names fewer officers", "name two, or a group of users"
             )
         if config.control.named and config.status.is_relative_to(config.data):
             raise source.at("status").wrong(
@@ -338,7 +347,7 @@ def declared(kind: type[Any] = Config, section: str = "") -> Iterator[tuple[str,
     for each in fields(kind):
         hint = hints[each.name]
         if isinstance(hint, type):
-            yield from declared(hint, f"{each.name}.")
+            yield from declared(hint, f"{section}{each.name}.")
         else:
             default = None if each.default is MISSING else each.default
             yield section + each.name, hint.__metadata__[0], default

@@ -29,6 +29,7 @@ _UNITS = {
 _SIZE = re.compile(rf"([0-9]{{1,15}}(?:\.[0-9]{{1,9}})?) ?({'|'.join(_UNITS)})", re.ASCII)
 MAX_USERS = 64
 _USER = re.compile(r"@?[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}\$?", re.ASCII)
+_CERTIFICATE = re.compile(r"cert:[!-~]([ -~]{0,126}[!-~])?|sha256:[0-9a-f]{64}", re.ASCII)
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", re.ASCII)
 
 
@@ -218,13 +219,19 @@ def addresses(each: Reader, most: int) -> Reader:
 
 
 def users(value: Any, at: At) -> tuple[str, ...]:
-    """Names of users, and of groups behind an ``@``; the machine that runs the daemon has them."""
+    """Names of users, and of groups behind an ``@``, which this machine has; and of certificates,
+    by a name of theirs or by their fingerprint.
+    """
     names = _checked(value, at, list, 'a list of users, such as ["anna", "@peerd-ops"]')
     if len(names) > MAX_USERS:
         raise at.wrong(f"has more than {MAX_USERS} names")
     for index, name in enumerate(names):
-        if not isinstance(name, str) or not _USER.fullmatch(name):
-            raise at.item(index).wrong(f"must be a user's name, or @ and a group's, not {name!r}")
+        good = isinstance(name, str) and (_USER.fullmatch(name) or _CERTIFICATE.fullmatch(name))
+        if not good:
+            raise at.item(index).wrong(
+                f"must be a user's name, or @ and a group's, not {name!r}",
+                'a certificate is written as "cert:NAME" or "sha256:64 DIGITS IN SMALL LETTERS"',
+            )
     return tuple(names)
 
 

@@ -20,6 +20,10 @@ from peerd.errors import ConfigError
 PREFIX = "PEERD_"
 CONFIG, DEBUG = f"{PREFIX}CONFIG", f"{PREFIX}DEBUG"
 """Which file, and whether tracebacks and logs are shown: of commands, and no keys."""
+REMOTE, REMOTE_CERTIFICATE = f"{PREFIX}REMOTE", f"{PREFIX}REMOTE_CERTIFICATE"
+REMOTE_KEY, REMOTE_CA = f"{PREFIX}REMOTE_KEY", f"{PREFIX}REMOTE_CA"
+"""The TLS port that commands ask in the place of a socket, and by which files: no keys either."""
+_OF_COMMANDS = frozenset({CONFIG, DEBUG, REMOTE, REMOTE_CERTIFICATE, REMOTE_KEY, REMOTE_CA})
 ALIKE = 0.75
 """From here on a variable of no key is a slip, and not somebody else's: such as those that a
 cluster sets for a service of that name.
@@ -46,7 +50,7 @@ def keys_given(keys: Iterable[str], environment: Mapping[str, str]) -> dict[str,
 
 def strangers(names: Iterable[str], environment: Mapping[str, str]) -> list[str]:
     """Variables that look like peerd's and are nobody's."""
-    known = {*names, CONFIG, DEBUG}
+    known = {*names, *_OF_COMMANDS}
     return sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
 
 

@@ -14,7 +14,15 @@ from peerd.cli.commands import COMMANDS
 from peerd.cli.dispatch import EPILOG, build_parser
 from peerd.cli.examples import EXAMPLES, verbs_of
 from peerd.config import declared
-from peerd.environment import CONFIG, DEBUG, variable
+from peerd.environment import (
+    CONFIG,
+    DEBUG,
+    REMOTE,
+    REMOTE_CA,
+    REMOTE_CERTIFICATE,
+    REMOTE_KEY,
+    variable,
+)
 
 WIDTH = 76
 PAGE, CHANGES = ROOT / "docs" / "peerd.1", ROOT / "CHANGELOG.md"
@@ -51,6 +59,11 @@ def page() -> str:
     lines += [".SH ENVIRONMENT", "A variable goes before the key of the same name in the file."]
     lines += [".TP", _bold(CONFIG), _text("the configuration, where --config names none")]
     lines += [".TP", _bold(DEBUG), _text("show tracebacks and the log of commands")]
+    where = "https://HOST:PORT of a daemon that is asked over TLS, and not at its socket"
+    lines += [".TP", _bold(REMOTE), _text(where)]
+    files = ", ".join((REMOTE_CERTIFICATE, REMOTE_KEY, REMOTE_CA))
+    how = "PEM files: the certificate and the key that are shown there, and whose that daemon's is"
+    lines += [".TP", _bold(files), _text(how)]
     for name, key, _ in declared():
         lines += [".TP", _bold(variable(name)), _text(f"{name}: {key.says}")]
     lines += [".SH EXIT STATUS", _text(EPILOG.partition("exit codes: ")[2].replace(" ·", ";"))]

@@ -34,3 +34,7 @@ _.process_id, _.dropped_subscribers, _.duplicates, _.oversized, _.failed_handler
 _.task_id, _.run_id, _.node_id
 # TenSEAL reads it
 _.global_scale
+# the ssl module reads it
+_.num_tickets
+# for whoever accounts for a group's privacy budget
+_.spent

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,12 +15,13 @@ from peerd.audit.material import Broken, Gone, KeptModel, Lie, Material, Piece
 from peerd.errors import GroupError
 from peerd.group.document import parse
 from peerd.status.client import StatusAnswerError, get, get_bytes
+from peerd.status.remote import Place
 from protocols.aggregation.contract import Model
 from protocols.errors import WireError
 from protocols.wire.canonical import unpack
 
 
-def read_socket(path: Path) -> Material:
+def read_socket(path: Place) -> Material:
     """All that the daemon hands out. NotRunningError, StatusAnswerError."""
     found = Material()
     groups = _tables(trio.run(get, path, "/v1/lineage").get("groups"))
@@ -51,7 +51,7 @@ def read_socket(path: Path) -> Material:
     return found
 
 
-def fetch_certificates(path: Path) -> list[bytes]:
+def fetch_certificates(path: Place) -> list[bytes]:
     """Every certificate that the daemon has, page by page. NotRunningError, StatusAnswerError."""
     chain: list[bytes] = []
     first = 0
@@ -75,27 +75,27 @@ def _tables(value: object) -> list[dict[str, Any]]:
     return [each if isinstance(each, dict) else {} for each in found]
 
 
-def _numbers(path: Path, value: object) -> list[int]:
+def _numbers(path: Place, value: object) -> list[int]:
     if not isinstance(value, list) or not all(type(each) is int for each in value):
         raise StatusAnswerError(f"the daemon at {path} does not say what it keeps")
     return value
 
 
-def _evidence(path: Path, value: object) -> list[str]:
+def _evidence(path: Place, value: object) -> list[str]:
     """Hashes of the evidence that is there."""
     if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
         raise StatusAnswerError(f"the daemon at {path} does not say whom it blames")
     return [str(each["evidence"]) for each in value if each.get("evidence") is not None]
 
 
-def _ask(path: Path, place: str) -> bytes:
+def _ask(path: Place, place: str) -> bytes:
     try:
         return trio.run(get_bytes, path, place)
     except StatusAnswerError as error:
         raise Gone(str(error)) from None
 
 
-def _model(path: Path, place: str) -> Model:
+def _model(path: Place, place: str) -> Model:
     data = _ask(path, place)
     if len(data) % 4:
         raise Broken("it is no model: its length is odd")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from peerd.cli.answers import OrderRefused, add_code_argument, order
+from peerd.cli.answers import OrderRefused, add_code_argument, order, waits
 from peerd.cli.confirm import asked
-from peerd.cli.daemon import add_config_argument, load_config
+from peerd.cli.daemon import add_config_argument, place
 from peerd.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -44,8 +44,8 @@ def main(args: argparse.Namespace) -> int:
     from peerd.status.client import get
     from protocols.record.abandonment import WORDS
 
-    config = load_config(args)
-    status = trio.run(get, config.status, "/v1/status")
+    daemon = place(args)
+    status = trio.run(get, daemon, "/v1/status")
     given_up = _order(args.cohort or status.get("abandon"))
     name = given_up.cohort.hex()
     print(f"round {given_up.round}, attempt {given_up.attempt}: the cohort {name} is decided.")
@@ -59,9 +59,9 @@ def main(args: argparse.Namespace) -> int:
         given = asked(question, "--yes-abandon DIGITS")
     if len(given) < LEAST_PREFIX or not name.startswith(given):
         raise ConfigError("these are not the first digits of the cohort", "nothing was signed")
-    place = {"round": given_up.round, "attempt": given_up.attempt, "cohort": name}
-    order(config.status, "abandon", AbandonRefused, args.code, **place)
-    print("signed; the round ends once a quorum of the operators has signed")
+    about = {"round": given_up.round, "attempt": given_up.attempt, "cohort": name}
+    answer = order(daemon, "abandon", AbandonRefused, args.code, **about)
+    print(waits(answer) or "signed; the round ends once a quorum of the operators has signed")
     return 0
 
 

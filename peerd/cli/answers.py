@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from peerd.cli.confirm import asked
 from peerd.errors import PeerdError
+
+if TYPE_CHECKING:
+    from peerd.status.remote import Place
 
 
 class OrderRefused(PeerdError):
@@ -24,7 +26,7 @@ def add_code_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def order(
-    socket: Path, act: str, refused: type[OrderRefused], code: str | None = None, **document: Any
+    socket: Place, act: str, refused: type[OrderRefused], code: str | None = None, **document: Any
 ) -> dict[str, Any]:
     """Until it is done; what the daemon answers. ``act``: as the path of the order has it. Asks for
     a code where one is needed. Raises ``refused``, NotAllowedError, NotRunningError.
@@ -43,3 +45,17 @@ def order(
     except StatusAnswerError as error:
         said = error.said or error.message
         raise refused(f"the daemon does not {refused.what}: {said}") from None
+
+
+def waits(answer: dict[str, Any]) -> str | None:
+    """What to tell where the order waits for a second officer; None where it is done."""
+    from datetime import datetime
+
+    pending = answer.get("pending")
+    if pending is None:
+        return None
+    until = datetime.fromtimestamp(pending["until"]).isoformat(" ", "seconds")
+    return (
+        f"not done yet: it waits until {until} for a second officer, who says the same, or:"
+        f" peerd officer confirm {pending['id']}"
+    )

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from peerd.cli.output import print_json, progress
 from peerd.cli.places import check_file
+from peerd.cli.seal import add_seal_argument, sealed, source_of
 from peerd.errors import ConfigError, VerificationError
 
 if TYPE_CHECKING:
     from peerd.audit.history import History
+    from peerd.sealing import KeySource
 
 FORMS = (".html", ".txt", ".json")
 
@@ -41,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="write the report to FILE.html, FILE.txt or FILE.json; may be said again",
     )
+    add_seal_argument(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON document")
 
 
@@ -56,11 +59,12 @@ def main(args: argparse.Namespace) -> int:
                 f"--report {path}: the name says no form", f"end it in {', '.join(FORMS)}"
             )
         check_file("--report", path)
+    seal = source_of(args)
     with progress("verifying"):
         history, group = _verified(args)
         found = document(history)
     for path in args.report:
-        _write(path, found)
+        _write(path, found, seal)
     if args.json:
         print_json(found)
     else:
@@ -96,7 +100,7 @@ def _verified(args: argparse.Namespace) -> tuple[History, str]:
     return history, args.genesis or f"{first.group_id.hex()[:16]}…"
 
 
-def _write(path: Path, found: dict[str, Any]) -> None:
+def _write(path: Path, found: dict[str, Any], seal: KeySource | None) -> None:
     from peerd.audit.page import page
     from peerd.audit.text import report
 
@@ -108,7 +112,7 @@ def _write(path: Path, found: dict[str, Any]) -> None:
     else:
         text = json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     try:
-        path.write_text(text, encoding="utf-8")
+        path.write_bytes(sealed(text.encode(), seal))
     except OSError as error:
         raise ConfigError(
             f"--report {path}: can't write: {error.strerror}", "name another place"

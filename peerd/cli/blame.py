@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from peerd.cli.daemon import add_daemon_arguments, load_config
 from peerd.cli.output import print_json, progress, table
 from peerd.cli.places import check_new_file
+from peerd.cli.seal import add_seal_argument, sealed, source_of
 from peerd.errors import (
     ConfigError,
     NotRunningError,
@@ -46,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     export = verbs.add_parser("export", help="write one proof to a file, for 'peerd audit'")
     export.add_argument("number", type=int, metavar="N", help="its number in 'peerd blame list'")
     export.add_argument("--out", type=Path, required=True, metavar="FILE", help="new")
+    add_seal_argument(export)
     for each in (listing, export):
         add_daemon_arguments(each)
 
@@ -75,7 +77,7 @@ def _export(args: argparse.Namespace) -> int:
 
     out: Path = args.out
     check_new_file("--out", out)
-    source = _source(args)
+    seal, source = source_of(args), _source(args)
     chosen = _chosen(source.listed, args.number)
     with progress("verifying"):
         data = evidence_file(
@@ -83,7 +85,7 @@ def _export(args: argparse.Namespace) -> int:
         )
         genesis = source.genesis(chosen["round"])
         proven = verify_evidence_file(setting_of(genesis), data, partial(members.told, genesis))
-    _write(out, data)
+    _write(out, sealed(data, seal))
     found = {
         "file": str(out),
         "bytes": len(data),
@@ -179,9 +181,9 @@ def _source(args: argparse.Namespace) -> Source:
 
 class _Daemon:
     def __init__(self, args: argparse.Namespace) -> None:
-        from peerd.cli.daemon import ask, socket_path
+        from peerd.cli.daemon import ask, place
 
-        self._socket = socket_path(args)
+        self._socket = place(args)
         listed: Any = ask(args, "/v1/blame")["blamed"]
         self.listed: list[dict[str, Any]] = listed
 

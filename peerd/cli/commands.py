@@ -49,7 +49,9 @@ COMMANDS = (
     Command("resume", "peerd.cli.stay", "have a paused peer take part again"),
     Command("drain", "peerd.cli.stay", "finish the round, say goodbye, and stop the daemon"),
     Command("reload", "peerd.cli.stay", "have the daemon read its configuration again"),
-    Command("officer", "peerd.cli.officer", "make, or forget, an officer's second factor"),
+    Command(
+        "officer", "peerd.cli.officer", "officers' second factors, and orders that wait for two"
+    ),
     Command("trail", "peerd.cli.trail", "show and verify who did what to this daemon"),
     Command("plan", "peerd.cli.plan", "size a committee"),
     Command("privacy", "peerd.cli.privacy", "plan noise for people's privacy, and what is spent"),
@@ -66,6 +68,7 @@ COMMANDS = (
     Command(
         "storage", "peerd.cli.storage", "encrypt what lies on the disk, replace its keys, check it"
     ),
+    Command("open", "peerd.cli.open", "open a file that was written with --seal"),
     Command("doctor", "peerd.cli.doctor", "look for what would keep a daemon from running"),
     Command("completion", "peerd.cli.completion", "print what a shell completes peerd's words by"),
     Command("version", "peerd.cli.version", "show the versions of peerd and what it stands on"),

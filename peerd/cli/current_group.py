@@ -11,6 +11,7 @@ from peerd.errors import NotRunningError
 if TYPE_CHECKING:
     from peerd.config import Config
     from peerd.group import Genesis
+    from peerd.status.remote import Place
 
 
 def running(config: Path) -> tuple[Genesis, int]:
@@ -19,8 +20,9 @@ def running(config: Path) -> tuple[Genesis, int]:
 
     from peerd.config import Config
     from peerd.status.client import get
+    from peerd.status.remote import remote
 
-    socket = Config.load(config, os.environ).status
+    socket = remote() or Config.load(config, os.environ).status
     head = trio.run(get, socket, "/v1/status").get("head")
     return of_daemon(socket, None), head if isinstance(head, int) else -1
 
@@ -31,16 +33,17 @@ def current_genesis(config: Config, round_: int | None = None) -> Genesis:
     """
     from peerd.group import load
     from peerd.status.client import StatusAnswerError
+    from peerd.status.remote import remote
 
     try:
-        return of_daemon(config.status, round_)
+        return of_daemon(remote() or config.status, round_)
     except NotRunningError:
         return _of_directory(config, round_)
     except StatusAnswerError:  # a daemon from before handovers, which is in the group of its file
         return load(config.genesis)
 
 
-def of_daemon(socket: Path, round_: int | None) -> Genesis:
+def of_daemon(socket: Place, round_: int | None) -> Genesis:
     """As ``current_genesis``, of a daemon that runs. NotRunningError."""
     import json
 

@@ -11,6 +11,7 @@ from peerd.environment import CONFIG
 
 if TYPE_CHECKING:
     from peerd.config import Config
+    from peerd.status.remote import Place
 
 DEFAULT_CONFIG = "peerd.toml"
 
@@ -43,10 +44,14 @@ def load_config(args: argparse.Namespace) -> Config:
     return Config.load(path, os.environ)
 
 
-def socket_path(args: argparse.Namespace) -> Path:
-    """The status socket that ``--socket`` or the configuration names."""
-    given: Path | None = args.socket
-    return load_config(args).status if given is None else given
+def place(args: argparse.Namespace) -> Place:
+    """Where the daemon is asked: at the socket that ``--socket`` names, else over TLS where the
+    environment says so, else at the configuration's socket. ConfigError.
+    """
+    from peerd.status.remote import remote
+
+    given: Path | None = getattr(args, "socket", None)
+    return given or remote() or load_config(args).status
 
 
 def ask(args: argparse.Namespace, target: str) -> dict[str, object]:
@@ -55,4 +60,4 @@ def ask(args: argparse.Namespace, target: str) -> dict[str, object]:
 
     from peerd.status.client import get
 
-    return trio.run(get, socket_path(args), target)
+    return trio.run(get, place(args), target)

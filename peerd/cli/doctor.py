@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from peerd.cli import levels
 from peerd.cli.daemon import add_config_argument
 from peerd.cli.main import PYTHON
 from peerd.cli.output import colour, print_json, size
@@ -46,13 +47,20 @@ class Check:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """``--config`` and ``--json``."""
+    """``--config``, ``--level`` and ``--json``."""
     add_config_argument(parser)
+    parser.add_argument(
+        "--level",
+        choices=levels.NAMES,
+        help="say instead what this level asks for, and whether this peer has it",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON document")
 
 
 def main(args: argparse.Namespace) -> int:
-    """Print every check; 1 if one is an error."""
+    """Print every check; 1 if one is an error, or if the level lacks something."""
+    if args.level is not None:
+        return levels.main(args)
     checks = [*machine_checks(), *peer_checks(args.config)]
     healthy = all(check.level != "error" for check in checks)
     if args.json:

@@ -167,6 +167,7 @@ SENTENCES: dict[str, Callable[[Event, Names], str]] = {
     "abandon": _abandon,
     "order": _order,
     "waiting": _text,
+    "alarm": _text,
     "waited": _text,
     "spent": _text,
     "away": _away,

@@ -10,6 +10,7 @@ peerd init /srv/peerd --name "St. Mary's" --listen /ip4/203.0.113.10/tcp/4001 --
 peerd group new --name sepsis --members cards/*.txt --task table --data rows.csv --label outcome \
 --adversary 0.25 --out genesis.json
 peerd group sign genesis.json --key /srv/peerd/peer.key
+peerd group sign draft.json --config /srv/peerd/peerd.toml
 peerd group merge */genesis.json --out genesis.json
 peerd group verify genesis.json
 peerd group show genesis.json
@@ -41,6 +42,9 @@ peerd drain --config /srv/peerd/peerd.toml
 peerd reload --config /srv/peerd/peerd.toml
 peerd officer enroll --config /srv/peerd/peerd.toml
 peerd officer reset boris --config /srv/peerd/peerd.toml
+peerd officer pending --config /srv/peerd/peerd.toml
+peerd officer confirm 5f0c3a9e --config /srv/peerd/peerd.toml
+peerd officer withdraw 5f0c3a9e --config /srv/peerd/peerd.toml
 peerd trail show --last 20 --config /srv/peerd/peerd.toml
 peerd trail verify --config /srv/peerd/peerd.toml
 peerd plan --peers 4,8,100 --adversary 0.1
@@ -61,10 +65,12 @@ peerd lab run configs/lab/table.toml --out lab-out --processes 4
 peerd lab report lab-out --out report.html
 peerd lab privacy --quick
 peerd audit FOLDER --genesis genesis.json --report report.html
+peerd open evidence.sealed --out evidence.bin
 peerd storage encrypt --config /srv/peerd/peerd.toml
 peerd storage rotate --to file:/media/key/second.key --config /srv/peerd/peerd.toml
 peerd storage check --config /srv/peerd/peerd.toml --json
 peerd doctor --config /srv/peerd/peerd.toml
+peerd doctor --level enhanced --config /srv/peerd/peerd.toml
 peerd completion bash
 peerd version --json
 """

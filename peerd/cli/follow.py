@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Mapping
 from contextlib import aclosing
-from pathlib import Path
 
 import trio
 
@@ -21,6 +20,7 @@ from peerd.errors import NotRunningError
 from peerd.interruptible import interruptible
 from peerd.status.board import JsonObject
 from peerd.status.client import Silent, events, get
+from peerd.status.remote import Place
 
 LOOK_SECONDS = 1.0
 """Between looks whether somebody still reads."""
@@ -28,7 +28,7 @@ RETRY_SECONDS = 0.5
 """Until a stream that has ended is asked for again: this reader may have been too slow for it."""
 
 
-def follow(path: Path, since: Since | None, *, as_json: bool) -> None:
+def follow(path: Place, since: Since | None, *, as_json: bool) -> None:
     """Until the daemon stops, which it says on standard error, or nobody reads any more.
     NotRunningError where no daemon answers at all, KeyboardInterrupt for Ctrl-C.
     """
@@ -36,7 +36,7 @@ def follow(path: Path, since: Since | None, *, as_json: bool) -> None:
 
 
 class _Follower:
-    def __init__(self, path: Path, since: Since | None, as_json: bool) -> None:
+    def __init__(self, path: Place, since: Since | None, as_json: bool) -> None:
         self._path = path
         self._since = since
         self._as_json = as_json
@@ -110,7 +110,7 @@ class _Follower:
         scope.cancel()
 
 
-async def names(path: Path) -> dict[str, str]:
+async def names(path: Place) -> dict[str, str]:
     """The members' names by peer id; of those that have one."""
     peers = (await get(path, "/v1/peers")).get("peers")
     known = [each for each in peers if each.get("name")] if isinstance(peers, list) else []

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from peerd.cli import group_acts, successor
+from peerd.cli import group_acts, group_sign, successor
 from peerd.cli.current_group import running
 from peerd.cli.daemon import add_config_argument
 from peerd.cli.evaluation import add_evaluation_arguments, stated_rows
@@ -24,12 +24,9 @@ from peerd.cli.promise import (
     stated_promise,
 )
 from peerd.cli.rhythm_arguments import add_rhythm_arguments, stated_rhythm
-from peerd.cli.signing import measure
 from peerd.cli.table_arguments import add_keep_argument
 from peerd.cli.task_arguments import (
-    add_start_argument,
     add_task_arguments,
-    start_from,
     task_request,
 )
 from peerd.cli.terms import print_group, summary
@@ -49,18 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     _add_new(verbs.add_parser("new", help="write an unsigned genesis"))
     sign = _verb(verbs, "sign", "add your signature to a genesis")
-    sign.add_argument("--key", type=Path, required=True, metavar="FILE", help="your key file")
-    sign.add_argument("--out", type=Path, metavar="FILE", help="default: in place")
-    sign.add_argument(
-        "--config",
-        type=Path,
-        metavar="FILE",
-        help="your peer's, whose data an update is timed on (default: peerd.toml beside the key)",
-    )
-    sign.add_argument(
-        "--unmeasured", action="store_true", help="sign without timing an update on this machine"
-    )
-    add_start_argument(sign)
+    group_sign.add_sign_arguments(sign)
     merge = verbs.add_parser("merge", help="collect signatures from copies of one genesis")
     merge.add_argument("genesis", type=Path, nargs="+", metavar="GENESIS")
     merge.add_argument("--out", type=Path, required=True, metavar="FILE")
@@ -165,7 +151,7 @@ def main(args: argparse.Namespace) -> int:
     elif args.verb == "new":
         _say(args, _new(args), f"wrote {args.out}")
     elif args.verb == "sign":
-        _say(args, *_sign(args))
+        _say(args, *group_sign.sign(args))
     elif args.verb == "merge":
         _say(args, _merge(args), f"wrote {args.out}")
     else:
@@ -263,38 +249,6 @@ def _who(public: bytes, names: Mapping[bytes, str]) -> str:
 
     peer = peer_id_of(public)
     return label(names[public], peer) if names else peer
-
-
-def _sign(args: argparse.Namespace) -> tuple[Genesis, str]:
-    """The signed genesis, and what was done."""
-    from peerd.group import load, save, sign
-    from peerd.group.members import called
-    from peerd.identity import Identity
-    from peerd.runner.resume import setting_of
-
-    check_file("--out", args.out)
-    identity, genesis = Identity.load(args.key), load(args.genesis)
-    rotated = genesis.follows is not None and identity.public in genesis.follows.signing
-    if not rotated:
-        genesis.index(identity.public)
-    setting_of(genesis)  # nobody signs what can't be run, with deadlines that are too short
-    start = start_from(args)
-    if not (args.unmeasured or rotated):  # an old key signs for the new one alone
-        path = args.config or args.key.parent / "peerd.toml"
-        measure(genesis, path, identity.public, start)
-    elif start is not None:
-        raise ConfigError(
-            "--start-from is compared with the genesis by the update that --unmeasured leaves out",
-            "leave one of them out",
-        )
-    genesis = sign(genesis, identity)
-    out = args.out or args.genesis
-    save(genesis, out)
-    follows = genesis.follows
-    if rotated and follows is not None:
-        new = called(genesis, genesis.index(dict(follows.keys)[identity.public]))
-        return genesis, f"signed {out} as the key before that of {new}"
-    return genesis, f"signed {out} as {called(genesis, genesis.index(identity.public))}"
 
 
 def _merge(args: argparse.Namespace) -> Genesis:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from peerd.cli.answers import OrderRefused, add_code_argument, order
+from peerd.cli import group_sign
+from peerd.cli.answers import OrderRefused, add_code_argument, order, waits
 from peerd.cli.confirm import asked
-from peerd.cli.daemon import add_config_argument, load_config
+from peerd.cli.daemon import add_config_argument, place
 from peerd.cli.output import say
 from peerd.errors import ConfigError
 
@@ -28,9 +29,7 @@ class ApprovalRefused(OrderRefused):
 def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """The verbs of VERBS."""
     parsers = {name: verbs.add_parser(name, help=text) for name, text in VERBS.items()}
-    parsers["rotate"].add_argument(
-        "--key", type=Path, required=True, metavar="FILE", help="the key that is in use"
-    )
+    group_sign.add_rotate_arguments(parsers["rotate"])
     parsers["approve"].add_argument("draft", type=Path, metavar="DRAFT")
     parsers["approve"].add_argument(
         "--yes", action="store_true", help="approve without being asked once more"
@@ -46,28 +45,12 @@ def add_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 def main(args: argparse.Namespace) -> int:
     """Run the verb."""
     if args.verb == "rotate":
-        _rotate(args.key)
+        group_sign.rotate(args)
     elif args.verb == "approve":
         _approve(args)
     else:
         _act(args)
     return 0
-
-
-def _rotate(key: Path) -> None:
-    from peerd.identity import Identity, is_encrypted_key, next_key, with_checksum
-    from peerd.sealing.source import named
-
-    old, path = Identity.load(key), next_key(key)
-    known = path.exists()
-    new = (
-        Identity.load(path)
-        if known
-        else Identity.create(path, named() if is_encrypted_key(key) else None)
-    )
-    print(f"{with_checksum(old.peer_id)}={with_checksum(new.peer_id)}")
-    made = f"{path} was made before" if known else f"made {path}"
-    print(f"{made}: sign the draft with both keys; the daemon changes over by itself")
 
 
 def _approve(args: argparse.Namespace) -> None:
@@ -76,7 +59,7 @@ def _approve(args: argparse.Namespace) -> None:
     from peerd.group.differences import differences
     from peerd.group.document import render
 
-    config, draft = load_config(args), load(args.draft)
+    draft = load(args.draft)
     draft.verify()
     old, _ = running(args.config)
     for line in differences(old, draft):
@@ -87,8 +70,9 @@ def _approve(args: argparse.Namespace) -> None:
         given = asked(question, "--yes")
         if len(given) < 8 or not draft.group_id.hex().startswith(given):
             raise ConfigError("these are not its first digits", "nothing was signed")
-    order(config.status, "approve-handover", ApprovalRefused, args.code, draft=render(draft))
-    print("approved; the group hands over once a quorum of its members has")
+    text = {"draft": render(draft)}
+    answer = order(place(args), "approve-handover", ApprovalRefused, args.code, **text)
+    print(waits(answer) or "approved; the group hands over once a quorum of its members has")
 
 
 def _act(args: argparse.Namespace) -> None:
@@ -96,12 +80,13 @@ def _act(args: argparse.Namespace) -> None:
 
     from peerd.status.client import get
 
-    config = load_config(args)
+    daemon = place(args)
     pauses, last = args.verb == "pause", None
     if pauses and args.within is not None:
         if args.within < 1:
             raise ConfigError("--within: at least one round")
-        head = trio.run(get, config.status, "/v1/status").get("head")
+        head = trio.run(get, daemon, "/v1/status").get("head")
         last = (head if isinstance(head, int) else -1) + args.within
-    order(config.status, f"approve-{args.verb}", ApprovalRefused, args.code, last=last)
-    print(f"approved; the group {'rests' if pauses else 'goes on'} once a quorum has")
+    answer = order(daemon, f"approve-{args.verb}", ApprovalRefused, args.code, last=last)
+    done = f"approved; the group {'rests' if pauses else 'goes on'} once a quorum has"
+    print(waits(answer) or done)

@@ -14,6 +14,7 @@ from peerd.cli.daemon import add_daemon_arguments, load_config
 from peerd.cli.model_rounds import add_round_arguments, certified_model, own_statistics
 from peerd.cli.output import print_json, progress
 from peerd.cli.places import check_file
+from peerd.cli.seal import add_seal_argument, sealing, source_of
 from peerd.errors import ConfigError, GroupError, StorageError, TaskError
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def add_export_arguments(parser: argparse.ArgumentParser) -> None:
         choices=list(FORMATS.values()),
         help="default: as FILE ends; all but npz have the layers by name, and build the task",
     )
+    add_seal_argument(parser)
     add_daemon_arguments(parser)
 
 
@@ -54,6 +56,7 @@ def export(args: argparse.Namespace) -> int:
     if form is None:
         raise ConfigError(f"--out {out}: must end in {' or '.join(FORMATS)}", "or say --format")
     check_file("--out", out)
+    seal = source_of(args)
     with progress("reading the model"):
         record, model, certificate = certified_model(args)
     number, certified = record["round"], record.get("model_hash")
@@ -64,8 +67,8 @@ def export(args: argparse.Namespace) -> int:
     else:
         made = _made(args, form, genesis, model, own)
     try:
-        with out.open("xb") as file:
-            made.write(file, model, description)
+        with out.open("xb") as file, sealing(file, seal) as content:
+            made.write(content, model, description)
     except FileExistsError:
         raise ConfigError(f"{out} exists already", "name a new file") from None
     found = {"round": number, "model_hash": certified, "parameters": model.size, "file": str(out)}

@@ -61,7 +61,8 @@ def _from_daemon(args: argparse.Namespace) -> Read:
     import numpy as np
     import trio
 
-    from peerd.cli.daemon import ask, socket_path
+    from peerd.cli.daemon import ask
+    from peerd.cli.daemon import place as place_of
     from peerd.status.client import StatusAnswerError, get_bytes
 
     if args.best:
@@ -72,9 +73,9 @@ def _from_daemon(args: argparse.Namespace) -> Read:
     else:
         record = ask(args, f"/v1/rounds/{args.round}")
     place = f"/v1/rounds/{record['round']}"
-    data = trio.run(get_bytes, socket_path(args), f"{place}/model")
+    data = trio.run(get_bytes, place_of(args), f"{place}/model")
     try:
-        certificate = trio.run(get_bytes, socket_path(args), f"{place}/certificate")
+        certificate = trio.run(get_bytes, place_of(args), f"{place}/certificate")
     except StatusAnswerError:  # a daemon that lost it exports the numbers alone
         certificate = None
     return record, np.frombuffer(data, dtype="<f4"), certificate

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from peerd.cli.daemon import add_daemon_arguments, socket_path
+from peerd.cli.daemon import add_daemon_arguments, load_config
 from peerd.cli.output import print_json, progress, say
 from peerd.cli.places import check_file
 from peerd.errors import ConfigError
@@ -36,7 +36,7 @@ def main(args: argparse.Namespace) -> int:
 
     check_file("--html", args.html)
     with progress("verifying certificates"):
-        found = read_spent(args.paths or [socket_path(args)])
+        found = read_spent(args.paths or [args.socket or load_config(args).status])
     if args.html is not None:
         try:
             args.html.write_text(page(found), encoding="utf-8")

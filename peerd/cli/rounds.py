@@ -10,9 +10,10 @@ from types import MappingProxyType
 from typing import Any
 
 from peerd.cli import rounds_asked
-from peerd.cli.daemon import add_daemon_arguments, ask, socket_path
+from peerd.cli.daemon import add_daemon_arguments, ask, place
 from peerd.cli.output import colour, measures, print_json, short, size, table
 from peerd.cli.places import check_file
+from peerd.cli.seal import add_seal_argument, sealed, source_of
 from peerd.errors import ConfigError, printable
 from peerd.labels import label
 
@@ -35,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="write the certificates of all rounds, for an auditor",
     )
+    add_seal_argument(parser)
     add_daemon_arguments(parser)
 
 
@@ -73,8 +75,9 @@ def _write_transcript(args: argparse.Namespace) -> int:
     if args.number is None:
         raise ConfigError("--transcript needs the round's number", "such as: peerd rounds 3 …")
     check_file("--transcript", args.transcript)
+    seal = source_of(args)
     target = f"/v1/rounds/{args.number}/transcript"
-    args.transcript.write_bytes(trio.run(get_bytes, socket_path(args), target))
+    args.transcript.write_bytes(sealed(trio.run(get_bytes, place(args), target), seal))
     print(f"transcript of round {args.number}: {args.transcript}")
     return 0
 
@@ -84,8 +87,8 @@ def _write_certificates(args: argparse.Namespace) -> int:
     from peerd.audit.socket import fetch_certificates
 
     check_file("--certificates", args.certificates)
-    chain = fetch_certificates(socket_path(args))
-    args.certificates.write_bytes(encode_chain(chain))
+    seal, chain = source_of(args), fetch_certificates(place(args))
+    args.certificates.write_bytes(sealed(encode_chain(chain), seal))
     print(f"certificates of {len(chain)} rounds: {args.certificates}")
     return 0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from peerd.cli.daemon import add_daemon_arguments, ask, socket_path
+from peerd.cli.daemon import add_daemon_arguments, ask, place
 from peerd.cli.output import print_json
 from peerd.errors import ConfigError
 
@@ -32,7 +32,7 @@ def main(args: argparse.Namespace) -> int:
         from peerd.cli.since import parse_since
 
         since = None if args.since is None else parse_since(args.since)
-        follow(socket_path(args), since, as_json=bool(args.json))
+        follow(place(args), since, as_json=bool(args.json))
         return 0
     document = ask(args, "/v1/status")
     if args.json:

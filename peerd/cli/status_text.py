@@ -97,6 +97,11 @@ def _privacy(value: Any, names: Names) -> str:
     )
 
 
+def _pending(value: Any, names: Names) -> str:
+    each = (f"{one['act']} by {one['by']}, {one['id']}" for one in value)
+    return f"{'; '.join(each)}: another officer says 'peerd officer confirm ID'"
+
+
 def _next_round(value: Any, names: Names) -> str:
     from peerd.group.rhythm import at_in
 
@@ -112,4 +117,5 @@ FIELDS: dict[str, Callable[[Any, Names], str]] = {
     "storage": _storage,
     "next_round_at": _next_round,
     "privacy": _privacy,
+    "pending": _pending,
 }

@@ -9,11 +9,11 @@ import sys
 from typing import TYPE_CHECKING
 
 from peerd.cli.answers import OrderRefused, order
-from peerd.cli.daemon import add_config_argument, load_config
+from peerd.cli.daemon import add_config_argument, place
 from peerd.errors import ConfigError
 
 if TYPE_CHECKING:
-    from peerd.config import Config
+    from peerd.status.remote import Place
 
 DONE = {
     "pause": "paused: this peer finishes the round that it is in, then follows the others",
@@ -46,20 +46,20 @@ def main(args: argparse.Namespace) -> int:
 
     from peerd.status.client import get
 
-    config = load_config(args)
+    daemon = place(args)
     if args.command in LEAVES:
-        _warn(config, trio.run(get, config.status, "/v1/peers")["peers"], confirmed=args.yes)
-    order(config.status, args.command, StayRefused)
+        _warn(daemon, trio.run(get, daemon, "/v1/peers")["peers"], confirmed=args.yes)
+    order(daemon, args.command, StayRefused)
     print(DONE[args.command])
     return 0
 
 
-def _warn(config: Config, peers: object, *, confirmed: bool) -> None:
+def _warn(daemon: Place, peers: object, *, confirmed: bool) -> None:
     """ConfigError where so few would be left that nothing is agreed on, unless ``confirmed``."""
-    from peerd.cli.current_group import current_genesis
+    from peerd.cli.current_group import of_daemon
     from peerd.runner.resume import setting_of
 
-    setting = setting_of(current_genesis(config))
+    setting = setting_of(of_daemon(daemon, None))
     others = [each for each in peers if not each["self"]] if isinstance(peers, list) else []
     away = 1 + sum(each["away"] or not each["connected"] for each in others)
     left = setting.peers - away

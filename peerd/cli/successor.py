@@ -119,9 +119,11 @@ def _running(config: Path) -> tuple[Genesis, int]:
     from peerd.group.addresses import is_address
     from peerd.identity import public_of
     from peerd.status.client import get
+    from peerd.status.remote import remote
 
     genesis, head = running(config)
-    peers: Any = trio.run(get, Config.load(config, os.environ).status, "/v1/peers")["peers"]
+    socket = remote() or Config.load(config, os.environ).status
+    peers: Any = trio.run(get, socket, "/v1/peers")["peers"]
     found = {
         public_of(peer["peer"]): next(filter(is_address, peer.get("published", ())), None)
         for peer in peers

@@ -9,12 +9,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from peerd.cli.daemon import add_config_argument, socket_path
+from peerd.cli.daemon import add_config_argument, place
 from peerd.cli.output import use_colour
 from peerd.errors import ConfigError, NotRunningError
 
 if TYPE_CHECKING:
     from peerd.screen.picture import Picture
+    from peerd.status.remote import Place
 
 ROUNDS = 60
 """The last ones, of which accuracy, blame and absence are told."""
@@ -38,7 +39,7 @@ def main(args: argparse.Namespace) -> int:
         raise ConfigError(f"--every {args.every:g}", "between 0.1 and 3600 seconds")
     import trio
 
-    path = socket_path(args)
+    path = place(args)
     if args.once or not sys.stdout.isatty():
         print(_drawn(trio.run(_Source(path).picture)))
         return 0
@@ -59,7 +60,7 @@ def _drawn(picture: Picture) -> str:
     return text(picture, sys.stdout, width, height, colour=use_colour(sys.stdout))
 
 
-async def _live(path: Path, every: float) -> None:
+async def _live(path: Place, every: float) -> None:
     """On the terminal's other screen, so that what stood there is there again at the end."""
     import trio
     from rich.console import Console
@@ -86,7 +87,7 @@ async def _live(path: Path, every: float) -> None:
 class _Source:
     """Asks for the rounds only when there is another one."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Place) -> None:
         self._path = path
         self._head: object = None
         self._rounds: list[dict[str, object]] = []

@@ -34,8 +34,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     verify.add_argument(
         "--against",
         type=Path,
-        metavar="FILE",
-        help="an earlier or a later copy of this trail: one is to be the beginning of the other",
+        action="append",
+        default=[],
+        metavar="PLACE",
+        help="another member's status socket or directory, or a file of certificates: their rounds "
+        "are to bind records of this trail; or an earlier or a later copy of it: one is to be the "
+        "beginning of the other; may be said again",
+    )
+    verify.add_argument(
+        "--peer",
+        metavar="NAME|PEER",
+        help="whose trail FILE is, for --against (default: who its last 'start' says)",
+    )
+    verify.add_argument(
+        "--genesis",
+        metavar="FILE|HASH",
+        help="the genesis that the certificates of --against start from (default: the one that is "
+        "found there, else the configuration's)",
     )
     for each in (show, verify):
         each.add_argument(
@@ -79,9 +94,11 @@ def _show(args: argparse.Namespace) -> int:
 
 
 def _row(record: dict[str, Any]) -> tuple[object, ...]:
-    uid, user = record["uid"], record["user"]
+    uid, user, arguments = record["uid"], record["user"], dict(record["arguments"])
     who = "-" if uid is None else f"{user or '?'} (uid {uid})"
-    given = " ".join(f"{name}={value}" for name, value in record["arguments"].items())
+    if record["factor"].startswith("certificate"):
+        who = f"{user or '?'} (certificate {str(arguments.pop('certificate', '?'))[:16]}…)"
+    given = " ".join(f"{name}={value}" for name, value in arguments.items())
     factor = record["factor"]
     return (
         record["number"],
@@ -98,17 +115,23 @@ def _row(record: dict[str, Any]) -> tuple[object, ...]:
 
 
 def _verify(args: argparse.Namespace) -> int:
+    from peerd.cli.trail_bound import compared, held_by_others, is_trail
     from peerd.trail.reading import walk
 
     path = _path(args)
+    copies = [place for place in args.against if is_trail(place)]
+    places = [place for place in args.against if place not in copies]
+    others = held_by_others(args, places, path) if places else None  # before the trail grows
     known = _known(args) if args.file is None else None
     try:
         found = walk(path, known)
     except FileNotFoundError:
         raise _missing(path) from None
     lie = _lie(found, known, args.file is None) or _lacks(path, args.head)
-    if args.against is not None:
-        lie = lie or _apart(path, args.against)
+    for copy in copies:
+        lie = lie or _apart(path, copy)
+    bound = None if others is None or lie is not None else compared(others, path)
+    lie = lie or (None if bound is None else bound.lie)
     notes = list(found.notes)
     if found.torn and lie is None:
         notes.append(f"record {found.bad} is being written, or was torn by a power cut")
@@ -122,6 +145,7 @@ def _verify(args: argparse.Namespace) -> int:
         "bad_record": None if lie is None else lie[0],
         "reason": None if lie is None else lie[1],
         "notes": notes,
+        "bound": None if bound is None else bound.document(),
     }
     if args.json:
         print_json(document)
@@ -129,6 +153,8 @@ def _verify(args: argparse.Namespace) -> int:
         say(f"{found.records} records, the last is {found.head.number}: {found.head.hash}")
         for note in notes:
             say(f"note: {note}")
+        for line in [] if bound is None else bound.lines():
+            say(line)
     if lie is not None:
         raise VerificationError(f"{path}: record {lie[0]}: {lie[1]}")
     if not args.json:
@@ -157,7 +183,7 @@ def _known(args: argparse.Namespace) -> Head | None:
     except NotRunningError:
         if not any(config.data.glob("peerd.sqlite3")):
             return None
-        with Store.open(config.data) as store:
+        with Store.open(config.data, source=config.storage.source) as store:
             return remembered(store)
     if not isinstance(told, dict):
         return None

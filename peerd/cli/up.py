@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from peerd.cli.confirm import asked
 from peerd.cli.daemon import add_config_argument, load_config
+from peerd.cli.group_sign import runs
 from peerd.cli.signing import measure
 from peerd.cli.terms import print_group, summary
 from peerd.errors import ConfigError, GroupError
@@ -45,6 +46,11 @@ def main(args: argparse.Namespace) -> int:
     from peerd.identity import Identity
 
     config = load_config(args)
+    if runs(config):
+        raise ConfigError(
+            f"a daemon runs already, and answers at {config.status}",
+            "what it is to sign it signs itself: 'peerd group sign GENESIS --config FILE'",
+        )
     identity = Identity.load(config.key, config.storage.source)
     placed = _placed(config)
     genesis = _agreed(placed, args.genesis, config)

@@ -106,6 +106,8 @@ class Exposition:
         yield _number("peerd_draining", "1 while the daemon begins nothing new.", draining)
         warnings = len(status.get("warnings") or ())
         yield _number("peerd_warnings", "Warnings that the status shows.", warnings)
+        alarms = _by_name(self._numbers.tally.alarms)
+        yield _counter("peerd_alarms", "Alarms that rang, by reason.", alarms, ("reason",))
 
     def _round(self, status: Mapping[str, Any]) -> Iterator[Metric]:
         tally = self._numbers.tally

@@ -29,6 +29,7 @@ OTHER = "other"
 OUTCOMES = (*(close.value for close in Close), "caught up")
 _QUOTED = re.compile(r"""b?'[^']*'|b?"[^"]*"|\b0x[0-9a-f]+\b|-?\d+(\.\d+)*""")
 _REASON_LENGTH = 80
+ALARMS = ("norm", "loss", "storage", "budget")
 COSTS = ("wall_seconds", "cpu_seconds", "bytes_in", "bytes_out")
 """What a round's summary says of each phase."""
 
@@ -51,6 +52,7 @@ class Tally:
         self.guilty = set(guilty)
         self.absent: Counter[int] = Counter()
         self.dropped: Counter[str] = Counter()
+        self.alarms: Counter[str] = Counter(dict.fromkeys(ALARMS, 0))
         self.costs: dict[str, Counter[str]] = {name: Counter() for name in COSTS}
         """By phase, of the rounds that were completed here."""
         self._summary = summary
@@ -87,6 +89,10 @@ class Tally:
                 if (round_, attempt) != self._place:
                     self._place = (round_, attempt)
                     self.attempts += 1
+
+    def alarm(self, about: str) -> None:
+        """One rang."""
+        self.alarms[about] += 1
 
     def _add_costs(self, summary: Mapping[str, Any]) -> None:
         for phase, reading in summary.get("phases", {}).items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import structlog
@@ -11,6 +11,7 @@ import trio
 
 from peerd.config import Config, from_environment, strange_variables
 from peerd.environment import variable
+from peerd.errors import CorruptError, StorageError
 from peerd.group import Genesis, load
 from peerd.group.members import names_by_peer
 from peerd.identity import Identity
@@ -89,7 +90,12 @@ def _live(config: Config, configured: Genesis, store: Store, terms: Terms) -> in
         configure(config.log.level, config.log.format, file=config.log.file, names=names)
         note_start(terms.trail, epochs[-1].genesis.group_id, identity.peer_id, config)
         life = Life(config, Place(epochs, identity, configured), store, terms)
-        _run(life)
+        try:
+            _run(life)
+        except CorruptError as error:  # somebody may have changed it: the trail is to say when
+            with suppress(StorageError):
+                terms.trail.note("stop", itself(), reason=str(error))
+            raise
         if life.handover is None:
             if again := terms.told.taken():
                 log.info("told to stop again while it stopped", times=len(again))

@@ -18,6 +18,7 @@ import structlog
 import trio
 
 from peerd.learning import Trainer
+from peerd.learning.trained import Evaluation
 from peerd.runner.ahead import Act, WriteAhead
 from peerd.runner.alarms import Alarms
 from peerd.runner.learner import Learner
@@ -64,6 +65,7 @@ frame, and of its journal, is let go before the next is taken.
 LOSS_GRACE = 3.0
 """Seconds for which a lost peer is still waited for."""
 OnMeasured = Callable[[int, Close, dict[str, Any] | None], Approval | None]
+OnEvaluated = Callable[[int, Evaluation], None]
 OnOwnApproval = Callable[[Approval], Awaitable[object]]
 """Told of what no operator ordered, before it is done."""
 OnStep = Callable[[Peer, Sequence[Effect]], None]
@@ -110,6 +112,7 @@ class Driver:
         """Told each effect once it is carried out."""
         self.peers_changed = trio.Event()
         self.on_measured: OnMeasured = lambda round_, close, group: None
+        self.on_evaluated: OnEvaluated = lambda round_, found: None
         self.on_own_approval: OnOwnApproval = _unheard
         self.handed_over = trio.Event()
         self.on_step: OnStep = lambda session, effects: None
@@ -323,7 +326,9 @@ class Driver:
             log.info("not approved", reason=str(error))
 
     async def _evaluate(self, round_: int, model: npt.NDArray[np.float32]) -> None:
-        self._teller.evaluated(round_, await self._trainer.evaluate(model))
+        found = await self._trainer.evaluate(model)
+        self._teller.evaluated(round_, found)
+        self.on_evaluated(round_, found)
 
     # -- records of others ---------------------------------------------------------------------
 

@@ -99,7 +99,9 @@ class Equipment:
         place, store = self.place, self.store
         secret = partial(journaled_secret, store)
         place.session = terms.crew.session(
-            LocalPeer(place.setting, place.me, place.identity.secret, secret),
+            LocalPeer(
+                place.setting, place.me, place.identity.secret, secret, terms.trail.last_hash
+            ),
             position,
             store.journal(position.round),
             rounds=rounds,

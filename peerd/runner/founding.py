@@ -90,6 +90,7 @@ class Founding:
         self._show()
         self._board.derive("waiting", partial(self._waiting, began))
         self._board.derive("trail", self._trail.shown)
+        self._board.derive("pending", self._gate.waiting)
         async with trio.open_nursery() as nursery:
             self._scope = nursery.cancel_scope
             await nursery.start(heed_signals, self, nursery, self._told, self._trail)

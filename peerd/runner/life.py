@@ -21,11 +21,13 @@ from peerd.runner.equipment import Equipment
 from peerd.runner.gathering import gather
 from peerd.runner.library import Library
 from peerd.runner.node import Node, limits_of
+from peerd.runner.operators.alarm import Alarm, Means
 from peerd.runner.operators.drain import flushed
 from peerd.runner.operators.noting import gate_of, noted_approval
 from peerd.runner.operators.orders import Desk
 from peerd.runner.operators.reload import reload
 from peerd.runner.operators.signals import heed_signals
+from peerd.runner.operators.signer import Signer
 from peerd.runner.place import Place
 from peerd.runner.rehearsal import training_of
 from peerd.runner.resume import position_of
@@ -39,6 +41,7 @@ from peerd.runner.windows import Windows
 from peerd.storage import Store
 from peerd.storage.ring import TRAINING
 from protocols.record.certificate import origin_of
+from protocols.record.effects import Completed, Effect
 from protocols.record.position import Position
 
 log = structlog.get_logger(__name__)
@@ -74,12 +77,15 @@ class Life:
         )
         self.trainer = terms.crew.trainer(training)
         self._equipment = Equipment(place, self._node, store, self.trainer, self._library)
-        self._desk = Desk(store, self.genesis, self.reload)
+        signer = Signer(identity, config.key, self.genesis, store)
+        self._desk = Desk(store, self.genesis, self.reload, signer)
         self.gate = gate_of(config, terms.trail, store)
         self.board.derive("trail", terms.trail.shown)
+        self.board.derive("pending", self.gate.waiting)
         self._windows = Windows(config, place, self._node, store, self.trainer, self._desk.order)
         self.metrics_port = self._windows.metrics_port
         self.dashboard_port = self._windows.dashboard_port
+        self.control_port = self._node.control_port
         self._driver: Driver | None = None
         self._scope = trio.CancelScope()
 
@@ -143,12 +149,26 @@ class Life:
         session = self._equipment.session(self._terms, position, self.config.rounds)
         driver = self._driver = self._equipment.driver(session, records)
         lookout.follow(driver)
-        driver.watch = self._windows.tally.saw
+        self._listen_for_alarms(nursery, driver)
         driver.on_own_approval = partial(noted_approval, self._terms.trail)
         await nursery.start(driver.run)
         self._desk.carry_out = driver.order
         nursery.start_soon(self._follow, driver, nursery.cancel_scope)
         nursery.start_soon(self._leave, driver)
+
+    def _listen_for_alarms(self, nursery: trio.Nursery, driver: Driver) -> None:
+        tally, public = self._windows.tally, self._place.identity.public
+        means = Means(tally.alarm, self._terms.trail.noted, driver.order)
+        there = self.genesis, public, self.store, self.board
+        alarm = Alarm(*there, lambda: self.config, means)
+
+        def watch(effect: Effect) -> None:
+            tally.saw(effect)
+            if isinstance(effect, Completed):
+                nursery.start_soon(alarm.completed, effect)
+
+        driver.watch = watch
+        driver.on_evaluated = partial(nursery.start_soon, alarm.evaluated)
 
     async def _leave(self, driver: Driver) -> None:
         """Told to drain (``peerd drain``): the others know it, and the round is over."""

@@ -15,9 +15,12 @@ from peerd.errors import NetworkError
 from peerd.group import Genesis
 from peerd.identity import Identity
 from peerd.status.board import StatusBoard
+from peerd.status.control_port import ControlPort
+from peerd.status.control_tls import credentials
+from peerd.status.door import Door
 from peerd.status.gate import Gate
 from peerd.status.routes import Views
-from peerd.status.server import serve_status
+from peerd.status.server import serve_socket
 from peerd.transport.errors import TransportError
 from peerd.transport.limits import DEFAULT_LIMITS, Limits
 from peerd.transport.transport import Transport
@@ -68,11 +71,23 @@ class Node:
             relays=config.relay,
             hybrid=genesis.version >= V3,
         )
+        self.control_port = ControlPort(self.board)
         self._status = config.status
+        self._tls = config.control.tls
 
     async def show(self, nursery: trio.Nursery, views: Views, gate: Gate) -> None:
-        """From now on the control socket answers. StatusSocketError."""
-        await nursery.start(partial(serve_status, self.board, self._status, views, gate=gate))
+        """From now on the control socket answers, and the TLS port where there is to be one.
+        StatusSocketError, NetworkError, ConfigError.
+        """
+        self.control_port.credentials = found = credentials(self._tls)
+        if found is not None:
+            gate.revoked = found.revoked.has
+        door = Door(self.board, views, gate)
+        serve = partial(serve_socket, self._status, door, shared=gate.roles.named)
+        await nursery.start(serve)
+        self.control_port.door = door
+        await nursery.start(self.control_port.run)
+        self.control_port.open(self._tls.listen)
 
     async def listen(self, nursery: trio.Nursery) -> None:
         """From now on others can dial this peer, and it dials them. NetworkError."""

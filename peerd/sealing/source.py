@@ -38,9 +38,12 @@ _KEY_FORM = f"it should be one line of {2 * KEY_BYTES} hex digits: openssl rand 
 class KeySource:
     """One of the three; see ``LIKE``. Use ``key_source``, so that nobody is asked twice."""
 
-    def __init__(self, text: str) -> None:
-        """Raises ConfigError for what is none of them; reads nothing yet."""
+    def __init__(self, text: str, of: str = "the disk") -> None:
+        """Raises ConfigError for what is none of them; reads nothing yet. ``of``: what a passphrase
+        is asked for.
+        """
         self.text = text
+        self._of = of
         self.kind, _, self._name = text.partition(":")
         good = {
             CREDENTIAL: bool(self._name) and "/" not in self._name and self._name[0] != ".",
@@ -69,7 +72,7 @@ class KeySource:
     def ask_twice(self) -> None:
         """Of a passphrase that is new, and typed: a slip in it would lose everything."""
         if self.kind == PASSPHRASE and self._secret is None and _credential() is None:
-            first = _typed("new passphrase for the disk: ")
+            first = _typed(f"new passphrase for {self._of}: ")
             if first != _typed("once more: "):
                 raise StorageError("the two passphrases differ", "nothing was changed: try again")
             self._secret = _passphrase(first)
@@ -78,7 +81,7 @@ class KeySource:
         if self._secret is None:
             if self.kind == PASSPHRASE:
                 given = _credential()
-                typed = _typed("passphrase of the disk: ") if given is None else _text(given)
+                typed = _typed(f"passphrase of {self._of}: ") if given is None else _text(given)
                 self._secret = _passphrase(typed)
             else:
                 self._secret = self._raw_key()

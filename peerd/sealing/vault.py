@@ -30,12 +30,13 @@ class Vault:
     """The keys of a directory, or of a part of it, by generation; the newest seals.
 
     ``plain``: values from before the directory was encrypted may be met. Without keys everything is
-    as it was given.
+    as it was given. ``refused``: how many values did not open so far.
     """
 
     def __init__(self, name: bytes, keys: Mapping[int, Key], *, plain: bool = False) -> None:
         self.name = name
         self.plain = plain
+        self.refused = 0
         self._keys = dict(keys)
         self.generation = max(keys, default=0)
 
@@ -67,9 +68,11 @@ class Vault:
         header = stored[:HEADER_BYTES]
         key = self._keys.get(int.from_bytes(header[len(MAGIC) :], "little"))
         if not stored.startswith(MAGIC) or key is None:
+            self.refused += 1
             raise Unsealed("it is not encrypted, or with a key that is not here")
         found = key.open(memoryview(stored)[HEADER_BYTES:], self._bound(header, place))
         if found is None:
+            self.refused += 1
             raise Unsealed("it was changed, cut or moved")
         return found
 

@@ -1,4 +1,4 @@
-"""A client of the status socket, for the command line and the swarm.
+"""A client of the control socket or the TLS port, for the command line and the swarm.
 
 It trusts the daemon no more than needed: answers are bounded, and every wait has a deadline.
 """
@@ -9,13 +9,13 @@ import json
 import os
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 
 import h11
 import trio
 
 from peerd.errors import NotAllowedError, NotRunningError, PeerdError
 from peerd.status.board import MAX_EVENT_BYTES, JsonObject
+from peerd.status.remote import Place, Remote
 
 READ_BYTES = 65536
 MAX_ANSWER_BYTES = 4 * 10**9 + 2**20  # a model of 10^9 parameters
@@ -40,23 +40,23 @@ class Silent(NotRunningError):
     """The daemon's process is there, and says nothing: it may be stopped, or at its limits."""
 
 
-async def get(path: Path, target: str) -> JsonObject:
+async def get(path: Place, target: str) -> JsonObject:
     """``GET target``, as JSON. NotRunningError, StatusAnswerError."""
     return _object(path, await get_bytes(path, target))
 
 
-async def get_bytes(path: Path, target: str) -> bytes:
+async def get_bytes(path: Place, target: str) -> bytes:
     """``GET target``, as it is. NotRunningError, StatusAnswerError, NotAllowedError."""
     return await _answered(path, "GET", target, b"", ANSWER_SECONDS)
 
 
-async def post(path: Path, target: str, document: JsonObject) -> JsonObject:
+async def post(path: Place, target: str, document: JsonObject) -> JsonObject:
     """``POST target``: an order. As ``get``."""
     body = json.dumps(document).encode()
     return _object(path, await _answered(path, "POST", target, body, ORDER_SECONDS))
 
 
-async def _answered(path: Path, method: str, target: str, body: bytes, seconds: float) -> bytes:
+async def _answered(path: Place, method: str, target: str, body: bytes, seconds: float) -> bytes:
     async with _connection(path) as stream:
         with trio.fail_after(seconds):
             status, found = await _exchange(stream, method, target, body)
@@ -70,7 +70,7 @@ async def _answered(path: Path, method: str, target: str, body: bytes, seconds: 
     raise StatusAnswerError(f"the daemon at {path}: {error}", said=error)
 
 
-async def events(path: Path, since: int | None = None) -> AsyncGenerator[JsonObject, None]:
+async def events(path: Place, since: int | None = None) -> AsyncGenerator[JsonObject, None]:
     """Events after number ``since`` (None: new ones), until the daemon ends the stream."""
     target = "/v1/events" if since is None else f"/v1/events?since={since}"
     async with _connection(path) as stream:
@@ -98,26 +98,53 @@ async def events(path: Path, since: int | None = None) -> AsyncGenerator[JsonObj
 
 
 @asynccontextmanager
-async def _connection(path: Path) -> AsyncIterator[trio.SocketStream]:
+async def _connection(path: Place) -> AsyncIterator[trio.abc.Stream]:
+    stream: trio.abc.Stream
     try:
-        stream = await trio.open_unix_socket(os.fspath(path))
+        if isinstance(path, Remote):
+            stream = await _secured(path)
+        else:
+            stream = await trio.open_unix_socket(os.fspath(path))
     except OSError as error:
         raise NotRunningError(
             f"no daemon answers at {path} ({error.strerror or error})",
             "start it with: peerd run --config FILE",
         ) from None
-    async with stream:
+    try:
         try:
             yield stream
         except (trio.BrokenResourceError, h11.RemoteProtocolError):
-            raise NotRunningError(
-                f"the daemon at {path} closed the connection", "look at its log"
-            ) from None
+            hint = "look at its log"
+            if isinstance(path, Remote):
+                hint = "is your certificate of its clients_ca, and not over? look at its log"
+            raise NotRunningError(f"the daemon at {path} closed the connection", hint) from None
         except trio.TooSlowError:
             raise Silent(f"the daemon at {path} is silent", "look at its log") from None
+    finally:
+        await trio.aclose_forcefully(stream)  # nobody waits for a farewell
 
 
-async def _ask(stream: trio.SocketStream, method: str, target: str, body: bytes) -> h11.Connection:
+async def _secured(place: Remote) -> trio.SSLStream:
+    """OSError; NotRunningError where the daemon is not the one that is named, or does not talk."""
+    stream = await trio.open_tcp_stream(place.host, place.port)
+    encrypted = trio.SSLStream(
+        stream, place.context, server_hostname=place.host, https_compatible=True
+    )
+    try:
+        with trio.fail_after(ANSWER_SECONDS):
+            await encrypted.do_handshake()
+    except (trio.BrokenResourceError, trio.TooSlowError) as error:
+        await trio.aclose_forcefully(stream)
+        cause = error.__cause__
+        said = getattr(cause, "verify_message", "") or getattr(cause, "reason", "") or "silent"
+        raise NotRunningError(
+            f"no daemon can be asked at {place} ({said})",
+            "is it this host's certificate, and of the authority in PEERD_REMOTE_CA?",
+        ) from None
+    return encrypted
+
+
+async def _ask(stream: trio.abc.Stream, method: str, target: str, body: bytes) -> h11.Connection:
     http = h11.Connection(h11.CLIENT)
     headers = [("host", "peerd")]
     if body:
@@ -129,14 +156,14 @@ async def _ask(stream: trio.SocketStream, method: str, target: str, body: bytes)
     return http
 
 
-async def _next_event(http: h11.Connection, stream: trio.SocketStream) -> object:
+async def _next_event(http: h11.Connection, stream: trio.abc.Stream) -> object:
     while (event := http.next_event()) is h11.NEED_DATA:
         http.receive_data(await stream.receive_some(READ_BYTES))
     return event
 
 
 async def _exchange(
-    stream: trio.SocketStream, method: str, target: str, sent: bytes
+    stream: trio.abc.Stream, method: str, target: str, sent: bytes
 ) -> tuple[int, bytes]:
     http = await _ask(stream, method, target, sent)
     status, body = 0, bytearray()
@@ -154,7 +181,7 @@ async def _exchange(
             raise StatusAnswerError("the daemon closed the connection without an answer")
 
 
-def _object(path: Path, text: bytes) -> JsonObject:
+def _object(path: Place, text: bytes) -> JsonObject:
     try:
         document = json.loads(text)
     except ValueError:

@@ -25,6 +25,9 @@ SECRET_BYTES = 20  # the length of SHA-1's hash, as RFC 4226 has it
 FREE_TRIES = 5
 MOST_WAIT = 3600.0
 
+Who = int | str
+"""An officer: a user's id, or ``Caller.key``."""
+
 
 class CodeRefused(Exception):
     """Why a code does not count, for whoever gave it."""
@@ -64,35 +67,35 @@ def uri(secret: bytes, who: str) -> str:
     return f"otpauth://totp/{quote(f'peerd:{who}')}?secret={text}&issuer=peerd"
 
 
-def forget(store: Memory, uid: int) -> bool:
+def forget(store: Memory, who: Who) -> bool:
     """The officer enrols anew. Whether there was anything to forget."""
-    known = bool(store.meta(_key(uid)))
+    known = bool(store.meta(_key(who)))
     if known:
-        store.set_meta(_key(uid), b"")
+        store.set_meta(_key(who), b"")
     return known
 
 
 class Codes:
-    """Kept in the store, by user id. Usable from any thread; what is taken is durable on return."""
+    """Kept in the store, by ``Caller.key``. Usable from any thread; durable on return."""
 
     def __init__(self, store: Memory, clock: Callable[[], float] = time.time) -> None:
         self._store = store
         self._clock = clock
         self._mutex = threading.Lock()
 
-    def enrol(self, uid: int) -> bytes:
+    def enrol(self, who: Who) -> bytes:
         """A new secret, which is told this once. CodeRefused for who has one."""
         with self._mutex:
-            if self._held(uid) is not None:
+            if self._held(who) is not None:
                 raise CodeRefused("you have enrolled already; 'peerd officer reset' undoes it")
             secret = secrets.token_bytes(SECRET_BYTES)
-            self._keep(uid, Held(secret.hex()))
+            self._keep(who, Held(secret.hex()))
             return secret
 
-    def check(self, uid: int, code: str) -> None:
+    def check(self, who: Who, code: str) -> None:
         """CodeRefused, and then it is one of few tries."""
         with self._mutex:
-            held, now = self._held(uid), self._clock()
+            held, now = self._held(who), self._clock()
             if held is None:
                 raise CodeRefused("you have not enrolled; 'peerd officer enroll' does it")
             wait = _wait(held.wrong)
@@ -103,20 +106,20 @@ class Codes:
                 held.wrong, held.at = held.wrong + 1, now
             else:
                 held.wrong, held.last = 0, counter
-            self._keep(uid, held)
+            self._keep(who, held)
             if counter is None:
                 raise CodeRefused("the code is wrong, too old, or was used before")
 
-    def _held(self, uid: int) -> Held | None:
-        data = self._store.meta(_key(uid))
+    def _held(self, who: Who) -> Held | None:
+        data = self._store.meta(_key(who))
         return Held(**json.loads(data)) if data else None
 
-    def _keep(self, uid: int, held: Held) -> None:
-        self._store.set_meta(_key(uid), json.dumps(asdict(held)).encode())
+    def _keep(self, who: Who, held: Held) -> None:
+        self._store.set_meta(_key(who), json.dumps(asdict(held)).encode())
 
 
-def _key(uid: int) -> str:
-    return f"officer {uid}"
+def _key(who: Who) -> str:
+    return f"officer {who}"
 
 
 def _wait(wrong: int) -> float:

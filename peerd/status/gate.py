@@ -1,4 +1,4 @@
-"""The control socket's door: who asks, whether they may, and the trail of what they do."""
+"""The door of the control socket and of its TLS port: who asks, whether they may, and the trail."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import trio
 
 from peerd.errors import ConfigError, StorageError
 from peerd.status.board import JsonObject
+from peerd.status.callers import Caller, Certificate
 from peerd.status.codes import CodeRefused, Codes, uri
+from peerd.status.pending import Pending
 from peerd.status.roles import Role, Roles
 from peerd.status.routes import Answer, Route
 from peerd.trail import Actor, Factor, Head
-from peerd.trail.record import user_name
 
 QUIET_SECONDS = 60.0
 """Between two records of one user's refusals: nobody fills the disk by asking in vain."""
@@ -30,95 +31,119 @@ Note = Callable[..., Awaitable[Head]]
 log = structlog.get_logger(__name__)
 
 
+def _none_revoked(certificate: Certificate) -> bool:
+    return False
+
+
 class Gate:
     """``roles``: those in force. ``note``: None where there is no trail, as in a test. ``codes``:
-    what officers give a code of for each act; None where the kernel's word is enough.
+    what officers give a code of for each act; None where the kernel's word is enough. ``pending``:
+    orders that wait for a second officer; None where one is enough. ``revoked``: whether a
+    certificate counts no more, asked anew for each request.
     """
 
     def __init__(
-        self, roles: Roles = Roles(), note: Note | None = None, codes: Codes | None = None
+        self,
+        roles: Roles = Roles(),
+        note: Note | None = None,
+        codes: Codes | None = None,
+        pending: Pending | None = None,
     ) -> None:
         self.roles = roles
         self.codes = codes
+        self.pending = pending
+        self.revoked: Callable[[Certificate], bool] = _none_revoked
         self._note = note
-        self._refused: dict[int, tuple[float, int]] = {}
+        self._refused: dict[str, tuple[float, int]] = {}
 
-    async def role(self, uid: int) -> Role | None:
-        """None for a stranger."""
+    def waiting(self) -> list[JsonObject]:
+        """Orders that wait for a second officer, for the status."""
+        return [] if self.pending is None else self.pending.shown()
+
+    def waiting_order(self, name: str) -> JsonObject | None:
+        """One of them, by its digest, with all that would be carried out."""
+        return None if self.pending is None else self.pending.whole(name)
+
+    async def role(self, caller: Caller) -> Role | None:
+        """None for a stranger, and for a certificate that is revoked or over."""
+        if caller.certificate is not None and self.revoked(caller.certificate):
+            return None
         if not self.roles.named:
-            return self.roles.of(uid)
-        return await trio.to_thread.run_sync(self.roles.of, uid)
+            return self.roles.of_caller(caller)
+        return await trio.to_thread.run_sync(self.roles.of_caller, caller)
 
     async def note(
-        self, act: str, uid: int, role: Role, factor: Factor = Factor.SOCKET, **arguments: Any
+        self, act: str, caller: Caller, role: Role, factor: Factor | None = None, **arguments: Any
     ) -> Head | None:
         """On disk on return; StorageError, and then it must not happen."""
         if self._note is None:
             return None
-        name = await trio.to_thread.run_sync(user_name, uid)
-        actor = Actor(factor, uid, name, role.word)
-        return await self._note(act, actor, **arguments)
+        name = await trio.to_thread.run_sync(caller.name)
+        actor = Actor(factor or caller.factor(), caller.uid, name, role.word)
+        return await self._note(act, actor, **arguments, **caller.about())
 
-    async def factor(self, uid: int, role: Role, route: Route, code: object) -> Factor | Answer:
+    async def factor(
+        self, caller: Caller, role: Role, route: Route, code: object
+    ) -> Factor | Answer:
         """By what it is known who asks; the answer where a code is needed, and this is none."""
         if self.codes is None or route.role is not Role.OFFICER or route.act == ENROL:
-            return Factor.SOCKET
+            return caller.factor()
         if not isinstance(code, str):
             return Answer(401, {"error": "this needs a code of your second factor"})
         try:
-            await trio.to_thread.run_sync(self.codes.check, uid, code)
+            await trio.to_thread.run_sync(self.codes.check, caller.key, code)
         except CodeRefused as error:
-            name = await trio.to_thread.run_sync(user_name, uid)
-            log.warning("a code was refused", uid=uid, user=name, reason=str(error))
-            await self._told(uid, name, role, {"what": route.act, "needs": "code"})
+            who = await trio.to_thread.run_sync(caller.in_words)
+            log.warning("a code was refused", who=who, reason=str(error))
+            await self._told(caller, role, {"what": route.act, "needs": "code"})
             return Answer(403, {"error": str(error)})
-        return Factor.CODE
+        return caller.factor(code=True)
 
-    async def enrol(self, uid: int) -> JsonObject:
+    async def enrol(self, caller: Caller) -> JsonObject:
         """The officer's secret, for an authenticator. ConfigError where there is one already, or
         none is needed.
         """
         if self.codes is None:
             raise ConfigError("no code is needed here", "[control] second_factor = true")
-        name = await trio.to_thread.run_sync(user_name, uid)
+        name = await trio.to_thread.run_sync(caller.name)
         try:
-            secret = await trio.to_thread.run_sync(self.codes.enrol, uid)
+            secret = await trio.to_thread.run_sync(self.codes.enrol, caller.key)
         except CodeRefused as error:
             raise ConfigError(str(error)) from None
-        return {"uri": uri(secret, name or str(uid))}
+        return {"uri": uri(secret, name or caller.key)}
 
-    async def refusal(self, uid: int, role: Role | None, route: Route | None = None) -> Answer:
+    async def refusal(
+        self, caller: Caller, role: Role | None, route: Route | None = None
+    ) -> Answer:
         """Why not, for whoever asked, and for the trail. ``route``: None for a stranger."""
-        name = await trio.to_thread.run_sync(user_name, uid)
+        who = await trio.to_thread.run_sync(caller.in_words)
         needs = Role.VIEWER if route is None else route.role
         has = "no role" if role is None else f"the role {role.word}"
         named = ", ".join(self.roles.who(needs)) or "nobody"
         about = route.act if route is not None and route.act is not None else "ask"
-        log.warning("refused", uid=uid, user=name, about=about, needs=needs.word)
-        await self._told(uid, name, role, {"what": about, "needs": needs.word})
+        log.warning("refused", who=who, about=about, needs=needs.word)
+        await self._told(caller, role, {"what": about, "needs": needs.word})
+        gives = f", which [control] in peerd.toml gives: {named}"
+        if caller.certificate is not None:  # a stranger need not know who works here
+            gives = ", which [control] in peerd.toml gives"
         return Answer(
-            403,
-            {
-                "error": f"{name or 'this user'} (uid {uid}) has {has} here, and this needs the"
-                f" role {needs.word}, which [control] in peerd.toml gives: {named}"
-            },
+            403, {"error": f"{who} has {has} here, and this needs the role {needs.word}{gives}"}
         )
 
-    async def _told(
-        self, uid: int, name: str | None, role: Role | None, arguments: dict[str, Any]
-    ) -> None:
+    async def _told(self, caller: Caller, role: Role | None, arguments: dict[str, Any]) -> None:
         """In the trail, and how many more there were since the last record."""
         now = trio.current_time()
-        since, missed = self._refused.pop(uid, (-QUIET_SECONDS, 0))
+        since, missed = self._refused.pop(caller.key, (-QUIET_SECONDS, 0))
         if now - since < QUIET_SECONDS or self._note is None:
-            self._refused[uid] = since, missed + 1
+            self._refused[caller.key] = since, missed + 1
             return
         while len(self._refused) >= MAX_REFUSED:
             del self._refused[next(iter(self._refused))]
-        self._refused[uid] = now, 0
-        actor = Actor(Factor.SOCKET, uid, name, None if role is None else role.word)
-        more = {"more": missed} if missed else {}
+        self._refused[caller.key] = now, 0
+        name = await trio.to_thread.run_sync(caller.name)
+        actor = Actor(caller.factor(), caller.uid, name, None if role is None else role.word)
+        more: dict[str, Any] = {"more": missed} if missed else {}
         try:
-            await self._note(REFUSED, actor, **arguments, **more)
+            await self._note(REFUSED, actor, **arguments, **more, **caller.about())
         except StorageError as error:
             log.error("a refusal is not in the trail", reason=str(error))

@@ -1,4 +1,4 @@
-"""Who may do what over the control socket: users by their names, as the kernel names them.
+"""Who may do what: users by their names, as the kernel names them, and holders of certificates.
 
 An officer does what is signed in the member's name, an operator what this machine does, a viewer
 looks; each may do what those behind it may. Which request needs which is in ``routes.ROUTES``.
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from peerd.errors import ConfigError
+from peerd.status.callers import CERTIFICATE, FINGERPRINT, Caller
 
 ROOT = 0
 GROUP = "@"
@@ -65,9 +66,18 @@ class Roles:
         found = [role for role in Role if names & set(self.who(role))]
         return max(found, default=Role.VIEWER if own else None)
 
+    def of_caller(self, caller: Caller) -> Role | None:
+        """As ``of``. A certificate has the role that it is named for, and no other."""
+        if caller.certificate is None:
+            return None if caller.uid is None else self.of(caller.uid)
+        called = caller.certificate.called
+        found = [role for role in Role if called & set(self.who(role))]
+        return max(found, default=None)
+
     def check(self) -> None:
         """ConfigError for a name that this machine does not know."""
-        for name in self.who(Role.VIEWER):
+        users = [each for each in self.who(Role.VIEWER) if not is_certificate(each)]
+        for name in users:
             try:
                 if name.startswith(GROUP):
                     grp.getgrnam(name.removeprefix(GROUP))
@@ -79,6 +89,11 @@ class Roles:
                     f"[control] names {name!r}, and this machine has no such {what}",
                     f"a user is written as NAME, a group as {GROUP}NAME",
                 ) from None
+
+
+def is_certificate(name: str) -> bool:
+    """Whether ``[control]`` names a certificate by it, and no user of this machine."""
+    return name.startswith((CERTIFICATE, FINGERPRINT))
 
 
 def _names(uid: int) -> set[str]:

@@ -22,6 +22,10 @@ MAX_ROUNDS_LISTED = 1000  # rounds in one answer; since=N reads on, before=N rea
 MAX_ROUNDS_SEARCHED = 10_000  # what the store keeps
 MAX_CERTIFICATES_LISTED = 256  # in one answer; ?from=N reads on
 MAX_NUMBER_DIGITS = 18
+PROPOSED = "propose"
+"""As the trail calls an order that waits for a second officer."""
+CONFIRM, WITHDRAW = "confirm", "withdraw"
+"""The orders about an order that waits."""
 PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -65,6 +69,8 @@ class Views:
     ``evidence(hash)`` → the piece with this hash (hexadecimal); ``metrics()`` → what Prometheus
     reads; ``dashboard()`` → an address of the page, that lets its reader in once, or None;
     ``order(act, document)`` → an order that was read. PeerdError where it is none.
+    ``waiting()`` → orders that wait for a second officer, and ``waiting_order(digest)`` → one of
+    them with its document.
     """
 
     peers: Callable[[], Sequence[JsonObject]]
@@ -80,6 +86,8 @@ class Views:
     audit: AuditViews | None = None
     dashboard: Callable[[], str | None] = lambda: None
     order: Callable[[str, JsonObject], Order] = _no_orders
+    waiting: Callable[[], Sequence[JsonObject]] = list
+    waiting_order: Callable[[str], JsonObject | None] = lambda digest: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +184,11 @@ def _evidence(asked: Asked) -> Response:
     return _error(404, "no such evidence is kept") if data is None else Bytes(data)
 
 
+def _waiting(asked: Asked) -> Answer:
+    found = asked.views.waiting_order(asked.name)
+    return _error(404, "no such order waits") if found is None else Answer(200, found)
+
+
 def _audited(what: str) -> Callable[[Asked], Response]:
     def answer(asked: Asked) -> Response:
         audit = asked.views.audit
@@ -199,6 +212,12 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "/v1/blame", Role.VIEWER, lambda asked: Answer(200, {"blamed": list(asked.views.blame())})
     ),
+    Route(
+        "/v1/pending",
+        Role.VIEWER,
+        lambda asked: Answer(200, {"pending": list(asked.views.waiting())}),
+    ),
+    Route("/v1/pending/*", Role.VIEWER, _waiting),
     Route("/v1/genesis", Role.VIEWER, _audited("genesis")),
     Route("/v1/lineage", Role.VIEWER, _audited("lineage")),
     Route("/v1/certificates", Role.VIEWER, _audited("certificates")),
@@ -223,6 +242,10 @@ ROUTES: tuple[Route, ...] = (
     Route("/v1/orders/drain", Role.OPERATOR, None, "drain"),
     Route("/v1/orders/reload", Role.OPERATOR, None, "reload"),
     Route("/v1/orders/enroll", Role.OFFICER, None, "enroll"),
+    Route("/v1/orders/confirm", Role.OFFICER, None, CONFIRM),
+    Route("/v1/orders/withdraw", Role.OFFICER, None, WITHDRAW),
+    Route("/v1/orders/sign", Role.OFFICER, None, "sign"),
+    Route("/v1/orders/rotate", Role.OFFICER, None, "rotate"),
     Route("/v1/orders/abandon", Role.OFFICER, None, "abandon"),
     Route("/v1/orders/approve-handover", Role.OFFICER, None, "approve handover"),
     Route("/v1/orders/approve-pause", Role.OFFICER, None, "approve pause"),

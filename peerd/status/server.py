@@ -1,9 +1,8 @@
-"""The server of the control socket: accepts, checks who asks, caps how many, takes orders."""
+"""The server of the control socket: accepts, asks the kernel who it is, caps how many there are."""
 
 from __future__ import annotations
 
 import functools
-import json
 import os
 from collections import Counter
 from pathlib import Path
@@ -12,26 +11,14 @@ from typing import TYPE_CHECKING
 import structlog
 import trio
 
-from peerd.errors import ConfigError, GroupError, StorageError
-from peerd.status.board import JsonObject, StatusBoard
+from peerd.status.board import StatusBoard
+from peerd.status.callers import Caller
+from peerd.status.door import Door
 from peerd.status.endpoint import listen, peer_uid
-from peerd.status.gate import ENROL, REFUSED, Gate
-from peerd.status.http import Deadlines, HttpConnection
-from peerd.status.roles import ROOT, Role
-from peerd.status.routes import (
-    Answer,
-    Asked,
-    NoRoute,
-    Order,
-    Request,
-    Response,
-    Route,
-    Views,
-    found,
-    told,
-)
-from peerd.trail import Factor
-from protocols.session.events import Refused
+from peerd.status.gate import Gate
+from peerd.status.http import Deadlines
+from peerd.status.roles import ROOT
+from peerd.status.routes import Views
 
 if TYPE_CHECKING:
     from trio_typing import TaskStatus  # libp2p installs trio-stubs, which lack trio.TaskStatus
@@ -39,9 +26,6 @@ if TYPE_CHECKING:
 MAX_CONNECTIONS = 96
 MAX_OF_ONE = 32
 """Connections of one user who is neither the daemon's own nor root."""
-MAX_BODY = 4096
-MAX_DRAFT_BODY = 1 << 24
-"""Of an officer: an order may have the draft of a successor in it."""
 
 log = structlog.get_logger(__name__)
 
@@ -55,16 +39,26 @@ async def serve_status(
     deadlines: Deadlines = Deadlines(),
     task_status: TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serve until cancelled; ``task_status.started()`` when the socket answers.
-
-    ``gate``: who may do what, if not the daemon's own user everything. StatusSocketError when the
-    socket can't be put at ``path``. Nothing that a client does raises.
-    """
+    """As ``serve_socket``. ``gate``: who may do what, if not the daemon's own user everything."""
     gate = Gate() if gate is None else gate
-    endpoint = listen(path, shared=gate.roles.named)
+    door = Door(board, views, gate, deadlines)
+    await serve_socket(path, door, shared=gate.roles.named, task_status=task_status)
+
+
+async def serve_socket(
+    path: Path,
+    door: Door,
+    *,
+    shared: bool,
+    task_status: TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Serve until cancelled; ``task_status.started()`` when the socket answers. ``shared``: as
+    ``listen`` has it. StatusSocketError when the socket can't be put at ``path``.
+    """
+    endpoint = listen(path, shared=shared)
     try:
         listener = trio.SocketListener(trio.socket.from_stdlib_socket(endpoint.listener))
-        server = _Server(board, views, gate, deadlines)
+        server = _Server(door)
         async with trio.open_nursery() as nursery:
             await nursery.start(
                 functools.partial(trio.serve_listeners, server.connection, [listener])
@@ -75,13 +69,9 @@ async def serve_status(
 
 
 class _Server:
-    def __init__(self, board: StatusBoard, views: Views, gate: Gate, deadlines: Deadlines) -> None:
-        self._board = board
-        self._views = views
-        self._gate = gate
-        self._deadlines = deadlines
+    def __init__(self, door: Door) -> None:
+        self._door = door
         self._open: Counter[int] = Counter()
-        self._orders = trio.Lock()
 
     async def connection(self, stream: trio.SocketStream) -> None:
         async with stream:
@@ -92,86 +82,6 @@ class _Server:
                 return
             self._open[uid] += 1
             try:
-                await self._serve(stream, uid)
+                await self._door.serve(stream, Caller(uid))
             finally:
                 self._open -= Counter((uid,))  # and nothing is left of who has none
-
-    async def _serve(self, stream: trio.SocketStream, uid: int) -> None:
-        """A stranger is told so at once, and can't hold the connection."""
-        role = await self._gate.role(uid)
-        most = MAX_DRAFT_BODY if role is Role.OFFICER else MAX_BODY
-        answer = functools.partial(self._answer, uid)
-        http = HttpConnection(stream, self._board, answer, self._deadlines, most)
-        if role is None:
-            await http.refuse(await self._gate.refusal(uid, None))
-        else:
-            await http.serve()
-
-    async def _answer(self, uid: int, request: Request) -> Response:
-        """The role is asked for anew each time: a connection outlives a configuration."""
-        try:
-            route, asked = found(self._board, self._views, request.method, request.target)
-        except NoRoute as nowhere:
-            return nowhere.answer
-        role = await self._gate.role(uid)
-        if role is None or role < route.role:
-            return await self._gate.refusal(uid, role, route)
-        if route.answer is None:
-            async with self._orders:  # the trail has them in the order in which they are done
-                return await self._order(route, asked, uid, role, request.body)
-        answer = told(route, asked)
-        if route.act is None or (isinstance(answer, Answer) and answer.status != 200):
-            return answer
-        return await self._unwritten(route.act, uid, role, {"of": asked.name}) or answer
-
-    async def _order(
-        self, route: Route, asked: Asked, uid: int, role: Role, body: bytes
-    ) -> Response:
-        assert route.act is not None
-        try:
-            document = _document(body)
-            factor = await self._gate.factor(uid, role, route, document.pop("code", None))
-            if isinstance(factor, Answer):
-                return factor
-            if route.act == ENROL:
-                order = Order({}, functools.partial(self._gate.enrol, uid))
-            else:
-                order = asked.views.order(route.act, document)
-        except (ConfigError, GroupError) as error:
-            return Answer(400, {"error": str(error)})
-        unwritten = await self._unwritten(route.act, uid, role, order.arguments, factor)
-        if unwritten is not None:
-            return unwritten
-        try:
-            more = await order.carry_out()
-        except (ConfigError, GroupError, Refused) as error:
-            await self._unwritten(REFUSED, uid, role, {"what": route.act, "reason": str(error)})
-            return Answer(409, {"error": str(error)})
-        return Answer(200, {"done": route.act, **(more or {})})
-
-    async def _unwritten(
-        self,
-        act: str,
-        uid: int,
-        role: Role,
-        arguments: JsonObject,
-        factor: Factor = Factor.SOCKET,
-    ) -> Answer | None:
-        """Puts it on record; the answer where that can't be: then it is not done."""
-        try:
-            await self._gate.note(act, uid, role, factor, **arguments)
-        except StorageError as error:
-            log.error("not in the trail, and so not done", act=act, reason=str(error))
-            return Answer(503, {"error": f"not done, as it can't be put on record: {error}"})
-        return None
-
-
-def _document(body: bytes) -> JsonObject:
-    """ConfigError."""
-    try:
-        document = json.loads(body or b"{}")
-    except (ValueError, RecursionError):
-        document = None
-    if not isinstance(document, dict):
-        raise ConfigError("an order is one JSON object")
-    return document

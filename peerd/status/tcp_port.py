@@ -112,6 +112,10 @@ class TcpPort(ABC):
                 return
             self._open, self._told = self._open + 1, False
             try:
-                await HttpConnection(stream, self._board, self._answer, self._deadlines).serve()
+                await self._talk(stream)
             finally:
                 self._open -= 1
+
+    async def _talk(self, stream: trio.SocketStream) -> None:
+        """With one client, until it goes or a deadline ends it."""
+        await HttpConnection(stream, self._board, self._answer, self._deadlines).serve()

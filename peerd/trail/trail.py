@@ -30,6 +30,7 @@ FILE = "trail"
 KEY = "trail"
 """Of the head, in the store."""
 MEND = "mend"
+SALT_BYTES = 32
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 """What passes by itself, once somebody makes room."""
 _KEEP = "move it away, keep it, and start again: the new trail says that it goes on without it"
@@ -90,10 +91,12 @@ class Trail:
             self._file = -1
 
     def head(self) -> Head:
-        """What a statement that this peer signs is to name, once one does (docs/operate/trail.md,
-        what the trail does not show).
-        """
+        """On the disk, as all records before it."""
         return self._head
+
+    def last_hash(self) -> bytes:
+        """32 bytes: what this peer's next commitment is to (docs/protocol.md §2)."""
+        return bytes.fromhex(self._head.hash)
 
     def shown(self) -> dict[str, object]:
         """The head, for the status."""
@@ -133,7 +136,9 @@ class Trail:
         return found
 
     def _begin(self, found: Walk) -> None:
-        """A file that is new says what it goes on from; what a power cut left is cut off."""
+        """A file that is new says what it goes on from; what a power cut left is cut off. Its salt
+        keeps the other members, who hold commitments to heads, from guessing what was done.
+        """
         me = itself()
         if found.torn:
             log.warning("the trail's last record was torn, and is cut off", record=found.bad)
@@ -142,7 +147,8 @@ class Trail:
             sync_directory(self._path.parent)
             self._head = remembered(self._store)
             lost = self._head != BEFORE
-            self.note(BEGIN, me, **({"lost": self._head.hash} if lost else {}))
+            salt = {"salt": os.urandom(SALT_BYTES).hex()}
+            self.note(BEGIN, me, **salt, **({"lost": self._head.hash} if lost else {}))
             if lost:
                 log.error("the trail is gone, and goes on in a new file", lost=self._head.number)
         if found.torn:

@@ -47,21 +47,24 @@ class Ball:
     """Radius τ as an exact fraction; a coordinate is an integer of θ bits, T = 2^(θ−1) − 1 is τ.
 
     ``blocks``: the coordinates with a ball of their own, T_b = ⌊T √(d_b/d)⌋, so that Σ τ_b² = τ².
+    ``room``: how many times its radius projections have room for.
     """
 
     radius: Fraction
     theta: int
     proof: str
     blocks: Blocks
+    room: int = 1
 
     @classmethod
-    def from_constants(cls, values: Constants) -> Ball:
+    def from_constants(cls, values: Constants, room: int = 1) -> Ball:
         """From the constants tau, theta, proof, blocks. Raises AggregationError."""
         ball = cls(
             radius=read.positive(values, "tau", MAX_RADIUS),
             theta=read.integer(values, "theta", MIN_THETA, MAX_THETA),
             proof=read.choice(values, "proof", binary.PROOFS),
             blocks=Blocks.read(values["blocks"]),
+            room=room,
         )
         if ball.proof == "bits" and ball.blocks.lengths:
             raise AggregationError(
@@ -127,7 +130,7 @@ class Ball:
     @property
     def _smallness_bits(self) -> int:
         # An honest change, of norm T at most, fails with chance below 2^-41.
-        return Smallness.bits_for(1 << (self.theta - 1))
+        return Smallness.bits_for(self.room << (self.theta - 1))
 
     @property
     def _largest(self) -> int:

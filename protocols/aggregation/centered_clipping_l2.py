@@ -21,7 +21,12 @@ from protocols.aggregation.contract import (
     Reference,
     Update,
 )
-from protocols.aggregation.noise import member_mechanism, multiplier_constant, read_multiplier
+from protocols.aggregation.noise import (
+    ROOM,
+    member_mechanism,
+    multiplier_constant,
+    read_multiplier,
+)
 from protocols.aggregation.schedule import Schedule
 from protocols.privacy import Mechanism
 from protocols.proof import Relation
@@ -59,11 +64,12 @@ class CenteredClippingL2:
     def from_constants(cls, given: Constants) -> CenteredClippingL2:
         """Reads and checks the genesis constants. Raises AggregationError."""
         values = read.complete(cls.name, given, DEFAULTS)
+        noise = read_multiplier(values)
         return cls(
-            ball=Ball.from_constants(values),
+            ball=Ball.from_constants(values, ROOM if noise else 1),
             momentum=read.momentum(values),
             schedule=Schedule.from_constants(values),
-            noise=read_multiplier(values),
+            noise=noise,
         )
 
     def constants(self) -> dict[str, int | str]:

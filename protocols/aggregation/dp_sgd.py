@@ -31,7 +31,7 @@ from protocols.aggregation.contract import (
     Update,
 )
 from protocols.aggregation.model import check_model, in_windows
-from protocols.aggregation.noise import SLACK, check_multiplier
+from protocols.aggregation.noise import ROOM, SLACK, check_multiplier
 from protocols.aggregation.rounding import Reals
 from protocols.aggregation.schedule import MAX_RATE
 from protocols.aggregation.square_sum import SquareSum
@@ -39,13 +39,13 @@ from protocols.privacy import Mechanism
 from protocols.proof import Relation, Smallness, SummedConstraint
 
 DEFAULTS: dict[str, int | str] = {
-    "rate": "1/50",
+    "rate": "1/4",
     "clip": "1",
     "steps": 1024,
-    "rows": 128,
-    "lot": "32",
+    "rows": 256,
+    "lot": "64",
     "noise": "1",
-    "eta": "1/2",
+    "eta": "1",
 }
 MAX_CLIP = Fraction(1_000_000)
 MAX_STEPS = 1 << 16
@@ -137,7 +137,7 @@ class DpSgd:
 
     @property
     def _smallness_bits(self) -> int:
-        return Smallness.bits_for(self.limit)
+        return Smallness.bits_for(ROOM * self.limit)
 
     def _squares(self, parameters: int) -> SquareSum:
         largest = 1 << self._smallness_bits

@@ -35,6 +35,10 @@ SLACK = Fraction(1, 1 << 58)
 """How far a round may be from the mechanism that is accounted, in total variation: 2^-60 each for
 tables of noise, for blocks of noise that are too long, and for samples with too many rows.
 """
+ROOM = 2
+"""What projections of an update have room for, over its longest: so that a dealing that is not
+dealt, because one of them does not fit, tells nothing (2^-96, where 2^-41 would do elsewhere).
+"""
 MAX_NOISE = 1000
 LEAST_VARIANCE = 1 << 12
 """Below it the bound on a block's length does not hold."""

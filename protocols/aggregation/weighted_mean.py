@@ -26,7 +26,12 @@ from protocols.aggregation.contract import (
     Reference,
     Update,
 )
-from protocols.aggregation.noise import member_mechanism, multiplier_constant, read_multiplier
+from protocols.aggregation.noise import (
+    ROOM,
+    member_mechanism,
+    multiplier_constant,
+    read_multiplier,
+)
 from protocols.aggregation.schedule import Schedule
 from protocols.privacy import Mechanism
 from protocols.proof import Relation
@@ -66,11 +71,12 @@ class WeightedMean:
     def from_constants(cls, given: Constants) -> WeightedMean:
         """Reads and checks the genesis constants. Raises AggregationError."""
         values = read.complete(cls.name, given, DEFAULTS)
+        noise = read_multiplier(values)
         return cls(
-            ball=Ball.from_constants(values),
+            ball=Ball.from_constants(values, ROOM if noise else 1),
             cap=read.integer(values, "cap", 1, MAX_CAP),
             schedule=Schedule.from_constants(values),
-            noise=read_multiplier(values),
+            noise=noise,
         )
 
     def constants(self) -> dict[str, int | str]:

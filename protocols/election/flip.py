@@ -29,6 +29,7 @@ from protocols.record.ledger import Ledger
 from protocols.record.outcomes import Decision, Flipped, Resolved, Wasted
 from protocols.record.party import Party, Role
 from protocols.record.resolution import Resolution, Tip, is_resolution
+from protocols.record.setting import NO_HEAD
 from protocols.record.spending import is_spent
 from protocols.record.states import Machine
 from protocols.record.timers import CommitsDue, RevealsDue
@@ -58,13 +59,15 @@ class Draw:
 class Outset:
     """What this peer sees as an attempt begins. ``present`` are connected: their word is awaited,
     not only allowed; for ``hasty`` ones alone nobody waits longer than the grace. ``evidence`` is
-    what it holds against others, ``approvals`` what it holds of operators'.
+    what it holds against others, ``approvals`` what it holds of operators'. ``head``: its trail's
+    last hash, which it commits to where nothing is drawn.
     """
 
     present: frozenset[int]
     hasty: frozenset[int] = frozenset()
     evidence: tuple[bytes, ...] = field(default=(), repr=False)
     approvals: tuple[Statement, ...] = field(default=(), repr=False)
+    head: bytes = field(default=NO_HEAD, repr=False)
 
 
 class Flip(Role):
@@ -110,7 +113,7 @@ class Flip(Role):
             self._heard.take_evidence(item)
         self.timer(CommitsDue(), self.party.setting.deadlines.commit)
         if self.party.me in self._heard.eligible:
-            self._commit()
+            self._commit(outset.head)
         self._advance()
         return self.done()
 
@@ -157,10 +160,14 @@ class Flip(Role):
 
     # -- commit and reveal ---------------------------------------------------------------------
 
-    def _commit(self) -> None:
+    def _commit(self, head: bytes) -> None:
+        """A commitment to the nonce; where nobody ever opens one, to the trail's head."""
         party = self.party
         setting = party.setting
-        commitment = setting.commitment(*party.place, party.me, self._draw.nonce)
+        if setting.draws:
+            commitment = setting.commitment(*party.place, party.me, self._draw.nonce)
+        else:
+            commitment = setting.head_commitment(*party.place, party.me, head)
         key = setting.crypto.signing_public(self._draw.round_secret.reveal())
         statement = self.sign(Kind.COMMIT, Commit(commitment, key))
         self._heard.commits[party.me] = statement

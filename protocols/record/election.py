@@ -61,7 +61,8 @@ class Commitments:
 @dataclass(frozen=True, slots=True)
 class Election:
     """The outcome of an election: (peer, one-round key, nonce) of whoever revealed, by peer, and
-    who did not. Where nothing is drawn nobody reveals, and the commitment stands for the nonce.
+    who did not. Where nothing is drawn nobody reveals, and the commitment, which is to the head of
+    the peer's trail, stands for the nonce.
 
     A flip with ``missing`` peers is void. Otherwise this is what an election certificate
     certifies; ``hash_in`` names it wherever it is bound.

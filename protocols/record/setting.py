@@ -32,6 +32,8 @@ from protocols.wire.statement import VERSION
 MAX_REFERENCE = 4 << 20
 """Bytes of a round's reference: evidence about a dealing carries it."""
 LEAST_SHOWN_EVIDENCE = 32 << 20
+NO_HEAD = bytes(32)
+"""In a commitment, of a peer that keeps no trail."""
 MAX_ELECTORATE = 500
 """Peers: a proposal in the election names every commitment once for each of its quorum, beside
 evidence in half a frame."""
@@ -268,6 +270,18 @@ class Setting:
             *numbers(round_, attempt),
             self.roster[peer],
             nonce,
+        )
+
+    def head_commitment(self, round_: int, attempt: int, peer: int, head: bytes) -> bytes:
+        """What stands in a commitment's place where nothing is drawn (§2): a commitment to the
+        ``head`` (32 bytes) of this peer's trail. Its domain is not that of a nonce.
+        """
+        return digest(
+            "peerd/commitment/head",
+            self.group,
+            *numbers(round_, attempt),
+            self.roster[peer],
+            head,
         )
 
     def dealing_context(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from protocols.record.setting import Setting
+from protocols.record.setting import NO_HEAD, Setting
 from protocols.secret import Secret
 
 
@@ -20,9 +21,12 @@ class Secrets(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LocalPeer:
-    """``me`` of the roster; ``identity`` is its signing seed."""
+    """``me`` of the roster; ``identity`` is its signing seed. ``head``: the last hash (32 bytes) of
+    this peer's trail, read as an attempt begins.
+    """
 
     setting: Setting
     me: int
     identity: Secret
     secrets: Secrets = field(repr=False)
+    head: Callable[[], bytes] = field(default=lambda: NO_HEAD, repr=False)

@@ -65,7 +65,7 @@ class Rounds(Component):
         """The round, or the attempt in it that is to follow."""
         hasty = self.awaits.not_for(self.current.number)
         held = self.proofs.pieces(), self.approvals.held()
-        outset = Outset(frozenset(present), hasty, *held)
+        outset = Outset(frozenset(present), hasty, *held, self._peer.head())
         begin = self.current.begin if self.current.attempt is None else self.current.again
         return self.follow(begin(outset))
 

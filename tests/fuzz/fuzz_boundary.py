@@ -34,10 +34,11 @@ from peerd.sealing import Unsealed, Vault, key_source
 from peerd.sealing.locked import unlock
 from peerd.sealing.vault import MAGIC
 from peerd.status.board import StatusBoard
+from peerd.status.callers import Caller
+from peerd.status.door import Door
 from peerd.status.gate import Gate
 from peerd.status.http import Deadlines, HttpConnection
 from peerd.status.routes import Views
-from peerd.status.server import _Server
 from peerd.storage import Store
 from peerd.tasks.cifar import FORMS, read_rows
 from peerd.tasks.conformity import compare
@@ -268,8 +269,8 @@ def http(data: bytes) -> None:
         ours, theirs = trio.testing.memory_stream_pair()
         deadlines = Deadlines(request=1, write=1, heartbeat=1)
 
-        server = _Server(board, _views(), Gate(), deadlines)
-        answer = partial(server._answer, os.geteuid())
+        door = Door(board, _views(), Gate(), deadlines)
+        answer = partial(door._answer, Caller(os.geteuid()))
         connection = HttpConnection(theirs, board, answer, deadlines)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_drain, ours)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import cache, partial
+from typing import Any
 
 from peerd.laboratory.adversaries import ALL
 from peerd.laboratory.adversaries.liar import Lie
@@ -14,6 +15,7 @@ from peerd.laboratory.simulation.operations import Power, Restore, Rollback, par
 from peerd.laboratory.simulation.oracle import demand
 from peerd.laboratory.simulation.scenario import Scenario, run
 from peerd.laboratory.simulation.world import World
+from protocols.aggregation import Aggregator
 from protocols.plan import CommitteePlan
 from protocols.record.certificate import verify_certificate
 from protocols.record.door import open_message
@@ -30,7 +32,7 @@ from tests.simulation.test_returns import WITHIN, deadlines_waited, dealt_since,
 Attack = Callable[[int], None]
 
 
-def group(plan: CommitteePlan, seed: int, lies: dict[int, Lie] | None = None, **more: int) -> World:
+def group(plan: CommitteePlan, seed: int, lies: dict[int, Lie] | None = None, **more: Any) -> World:
     liars = {FOUR: 1, EIGHT: 2, TEN: 1}[plan]
     settings = {"rounds": 1, "parameters": 3, **more}
     return swarm(plan, liars, seed=seed, lies=lies, traced=False, **settings)  # type: ignore[arg-type]
@@ -45,13 +47,14 @@ def alone(
     rounds: int = 1,
     parameters: int = 3,
     version: int = LATEST,
+    rule: Aggregator | None = None,
 ) -> Attack:
     """One liar, who must be named (``guilty``), or must not be (False)."""
     lie = {**ALL, **LIES}[liar] if isinstance(liar, str) else liar
 
     def attack(seed: int) -> None:
         who = seed % plan.committee
-        sizes = {"rounds": rounds, "parameters": parameters, "version": version}
+        sizes = {"rounds": rounds, "parameters": parameters, "version": version, "rule": rule}
         world = group(plan, seed, {who: lie}, **sizes)
         named = None if guilty is None else (who,) if guilty else ()
         judge(world, guilty=named, unknown_inputs=(who,) if unknown else ())

@@ -16,12 +16,12 @@ from peerd.laboratory.simulation.oracle import Violation, check_audits, check_pe
 from peerd.laboratory.simulation.swarm import FOUR, SEATED, swarm
 from peerd.laboratory.simulation.watch import Watch
 from peerd.laboratory.simulation.world import World
-from protocols.committee.opening import Opening
+from protocols.committee.own_sum import OwnSum
 from protocols.errors import WireError
 from protocols.record.abandonment import WORDS, enough
 from protocols.record.audit import audit_round
 from protocols.record.certificate import Certificate, Close, verify_certificate
-from protocols.record.effects import Completed, Effect, Persist, Send, Stop
+from protocols.record.effects import Completed, Effect, Persist, Send, Step, Stop
 from protocols.session.events import Order, Refused
 from protocols.wire.frames import StatementFrame, SumFrame, decode_frame, encode_frame
 from protocols.wire.payloads import Abandon, Kind
@@ -32,7 +32,7 @@ ROUND = 1
 LATE = 400_000
 """Virtual milliseconds by which the group has stopped."""
 LIAR = 3
-SEND_SUM = Opening._send_sum
+SAY = OwnSum.say
 
 
 def wipe(world: World, node: Node) -> None:
@@ -238,7 +238,7 @@ def test_planted_with_as_few_signatures_as_before_there_are_two_ends(
 def test_planted_who_keeps_its_sum_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
     """A member that has given the cohort up restarts, and helps to open it all the same."""
     monkeypatch.setattr("protocols.committee.abandoning.sum_key", lambda attempt: "nothing")
-    monkeypatch.setattr("protocols.committee.opening.Opening._send_sum", _sums_whatever_it_signed)
+    monkeypatch.setattr(OwnSum, "say", _sums_whatever_it_signed)
     world = lossy({0: away, 1: away})
     order(world, (2,))
     node = world.nodes[2]
@@ -248,12 +248,12 @@ def test_planted_who_keeps_its_sum_is_heard(monkeypatch: pytest.MonkeyPatch) -> 
         judged(world)
 
 
-def _sums_whatever_it_signed(opening: Any, dealings: Any) -> None:
-    """``Opening._send_sum`` without the rule."""
-    party = opening.party
+def _sums_whatever_it_signed(own: Any, receiver: Any, entropy: bytes) -> Step:
+    """``OwnSum.say`` without the rule."""
+    party = own.party
     party.has_signed = lambda kind, *rest: False
     try:
-        SEND_SUM(opening, dealings)
+        return SAY(own, receiver, entropy)
     finally:
         del party.has_signed
 

@@ -12,6 +12,7 @@ from peerd.laboratory.adversaries.liar import Lie
 from peerd.laboratory.adversaries.lies import LIES
 from peerd.laboratory.simulation.node import Node
 from peerd.laboratory.simulation.world import World
+from protocols.aggregation import aggregator
 from protocols.election.flip import Draw
 from protocols.record.effects import Effect, Send
 from protocols.record.votes import outcome_hash
@@ -161,7 +162,8 @@ def test_two_statements_of_any_kind_convict(kind: Kind) -> None:
     seed = SEEDS.get(kind, 7)
     version = EARLIEST if kind is Kind.REVEAL else LATEST  # later ones reveal where they draw
     sizes = {"rounds": 3, "parameters": 3, "version": version}
-    world = swarm(EIGHT, 2, seed=seed, lies=lies, traced=False, **sizes)
+    rule = aggregator("dp-sgd" if kind is Kind.COIN else "rsa", {})
+    world = swarm(EIGHT, 2, seed=seed, lies=lies, traced=False, rule=rule, **sizes)
     if kind is Kind.NEW_VIEW:
         silence_the_first_leaders(world)
     if kind is Kind.ABANDON:

@@ -122,8 +122,10 @@ def swarm(
 
     def update(peer: int, round_: int, model: Model) -> Update:
         step = np.random.default_rng([seed, peer, round_]).standard_normal(model.shape)
-        if isinstance(setting.aggregator.local_rule(round_), RowRule):
-            return np.rint(100 * step).astype(np.int64)
+        rows = setting.aggregator.local_rule(round_)
+        if isinstance(rows, RowRule):  # half as long as such a sum can be
+            longest = rows.rows * rows.steps / 2
+            return np.rint(step * longest / np.linalg.norm(step)).astype(np.int64)
         return (model + step).astype(np.float32)
 
     return World(

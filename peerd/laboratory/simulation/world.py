@@ -54,7 +54,7 @@ from protocols.record.effects import (
     Train,
 )
 from protocols.record.position import Position, first_position
-from protocols.record.setting import Setting
+from protocols.record.setting import NO_HEAD, Setting
 from protocols.secret import Secret
 from protocols.session.events import Peer, Stay
 from protocols.session.local import LocalPeer
@@ -73,7 +73,7 @@ class World:
     ``write`` may raise DiskFailed. ``faults`` counts what befell the swarm, by name.
     ``history`` keeps everything that every peer did; its lines only if ``traced``. ``certified``
     is the oracle's: the certificates that it has verified. ``wakes``: a group that rests goes on.
-    ``rhythm`` is the group's, where its rounds have their time.
+    ``rhythm`` is the group's, where its rounds have their time. ``head``: of a peer's trail.
     Links are not in order: what holds here holds on a transport that keeps order, too.
     """
 
@@ -109,6 +109,7 @@ class World:
         self.write: Callable[[Node, str], None] = lambda node, key: None
         self.after: Callable[[Node, Completed], None] = lambda node, record: None
         self.around: Callable[[Node, Peer], Peer] = lambda node, peer: peer
+        self.head: Callable[[Node], bytes] = lambda node: NO_HEAD
         said = Said(setting, seed)
         self.reference: Callable[[int, int, npt.NDArray[np.float32]], Reference] = said.reference
         self.counts: Callable[[int, int], Counts | None] = said.counts
@@ -197,7 +198,8 @@ class World:
         node.schedule = None
         position = node.position or first_position(self.setting, self.model)
         draw = partial(self._secret, node)
-        peer = LocalPeer(self.setting, node.index, node.secret, draw)
+        head = partial(self.head, node)
+        peer = LocalPeer(self.setting, node.index, node.secret, draw, head)
         keys = Keys(peer) if node.lie else None  # they keep what an honest peer erases
         node.session = Session(
             keys.peer if keys else peer,

@@ -6,6 +6,7 @@ import peerd
 from peerd.config import Config
 from peerd.status.codes import Codes
 from peerd.status.gate import Gate
+from peerd.status.pending import Pending
 from peerd.status.roles import Roles
 from peerd.storage import Store
 from peerd.trail import Trail
@@ -26,9 +27,16 @@ def codes_of(config: Config, store: Store) -> Codes | None:
     return Codes(store) if config.control.second_factor else None
 
 
+def pending_of(config: Config, store: Store) -> Pending | None:
+    """Orders that wait for a second officer; None where one is enough."""
+    control = config.control
+    return Pending(store, control.confirm_seconds) if control.officers_needed > 1 else None
+
+
 def gate_of(config: Config, trail: Trail, store: Store) -> Gate:
     """ConfigError."""
-    return Gate(roles_of(config), trail.noted, codes_of(config, store))
+    codes, pending = codes_of(config, store), pending_of(config, store)
+    return Gate(roles_of(config), trail.noted, codes, pending)
 
 
 def note_start(trail: Trail, group: bytes, peer: str, config: Config) -> None:
@@ -46,6 +54,7 @@ def note_start(trail: Trail, group: bytes, peer: str, config: Config) -> None:
         peer=peer,
         version=peerd.__version__,
         second_factor=config.control.second_factor,
+        officers_needed=config.control.officers_needed,
         **{name: who for name, who in named.items() if who},
     )
 

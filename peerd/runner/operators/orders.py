@@ -12,6 +12,7 @@ from peerd.errors import ConfigError
 from peerd.group import Genesis
 from peerd.group.document import parse
 from peerd.group.drafting import check_successor
+from peerd.runner.operators.signer import Signer
 from peerd.runner.succession.lineage import keep_draft
 from peerd.status.board import JsonObject
 from peerd.status.routes import Order as Asked
@@ -27,7 +28,7 @@ Event = Order | Approval | Stay | Return
 CarryOut = Callable[[Event], Awaitable[None]]
 """Raises ``Refused`` where the session does not do it."""
 
-RELOAD = "reload"
+RELOAD, SIGN, ROTATE = "reload", "sign", "rotate"
 _STAYS: dict[str, Stay | Return] = {
     "pause": Stay(),
     "resume": Return(),
@@ -57,18 +58,27 @@ def in_words(order: Event) -> str:
 
 
 class Desk:
-    """Where orders come in. ``carry_out``: the driver's, None while there is none."""
+    """Where orders come in. ``carry_out``: the driver's, None while there is none. ``signer``: what
+    signs by this peer's key, for which no round is needed.
+    """
 
-    def __init__(self, store: Store, genesis: Genesis, reload: Callable[[], None]) -> None:
+    def __init__(
+        self, store: Store, genesis: Genesis, reload: Callable[[], None], signer: Signer
+    ) -> None:
         self.carry_out: CarryOut | None = None
         self._store = store
         self._genesis = genesis
         self._reload = reload
+        self._signer = signer
 
     def order(self, act: str, document: JsonObject) -> Asked:
         """ConfigError, GroupError: it is none, or one that this peer can't follow."""
         if act == RELOAD:
             return Asked({}, self._read_again)
+        if act == SIGN:
+            return self._signer.sign(document)
+        if act == ROTATE:
+            return self._signer.rotate()
         draft = None
         if act in _STAYS:
             event: Event = _STAYS[act]

@@ -24,8 +24,10 @@ from peerd.group import Genesis
 from peerd.group.members import names_by_peer
 from peerd.learning import Trainer
 from peerd.logging import configure
-from peerd.runner.operators.noting import codes_of, roles_of
+from peerd.runner.operators.noting import codes_of, pending_of, roles_of
 from peerd.status.board import StatusBoard
+from peerd.status.control_port import ControlPort
+from peerd.status.control_tls import Credentials, credentials
 from peerd.status.gate import Gate
 from peerd.status.metrics_port import MetricsPort
 from peerd.status.tcp_port import TcpPort
@@ -46,6 +48,7 @@ class Reloadable(Protocol):
     board: StatusBoard
     metrics_port: MetricsPort
     dashboard_port: DashboardPort
+    control_port: ControlPort
     discovery: Discovery | None
     gate: Gate
 
@@ -76,28 +79,39 @@ def _take_over(daemon: Reloadable, new: Config) -> None:
     """PeerdError; then nothing has changed."""
     bootstrap = daemon.bootstraps([*new.bootstrap, *daemon.founding_addresses()])
     relays = daemon.bootstraps(new.relays)
-    roles = roles_of(new)
+    force = in_force(daemon.config, new)
+    roles, shown = roles_of(new), credentials(force.control.tls)
     members_behind([*bootstrap, *relays], daemon.genesis.roster)
     ports: list[tuple[TcpPort, str | None]] = [
         (daemon.metrics_port, new.metrics.listen),
         (daemon.dashboard_port, new.dashboard.address),
+        (daemon.control_port, force.control.tls.listen),
     ]
     with ExitStack() as failed:
         prepared = [_prepared(port, listen, failed) for port, listen in ports]
         names = names_by_peer(daemon.genesis)
         configure(new.log.level, new.log.format, file=new.log.file, names=names)
         failed.pop_all()
+    daemon.config = force
     for (port, listen), opened in zip(ports, prepared, strict=True):
         port.turn_to(listen, opened)
-    daemon.config = in_force(daemon.config, new)
     if daemon.config.control == new.control:
         daemon.gate.roles = roles
         daemon.gate.codes = codes_of(new, daemon.store)
+        daemon.gate.pending = pending_of(new, daemon.store)
+        _show(daemon, shown)
     if daemon.discovery is not None:
         daemon.discovery.point_to(bootstrap, new.announce, relays)
     daemon.store.keeping = new.storage.keeping
     seconds = new.task.evaluation_seconds
     daemon.trainer.training = replace(daemon.trainer.training, evaluation_seconds=seconds)
+
+
+def _show(daemon: Reloadable, shown: Credentials | None) -> None:
+    """To new connections; who is connected is asked for in the list of the revoked anew."""
+    daemon.control_port.credentials = shown
+    if shown is not None:
+        daemon.gate.revoked = shown.revoked.has
 
 
 def _prepared(port: TcpPort, listen: str | None, failed: ExitStack) -> socket | None:
@@ -126,6 +140,7 @@ def in_force(old: Config, new: Config) -> Config:
         log=new.log,
         metrics=new.metrics,
         dashboard=new.dashboard,
+        alarms=new.alarms,
     )
 
 

@@ -13,7 +13,9 @@ from protocols.aggregation import AggregationError, aggregator
 from protocols.aggregation.contract import RowRule, private
 from protocols.field import FAMILY
 
-RULE = aggregator("dp-sgd", {"rows": 4, "steps": 64, "lot": "2", "noise": "3/2", "eta": "1/4"})
+RULE = aggregator(
+    "dp-sgd", {"rate": "1/50", "rows": 4, "steps": 64, "lot": "2", "noise": "3/2", "eta": "1/4"}
+)
 MODEL = np.linspace(-1, 1, 9).astype(np.float32)
 
 
@@ -73,7 +75,7 @@ def test_constants_that_are_none(key: str, value: int | str) -> None:
 
 
 def test_a_long_sum_is_proven_in_parts() -> None:
-    rule = aggregator("dp-sgd", {"rows": 512, "steps": 1024})
+    rule = aggregator("dp-sgd", {"rows": 256, "steps": 1024})
     update = np.random.default_rng(1).integers(-4000, 4000, 9000)
     encoded = rule.encode(np.zeros(9000, np.float32), update)
     relation = rule.relation(9000)

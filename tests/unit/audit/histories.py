@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -73,9 +74,13 @@ def group(
     return Group(genesis, identities, done, tuple(node.blamed))
 
 
-def simulated(genesis: Genesis, *, seed: int, rounds: int) -> tuple[Completed, ...]:
-    """Other rounds of the same group: members that forget, and do everything anew."""
-    node = _played(genesis, members(len(genesis.roster)), rounds, seed=seed)
+def simulated(
+    genesis: Genesis, *, seed: int, rounds: int, head: Callable[[Node], bytes] | None = None
+) -> tuple[Completed, ...]:
+    """Other rounds of the same group: members that forget, and do everything anew. ``head``: of a
+    member's trail.
+    """
+    node = _played(genesis, members(len(genesis.roster)), rounds, seed=seed, head=head)
     return tuple(node.completed[round_] for round_ in range(rounds))
 
 
@@ -86,6 +91,7 @@ def _played(
     *,
     seed: int = 1,
     attack: str | None = None,
+    head: Callable[[Node], bytes] | None = None,
 ) -> Node:
     world = World(
         setting_of(genesis),
@@ -97,6 +103,7 @@ def _played(
         liars={LIAR: LIES[attack]} if attack in LIES else {},
         silent=frozenset({LIAR}) if attack == "silent" else frozenset(),
     )
+    world.head = head or world.head
     world.run()
     return world.nodes[0]
 

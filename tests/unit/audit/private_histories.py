@@ -17,7 +17,7 @@ from peerd.laboratory.simulation.world import World
 from peerd.runner.resume import setting_of
 from protocols.aggregation import aggregator
 
-CONSTANTS: dict[str, int | str] = {"rows": 4, "steps": 4, "noise": "2", "rate": "1"}
+CONSTANTS: dict[str, int | str] = {"rows": 4, "steps": 64, "noise": "2", "rate": "1"}
 DELTA = Fraction(1, 10**6)
 ROUNDS = 4
 """So many fit epsilon 6 at this delta."""

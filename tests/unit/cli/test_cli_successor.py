@@ -323,7 +323,12 @@ def test_other_digits_sign_nothing(
     given: list[Any] = []
     monkeypatch.setattr("peerd.cli.current_group.running", lambda config: (named_group(), 0))
     monkeypatch.setattr("builtins.input", lambda prompt: typed)
-    monkeypatch.setattr(group_acts, "order", lambda *words, **more: given.append((words, more)))
+
+    def ordered(*words: Any, **more: Any) -> dict[str, Any]:
+        given.append((words, more))
+        return {}
+
+    monkeypatch.setattr(group_acts, "order", ordered)
     args = Namespace(verb="approve", draft=draft, config=home / "peerd.toml", yes=False, code=None)
     with pytest.raises(ConfigError, match="not its first digits; nothing was signed"):
         group_acts.main(args)
@@ -364,7 +369,7 @@ def test_what_a_stranger_calls_an_option_is_no_line_of_its_own(
     save(before, old)
     save(successor(before, values={"task_options": {**before.task_options, **hidden}}), draft)
     monkeypatch.setattr("peerd.cli.current_group.running", lambda config: (before, 0))
-    monkeypatch.setattr(group_acts, "order", lambda *words, **more: None)
+    monkeypatch.setattr(group_acts, "order", lambda *words, **more: {})
     args = Namespace(verb="approve", draft=draft, config=home / "peerd.toml", yes=True, code=None)
     for reads in (
         lambda: main(["group", "show", str(draft)]),

@@ -36,6 +36,14 @@ def home() -> Iterator[Path]:
         yield directory
 
 
+def test_a_certificate_is_named(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    anna = Actor(Factor.CERTIFICATE_CODE, None, "anna@example.org", "officer")
+    with Store.open(home / "data") as store, closing(Trail(store)) as trail:
+        trail.note("abandon", anna, round=3, certificate="ab" * 32)
+    assert called(home, "show", "--last", "1") == 0
+    assert f"anna@example.org (certificate {'ab' * 8}…)  officer" in capsys.readouterr().out
+
+
 def acted(data: Path, count: int) -> list[str]:
     """The heads of further acts."""
     with Store.open(data) as store, closing(Trail(store)) as trail:

@@ -216,6 +216,12 @@ def test_every_kind_of_event_is_a_sentence_without_brackets_of_code() -> None:
         "spent": {"round": 7, "text": "this peer's approval was of the pause of round 7"},
         "away": {"peer": MARY, "name": "St. Mary's", "from_round": 7},
         "approval": {"peer": MARY, "name": "St. Mary's", "act": "handover", "about": "ab" * 32},
+        "alarm": {
+            "about": "norm",
+            "round": 7,
+            "text": "alarm (norm): the opened sum moved the model by 40",
+            "does": "pause",
+        },
         "gap": {"missed": 12},
     }
     assert told.keys() == SENTENCES.keys()

@@ -51,8 +51,21 @@ SAID = {
     "dashboard.listen": ("127.0.0.1:8080", "127.0.0.1:8080"),
     "control.viewers": ("@audit", ("@audit",)),
     "control.operators": ("anna, @peerd-ops", ("anna", "@peerd-ops")),
-    "control.officers": ("boris", ("boris",)),
+    "control.officers": ("boris, clara", ("boris", "clara")),
     "control.second_factor": ("true", True),
+    "control.officers_needed": ("2", 2),
+    "control.confirm_seconds": ("600", 600),
+    "control.tls.listen": ("127.0.0.1:9443", "127.0.0.1:9443"),
+    "control.tls.certificate": ("a.crt", None),
+    "control.tls.key": ("a.key", None),
+    "control.tls.clients_ca": ("ca.crt", None),
+    "control.tls.crl": ("ca.crl", None),
+    "alarms.on_norm": ("draft", "draft"),
+    "alarms.on_loss": ("pause", "pause"),
+    "alarms.on_storage": ("pause", "pause"),
+    "alarms.on_budget": ("log", "log"),
+    "alarms.rounds": ("30", 30),
+    "alarms.score": ("12", 12),
 }
 """By key: a text, and what it is read as. None: the path of the text, from the file's folder on."""
 
@@ -81,6 +94,11 @@ def test_every_key_can_be_said_by_the_environment(tmp_path: Path, key: str) -> N
     environment = {variable(key): said}
     if key == "task.partition":
         environment[variable("task.partitions")] = "4"
+    if key == "control.officers_needed":
+        environment[variable("control.officers")] = "anna, boris"
+    if key == "control.tls.listen":
+        for other in ("certificate", "key", "clients_ca"):
+            environment[variable(f"control.tls.{other}")] = "file"
     if key.startswith("control."):
         environment[variable("status")] = "s.sock"
     expected = tmp_path / said if expected is None else expected

@@ -28,7 +28,7 @@ from protocols.record.spending import is_spent, most_charged
 from protocols.wire.canonical import pack
 from tests.unit.group.successions import changes, group, handover, signed, successor
 
-CONSTANTS: dict[str, int | str] = {"rows": 4, "steps": 4, "noise": "2", "rate": "1/10"}
+CONSTANTS: dict[str, int | str] = {"rows": 4, "steps": 64, "noise": "2", "rate": "1/10"}
 DELTA = Fraction(1, 10**6)
 PROMISE = Privacy("record", Fraction(2), DELTA, 30)
 

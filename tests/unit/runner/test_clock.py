@@ -22,12 +22,15 @@ MAY_READ_THE_WALL_CLOCK = {
     "peerd/runner/rhythm.py",
     "peerd/status/board.py",
     "peerd/status/codes.py",
+    "peerd/status/control_tls.py",
+    "peerd/status/pending.py",
     "peerd/storage/lock.py",
     "peerd/transport/links.py",
 }
 """What people and other machines are shown: when a record expires, since when a lock is held. And
 when a group's rounds begin, which are times of day: a clock that is wrong alone begins none.
-And codes of a second factor, which are made from the time.
+And codes of a second factor, which are made from the time; certificates and lists of revoked ones,
+which end at one; orders that wait for a second officer, over restarts.
 """
 WITH_DEADLINES = ("peerd/runner", "peerd/transport", "peerd/discovery", "peerd/storage")
 JUMPS = [-3e8, -3600.0, 0.0, 3600.0, 3e8]

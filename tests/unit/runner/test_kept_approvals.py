@@ -29,6 +29,7 @@ from tests.unit.group.successions import (
     signed,
     successor,
 )
+from tests.unit.runner.signers import signer
 
 FIRST, *_ = MEMBERS
 DRAFT = successor(group(), keys={FIRST.public: NEW.public})
@@ -42,7 +43,7 @@ def at_desk(store: Store) -> tuple[Desk, list[Event]]:
     async def carry_out(event: Event) -> None:
         heard.append(event)
 
-    desk = Desk(store, group(), lambda: None)
+    desk = Desk(store, group(), lambda: None, signer(store))
     desk.carry_out = carry_out
     return desk, heard
 

@@ -10,10 +10,11 @@ import trio
 from peerd.errors import ConfigError
 from peerd.runner.operators.orders import Desk, Event, order_of
 from peerd.status.gate import ENROL
-from peerd.status.routes import ROUTES
+from peerd.status.routes import CONFIRM, ROUTES, WITHDRAW
 from peerd.storage import Store
 from protocols.session.events import Order, Return, Stay
 from tests.unit.group.successions import group
+from tests.unit.runner.signers import signer
 
 ORDER = Order(3, 1, bytes(range(32)))
 PLACE: dict[str, object] = {"round": 3, "attempt": 1, "cohort": bytes(range(32)).hex()}
@@ -37,7 +38,7 @@ def test_an_order_is_carried_out_by_the_driver_and_not_before_there_is_one(
         heard.append(order)
 
     with Store.open(tmp_path) as store:
-        desk = Desk(store, group(), lambda: None)
+        desk = Desk(store, group(), lambda: None, signer(store))
         asked = desk.order(act, document)
         assert asked.arguments == document
         with pytest.raises(ConfigError, match="in no round yet"):
@@ -50,7 +51,7 @@ def test_an_order_is_carried_out_by_the_driver_and_not_before_there_is_one(
 def test_reload_needs_no_driver(tmp_path: Path) -> None:
     done: list[str] = []
     with Store.open(tmp_path) as store:
-        desk = Desk(store, group(), lambda: done.append("reload"))
+        desk = Desk(store, group(), lambda: done.append("reload"), signer(store))
         asked = desk.order("reload", {})
         assert done == []
         trio.run(asked.carry_out)
@@ -60,10 +61,10 @@ def test_reload_needs_no_driver(tmp_path: Path) -> None:
 def test_every_order_of_the_table_is_read(tmp_path: Path) -> None:
     """One that is not falls through to ``abandon``, which lacks its cohort."""
     orders = {each.act for each in ROUTES if each.answer is None and each.act != ENROL}
-    read = {"pause", "resume", "drain", "reload", "approve pause", "approve resume"}
-    assert orders == read | {"abandon", "approve handover"}
+    read = {"pause", "resume", "drain", "reload", "approve pause", "approve resume", "rotate"}
+    assert orders == read | {"abandon", "approve handover", "sign", CONFIRM, WITHDRAW}
     with Store.open(tmp_path) as store:
-        desk = Desk(store, group(), lambda: None)
+        desk = Desk(store, group(), lambda: None, signer(store))
         for act in read:
             desk.order(act, {})
 

@@ -21,9 +21,11 @@ from peerd.learning import Trainer, Training
 from peerd.runner.operators import reload as reloading
 from peerd.runner.operators.reload import differing, in_force, reload
 from peerd.status import StatusBoard, Views
+from peerd.status.control_port import ControlPort
 from peerd.status.gate import Gate
 from peerd.status.metrics_port import MetricsPort
 from peerd.status.roles import Roles
+from tests.certificates import Authority
 from tests.unit.metrics.metrics_world import MEMBERS, genesis
 
 BASE = 'data = "data"\nkey = "peer.key"\ngenesis = "genesis.json"\nstatus = "run/status.sock"\n'
@@ -42,6 +44,18 @@ TAKEN_OVER = {
     "metrics.listen",
     "dashboard.listen",
     "control.second_factor",
+    "control.confirm_seconds",
+    "control.tls.listen",
+    "control.tls.certificate",
+    "control.tls.key",
+    "control.tls.clients_ca",
+    "control.tls.crl",
+    "alarms.on_norm",
+    "alarms.on_loss",
+    "alarms.on_storage",
+    "alarms.on_budget",
+    "alarms.rounds",
+    "alarms.score",
 }
 OTHER = {
     "data": 'data = "elsewhere"',
@@ -76,6 +90,20 @@ OTHER = {
     "control.operators": 'operators = ["root"]',
     "control.officers": 'officers = ["root"]',
     "control.second_factor": "second_factor = true",
+    "control.officers_needed": 'officers_needed = 2\nofficers = ["root", "@root"]',
+    "control.confirm_seconds": "confirm_seconds = 61",
+    "control.tls.listen": 'listen = "127.0.0.1:0"\ncertificate = "server.crt"\nkey = "server.key"'
+    '\nclients_ca = "ca.crt"',
+    "control.tls.certificate": 'certificate = "c"',
+    "control.tls.key": 'key = "k"',
+    "control.tls.clients_ca": 'clients_ca = "c"',
+    "control.tls.crl": 'crl = "c"',
+    "alarms.on_norm": 'on_norm = "alert"',
+    "alarms.on_loss": 'on_loss = "alert"',
+    "alarms.on_storage": 'on_storage = "pause"',
+    "alarms.on_budget": 'on_budget = "log"',
+    "alarms.rounds": "rounds = 30",
+    "alarms.score": "score = 9",
 }
 
 
@@ -126,6 +154,7 @@ def daemon(file: Path) -> Any:
         board=board,
         metrics_port=MetricsPort(bytes, board),
         dashboard_port=DashboardPort(Sources(board, VIEWS, list, lambda first, limit: [])),
+        control_port=ControlPort(board),
         discovery=Points(),
         bootstraps=tuple,
         founding_addresses=list,
@@ -140,6 +169,7 @@ def play(daemon: Any, file: Path) -> list[Any]:
         async with trio.open_nursery() as nursery:
             await nursery.start(daemon.metrics_port.run)
             await nursery.start(daemon.dashboard_port.run)
+            await nursery.start(daemon.control_port.run)
             daemon.dashboard_port.open(daemon.config.dashboard.address)
             with capture_logs() as logged:
                 reload(daemon, file)
@@ -158,6 +188,8 @@ def test_each_key_is_taken_over_or_named(file: Path, key: str) -> None:
     it = daemon(file)
     before = it.config
     file.write_text(written(key))
+    if key == "control.tls.listen":
+        Authority(file.parent).server()
     logged = play(it, file)
     said = [line["event"] for line in logged if line["log_level"] == "warning"]
     if key in TAKEN_OVER:

@@ -74,6 +74,18 @@ def test_a_record_says_who_did_what_when_and_is_bound_to_the_one_before(
     assert trail.shown() == {"records": 2, "head": second["hash"]}
 
 
+def test_nobody_guesses_a_head_from_what_was_done(tmp_path: Path) -> None:
+    """The others hold commitments to heads: the same acts at the same times have other hashes."""
+    heads = set()
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        with closing(Trail(Memory(tmp_path / name), lambda: 1e9)) as found:
+            found.note("pause", ANNA)
+            heads.add(found.last_hash())
+            assert found.last_hash().hex() == found.head().hash
+    assert len(heads) == 2
+
+
 def test_a_record_is_checked_without_peerd(store: Memory) -> None:
     written(store)
     script = "tail -n 1 trail | cut -c66- | head -c -1 | sha256sum | cut -c-64"
@@ -187,7 +199,7 @@ def test_one_that_is_gone_is_gone_on_from_and_says_so(store: Memory, emptied: bo
         pass
     (first,) = records(path)
     assert (first["number"], first["previous"]) == (4, last.hash)
-    assert first["arguments"] == {"lost": last.hash}
+    assert first["arguments"]["lost"] == last.hash and len(first["arguments"]["salt"]) == 64
     assert any("the trail is gone" in each["event"] for each in logged)
     found = walk(path, last)
     assert found.known and found.notes == ["records 0 to 3 are in no file here"]

@@ -42,6 +42,7 @@ FIELDS: dict[Kind, dict[str, Bears]] = {
     Kind.ANSWER: {"header": HIDDEN},
     Kind.DISCLOSURE: {"report": HIDDEN, "delivery": HIDDEN, "secret": Bears.SHARES},
     Kind.SUM: {"cohort": HIDDEN, "root": Bears.ROOT_OF_SHARES},
+    Kind.COIN: {"cohort": HIDDEN, "root": HIDDEN},
     Kind.RESULT: {
         "election": HIDDEN,
         "previous": HIDDEN,
@@ -63,7 +64,7 @@ FIELDS: dict[Kind, dict[str, Bears]] = {
 PUBLISHED = frozenset(
     {Kind.COMMIT, Kind.REVEAL, Kind.SEEN, Kind.SECOND_VOTE, Kind.REPORT, Kind.COMPLAINT}
     | {Kind.HEADER, Kind.DELIVERY, Kind.ATTESTATION, Kind.ANSWER, Kind.DISCLOSURE, Kind.RESULT}
-    | {Kind.SUM, Kind.ABANDON}
+    | {Kind.SUM, Kind.COIN, Kind.ABANDON}
 )
 """Kinds that a transcript, a certificate or evidence may hold. The experiment gives the outsider
 all headers, which is more: a transcript has those of dealers that somebody complained of."""

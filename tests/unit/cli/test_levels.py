@@ -1,0 +1,145 @@
+"""``peerd doctor --level``: each row says what it is against, and is missing until it is there."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import json_schema
+import pytest
+from test_cli_daemon import SCHEMAS
+
+from peerd.cli.levels import NAMES
+from peerd.cli.main import main
+from peerd.config import Config, render_config
+from peerd.identity import Identity
+from peerd.levels import MEASURES, Level, Peer, State, findings
+from peerd.storage import Store
+from peerd.trail import Trail
+from tests.unit.group.successions import group
+
+ROOT = Path(__file__).parents[3]
+KEY = "5f" * 32
+SETTINGS = """
+[storage]
+disk_budget = "10 GB"
+key = "file:{key}"
+[control]
+officers = ["root", "@root"]
+second_factor = true
+officers_needed = 2
+[alarms]
+on_norm = "pause"
+on_loss = "alert"
+on_storage = "pause"
+[dashboard]
+listen = "off"
+"""
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="peerd-") as name:
+        path = Path(name)
+        (path / "peerd.toml").write_text(render_config())
+        Identity.create(path / "peer.key")
+        yield path
+
+
+def states(home: Path, pid: int | None = None) -> dict[str, State]:
+    config = Config.load(home / "peerd.toml")
+    peer = Peer(config, group(), pid)
+    return {each.measure.name: each.state for each in findings(peer, Level.MAXIMUM)}
+
+
+def begin(home: Path) -> None:
+    """A daemon's first start."""
+    config = Config.load(home / "peerd.toml")
+    with Store.open(config.data, source=config.storage.source) as store:
+        Trail(store).close()
+
+
+def missing(home: Path) -> set[str]:
+    return {name for name, state in states(home).items() if state is State.MISSING}
+
+
+def test_a_new_peer_has_little(home: Path) -> None:
+    found = states(home)
+    assert found["key of its owner alone"] is found["metrics at home"] is State.OK
+    assert found["trail"] is found["roles"] is found["encrypted disk"] is State.MISSING
+    begin(home)
+    assert states(home)["trail"] is State.OK
+
+
+def test_what_is_set_is_there(home: Path) -> None:
+    key = home / "disk.key"
+    key.touch(0o600)
+    key.write_text(KEY)
+    base = 'data = "data"\nkey = "peer.key"\ngenesis = "genesis.json"\nstatus = "run/s.sock"\n'
+    (home / "peerd.toml").write_text(base + SETTINGS.format(key=key))
+    begin(home)
+    assert main(["storage", "encrypt", "--config", str(home / "peerd.toml")]) == 0
+    # the key is on the same disk, and the group has no budget
+    assert missing(home) <= {"disk's key elsewhere", "privacy budget", "hybrid handshake"}
+    assert "disk's key elsewhere" in missing(home)
+    found = states(home, pid=1)
+    assert found["store is whole"] is State.UNSEEN  # a daemon has it open
+    key.unlink()
+    assert states(home)["disk's key elsewhere"] is State.UNSEEN
+
+
+def test_each_setting_alone_is_missed(home: Path) -> None:
+    base = 'data = "data"\nkey = "peer.key"\ngenesis = "genesis.json"\nstatus = "run/s.sock"\n'
+    wrong = {
+        '[metrics]\nlisten = "0.0.0.0:9464"\n': "metrics at home",
+        '[alarms]\non_norm = "log"\n': "alarms are heard",
+        '[control.tls]\nlisten = "127.0.0.1:1"\ncertificate = "c"\nkey = "k"\nclients_ca = "a"\n': (
+            "certificates can be revoked"
+        ),
+    }
+    for text, name in wrong.items():
+        (home / "peerd.toml").write_text(base + text)
+        assert name in missing(home), text
+    (home / "peer.key").chmod(0o644)
+    assert "key of its owner alone" in missing(home)
+
+
+def test_a_changed_trail_is_no_trail(home: Path) -> None:
+    begin(home)
+    path = home / "data" / "trail"
+    path.write_bytes(path.read_bytes().replace(b"begin", b"began") * 2)
+    assert "trail" in missing(home)
+
+
+def test_the_command_says_what_is_missing_and_how_to_get_it(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = ("--config", str(home / "peerd.toml"))
+    assert main(["doctor", "--level", "basic", *config]) == 1
+    said = capsys.readouterr().out
+    assert "missing  disk budget: against a disk that runs full" in said
+    assert 'get it: disk_budget = "10 GB" in [storage]' in said
+    assert "two officers" not in said and said.endswith("basic: not reached\n")
+    assert main(["doctor", "--level", "maximum", "--json", *config]) == 1
+    document = json.loads(capsys.readouterr().out)
+    assert json_schema.errors(json.loads((SCHEMAS / "levels.json").read_text()), document) == []
+    assert len(document["measures"]) == len(MEASURES) and not document["reached"]
+
+
+def test_a_level_is_reached(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = (home / "peerd.toml").read_text()
+    (home / "peerd.toml").write_text(text.replace("# disk_budget", "disk_budget"))
+    begin(home)
+    assert main(["doctor", "--level", "basic", "--config", str(home / "peerd.toml")]) == 0
+    assert capsys.readouterr().out.endswith("basic: nothing is missing\n")
+
+
+def test_the_documents_table_is_the_codes() -> None:
+    text = (ROOT / "docs" / "operate" / "levels.md").read_text()
+    rows = [f"| {m.level.word} | {m.name} | {m.against} | {m.how} |" for m in MEASURES]
+    assert f"\n|---|---|---|---|\n{chr(10).join(rows)}\n\n" in text
+    assert tuple(each.word for each in Level) == NAMES
+    assert len({each.name for each in MEASURES}) == len(MEASURES)
+    assert [each.level for each in MEASURES] == sorted(each.level for each in MEASURES)
