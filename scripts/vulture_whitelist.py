@@ -20,7 +20,7 @@ _.acquire_on_behalf_of, _.release_on_behalf_of, _.borrower
 # argparse and sqlite3 read these
 _.formatter_class, _.description, _.text_factory
 # a genesis document names these: module:Class
-_.Cifar, _.Digits, _.Images, _.Flower, _.Still, _.Tumours
+_.Cifar, _.Digits, _.Images, _.Flower, _.Still, _.Tumours, _.LowDigits
 # fields of documents that are printed whole
 _.trigger, _.identified, _.log2_failure, _.slices, _.noise_multiplier, _.accountant
 _.epsilon_spent, _.epsilon_budget, _.rounds_opened, _.rounds_max

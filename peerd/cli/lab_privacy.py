@@ -85,6 +85,8 @@ def _tables(document: dict[str, Any]) -> list[str]:
              for name, key in (("loss", "loss_threshold"), ("LiRA", "lira"))],
         ),
         _outsider(document["outsider"]),
+        _inversion(document["noised_inversion"]),
+        _canaries(document["canaries"]),
     ]  # fmt: skip
 
 
@@ -98,6 +100,16 @@ def _inversion(rows: list[dict[str, Any]]) -> str:
         for found in row["attacks"]
     ]
     return table([*header, "psnr", "ssim", "label"], lines)
+
+
+def _canaries(rows: list[dict[str, Any]]) -> str:
+    lines = []
+    for row in rows:
+        about = [row["epsilon"], "a tenth" if row["withheld"] else "whole", row["rate"]]
+        wrong = [f"{row['missed']}/{row['with']}", f"{row['false']}/{row['without']}"]
+        lines.append([*about, row["rounds"], _share(row["auc"]), *wrong, f"{row['at_least']:.2f}"])
+    header = ["canaries: epsilon", "noise", "rate", "rounds", "auc", "missed", "false"]
+    return table([*header, "epsilon at least"], lines)
 
 
 def _outsider(found: dict[str, Any]) -> str:

@@ -20,6 +20,8 @@ TINY = Size(
     hidden=16,
     steps=40,
     courses=(replace(SWARM, rounds=4, pool=300), replace(ALONE, rounds=40)),
+    canary_runs=4,
+    canaries=200,
 )
 
 
@@ -50,7 +52,7 @@ def test_one_rule_alone_gives_its_rows_of_the_whole_document(
     alone = measure(1, TINY, lambda line: None, [rule])
     for part in ("gradient_inversion", "confirmation"):
         assert alone[part] == [row for row in document[part] if row["rule"] == rule]
-    assert {"membership", "outsider"}.isdisjoint(alone)
+    assert {"membership", "outsider", "noised_inversion", "canaries"}.isdisjoint(alone)
     assert broken(alone) == []
 
 
@@ -92,6 +94,23 @@ def spoil_outsider_control(found: dict[str, Any]) -> None:
     found["groups"][1]["planted"]["models_confirmed"] = 0
 
 
+def spoil_noised(rows: list[dict[str, Any]]) -> None:
+    found = [row for row in rows if row["case"] == "after the opening"]
+    found[1]["at_chance"] = False
+
+
+def spoil_quiet(rows: list[dict[str, Any]]) -> None:
+    next(row for row in rows if row["case"] == "after the opening")["at_chance"] = True
+
+
+def spoil_canaries(rows: list[dict[str, Any]]) -> None:
+    rows[0]["at_least"] = 1.01
+
+
+def spoil_canary_control(rows: list[dict[str, Any]]) -> None:
+    rows[-1]["at_least"] = 0.9
+
+
 @pytest.mark.parametrize(
     ("part", "edit", "said"),
     [
@@ -104,6 +123,10 @@ def spoil_outsider_control(found: dict[str, Any]) -> None:
         ("confirmation", spoil_leak, "the control fails"),
         ("outsider", spoil_outsider, "confirmed a model"),
         ("outsider", spoil_outsider_control, "without masks"),
+        ("noised_inversion", spoil_noised, "the opened sum: not at chance"),
+        ("noised_inversion", spoil_quiet, "the opened sum: the control fails"),
+        ("canaries", spoil_canaries, "more than what is proven"),
+        ("canaries", spoil_canary_control, "the control fails"),
     ],
 )
 def test_each_contradiction_is_named(

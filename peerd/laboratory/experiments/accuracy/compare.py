@@ -25,18 +25,19 @@ STUDENT = {3: 4.303, 5: 2.776, 10: 2.262, 20: 2.093}
 
 DIGITS = Course(
     "digits",
-    "digits",
+    "peerd.laboratory.experiments.accuracy.frequencies:LowDigits",
     SITES,
-    60,
-    {"rate": "1/4", "clip": "1", "steps": 1024, "rows": 180, "lot": "90", "eta": "1"},
-    {"hidden": 32},
+    20,
+    {"rate": "1", "clip": "1", "steps": 1024, "rows": 360, "lot": "360", "eta": "8"},
+    etas={1: "4", 2: "6", 8: "12"},
 )
 TUMOURS = Course(
     "tumours",
     "peerd.laboratory.experiments.accuracy.tumours:Tumours",
     SITES,
-    50,
-    {"rate": "1/4", "clip": "1", "steps": 1024, "rows": 80, "lot": "25", "eta": "1"},
+    10,
+    {"rate": "1", "clip": "1", "steps": 1024, "rows": 100, "lot": "100", "eta": "2"},
+    etas={1: "1", 2: "2", 8: "4"},
 )
 COURSES = (DIGITS, TUMOURS)
 FREE_CLIP, FREE_STEPS = Fraction(64), 1 << 16
@@ -66,11 +67,9 @@ def pieces(courses: Sequence[Course], seeds: int) -> list[Piece]:
     for course in courses:
         budgets = {each: Budget(Fraction(each), DELTA) for each in EPSILONS}
         noise = {each: course.noise(budget) for each, budget in budgets.items()}
-        arms = [(arm, each, noise[each]) for arm, each in product(NOISY, EPSILONS)]
-        free = [(arm, None, None) for arm in (QUIET, FREE)]
-        found += [
-            Piece(course, *arm, seed) for seed in range(1, seeds + 1) for arm in (*arms, *free)
-        ]
+        arms = [(course.at(each), arm, each, noise[each]) for arm, each in product(NOISY, EPSILONS)]
+        free = [(course, arm, None, None) for arm in (QUIET, FREE)]
+        found += [Piece(*arm, seed) for seed in range(1, seeds + 1) for arm in (*arms, *free)]
     return sorted(found, key=lambda piece: piece.seed)
 
 

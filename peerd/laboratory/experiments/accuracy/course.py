@@ -8,6 +8,7 @@ sum. In the federated run each of S sites draws from its own rows and adds noise
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from math import ceil
@@ -15,6 +16,7 @@ from math import ceil
 import numpy as np
 import torch
 
+from peerd.laboratory.experiments.accuracy.folds import FOLDS, Folded
 from peerd.learning.client import Client
 from peerd.learning.loading import load_torch_task
 from peerd.learning.private.sums import RowSums
@@ -30,7 +32,11 @@ LARGEST_VARIANCE = 1 << 24
 
 @dataclass(frozen=True)
 class Course:
-    """One training: constants as in a genesis, those of one site in the federated run."""
+    """One training: constants as in a genesis, those of one site in the federated run.
+
+    ``etas``: η where it is another one for some ε. ``fold``: which training rows are held out, to
+    choose constants by; None for the rows whose accuracy is reported.
+    """
 
     name: str
     task: str
@@ -38,6 +44,18 @@ class Course:
     rounds: int
     constants: dict[str, int | str]
     options: Options = field(default_factory=dict)
+    etas: Mapping[int, str] = field(default_factory=dict)
+    fold: int | None = None
+
+    def at(self, epsilon: int) -> Course:
+        """With the constants of this ε."""
+        given = {"eta": self.etas[epsilon]} if epsilon in self.etas else {}
+        return replace(self, constants={**self.constants, **given}, etas={})
+
+    def folded(self, fold: int) -> Course:
+        """The same on nine tenths of the training rows, judged by the others."""
+        lot = Fraction(self.constants["lot"]) * (FOLDS - 1) / FOLDS
+        return replace(self, constants={**self.constants, "lot": str(lot)}, fold=fold)
 
     def rule(self) -> DpSgd:
         """A site's."""
@@ -68,6 +86,8 @@ def train(course: Course, rule: DpSgd, shares: Shares, seed: int) -> float:
     """Accuracy (0…1) on the held-out rows after the last round. TaskError."""
     torch.set_num_threads(1)
     task = load_torch_task(course.task, course.options, {})
+    if course.fold is not None:
+        task = Folded(task, course.fold, shares.dealers)
     clients = [
         Client(task, Partition(index, shares.dealers), peer_seed(seed, index), seed)
         for index in range(shares.dealers)

@@ -10,7 +10,7 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from peerd.laboratory.experiments.privacy.dealt import DEALT, Dealt, Tells
+from peerd.laboratory.experiments.privacy.dealt import Dealt, Tells
 from peerd.laboratory.experiments.privacy.inference import interpolated, posterior, prior, residues
 from peerd.laboratory.experiments.privacy.inversion import Inversion, analytic, label_of, to_scale
 from peerd.laboratory.experiments.privacy.likeness import (
@@ -22,6 +22,7 @@ from peerd.laboratory.experiments.privacy.likeness import (
     psnr,
     ssim,
 )
+from peerd.laboratory.experiments.privacy.rows import ATTACKED
 from peerd.laboratory.experiments.privacy.victims import Victims
 from peerd.laboratory.experiments.privacy.view import View, watch
 from protocols.plan import plan_group
@@ -85,12 +86,12 @@ def estimate(view: View, dealt: Dealt) -> tuple[Floats, str]:
 
 def view_of(victims: Victims, setting: Setting, cohort: Cohorts, turn: int) -> View:
     """The round in which the cohort's peers deal; seats are the adversary's at random."""
-    dealt = DEALT[setting.rule]
+    dealt = ATTACKED[setting.rule]
     rows = cohort.reshape(-1)[: setting.honest * setting.samples].reshape(setting.honest, -1)
+    shape = dealt.shape(victims, PLAN, PEERS)
     honest = [dealt.values(victims, row.tolist()) for row in rows]
     rng = np.random.default_rng([victims.seed, 3, turn])
     own = [dealt.noise(victims, rng) for _ in range(LIARS if setting.opened else 0)]
-    shape = dealt.shape(victims, PLAN, PEERS)
     seats = rng.choice(shape.plan.committee, setting.seats, replace=False).tolist()
     return watch(shape, honest, seats, seed=turn, opened=setting.opened, colluding=own)
 
@@ -98,7 +99,7 @@ def view_of(victims: Victims, setting: Setting, cohort: Cohorts, turn: int) -> V
 def plain(victims: Victims, rule: str, cohorts: Cohorts, samples: int = 1) -> dict[str, object]:
     """The control: the same attacks on the victim's update in the clear."""
     rows = cohorts[:, :samples]
-    targets = np.stack([DEALT[rule].update(victims, row.tolist()) for row in rows])
+    targets = np.stack([ATTACKED[rule].update(victims, row.tolist()) for row in rows])
     title = {"rule": rule, "case": "plain update", "honest": 1, "samples": samples}
     return {**title, **_attacked(victims, rule, targets, cohorts, samples, samples)}
 
@@ -106,7 +107,7 @@ def plain(victims: Victims, rule: str, cohorts: Cohorts, samples: int = 1) -> di
 def secured(victims: Victims, setting: Setting, cohorts: Cohorts, case: str) -> dict[str, object]:
     """The attacks on what liars in ``setting.seats`` seats know of each cohort's first peer."""
     found = [
-        estimate(view_of(victims, setting, cohort, turn), DEALT[setting.rule])
+        estimate(view_of(victims, setting, cohort, turn), ATTACKED[setting.rule])
         for turn, cohort in enumerate(cohorts)
     ]
     targets = np.stack([target for target, _ in found])
@@ -122,7 +123,7 @@ def secured(victims: Victims, setting: Setting, cohorts: Cohorts, case: str) -> 
 def _attacked(
     victims: Victims, rule: str, targets: Floats, cohorts: Cohorts, samples: int, dummies: int
 ) -> dict[str, object]:
-    tells = DEALT[rule].tells
+    tells = ATTACKED[rule].tells
     one, many = Inversion(tells), Inversion(tells, dummies)
     attacks: dict[str, Callable[[], Floats]] = {
         "analytic": lambda: analytic(victims, targets),

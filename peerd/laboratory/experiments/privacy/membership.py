@@ -16,6 +16,7 @@ import numpy.typing as npt
 import torch
 
 from peerd.laboratory.experiments.privacy.likeness import auc, bootstrap, tpr_at
+from peerd.laboratory.experiments.privacy.private import Private
 from peerd.learning.client import Client
 from peerd.learning.loading import load_torch_task
 from peerd.learning.settings import Partition, peer_seed
@@ -35,7 +36,7 @@ class Course:
     """How the targets are trained: ``pool`` images, ``share`` of them members of each model.
 
     ``peers`` > 1: that many peers under RSA with the defaults of a group, for ``rounds``; 1: one
-    peer by itself, minibatch steps at ``rate``.
+    peer by itself, minibatch steps at ``rate``. ``private``: under dp-sgd in place of RSA.
     """
 
     name: str
@@ -46,12 +47,17 @@ class Course:
     rate: float = 0.2
     batch: int = 32
     hidden: int = 64
+    private: Private | None = None
 
 
 SWARM = Course("swarm of 10 under RSA", pool=1436, share=0.5, peers=10, rounds=100)
 CENTRAL = Course("one trainer with all the swarm's data", pool=1436, share=0.5, peers=1, rounds=600)
 ALONE = Course("one peer alone with its tenth", pool=288, share=0.25, peers=1, rounds=600)
-COURSES = (SWARM, CENTRAL, ALONE)
+NOISED = tuple(
+    Course(each.title, pool=1436, share=0.5, peers=4, rounds=20, hidden=32, private=each)
+    for each in map(Private, (None, 8, 2, 1))
+)
+COURSES = (SWARM, CENTRAL, ALONE, *NOISED)
 
 
 class School:
@@ -76,6 +82,9 @@ class School:
         rows = np.flatnonzero(members)
         np.random.default_rng([seed, 4]).shuffle(rows)
         parts = np.array_split(rows, self.course.peers)
+        if self.course.private is not None:
+            held = [self._samples(part) for part in parts]
+            return self.course.private.train(self.client, held, self.course.rounds, seed)
         return self._alone(parts[0], seed) if len(parts) == 1 else self._swarm(parts, seed)
 
     def _alone(self, rows: npt.NDArray[np.int64], seed: int) -> Model:
@@ -108,12 +117,13 @@ class School:
         own: Model | None = None,
     ) -> tuple[Model, Model]:
         """(model, the peer's next own model)."""
-        chosen = torch.as_tensor(rows)
         self.client.seed = seed
-        self.client.samples = Samples(
-            self.everything.inputs[chosen], self.everything.targets[chosen]
-        )
+        self.client.samples = self._samples(rows)
         return model, self.client.update(rule, turn, model, model if own is None else own)
+
+    def _samples(self, rows: npt.NDArray[np.int64]) -> Samples:
+        chosen = torch.as_tensor(rows)
+        return Samples(self.everything.inputs[chosen], self.everything.targets[chosen])
 
     def scores(self, model: Model) -> Floats:
         """log(p / (1 − p)) of the true class for each image of the pool: (pool,)."""

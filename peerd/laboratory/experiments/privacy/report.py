@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from peerd.laboratory.experiments.privacy.canaries import MECHANISMS, audit
 from peerd.laboratory.experiments.privacy.confirmation import game
 from peerd.laboratory.experiments.privacy.dealt import DEALT
 from peerd.laboratory.experiments.privacy.gradients import PEERS, PLAN, Setting, plain, secured
@@ -24,6 +25,7 @@ from peerd.laboratory.experiments.privacy.outsider import (
     follow,
     walks,
 )
+from peerd.laboratory.experiments.privacy.rows import AT_ONCE, HONEST, NOISED, SUM
 from peerd.laboratory.experiments.privacy.victims import Victims
 from peerd.laboratory.experiments.privacy.view import Counts, Leak
 from protocols.aggregation import aggregator, model_hash
@@ -51,9 +53,11 @@ class Size:
     hidden: int = 64
     steps: int = 300
     courses: tuple[Course, ...] = COURSES
+    canary_runs: int = 24
+    canaries: int = 400
 
 
-QUICK = Size(12, 40, 4, 60, 6, 6, 4, 2, 20, (2,), 2, 16)
+QUICK = Size(12, 40, 4, 60, 6, 6, 4, 2, 20, (2,), 2, 16, canary_runs=4)
 
 
 def measure(
@@ -62,7 +66,7 @@ def measure(
     """Everything, deterministic by seed but for ``seconds``.
 
     ``rules``: whose dealings are attacked. With fewer than all, what is no attack on dealings is
-    left out: membership, and the outsider who follows a group.
+    left out: membership, the outsider who follows a group, and what is about noise.
     """
     torch.set_num_threads(1)
     parts: dict[str, Callable[[], Any]] = {
@@ -74,6 +78,10 @@ def measure(
             infer(course, size.models, seed, tell) for course in size.courses
         ]
         parts["outsider"] = lambda: outsider(seed, size, tell)
+        parts["noised_inversion"] = lambda: noised_inversion(seed, size, tell)
+        parts["canaries"] = lambda: [
+            audit(each, size.canary_runs, size.canaries, seed, tell) for each in MECHANISMS
+        ]
     document: dict[str, Any] = {"schema": 2, "seed": seed, "plan": _plan()}
     seconds = {}
     for name, part in parts.items():
@@ -121,6 +129,22 @@ def gradient_inversion(
         # one share beyond t suffices for bits; 16-bit numbers need the whole polynomial
         leaked = Setting(rule, 1, t + (1 if DEALT[rule].bits else k), opened=False)
         found.append(secured(victims, leaked, few, "planted: seats beyond t"))
+    return found
+
+
+def noised_inversion(seed: int, size: Size, tell: Tell) -> list[dict[str, object]]:
+    """Under dp-sgd: t seats, one share too many, and the sum of two honest sites of a row each."""
+    victims = Victims(size.hidden, seed, size.steps)
+    few = victims.draw(size.victims, HONEST)
+    t, k = PLAN.threshold, PLAN.packing
+    found = [plain(victims, SUM, few)]
+    for name in NOISED:
+        tell(f"gradient inversion, {name}")
+        before, after = Setting(name, 1, t, opened=False), Setting(name, HONEST, t, opened=True)
+        found.append(secured(victims, before, few, "before the opening"))
+        found.append(secured(victims, after, few, "after the opening"))
+    leaked = Setting(name, 1, t + k, opened=False)
+    found.append(secured(victims, leaked, few, "planted: seats beyond t"))
     return found
 
 
@@ -201,6 +225,35 @@ def broken(document: dict[str, Any]) -> list[str]:
     ]
     for group in document["outsider"]["groups"] if "outsider" in document else []:
         found += _broken_outsider(group)
+    found += _broken_noised(document.get("noised_inversion", []))
+    found += _broken_canaries(document.get("canaries", []))
+    return found
+
+
+def _broken_noised(rows: list[dict[str, Any]]) -> list[str]:
+    """As without noise; and after the opening noise must leave nothing, and its absence all. What
+    one round has that spends an ε of 8 is told, and not judged.
+    """
+    found = _broken_inversion(rows)
+    for row in rows:
+        if row["case"] != "after the opening":
+            continue
+        name = f"gradient inversion, {row['rule']}, the opened sum"
+        if row["rule"] not in (SUM, AT_ONCE) and not row["at_chance"]:
+            found.append(f"{name}: not at chance")
+        if row["rule"] == SUM and row["at_chance"]:
+            found.append(f"{name}: the control fails")
+    return found
+
+
+def _broken_canaries(rows: list[dict[str, Any]]) -> list[str]:
+    """More than what is proven; or a fault that is not seen."""
+    found = []
+    for row in rows:
+        name = f"canaries, epsilon {row['epsilon']}, rate {row['rate']}"
+        if row["withheld"] != (row["at_least"] > row["epsilon"]):
+            what = "the control fails" if row["withheld"] else "more than what is proven"
+            found.append(f"{name}: {what}")
     return found
 
 

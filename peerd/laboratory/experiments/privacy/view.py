@@ -17,7 +17,7 @@ import numpy.typing as npt
 from protocols.aggregation.clear_sum import opened_part
 from protocols.field import Elements, Residues, field_for
 from protocols.hashing import digest
-from protocols.opening import open_sum
+from protocols.opening import open_sum, sum_noised
 from protocols.plan import CommitteePlan
 from protocols.proof import Dealing, DealingShape, Relation, Split, seal, split
 from protocols.proof.dealing import expand
@@ -112,7 +112,8 @@ def watch(
 ) -> View:
     """The view of a round in which the honest dealers deal ``values`` (|v|,) each.
 
-    ``colluding``: what the adversary's own dealers deal, which it subtracts from the opened sum.
+    ``colluding``: what the adversary's own dealers deal, which it subtracts from the opened sum;
+    without noise. That of the honest ones is scrambled by the round's coin.
     """
     everybody = [*values, *colluding]
     dealt = [dealing_of(shape, v, seed, i, leak) for i, v in enumerate(everybody)]
@@ -121,10 +122,12 @@ def watch(
     if not opened:
         return View(shape, held, seen)
     every = range(shape.plan.committee)
-    opening = shape.opened_polynomials
-    sums: Residues = np.zeros((len(every), opening), np.uint64)
-    for context, dealing in dealt:
-        sums = shape.field.add(sums, see(shape, every, context, dealing).shares[:, :opening])
+    coin = digest("peerd/lab/privacy/coin", seed.to_bytes(8, "little"))
+    kept = [see(shape, every, *one).shares.astype(shape.field.dtype) for one in dealt]
+    sums = [
+        sum_noised(shape, [shares[seat] for shares in kept], range(len(kept)), coin)
+        for seat in every
+    ]
     entropy = digest("peerd/lab/privacy/entropy", seed.to_bytes(8, "little"))
     total = open_sum(shape, {seat: sums[seat] for seat in every}, entropy).values
     own = np.zeros(shape.relation.opened_length, np.int64)
