@@ -11,7 +11,7 @@ import pytest
 from peerd.cli.commands import COMMANDS
 from peerd.cli.dispatch import build_parser
 from peerd.cli.main import main
-from peerd.cli.promise import Promise, settled
+from peerd.cli.promise import Promise, promising, settled
 from peerd.cli.swarm import parse_options
 from peerd.errors import ConfigError
 from peerd.group import load, save
@@ -65,6 +65,18 @@ def test_neither_is_refused() -> None:
 
 
 # -- a swarm -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["centered-clipping-l2", "weighted-mean"])
+def test_a_promise_to_members_gets_the_noise_that_it_needs(name: str) -> None:
+    promise = Promise(BUDGET, 3)
+    rule = promising(promise, aggregator(name, {"theta": 10}))
+    found, privacy = settled(promise, name, rule.constants(), 5000, noise_stated=False)
+    assert privacy.unit == "member"
+    assert Fraction(found["noise"]) > 1
+    assert promising(None, aggregator(name, {})) == aggregator(name, {})
+    with pytest.raises(ConfigError, match="rsa adds no noise"):
+        promising(promise, aggregator("rsa", {}))
 
 
 def test_a_swarm_makes_the_rounds_that_are_said_and_the_usual_ones_else() -> None:
