@@ -92,8 +92,8 @@ class Driver:
         self._transport = transport
         self._trainer = trainer
         self._learner = Learner(setting, session.me, trainer, store, self._keep)
-        self._teller = Teller(setting, session, store, board, records)
-        self._teller.connected = self._connected
+        self.teller = Teller(setting, session, store, board, records)
+        self.teller.connected = self._connected
         self._board = board
         self._library = library
         self._beat = beat
@@ -125,7 +125,7 @@ class Driver:
             # the clock is read here: the step runs in a thread, where trio has none
             present = self._present()
             before = self._session.position
-            self._teller.start()
+            self.teller.start()
             await self._step(lambda session: session.start(present))
             if (stay := stays.kept(self._store)) is not None:
                 await self._step(partial(_ordered, stay))  # nothing is signed before the survey
@@ -145,7 +145,7 @@ class Driver:
         if record is None or (record.get("accuracy"), record.get("loss")) != (None, None):
             return
         assert self._nursery is not None
-        self._teller.head(last, model_hash(model))
+        self.teller.head(last, model_hash(model))
         self._nursery.start_soon(self._evaluate, last, model)
 
     # -- events --------------------------------------------------------------------------------
@@ -287,14 +287,14 @@ class Driver:
                 self._meter.enter(name)
             case _:
                 pass  # carried out in the thread, before everything else, or only told
-        self._teller.tell(effect)
+        self.teller.tell(effect)
 
     def _send(self, peers: tuple[int, ...], frame: bytes) -> None:
         for peer in peers:
             try:
                 self._transport.send(self._setting.roster[peer], frame)
             except ValueError as error:
-                self._teller.unsendable(peer, error)
+                self.teller.unsendable(peer, error)
 
     # -- training ------------------------------------------------------------------------------
 
@@ -311,7 +311,7 @@ class Driver:
     def _finish_round(self, effect: Completed) -> None:
         assert self._nursery is not None
         group = self._ahead.groups.pop(effect.round)
-        self._teller.completed(effect, self._meter.finish(), group)
+        self.teller.completed(effect, self._meter.finish(), group)
         self._nursery.start_soon(self._evaluate, effect.round, effect.model)
         approval = self.on_measured(effect.round, effect.close, group)
         if approval is not None:
@@ -327,7 +327,7 @@ class Driver:
 
     async def _evaluate(self, round_: int, model: npt.NDArray[np.float32]) -> None:
         found = await self._trainer.evaluate(model)
-        self._teller.evaluated(round_, found)
+        self.teller.evaluated(round_, found)
         self.on_evaluated(round_, found)
 
     # -- records of others ---------------------------------------------------------------------
@@ -341,7 +341,7 @@ class Driver:
         assert self._nursery is not None
         last = effect.rounds[-1]
         self._meter.finish()
-        self._teller.adopted(effect)
+        self.teller.adopted(effect)
         self._nursery.start_soon(self._evaluate, last.round, effect.model)
 
 

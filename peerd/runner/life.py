@@ -169,6 +169,7 @@ class Life:
 
         driver.watch = watch
         driver.on_evaluated = partial(nursery.start_soon, alarm.evaluated)
+        driver.teller.on_spent = partial(nursery.start_soon, alarm.spent)
 
     async def _leave(self, driver: Driver) -> None:
         """Told to drain (``peerd drain``): the others know it, and the round is over."""

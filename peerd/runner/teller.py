@@ -62,6 +62,8 @@ class Teller:
         self._warned = 0
         self.connected: Callable[[], frozenset[int]] = frozenset
         """The other members that are."""
+        self.on_spent: Callable[[int, float], None] = lambda round_, share: None
+        """Told of each threshold of the privacy budget, and the share that is spent."""
 
     def start(self) -> None:
         """What an earlier life left."""
@@ -183,6 +185,7 @@ class Teller:
         self._board.warn("privacy", [] if line is None else [line])
         if now > self._warned:
             log.warning("the privacy budget is being spent", reached=f"{now} %", rounds=opened)
+            self.on_spent(max(0, self._session.position.round - 1), opened / most)
         self._warned = now
 
     def _spent(self, round_: int) -> None:

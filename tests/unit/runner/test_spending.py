@@ -59,11 +59,13 @@ def told(tmp_path: Path, setting: Setting, charged: int, *, finished: bool = Fal
         records = Records(store, setting.roster)
         stands = cast(Peer, Stands(position, finished))
         teller = Teller(setting, stands, store, board, records)
+        teller.on_spent = lambda round_, share: board.publish("spending", share=share)
         teller.head(charged - 1, bytes(32))
         teller.head(charged - 1, bytes(32))
         if finished:
             teller.tell(Phase(charged, 0, Standing.BUDGET_SPENT.value))
-    return board.snapshot(), [line["event"] for line in lines]
+    shares = [each["share"] for each in board.recent("spending")]
+    return board.snapshot() | {"shares": shares}, [line["event"] for line in lines]
 
 
 def test_the_status_has_it_and_warns_once(tmp_path: Path) -> None:
@@ -71,6 +73,7 @@ def test_the_status_has_it_and_warns_once(tmp_path: Path) -> None:
     assert shown["privacy"]["rounds_opened"] == 24 and shown["privacy"]["rounds_max"] == MOST
     assert shown["warnings"] == ["80 % of the privacy budget's rounds are spent: 24 of 30"]
     assert lines.count("the privacy budget is being spent") == 1 and shown["state"] == "running"
+    assert shown["shares"] == [24 / MOST]  # what the alarms hear
 
 
 def test_behind_the_last_it_says_so(tmp_path: Path) -> None:
