@@ -6,7 +6,7 @@ and settled with the cohort. A member says its share of it once, and sums under 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from protocols.committee.receiver import Held
 from protocols.committee.sums import Sum, Sums, Words
@@ -84,7 +84,7 @@ class CoinOpening(Role):
         self._sums.coins[party.me] = Sum(said, words)
         return self.done()
 
-    def open(self, entropy: bytes) -> bool:
+    def open(self, entropy: Callable[[], bytes]) -> bool:
         """Whether the coin is known, now or before. ``entropy``: as ``open_words`` asks for."""
         if self.polynomials is not None:
             return True
@@ -93,7 +93,7 @@ class CoinOpening(Role):
             return False
         by_seat = {self._panel.seats.index(peer): word for peer, word in words.items()}
         try:
-            self.polynomials = open_words(shape.coin, by_seat, entropy).polynomials
+            self.polynomials = open_words(shape.coin, by_seat, entropy()).polynomials
         except Undecodable:
             return False
         self.seed = coin_seed(shape, self._decided.hash, self.polynomials)

@@ -153,7 +153,8 @@ class Opening(Role):
     # -- the opening ---------------------------------------------------------------------------
 
     def _look(self, receiver: Receiver) -> None:
-        self.absorb(self.own.say(receiver, self._entropy(self._sums.coins)))
+        if self.state is not Openness.CLOSED:
+            self.absorb(self.own.say(receiver, lambda: self._entropy(self._sums.coins)))
         if self.own.flipped and self._state.allows(OpeningEvent.FLIP):
             self._state.move(OpeningEvent.FLIP)
         self._try_open()

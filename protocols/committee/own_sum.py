@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from protocols.committee.coin import CoinOpening, shares_of
 from protocols.committee.receiver import Receiver, kept_prefix
 from protocols.committee.sums import Sum, Sums, Words
@@ -41,7 +43,7 @@ class OwnSum(Role):
         """Whether the signs of the noise are known, where there is any."""
         return self.coin is None or self.coin.polynomials is not None
 
-    def say(self, receiver: Receiver, entropy: bytes) -> Step:
+    def say(self, receiver: Receiver, entropy: Callable[[], bytes]) -> Step:
         """What can be said by now; S_j, if every dealing in D passed this member's own check; else
         silence (§6). ``entropy``: as ``open_words`` asks for.
         """

@@ -248,7 +248,7 @@ def test_planted_who_keeps_its_sum_is_heard(monkeypatch: pytest.MonkeyPatch) -> 
         judged(world)
 
 
-def _sums_whatever_it_signed(own: Any, receiver: Any, entropy: bytes) -> Step:
+def _sums_whatever_it_signed(own: Any, receiver: Any, entropy: Any) -> Step:
     """``OwnSum.say`` without the rule."""
     party = own.party
     party.has_signed = lambda kind, *rest: False
