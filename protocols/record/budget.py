@@ -6,6 +6,7 @@ was given up (docs/protocol.md §6). Both are certificates, so that everybody co
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -22,6 +23,8 @@ MAX_CHARGES = 256
 MAX_NUMBER = 256
 """Characters of a number in a charge."""
 _NUMBER = Bytes(MAX_NUMBER)
+_RATIONAL = re.compile(rb"[0-9]+(/[0-9]+)?")
+"""No exponent: a few characters would make a number of gigabytes."""
 CHARGES = ListOf(
     Tuple((Bytes(16), _NUMBER, _NUMBER, _NUMBER, _NUMBER, Integer(MAX_ROUND, 1))), MAX_CHARGES
 )
@@ -52,6 +55,8 @@ class Charge:
 def charge_of(told: Told) -> Charge:
     """The inverse of ``Charge.told``. WireError for what is none, or has another form."""
     unit, *numbers, rounds = told
+    if not all(_RATIONAL.fullmatch(number) for number in numbers):
+        raise WireError("a charge with what is no number: digits, and a slash at most")
     try:
         variance, norm, rate, slack = (Fraction(number.decode("ascii")) for number in numbers)
         mechanism = Mechanism(variance, int(norm), rate, slack)
