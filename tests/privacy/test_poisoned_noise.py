@@ -103,6 +103,7 @@ def test_what_the_group_opened_holds_that_push_and_no_other() -> None:
     record = node.completed[0]
     polynomials = decode_polynomials(setting.shape, record.polynomials)
     opened = values_of(setting.shape, polynomials)
+    opened -= sum(world.inputs[0, dealer] for dealer in record.dealers)
     sigma = sqrt(float(released(world).variance) * setting.peers / setting.noise_makers)
     push = float(opened @ aimed_at("AimedNoise")) / sigma
     assert abs(push) < 5, "some standard deviations of the honest noise, and no more"
