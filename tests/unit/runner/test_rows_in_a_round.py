@@ -20,7 +20,7 @@ from protocols.plan import plan_group
 from protocols.record.deadlines import Deadlines
 from protocols.record.setting import Setting
 
-CONSTANTS: dict[str, int | str] = {"rate": "1/4", "rows": 40, "steps": 64, "lot": "10"}
+CONSTANTS: dict[str, int | str] = {"rate": "1/4", "rows": 40, "steps": 128, "lot": "10"}
 TASK = "tests.unit.learning.private_tasks:Small"
 
 
@@ -69,4 +69,4 @@ async def test_what_is_dealt_is_another_sample_each_time(tmp_path: Path) -> None
         nursery.cancel_scope.cancel()
     assert not np.array_equal(*dealt)
     for vector in dealt:
-        assert 0 < int((vector**2).sum()) <= (40 * 64) ** 2
+        assert 0 < int((vector**2).sum()) <= (40 * 128) ** 2
