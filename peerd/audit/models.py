@@ -70,4 +70,6 @@ def _place(path: Path, proven: dict[str, Any], history: History) -> None:
         history.model = NamedModel(str(path), round_, bytes.fromhex(proven["model_hash"]))
     elif not history.lies:
         reason = f"it is of round {round_}, which is none of the history's {len(known)} rounds"
+        if known and round_ > max(known):
+            reason += f": that ends with {max(known)}, so that later certificates are needed"
         history.lies.append(Lie(str(path), reason, round_))

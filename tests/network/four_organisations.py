@@ -268,8 +268,8 @@ def audited(story: Story) -> None:
     folder.mkdir()
     for document in group.documents:
         shutil.copyfile(document, folder / document.name)
+    head = mary.head()  # ahead of the certificates: rounds go on, and those must reach as far
     mary.peerd("rounds", "--certificates", f"{folder}/certificates.bin")
-    head = mary.head()
     for number in (head - 2, head - 1):
         mary.peerd("rounds", f"{number}", "--transcript", f"{folder}/round-{number}.bin")
     mary.peerd("model", "export", "--round", f"{head}", "--out", f"{folder}/model.safetensors")
