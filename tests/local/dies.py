@@ -12,12 +12,12 @@ from typing import Any
 
 from peerd import identity
 from peerd.cli.daemon import add_config_argument, load_config
-from peerd.runner import daemon, driver, records
+from peerd.runner import ahead, daemon, records
 from peerd.runner.succession import handover, membership, passage
 from peerd.storage import Store
 
 AFTER: dict[str, tuple[Any, str]] = {
-    "the approval is kept": (driver, "keep_approval"),
+    "the approval is kept": (ahead, "keep_approval"),
     "the handover is certified": (Store, "put_certificate"),
     "the draft is on disk": (handover.Handover, "store"),
     "the lineage is remembered": (daemon, "remember"),

@@ -91,7 +91,7 @@ def test_the_section_has_each_command_once_at_least() -> None:
 
 def _draft(folder: Path, sites: Sequence[Site], joins: Site, rotates: Site, leaves: str) -> Path:
     """Written, read, signed and merged by the documented commands; each has a copy of its own."""
-    (rotated, *_) = run(*typed(command("rotate"), KEY=str(rotates.key))).splitlines()
+    (rotated, *_) = run(*typed(command("rotate"), CONFIG=str(rotates.config))).splitlines()
     line = f"{Identity.load(joins.key).peer_id} newcomer"
     first = sites[0].head() + 2
     words = typed(
@@ -111,9 +111,7 @@ def _draft(folder: Path, sites: Sequence[Site], joins: Site, rotates: Site, leav
         copy = folder / f"copy-{number}"
         copy.mkdir()
         shutil.copy(folder / "draft.json", copy)
-        lines = [line for line in DOCUMENTED if line.startswith("group sign ")]
-        for line in lines if site is rotates else lines[:1]:
-            run(*typed(line, KEY=str(site.key)), "--unmeasured", cwd=copy)
+        run(*typed(command("sign"), CONFIG=str(site.config)), "--unmeasured", cwd=copy)
         copies.append(str(copy / "draft.json"))
     merge = [
         w for word in typed(command("merge")) for w in (copies if word == "SIGNED" else [word])
