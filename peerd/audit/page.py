@@ -22,6 +22,18 @@ MARKS = {
 }
 
 
+def opening(title: str) -> Iterator[str]:
+    """Of a page that fetches nothing, down to its heading."""
+    policy = "default-src 'none'; style-src 'unsafe-inline'"
+    yield '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+    yield f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+    yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
+    yield '<meta name="color-scheme" content="light dark">'
+    style = files(__package__).joinpath("page.css").read_text(encoding="utf-8")
+    yield f"<title>{_safe(title)}</title><style>{style}</style></head><body><main>"
+    yield f"<h1>{_safe(title)}</h1>"
+
+
 def page(document: Mapping[str, Any]) -> str:
     """The whole page."""
     return "\n".join(_page(document)) + "\n"
@@ -31,14 +43,7 @@ def _page(document: Mapping[str, Any]) -> Iterator[str]:
     names = words.Names(document)
     groups = document["groups"]
     title = f"Audit of {groups[0]['name']}" if groups else "Audit"
-    policy = "default-src 'none'; style-src 'unsafe-inline'"
-    yield '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-    yield f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
-    yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
-    yield '<meta name="color-scheme" content="light dark">'
-    style = files(__package__).joinpath("page.css").read_text(encoding="utf-8")
-    yield f"<title>{_safe(title)}</title><style>{style}</style></head><body><main>"
-    yield f"<h1>{_safe(title)}</h1>"
+    yield from opening(title)
     yield from _verdict(document)
     yield from _pairs(words.facts(document))
     yield from _blamed(document, names)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from html import escape
-from importlib.resources import files
 from typing import Any
 
+from peerd.audit.page import opening
 from peerd.audit.spent_words import facts
 from peerd.errors import printable
 
@@ -22,14 +22,7 @@ def page(found: Mapping[str, Any]) -> str:
 
 def _page(found: dict[str, Any]) -> Iterator[str]:
     title = f"Privacy of {found['name']}"
-    policy = "default-src 'none'; style-src 'unsafe-inline'"
-    yield '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-    yield f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
-    yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
-    yield '<meta name="color-scheme" content="light dark">'
-    style = files(__package__).joinpath("page.css").read_text(encoding="utf-8")
-    yield f"<title>{_safe(title)}</title><style>{style}</style></head><body><main>"
-    yield f"<h1>{_safe(title)}</h1>"
+    yield from opening(title)
     kind = "failed" if found["state"] != "open" else "verified"
     spent = f"{found['rounds_opened']} of {found['rounds_max']} rounds are spent"
     yield f'<div class="verdict {kind}"><strong>{_safe(spent)}</strong>'

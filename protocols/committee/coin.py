@@ -84,17 +84,14 @@ class CoinOpening(Role):
         self._sums.coins[party.me] = Sum(said, words)
         return self.done()
 
-    def open(self, entropy: Callable[[], bytes]) -> bool:
-        """Whether the coin is known, now or before. ``entropy``: as ``open_words`` asks for."""
-        if self.polynomials is not None:
-            return True
+    def open(self, entropy: Callable[[], bytes]) -> None:
+        """As soon as enough words agree. ``entropy``: as ``open_words`` asks for."""
         words, shape = self.words, self.party.setting.shape
-        if len(words) < self._panel.plan.quorum:
-            return False
+        if self.polynomials is not None or len(words) < self._panel.plan.quorum:
+            return
         by_seat = {self._panel.seats.index(peer): word for peer, word in words.items()}
         try:
             self.polynomials = open_words(shape.coin, by_seat, entropy()).polynomials
         except Undecodable:
-            return False
+            return  # with lies among them it takes more to come
         self.seed = coin_seed(shape, self._decided.hash, self.polynomials)
-        return True

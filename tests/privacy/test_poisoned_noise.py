@@ -16,6 +16,7 @@ from peerd.laboratory.adversaries.noisy import NoisyDealer
 from peerd.laboratory.simulation.noised import added
 from peerd.laboratory.simulation.world import World
 from protocols.aggregation import aggregator
+from protocols.aggregation.contract import private
 from protocols.hashing import digest
 from protocols.opening import decode_polynomials, values_of
 from protocols.plan import CommitteePlan
@@ -63,8 +64,9 @@ def pushes(name: str, direction: np.ndarray) -> np.ndarray:
 
 
 def released(world: World) -> Mechanism:
-    rule = world.setting.aggregator
-    return rule.mechanism(PARAMETERS)  # type: ignore[attr-defined]
+    rule = private(world.setting.aggregator)
+    assert rule is not None
+    return rule.mechanism(PARAMETERS)
 
 
 def aimed_at(name: str) -> np.ndarray:

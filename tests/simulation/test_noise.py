@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from peerd.laboratory.adversaries import FLIPPERS, NOISY
@@ -16,9 +18,9 @@ END = 600_000
 BLAMED = {"TwoCoins", "LateFlipper", "LongNoise"}
 
 
-def noised(plan: CommitteePlan, liars: int, rounds: int = 2, **more: object) -> World:
+def noised(plan: CommitteePlan, liars: int, rounds: int = 2, **more: Any) -> World:
     rule = aggregator("dp-sgd", {})
-    return swarm(plan, liars, rounds=rounds, seed=7, rule=rule, **more)  # type: ignore[arg-type]
+    return swarm(plan, liars, rounds=rounds, seed=7, rule=rule, **more)
 
 
 @pytest.mark.parametrize(

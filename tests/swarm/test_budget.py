@@ -1,7 +1,4 @@
-"""Real daemons of a group that promises something to people: they stop by themselves.
-
-Runs once the training worker takes a rule of rows.
-"""
+"""Real daemons of a group that promises something to people: they stop by themselves."""
 
 from __future__ import annotations
 
@@ -12,12 +9,8 @@ import pytest
 
 from peerd.cli.main import main
 
-LEARNING = Path(__file__).parents[2] / "peerd" / "learning"
-TRAINS = any("RowRule" in path.read_text() for path in LEARNING.glob("*.py"))
-
 
 @pytest.mark.swarm
-@pytest.mark.skipif(not TRAINS, reason="the training worker knows no rule of rows yet")
 def test_a_swarm_stops_where_its_budget_is_spent(tmp_path: Path) -> None:
     out = tmp_path / "result.json"
     asked = "swarm --peers 4 --rounds 3 --aggregator dp-sgd --epsilon 8 --delta 1e-6"
