@@ -29,6 +29,7 @@ allows, of which the genesis states the most, and what a successor has left.
 from __future__ import annotations
 
 import argparse
+import base64
 import hashlib
 import json
 import sys
@@ -779,7 +780,9 @@ def verify_evidence(groups: Groups, value: Any) -> str:
 
 
 def model_hash(path: Path) -> bytes:
-    """Of a .npz or .safetensors that peerd exported: its numbers in the group's order."""
+    """Of a .npz or .safetensors that peerd exported: its numbers in the group's order, and behind
+    them what the rule keeps from round to round, which the description has.
+    """
     data = contents(path, MAX_MODEL)
     if data[:2] == b"PK":
         import numpy
@@ -788,13 +791,19 @@ def model_hash(path: Path) -> bytes:
             stored = all(each.compress_type == zipfile.ZIP_STORED for each in packed.infolist())
         need(stored, f"{path} is compressed, which no model that peerd exported is")
         with numpy.load(path, allow_pickle=False) as archive:
-            return digest("peerd/model", archive["parameters"].astype("<f4").tobytes())
+            said = json.loads(archive["peerd"].tobytes()) if "peerd" in archive else {}
+            return digest("peerd/model", archive["parameters"].astype("<f4").tobytes() + kept(said))
     size = int.from_bytes(data[:8], "little")
     header = json.loads(data[8 : 8 + size])
-    own = json.loads(header.pop("__metadata__")["peerd"]).get("own", {}).get("names", [])
+    said = json.loads(header.pop("__metadata__")["peerd"])
+    own = said.get("own", {}).get("names", [])
     places = sorted(each["data_offsets"] for name, each in header.items() if name not in own)
     body = data[8 + size :]
-    return digest("peerd/model", b"".join(body[start:end] for start, end in places))
+    return digest("peerd/model", b"".join(body[start:end] for start, end in places) + kept(said))
+
+
+def kept(said: dict[str, Any]) -> bytes:
+    return base64.b64decode(said.get("optimizer", ""), validate=True)
 
 
 # -- all of it -------------------------------------------------------------------------------------

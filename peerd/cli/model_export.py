@@ -58,9 +58,10 @@ def export(args: argparse.Namespace) -> int:
     check_file("--out", out)
     seal = source_of(args)
     with progress("reading the model"):
-        record, model, certificate = certified_model(args)
+        record, vector, certificate = certified_model(args)
     number, certified = record["round"], record.get("model_hash")
-    description, genesis = _description(args, form, record, model, certificate)
+    description, genesis = _description(args, form, record, vector, certificate)
+    model = vector[: int(str(description.get("parameters", vector.size)))]
     own = own_statistics(load_config(args)) if genesis is not None else None
     if form == "npz" or genesis is None or own is None:
         made = _vector(description, own, round=number, model_hash=certified)
@@ -83,7 +84,7 @@ def _description(
     args: argparse.Namespace,
     form: str,
     record: dict[str, object],
-    model: NDArray[np.float32],
+    vector: NDArray[np.float32],
     certificate: bytes | None,
 ) -> tuple[dict[str, object], Genesis | None]:
     """The description, and the genesis. An npz does without both, where it has to."""
@@ -94,7 +95,7 @@ def _description(
         genesis = current_genesis(load_config(args), int(str(record["round"])))
         if certificate is None:
             raise StorageError("no certificate of this round is kept", "export at another peer")
-        return describe(genesis, certificate, model), genesis
+        return describe(genesis, certificate, vector), genesis
     except (ConfigError, GroupError, StorageError) as error:
         if form != "npz":
             raise

@@ -33,8 +33,9 @@ def add_round_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def certified_model(args: argparse.Namespace) -> Read:
-    """The record, the model (d,) and the certificate, if it is kept, of round ``args.round`` or the
-    last one. VerificationError where the model is not the certified one.
+    """The record of round ``args.round`` or the last one, the vector that it certified (the model,
+    and behind it what the rule keeps), and the certificate, if that is kept. VerificationError
+    where the vector is another one.
     """
     from protocols.aggregation import model_hash
 

@@ -125,11 +125,13 @@ def _of_file(args: argparse.Namespace) -> Subject:
 
 def _of_daemon(args: argparse.Namespace) -> Subject:
     from peerd.cli.current_group import current_genesis
+    from peerd.group.vector import own_part
     from peerd.learning.origin import Origin
 
     config = load_config(args)
-    record, model, _ = certified_model(args)
+    record, vector, _ = certified_model(args)
     genesis = current_genesis(config, int(str(record["round"])))
+    model = own_part(genesis, vector)
     task = args.task or genesis.task
     local = _local(args, task, config.task.local)
     options = genesis.task_options

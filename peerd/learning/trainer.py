@@ -54,7 +54,8 @@ class Trainer:
         entropy: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         self.training = training
-        self._draws = _sums_rows(training)
+        self._rule = aggregator(training.aggregator, training.constants)
+        self._draws = isinstance(self._rule.local_rule(0), RowRule)
         self._entropy = entropy
         self.parameters = 0
         self.layers: tuple[int, ...] = ()
@@ -118,7 +119,8 @@ class Trainer:
         if not self._draws:
             return frames.vector(reply.get("vector"), self.parameters)
         _tell_unfit(round, reply.get("unfit"))
-        return frames.integers(reply.get("sum"), self.parameters)
+        opened = self._rule.relation(self.parameters).opened_length
+        return frames.integers(reply.get("sum"), opened)
 
     async def root_step(self, round: int, model: Model) -> Model:
         """x_0 − w, float32 (d,): F^C on the task's public root data, the same at every peer.
@@ -286,12 +288,6 @@ class Trainer:
             [f"the training worker is gone: {how}; it is started again after {seconds:.0f} s"]
         )
         await self._sleep(seconds)
-
-
-def _sums_rows(training: Training) -> bool:
-    """Whether F^C is the sum of rows of a secret sample."""
-    rule = aggregator(training.aggregator, training.constants)
-    return isinstance(rule.local_rule(0), RowRule)
 
 
 def _tell_unfit(round: int, unfit: object) -> None:

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from functools import partial
 from math import prod
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import torch
 
@@ -31,7 +31,7 @@ from peerd.learning.steps import steps_of
 from peerd.learning.task import FittedTask, Task
 from peerd.sealing import Vault
 from protocols.aggregation import AggregationError, aggregator, model_hash
-from protocols.aggregation.contract import Model, RowRule
+from protocols.aggregation.contract import Model, RowProtecting, RowRule, first_vector
 from protocols.hashing import digest
 
 # Training must not starve the round's deadlines: the daemon's own work comes first.
@@ -50,6 +50,7 @@ class Worker:
         self.models = LocalModels(training.directory, self.client.parameters, training.vault)
         self.models.prepare()
         self.client.set_own(self.models.own().values)
+        self._first = first_vector(self.aggregator, self.client.first_model)
         self._sums: RowSums | None = None
         self.settings = repr(sorted(self.aggregator.constants().items())).encode()
         self.group = training.group
@@ -82,16 +83,23 @@ class Worker:
         """x_0 − w on the task's public root data: the same at every peer."""
         return self.client.root_step(steps_of(self.aggregator, round), round, model, self.group)
 
-    def sum(self, round: int, model: Model, entropy: bytes) -> RowSum:
-        """Where the rule protects rows: the clipped gradients of a fresh sample. Nothing is kept,
-        on disk or in memory: whoever asks again asks for another sample.
+    @property
+    def parameters(self) -> int:
+        """Of the vector that the group certifies: the model's own, and the rule's behind them."""
+        return self._first.size
+
+    def sum(self, round: int, vector: Model, entropy: bytes) -> RowSum:
+        """Where the rule protects rows: the clipped gradients of a fresh sample at the certified
+        ``vector``. Nothing is kept, on disk or in memory: whoever asks again asks for another
+        sample.
         """
         rule = self.aggregator.local_rule(round)
         if not isinstance(rule, RowRule) or not isinstance(self.client, Client):
             raise ValueError(f"the rule {self.aggregator.name} takes no sample of rows")
         if self._sums is None or self._sums.rule != rule:
             self._sums = RowSums(self.client, rule)
-        return self._sums.sum(model, entropy)
+        clip = cast(RowProtecting, self.aggregator).clip_at(vector)
+        return self._sums.sum(vector[: self.client.parameters], entropy, clip)
 
     def _rehearse(self, *, at_home: bool) -> list[str]:
         task = self._task() if at_home else self.client.task
@@ -106,32 +114,35 @@ class Worker:
 
     def answer(self, request: frames.Message) -> dict[str, Any]:
         """The reply's fields for one request."""
-        parameters = self.client.parameters
         match request.get("do"):
             case "initial":
-                return {"vector": frames.vector_bytes(self.client.first_model)}
+                return {"vector": frames.vector_bytes(self._first)}
             case "update":
-                model = frames.vector(request["vector"], parameters)
-                return {"vector": frames.vector_bytes(self.update(request["round"], model))}
+                trained = self.update(request["round"], self._model(request))
+                return {"vector": frames.vector_bytes(trained)}
             case "sum":
-                model = frames.vector(request["vector"], parameters)
-                found = self.sum(request["round"], model, request["entropy"])
+                vector = frames.vector(request["vector"], self.parameters)
+                found = self.sum(request["round"], vector, request["entropy"])
                 return {"sum": frames.integer_bytes(found.total), "unfit": found.unfit}
             case "root":
-                model = frames.vector(request["vector"], parameters)
-                return {"vector": frames.vector_bytes(self.root(request["round"], model))}
+                moved = self.root(request["round"], self._model(request))
+                return {"vector": frames.vector_bytes(moved)}
             case "evaluate":
-                model = frames.vector(request["vector"], parameters)
                 quoting = request.get("quoting", False)
-                return asdict(self.client.evaluate(model, quoting=quoting))
+                return asdict(self.client.evaluate(self._model(request), quoting=quoting))
             case "count":
-                model = frames.vector(request["vector"], parameters)
-                return asdict(self.client.found(model, request["rows"], request["classes"]))
+                rows, classes = request["rows"], request["classes"]
+                return asdict(self.client.found(self._model(request), rows, classes))
             case "held_out":
                 return {"warnings": self._inspect_held_out()}
             case "rehearse":
                 return {"warnings": self._rehearse(at_home=request.get("at_home", False))}
         raise ValueError(f"unknown request {request.get('do')!r}")
+
+    def _model(self, request: frames.Message) -> Model:
+        """The model's own numbers (d,) of the certified vector in a request."""
+        vector = frames.vector(request["vector"], self.parameters)
+        return vector[: self.client.parameters]
 
 
 def _client(task: Task | FittedTask, training: Training) -> Client | FittedClient:
@@ -188,10 +199,11 @@ def read_frame(channel: BinaryIO) -> frames.Message | None:
     return frames.decode(body) if len(body) == length else None
 
 
-def sized(client: Client | FittedClient) -> dict[str, Any]:
-    """How large the model is, in its layers, and what of it nobody trains."""
+def sized(worker: Worker) -> dict[str, Any]:
+    """How large the certified vector is, the model in its layers, and what of it nobody trains."""
+    client = worker.client
     layers = [prod(shape) for _, shape in client.layers()]
-    return {"parameters": client.parameters, "layers": layers, "fixed": client.fixed.hex()}
+    return {"parameters": worker.parameters, "layers": layers, "fixed": client.fixed.hex()}
 
 
 def serve(requests: BinaryIO, replies: BinaryIO) -> None:
@@ -203,7 +215,7 @@ def serve(requests: BinaryIO, replies: BinaryIO) -> None:
         try:
             if worker is None:
                 worker = Worker(training_from(request["training"]))
-                reply = sized(worker.client)
+                reply = sized(worker)
             else:
                 reply = worker.answer(request)
         except BaseException as error:  # a task may also raise SystemExit: that ends nothing here

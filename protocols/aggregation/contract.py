@@ -23,7 +23,7 @@ from protocols.proof import Relation
 Model: TypeAlias = NDArray[np.float32]
 Update: TypeAlias = NDArray[np.floating[Any]] | NDArray[np.int64]
 """What F^C yields: a peer's parameters, float32 of shape (d,); preimages may need float64. Under a
-``RowRule`` the sum of rows' gradients, int64 (d,).
+``RowRule`` the sum of rows' gradients, int64 (d,), and their count where it has one (d + 1,).
 """
 Encoded: TypeAlias = NDArray[np.int64]
 """v: integers of shape (|v|,), all segments of the relation one after the other."""
@@ -57,18 +57,31 @@ class LocalRule:
 
 
 @dataclass(frozen=True, slots=True)
+class RowCount:
+    """What a row counts in one more coordinate: ``clipped`` or ``within`` (below 0), as it was or
+    was not clipped. A site's sum is cut to −``most``…``most``.
+    """
+
+    within: int
+    clipped: int
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
 class RowRule:
     """F^C of one round where rows are protected: Σ ⌊g_i·``steps``/``clip``⌉ over a Poisson sample.
 
     Each row is drawn by itself with the chance ``rate`` or less; its gradient g_i, clipped to a
     2-norm of ``clip``, becomes integers whose 2-norm is at most ``steps``. At most ``rows`` rows
-    are drawn, but for a chance of 2^-60 that the site's own rate makes so.
+    are drawn, but for a chance of 2^-60 that the site's own rate makes so. ``count``: of clipped
+    rows, in one more coordinate behind the gradients'.
     """
 
     rate: Fraction
     clip: Fraction
     steps: int
     rows: int
+    count: RowCount | None = None
 
 
 ClientRule: TypeAlias = LocalRule | RowRule
@@ -152,6 +165,40 @@ class Private(Aggregator, Protocol):
 def private(rule: Aggregator) -> Private | None:
     """The rule, where its sums hold noise; None where they don't."""
     return cast(Private, rule) if getattr(rule, "unit", "") else None
+
+
+class RowProtecting(Private, Protocol):
+    """A rule whose F^C is a ``RowRule`` says what norm rows are clipped to, if that moves."""
+
+    def clip_at(self, vector: Model) -> Fraction:
+        """C of the round that ``vector``, the certified one, leads to."""
+
+
+class Optimizing(Aggregator, Protocol):
+    """A rule with an optimizer's state: numbers that go on from round to round, and are certified
+    with the model. They lie behind the model's own in one vector, whose length is the group's
+    ``parameters``.
+    """
+
+    def own_parameters(self, parameters: int) -> int:
+        """How many of the vector's are the model's own. AggregationError for a wrong length."""
+
+    def first_vector(self, model: Model) -> Model:
+        """Before the first round: ``model`` (d,) and a state that knows nothing yet."""
+
+
+def own_parameters(rule: Aggregator, parameters: int) -> int:
+    """d: how many of a certified vector's numbers are the model's own, which come first."""
+    if not hasattr(rule, "own_parameters"):
+        return parameters
+    return cast(Optimizing, rule).own_parameters(parameters)
+
+
+def first_vector(rule: Aggregator, model: Model) -> Model:
+    """What is certified before the first round, for a first model (d,)."""
+    if not hasattr(rule, "first_vector"):
+        return model
+    return cast(Optimizing, rule).first_vector(model)
 
 
 class Referenced(Aggregator, Protocol):

@@ -5,9 +5,13 @@ site draws a secret Poisson sample of its rows, clips each row's gradient to C a
 integers of norm S at most; rows add up in integers, so that a row moves the sum by S and no more,
 whatever was rounded. Noise lies beside it in the dealing (protocols/aggregation/noise.py), and
 
-    w ← w − η · (Σ_i V_i + noise) · C / (S · lot · |D|)
+    u = (Σ_i V_i + noise) · C / (S · lot · |D|)
+    m ← β·m + (1 − β)·u        where there is momentum; else m = u
+    w ← w − η·m
 
-V: integers with Σ V_j² + slack = (rows · S)², since at most ``rows`` rows are drawn.
+V: integers with Σ V_j² + slack = (rows · S)², since at most ``rows`` rows are drawn; behind them a
+count of clipped rows, where C follows a quantile of their norms (clip_quantile.py). m and C are the
+optimizer's state, and lie behind w in the vector that a round certifies.
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ import numpy as np
 from protocols.aggregation import bits as binary
 from protocols.aggregation import constants as read
 from protocols.aggregation import square_sum
+from protocols.aggregation.clip_quantile import ClipQuantile
 from protocols.aggregation.contract import (
     AggregationError,
     Constants,
@@ -30,9 +35,9 @@ from protocols.aggregation.contract import (
     RowRule,
     Update,
 )
-from protocols.aggregation.model import check_model, in_windows
+from protocols.aggregation.model import check_model
 from protocols.aggregation.noise import ROOM, SLACK, check_multiplier
-from protocols.aggregation.rounding import Reals
+from protocols.aggregation.optimizer import Optimizer
 from protocols.aggregation.schedule import MAX_RATE
 from protocols.aggregation.square_sum import SquareSum
 from protocols.privacy import Mechanism
@@ -46,6 +51,8 @@ DEFAULTS: dict[str, int | str] = {
     "lot": "64",
     "noise": "1",
     "eta": "1",
+    "momentum": "0",
+    "quantile": "0",
 }
 MAX_CLIP = Fraction(1_000_000)
 MAX_STEPS = 1 << 16
@@ -58,7 +65,8 @@ VECTOR, REST = "gradients", "slack"
 @dataclass(frozen=True, slots=True)
 class DpSgd:
     """``rate`` q, ``clip`` C, ``steps`` S, ``noise`` z: the standard deviation over S. ``rows``:
-    the most of a site in a round. ``lot``: how many rows a site's sum is divided by.
+    the most of a site in a round. ``lot``: how many rows a site's sum is divided by. ``quantile``:
+    what part of the rows C is to leave as they are, from ``clip`` on; 0 for a C that stays.
     """
 
     rate: Fraction
@@ -68,6 +76,8 @@ class DpSgd:
     lot: Fraction
     noise: Fraction
     eta: Fraction
+    momentum: Fraction = Fraction(0)
+    quantile: Fraction = Fraction(0)
 
     name: ClassVar[str] = "dp-sgd"
     weighted: ClassVar[bool] = False
@@ -78,7 +88,7 @@ class DpSgd:
     def from_constants(cls, given: Constants) -> DpSgd:
         """Reads and checks the genesis constants. Raises AggregationError."""
         values = read.complete(cls.name, given, DEFAULTS)
-        return cls(
+        rule = cls(
             rate=read.positive(values, "rate", Fraction(1)),
             clip=read.positive(values, "clip", MAX_CLIP),
             steps=read.integer(values, "steps", 1, MAX_STEPS),
@@ -86,7 +96,11 @@ class DpSgd:
             lot=read.positive(values, "lot", Fraction(MAX_ROWS)),
             noise=check_multiplier(read.positive(values, "noise", Fraction(1000))),
             eta=read.positive(values, "eta", MAX_RATE),
+            momentum=read.momentum(values),
+            quantile=read.rational(values, "quantile", Fraction(1)),
         )
+        _ = rule.optimizer  # AggregationError for constants that don't go together
+        return rule
 
     def constants(self) -> dict[str, int | str]:
         """The genesis form; fractions in lowest terms."""
@@ -98,7 +112,27 @@ class DpSgd:
             "lot": str(self.lot),
             "noise": str(self.noise),
             "eta": str(self.eta),
+            "momentum": str(self.momentum),
+            "quantile": str(self.quantile),
         }
+
+    @property
+    def count(self) -> ClipQuantile | None:
+        """Of clipped rows; None where C stays."""
+        return ClipQuantile(self.quantile, self.steps, self.lot) if self.quantile else None
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """The step, and what goes on from round to round."""
+        return Optimizer(self.eta, self.momentum, self.clip, self.count)
+
+    def own_parameters(self, parameters: int) -> int:
+        """Those of w, which come first."""
+        return self.optimizer.own_parameters(parameters)
+
+    def first_vector(self, model: Model) -> Model:
+        """Before the first round."""
+        return self.optimizer.first_vector(model)
 
     @property
     def limit(self) -> int:
@@ -113,16 +147,22 @@ class DpSgd:
     # V
 
     def relation(self, parameters: int, reference: Reference | None = None) -> Relation:
-        """Σ V_j² + slack = (rows · S)², without wrap-around."""
-        squares = self._squares(parameters)
+        """Σ V_j² + slack = (rows · S)², without wrap-around; the count in bits."""
+        squares, count = self._squares(self.own_parameters(parameters)), self.count
         linear = (*squares.linear, binary.slack_term(REST, self._slack_bits))
         whole = SummedConstraint(squares.squares, linear, -(self.limit**2))
         names = tuple(segment.name for segment in squares.vector)
+        segments = [*squares.hidden, binary.slack(REST, self._slack_bits)]
+        summed, above = [*squares.constraints, whole], squares.modulus_above(self._largest)
+        if count is not None:
+            segments = [count.opened, *segments, count.hidden]
+            summed.append(count.constraint)
+            above = max(above, count.modulus_above)
         relation = Relation(
-            (*squares.vector, *squares.hidden, binary.slack(REST, self._slack_bits)),
-            summed=(*squares.constraints, whole),
+            (*squares.vector, *segments),
+            summed=tuple(summed),
             smallness=(Smallness(names, self._smallness_bits),),
-            modulus_above=squares.modulus_above(1 << self._smallness_bits),
+            modulus_above=above,
         )
         if not relation.fits(binary.LARGEST_PRIME):
             raise AggregationError(
@@ -139,67 +179,78 @@ class DpSgd:
     def _smallness_bits(self) -> int:
         return Smallness.bits_for(ROOM * self.limit)
 
+    @property
+    def _largest(self) -> int:
+        return 1 << self._smallness_bits
+
     def _squares(self, parameters: int) -> SquareSum:
-        largest = 1 << self._smallness_bits
-        return SquareSum.divided(VECTOR, parameters, largest, self._slack_bits, LEAST_PART)
+        bits = self._slack_bits
+        return SquareSum.divided(VECTOR, parameters, self._largest, bits, LEAST_PART)
 
     def largest_sum(self, parameters: int, weight: int) -> int:
         """All mass in one coordinate; noise aside."""
-        return weight * self.limit
+        most = 0 if self.count is None else self.count.row.most
+        return weight * max(self.limit, most)
 
     # F^C, F^P
 
     def local_rule(self, round: int) -> RowRule:
-        """The same in every round."""
-        return RowRule(self.rate, self.clip, self.steps, self.rows)
+        """The same in every round, but for C where that moves: the one to start at."""
+        row = None if self.count is None else self.count.row
+        return RowRule(self.rate, self.clip, self._gradient_steps, self.rows, row)
+
+    def clip_at(self, vector: Model) -> Fraction:
+        """C of the round that ``vector`` leads to."""
+        return self.optimizer.clip_at(vector)
+
+    @property
+    def _gradient_steps(self) -> int:
+        """What a row's gradient is at most: with its count it is S."""
+        return self.steps if self.count is None else self.count.gradient_steps
 
     def encode(self, model: Model, update: Update, reference: Reference | None = None) -> Encoded:
-        """The integers (d,) that F^C gives, with the slack. AggregationError for any that no sample
-        of ``rows`` rows has.
+        """The integers that F^C gives, (d,), or (d + 1,) with the count, and the slacks.
+        AggregationError for any that no sample of ``rows`` rows has.
         """
         check_model(model)
-        if update.dtype != np.int64 or update.shape != model.shape:
+        own = self.own_parameters(model.size)
+        size = own + (self.count is not None)
+        if update.dtype != np.int64 or update.shape != (size,):
             raise AggregationError(
-                f"the update is the sum of rows' gradients, int64 ({model.size},), not"
+                f"the update is the sum of rows' gradients, int64 ({size},), not"
                 f" {update.dtype} of shape {update.shape}"
             )
-        vector = update.astype(np.int64)
-        if not self._holds(vector):
-            raise AggregationError(f"the sum of rows' gradients is longer than {self.limit}")
-        return self._lay_out(vector)
+        return self._lay_out(update.astype(np.int64), own)
 
-    def _holds(self, vector: Encoded) -> bool:
-        """Whether ‖V‖ ≤ rows · S."""
+    def _lay_out(self, values: Encoded, own: int) -> Encoded:
+        vector, counted = values[:own], values[own:]
         largest = max(int(vector.max(initial=0)), -int(vector.min(initial=0)))
-        return largest <= self.limit and square_sum.of(vector) <= self.limit**2
-
-    def _lay_out(self, vector: Encoded) -> Encoded:
-        left = self.limit**2 - square_sum.of(vector)
-        parts = self._squares(vector.size).lay_out(vector)
-        return np.concatenate([vector, *parts, binary.to_bits(left, self._slack_bits)])
+        # an int64 holds the squares of what no coordinate says is too long
+        left = self.limit**2 - square_sum.of(vector) if largest <= self.limit else -1
+        if left < 0:
+            raise AggregationError(f"the sum of rows' gradients is longer than {self.limit}")
+        parts = self._squares(own).lay_out(vector)
+        rest = [*parts, binary.to_bits(left, self._slack_bits)]
+        if self.count is not None:
+            rest.append(self.count.lay_out(int(counted[0])))
+        return np.concatenate([values, *rest])
 
     def preimage(
         self, model: Model, encoded: Encoded, reference: Reference | None = None
     ) -> Update:
         """The integers themselves."""
         check_model(model)
-        vector = encoded[: model.size]
-        fits = vector.shape == model.shape and self._holds(vector)
-        if not fits or not np.array_equal(self._lay_out(vector), encoded):
+        own = self.own_parameters(model.size)
+        values = encoded[: own + (self.count is not None)]
+        whole = encoded.shape == (self.relation(model.size).length,)
+        if not whole or not np.array_equal(self._lay_out(values, own), encoded):
             raise AggregationError("this is no encoding of rows' gradients")
-        return vector
+        return values
 
     # post-processing
 
     def apply(self, model: Model, opened: Encoded, weight: int, round: int) -> Model:
-        """w − η·C·(Σ V + noise)/(S · lot · |D|): elementwise, the same bits anywhere."""
+        """One step along what was opened: elementwise, the same bits anywhere."""
         check_model(model)
-        if opened.shape != model.shape:
-            raise AggregationError(f"{opened.size} sums were opened for {model.size} parameters")
-        step = float(self.eta * self.clip / (self.steps * self.lot * weight))
-
-        def stepped(window: slice) -> Reals:
-            moved = np.multiply(opened[window].astype(np.float64), step)
-            return np.subtract(model[window].astype(np.float64), moved)
-
-        return in_windows(model.size, stepped)
+        scale = self._gradient_steps * self.lot * weight
+        return self.optimizer.stepped(model, opened, scale, weight)

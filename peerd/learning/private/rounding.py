@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 
 PASSES = 3
@@ -17,9 +19,19 @@ LEAST = 1e-100
 """A norm that only zeros are below: what they are divided by must be a number, however small C."""
 
 
-def to_integers(gradients: torch.Tensor, clip: float, steps: int) -> tuple[torch.Tensor, int]:
-    """⌊g·steps/clip⌉ of each row of ``gradients`` (m, d), clipped: int64 (m, d), and how many rows
-    were not finite.
+@dataclass(frozen=True, slots=True)
+class Rounded:
+    """``rows``: int64 (m, d). ``clipped``, ``unfit``: bool (m,), what was longer than the clip, and
+    what was not finite.
+    """
+
+    rows: torch.Tensor
+    clipped: torch.Tensor
+    unfit: torch.Tensor
+
+
+def to_integers(gradients: torch.Tensor, clip: float, steps: int) -> Rounded:
+    """⌊g·steps/clip⌉ of each row of ``gradients`` (m, d), clipped.
 
     No row's 2-norm is above ``steps``: integers are compared, and no float has a say. A row that
     floats can't bring below it, and one that is not finite, is 0. Every row takes the same passes.
@@ -40,7 +52,7 @@ def to_integers(gradients: torch.Tensor, clip: float, steps: int) -> tuple[torch
     cut = (exact * (scale * MARGIN)[:, None]).trunc_().clamp_(-steps, steps).to(torch.int64)
     kept = torch.where(long[:, None], cut, kept)
     kept = torch.where((_squared(kept) <= bound)[:, None], kept, 0)
-    return kept, int((~finite).sum())
+    return Rounded(kept, norms > clip, ~finite)
 
 
 def _rounded(exact: torch.Tensor, scale: torch.Tensor, steps: int) -> torch.Tensor:

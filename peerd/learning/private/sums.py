@@ -7,6 +7,7 @@ batch are multiplied by 0 in the end.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RowSum:
-    """``total``: int64 (d,). ``unfit``: of all rows that were computed, drawn or not, those without
-    a finite gradient; they count as 0. For this site's own log.
+    """``total``: int64 (d,), or (d + 1,) with the count of clipped rows. ``unfit``: of all rows
+    that were computed, drawn or not, those without a finite gradient; they count as 0. For this
+    site's own log.
     """
 
     total: Encoded = field(repr=False)
@@ -46,9 +48,9 @@ class RowSums:
         self._chunk = chunk_rows(client.parameters)
         self._gradients: RowGradients | None = None
 
-    def sum(self, model: Model, entropy: bytes) -> RowSum:
+    def sum(self, model: Model, entropy: bytes, clip: Fraction | None = None) -> RowSum:
         """Of a fresh sample, at ``model`` (d,). ``entropy``: 32 secret bytes, never used before;
-        the same bytes give the same sum.
+        the same bytes give the same sum. ``clip``: of this round, where it moves.
         """
         client = self._client
         sample = draw(self._threshold, self.rule.rows, len(self._rows), entropy)
@@ -56,26 +58,32 @@ class RowSums:
         client.module.train()
         self._of_rows()  # the first time it draws from torch's generator as well
         torch.manual_seed(coins(entropy))
-        found = self._added(sample)
+        found = self._added(sample, float(self.rule.clip if clip is None else clip))
         client.shared.check_fixed()
         return found
 
-    def _added(self, sample: Sample) -> RowSum:
-        total = np.zeros(self._client.parameters, dtype=np.int64)
+    def _added(self, sample: Sample, clip: float) -> RowSum:
+        total = np.zeros(self._client.parameters + (self.rule.count is not None), dtype=np.int64)
         unfit = 0
         for start in range(0, self.rule.rows, self._chunk):
             part = slice(start, start + self._chunk)
-            integers, bad = self._integers(sample.rows[part])
+            integers, bad = self._integers(sample.rows[part], clip)
             counts = torch.from_numpy(sample.counts[part]).to(integers.device)
             total += (integers * counts[:, None]).sum(dim=0).cpu().numpy()
             unfit += bad
+        if self.rule.count is not None:
+            total[-1] = np.clip(total[-1], -self.rule.count.most, self.rule.count.most)
         return RowSum(total, unfit)
 
-    def _integers(self, numbers: NDArray[np.int64]) -> tuple[torch.Tensor, int]:
-        """Of these rows, (m, d)."""
+    def _integers(self, numbers: NDArray[np.int64], clip: float) -> tuple[torch.Tensor, int]:
+        """Of these rows, (m, d) or (m, d + 1), and how many are unfit."""
         batch = self._client.placed(self._rows.at(numbers.tolist()))
-        gradients = self._of_rows().of(batch)
-        return to_integers(gradients, float(self.rule.clip), self.rule.steps)
+        found = to_integers(self._of_rows().of(batch), clip, self.rule.steps)
+        rows, count = found.rows, self.rule.count
+        if count is not None:
+            said = torch.where(found.clipped, count.clipped, count.within)
+            rows = torch.cat([rows, said[:, None]], dim=1)
+        return rows, int(found.unfit.sum())
 
     def _of_rows(self) -> RowGradients:
         if self._gradients is None:
@@ -90,7 +98,7 @@ class RowSums:
         numbers = np.arange(min(count, self._chunk))
         batch = client.placed(self._rows.at(numbers.tolist()))
         warnings = compare(client.task, client.module, batch)
-        _, unfit = self._integers(numbers)
+        _, unfit = self._integers(numbers, float(self.rule.clip))
         if unfit:
             warnings.append(
                 f"{unfit} of the first {len(numbers)} rows of data() have a gradient that is nan or"

@@ -7,9 +7,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from peerd.errors import VerificationError
+import numpy as np
+
+from peerd.errors import PeerdError, VerificationError
 from peerd.group import Genesis, load
 from peerd.group.members import told
+from peerd.group.vector import own_part
 from peerd.learning.origin import Origin
 from peerd.runner.resume import setting_of
 from peerd.tensor_file import OWN, read_export
@@ -19,12 +22,25 @@ from protocols.errors import ProtocolError
 from protocols.record.certificate import CertifiedRound, verify_certificate
 
 VERSION = 1
+STATE = "optimizer"
+"""Of a description: what the certificate covers behind the model's own numbers, float32."""
+MAX_STATE_BYTES = 1 << 23
 
 
-def describe(genesis: Genesis, certificate: bytes, model: Model) -> dict[str, Any]:
-    """The description of ``model`` (d,), the certified one. VerificationError unless it is that."""
-    certified = _certified(genesis, certificate, model)
-    return {
+def describe(genesis: Genesis, certificate: bytes, vector: Model) -> dict[str, Any]:
+    """The description of the model in ``vector``, the certified one. VerificationError unless it is
+    that. What of the vector is an optimizer's is in the description itself, as bytes.
+    """
+    certified = _certified(genesis, certificate, vector)
+    model = own_part(genesis, vector)
+    rest = vector[model.size :].astype("<f4").tobytes()
+    if len(rest) > MAX_STATE_BYTES:
+        raise VerificationError(
+            f"the optimizer's state, which the certificate covers, takes {len(rest)} bytes: more"
+            f" than the {MAX_STATE_BYTES} that an exported model carries"
+        )
+    state = {STATE: base64.b64encode(rest).decode()} if rest else {}
+    return state | {
         "version": VERSION,
         "group": genesis.group_id.hex(),
         "name": genesis.name,
@@ -64,11 +80,13 @@ def proven_export(path: Path, genesis: Genesis) -> dict[str, Any]:
         )
     try:
         certificate = base64.b64decode(claimed["certificate"], validate=True)
+        rest = base64.b64decode(claimed.get(STATE, ""), validate=True)
+        vector = np.concatenate([model, np.frombuffer(rest, "<f4")])
     except (KeyError, TypeError, ValueError):
         raise VerificationError(f"{path}: there is no certificate in it") from None
     try:
-        proven = describe(genesis, certificate, model)
-    except VerificationError as error:
+        proven = describe(genesis, certificate, vector)
+    except PeerdError as error:
         raise VerificationError(f"{path}: {error.message}", error.hint) from None
     own = {OWN: claimed.pop(OWN)} if OWN in claimed else {}
     for name in sorted(proven.keys() | claimed.keys()):
@@ -118,7 +136,7 @@ def _text(description: dict[str, Any], name: str) -> str:
     return json.dumps(description[name], sort_keys=True)
 
 
-def _certified(genesis: Genesis, certificate: bytes, model: Model) -> CertifiedRound:
+def _certified(genesis: Genesis, certificate: bytes, vector: Model) -> CertifiedRound:
     try:
         certified = verify_certificate(setting_of(genesis), certificate)
     except ProtocolError as error:
@@ -127,7 +145,7 @@ def _certified(genesis: Genesis, certificate: bytes, model: Model) -> CertifiedR
             f"the certificate proves nothing to the group {genesis.name!r}: {why}",
             "is it of this genesis, or of a group that goes on from it?",
         ) from None
-    if model_hash(model) != certified.end.model:
+    if model_hash(vector) != certified.end.model:
         raise VerificationError(
             f"the model is not the one that the group certified in round {certified.round}"
         )

@@ -18,6 +18,7 @@ from peerd.config import Config
 from peerd.errors import PeerdError
 from peerd.group import Genesis, save
 from peerd.group.drafting import Changes, draft
+from peerd.group.vector import own_part
 from peerd.identity import peer_id_of
 from peerd.learning.trained import Evaluation
 from peerd.runner.operators.anomalies import Usual
@@ -104,7 +105,8 @@ class Alarm:
         before = self._store.model(round_ - 1) if round_ else None
         if before is None or before.shape != model.shape:
             return None
-        return float(np.linalg.norm(model.astype(np.float64) - before))
+        own = own_part(self._genesis, model)
+        return float(np.linalg.norm(own.astype(np.float64) - before[: own.size]))
 
     async def _judge(self, about: str, round_: int, value: float, said: str) -> None:
         alarms = self._config().alarms

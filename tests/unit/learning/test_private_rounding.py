@@ -27,11 +27,12 @@ def norms(integers: torch.Tensor) -> list[int]:
     st.sampled_from([1, 2, 3, 32, 1024, 65536]),
 )
 def test_no_row_is_longer_than_the_bound(rows: list[list[float]], clip: float, steps: int) -> None:
-    integers, unfit = to_integers(torch.tensor(rows, dtype=torch.float32), clip, steps)
+    found = to_integers(torch.tensor(rows, dtype=torch.float32), clip, steps)
+    integers = found.rows
     assert integers.dtype == torch.int64
     assert max(norms(integers)) <= steps * steps
     bad = [not all(map(math.isfinite, row)) for row in rows]
-    assert unfit == sum(bad)
+    assert found.unfit.tolist() == bad and not (found.unfit & found.clipped).any()
     assert not any(any(row) for row, is_bad in zip(integers.tolist(), bad, strict=True) if is_bad)
 
 
@@ -39,26 +40,27 @@ def test_no_row_is_longer_than_the_bound(rows: list[list[float]], clip: float, s
 def test_nor_are_rows_of_many_numbers(seed: int, steps: int, size: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     rows = torch.randn(3, size, generator=generator) * 10.0 ** (seed % 9 - 4)
-    integers, unfit = to_integers(rows, 1.0, steps)
-    assert max(norms(integers)) <= steps * steps and unfit == 0
+    found = to_integers(rows, 1.0, steps)
+    assert max(norms(found.rows)) <= steps * steps and not found.unfit.any()
 
 
 def test_a_row_below_the_clip_is_rounded_and_no_more() -> None:
     rows = torch.tensor([[0.3, -0.1, 0.0004], [0.0, 0.0, 0.0]])
-    integers, _ = to_integers(rows, 2.0, 1000)
-    assert integers.tolist() == [[150, -50, 0], [0, 0, 0]]
+    found = to_integers(rows, 2.0, 1000)
+    assert found.rows.tolist() == [[150, -50, 0], [0, 0, 0]] and not found.clipped.any()
 
 
 def test_a_row_on_the_bound_reaches_it() -> None:
-    integers, _ = to_integers(torch.tensor([[5.0, 0.0], [-3.0, 4.0]]), 5.0, 1000)
-    assert integers.tolist() == [[1000, 0], [-600, 800]]
+    found = to_integers(torch.tensor([[5.0, 0.0], [-3.0, 4.0], [3.0, 4.1]]), 5.0, 1000)
+    assert found.rows[:2].tolist() == [[1000, 0], [-600, 800]]
+    assert found.clipped.tolist() == [False, False, True]
 
 
 @pytest.mark.parametrize("size", [100, 5_000, 200_000])
 def test_what_is_clipped_keeps_its_direction_and_its_length(size: int) -> None:
     """Rounding alone makes such rows longer than the bound: they lose a hundredth at most."""
     rows = torch.randn(8, size, generator=torch.Generator().manual_seed(size))
-    integers, _ = to_integers(rows, 1.0, 1024)
+    integers = to_integers(rows, 1.0, 1024).rows
     assert all(0.99 * 1024 <= math.sqrt(norm) <= 1024 for norm in norms(integers))
     cosine = torch.nn.functional.cosine_similarity(integers.double(), rows.double())
     assert cosine.min() > 0.95
@@ -68,7 +70,7 @@ def test_a_row_does_not_change_what_its_neighbours_become() -> None:
     one = torch.tensor([[3.0, 1.0]])
     nan = torch.tensor([[math.nan, 1.0]])
     large = torch.tensor([[3e38, 3e38]])
-    alone, _ = to_integers(one, 1.0, 64)
-    beside, unfit = to_integers(torch.cat([nan, one, large]), 1.0, 64)
-    assert beside[1].tolist() == alone[0].tolist() and beside[0].tolist() == [0, 0]
-    assert unfit == 1 and beside[2].tolist() == [45, 45]
+    alone, found = to_integers(one, 1.0, 64), to_integers(torch.cat([nan, one, large]), 1.0, 64)
+    beside = found.rows
+    assert beside[1].tolist() == alone.rows[0].tolist() and beside[0].tolist() == [0, 0]
+    assert found.unfit.tolist() == [True, False, False] and beside[2].tolist() == [45, 45]

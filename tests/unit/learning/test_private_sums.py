@@ -20,6 +20,7 @@ from peerd.learning.private.sample import Sample, draw
 from peerd.learning.private.sums import RowSums
 from peerd.learning.task import Samples, Task
 from protocols.aggregation import aggregator
+from protocols.aggregation.contract import RowCount, RowRule
 from tests.unit.learning.private_tasks import RULE, Small, client, entropy, plain
 
 
@@ -115,7 +116,7 @@ def by_hand(peer: Client, sample: Sample, steps: int = RULE.steps) -> np.ndarray
             for part, value in zip(parts, peer.shared.trained, strict=True)
         ]
         flat = torch.cat([part.reshape(-1) for part in known]).float()[None]
-        total += to_integers(flat, 1.0, steps)[0][0].numpy()
+        total += to_integers(flat, 1.0, steps).rows[0].numpy()
     return total
 
 
@@ -221,19 +222,24 @@ def test_a_chunk_bounds_what_is_held() -> None:
     assert chunk_rows(1 << 21) == chunk_rows(1 << 26) == 1
 
 
-def test_one_row_more_moves_the_sum_by_the_bound_at_most() -> None:
-    """What a row adds to the sum of the same others: a vector of norm ``steps`` or less."""
+@pytest.mark.parametrize("quantile", ["0", "1/2"])
+def test_one_row_more_moves_the_sum_by_the_bound_at_most(quantile: str) -> None:
+    """What a row adds to the sum of the same others: a vector of norm 1024 or less, its count of
+    clipped rows with it.
+    """
     peer = client()
-    rule = replace(RULE, rate=Fraction(1), rows=40)
+    whole_rule = aggregator("dp-sgd", {"rate": "1", "rows": 40, "quantile": quantile})
+    rule = whole_rule.local_rule(0)
+    assert isinstance(rule, RowRule)
     whole = RowSums(peer, rule)
     sample = draw(whole._threshold, 40, 40, entropy(0))
-    total = whole._added(sample).total
+    total = whole._added(sample, 1.0).total
     peer.shared.fill(peer.first_model)
     for row in range(40):
         without = sample.counts.copy()
         without[row] = 0
-        moved = total - whole._added(Sample(sample.rows, without)).total
-        assert 0 < int((moved**2).sum()) <= rule.steps**2
+        moved = total - whole._added(Sample(sample.rows, without), 1.0).total
+        assert 0 < int((moved**2).sum()) <= 1024**2
 
 
 # -- rows without a gradient -----------------------------------------------------------------------
@@ -304,3 +310,33 @@ def test_rows_of_a_dataset_are_fetched_by_number() -> None:
 def test_a_sum_does_not_show_itself() -> None:
     peer = client()
     assert repr(RowSums(peer, RULE).sum(peer.first_model, entropy(0))) == "RowSum(unfit=0)"
+
+
+# -- the count of clipped rows ---------------------------------------------------------------------
+
+COUNTING = replace(RULE, rate=Fraction(1), rows=40, count=RowCount(-60, 40, 500))
+
+
+def test_each_row_says_whether_it_was_clipped() -> None:
+    peer = client()
+    found = RowSums(peer, COUNTING)
+    plain = RowSums(peer, replace(COUNTING, count=None))
+    for clip in (Fraction(1, 100), Fraction(1, 2), Fraction(100)):
+        total = found.sum(peer.first_model, entropy(0), clip).total
+        assert np.array_equal(total[:-1], plain.sum(peer.first_model, entropy(0), clip).total)
+        norms = [float(np.linalg.norm(each)) for each in gradients(peer)]
+        clipped = sum(norm > clip for norm in norms)
+        assert total[-1] == max(-500, min(500, 40 * clipped - 60 * (40 - clipped)))
+
+
+def gradients(peer: Client) -> list[np.ndarray]:
+    """Of each row, by hand."""
+    peer.shared.fill(peer.first_model)
+    rows = peer.rows.at(list(range(40)))  # type: ignore[union-attr]
+    found = []
+    for row in range(40):
+        one = Samples(rows.inputs[row : row + 1], rows.targets[row : row + 1])
+        loss = peer.task.loss(peer.module(one.inputs), one.targets)
+        parts = torch.autograd.grad(loss, peer.shared.trained)
+        found.append(torch.cat([part.reshape(-1) for part in parts]).numpy())
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +69,35 @@ async def test_each_update_is_the_sum_of_a_fresh_sample(tmp_path: Path) -> None:
         # one thread there, more of them here: floats round apart, by a step where they are rounded
         assert np.abs(total - sums.sum(first, used).total).max() <= 2
         rule.encode(first, total)
+
+
+@pytest.mark.trio
+async def test_a_worker_is_sent_what_was_certified_and_clips_by_it(tmp_path: Path) -> None:
+    """Momentum and the clipping norm lie behind the model's own numbers."""
+    kept: dict[str, int | str] = {**CONSTANTS, "momentum": "1/2", "quantile": "1/2"}
+    given = replace(training(tmp_path), constants=kept)
+    trainer = Trainer(given, entropy=Drawn())
+    async with trio.open_nursery() as nursery:
+        await nursery.start(trainer.run)
+        first = await trainer.initial_model()
+        narrow = first.copy()
+        narrow[-1] = 2.0**-10
+        wide, few = [await trainer.update(0, vector) for vector in (first, narrow)]
+        measured = await trainer.evaluate(first)
+        nursery.cancel_scope.cancel()
+    client = Client(load_torch_task("digits", {}, {}), Partition(1, 8), 11, 4)
+    own, rule = client.parameters, aggregator("dp-sgd", kept)
+    assert trainer.parameters == first.size == 2 * own + 1
+    assert np.array_equal(first[:own], client.first_model)
+    assert not first[own:-1].any() and first[-1] == 1
+    assert measured.accuracy == client.evaluate(client.first_model).accuracy
+    for vector, total in ((first, wide), (narrow, few)):
+        assert total.shape == (own + 1,)
+        rule.encode(vector, total)
+    # at a norm that no gradient is below, every drawn row says that it was clipped
+    row = rule.local_rule(0).count  # type: ignore[union-attr]
+    assert row is not None and few[-1] > wide[-1]
+    assert few[-1] == min(row.most, row.clipped * (few[-1] // row.clipped))
 
 
 @pytest.mark.trio
