@@ -78,9 +78,11 @@ def _verify(args: argparse.Namespace) -> int:
 
 
 def _print(found: dict[str, object]) -> None:
-    from peerd.runner.evidence.export import own_in_words
+    from peerd.runner.evidence.export import STATE, own_in_words
     from peerd.tensor_file import OWN
 
+    if STATE in found:
+        found[STATE] = "what the rule keeps from round to round goes along"
     if isinstance(own := found.pop(OWN, None), dict):
         print(f"running statistics: {_shown(own_in_words(own))}")
     for name, value in found.items():

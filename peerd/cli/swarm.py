@@ -7,10 +7,10 @@ import json
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from peerd.cli.evaluation import add_off_argument
-from peerd.cli.output import colour, print_json, quiet_logs, size
+from peerd.cli.output import colour, print_json, quiet_logs, share, size
 from peerd.cli.places import check_file, check_new_directory
 from peerd.cli.promise import add_promise_arguments
 from peerd.cli.task_arguments import add_task_arguments, task_request
@@ -180,6 +180,15 @@ def write_document(outcome: Outcome, path: Path) -> None:
     path.write_text(text, encoding="utf-8")
 
 
+def _ends(baselines: Any) -> str:
+    """What each of the curves beside the swarm's ends at; empty without them."""
+    from peerd.laboratory.swarm.baselines import LABELS
+
+    last = {name: curve[-1] for name, curve in baselines.items() if curve}
+    known = [(LABELS[name], value) for name, value in last.items() if value is not None]
+    return "; ".join(f"{label} {share(value)}" for label, value in known)
+
+
 def report(options: SwarmOptions, outcome: Outcome, *, quiet: bool = False) -> int:
     """Say how it ended; the exit code."""
     stream = sys.stderr if quiet else sys.stdout
@@ -190,6 +199,8 @@ def report(options: SwarmOptions, outcome: Outcome, *, quiet: bool = False) -> i
         f"at most {size(memory)} of memory in a daemon (its training worker aside)",
         file=stream,
     )
+    if ends := _ends(outcome.document["baselines"]):
+        print(f"without the protocol it ends at: {ends}", file=stream)
     if outcome.audited:
         numbers = ", ".join(map(str, outcome.audited))
         print(f"verified by audit from transcript and genesis alone: round {numbers}", file=stream)

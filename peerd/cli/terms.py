@@ -192,6 +192,8 @@ def _print_terms(genesis: Genesis, found: dict[str, object]) -> None:
         print("weights all 1")
     print(f"rhythm {in_words(genesis.rhythm)}")
     _print_promise(genesis)
+    from peerd.group.vector import state_size
+
     for name in TERMS:
         value = UNSAID.get(name, "none") if found[name] is None else found[name]
         shown = (
@@ -200,6 +202,8 @@ def _print_terms(genesis: Genesis, found: dict[str, object]) -> None:
             else value
         )
         say(f"{name} {shown}{' (ms)' if name == 'deadlines' and value != 'none' else ''}")
+        if name == "parameters" and (beside := state_size(genesis)):
+            print(f"of them {beside} are no model's: momentum, or the clip, which go on with it")
         if name == "starts_from" and value == "file":
             print(STARTS_FROM.format(found["first_model"]))
     if genesis.task == SHIPPED["table"]:

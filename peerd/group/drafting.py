@@ -10,6 +10,7 @@ from peerd.errors import GroupError
 from peerd.group import fields as rules
 from peerd.group.genesis import Genesis
 from peerd.group.succession import LEAVES, Follows
+from peerd.group.vector import state_size
 from protocols.aggregation import AggregationError
 
 KEPT = ("task", "parameters", "first_model", "fixed", "statistics", "model_seed", "starts_from")
@@ -137,6 +138,18 @@ def check_successor(draft: Genesis, old: Genesis) -> None:
         if getattr(draft, name) != getattr(old, name):
             raise rules.refused(name, "is another than the old group's, whose model goes on")
     _check_unit(draft, old)
+    _check_vector(draft, old)
+
+
+def _check_vector(draft: Genesis, old: Genesis) -> None:
+    """The certified vector goes on as it is, whatever rule it was another one's."""
+    if state_size(draft) != state_size(old):
+        raise GroupError(
+            f"genesis: the successor's rule keeps {state_size(draft)} numbers beside the model, and"
+            f" the old one {state_size(old)}: momentum, or a clip that moves, can't begin or end"
+            " with a handover",
+            "leave momentum and quantile as they are, or 0",
+        )
 
 
 def _check_unit(draft: Genesis, old: Genesis) -> None:

@@ -1,15 +1,26 @@
-"""The two curves beside the swarm's: plain averaging with the liars, and no liars at all."""
+"""The curves beside the swarm's: plain averaging with the liars, and no liars at all; for a group
+that protects rows, what noise and sharing it cost.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import trio
 
+from peerd.group.rule import rule_of
 from peerd.laboratory.experiments.attacks import ATTACKS as LEARNING_LIES
 from peerd.laboratory.swarm.options import SwarmOptions
+from protocols.aggregation.dp_sgd import DpSgd
 
 STRONGEST = "sign-flip"
+LABELS = {
+    "no_liars": "no liars",
+    "plain_mean": "plain averaging, same liars",
+    "no_noise": "no liars, no noise",
+    "one_curator": "one curator with all rows",
+}
 
 
 def learning_attack(options: SwarmOptions) -> str:
@@ -21,14 +32,43 @@ def learning_attack(options: SwarmOptions) -> str:
     return next((name for name in options.attacks if name in LEARNING_LIES), STRONGEST)
 
 
-async def baselines(options: SwarmOptions) -> dict[str, list[float | None]]:
-    """``plain_mean`` and ``no_liars``: the task's metric after each round, same seeds and data;
-    None where the task's metric gives no number.
+async def baselines(options: SwarmOptions, makers: int) -> dict[str, list[float | None]]:
+    """The task's metric after each round, same seeds and data; None where it gives no number.
+
+    ``plain_mean`` and ``no_liars``; of a rule that clips rows, what KINDS of private_baseline.py
+    are. ``makers``: how many dealers' noise the group counts on.
     """
+    rule = rule_of(options.work.aggregator, options.work.constants or {})
+    if isinstance(rule, DpSgd):
+        return await _private_curves(options, rule, makers)
     return {
         "plain_mean": await _curve(options, "plain_mean", options.liars, learning_attack(options)),
         "no_liars": await _curve(options, options.work.aggregator, 0, None),
     }
+
+
+async def _private_curves(
+    options: SwarmOptions, rule: DpSgd, makers: int
+) -> dict[str, list[float | None]]:
+    from peerd.laboratory.experiments.private_baseline import KINDS, private_baseline
+
+    found = {}
+    for kind in KINDS:
+        run = partial(
+            private_baseline,
+            kind,
+            options.work.task_class,
+            options.work.options,
+            rule,
+            peers=options.peers,
+            makers=makers,
+            rounds=options.rounds,
+            seed=options.seed,
+            local=options.work.here.local,
+            start_from=options.work.here.start_from,
+        )
+        found[kind] = await _aside(run)
+    return found
 
 
 async def _curve(
@@ -53,5 +93,9 @@ async def _curve(
         weights=options.weights or None,
         start_from=options.work.here.start_from,
     )
+    return await _aside(run)
+
+
+async def _aside(run: Callable[[], list[float | None]]) -> list[float | None]:
     # libp2p installs trio-stubs, which are older than this argument.
     return await trio.to_thread.run_sync(run, abandon_on_cancel=True)  # type: ignore[call-arg]

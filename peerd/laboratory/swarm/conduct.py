@@ -19,6 +19,7 @@ from peerd.laboratory.swarm.options import SwarmOptions
 from peerd.laboratory.swarm.orchestrate import Run, run_swarm
 from peerd.laboratory.swarm.result import COMPLETED, Document, Witness, blamed_in, check, document
 from peerd.laboratory.swarm.screen import Screen
+from peerd.runner.resume import setting_of
 from peerd.storage import Store
 from protocols.errors import ProtocolError
 
@@ -74,7 +75,8 @@ async def conduct(
     if compare:
         screen.heading("the same training without the protocol, for comparison")
         work = replace(options.work, constants=layout.genesis.constants)  # layers, by their lengths
-        curves = await baselines(replace(options, work=work))
+        makers = setting_of(layout.genesis).noise_makers
+        curves = await baselines(replace(options, work=work), makers)
     result = document(options, run.witnesses, curves, spent)
     place = _put_away(directory, keep, keep_anyway=bool(findings))
     return Outcome(result, findings, run, place, audited, options.rounds)

@@ -1,4 +1,4 @@
-"""Accuracy per round beside the two baselines, as a PNG. Imports matplotlib (Agg) when called."""
+"""Accuracy per round beside the baselines, as a PNG. Imports matplotlib (Agg) when called."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from peerd.laboratory.axes import drawable, scale, whole_rounds
+from peerd.laboratory.swarm.baselines import LABELS
 
 SIZE_INCHES = (8.0, 4.5)
 DOTS_PER_INCH = 120
+STYLES = {"no_liars": "--", "plain_mean": ":", "no_noise": ":", "one_curator": "-."}
 
 
 def plot(document: Mapping[str, Any], path: Path) -> None:
@@ -23,9 +25,8 @@ def plot(document: Mapping[str, Any], path: Path) -> None:
     figure = Figure(figsize=SIZE_INCHES, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    styles = {"no_liars": ("no liars", "--"), "plain_mean": ("plain averaging, same liars", ":")}
     for name, curve in document["baselines"].items():
-        label, line = styles.get(name, (name, "-."))
+        label, line = LABELS.get(name, name), STYLES.get(name, "-.")
         seen = [
             (number, drawable(value)) for number, value in enumerate(curve) if value is not None
         ]

@@ -37,6 +37,11 @@ def _accuracies(document: Mapping[str, Any]) -> list[str]:
         lines.append(f"With no liars at all it would have been {share(ends['no_liars'])}.")
     if ends.get("plain_mean") is not None:
         lines.append(f"Plain averaging with these liars ends at {share(ends['plain_mean'])}.")
+    if ends.get("one_curator") is not None:
+        lines.append(
+            f"One curator with all rows, and the same promise, would end at"
+            f" {share(ends['one_curator'])}; sites without noise at {share(ends['no_noise'])}."
+        )
     return lines
 
 

@@ -28,14 +28,10 @@ from peerd.laboratory.experiments.accuracy.compare import (
     play,
     table,
 )
-from peerd.laboratory.experiments.accuracy.course import (
-    LARGEST_VARIANCE,
-    Shares,
-    noise_of,
-    train,
-)
+from peerd.laboratory.experiments.accuracy.course import train
 from peerd.laboratory.experiments.baseline import baseline
 from peerd.laboratory.experiments.cell import CLEAR, LIFTED
+from peerd.laboratory.experiments.private_rounds import LARGEST_VARIANCE, Shares, noise_of
 from peerd.laboratory.experiments.rules import checked_rule
 from peerd.learning import Trainer, Training
 from peerd.learning.client import Client
@@ -93,7 +89,7 @@ def test_sites_share_the_variance(monkeypatch: pytest.MonkeyPatch) -> None:
         seen.append((variance, entropy))
         return np.zeros(count, dtype=np.int64)
 
-    monkeypatch.setattr("peerd.laboratory.experiments.accuracy.course.noise_of", noted)
+    monkeypatch.setattr("peerd.laboratory.experiments.private_rounds.noise_of", noted)
     short = replace(TUMOURS, rounds=3)
     train(short, short.rule(), Shares(4, 2, Fraction(3)), 1)
     assert {variance for variance, _ in seen} == {Fraction((3 * 1024) ** 2, 2)}

@@ -8,7 +8,8 @@ from fractions import Fraction
 from itertools import product
 from statistics import fmean, stdev
 
-from peerd.laboratory.experiments.accuracy.course import Course, Shares, train
+from peerd.laboratory.experiments.accuracy.course import Course, train
+from peerd.laboratory.experiments.private_rounds import Shares
 from peerd.laboratory.pool.work import Work
 from protocols.privacy import Budget
 

@@ -11,8 +11,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from peerd.laboratory.experiments.accuracy.course import noise_of
 from peerd.laboratory.experiments.privacy.rows import RULE, multiplier
+from peerd.laboratory.experiments.private_rounds import noise_of
 from peerd.learning.client import Client
 from peerd.learning.private.sums import RowSums
 from peerd.learning.task import Samples

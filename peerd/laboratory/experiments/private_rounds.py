@@ -1,0 +1,75 @@
+"""Training under dp-sgd without a network: the worker's own rows, plain sums in integers.
+
+In the federated run each site draws from its own rows and adds its share of the noise. The central
+run is DP-SGD as one curator has it, who holds all rows: the same code for rows, the same clipping,
+steps and lot, one Poisson sample of all rows, and noise of variance (z·S)² in each sum.
+Deterministic by seed, so that nothing here is secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from math import ceil
+
+import numpy as np
+
+from peerd.learning.client import Client
+from peerd.learning.private.sums import RowSums
+from protocols.aggregation.contract import Encoded, Model
+from protocols.aggregation.dp_sgd import DpSgd
+from protocols.hashing import digest
+from protocols.privacy import skellam
+
+LARGEST_VARIANCE = 1 << 24
+"""Of one table of noise; more is added in parts."""
+
+
+@dataclass(frozen=True)
+class Shares:
+    """``dealers`` who each have an equal part of the rows and add 1/``counted`` of the variance of
+    ``noise`` z; None adds none.
+    """
+
+    dealers: int
+    counted: int
+    noise: Fraction | None
+
+
+def pooled(rule: DpSgd, sites: int) -> DpSgd:
+    """The same rule for one who holds the rows of all sites."""
+    return replace(rule, rows=rule.rows * sites, lot=rule.lot * sites)
+
+
+def models(clients: Sequence[Client], rule: DpSgd, shares: Shares, seed: int) -> Iterator[Model]:
+    """The model (d,) after each round, without end. TaskError."""
+    sites = [RowSums(client, rule.local_rule(0)) for client in clients]
+    vector, own = rule.first_vector(clients[0].first_model), clients[0].parameters
+    round = 0
+    while True:
+        opened: Encoded = np.zeros(own + (rule.count is not None), np.int64)
+        for index, site in enumerate(sites):
+            drawn = [_entropy(seed, round, index, what) for what in ("rows", "noise")]
+            opened += site.sum(vector[:own], drawn[0], rule.clip_at(vector)).total
+            if shares.noise is not None:
+                variance = (shares.noise * rule.steps) ** 2 / shares.counted
+                opened += noise_of(variance, opened.size, drawn[1])
+        vector = rule.apply(vector, opened, shares.dealers, round)
+        yield vector[:own]
+        round += 1
+
+
+def noise_of(variance: Fraction, count: int, entropy: bytes) -> Encoded:
+    """Skellam noise of any ``variance``: a sum of parts that a table holds."""
+    parts = ceil(variance / LARGEST_VARIANCE)
+    total: Encoded = np.zeros(count, dtype=np.int64)
+    for part in range(parts):
+        own = digest("peerd/lab/part of noise", entropy, part.to_bytes(8, "little"))
+        total += skellam(variance / parts, count, own)
+    return total
+
+
+def _entropy(seed: int, round: int, site: int, what: str) -> bytes:
+    numbers = (each.to_bytes(8, "little") for each in (seed, round, site))
+    return digest("peerd/lab/private training", what.encode(), *numbers)
