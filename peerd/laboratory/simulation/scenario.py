@@ -53,8 +53,13 @@ from protocols.wire.statement import decode_statement
 
 PARAMETERS = 3
 """Of the model that a simulated group trains: what it computes is not what is looked at."""
-COARSE: dict[str, dict[str, int | str]] = {"centered-clipping": {"theta": 4}}
-"""Few bits a coordinate: rounds with many take long, and show nothing more."""
+CONSTANTS: dict[str, dict[str, int | str]] = {
+    "centered-clipping": {"theta": 4},
+    "dp-sgd": {"momentum": "1/2", "quantile": "1/2"},
+}
+"""Few bits a coordinate: rounds with many take long, and show nothing more. All that can go on from
+round to round beside the model does.
+"""
 SAFETY_ONLY = 150_000
 """How long a run goes on that is not promised to end: attempts fail, and others follow."""
 
@@ -116,7 +121,7 @@ def world_of(scenario: Scenario, *, traced: bool = False) -> World:
         seed=scenario.seed,
         rounds=scenario.rounds,
         parameters=PARAMETERS,
-        rule=aggregator(group.rule, COARSE.get(group.rule, {})),
+        rule=aggregator(group.rule, CONSTANTS.get(group.rule, {})),
         clients=group.clients,
         evaluation=evaluation_of(group.peers) if group.evaluates else None,
         version=group.version,

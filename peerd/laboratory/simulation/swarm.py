@@ -82,6 +82,15 @@ def first_model(seed: int, parameters: int) -> npt.NDArray[np.float32]:
     return np.random.default_rng(seed).standard_normal(parameters).astype(np.float32)
 
 
+def _sum_of_rows(rows: RowRule, step: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    """Half as long as such a sum can be, along ``step``; and its count of clipped rows."""
+    longest = rows.rows * rows.steps / 2
+    found: npt.NDArray[np.int64] = np.rint(step * longest / np.linalg.norm(step)).astype(np.int64)
+    if rows.count is not None:
+        found[-1] = np.clip(found[-1], -rows.count.most, rows.count.most)
+    return found
+
+
 def swarm(
     plan: CommitteePlan,
     liars: int,
@@ -121,12 +130,11 @@ def swarm(
     secrets, _ = swarm_secrets(setting.crypto, setting.peers, seed)
 
     def update(peer: int, round_: int, model: Model) -> Update:
-        step = np.random.default_rng([seed, peer, round_]).standard_normal(model.shape)
+        rng = np.random.default_rng([seed, peer, round_])
         rows = setting.aggregator.local_rule(round_)
-        if isinstance(rows, RowRule):  # half as long as such a sum can be
-            longest = rows.rows * rows.steps / 2
-            return np.rint(step * longest / np.linalg.norm(step)).astype(np.int64)
-        return (model + step).astype(np.float32)
+        if isinstance(rows, RowRule):
+            return _sum_of_rows(rows, rng.standard_normal(setting.opened_update))
+        return (model + rng.standard_normal(model.shape)).astype(np.float32)
 
     return World(
         setting,
