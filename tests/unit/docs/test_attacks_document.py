@@ -25,7 +25,7 @@ _, *_PARTS = re.split(r"^### Row (\d+)\n", DOCUMENT, flags=re.M)
 DETAILS = {int(number): text.strip() for number, text in zip(*[iter(_PARTS)] * 2, strict=True)}
 TESTS = sorted(set(re.findall(r"`(tests/[^`]+\.py)::([^`]+)`", DOCUMENT)))
 CODE = re.compile(r"[BXCDMN]|A\([a-z ]+\)")
-NUMBERS = [*range(1, 95), *range(98, 124)]
+NUMBERS = [*range(1, 95), *range(98, 125)]
 """Faults keep their numbers: who adds a row adds it here."""
 UNSHOWN = ("not shown yet", "measured later, with the learning laboratory")
 

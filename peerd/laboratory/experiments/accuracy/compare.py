@@ -28,9 +28,17 @@ DIGITS = Course(
     "digits",
     "peerd.laboratory.experiments.accuracy.frequencies:LowDigits",
     SITES,
-    20,
-    {"rate": "1", "clip": "1", "steps": 1024, "rows": 360, "lot": "360", "eta": "8"},
-    etas={1: "4", 2: "6", 8: "12"},
+    40,
+    {
+        "rate": "1",
+        "clip": "1",
+        "steps": 1024,
+        "rows": 360,
+        "lot": "360",
+        "eta": "4",
+        "momentum": "1/2",
+    },
+    etas={1: "2", 2: "4", 8: "8"},
 )
 TUMOURS = Course(
     "tumours",
