@@ -105,7 +105,7 @@ def _faults(text: str) -> frozenset[str]:
 
 
 def _rule(name: str | None) -> str | None:
-    from peerd.laboratory.simulation.dice import RULES
+    from peerd.laboratory.simulation.groups import RULES
 
     if name is not None and name not in RULES:
         known = ", ".join(sorted(RULES))

@@ -9,7 +9,7 @@ from typing import Any
 from peerd.laboratory.adversaries import ALL
 from peerd.laboratory.adversaries.liar import Lie
 from peerd.laboratory.adversaries.lies import LIES
-from peerd.laboratory.simulation.dice import Group, group_of
+from peerd.laboratory.simulation.groups import Group, group_of
 from peerd.laboratory.simulation.node import Node
 from peerd.laboratory.simulation.operations import Power, Restore, Rollback, parse
 from peerd.laboratory.simulation.oracle import demand

@@ -12,7 +12,8 @@ from itertools import count
 import pytest
 
 from peerd.laboratory.simulation.campaign import Plan, run_seeds
-from peerd.laboratory.simulation.dice import FAULTS, GROUPS
+from peerd.laboratory.simulation.dice import FAULTS
+from peerd.laboratory.simulation.groups import GROUPS
 from peerd.laboratory.simulation.node import Node
 from peerd.laboratory.simulation.operations import parse
 from peerd.laboratory.simulation.scenario import Scenario, Verdict, run, world_of

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from peerd.laboratory.simulation.dice import GROUPS, Group
+from peerd.laboratory.simulation.groups import GROUPS, Group
 from peerd.laboratory.simulation.node import Node
 from peerd.laboratory.simulation.operations import Cut, Operation, Power, Rollback, Silent, parse
 from peerd.laboratory.simulation.oracle import check, sits_out

@@ -11,7 +11,7 @@ from itertools import count
 
 import pytest
 
-from peerd.laboratory.simulation.dice import GROUPS, Group
+from peerd.laboratory.simulation.groups import GROUPS, Group
 from peerd.laboratory.simulation.node import DiskFailed, Node
 from peerd.laboratory.simulation.operations import Outage
 from peerd.laboratory.simulation.operations.operation import Mishaps

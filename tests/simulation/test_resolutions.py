@@ -10,7 +10,7 @@ import pytest
 
 from peerd.laboratory.adversaries import RESOLVERS
 from peerd.laboratory.adversaries.lies import LIES
-from peerd.laboratory.simulation.dice import group_of
+from peerd.laboratory.simulation.groups import group_of
 from peerd.laboratory.simulation.node import Node
 from peerd.laboratory.simulation.operations import Handover, Rest, parse
 from peerd.laboratory.simulation.operations.operators import draft

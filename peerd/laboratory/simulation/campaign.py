@@ -12,7 +12,8 @@ from typing import Any
 
 from peerd.errors import PeerdError
 from peerd.laboratory.pool.work import Pool, Work
-from peerd.laboratory.simulation.dice import group_of, operations_of
+from peerd.laboratory.simulation.dice import operations_of
+from peerd.laboratory.simulation.groups import group_of
 from peerd.laboratory.simulation.operations import Operation, render
 from peerd.laboratory.simulation.scenario import Scenario, Verdict, run
 from peerd.laboratory.simulation.shrink import shrink

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from peerd.errors import with_kind
-from peerd.laboratory.simulation.dice import Group
+from peerd.laboratory.simulation.groups import Group
 from peerd.laboratory.simulation.history import History
 from peerd.laboratory.simulation.node import Node
 from peerd.laboratory.simulation.operations import (

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from peerd.laboratory.simulation.dice import Group, group_of
+from peerd.laboratory.simulation.groups import Group, group_of
 from peerd.laboratory.simulation.operations import parse
 from peerd.laboratory.simulation.scenario import Scenario, run
 from protocols.plan import CommitteePlan

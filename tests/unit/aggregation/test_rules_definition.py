@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rule_samples import VARIANTS, Variant, field_of, model_of, points, reference_of
 
 from peerd.laboratory.experiments.rules import CLEAR_RULES
-from peerd.laboratory.simulation.dice import RULES
+from peerd.laboratory.simulation.groups import RULES
 from protocols.aggregation import AggregationError
 from protocols.aggregation.registry import AGGREGATORS
 

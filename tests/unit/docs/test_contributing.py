@@ -33,7 +33,7 @@ def test_what_recipes_tell_people_to_extend_has_that_name() -> None:
         ("IDENTITY_KINDS", "protocols/wire/statement.py"),
         ("FRAMES", "protocols/wire/frames.py"),
         ("AGGREGATORS", "protocols/aggregation/registry.py"),
-        ("RULES", "peerd/laboratory/simulation/dice.py"),
+        ("RULES", "peerd/laboratory/simulation/groups.py"),
         ("CLEAR_RULES", "peerd/laboratory/experiments/rules.py"),
         ("VARIANTS", "tests/unit/aggregation/rule_samples.py"),
         ("SCENARIOS", "tests/unit/docs/test_protocol_sizes.py"),

@@ -6,7 +6,8 @@ import pytest
 
 from peerd.laboratory.adversaries import ALL
 from peerd.laboratory.adversaries.lies import LIES
-from peerd.laboratory.simulation.dice import FAULTS, GROUPS, group_of, operations_of
+from peerd.laboratory.simulation.dice import FAULTS, operations_of
+from peerd.laboratory.simulation.groups import GROUPS, group_of
 from peerd.laboratory.simulation.operations import Lie, OperationError, parse, render
 from peerd.laboratory.simulation.scenario import Scenario, world_of
 
