@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import comb, isqrt
@@ -13,8 +12,9 @@ import numpy.typing as npt
 
 from protocols.field import Elements, PrimeField, Residues
 from protocols.field.polynomial import vanishing
-from protocols.hashing import DIGEST_BYTES, digest
-from protocols.proof.constraints import FREE, Late, Linear, Segment
+from protocols.hashing import DIGEST_BYTES
+from protocols.proof.constraints import FREE, Late
+from protocols.proof.identifier import identifier
 from protocols.proof.layout import Block, Layout
 from protocols.proof.merkle import depth
 from protocols.proof.relation import Relation
@@ -334,71 +334,3 @@ class DealingShape:
     def slot_values(self, values: Elements | npt.NDArray[np.int64]) -> Elements:
         """Values (|v|,) laid out as (encoded polynomials, k), padding 0."""
         return self.layout.slots(self.field, values)
-
-
-def identifier(shape: DealingShape) -> bytes:
-    """32 bytes that bind everything of the shape into a challenge."""
-    p, plan, relation = shape.field.p, shape.plan, shape.relation
-    numbers = [p, plan.committee, plan.threshold, plan.packing, plan.absent, shape.length]
-    if len(relation.segments) == 1 and not (shape.sums or relation.links):
-        of = relation.segments[0].constraint
-        numbers += [of.c0 % p, of.c1 % p, of.c2 % p]
-        return digest("peerd/proof/shape", *[n.to_bytes(8, "little") for n in numbers])
-    if shape.version >= V3:
-        numbers.append(shape.version)
-    parts = [n.to_bytes(8, "little") for n in numbers]
-    return digest("peerd/proof/shape/relation", *parts, *_relation_parts(shape))
-
-
-def _relation_parts(shape: DealingShape) -> Iterator[bytes]:
-    """Each part of the relation as bytes, each kind behind its count; names by their index."""
-    relation, index = shape.relation, {s.name: i for i, s in enumerate(shape.relation.segments)}
-    yield _counts(len(relation.segments))
-    for segment in relation.segments:
-        of = segment.constraint
-        yield _counts(segment.length, _use(segment)) + _factors(shape, of.c0, of.c1, of.c2)
-    yield _counts(len(relation.summed))
-    for summed in relation.summed:
-        yield _counts(len(summed.squares), len(summed.linear)) + _factors(shape, summed.constant)
-        for square in summed.squares:
-            yield _counts(index[square.segment]) + _factors(shape, square.factor)
-        for term in summed.linear:
-            yield _counts(index[term.segment]) + _coefficients(shape, term)
-    yield _counts(len(relation.links))
-    for link in relation.links:
-        yield _counts(index[link.segment], len(link.parts))
-        for name, factor in link.parts:
-            yield _counts(index[name]) + _factors(shape, factor)
-    for small in relation.smallness:
-        more = [len(small.segments)] if shape.version >= V3 else []
-        yield _counts(index[small.segments[0]], small.bits, *more)
-    for number, summed in enumerate(relation.summed):
-        for scaled in summed.scaled:  # longer than a smallness: nothing is read in two ways
-            named = _counts(number, index[scaled.segment], scaled.index)
-            yield named + _factors(shape, scaled.factor)
-
-
-def _coefficients(shape: DealingShape, term: Linear) -> bytes:
-    """8 bytes for one number; a vector's elements, and one byte more where they are 8 as well:
-    the segment's length is bound, so that nothing else could be read in two ways.
-    """
-    given = term.coefficients
-    if isinstance(given, int):
-        return _factors(shape, given)
-    elements = shape.field.encode(shape.field.array(given))
-    return elements + bytes(1) if len(elements) == 8 else elements
-
-
-def _factors(shape: DealingShape, *numbers: int) -> bytes:
-    return b"".join((number % shape.field.p).to_bytes(8, "little") for number in numbers)
-
-
-def _use(segment: Segment) -> int:
-    """How the segment is opened, as a number: 0 is never."""
-    if segment.late is not None:
-        return segment.late.value
-    return 2 if segment.opened and not segment.weighted else int(segment.opened)
-
-
-def _counts(*numbers: int) -> bytes:
-    return b"".join(number.to_bytes(8, "little") for number in numbers)
