@@ -7,7 +7,14 @@ from collections.abc import Callable
 from protocols.committee.coin import CoinOpening, shares_of
 from protocols.committee.receiver import Receiver, kept_prefix
 from protocols.committee.sums import Sum, Sums, Words
-from protocols.opening import decode_words, encode_words, sum_noised, sum_shares, word_root
+from protocols.opening import (
+    decode_words,
+    encode_words,
+    noise_dealers,
+    sum_noised,
+    sum_shares,
+    word_root,
+)
 from protocols.record.cohort import Panel
 from protocols.record.effects import Step
 from protocols.record.outcomes import CohortDecided
@@ -83,4 +90,6 @@ class OwnSum(Role):
         weights = setting.weights_of(dealers)
         if self.coin is None:
             return sum_shares(setting.shape, rows, weights)
-        return sum_noised(setting.shape, rows, dealers, self.coin.seed, weights)
+        shares, seed = dict(zip(dealers, rows, strict=True)), self.coin.seed
+        noisy = noise_dealers(seed, dealers, self._panel.noise_dealers)
+        return sum_noised(setting.shape, shares, noisy, seed, weights)

@@ -19,7 +19,13 @@ from protocols.opening.polynomials import (
     values_of,
     verify_polynomial,
 )
-from protocols.opening.scrambling import coin_seed, scrambling, sum_coin, sum_noised
+from protocols.opening.scrambling import (
+    coin_seed,
+    noise_dealers,
+    scrambling,
+    sum_coin,
+    sum_noised,
+)
 from protocols.opening.words import (
     decode_words,
     encode_words,
@@ -43,6 +49,7 @@ __all__ = [
     "encode_words",
     "evaluate_polynomial",
     "first_wrong",
+    "noise_dealers",
     "open_sum",
     "open_words",
     "polynomial_bytes",

@@ -8,7 +8,7 @@ length.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -42,20 +42,33 @@ def scrambling(
     return np.argsort(keys, kind="stable"), np.unpackbits(signs, count=count).astype(bool)
 
 
+def noise_dealers(seed: bytes, dealers: Iterable[int], count: int) -> frozenset[int]:
+    """The ``count`` of a cohort's dealers whose noise is added: as the coin with this seed has it.
+
+    As many as it takes for enough honest ones to be among them; more would be noise for nothing.
+    """
+
+    def rank(dealer: int) -> bytes:
+        return digest("peerd/opening/noise dealers", seed, dealer.to_bytes(8, "little"))
+
+    return frozenset(sorted(dealers, key=rank)[:count])
+
+
 def sum_noised(
     shape: DealingShape,
-    shares: Sequence[Elements],
-    dealers: Sequence[int],
+    shares: Mapping[int, Elements],
+    noisy: Collection[int],
     seed: bytes,
     weights: Sequence[int] | None = None,
 ) -> Elements:
-    """S_j (opened,): the weighted sum of the dealers' shares, and of their noise, once each.
+    """S_j (opened,): the weighted sum of the dealers' shares, and the noise of the ``noisy`` ones.
 
-    ``shares``: (kept,) of each of the ``dealers``, by their indices in the roster.
+    ``shares``: (kept,) of each dealer, by its index in the roster.
     """
     opened, count = shape.opened_polynomials, shape.noise_polynomials
-    total = sum_shares(shape, [share[:opened] for share in shares], weights)
-    for share, dealer in zip(shares, dealers, strict=True):
+    total = sum_shares(shape, [share[:opened] for share in shares.values()], weights)
+    for dealer in noisy:
+        share = shares[dealer]
         order, negative = scrambling(shape, seed, dealer)
         noise = share[opened : opened + count]
         for columns in windows(MOST_ROWS, slice(0, count)):

@@ -106,7 +106,12 @@ class Panel:
     def smallest_cohort(self) -> int:
         """|D|min (§5): a cohort with one honest client would open that client's update."""
         liars = min(self.liars, len(self.selected))
-        return max(minimum_cohort(len(self.selected), liars), self.honest + liars)
+        return max(minimum_cohort(len(self.selected), liars), self.noise_dealers)
+
+    @property
+    def noise_dealers(self) -> int:
+        """How many dealers add noise, so that ``honest`` of them are; 0 where there is none."""
+        return self.honest and self.honest + min(self.liars, len(self.selected))
 
     @property
     def most_askers(self) -> int:

@@ -25,7 +25,7 @@ from protocols.aggregation.contract import (
 from protocols.aggregation.noise import Noise, noise_of
 from protocols.field import Elements, field_for
 from protocols.hashing import digest
-from protocols.opening import sum_noised, sum_shares
+from protocols.opening import noise_dealers, sum_noised, sum_shares
 from protocols.plan import CommitteePlan, PlanError, minimum_cohort, plan_group
 from protocols.proof import DealingShape, deal
 from protocols.wire.payloads import Header, Kind, Payload
@@ -76,8 +76,12 @@ class Scene:
     @cached_property
     def noise(self) -> Noise | None:
         """What a dealer adds, of a rule with noise."""
-        honest = minimum_cohort(self.peers, self.plan.threshold) - self.plan.threshold
+        honest = self._smallest_cohort - self.plan.threshold
         return noise_of(self.rule, self.params, self.plan.packing, honest)
+
+    @property
+    def _smallest_cohort(self) -> int:
+        return minimum_cohort(self.peers, self.plan.threshold)
 
     @cached_property
     def shape(self) -> DealingShape:
@@ -126,7 +130,8 @@ class Scene:
         """A member's word on these dealers' sum."""
         if self.noise is None:
             return sum_shares(self.shape, shares)
-        return sum_noised(self.shape, shares, range(len(shares)), COIN)
+        noisy = noise_dealers(COIN, range(len(shares)), self._smallest_cohort)
+        return sum_noised(self.shape, dict(enumerate(shares)), noisy, COIN)
 
     def context(self, dealer: int) -> bytes:
         return digest("peerd/bench/context", GROUP, dealer.to_bytes(8, "little"))

@@ -6,7 +6,7 @@ it. ``one_curator``: DP-SGD by one who has all rows, with its own noise.
 
 from __future__ import annotations
 
-from fractions import Fraction
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -28,26 +28,26 @@ def private_baseline(
     options: Options,
     rule: DpSgd,
     *,
-    peers: int,
-    makers: int,
+    shares: Shares,
     rounds: int,
     seed: int,
     local: Options | None = None,
     start_from: Path | None = None,
 ) -> list[float | None]:
-    """The task's metric after each round; None where it gives no number. ``makers``: how many
-    dealers' noise the group counts on. TaskError.
+    """The task's metric after each round; None where it gives no number. ``shares``: of the
+    group. TaskError.
     """
     torch.set_num_threads(1)
     loaded = load_torch_task(task, options, local or {})
     start = None if start_from is None else Start(start_from, task, options)
-    sites = 1 if kind == ONE_CURATOR else peers
+    sites = 1 if kind == ONE_CURATOR else shares.dealers
     clients = [
         Client(loaded, Partition(index, sites), peer_seed(seed, index), seed, start=start)
         for index in range(sites)
     ]
-    noise: Fraction | None = None if kind == NO_NOISE else rule.noise
-    shares = Shares(sites, 1 if kind == ONE_CURATOR else makers, noise)
-    own = pooled(rule, peers) if kind == ONE_CURATOR else rule
-    rounded = islice(models(clients, own, shares, seed), rounds)
+    if kind == ONE_CURATOR:
+        rule, shares = pooled(rule, shares.dealers), Shares(1, 1, 1, shares.noise)
+    elif kind == NO_NOISE:
+        shares = replace(shares, noise=None)
+    rounded = islice(models(clients, rule, shares, seed), rounds)
     return [clients[0].evaluate(model).accuracy for model in rounded]

@@ -28,11 +28,12 @@ LARGEST_VARIANCE = 1 << 24
 
 @dataclass(frozen=True)
 class Shares:
-    """``dealers`` who each have an equal part of the rows and add 1/``counted`` of the variance of
-    ``noise`` z; None adds none.
+    """``dealers`` who each have an equal part of the rows. Of them ``noisy`` add 1/``counted`` of
+    the variance of ``noise`` z each; None adds none.
     """
 
     dealers: int
+    noisy: int
     counted: int
     noise: Fraction | None
 
@@ -52,7 +53,7 @@ def models(clients: Sequence[Client], rule: DpSgd, shares: Shares, seed: int) ->
         for index, site in enumerate(sites):
             drawn = [_entropy(seed, round, index, what) for what in ("rows", "noise")]
             opened += site.sum(vector[:own], drawn[0], rule.clip_at(vector)).total
-            if shares.noise is not None:
+            if shares.noise is not None and index < shares.noisy:
                 variance = (shares.noise * rule.steps) ** 2 / shares.counted
                 opened += noise_of(variance, opened.size, drawn[1])
         vector = rule.apply(vector, opened, shares.dealers, round)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import numpy.typing as npt
 
-from protocols.field import Elements
-from protocols.opening import coin_seed, scrambling
+from protocols.opening import scrambling
 from protocols.proof import DealingShape, Late, Relation
 
 Integers = npt.NDArray[np.int64]
@@ -30,11 +29,10 @@ def added(shape: DealingShape, seed: bytes, dealer: int, noise: Integers) -> Int
 
 
 def added_by_all(
-    shape: DealingShape, cohort: bytes, polynomials: Elements, noise: Mapping[int, Integers]
+    shape: DealingShape, noisy: Collection[int], seed: bytes, noise: Mapping[int, Integers]
 ) -> Integers:
-    """The sum of it over dealers, with the coin among the certified ``polynomials``."""
-    seed = coin_seed(shape, cohort, polynomials[shape.opened_polynomials :])
+    """The sum of it over those dealers whose noise is added and known."""
     total: Integers = np.zeros(shape.relation.opened_length, np.int64)
-    for dealer, each in noise.items():
-        total += added(shape, seed, dealer, each)
+    for dealer in sorted(noise.keys() & set(noisy)):
+        total += added(shape, seed, dealer, noise[dealer])
     return total

@@ -19,13 +19,19 @@ from peerd.laboratory.simulation.noised import added_by_all
 from peerd.laboratory.simulation.violation import Violation, demand
 from peerd.laboratory.simulation.watch import Watch
 from peerd.laboratory.simulation.world import World
-from protocols.opening import decode_polynomials, values_of
+from protocols.opening import coin_seed, decode_polynomials, noise_dealers, values_of
 from protocols.plan import minimum_cohort
 from protocols.presence.neighbours import MAX_AHEAD_FRAMES
 from protocols.presence.waiting import MAX_WAITING_BYTES
 from protocols.proof import BIT
 from protocols.record.audit import audit_round
-from protocols.record.certificate import CertifiedRound, Close, origin_of, verify_certificate
+from protocols.record.certificate import (
+    CertifiedRound,
+    Close,
+    origin_of,
+    panel_of,
+    verify_certificate,
+)
 from protocols.record.effects import Abort, Completed, Stop
 from protocols.record.inbox import MAX_STATEMENTS_PER_SIGNER
 from protocols.record.resolution import Resolution
@@ -165,8 +171,11 @@ def _check_result(
     unknown = cohort & set(unknown_inputs)
     heard = sorted(cohort - unknown)
     if setting.noise is not None:
+        coin = coin_seed(shape, certified.result.cohort, polynomials[shape.opened_polynomials :])
+        panel = panel_of(setting, certified.elected)
+        noisy = noise_dealers(coin, cohort, panel.noise_dealers)
         noise = {peer: world.noise[round_, peer] for peer in heard}
-        opened -= added_by_all(shape, certified.result.cohort, polynomials, noise)
+        opened -= added_by_all(shape, noisy, coin, noise)
     weights = setting.weights_of(heard)
     edge = setting.opened_update
     inputs = [world.inputs[round_, peer] for peer in heard]

@@ -9,10 +9,10 @@ from functools import partial
 
 import trio
 
-from peerd.group.rule import rule_of
 from peerd.laboratory.experiments.attacks import ATTACKS as LEARNING_LIES
 from peerd.laboratory.swarm.options import SwarmOptions
 from protocols.aggregation.dp_sgd import DpSgd
+from protocols.record.setting import Setting
 
 STRONGEST = "sign-flip"
 LABELS = {
@@ -32,26 +32,28 @@ def learning_attack(options: SwarmOptions) -> str:
     return next((name for name in options.attacks if name in LEARNING_LIES), STRONGEST)
 
 
-async def baselines(options: SwarmOptions, makers: int) -> dict[str, list[float | None]]:
+async def baselines(options: SwarmOptions, setting: Setting) -> dict[str, list[float | None]]:
     """The task's metric after each round, same seeds and data; None where it gives no number.
 
     ``plain_mean`` and ``no_liars``; of a rule that clips rows, what KINDS of private_baseline.py
-    are. ``makers``: how many dealers' noise the group counts on.
+    are. ``setting``: the swarm's group.
     """
-    rule = rule_of(options.work.aggregator, options.work.constants or {})
-    if isinstance(rule, DpSgd):
-        return await _private_curves(options, rule, makers)
+    if isinstance(setting.aggregator, DpSgd):
+        return await _private_curves(options, setting)
     return {
         "plain_mean": await _curve(options, "plain_mean", options.liars, learning_attack(options)),
         "no_liars": await _curve(options, options.work.aggregator, 0, None),
     }
 
 
-async def _private_curves(
-    options: SwarmOptions, rule: DpSgd, makers: int
-) -> dict[str, list[float | None]]:
+async def _private_curves(options: SwarmOptions, setting: Setting) -> dict[str, list[float | None]]:
     from peerd.laboratory.experiments.private_baseline import KINDS, private_baseline
+    from peerd.laboratory.experiments.private_rounds import Shares
 
+    rule = setting.aggregator
+    assert isinstance(rule, DpSgd)
+    noisy = setting.noise_makers + setting.liars_among(options.peers, options.peers)
+    shares = Shares(options.peers, noisy, setting.noise_makers, rule.noise)
     found = {}
     for kind in KINDS:
         run = partial(
@@ -60,8 +62,7 @@ async def _private_curves(
             options.work.task_class,
             options.work.options,
             rule,
-            peers=options.peers,
-            makers=makers,
+            shares=shares,
             rounds=options.rounds,
             seed=options.seed,
             local=options.work.here.local,

@@ -75,8 +75,7 @@ async def conduct(
     if compare:
         screen.heading("the same training without the protocol, for comparison")
         work = replace(options.work, constants=layout.genesis.constants)  # layers, by their lengths
-        makers = setting_of(layout.genesis).noise_makers
-        curves = await baselines(replace(options, work=work), makers)
+        curves = await baselines(replace(options, work=work), setting_of(layout.genesis))
     result = document(options, run.witnesses, curves, spent)
     place = _put_away(directory, keep, keep_anyway=bool(findings))
     return Outcome(result, findings, run, place, audited, options.rounds)

@@ -91,9 +91,9 @@ def test_sites_share_the_variance(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("peerd.laboratory.experiments.private_rounds.noise_of", noted)
     short = replace(TUMOURS, rounds=3)
-    train(short, short.rule(), Shares(4, 2, Fraction(3)), 1)
+    train(short, short.rule(), Shares(4, 3, 2, Fraction(3)), 1)
     assert {variance for variance, _ in seen} == {Fraction((3 * 1024) ** 2, 2)}
-    assert len({entropy for _, entropy in seen}) == len(seen) == 12
+    assert len({entropy for _, entropy in seen}) == len(seen) == 9
 
 
 def test_a_run_is_deterministic_and_learns() -> None:

@@ -1,7 +1,7 @@
 """How the constants were chosen: by what the sites reach on training rows that are left out.
 
-By the sites that add twice the variance, as a group of four does: it has no curator to compare
-with. Each fold of the training rows is left out once.
+By the sites that add as much noise as a group of four does: it has no curator to compare with. Each
+fold of the training rows is left out once.
 """
 
 from __future__ import annotations

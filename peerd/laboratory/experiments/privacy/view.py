@@ -124,8 +124,9 @@ def watch(
     every = range(shape.plan.committee)
     coin = digest("peerd/lab/privacy/coin", seed.to_bytes(8, "little"))
     kept = [see(shape, every, *one).shares.astype(shape.field.dtype) for one in dealt]
+    dealers = range(len(kept))
     sums = [
-        sum_noised(shape, [shares[seat] for shares in kept], range(len(kept)), coin)
+        sum_noised(shape, dict(enumerate(shares[seat] for shares in kept)), dealers, coin)
         for seat in every
     ]
     entropy = digest("peerd/lab/privacy/entropy", seed.to_bytes(8, "little"))
