@@ -171,8 +171,7 @@ def _sites(sites: int | None, liars: int | None) -> SitesRow | None:
         cohort=cohort,
         share=1 / honest,
         least=1.0,
-        honest=(sites - plan.threshold) / honest,
-        most=sites / honest,
+        most=cohort / honest,
     )
 
 

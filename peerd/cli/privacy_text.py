@@ -24,7 +24,6 @@ class SitesRow(TypedDict):
     cohort: int
     share: float
     least: float
-    honest: float
     most: float
 
 
@@ -81,9 +80,8 @@ def _meaning(plan: PrivacyPlan) -> str:
 def _shared(sites: SitesRow) -> str:
     return (
         f"Of {sites['sites']} sites {sites['liars']} may withhold their noise, and a cohort has"
-        f" {sites['cohort']} at least: each site adds {sites['share']:.3g} of that variance. The"
-        f" {sites['sites'] - sites['liars']} honest ones together add {sites['honest']:.3g} times"
-        f" the variance that one trusted curator would ({sqrt(sites['honest']):.3g} times the"
-        f" standard deviation), all {sites['sites']} of them {sites['most']:.3g} times, and the"
-        " smallest cohort at least as much as the curator."
+        f" {sites['cohort']} at least: each site adds {sites['share']:.3g} of that variance, and"
+        f" the noise of {sites['cohort']} is in a sum, however many are there. Together that is at"
+        f" least what one trusted curator would add, and {sites['most']:.3g} times the variance at"
+        f" most ({sqrt(sites['most']):.3g} times the standard deviation)."
     )

@@ -61,8 +61,7 @@ def test_what_sites_add_that_may_withhold(capsys: pytest.CaptureFixture[str]) ->
         "cohort": 6,
         "share": 0.25,
         "least": 1.0,
-        "honest": 1.5,
-        "most": 2.0,
+        "most": 1.5,
     }
     assert plan(capsys, *RECORD, "--rounds", "9", "--sites", "8")["sites"]["liars"] == 1
 
@@ -76,7 +75,7 @@ def test_it_says_what_it_means_and_which_groups_do_it(
     assert max(map(len, lines)) <= 100
     assert "A group that stops after 180 rounds: a record's presence at a site changes" in text
     assert "at most a factor e^2 (7.39), and by 1e-06 beside it" in text
-    assert "The 6 honest ones together add 1.5 times the variance" in text
+    assert "the noise of 6 is in a sum, however many are there" in text
     assert "A group whose rule adds noise" in text and "nothing is promised" in text
     assert main([*MEMBER, "--rounds", "3"]) == 0
     assert "all that a member deals changes" in " ".join(capsys.readouterr().out.split())
