@@ -230,6 +230,8 @@ class Participation(Component):
         elif self._availability.stays_away:
             self._idle(StandingEvent.AWAY)
             self._neighbours.forget_before(round_, self._peer.setting)
+            # the others may have made this round already, and the group no more behind it
+            self._neighbours.greet_later(self._neighbours.present)
         elif permit.must_sit_out(round_) or permit.is_doubtful(round_) or waits:
             known = permit.must_sit_out(round_)
             self._state.move(StandingEvent.HOLD if known else StandingEvent.DOUBT)

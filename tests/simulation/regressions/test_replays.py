@@ -70,6 +70,12 @@ SEVEN = Group(7, 2, CommitteePlan(7, 2, 1, 0))
             id="too few can ever vote on a cohort, and nobody called for the operators",
         ),
         pytest.param(
+            704082,
+            None,
+            "freeze 3 755 45755; rhythm 5; pause 3 6245 0",
+            id="one that froze, and was away once it was back, heard of the last round no more",
+        ),
+        pytest.param(
             1001785,
             Group(6, 1, CommitteePlan(4, 1, 1, 0), clients=5),
             "late 1 746 9746 45000",
