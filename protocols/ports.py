@@ -1,7 +1,10 @@
-"""What the protocol needs from outside: signatures and sealed boxes, as pure functions, and memory.
+"""What the protocol needs from outside: signatures and sealed boxes, and memory.
 
-The daemon passes libsodium (``peerd.crypto``); a simulation may pass a faster stand-in for bulk
-runs. Ed25519 and a sealed box under a given ephemeral key are deterministic, so both stay pure.
+The daemon passes ``peerd.crypto``; a simulation may pass a faster stand-in for bulk runs. All of it
+is a function of its inputs but ``Boxes.seal``, which draws randomness of its own: no library gives
+HPKE's encapsulation otherwise, and nobody ever makes a box anew to compare it. A box goes out in a
+DELIVERY alone, which is journaled ahead of being sent and signed once in its slot (``Role.sign``):
+a life after a crash sends the first one's bytes, whatever it has sealed again.
 """
 
 from __future__ import annotations
@@ -9,11 +12,41 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
+from protocols.version import V3
+
 T = TypeVar("T")
 
 PUBLIC_KEY_BYTES = 32
 SECRET_KEY_BYTES = 32
 SIGNATURE_BYTES = 64
+HYBRID_KEY_BYTES = 1216
+"""A public key of X-Wing: 1184 bytes of ML-KEM-768, 32 of X25519."""
+HYBRID_BOX_BYTES = 1136
+"""What a hybrid box takes beside its message: 1120 encapsulate the key, 16 authenticate."""
+SEALED_BOX_BYTES = 48
+"""The same of a box under X25519 alone: 32 and 16."""
+
+
+def box_bytes(version: int) -> int:
+    """What a box takes beside its message in a group that speaks this version of the protocol."""
+    return HYBRID_BOX_BYTES if version >= V3 else SEALED_BOX_BYTES
+
+
+class Boxes(Protocol):
+    """Boxes that one secret opens: in version 2 of the protocol libsodium's sealed boxes (X25519),
+    from version 3 on HPKE's, under X25519 and ML-KEM-768 together (X-Wing).
+    """
+
+    def public(self, secret: bytes) -> bytes:
+        """The public key (32 bytes, or ``HYBRID_KEY_BYTES``) of a 32-byte secret."""
+
+    def seal(self, public: bytes, message: bytes) -> bytes:
+        """A box to ``public`` that only its secret opens; another one each time. To what is no key
+        nothing is sealed: the box is empty, and nobody opens it. Never raises.
+        """
+
+    def unseal(self, secret: bytes, sealed: bytes) -> bytes | None:
+        """The message, or None if the box doesn't open under this secret; the same everywhere."""
 
 
 class Crypto(Protocol):
@@ -26,14 +59,8 @@ class Crypto(Protocol):
     def verify(self, public: bytes, message: bytes, signature: bytes) -> bool:
         """False for anything that is not a strict Ed25519 signature; never raises."""
 
-    def box_public(self, secret: bytes) -> bytes:
-        """The X25519 public key (32 bytes) of a 32-byte secret."""
-
-    def seal(self, public: bytes, ephemeral_secret: bytes, message: bytes) -> bytes:
-        """A box to ``public`` that only its secret opens; deterministic in its three inputs."""
-
-    def unseal(self, secret: bytes, sealed: bytes) -> bytes | None:
-        """The message, or None if the box doesn't open under this secret."""
+    def boxes(self, version: int) -> Boxes:
+        """What a group that speaks this version of the protocol seals with."""
 
 
 class Memory(Protocol):

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from functools import cached_property
 
+from protocols.ports import HYBRID_KEY_BYTES, SEALED_BOX_BYTES, box_bytes
 from protocols.record.deadlines import Sizes
 from protocols.record.setting import Setting, shown_evidence
+from protocols.version import V3
 from protocols.wire.frames import MAX_RECALLED_BYTES
 
 STATEMENT = 128
@@ -52,6 +54,11 @@ def sizes_of(setting: Setting) -> Sizes:
     return _Counted(setting).sizes()
 
 
+def _keys(setting: Setting, count: int) -> int:
+    """Bytes of so many keys that go beside reports; in version 2 these hold them."""
+    return count * HYBRID_KEY_BYTES if setting.version >= V3 else 0
+
+
 class _Counted:
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
@@ -79,8 +86,8 @@ class _Counted:
             ),
             locks=max(others * self.election_lock, m * self.cohort_lock),
             dealings=max(m, dealers) * self.dealing,
-            lists=m * self.listed,
-            evidence=m * (self.report + b * self.dealing + NAMED * m),
+            lists=m * (self.listed + _keys(self.setting, self.setting.plan.threshold)),
+            evidence=m * (self.report + b * self.dealing + NAMED * m) + self.keys,
             deliveries=self.relays * self.absent * max(1, -(-dealers // m), b) * self.dealing
             + m * self.attestation
             + asks * SMALL,
@@ -94,7 +101,8 @@ class _Counted:
     def dealing(self) -> int:
         """A header with a package that holds a vector; sealed for a relay it is no larger."""
         shape = self.setting.shape
-        return 4 * STATEMENT + shape.header_bytes + shape.package_bytes(self.m - 1)
+        box = box_bytes(self.setting.version) - SEALED_BOX_BYTES
+        return 4 * STATEMENT + box + shape.header_bytes + shape.package_bytes(self.m - 1)
 
     @property
     def opened(self) -> int:
@@ -113,6 +121,12 @@ class _Counted:
     @property
     def report(self) -> int:
         return STATEMENT + WORD * self.dealers
+
+    @cached_property
+    def keys(self) -> int:
+        """Beside all reports: t + e members ask everybody, the others who lies or is away."""
+        honest = (self.m - self.absent) * (self.liars + self.setting.roster_absent)
+        return _keys(self.setting, honest + self.absent * self.dealers)
 
     @property
     def seen(self) -> int:

@@ -8,5 +8,6 @@ EARLIEST = 2
 V3 = 3
 """Projections with a row of bits in common (§3), several opened polynomials to a leaf (§6), several
 blocks of a ball (§4), plans that count headers (§1), lock-outs that end with any attempt in which
-too few took part, and no coin where nothing is drawn (§2)."""
+too few took part, no coin where nothing is drawn (§2), and hybrid keys of asks beside reports
+(§3)."""
 LATEST = V3

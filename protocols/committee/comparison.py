@@ -6,16 +6,18 @@ from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from itertools import islice
 
+from protocols.committee.asks import Asks
 from protocols.record.effects import Step
 from protocols.record.party import Party, Role
 from protocols.record.timers import HaveDue
-from protocols.wire.frames import HaveFrame, StatementFrame
+from protocols.wire.frames import AskFrame, HaveFrame, StatementFrame
 from protocols.wire.statement import Statement
 
 
 class Comparison(Role):
     """``pool`` is this member's, by hash; ``members`` are those that compare with it. ``spare``
-    is what it needs no more, and says that it holds: the others would send it.
+    is what it needs no more, and says that it holds: the others would send it. ``asks``: keys that
+    it holds beside reports.
     """
 
     def __init__(
@@ -24,11 +26,13 @@ class Comparison(Role):
         pool: Mapping[bytes, Statement],
         members: tuple[int, ...],
         spare: AbstractSet[bytes] = frozenset(),
+        asks: Asks | None = None,
     ) -> None:
         super().__init__(party)
         self.members = members
         self._pool = pool
         self._spare = spare
+        self._asks = asks or Asks(party.setting.version)
         self._theirs: dict[int, frozenset[bytes]] = {}
         self._asked_at: dict[int, int] = {}
         self._order: list[bytes] = []
@@ -74,7 +78,7 @@ class Comparison(Role):
         self._looked[sender] = len(self._order)
         missing = owed - theirs
         owed -= missing
-        self._pass_on(sender, missing)
+        self._pass_on(sender, missing | self._asks.whole.keys() - theirs)
         return self.done()
 
     def ask(self, peer: int) -> Step:
@@ -95,16 +99,26 @@ class Comparison(Role):
         for key in sorted(missing):
             if (peer, key) not in self._passed:
                 self._passed.add((peer, key))
-                self.send((peer,), StatementFrame(self._pool[key].wire))
+                whole = self._asks.whole.get(key)
+                self.send((peer,), whole or StatementFrame(self._pool[key].wire))
 
     def push(self, keys: Iterable[bytes]) -> Step:
-        """To each what it has not said that it holds; its own statements it does."""
+        """Reports, to each what it has not said that it holds; its own statements it does. Of the
+        keys of their asks each gets its own, as it answers no others.
+        """
         for peer in self.members:
-            if peer != self.party.me:
-                theirs = self._theirs.get(peer, frozenset())
-                lacking = (k for k in keys if k not in theirs and self._pool[k].signer != peer)
-                self._pass_on(peer, lacking)
+            theirs = self._theirs.get(peer, frozenset())
+            for key in keys:
+                if peer != self.party.me and self._pool[key].signer != peer:
+                    self._push(peer, key, theirs)
         return self.done()
+
+    def _push(self, peer: int, key: bytes, theirs: frozenset[bytes]) -> None:
+        frame = self._asks.frame_for(peer, self._pool[key], theirs)
+        if isinstance(frame, AskFrame):
+            self.send((peer,), frame)
+        elif key not in theirs:
+            self._pass_on(peer, (key,))
 
     def pass_to_all(self, missing: Iterable[bytes]) -> Step:
         for peer in self.members:
@@ -126,11 +140,11 @@ class Comparison(Role):
         return frozenset(peer for peer in peers if peer != me and self._theirs.get(peer) != mine)
 
     def _mine(self) -> frozenset[bytes]:
-        return frozenset(self._pool) | self._spare
+        return frozenset(self._pool) | self._spare | self._asks.whole.keys()
 
     @property
     def _size(self) -> int:
-        return len(self._pool) + len(self._spare)
+        return len(self._pool) + len(self._spare) + len(self._asks.whole)
 
     def _say(self, peers: Iterable[int], mine: Iterable[bytes]) -> None:
         frame = HaveFrame(*self.party.place, tuple(sorted(mine)))

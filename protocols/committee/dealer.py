@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import deque
 
 from protocols.committee.committee import Committee
-from protocols.hashing import digest
 from protocols.proof import ProjectionOverflow, deal
+from protocols.record.asks import Keys
 from protocols.record.base import Values
 from protocols.record.effects import Step
 from protocols.record.outcomes import Told
@@ -14,7 +14,7 @@ from protocols.record.party import Party, Role
 from protocols.secret import Secret
 from protocols.wire.canonical import pack
 from protocols.wire.frames import DealingFrame, StatementFrame, decode_frame
-from protocols.wire.payloads import Check, Delivery, Header, Kind
+from protocols.wire.payloads import Delivery, Header, Kind
 from protocols.wire.statement import Statement
 
 
@@ -27,7 +27,8 @@ class Dealer(Role):
         self._secret = secret
         self._dealt: tuple[Statement, dict[int, bytes]] | None = None
         """The header, and by seat the frame that went there: it holds the package."""
-        self._asks: dict[int, Statement] = {}
+        self._asks: dict[int, tuple[Statement, bytes]] = {}
+        """By asker, the report that asks for this dealing, and the key to answer it with."""
         self._answered: set[int] = set()
         self._done = False
 
@@ -70,27 +71,26 @@ class Dealer(Role):
                 self.emit(Told(header, frame))
             else:
                 self._dealt[1][seat] = self.send((peer,), frame)
-        for report in self._asks.values():
-            self._on_report(report)
+        for report, key in self._asks.values():
+            self._on_ask(report, key)
 
-    def on_report(self, report: Statement) -> Step:
+    def on_report(self, report: Statement, keys: Keys) -> Step:
         """Answer an ASK that names this dealer, through relays; no more than t + e are due (§3)."""
-        self._on_report(report)
+        if self.party.me in keys:
+            self._on_ask(report, keys[self.party.me])
         return self.done()
 
-    def _on_report(self, report: Statement) -> None:
-        asked = self.party.me, int(Check.ASK)
-        keys = [key for about, word, key in report.payload.words if (about, word) == asked]
-        if not keys or report.signer not in self._committee.panel.seats or self._done:
+    def _on_ask(self, report: Statement, key: bytes) -> None:
+        if report.signer not in self._committee.panel.seats or self._done:
             return
         if self._dealt is None:
-            self._asks.setdefault(report.signer, report)
+            self._asks.setdefault(report.signer, (report, key))
             return
         if report.signer in self._answered:
             return
         self._answered.add(report.signer)  # in this life: an earlier one may have died too soon
         if self.party.can_sign(Kind.DELIVERY):
-            self._answer(report, keys[0], *self._dealt)
+            self._answer(report, key, *self._dealt)
 
     def _answer(
         self, report: Statement, key: bytes, header: Statement, frames: dict[int, bytes]
@@ -100,9 +100,7 @@ class Dealer(Role):
         sent = decode_frame(frames[panel.seats.index(asker)])
         assert isinstance(sent, DealingFrame)
         content = pack([header.wire, sent.package])
-        named = errand.to_bytes(8, "little"), report.hash
-        ephemeral = digest("peerd/ephemeral", self._secret.reveal(), *named)
-        box = self.party.setting.crypto.seal(key, ephemeral, content)
+        box = self.party.setting.boxes.seal(key, content)
         statement = self.sign(Kind.DELIVERY, Delivery(report.hash, box), errand)
         frame = StatementFrame(statement.wire)
         relays = panel.relays(asker)

@@ -9,13 +9,15 @@ from protocols.committee.comparison import Comparison
 from protocols.committee.pool import Pool
 from protocols.committee.receiver import Receiver
 from protocols.errors import WireError
+from protocols.record.asks import Keys, ask_frame, asked, keys_in
 from protocols.record.cohort import POOL_KINDS
 from protocols.record.effects import Outcome, Step
 from protocols.record.outcomes import Conflict, Reported, Said
 from protocols.record.party import Party, Role
 from protocols.secret import Secret
-from protocols.wire.frames import HaveFrame, StatementFrame
-from protocols.wire.payloads import Check, Kind, Seen, Topic
+from protocols.version import V3
+from protocols.wire.frames import AskFrame, HaveFrame, StatementFrame
+from protocols.wire.payloads import Kind, Seen, Topic
 from protocols.wire.statement import Statement
 
 
@@ -26,7 +28,9 @@ class Intake(Role):
         super().__init__(party)
         self.pool = Pool(party, committee)
         self.receiver = Receiver(party, committee, secret, self.pool)
-        self.comparison = Comparison(party, self.pool.statements, committee.keyed, self.pool.spare)
+        self.comparison = Comparison(
+            party, self.pool.statements, committee.keyed, self.pool.spare, self.pool.asks
+        )
         self.compares = False
         self._panel = committee.panel
 
@@ -73,17 +77,32 @@ class Intake(Role):
         self.pool.judge_rest()
         return self._done()
 
-    def own(self, statement: Statement) -> Step:
-        """What this member has just said."""
-        self._take(statement)
+    def own(self, report: Statement, keys: Keys) -> Step:
+        """The report that this member has just signed, and the keys of its asks."""
+        self._take(report)
+        if self.party.setting.version >= V3:
+            self._take_keys(report, keys)
         return self._done()
 
+    def take_keys(self, report: Statement, frame: AskFrame) -> Step:
+        """Keys that came with a report. Of one that is not kept they are not either."""
+        self._take_keys(report, keys_in(self.party.setting.version, report, frame))
+        return self._done()
+
+    def _take_keys(self, report: Statement, keys: Keys) -> None:
+        news = self.pool.take_keys(report, keys)
+        if news:
+            self._on_asks(report, news)
+            self._announce()
+
     def list_reports(self) -> Step:
-        """Sign which reports are here, and pass them to whoever has not said that it holds them:
-        ahead of the list, since one that is listed must be known to all (§5).
+        """Sign which reports are here, with all keys of their asks, and pass them to whoever has
+        not said that it holds them, and to each dealer its key: ahead of the list, since one that
+        is listed must be known to all, and be answered (§5).
         """
         index = self.pool.index
-        held = sorted(r.hash for r in index.reports if r.signer not in index.doublers)
+        listed = [r for r in index.reports if r.signer not in index.doublers]
+        held = sorted(r.hash for r in listed if self.pool.has_keys(r))
         self._announce()
         self.absorb(self.comparison.push(held))
         statement = self.sign(Kind.SEEN, Seen(tuple(held), ()), int(Topic.COHORT))
@@ -135,16 +154,17 @@ class Intake(Role):
         self._announce()
 
     def _on_report(self, report: Statement) -> None:
-        self.emit(Reported(report))
-        self._tell_dealers(report)
+        if self.party.setting.version < V3:
+            self._on_asks(report, asked(report))
         self.pool.judge_disclosures()
         self._follow(self.absorb(self.receiver.on_report(report)))
 
-    def _tell_dealers(self, report: Statement) -> None:
+    def _on_asks(self, report: Statement, keys: Keys) -> None:
         """A dealer without a seat must learn who asks for its dealing; no seat compares with it."""
-        asked = (about for about, word, _ in report.payload.words if word == Check.ASK)
-        unseated = set(asked) & set(self._panel.selected) - set(self._panel.seats)
-        self.send(unseated, StatementFrame(report.wire), again=False)
+        self.emit(Reported(report, keys))
+        version = self.party.setting.version
+        for dealer in sorted(set(keys) & set(self._panel.selected) - set(self._panel.seats)):
+            self.send((dealer,), ask_frame(version, report, {dealer: keys[dealer]}), again=False)
 
     def _follow(self, outcomes: Sequence[Outcome]) -> None:
         for outcome in outcomes:

@@ -16,6 +16,7 @@ from protocols.committee.intake import Intake
 from protocols.committee.receiver import Receiver
 from protocols.committee.states import SEAT, Seat, SeatEvent
 from protocols.errors import WireError
+from protocols.record.asks import frames_to
 from protocols.record.certificate import committee_electorate
 from protocols.record.cohort import GIVEN_UP, Cohort
 from protocols.record.effects import Event, Step
@@ -36,7 +37,7 @@ from protocols.record.timers import (
 )
 from protocols.record.votes import outcome_hash
 from protocols.secret import Secret
-from protocols.wire.frames import DealingFrame, HaveFrame, StatementFrame
+from protocols.wire.frames import AskFrame, DealingFrame, HaveFrame
 from protocols.wire.payloads import Kind, Report, Topic
 from protocols.wire.statement import Statement
 
@@ -124,6 +125,12 @@ class Member(Role):
         self._hear(self._intake.hear(statement))
         return self._advanced()
 
+    def on_ask(self, report: Statement, frame: AskFrame) -> Step:
+        """A verified report with keys of its asks, from whoever sent it."""
+        self._hear(self._intake.hear(report))
+        self._hear(self._intake.take_keys(report, frame))
+        return self._advanced()
+
     def on_conflict(self, conflict: Conflict) -> Step:
         self._hear(self._intake.conflict(conflict))
         return self.done()
@@ -189,8 +196,11 @@ class Member(Role):
         words = self._intake.receiver.words()
         self._follow(self._intake.receiver.done())  # what they promise is kept ahead of them
         statement = self.sign(Kind.REPORT, Report(words))
-        self.send((*self._panel.seats, *self._panel.selected), StatementFrame(statement.wire))
-        self._hear(self._intake.own(statement))
+        keys = self._intake.receiver.ask_keys(statement)
+        whom = self._panel.seats, self._panel.selected
+        for peers, frame in frames_to(self.party.setting.version, statement, keys, *whom):
+            self.send(peers, frame)
+        self._hear(self._intake.own(statement, keys))
         self._follow(self._intake.receiver.complain(words, statement.payload.words))
 
     # -- stages --------------------------------------------------------------------------------

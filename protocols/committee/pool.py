@@ -7,10 +7,12 @@ they held: a proposal shows any Q of them, so that nobody compares them.
 
 from __future__ import annotations
 
+from protocols.committee.asks import Asks
 from protocols.committee.committee import Committee
 from protocols.committee.index import Index
 from protocols.committee.shown import Shown
 from protocols.errors import WireError
+from protocols.record.asks import Keys
 from protocols.record.cohort import Errand, Panel
 from protocols.record.evidence import Evidence, Fault, judge
 from protocols.record.outcomes import Accused
@@ -32,6 +34,7 @@ class Pool(Role):
         self.spare: set[bytes] = set()
         self.guilty: dict[bytes, int] = {}
         self.deliveries: dict[bytes, Statement] = {}
+        self.asks = Asks(party.setting.version)
         self.index = Index(committee.panel)
         self._committee = committee
         self._disclosures: dict[bytes, dict[bytes, Statement]] = {}  # by their deliveries
@@ -127,6 +130,14 @@ class Pool(Role):
     def belongs(self, statement: Statement) -> bool:
         """Whether its signer may say this. WireError where it is about nobody."""
         return belongs(self._committee.panel, statement)
+
+    def take_keys(self, report: Statement, keys: Keys) -> Keys:
+        """Keep keys of a report that is kept; those that are new here."""
+        return self.asks.take(report, keys) if report.hash in self.statements else {}
+
+    def has_keys(self, report: Statement) -> bool:
+        """Whether all keys of its asks are here."""
+        return self.asks.holds(report)
 
     # -- what convicts -------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from protocols.errors import WireError
 from protocols.hashing import digest
 from protocols.proof import Verdict, check_many
 from protocols.proof.challenge import BLOCK
+from protocols.record.asks import asked, word_of
 from protocols.record.base import Base
 from protocols.record.effects import Step
 from protocols.record.evidence import judge_dealing, open_delivery
@@ -31,7 +32,7 @@ from protocols.wire.schema import MAX_STATEMENT, Bytes, Tuple
 from protocols.wire.statement import Statement
 
 Word = tuple[int, int, bytes]
-"""(dealer, word, header hash or the key to answer an ask with)."""
+"""(dealer, word, header hash or what stands for the key to answer an ask with)."""
 
 
 ALONE = BLOCK
@@ -76,6 +77,7 @@ class Receiver(Role):
         self._committee = committee
         self._secret = secret
         self._pool = pool
+        self._ask_keys: dict[int, bytes] = {}
         self._shown: set[bytes] = set()
         self._opened: set[bytes] = set()
 
@@ -177,8 +179,7 @@ class Receiver(Role):
             return dealer, int(Check.OK), held.header.hash
         if held is not None and held.verdict is Verdict.INVALID:
             return dealer, int(Check.COMPLAINT), held.header.hash
-        key = self.party.setting.crypto.box_public(self._ask_secret(dealer))
-        return dealer, int(Check.ASK), key
+        return dealer, int(Check.ASK), word_of(self.party.setting.version, self._ask_key(dealer))
 
     def complain(self, found: Iterable[Word], told: Iterable[Word]) -> Step:
         """About what was ``found`` invalid and, in the report that stands, ``told`` so.
@@ -223,6 +224,15 @@ class Receiver(Role):
             self.send(self._committee.panel.seats, StatementFrame(header.wire))
 
     # -- asking --------------------------------------------------------------------------------
+
+    def ask_keys(self, report: Statement) -> dict[int, bytes]:
+        """By dealer, the keys of this member's own report."""
+        return {dealer: self._ask_key(dealer) for dealer in asked(report)}
+
+    def _ask_key(self, dealer: int) -> bytes:
+        if dealer not in self._ask_keys:
+            self._ask_keys[dealer] = self.party.setting.boxes.public(self._ask_secret(dealer))
+        return self._ask_keys[dealer]
 
     def _ask_secret(self, dealer: int) -> bytes:
         return digest("peerd/ask", self._secret.reveal(), dealer.to_bytes(8, "little"))

@@ -10,9 +10,11 @@ from collections.abc import Iterable
 from typing import NamedTuple, TypeAlias
 
 from protocols.errors import WireError
+from protocols.record.asks import keys_in
 from protocols.record.setting import Setting
 from protocols.wire.frames import (
     DEALING,
+    AskFrame,
     DealingFrame,
     DecisionFrame,
     Frame,
@@ -75,6 +77,8 @@ def _opened(setting: Setting, data: bytes) -> _Opened:
     if isinstance(frame, HaveFrame):
         return frame, None, None, (frame.round, frame.attempt)
     statement = _statement_of(setting, frame)
+    if isinstance(frame, AskFrame) and statement is not None:
+        keys_in(setting.version, statement, frame)
     slot = slot_of(setting, frame) if statement is None else statement.slot
     return frame, statement, slot, slot.place if slot is not None else None
 

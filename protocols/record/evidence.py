@@ -16,6 +16,7 @@ from protocols.hashing import digest
 from protocols.opening import evaluate_polynomial, verify_polynomial, verify_word
 from protocols.proof import DealingShape, Verdict, check, check_proof
 from protocols.proof.shape import Opening
+from protocols.record.asks import asked, word_of
 from protocols.record.base import Base, named_base
 from protocols.record.certificate import (
     CertifiedRound,
@@ -28,7 +29,7 @@ from protocols.record.certificate import (
 from protocols.record.door import is_signed, read_statement
 from protocols.record.setting import Setting
 from protocols.wire.canonical import Value, pack, unpack
-from protocols.wire.payloads import Check, Kind, Result
+from protocols.wire.payloads import Kind, Result
 from protocols.wire.schema import (
     MAX_EVIDENCE,
     MAX_STATEMENT,
@@ -287,17 +288,14 @@ def _disclosure(case: _Case) -> Finding:
         raise WireError("a disclosure of another ask")
     if delivery.payload.report != report.hash or said.delivery != delivery.hash:
         raise WireError("a disclosure of another delivery")
-    keys = [
-        data for about, word, data in report.payload.words if (about, word) == (dealer, ASK_WORD)
-    ]
-    if keys != [case.setting.crypto.box_public(said.secret)]:
+    key = case.setting.boxes.public(said.secret)
+    if asked(report).get(dealer) != word_of(case.setting.version, key):
         raise WireError("a disclosure under another key than the one asked with")
     if _delivery_is_valid(case, delivery, said.secret, case.seat(asker)):
         return Finding(asker, "disclosed a valid delivery as an invalid one", report.slot.round)
     return Finding(dealer, "answered an ask with an invalid delivery", report.slot.round)
 
 
-ASK_WORD = int(Check.ASK)
 _DELIVERED = Tuple((Bytes(MAX_STATEMENT), Bytes(MAX_STATEMENT)))
 
 
@@ -305,7 +303,7 @@ def open_delivery(
     setting: Setting, flip: Elected, delivery: Statement, secret: bytes
 ) -> tuple[Statement, bytes] | None:
     """Header and package of a delivery that holds a header of its dealer's, else None."""
-    plain = setting.crypto.unseal(secret, delivery.payload.box)
+    plain = setting.boxes.unseal(secret, delivery.payload.box)
     if plain is None:
         return None
     try:

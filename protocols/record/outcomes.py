@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -82,9 +83,12 @@ class Said(Outcome):
 
 @dataclass(frozen=True, slots=True)
 class Reported(Outcome):
-    """A report that this member takes for its signer's: dealers answer what it asks."""
+    """A report that this member takes for its signer's, with ``keys`` of its asks by dealer: who
+    deals answers.
+    """
 
     report: Statement
+    keys: Mapping[int, bytes] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -249,8 +249,8 @@ class Attempt(Role):
                 self.emit(outcome)
             case Told(said, frame), _:
                 self._try(own_message(self.party.me, frame, said))
-            case Reported(report), Aggregating() as phase:
-                self._hear(phase.dealer.on_report(report))
+            case Reported(report, keys), Aggregating() as phase:
+                self._hear(phase.dealer.on_report(report, keys))
 
     def _elected(self, flip: Elected) -> None:
         if flip.election.missing:

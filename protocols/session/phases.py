@@ -27,6 +27,7 @@ from protocols.record.party import Party, Role
 from protocols.record.timers import CommitsDue, OfView, RevealsDue, SumsDue
 from protocols.secret import Secret
 from protocols.wire.frames import (
+    AskFrame,
     DealingFrame,
     DecisionFrame,
     HaveFrame,
@@ -166,6 +167,8 @@ class Aggregating(Electing):
             return self.member.on_dealing(message.sender, said, frame)
         if isinstance(frame, SumFrame) and said is not None:
             return self._on_opening(said, frame)
+        if isinstance(frame, AskFrame) and said is not None:
+            return self.member.on_ask(said, frame)
         return Electing.on_message(self, message, said)
 
     def compare(self, statement: Statement, frame: SumFrame | StatementFrame) -> Step:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from protocols.errors import WireError
+from protocols.ports import HYBRID_KEY_BYTES
 from protocols.wire.canonical import pack, unpack
 from protocols.wire.schema import (
     HASH,
@@ -45,6 +46,15 @@ _INPUT = Bytes(MAX_EVIDENCE + 16)
 @dataclass(frozen=True, slots=True)
 class StatementFrame:
     statement: bytes = wire(_STATEMENT)
+
+
+@dataclass(frozen=True, slots=True)
+class AskFrame(StatementFrame):
+    """A REPORT with keys of its asks, all or some, one behind the other in the order of their
+    dealers (record/asks.py). In version 3 of the protocol.
+    """
+
+    keys: bytes = wire(Bytes(HYBRID_KEY_BYTES * MAX_PEERS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +181,7 @@ Frame: TypeAlias = (
     | RecalledFrame
     | ReadyFrame
     | AwayFrame
+    | AskFrame
 )
 
 FRAMES: dict[int, type[Any]] = {
@@ -189,6 +200,7 @@ FRAMES: dict[int, type[Any]] = {
     13: RecalledFrame,
     14: ReadyFrame,
     15: AwayFrame,
+    16: AskFrame,
 }
 _CODES = {kind: code for code, kind in FRAMES.items()}
 DEALING = bytes((0x93, FRAME_VERSION, _CODES[DealingFrame]))

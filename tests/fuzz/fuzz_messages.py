@@ -48,6 +48,7 @@ from protocols.record.election import Commitments, Election
 from protocols.record.evidence import judge_bytes
 from protocols.record.resolution import Resolution
 from protocols.record.transcript import Transcript
+from protocols.version import EARLIEST, V3
 from protocols.wire.canonical import pack, unpack
 from protocols.wire.frames import (
     AwayFrame,
@@ -290,8 +291,11 @@ def signatures(data: bytes) -> None:
     public, signature = body[: lengths[0]], body[lengths[0] :][: lengths[1]]
     assert not sodium.verify(public, b"message", signature)
     if len(body) >= 32:
-        sodium.seal(body[:32], b"e" * 32, b"message")
-        assert sodium.unseal(b"s" * 32, body) is None
+        for version in (EARLIEST, V3):
+            boxes = sodium.boxes(version)
+            boxes.seal(body[:32], b"message")
+            boxes.seal(body, b"message")
+            assert boxes.unseal(b"s" * 32, body) is None
 
 
 # -- seeds -----------------------------------------------------------------------------------------

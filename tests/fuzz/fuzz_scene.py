@@ -29,6 +29,7 @@ from protocols.opening import (
     word_root,
 )
 from protocols.plan import CommitteePlan
+from protocols.record.asks import word_of
 from protocols.record.certificate import Certificate, ElectionCertificate
 from protocols.record.deadlines import Deadlines
 from protocols.record.evidence import Evidence, Fault
@@ -235,8 +236,10 @@ def _report(key: bytes, dealer: int = HOSTILE) -> Report:
 def bad_delivery() -> bytes:
     """The hostile member asked itself, answered with rubbish, and opened that."""
     secret = b"s" * 32
-    report = scene().sign(Kind.REPORT, _report(CRYPTO.box_public(secret)))
-    box = CRYPTO.seal(CRYPTO.box_public(secret), b"e" * 32, b"rubbish")
+    boxes = setting().boxes
+    key = boxes.public(secret)
+    report = scene().sign(Kind.REPORT, _report(word_of(setting().version, key)))
+    box = boxes.seal(key, b"rubbish")
     delivery = scene().sign(Kind.DELIVERY, Delivery(report.hash, box), 1)
     shown = Disclosure(report.hash, delivery.hash, secret)
     disclosure = scene().sign(Kind.DISCLOSURE, shown, 1)

@@ -12,13 +12,13 @@ from peerd.laboratory.simulation.dice import FAULTS
 from peerd.laboratory.simulation.node import Node
 from peerd.laboratory.simulation.scenario import run, world_of
 from protocols.record.effects import Adopted, Effect, Persist, Send
-from protocols.wire.frames import StatementFrame, decode_frame
+from protocols.wire.frames import AskFrame, StatementFrame, decode_frame
 from protocols.wire.statement import decode_statement
 from tests.tiers import later
 
 QUOTING = frozenset({"COMPLAINT", "DELIVERY", "DISCLOSURE", "ATTESTATION"})
 """Statements about bytes that hold a signature: their hashes, and so the order in which evidence
-is passed on, depend on it.
+is passed on, depend on it. So do reports with asks on keys.
 """
 
 
@@ -50,7 +50,7 @@ def told(seed: int, real: bool) -> Told:
                 what = f"send {type(message).__name__} {len(frame)} {peers}"
                 if isinstance(message, StatementFrame):
                     said = decode_statement(message.statement, world.setting.group)
-                    quoted[0] |= said.kind.name in QUOTING
+                    quoted[0] |= said.kind.name in QUOTING or isinstance(message, AskFrame)
             case Persist(round_, key, value):
                 what = f"persist {round_} {key} {len(value)}"
             case Adopted(rounds, _):

@@ -61,9 +61,12 @@ from peerd.laboratory.adversaries.members import (
     ForeignComplainer,
     Hoarder,
     IdleRelay,
+    KeylessAsker,
+    KeysForOne,
     ManyReports,
     SelectiveReporter,
     TwoReports,
+    UnreducedKeyAsker,
     WeakKeyAsker,
 )
 from peerd.laboratory.adversaries.noisy import AimedNoise, GatheredNoise, LongNoise, NoNoise
@@ -123,6 +126,9 @@ MEMBERS = {
         FalseDiscloser,
         BogusAnswerer,
         WeakKeyAsker,
+        UnreducedKeyAsker,
+        KeylessAsker,
+        KeysForOne,
         IdleRelay,
         DenyingRelay,
         SelectiveReporter,

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from peerd.laboratory.adversaries.place import Place, Words
 from peerd.laboratory.adversaries.trick import Trick
-from protocols.hashing import digest
 from protocols.proof import Dealing, DealingShape, ProjectionOverflow, deal
 from protocols.record.base import Values
 from protocols.wire.canonical import pack
 from protocols.wire.frames import DealingFrame, Frame, StatementFrame
-from protocols.wire.payloads import Check, Delivery, Header, Kind
+from protocols.wire.payloads import Delivery, Header, Kind
 from protocols.wire.statement import Statement
 
 __all__ = ["LyingDealer", "Words"]
@@ -111,25 +110,19 @@ class LyingDealer(Trick):
         if self.dealing is None or at.decided or not at.can_sign:
             return
         for asker, report in list(self._reports.items()):
-            keys = [
-                key
-                for about, word, key in report.payload.words
-                if (about, word) == (at.me, Check.ASK)
-            ]
-            if keys and asker in at.panel.seats and asker not in self._answered:
+            key = at.keys_of(report).get(at.me)
+            if key is not None and asker in at.panel.seats and asker not in self._answered:
                 self._answered.add(asker)
-                self.answer(report, keys[0])
+                self.answer(report, key)
 
     def answer(self, report: Statement, key: bytes) -> None:
         assert self.header is not None
         package = self.package(self.at.panel.seats.index(report.signer))
-        self.post(report, self.delivery(report, self.seal(report, key, self.header, package)))
+        self.post(report, self.delivery(report, self.seal(key, self.header, package)))
 
-    def seal(self, report: Statement, key: bytes, header: Statement, package: bytes) -> bytes:
-        """The box that this ask is answered with."""
-        place = self.errand(report).to_bytes(8, "little")
-        ephemeral = digest("peerd/ephemeral", self.at.dealing_secret, place, report.hash)
-        return self.at.setting.crypto.seal(key, ephemeral, pack([header.wire, package]))
+    def seal(self, key: bytes, header: Statement, package: bytes) -> bytes:
+        """The box that an ask is answered with."""
+        return self.at.setting.boxes.seal(key, pack([header.wire, package]))
 
     def delivery(self, report: Statement, box: bytes) -> Statement:
         return self.at.forge(Kind.DELIVERY, Delivery(report.hash, box), self.errand(report))

@@ -17,8 +17,8 @@ class GarbageDeliverer(Withholder):
     def answer(self, report: Statement, key: bytes) -> None:
         self.post(report, self.delivery(report, self.boxed(key, b"rubbish")))
 
-    def boxed(self, key: bytes, content: bytes, label: str = "lab/ephemeral") -> bytes:
-        return self.at.setting.crypto.seal(key, digest(label), content)
+    def boxed(self, key: bytes, content: bytes) -> bytes:
+        return self.at.setting.boxes.seal(key, content)
 
     def post(self, report: Statement, delivery: Statement) -> None:
         relays = self.at.panel.relays(report.signer)
@@ -37,7 +37,7 @@ class TwoFacedDeliverer(GarbageDeliverer):
 
     def answer(self, report: Statement, key: bytes) -> None:
         for turn, relay in enumerate(self.at.panel.relays(report.signer)):
-            said = self.delivery(report, self.boxed(key, bytes([turn % 2]), "lab/face"))
+            said = self.delivery(report, self.boxed(key, bytes([turn % 2])))
             self.at.send((relay,), StatementFrame(said.wire))
 
 

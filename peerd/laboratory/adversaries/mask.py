@@ -8,8 +8,10 @@ from dataclasses import replace
 from peerd.laboratory.adversaries.place import Place
 from peerd.laboratory.adversaries.trick import Trick
 from protocols.errors import WireError
+from protocols.record.asks import asked, keys_name
 from protocols.record.door import read_statement
 from protocols.record.votes import outcome_hash
+from protocols.version import V3
 from protocols.wire.frames import (
     DealingFrame,
     Frame,
@@ -35,6 +37,7 @@ class Mask:
         self._unsaid: dict[bytes, bytes] = {}
         self._honest: dict[bytes, bytes] = {}
         self._hashes: dict[bytes, bytes] = {}
+        self._keys: dict[tuple[bytes, bytes], tuple[set[bytes], set[bytes]]] = {}
         self._seen: dict[Slot, SeenFrame] = {}
         self._unproposed: set[tuple[int, bytes]] = set()
 
@@ -42,8 +45,11 @@ class Mask:
 
     def outward(self, frame: Frame) -> Frame | None:
         if isinstance(frame, StatementFrame):
+            self._at.learn_keys(frame)
             said = self._instead(self._decode(frame.statement))
-            return None if said is None else StatementFrame(said.wire)
+            if said is None or said.wire == frame.statement:
+                return frame if said else None
+            return self._at.framed(said)
         if isinstance(frame, DealingFrame):
             self._instead(self._decode(frame.header))
         if isinstance(frame, SeenFrame):
@@ -89,6 +95,14 @@ class Mask:
         if said is not None:
             self._honest[said.wire] = honest.wire
             self._hashes[said.hash] = honest.hash
+            if said.kind is Kind.REPORT:
+                names = self._names_keys(honest), self._names_keys(said)
+                self._keys[honest.hash, said.hash] = names
+
+    def _names_keys(self, report: Statement) -> set[bytes]:
+        """How HAVE names the keys that come beside a report."""
+        beside = self._at.setting.version >= V3 and asked(report)
+        return {keys_name(report)} if beside else set()
 
     def _as_seen(self, frame: SeenFrame) -> SeenFrame:
         """The list as far as it was said; once signed, it stays."""
@@ -105,8 +119,11 @@ class Mask:
         return frame
 
     def _as_held(self, frame: HaveFrame) -> HaveFrame:
-        held = (self._name(key) for key in frame.hashes)
-        return replace(frame, hashes=tuple(sorted({key for key in held if key is not None})))
+        held = {name for key in frame.hashes if (name := self._name(key)) is not None}
+        for (_, said), (mine, others) in self._keys.items():
+            if said in held:
+                held = held - mine | others
+        return replace(frame, hashes=tuple(sorted(held)))
 
     def _name(self, key: bytes) -> bytes | None:
         if key not in self._said:
@@ -148,12 +165,16 @@ class Mask:
 
     def inward(self, frame: Frame) -> Frame | None:
         if isinstance(frame, StatementFrame):
-            return StatementFrame(self._honest.get(frame.statement, frame.statement))
+            honest = self._honest.get(frame.statement)
+            return frame if honest is None else self._at.framed(self._decode(honest))
         if isinstance(frame, SeenFrame):
             return None if not self._honest.keys().isdisjoint(frame.statements) else frame
         if isinstance(frame, HaveFrame):
-            held = (self._hashes.get(key, key) for key in frame.hashes)
-            return replace(frame, hashes=tuple(sorted(set(held))))
+            held = {self._hashes.get(key, key) for key in frame.hashes}
+            for (honest, _), (mine, others) in self._keys.items():
+                if honest in held:
+                    held = held - others | mine
+            return replace(frame, hashes=tuple(sorted(held)))
         if isinstance(frame, ProposalFrame):
             return None if _shows(frame, self._honest) else self._as_heard(frame)
         return frame

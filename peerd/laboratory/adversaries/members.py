@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from peerd.laboratory.adversaries.trick import Trick
 from protocols.hashing import digest
-from protocols.wire.frames import Frame, HaveFrame, StatementFrame
+from protocols.wire.frames import AskFrame, Frame, HaveFrame, StatementFrame
 from protocols.wire.payloads import (
     Answer,
     Attestation,
@@ -19,6 +19,8 @@ from protocols.wire.statement import Statement
 
 Word = tuple[int, int, bytes]
 """Dealer, word, and a header's hash or a one-time key."""
+SMALL_ORDER = 32
+"""Bytes of X25519 at the end of a key, of all of it in version 2."""
 TOLD = frozenset({Kind.REPORT, Kind.COMPLAINT, Kind.ATTESTATION, Kind.ANSWER, Kind.DISCLOSURE})
 """What a member says about dealings."""
 
@@ -85,11 +87,11 @@ class FalseAsker(LyingMember):
         dealer = honest[0]
         if dealer == self.at.me:  # its own dealing, which it does not answer for
             return honest
-        return dealer, int(Check.ASK), self.key(dealer)
+        return dealer, int(Check.ASK), self.at.ask_with(self.key(dealer))
 
     def key(self, dealer: int) -> bytes:
         """The key that it asks this dealer with."""
-        return self.at.setting.crypto.box_public(self.ask_secret(dealer))
+        return self.at.setting.boxes.public(self.ask_secret(dealer))
 
     def ask_secret(self, dealer: int) -> bytes:
         return digest("lab/ask", self.at.nonce, dealer.to_bytes(8, "little"))
@@ -128,10 +130,34 @@ class BogusAnswerer(FalseAsker):
 
 
 class WeakKeyAsker(FalseAsker):
-    """69: asks with keys of small order, to which nothing can be sealed."""
+    """69: asks with keys that are of small order on X25519, to which nothing can be sealed."""
 
     def key(self, dealer: int) -> bytes:
-        return bytes(32)
+        return super().key(dealer)[:-SMALL_ORDER] + bytes(SMALL_ORDER)
+
+
+class UnreducedKeyAsker(FalseAsker):
+    """69: asks with keys that no coefficients of ML-KEM spell."""
+
+    def key(self, dealer: int) -> bytes:
+        key = super().key(dealer)
+        return b"\xff" * (len(key) - SMALL_ORDER) + key[-SMALL_ORDER:]
+
+
+class KeylessAsker(FalseAsker):
+    """69: asks with keys that it shows nobody: no dealer can answer."""
+
+    def frame_for(self, peer: int, frame: Frame) -> Frame | None:
+        return StatementFrame(frame.statement) if isinstance(frame, AskFrame) else frame
+
+
+class KeysForOne(KeylessAsker):
+    """20: shows the keys of its asks to one other member, and its report to all."""
+
+    def frame_for(self, peer: int, frame: Frame) -> Frame | None:
+        if not isinstance(frame, AskFrame) or [peer] == self.at.next_of(self.at.panel.seats)[:1]:
+            return frame
+        return super().frame_for(peer, frame)
 
 
 class IdleRelay(LyingMember):

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from peerd.laboratory.adversaries.keys import Keys
 from protocols.errors import WireError
+from protocols.record.asks import ask_frame, asked, keys_in, word_of
 from protocols.record.base import Base, Values
 from protocols.record.brief import restore, shorten
 from protocols.record.certificate import Elected, ElectionCertificate, elected, key_lookup, panel_of
@@ -25,7 +26,13 @@ from protocols.record.position import Position, tip_of
 from protocols.record.resolution import Tip
 from protocols.record.setting import Setting
 from protocols.record.votes import outcome_hash
-from protocols.wire.frames import DealingFrame, Frame, ProposalFrame, encode_frame
+from protocols.wire.frames import (
+    DealingFrame,
+    Frame,
+    ProposalFrame,
+    StatementFrame,
+    encode_frame,
+)
 from protocols.wire.payloads import Ballot, Kind, Payload, Topic
 from protocols.wire.statement import Slot, Statement, sign
 
@@ -61,6 +68,7 @@ class Place:
         self.outbox: list[Send | Timer] = []
         self.kept: list[Send] = []
         self.inbox: list[Frame] = []
+        self._ask_keys: dict[bytes, bytes] = {}  # by what stands for them in an ASK
         self._keys = keys
         self._panel: Panel | None = None
 
@@ -173,6 +181,34 @@ class Place:
             return key_lookup(self.setting, self.flip.keys)(slot)
         known = slot.by_identity and slot.signer < self.setting.peers
         return self.setting.roster[slot.signer] if known else None
+
+    def learn_keys(self, frame: StatementFrame) -> None:
+        """Of asks, from a report that was said or heard."""
+        report = self.read(frame.statement)
+        if report is None or report.kind is not Kind.REPORT:
+            return
+        try:
+            keys = keys_in(self.setting.version, report, frame)
+        except WireError:
+            return
+        for key in keys.values():
+            self.ask_with(key)
+
+    def ask_with(self, key: bytes) -> bytes:
+        """What stands for this key in an ASK."""
+        word = word_of(self.setting.version, key)
+        self._ask_keys[word] = key
+        return word
+
+    def keys_of(self, report: Statement) -> dict[int, bytes]:
+        """By dealer, the keys of its asks that are known here."""
+        words = asked(report).items()
+        return {dealer: self._ask_keys[w] for dealer, w in words if w in self._ask_keys}
+
+    def framed(self, said: Statement) -> StatementFrame:
+        """As it is sent; a report with its keys."""
+        keys = self.keys_of(said) if said.kind is Kind.REPORT else {}
+        return ask_frame(self.setting.version, said, keys)
 
     # -- what it says --------------------------------------------------------------------------
 

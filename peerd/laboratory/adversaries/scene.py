@@ -93,6 +93,8 @@ class Scene:
             if header is not None and header.signer == sender:
                 place.dealings.setdefault(sender, frame)
             return
+        if isinstance(frame, StatementFrame):
+            place.learn_keys(frame)
         for statement in map(place.read, self._listed(frame)):
             if statement is not None:
                 self._take_heard(statement)

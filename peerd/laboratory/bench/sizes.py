@@ -7,6 +7,7 @@ from typing import Any
 
 from peerd.laboratory.bench.formulas import formulas
 from protocols.errors import WireError
+from protocols.ports import HYBRID_KEY_BYTES, box_bytes
 from protocols.record.brief import Brief
 from protocols.record.certificate import (
     ElectionCertificate,
@@ -20,6 +21,7 @@ from protocols.record.resolution import Resolution, is_resolution
 from protocols.record.setting import Setting
 from protocols.wire.canonical import unpack
 from protocols.wire.frames import (
+    AskFrame,
     AwayFrame,
     CertificateFrame,
     DealingFrame,
@@ -72,6 +74,7 @@ class Sizes:
             H=2 if shape.first_part else 1,
             c=shape.challenges,
             w=shape.field.element_bytes,
+            X=box_bytes(setting.version),
         )
 
     def __call__(self, name: str, *arguments: Any) -> int:
@@ -88,6 +91,8 @@ class Sizes:
 
     def _frame(self, frame: Frame, to: int) -> tuple[Any, ...]:
         match frame:
+            case AskFrame(statement, keys):
+                return self.statement(statement), len(keys) // HYBRID_KEY_BYTES
             case StatementFrame(statement):
                 return (self.statement(statement),)
             case SeenFrame(statement, statements, evidence):

@@ -13,15 +13,17 @@ import pytest
 from peerd.laboratory.simulation.crypto import Pretend
 from peerd.laboratory.simulation.swarm import EIGHT, FOUR, NINE, SEATED, setting_of
 from protocols.plan import CommitteePlan, plan_group
+from protocols.ports import box_bytes
 from protocols.record.brief import restore, shorten
 from protocols.record.cohort import Panel, decide, gather
 from protocols.record.inbox import Inbox
 from protocols.record.setting import Setting
 from protocols.sizes import largest_brief
+from protocols.wire.canonical import pack
 from protocols.wire.payloads import (
     Answer,
     Check,
-    Complaint,
+    Delivery,
     Header,
     Kind,
     Payload,
@@ -59,7 +61,7 @@ def in_the_document(setting: Setting) -> int:
         "b_s": setting.liars_among(s, setting.peers),
         "e_r": setting.roster_absent,
         "R": min(2 * plan.threshold + plan.absent + 1, plan.committee - 1),
-        "P": 4 * 128 + header + package,
+        "P": 4 * 128 + box_bytes(setting.version) - 48 + header + package,
     }
     _, _, rest = DOCUMENT.read_text().partition("```bound\n")
     for line in rest.partition("```")[0].splitlines():
@@ -133,13 +135,17 @@ class Worst:
                 errand = panel.errand(dealer, asker)
                 yield self.say(asker, Kind.ANSWER, Answer(self.header[dealer]), errand)
         for liar in self.guilty:
-            yield self.say(1, Kind.COMPLAINT, self.complaint(liar), liar)
+            yield from (self.delivery(liar, turn) for turn in range(2))
 
-    def complaint(self, dealer: int) -> Complaint:
+    def delivery(self, dealer: int, turn: int) -> Statement:
+        """One of two in a slot."""
         shape = self.setting.shape
         proof = Header(bytes(32), bytes(32), bytes(shape.header_bytes))
         header = self.say(dealer, Kind.HEADER, proof)
-        return Complaint(header.wire, bytes(shape.package_bytes(len(self.panel.seats) - 1)))
+        package = bytes(shape.package_bytes(len(self.panel.seats) - 1))
+        size = box_bytes(self.setting.version) + len(pack([header.wire, package]))
+        errand = self.panel.errand(dealer, 0)
+        return self.say(dealer, Kind.DELIVERY, Delivery(bytes([turn]) * 32, bytes(size)), errand)
 
 
 SETTINGS = {

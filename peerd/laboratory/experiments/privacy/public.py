@@ -59,7 +59,7 @@ FIELDS: dict[Kind, dict[str, Bears]] = {
     },
     Kind.APPROVE: {"act": NOTHING, "about": HIDDEN, "first": NOTHING, "last": NOTHING},
 }
-"""Fields of each payload that has any. ``words`` of a report: header hashes and one-time keys."""
+"""Fields of each payload that has any. ``words`` of a report: hashes of headers and of keys."""
 
 PUBLISHED = frozenset(
     {Kind.COMMIT, Kind.REVEAL, Kind.SEEN, Kind.SECOND_VOTE, Kind.REPORT, Kind.COMPLAINT}

@@ -1,0 +1,43 @@
+"""The keys of others' asks that a member holds beside their reports (docs/protocol.md §3, §5)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from protocols.record.asks import Keys, ask_frame, asked, keys_name
+from protocols.version import V3
+from protocols.wire.frames import StatementFrame
+from protocols.wire.statement import Statement
+
+
+class Asks:
+    """Of reports that the pool keeps. ``whole``: by the name under which HAVE says so, each report
+    of whose asks all keys are here, with these. Nothing leaves it. In version 2 it stays empty: a
+    report holds its keys itself.
+    """
+
+    def __init__(self, version: int) -> None:
+        self.whole: dict[bytes, StatementFrame] = {}
+        self._version = version
+        self._keys: dict[bytes, dict[int, bytes]] = {}  # by the report's hash
+
+    def take(self, report: Statement, keys: Keys) -> Keys:
+        """Keys of it, which are its own; those that are new here."""
+        known = self._keys.setdefault(report.hash, {})
+        news = {dealer: key for dealer, key in keys.items() if dealer not in known}
+        known.update(news)
+        if news and known.keys() == asked(report).keys():
+            self.whole[keys_name(report)] = ask_frame(self._version, report, known)
+        return news
+
+    def holds(self, report: Statement) -> bool:
+        """Whether all keys of its asks are here."""
+        return self._version < V3 or not asked(report) or keys_name(report) in self.whole
+
+    def frame_for(self, peer: int, report: Statement, theirs: frozenset[bytes]) -> StatementFrame:
+        """The report for a peer that has said that it holds ``theirs``: with the key that it is to
+        answer with, which it may lack.
+        """
+        known: Mapping[int, bytes] = self._keys.get(report.hash, {})
+        lacks = peer in known and keys_name(report) not in theirs
+        return ask_frame(self._version, report, {peer: known[peer]} if lacks else {})
