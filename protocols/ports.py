@@ -12,8 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
-from protocols.version import V3
-
 T = TypeVar("T")
 
 PUBLIC_KEY_BYTES = 32
@@ -25,11 +23,6 @@ HYBRID_BOX_BYTES = 1136
 """What a hybrid box takes beside its message: 1120 encapsulate the key, 16 authenticate."""
 SEALED_BOX_BYTES = 48
 """The same of a box under X25519 alone: 32 and 16."""
-
-
-def box_bytes(version: int) -> int:
-    """What a box takes beside its message in a group that speaks this version of the protocol."""
-    return HYBRID_BOX_BYTES if version >= V3 else SEALED_BOX_BYTES
 
 
 class Boxes(Protocol):

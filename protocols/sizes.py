@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from protocols.ports import HYBRID_KEY_BYTES, SEALED_BOX_BYTES, box_bytes
+from protocols.ports import HYBRID_KEY_BYTES, SEALED_BOX_BYTES
+from protocols.record.asks import box_bytes
 from protocols.record.deadlines import Sizes
 from protocols.record.setting import Setting, shown_evidence
 from protocols.version import V3

@@ -1,25 +1,57 @@
-"""The keys of others' asks that a member holds beside their reports (docs/protocol.md §3, §5)."""
+"""The keys of asks: a member's own, and others' beside their reports (docs/protocol.md §3, §5)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from protocols.record.asks import Keys, ask_frame, asked, keys_name
+from protocols.hashing import digest
+from protocols.record.asks import Keys, ask_frame, asked, boxes_of, keys_name, word_of
+from protocols.record.setting import Setting
+from protocols.secret import Secret
 from protocols.version import V3
-from protocols.wire.frames import StatementFrame
+from protocols.wire.frames import StatementFrame, encode_frame
 from protocols.wire.statement import Statement
+
+
+class OwnAsks:
+    """The keys that a member asks with, each made for one dealer. They follow from ``secret``, so
+    that a later life has the same.
+    """
+
+    def __init__(self, setting: Setting, secret: Secret) -> None:
+        self._setting = setting
+        self._secret = secret
+        self._keys: dict[int, bytes] = {}
+
+    def secret(self, dealer: int) -> bytes:
+        """32 bytes, which a disclosure shows."""
+        return digest("peerd/ask", self._secret.reveal(), dealer.to_bytes(8, "little"))
+
+    def key(self, dealer: int) -> bytes:
+        if dealer not in self._keys:
+            self._keys[dealer] = boxes_of(self._setting).public(self.secret(dealer))
+        return self._keys[dealer]
+
+    def word(self, dealer: int) -> bytes:
+        """What stands for the key in an ASK."""
+        return word_of(self._setting.version, self.key(dealer))
+
+    def keys(self, report: Statement) -> Keys:
+        """Those of this member's own report."""
+        return {dealer: self.key(dealer) for dealer in asked(report)}
 
 
 class Asks:
     """Of reports that the pool keeps. ``whole``: by the name under which HAVE says so, each report
-    of whose asks all keys are here, with these. Nothing leaves it. In version 2 it stays empty: a
-    report holds its keys itself.
+    of whose asks all keys are here. Nothing leaves it. In version 2 it stays empty: a report holds
+    its keys itself.
     """
 
     def __init__(self, version: int) -> None:
-        self.whole: dict[bytes, StatementFrame] = {}
+        self.whole: dict[bytes, Statement] = {}
         self._version = version
         self._keys: dict[bytes, dict[int, bytes]] = {}  # by the report's hash
+        self._encoded: dict[bytes, bytes] = {}
 
     def take(self, report: Statement, keys: Keys) -> Keys:
         """Keys of it, which are its own; those that are new here."""
@@ -27,12 +59,20 @@ class Asks:
         news = {dealer: key for dealer, key in keys.items() if dealer not in known}
         known.update(news)
         if news and known.keys() == asked(report).keys():
-            self.whole[keys_name(report)] = ask_frame(self._version, report, known)
+            self.whole[keys_name(report)] = report
         return news
 
     def holds(self, report: Statement) -> bool:
         """Whether all keys of its asks are here."""
         return self._version < V3 or not asked(report) or keys_name(report) in self.whole
+
+    def encoded(self, name: bytes) -> bytes:
+        """The frame of a report with all its keys: one object, whoever it is sent to."""
+        if name not in self._encoded:
+            report = self.whole[name]
+            frame = ask_frame(self._version, report, self._keys[report.hash])
+            self._encoded[name] = encode_frame(frame)
+        return self._encoded[name]
 
     def frame_for(self, peer: int, report: Statement, theirs: frozenset[bytes]) -> StatementFrame:
         """The report for a peer that has said that it holds ``theirs``: with the key that it is to

@@ -96,11 +96,15 @@ class Comparison(Role):
 
     def _pass_on(self, peer: int, missing: Iterable[bytes]) -> None:
         """Once to each: who claims to lack everything, again and again, gains nothing by it."""
-        for key in sorted(missing):
-            if (peer, key) not in self._passed:
-                self._passed.add((peer, key))
-                whole = self._asks.whole.get(key)
-                self.send((peer,), whole or StatementFrame(self._pool[key].wire))
+        news = sorted(key for key in missing if (peer, key) not in self._passed)
+        self._passed.update((peer, key) for key in news)
+        whole = self._asks.whole
+        beside = {whole[key].hash for key in news if key in whole}  # they come with their keys
+        for key in news:
+            if key in whole:
+                self.post((peer,), self._asks.encoded(key))
+            elif key not in beside:
+                self.send((peer,), StatementFrame(self._pool[key].wire))
 
     def push(self, keys: Iterable[bytes]) -> Step:
         """Reports, to each what it has not said that it holds; its own statements it does. Of the

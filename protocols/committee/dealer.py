@@ -6,7 +6,7 @@ from collections import deque
 
 from protocols.committee.committee import Committee
 from protocols.proof import ProjectionOverflow, deal
-from protocols.record.asks import Keys
+from protocols.record.asks import Keys, boxes_of
 from protocols.record.base import Values
 from protocols.record.effects import Step
 from protocols.record.outcomes import Told
@@ -100,7 +100,7 @@ class Dealer(Role):
         sent = decode_frame(frames[panel.seats.index(asker)])
         assert isinstance(sent, DealingFrame)
         content = pack([header.wire, sent.package])
-        box = self.party.setting.boxes.seal(key, content)
+        box = boxes_of(self.party.setting).seal(key, content)
         statement = self.sign(Kind.DELIVERY, Delivery(report.hash, box), errand)
         frame = StatementFrame(statement.wire)
         relays = panel.relays(asker)

@@ -9,7 +9,7 @@ from protocols.committee.comparison import Comparison
 from protocols.committee.pool import Pool
 from protocols.committee.receiver import Receiver
 from protocols.errors import WireError
-from protocols.record.asks import Keys, ask_frame, asked, keys_in
+from protocols.record.asks import Keys, ask_frame, asked, frames_to, keys_in
 from protocols.record.cohort import POOL_KINDS
 from protocols.record.effects import Outcome, Step
 from protocols.record.outcomes import Conflict, Reported, Said
@@ -34,9 +34,9 @@ class Intake(Role):
         self.compares = False
         self._panel = committee.panel
 
-    def hear(self, statement: Statement) -> Step:
-        """A verified statement about dealings, from whoever sent it. WireError for one of another
-        kind, or about nobody.
+    def hear(self, statement: Statement, frame: AskFrame | None = None) -> Step:
+        """A verified statement about dealings, from whoever sent it; ``frame``: that of a report
+        with keys. WireError for a statement of another kind, or about nobody.
         """
         if statement.kind not in POOL_KINDS:
             raise WireError(f"{statement.kind.name} does not belong here")
@@ -45,6 +45,8 @@ class Intake(Role):
             if counts or self.pool.convicts_anew(statement):
                 self._take(statement)
             self._settle(statement)
+        if frame is not None:
+            self._take_keys(statement, keys_in(self.party.setting.version, statement, frame))
         return self._done()
 
     def _settle(self, statement: Statement) -> None:
@@ -77,19 +79,19 @@ class Intake(Role):
         self.pool.judge_rest()
         return self._done()
 
-    def own(self, report: Statement, keys: Keys) -> Step:
-        """The report that this member has just signed, and the keys of its asks."""
+    def own(self, report: Statement) -> Step:
+        """Send the report that this member has signed, with the keys of its asks, and keep it."""
+        version, keys = self.party.setting.version, self.receiver.own_asks.keys(report)
+        whom = self._panel.seats, self._panel.selected
+        for peers, frame in frames_to(version, report, keys, *whom):
+            self.send(peers, frame)
         self._take(report)
-        if self.party.setting.version >= V3:
+        if version >= V3:
             self._take_keys(report, keys)
         return self._done()
 
-    def take_keys(self, report: Statement, frame: AskFrame) -> Step:
-        """Keys that came with a report. Of one that is not kept they are not either."""
-        self._take_keys(report, keys_in(self.party.setting.version, report, frame))
-        return self._done()
-
     def _take_keys(self, report: Statement, keys: Keys) -> None:
+        """Of a report that is not kept they are not either."""
         news = self.pool.take_keys(report, keys)
         if news:
             self._on_asks(report, news)

@@ -16,7 +16,6 @@ from protocols.committee.intake import Intake
 from protocols.committee.receiver import Receiver
 from protocols.committee.states import SEAT, Seat, SeatEvent
 from protocols.errors import WireError
-from protocols.record.asks import frames_to
 from protocols.record.certificate import committee_electorate
 from protocols.record.cohort import GIVEN_UP, Cohort
 from protocols.record.effects import Event, Step
@@ -120,15 +119,9 @@ class Member(Role):
         self._hear(self._intake.announce())
         return self._advanced()
 
-    def on_statement(self, statement: Statement) -> Step:
-        """A verified statement about dealings, from whoever sent it."""
-        self._hear(self._intake.hear(statement))
-        return self._advanced()
-
-    def on_ask(self, report: Statement, frame: AskFrame) -> Step:
-        """A verified report with keys of its asks, from whoever sent it."""
-        self._hear(self._intake.hear(report))
-        self._hear(self._intake.take_keys(report, frame))
+    def on_statement(self, statement: Statement, frame: AskFrame | None = None) -> Step:
+        """A verified statement about dealings, from whoever sent it; of a report keys, too."""
+        self._hear(self._intake.hear(statement, frame))
         return self._advanced()
 
     def on_conflict(self, conflict: Conflict) -> Step:
@@ -196,11 +189,7 @@ class Member(Role):
         words = self._intake.receiver.words()
         self._follow(self._intake.receiver.done())  # what they promise is kept ahead of them
         statement = self.sign(Kind.REPORT, Report(words))
-        keys = self._intake.receiver.ask_keys(statement)
-        whom = self._panel.seats, self._panel.selected
-        for peers, frame in frames_to(self.party.setting.version, statement, keys, *whom):
-            self.send(peers, frame)
-        self._hear(self._intake.own(statement, keys))
+        self._hear(self._intake.own(statement))
         self._follow(self._intake.receiver.complain(words, statement.payload.words))
 
     # -- stages --------------------------------------------------------------------------------

@@ -10,14 +10,13 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from protocols.committee.asks import OwnAsks
 from protocols.committee.committee import Committee
 from protocols.committee.pool import Pool
 from protocols.committee.relay import Relay
 from protocols.errors import WireError
-from protocols.hashing import digest
 from protocols.proof import Verdict, check_many
 from protocols.proof.challenge import BLOCK
-from protocols.record.asks import asked, word_of
 from protocols.record.base import Base
 from protocols.record.effects import Step
 from protocols.record.evidence import judge_dealing, open_delivery
@@ -74,10 +73,9 @@ class Receiver(Role):
         self.base_model = b"" if committee.base.awaits_reference else committee.base.hash
         self.closed = False  # once the cohort is decided an answer matters to nobody
         self.relay = Relay(party, committee.panel)
+        self.own_asks = OwnAsks(party.setting, secret)
         self._committee = committee
-        self._secret = secret
         self._pool = pool
-        self._ask_keys: dict[int, bytes] = {}
         self._shown: set[bytes] = set()
         self._opened: set[bytes] = set()
 
@@ -179,7 +177,7 @@ class Receiver(Role):
             return dealer, int(Check.OK), held.header.hash
         if held is not None and held.verdict is Verdict.INVALID:
             return dealer, int(Check.COMPLAINT), held.header.hash
-        return dealer, int(Check.ASK), word_of(self.party.setting.version, self._ask_key(dealer))
+        return dealer, int(Check.ASK), self.own_asks.word(dealer)
 
     def complain(self, found: Iterable[Word], told: Iterable[Word]) -> Step:
         """About what was ``found`` invalid and, in the report that stands, ``told`` so.
@@ -224,18 +222,6 @@ class Receiver(Role):
             self.send(self._committee.panel.seats, StatementFrame(header.wire))
 
     # -- asking --------------------------------------------------------------------------------
-
-    def ask_keys(self, report: Statement) -> dict[int, bytes]:
-        """By dealer, the keys of this member's own report."""
-        return {dealer: self._ask_key(dealer) for dealer in asked(report)}
-
-    def _ask_key(self, dealer: int) -> bytes:
-        if dealer not in self._ask_keys:
-            self._ask_keys[dealer] = self.party.setting.boxes.public(self._ask_secret(dealer))
-        return self._ask_keys[dealer]
-
-    def _ask_secret(self, dealer: int) -> bytes:
-        return digest("peerd/ask", self._secret.reveal(), dealer.to_bytes(8, "little"))
 
     def answer_late(self, dealers: Iterable[int]) -> Step:
         """Dealings that came after this member asked for them: say that they are here now."""
@@ -289,7 +275,7 @@ class Receiver(Role):
         if self._pool.has_proven(dealer):
             return  # its dealing won't count, and nobody needs one more proof
         self._opened.add(delivery.hash)
-        secret = self._ask_secret(dealer)
+        secret = self.own_asks.secret(dealer)
         opened = open_delivery(self.party.setting, self._committee.flip, delivery, secret)
         if opened is None or not (self._is_foreign(opened[0]) or self._is_valid(*opened)):
             payload = Disclosure(asked.hash, delivery.hash, secret)

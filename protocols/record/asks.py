@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from protocols.errors import WireError
 from protocols.hashing import digest
-from protocols.ports import HYBRID_KEY_BYTES
+from protocols.ports import HYBRID_BOX_BYTES, HYBRID_KEY_BYTES, SEALED_BOX_BYTES, Boxes
+from protocols.record.setting import Setting
 from protocols.version import V3
 from protocols.wire.frames import AskFrame, StatementFrame
 from protocols.wire.payloads import Check, Kind
@@ -19,6 +20,16 @@ from protocols.wire.statement import Statement
 
 Keys = Mapping[int, bytes]
 """By dealer, the key to answer an ask with."""
+
+
+def boxes_of(setting: Setting) -> Boxes:
+    """What is sealed in for one member of this group."""
+    return setting.crypto.boxes(setting.version)
+
+
+def box_bytes(version: int) -> int:
+    """What a box takes beside its message in a group that speaks this version of the protocol."""
+    return HYBRID_BOX_BYTES if version >= V3 else SEALED_BOX_BYTES
 
 
 def word_of(version: int, key: bytes) -> bytes:

@@ -16,7 +16,7 @@ from protocols.hashing import digest
 from protocols.opening import evaluate_polynomial, verify_polynomial, verify_word
 from protocols.proof import DealingShape, Verdict, check, check_proof
 from protocols.proof.shape import Opening
-from protocols.record.asks import asked, word_of
+from protocols.record.asks import asked, boxes_of, word_of
 from protocols.record.base import Base, named_base
 from protocols.record.certificate import (
     CertifiedRound,
@@ -288,7 +288,7 @@ def _disclosure(case: _Case) -> Finding:
         raise WireError("a disclosure of another ask")
     if delivery.payload.report != report.hash or said.delivery != delivery.hash:
         raise WireError("a disclosure of another delivery")
-    key = case.setting.boxes.public(said.secret)
+    key = boxes_of(case.setting).public(said.secret)
     if asked(report).get(dealer) != word_of(case.setting.version, key):
         raise WireError("a disclosure under another key than the one asked with")
     if _delivery_is_valid(case, delivery, said.secret, case.seat(asker)):
@@ -303,7 +303,7 @@ def open_delivery(
     setting: Setting, flip: Elected, delivery: Statement, secret: bytes
 ) -> tuple[Statement, bytes] | None:
     """Header and package of a delivery that holds a header of its dealer's, else None."""
-    plain = setting.boxes.unseal(secret, delivery.payload.box)
+    plain = boxes_of(setting).unseal(secret, delivery.payload.box)
     if plain is None:
         return None
     try:

@@ -109,10 +109,14 @@ class Role(Component):
         if not others:
             return b""
         data = encode_frame(frame)
+        self.post(others, data, again=again)
+        return data
+
+    def post(self, others: tuple[int, ...], data: bytes, *, again: bool = True) -> None:
+        """The same for a frame that is encoded: one that goes to many, to each at its time."""
         if again:
             self.party.sent.append((others, data))
         self.emit(Send(others, data))
-        return data
 
     def timer(self, event: Event, delay: int) -> None:
         self.emit(Timer(self.party.place, event, delay))

@@ -18,7 +18,7 @@ from protocols.errors import ProtocolError
 from protocols.field import PrimeField, field_for
 from protocols.hashing import digest, numbers
 from protocols.plan import CommitteePlan, liars_among, minimum_cohort
-from protocols.ports import Boxes, Crypto, Forgetful, Memory
+from protocols.ports import Crypto, Forgetful, Memory
 from protocols.proof import DealingShape, Relation
 from protocols.record.budget import RoundBudget, check_budget
 from protocols.record.deadlines import Deadlines
@@ -130,11 +130,6 @@ class Setting:
         as large as it likes.
         """
         return self.dealing_bytes + 4096 + 256 * self.peers
-
-    @cached_property
-    def boxes(self) -> Boxes:
-        """What is sealed for one member in this group."""
-        return self.crypto.boxes(self.version)
 
     @property
     def dealing_bytes(self) -> int:

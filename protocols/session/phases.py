@@ -168,7 +168,7 @@ class Aggregating(Electing):
         if isinstance(frame, SumFrame) and said is not None:
             return self._on_opening(said, frame)
         if isinstance(frame, AskFrame) and said is not None:
-            return self.member.on_ask(said, frame)
+            return self.member.on_statement(said, frame)
         return Electing.on_message(self, message, said)
 
     def compare(self, statement: Statement, frame: SumFrame | StatementFrame) -> Step:

@@ -29,7 +29,7 @@ from protocols.opening import (
     word_root,
 )
 from protocols.plan import CommitteePlan
-from protocols.record.asks import word_of
+from protocols.record.asks import boxes_of, word_of
 from protocols.record.certificate import Certificate, ElectionCertificate
 from protocols.record.deadlines import Deadlines
 from protocols.record.evidence import Evidence, Fault
@@ -236,7 +236,7 @@ def _report(key: bytes, dealer: int = HOSTILE) -> Report:
 def bad_delivery() -> bytes:
     """The hostile member asked itself, answered with rubbish, and opened that."""
     secret = b"s" * 32
-    boxes = setting().boxes
+    boxes = boxes_of(setting())
     key = boxes.public(secret)
     report = scene().sign(Kind.REPORT, _report(word_of(setting().version, key)))
     box = boxes.seal(key, b"rubbish")

@@ -101,7 +101,7 @@ class Starver(Withholder):
     """Withholds from one, and "delivers" to nobody but itself, as its own relay."""
 
     def answer(self, report: Statement, key: bytes) -> None:
-        box = self.at.setting.boxes.seal(key, b"rubbish")
+        box = self.at.boxes.seal(key, b"rubbish")
         self.at.tell_self(StatementFrame(self.delivery(report, box).wire))
 
 

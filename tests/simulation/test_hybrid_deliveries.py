@@ -9,7 +9,8 @@ from peerd.laboratory.adversaries.liar import Lie
 from peerd.laboratory.simulation.node import Node
 from peerd.laboratory.simulation.world import World
 from protocols.plan import CommitteePlan
-from protocols.ports import HYBRID_KEY_BYTES, box_bytes
+from protocols.ports import HYBRID_KEY_BYTES
+from protocols.record.asks import box_bytes
 from protocols.record.effects import Effect, Send
 from protocols.record.evidence import Fault, open_evidence
 from protocols.version import EARLIEST, V3

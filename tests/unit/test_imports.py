@@ -255,6 +255,7 @@ USED = {
         "protocols.session.proofs": "a bound that the oracle holds sessions to",
         "protocols.session.standing": "see RULES_OUTSIDE",
         "protocols.presence.waiting": "a bound that the oracle holds sessions to",
+        "protocols.ports": "how long keys and boxes are that it pretends",
         "protocols.version": "some of its groups speak the earliest version",
         "protocols.wire.frames": "story and watch read frames",
     },

@@ -122,7 +122,7 @@ class LyingDealer(Trick):
 
     def seal(self, key: bytes, header: Statement, package: bytes) -> bytes:
         """The box that an ask is answered with."""
-        return self.at.setting.boxes.seal(key, pack([header.wire, package]))
+        return self.at.boxes.seal(key, pack([header.wire, package]))
 
     def delivery(self, report: Statement, box: bytes) -> Statement:
         return self.at.forge(Kind.DELIVERY, Delivery(report.hash, box), self.errand(report))

@@ -18,7 +18,7 @@ class GarbageDeliverer(Withholder):
         self.post(report, self.delivery(report, self.boxed(key, b"rubbish")))
 
     def boxed(self, key: bytes, content: bytes) -> bytes:
-        return self.at.setting.boxes.seal(key, content)
+        return self.at.boxes.seal(key, content)
 
     def post(self, report: Statement, delivery: Statement) -> None:
         relays = self.at.panel.relays(report.signer)

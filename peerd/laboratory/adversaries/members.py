@@ -91,7 +91,7 @@ class FalseAsker(LyingMember):
 
     def key(self, dealer: int) -> bytes:
         """The key that it asks this dealer with."""
-        return self.at.setting.boxes.public(self.ask_secret(dealer))
+        return self.at.boxes.public(self.ask_secret(dealer))
 
     def ask_secret(self, dealer: int) -> bytes:
         return digest("lab/ask", self.at.nonce, dealer.to_bytes(8, "little"))

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from peerd.laboratory.adversaries.keys import Keys
 from protocols.errors import WireError
-from protocols.record.asks import ask_frame, asked, keys_in, word_of
+from protocols.record.asks import ask_frame, asked, boxes_of, keys_in, word_of
 from protocols.record.base import Base, Values
 from protocols.record.brief import restore, shorten
 from protocols.record.certificate import Elected, ElectionCertificate, elected, key_lookup, panel_of
@@ -68,6 +68,7 @@ class Place:
         self.outbox: list[Send | Timer] = []
         self.kept: list[Send] = []
         self.inbox: list[Frame] = []
+        self.boxes = boxes_of(setting)
         self._ask_keys: dict[bytes, bytes] = {}  # by what stands for them in an ASK
         self._keys = keys
         self._panel: Panel | None = None

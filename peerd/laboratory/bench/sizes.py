@@ -7,7 +7,8 @@ from typing import Any
 
 from peerd.laboratory.bench.formulas import formulas
 from protocols.errors import WireError
-from protocols.ports import HYBRID_KEY_BYTES, box_bytes
+from protocols.ports import HYBRID_KEY_BYTES
+from protocols.record.asks import box_bytes
 from protocols.record.brief import Brief
 from protocols.record.certificate import (
     ElectionCertificate,

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from peerd.crypto import HybridBoxes, SealedBoxes, Sodium
 from peerd.laboratory.simulation.crypto import Pretend, PretendHybrid, Repeated
-from protocols.ports import HYBRID_BOX_BYTES, HYBRID_KEY_BYTES, Boxes, box_bytes
+from protocols.ports import HYBRID_BOX_BYTES, HYBRID_KEY_BYTES, Boxes
+from protocols.record.asks import box_bytes
 from protocols.version import EARLIEST, V3
 
 VECTOR = json.loads((Path(__file__).resolve().parents[2] / "vectors" / "xwing.json").read_text())

@@ -13,7 +13,7 @@ import pytest
 from peerd.laboratory.simulation.crypto import Pretend
 from peerd.laboratory.simulation.swarm import EIGHT, FOUR, NINE, SEATED, setting_of
 from protocols.plan import CommitteePlan, plan_group
-from protocols.ports import box_bytes
+from protocols.record.asks import box_bytes
 from protocols.record.brief import restore, shorten
 from protocols.record.cohort import Panel, decide, gather
 from protocols.record.inbox import Inbox
