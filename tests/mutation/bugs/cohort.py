@@ -30,6 +30,7 @@ OMITTING = leading(ALL["AttestationOmitter"])
 HIGH_DEGREE = alone("HighDegree")
 TWO_REPORTS = alone("TwoReports")
 FALSE_COMPLAINT = alone("FalseComplainer")
+KEYLESS = alone("KeylessAsker", guilty=False)
 
 
 COHORT = "protocols.record.cohort:"
@@ -46,6 +47,13 @@ plant(
     lambda sound: _any_key(sound),
     WRONG_KEY,
     "framed",
+)
+plant(
+    "a report is listed without the keys of its asks",
+    "protocols.committee.asks:Asks.holds",
+    always(True),
+    KEYLESS,
+    "termination",
 )
 plant(
     "t relays are enough",
