@@ -108,10 +108,17 @@ class Intake(Role):
         self._announce()
         self.absorb(self.comparison.push(held))
         statement = self.sign(Kind.SEEN, Seen(tuple(held), ()), int(Topic.COHORT))
-        if set(statement.payload.statements) <= self.pool.statements.keys():
+        if self._holds(statement.payload.statements):
             self._take(statement)
             self.send(self._panel.seats, StatementFrame(statement.wire))
         return self._done()
+
+    def _holds(self, listed: Sequence[bytes]) -> bool:
+        """Whether all of it is here, with its keys: a list that an earlier life has signed stands,
+        and is not said by a life that can't have its asks answered.
+        """
+        known = (self.pool.statements.get(key) for key in listed)
+        return all(report is not None and self.pool.has_keys(report) for report in known)
 
     def follow(self, step: Step) -> Step:
         """What this member's receiver calls for, its words taken in."""

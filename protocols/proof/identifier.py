@@ -2,72 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
 
+from protocols.field import PrimeField
 from protocols.hashing import digest
 from protocols.proof.constraints import Linear, Segment
+from protocols.proof.relation import Relation
 from protocols.version import V3
 
-if TYPE_CHECKING:
-    from protocols.proof.shape import DealingShape
 
-
-def identifier(shape: DealingShape) -> bytes:
-    """32 bytes that bind everything of the shape into a challenge."""
-    p, plan, relation = shape.field.p, shape.plan, shape.relation
-    numbers = [p, plan.committee, plan.threshold, plan.packing, plan.absent, shape.length]
-    if len(relation.segments) == 1 and not (shape.sums or relation.links):
+def identifier(
+    version: int, field: PrimeField, plan: Sequence[int], length: int, relation: Relation
+) -> bytes:
+    """32 bytes of a shape. ``plan``: its numbers; ``length``: of v with all projections."""
+    p = field.p
+    numbers = [p, *plan, length]
+    if len(relation.segments) == 1 and not (
+        relation.summed or relation.smallness or relation.links
+    ):
         of = relation.segments[0].constraint
         numbers += [of.c0 % p, of.c1 % p, of.c2 % p]
         return digest("peerd/proof/shape", *[n.to_bytes(8, "little") for n in numbers])
-    if shape.version >= V3:
-        numbers.append(shape.version)
+    if version >= V3:
+        numbers.append(version)
     parts = [n.to_bytes(8, "little") for n in numbers]
-    return digest("peerd/proof/shape/relation", *parts, *_relation_parts(shape))
+    relations = _relation_parts(version, field, relation)
+    return digest("peerd/proof/shape/relation", *parts, *relations)
 
 
-def _relation_parts(shape: DealingShape) -> Iterator[bytes]:
+def _relation_parts(version: int, field: PrimeField, relation: Relation) -> Iterator[bytes]:
     """Each part of the relation as bytes, each kind behind its count; names by their index."""
-    relation, index = shape.relation, {s.name: i for i, s in enumerate(shape.relation.segments)}
+    index = {segment.name: number for number, segment in enumerate(relation.segments)}
     yield _counts(len(relation.segments))
     for segment in relation.segments:
         of = segment.constraint
-        yield _counts(segment.length, _use(segment)) + _factors(shape, of.c0, of.c1, of.c2)
+        yield _counts(segment.length, _use(segment)) + _factors(field, of.c0, of.c1, of.c2)
     yield _counts(len(relation.summed))
     for summed in relation.summed:
-        yield _counts(len(summed.squares), len(summed.linear)) + _factors(shape, summed.constant)
+        yield _counts(len(summed.squares), len(summed.linear)) + _factors(field, summed.constant)
         for square in summed.squares:
-            yield _counts(index[square.segment]) + _factors(shape, square.factor)
+            yield _counts(index[square.segment]) + _factors(field, square.factor)
         for term in summed.linear:
-            yield _counts(index[term.segment]) + _coefficients(shape, term)
+            yield _counts(index[term.segment]) + _coefficients(field, term)
     yield _counts(len(relation.links))
     for link in relation.links:
         yield _counts(index[link.segment], len(link.parts))
         for name, factor in link.parts:
-            yield _counts(index[name]) + _factors(shape, factor)
+            yield _counts(index[name]) + _factors(field, factor)
     for small in relation.smallness:
-        more = [len(small.segments)] if shape.version >= V3 else []
+        more = [len(small.segments)] if version >= V3 else []
         yield _counts(index[small.segments[0]], small.bits, *more)
     for number, summed in enumerate(relation.summed):
         for scaled in summed.scaled:  # longer than a smallness: nothing is read in two ways
             named = _counts(number, index[scaled.segment], scaled.index)
-            yield named + _factors(shape, scaled.factor)
+            yield named + _factors(field, scaled.factor)
 
 
-def _coefficients(shape: DealingShape, term: Linear) -> bytes:
+def _coefficients(field: PrimeField, term: Linear) -> bytes:
     """8 bytes for one number; a vector's elements, and one byte more where they are 8 as well:
     the segment's length is bound, so that nothing else could be read in two ways.
     """
     given = term.coefficients
     if isinstance(given, int):
-        return _factors(shape, given)
-    elements = shape.field.encode(shape.field.array(given))
+        return _factors(field, given)
+    elements = field.encode(field.array(given))
     return elements + bytes(1) if len(elements) == 8 else elements
 
 
-def _factors(shape: DealingShape, *numbers: int) -> bytes:
-    return b"".join((number % shape.field.p).to_bytes(8, "little") for number in numbers)
+def _factors(field: PrimeField, *numbers: int) -> bytes:
+    return b"".join((number % field.p).to_bytes(8, "little") for number in numbers)
 
 
 def _use(segment: Segment) -> int:

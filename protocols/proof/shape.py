@@ -163,7 +163,9 @@ class DealingShape:
     @cached_property
     def identifier(self) -> bytes:
         """32 bytes that bind everything of the shape into a challenge."""
-        return identifier(self)
+        plan = self.plan
+        numbers = (plan.committee, plan.threshold, plan.packing, plan.absent)
+        return identifier(self.version, self.field, numbers, self.length, self.relation)
 
     # counts
 

@@ -6,7 +6,10 @@ import pytest
 
 from peerd.laboratory.adversaries import ALL
 from peerd.laboratory.adversaries.liar import Lie
+from peerd.laboratory.simulation.groups import Group
 from peerd.laboratory.simulation.node import Node
+from peerd.laboratory.simulation.operations import parse
+from peerd.laboratory.simulation.scenario import Scenario, run
 from peerd.laboratory.simulation.world import World
 from protocols.plan import CommitteePlan
 from protocols.ports import HYBRID_KEY_BYTES
@@ -138,3 +141,11 @@ def test_a_dealer_that_dies_sends_the_delivery_that_it_has_signed() -> None:
     assert len({said.wire for said in mine}) == len({said.slot for said in mine}) == 1
     assert len(mine) > 1
     assert not any(blame.peer == 0 for node in world.nodes for blame in node.blamed)
+
+
+@pytest.mark.parametrize("at", range(300, 2500, 200))
+def test_a_power_cut_of_all_leaves_no_ask_without_its_key(at: int) -> None:
+    """Keys are in no journal but their asker's, which shows them to one member alone, and once."""
+    operations = parse(f"lie 3 KeysForOne; power 0,1,2 {at} 1")
+    verdict = run(Scenario(5, Group(4, 1, CommitteePlan(4, 1, 1, 0)), 1, operations))
+    assert not verdict.rule, verdict.what

@@ -237,7 +237,6 @@ USED = {
         "protocols.aggregation.clear_sum": "what an opened sum must be, computed in the clear",
         "protocols.agreement": "the model checker tries these very rules",
         "protocols.committee.receiver": "kept_prefix alone: where the watch looks on a disk",
-        "protocols.field": "the type of certified polynomials",
         "protocols.hashing": "the seeded entropy, and pretended signatures",
         "protocols.opening": "the oracle reads what was opened",
         "protocols.proof": "the oracle knows which values are bits",

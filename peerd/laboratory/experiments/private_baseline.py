@@ -19,7 +19,8 @@ from peerd.learning.settings import Options, Partition, peer_seed
 from peerd.learning.start_file import Start
 from protocols.aggregation.dp_sgd import DpSgd
 
-NO_LIARS, NO_NOISE, ONE_CURATOR = KINDS = ("no_liars", "no_noise", "one_curator")
+NO_NOISE, ONE_CURATOR = "no_noise", "one_curator"
+KINDS = ("no_liars", NO_NOISE, ONE_CURATOR)
 
 
 def private_baseline(
