@@ -87,7 +87,7 @@ class _Counted:
             ),
             locks=max(others * self.election_lock, m * self.cohort_lock),
             dealings=max(m, dealers) * self.dealing,
-            lists=m * (self.listed + _keys(self.setting, self.setting.plan.threshold)),
+            lists=m * (self.listed + self.pushed),
             evidence=m * (self.report + b * self.dealing + NAMED * m) + self.keys,
             deliveries=self.relays * self.absent * max(1, -(-dealers // m), b) * self.dealing
             + m * self.attestation
@@ -128,6 +128,12 @@ class _Counted:
         """Beside all reports: t + e members ask everybody, the others who lies or is away."""
         honest = (self.m - self.absent) * (self.liars + self.setting.roster_absent)
         return _keys(self.setting, honest + self.absent * self.dealers)
+
+    @property
+    def pushed(self) -> int:
+        """By a member to a dealer ahead of its list: its keys, of reports that liars sent."""
+        liars = self.setting.plan.threshold if self.setting.version >= V3 else 0
+        return liars * (self.report + HYBRID_KEY_BYTES)
 
     @property
     def seen(self) -> int:

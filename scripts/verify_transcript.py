@@ -792,18 +792,20 @@ def model_hash(path: Path) -> bytes:
         need(stored, f"{path} is compressed, which no model that peerd exported is")
         with numpy.load(path, allow_pickle=False) as archive:
             said = json.loads(archive["peerd"].tobytes()) if "peerd" in archive else {}
-            return digest("peerd/model", archive["parameters"].astype("<f4").tobytes() + kept(said))
+            return digest("peerd/model", whole(archive["parameters"].astype("<f4").tobytes(), said))
     size = int.from_bytes(data[:8], "little")
     header = json.loads(data[8 : 8 + size])
     said = json.loads(header.pop("__metadata__")["peerd"])
     own = said.get("own", {}).get("names", [])
     places = sorted(each["data_offsets"] for name, each in header.items() if name not in own)
     body = data[8 + size :]
-    return digest("peerd/model", b"".join(body[start:end] for start, end in places) + kept(said))
+    return digest("peerd/model", whole(b"".join(body[start:end] for start, end in places), said))
 
 
-def kept(said: dict[str, Any]) -> bytes:
-    return base64.b64decode(said.get("optimizer", ""), validate=True)
+def whole(own: bytes, said: dict[str, Any]) -> bytes:
+    """With what lies behind the model's own numbers, of which there are as many as it says."""
+    need(len(own) == 4 * said.get("parameters", len(own) // 4), "a model of another size")
+    return own + base64.b64decode(said.get("optimizer", ""), validate=True)
 
 
 # -- all of it -------------------------------------------------------------------------------------

@@ -60,8 +60,7 @@ def export(args: argparse.Namespace) -> int:
     with progress("reading the model"):
         record, vector, certificate = certified_model(args)
     number, certified = record["round"], record.get("model_hash")
-    description, genesis = _description(args, form, record, vector, certificate)
-    model = vector[: int(str(description.get("parameters", vector.size)))]
+    description, genesis, model = _description(args, form, record, vector, certificate)
     own = own_statistics(load_config(args)) if genesis is not None else None
     if form == "npz" or genesis is None or own is None:
         made = _vector(description, own, round=number, model_hash=certified)
@@ -86,21 +85,26 @@ def _description(
     record: dict[str, object],
     vector: NDArray[np.float32],
     certificate: bytes | None,
-) -> tuple[dict[str, object], Genesis | None]:
-    """The description, and the genesis. An npz does without both, where it has to."""
+) -> tuple[dict[str, object], Genesis | None, NDArray[np.float32]]:
+    """The description, the genesis, and the model's own numbers. An npz does without the first two,
+    where it has to.
+    """
     from peerd.cli.current_group import current_genesis
+    from peerd.group.vector import own_part
     from peerd.runner.evidence.export import describe
 
+    model = vector
     try:
         genesis = current_genesis(load_config(args), int(str(record["round"])))
+        model = own_part(genesis, vector)
         if certificate is None:
             raise StorageError("no certificate of this round is kept", "export at another peer")
-        return describe(genesis, certificate, vector), genesis
+        return describe(genesis, certificate, vector), genesis, model
     except (ConfigError, GroupError, StorageError) as error:
         if form != "npz":
             raise
         print(f"peerd: exported without a description: {error}", file=sys.stderr)
-        return {}, None
+        return {}, None, model
 
 
 @dataclass(frozen=True, slots=True)

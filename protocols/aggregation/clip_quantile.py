@@ -8,14 +8,16 @@ Wanted is a fraction γ of rows that are not clipped:
     C ← C · (1 + PACE · share),   share = (Σ counts + noise)/(unit · lot · |D|), cut to [−1, 1]
 
 A row counts γ·unit where it was clipped and −(1 − γ)·unit where not. So the sum is 0 in the mean at
-γ, however many rows were drawn. What a site counts is proven to be within ``most``.
+γ, however many rows were drawn. What a site counts is proven to be no more than what a lot of rows
+that all count the same do, and C stays within RANGE of where it began: where honest sites draw few
+rows, liars may have more say than they.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from math import ceil, isqrt
+from math import ceil, floor, isqrt
 
 import numpy as np
 
@@ -27,17 +29,23 @@ PACE = 0.2
 SHARE = 8
 """A row's count is at most this part of its norm's bound: the gradient keeps 99.2 % of it."""
 LEAST_STEPS = 256
+RANGE = 32.0
+"""How often C may double or halve is five times."""
 LEAST_CLIP, MOST_CLIP = 2.0**-20, 2.0**30
-"""Between which C moves: numbers that float32 holds whatever it is multiplied with."""
-LEAST_QUANTILE = Fraction(1, 10)
+"""Of where C begins: numbers that float32 holds whatever they are multiplied with."""
+LEAST_QUANTILE = Fraction(1, 3)
+"""A liar's say is that of a lot, and b of n liars have less than n − b others at these alone."""
 COUNT, BITS = "clipped rows", "clipped rows in bits"
 
 
 @dataclass(frozen=True, slots=True)
 class ClipQuantile:
-    """``wanted`` γ, ``steps`` S and ``lot`` as the rule has them. AggregationError."""
+    """``wanted`` γ, ``clip`` (C at first), ``steps`` S and ``lot`` as the rule has them.
+    AggregationError.
+    """
 
     wanted: Fraction
+    clip: Fraction
     steps: int
     lot: Fraction
 
@@ -46,6 +54,11 @@ class ClipQuantile:
             raise AggregationError(
                 f"constant quantile = {self.wanted} must be 0, for a clip that stays, or in"
                 f" {LEAST_QUANTILE}…{1 - LEAST_QUANTILE}"
+            )
+        if not LEAST_CLIP <= self.clip <= MOST_CLIP:
+            raise AggregationError(
+                f"constant clip = {self.clip} is no norm to start at: {LEAST_CLIP:g} to"
+                f" {MOST_CLIP:g} are, or quantile = 0"
             )
         if self.steps < LEAST_STEPS:
             raise AggregationError(
@@ -63,7 +76,7 @@ class ClipQuantile:
         liar has the say of one site, however many rows it claims.
         """
         within, clipped = -int((1 - self.wanted) * self._unit), int(self.wanted * self._unit)
-        return RowCount(within, clipped, ceil(self.lot * max(clipped, -within)))
+        return RowCount(within, clipped, floor(self.lot * within), ceil(self.lot * clipped))
 
     @property
     def gradient_steps(self) -> int:
@@ -79,13 +92,17 @@ class ClipQuantile:
 
     @property
     def hidden(self) -> Segment:
-        """The count, from −``most`` on, in bits."""
+        """The count, from ``least`` on, in bits."""
         return binary.slack(BITS, len(self._weights))
 
     @property
+    def _span(self) -> int:
+        return self.row.most - self.row.least
+
+    @property
     def _weights(self) -> Encoded:
-        """Of the bits: powers of two, and a last one with which all of them make 2 · ``most``."""
-        span = 2 * self.row.most
+        """Of the bits: powers of two, and a last one with which they make what a site may span."""
+        span = self._span
         powers = binary.powers(span.bit_length())
         powers[-1] = span - int(powers[:-1].sum())
         return powers
@@ -94,25 +111,33 @@ class ClipQuantile:
     def constraint(self) -> SummedConstraint:
         """The bits spell it."""
         linear = (Linear(COUNT, 1), Linear(BITS, -self._weights))
-        return SummedConstraint(linear=linear, constant=-self.row.most)
+        return SummedConstraint(linear=linear, constant=self.row.least)
 
     @property
     def modulus_above(self) -> int:
         """What p must exceed so that the bits spell one number only."""
-        return 4 * self.row.most
+        return 2 * self._span
 
     def lay_out(self, count: int) -> Encoded:
         """The bits of ``count``. AggregationError for one that no site has."""
-        most, weights = self.row.most, self._weights
-        if abs(count) > most:
-            raise AggregationError(f"a count of {count} for clipped rows is beyond {most}")
-        last = int(count + most > int(weights[:-1].sum()))
-        low = binary.to_bits(count + most - last * int(weights[-1]), weights.size - 1)
+        row, weights = self.row, self._weights
+        if not row.least <= count <= row.most:
+            raise AggregationError(
+                f"a count of {count} for clipped rows is not in {row.least}…{row.most}"
+            )
+        above = count - row.least
+        last = int(above > int(weights[:-1].sum()))
+        low = binary.to_bits(above - last * int(weights[-1]), weights.size - 1)
         return np.append(low, np.int64(last))
 
     # post-processing
 
+    def within(self, clip: float) -> float:
+        """C, cut to where it may be."""
+        first = float(self.clip)
+        return min(max(clip, first / RANGE), first * RANGE)
+
     def moved(self, clip: float, opened: int, weight: int) -> float:
         """The next C: sums, products and quotients of floats, which are the same anywhere."""
         share = float(opened) / float(self._unit * self.lot * weight)
-        return min(max(clip * (1 + PACE * min(max(share, -1.0), 1.0)), LEAST_CLIP), MOST_CLIP)
+        return self.within(clip * (1 + PACE * min(max(share, -1.0), 1.0)))

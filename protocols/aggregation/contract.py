@@ -59,11 +59,12 @@ class LocalRule:
 @dataclass(frozen=True, slots=True)
 class RowCount:
     """What a row counts in one more coordinate: ``clipped`` or ``within`` (below 0), as it was or
-    was not clipped. A site's sum is cut to −``most``…``most``.
+    was not clipped. A site's sum is cut to ``least``…``most``.
     """
 
     within: int
     clipped: int
+    least: int
     most: int
 
 

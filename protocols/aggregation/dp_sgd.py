@@ -119,7 +119,9 @@ class DpSgd:
     @property
     def count(self) -> ClipQuantile | None:
         """Of clipped rows; None where C stays."""
-        return ClipQuantile(self.quantile, self.steps, self.lot) if self.quantile else None
+        if not self.quantile:
+            return None
+        return ClipQuantile(self.quantile, self.clip, self.steps, self.lot)
 
     @property
     def optimizer(self) -> Optimizer:
@@ -189,8 +191,10 @@ class DpSgd:
 
     def largest_sum(self, parameters: int, weight: int) -> int:
         """All mass in one coordinate; noise aside."""
-        most = 0 if self.count is None else self.count.row.most
-        return weight * max(self.limit, most)
+        most = self.limit
+        if self.count is not None:
+            most = max(most, self.count.row.most, -self.count.row.least)
+        return weight * most
 
     # F^C, F^P
 

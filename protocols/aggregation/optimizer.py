@@ -11,7 +11,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from protocols.aggregation.clip_quantile import LEAST_CLIP, MOST_CLIP, ClipQuantile
+from protocols.aggregation.clip_quantile import ClipQuantile
 from protocols.aggregation.contract import AggregationError, Encoded, Model
 from protocols.aggregation.model import in_windows
 from protocols.aggregation.rounding import Reals
@@ -19,22 +19,12 @@ from protocols.aggregation.rounding import Reals
 
 @dataclass(frozen=True, slots=True)
 class Optimizer:
-    """``eta`` η, ``momentum`` β, and ``clip``: C, or where it starts if ``quantile`` moves it.
-
-    AggregationError for a C that a quantile can't start at.
-    """
+    """``eta`` η, ``momentum`` β, and ``clip``: C, or where it starts if ``quantile`` moves it."""
 
     eta: Fraction
     momentum: Fraction
     clip: Fraction
     quantile: ClipQuantile | None
-
-    def __post_init__(self) -> None:
-        if self.quantile is not None and not LEAST_CLIP <= self.clip <= MOST_CLIP:
-            raise AggregationError(
-                f"constant clip = {self.clip} is no norm to start at: {LEAST_CLIP:g} to"
-                f" {MOST_CLIP:g} are, or quantile = 0"
-            )
 
     def own_parameters(self, parameters: int) -> int:
         """d, of a vector of so many numbers. AggregationError where none has as many."""
@@ -55,7 +45,7 @@ class Optimizer:
 
     def clip_at(self, vector: Model) -> Fraction:
         """C of the round that ``vector`` leads to: exactly, as all have it."""
-        return Fraction(float(vector[-1])) if self.quantile else self.clip
+        return Fraction(self.quantile.within(float(vector[-1]))) if self.quantile else self.clip
 
     def stepped(self, vector: Model, opened: Encoded, scale: Fraction, weight: int) -> Model:
         """The next vector. ``opened`` (d,): sums of gradients in units of C/``scale``, and behind
@@ -67,7 +57,7 @@ class Optimizer:
         unit = self.clip_at(vector) / scale
         parts = [self._momentum(vector, opened, own, unit)] if self.momentum else []
         if self.quantile is not None:
-            clip = self.quantile.moved(float(vector[-1]), int(opened[own]), weight)
+            clip = self.quantile.moved(float(self.clip_at(vector)), int(opened[own]), weight)
             parts.append(np.array([clip], np.float32))
         moves: Model | Encoded = parts[0] if self.momentum else opened
         step = float(self.eta if self.momentum else self.eta * unit)

@@ -9,7 +9,7 @@ from protocols.record.asks import Keys, ask_frame, asked, boxes_of, keys_name, w
 from protocols.record.setting import Setting
 from protocols.secret import Secret
 from protocols.version import V3
-from protocols.wire.frames import StatementFrame, encode_frame
+from protocols.wire.frames import StatementFrame
 from protocols.wire.statement import Statement
 
 
@@ -51,7 +51,6 @@ class Asks:
         self.whole: dict[bytes, Statement] = {}
         self._version = version
         self._keys: dict[bytes, dict[int, bytes]] = {}  # by the report's hash
-        self._encoded: dict[bytes, bytes] = {}
 
     def take(self, report: Statement, keys: Keys) -> Keys:
         """Keys of it, which are its own; those that are new here."""
@@ -65,14 +64,6 @@ class Asks:
     def holds(self, report: Statement) -> bool:
         """Whether all keys of its asks are here."""
         return self._version < V3 or not asked(report) or keys_name(report) in self.whole
-
-    def encoded(self, name: bytes) -> bytes:
-        """The frame of a report with all its keys: one object, whoever it is sent to."""
-        if name not in self._encoded:
-            report = self.whole[name]
-            frame = ask_frame(self._version, report, self._keys[report.hash])
-            self._encoded[name] = encode_frame(frame)
-        return self._encoded[name]
 
     def frame_for(self, peer: int, report: Statement, theirs: frozenset[bytes]) -> StatementFrame:
         """The report for a peer that has said that it holds ``theirs``: with the key that it is to

@@ -7,10 +7,12 @@ from collections.abc import Set as AbstractSet
 from itertools import islice
 
 from protocols.committee.asks import Asks
+from protocols.record.asks import keys_name
 from protocols.record.effects import Step
 from protocols.record.party import Party, Role
 from protocols.record.timers import HaveDue
 from protocols.wire.frames import AskFrame, HaveFrame, StatementFrame
+from protocols.wire.payloads import Kind
 from protocols.wire.statement import Statement
 
 
@@ -34,6 +36,7 @@ class Comparison(Role):
         self._spare = spare
         self._asks = asks or Asks(party.setting.version)
         self._theirs: dict[int, frozenset[bytes]] = {}
+        self._names: set[bytes] = set()
         self._asked_at: dict[int, int] = {}
         self._order: list[bytes] = []
         self._owed: dict[int, set[bytes]] = {}
@@ -52,7 +55,7 @@ class Comparison(Role):
             self._will_announce = False
         if self._will_announce:
             return
-        mine = self._mine()
+        mine = self._mine() | self._asks.whole.keys()
         if mine == self._announced:
             return
         if self._announced is not None and not due:
@@ -71,15 +74,21 @@ class Comparison(Role):
         it said that it holds.
         """
         theirs = self._theirs[sender] = frozenset(hashes)
-        if len(self._order) < len(self._pool):  # nothing leaves it: what is new is at its end
-            self._order.extend(islice(self._pool, len(self._order), None))
+        self._look_at_pool()
         owed = self._owed.setdefault(sender, set())
         owed.update(self._order[self._looked.get(sender, 0) :])
         self._looked[sender] = len(self._order)
         missing = owed - theirs
         owed -= missing
-        self._pass_on(sender, missing | self._asks.whole.keys() - theirs)
+        self._pass_on(sender, missing)
         return self.done()
+
+    def _look_at_pool(self) -> None:
+        if len(self._order) < len(self._pool):  # nothing leaves it: what is new is at its end
+            news = list(islice(self._pool, len(self._order), None))
+            self._order.extend(news)
+            reports = (self._pool[key] for key in news if self._pool[key].kind is Kind.REPORT)
+            self._names.update(keys_name(report) for report in reports)
 
     def ask(self, peer: int) -> Step:
         """Ask one that is a stage further for the reports that it holds, by saying which are here.
@@ -89,22 +98,17 @@ class Comparison(Role):
         hurry. Left so far apart the two would never be in one view of the agreement.
         """
         size = self._size  # of one size it is the same
-        if self._asked_at.get(peer) != size and not self._mine() >= self._theirs[peer]:
+        if self._asked_at.get(peer) != size and not self._mine() >= self._held_by(peer):
             self._asked_at[peer] = size
-            self._say((peer,), self._mine())
+            self._say((peer,), self._mine() | self._asks.whole.keys())
         return self.done()
 
     def _pass_on(self, peer: int, missing: Iterable[bytes]) -> None:
         """Once to each: who claims to lack everything, again and again, gains nothing by it."""
         news = sorted(key for key in missing if (peer, key) not in self._passed)
         self._passed.update((peer, key) for key in news)
-        whole = self._asks.whole
-        beside = {whole[key].hash for key in news if key in whole}  # they come with their keys
         for key in news:
-            if key in whole:
-                self.post((peer,), self._asks.encoded(key))
-            elif key not in beside:
-                self.send((peer,), StatementFrame(self._pool[key].wire))
+            self.send((peer,), StatementFrame(self._pool[key].wire))
 
     def push(self, keys: Iterable[bytes]) -> Step:
         """Reports, to each what it has not said that it holds; its own statements it does. Of the
@@ -132,23 +136,32 @@ class Comparison(Role):
 
     def equal(self, peers: Iterable[int]) -> bool:
         """Whether each of these holds what this member holds."""
-        theirs = [self._theirs.get(peer) for peer in peers if peer != self.party.me]
-        if any(hashes is None or len(hashes) != self._size for hashes in theirs):
+        others = [peer for peer in peers if peer != self.party.me]
+        if any(len(self._theirs.get(peer, ())) < self._size for peer in others):
             return False  # told by the sizes: it is asked at every arrival
         mine = self._mine()
-        return all(hashes == mine for hashes in theirs)
+        return all(self._held_by(peer) == mine for peer in others)
 
     def unequal(self, peers: Iterable[int]) -> frozenset[int]:
         """Who of these has not said that it holds what this member holds."""
         mine, me = self._mine(), self.party.me
-        return frozenset(peer for peer in peers if peer != me and self._theirs.get(peer) != mine)
+        return frozenset(peer for peer in peers if peer != me and self._held_by(peer) != mine)
+
+    def _held_by(self, peer: int) -> frozenset[bytes]:
+        """The statements that it has said it holds, keys beside them aside.
+
+        Keys go to nobody but their dealers: whoever has them sees to that (``push``), and nobody
+        waits for them.
+        """
+        self._look_at_pool()
+        return self._theirs.get(peer, frozenset()) - self._names
 
     def _mine(self) -> frozenset[bytes]:
-        return frozenset(self._pool) | self._spare | self._asks.whole.keys()
+        return frozenset(self._pool) | self._spare
 
     @property
     def _size(self) -> int:
-        return len(self._pool) + len(self._spare) + len(self._asks.whole)
+        return len(self._pool) + len(self._spare)
 
     def _say(self, peers: Iterable[int], mine: Iterable[bytes]) -> None:
         frame = HaveFrame(*self.party.place, tuple(sorted(mine)))

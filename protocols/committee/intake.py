@@ -173,7 +173,7 @@ class Intake(Role):
         self.emit(Reported(report, keys))
         version = self.party.setting.version
         for dealer in sorted(set(keys) & set(self._panel.selected) - set(self._panel.seats)):
-            self.send((dealer,), ask_frame(version, report, {dealer: keys[dealer]}), again=False)
+            self.send((dealer,), ask_frame(version, report, {dealer: keys[dealer]}))
 
     def _follow(self, outcomes: Sequence[Outcome]) -> None:
         for outcome in outcomes:

@@ -87,7 +87,7 @@ def _sum_of_rows(rows: RowRule, step: npt.NDArray[np.float64]) -> npt.NDArray[np
     longest = rows.rows * rows.steps / 2
     found: npt.NDArray[np.int64] = np.rint(step * longest / np.linalg.norm(step)).astype(np.int64)
     if rows.count is not None:
-        found[-1] = np.clip(found[-1], -rows.count.most, rows.count.most)
+        found[-1] = np.clip(found[-1], rows.count.least, rows.count.most)
     return found
 
 

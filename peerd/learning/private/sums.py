@@ -72,7 +72,7 @@ class RowSums:
             total += (integers * counts[:, None]).sum(dim=0).cpu().numpy()
             unfit += bad
         if self.rule.count is not None:
-            total[-1] = np.clip(total[-1], -self.rule.count.most, self.rule.count.most)
+            total[-1] = np.clip(total[-1], self.rule.count.least, self.rule.count.most)
         return RowSum(total, unfit)
 
     def _integers(self, numbers: NDArray[np.int64], clip: float) -> tuple[torch.Tensor, int]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from peerd.errors import PeerdError, VerificationError
+from peerd.errors import PeerdError, StorageError, VerificationError
 from peerd.group import Genesis, load
 from peerd.group.members import told
 from peerd.group.vector import own_part
@@ -29,13 +29,13 @@ MAX_STATE_BYTES = 1 << 23
 
 def describe(genesis: Genesis, certificate: bytes, vector: Model) -> dict[str, Any]:
     """The description of the model in ``vector``, the certified one. VerificationError unless it is
-    that. What of the vector is an optimizer's is in the description itself, as bytes.
+    that; StorageError where what of it is an optimizer's is more than the description carries.
     """
     certified = _certified(genesis, certificate, vector)
     model = own_part(genesis, vector)
     rest = vector[model.size :].astype("<f4").tobytes()
     if len(rest) > MAX_STATE_BYTES:
-        raise VerificationError(
+        raise StorageError(
             f"the optimizer's state, which the certificate covers, takes {len(rest)} bytes: more"
             f" than the {MAX_STATE_BYTES} that an exported model carries"
         )

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocols.aggregation import AggregationError, aggregator, model_hash
-from protocols.aggregation.clip_quantile import LEAST_CLIP, MOST_CLIP, PACE, ClipQuantile
+from protocols.aggregation.clip_quantile import PACE, RANGE, ClipQuantile
 from protocols.aggregation.contract import first_vector, own_parameters
 from protocols.aggregation.dp_sgd import DpSgd
 from protocols.field import FAMILY
@@ -86,15 +86,15 @@ def test_without_momentum_a_step_has_the_bits_that_it_had() -> None:
 # -- the clipping norm -----------------------------------------------------------------------------
 
 
-@given(st.fractions(Fraction(1, 10), Fraction(9, 10), max_denominator=100), st.integers(256, 4096))
+@given(st.fractions(Fraction(1, 3), Fraction(2, 3), max_denominator=100), st.integers(256, 4096))
 def test_a_row_with_its_count_is_no_longer_than_the_steps(wanted: Fraction, steps: int) -> None:
-    count = ClipQuantile(wanted, steps, Fraction(64))
+    count = ClipQuantile(wanted, Fraction(1), steps, Fraction(64))
     row, gradient = count.row, count.gradient_steps
     assert row.within < 0 < row.clipped
     for said in (row.within, row.clipped):
         assert gradient**2 + said**2 <= steps**2
     assert gradient >= 0.99 * steps - 1
-    assert row.most >= 64 * max(row.clipped, -row.within)
+    assert (row.least, row.most) == (64 * row.within, 64 * row.clipped)
 
 
 @given(st.integers(0, 2**32), st.integers(-105, 105))
@@ -113,10 +113,10 @@ def test_sums_with_their_count_are_in_v_and_come_back(seed: int, counted: int) -
 def test_a_count_beyond_its_bound_is_in_no_dealing() -> None:
     vector, count = first_vector(BOTH, MODEL), BOTH.count
     assert count is not None
-    most, relation = count.row.most, BOTH.relation(vector.size)
-    for counted in (most, -most):
+    least, most, relation = count.row.least, count.row.most, BOTH.relation(vector.size)
+    for counted in (least, 0, most):
         BOTH.encode(vector, np.append(sums(0), counted))
-    for counted in (most + 1, -most - 1, 10**9):
+    for counted in (least - 1, most + 1, 10**9):
         with pytest.raises(AggregationError, match="clipped rows"):
             BOTH.encode(vector, np.append(sums(0), counted))
     encoded = BOTH.encode(vector, np.append(sums(0), most))
@@ -144,34 +144,69 @@ def _counted(chosen: DpSgd) -> tuple:
     return chosen.count.row, chosen.count.gradient_steps
 
 
-@given(st.floats(2.0**-20, 2.0**30, width=32), st.integers(-(10**12), 10**12), st.integers(1, 999))
-def test_a_round_moves_it_by_its_pace_at_most(clip: float, opened: int, weight: int) -> None:
-    moved = ClipQuantile(Fraction(1, 2), 256, Fraction(20)).moved(clip, opened, weight)
-    assert LEAST_CLIP <= moved <= MOST_CLIP
-    assert clip * (1 - PACE) * 0.999 <= moved <= clip * (1 + PACE) * 1.001 or moved == LEAST_CLIP
+@given(st.floats(0, 2.0**40, width=32), st.integers(-(10**12), 10**12), st.integers(1, 999))
+def test_a_round_moves_it_by_its_pace_and_within_its_range(
+    clip: float, opened: int, weight: int
+) -> None:
+    quantile = ClipQuantile(Fraction(1, 2), Fraction(3), 256, Fraction(20))
+    moved = quantile.moved(clip, opened, weight)
+    assert 3 / RANGE <= moved <= 3 * RANGE
+    paced = clip * (1 - PACE) * 0.999 <= moved <= clip * (1 + PACE) * 1.001
+    assert paced or moved in (3 / RANGE, 3 * RANGE)
 
 
-@pytest.mark.parametrize("liar", [-1, 0, 1])
-def test_one_liar_of_four_shifts_the_quantile_and_no_more(liar: int) -> None:
-    """Norms of all rows lie in 0…10, evenly. A liar counts as much as can be proven, always."""
-    chosen = rule(quantile="1/2")
+def test_what_it_may_not_be_is_taken_for_what_it_may() -> None:
+    """A vector that another rule has left: 0, negative, or far too large."""
+    vector = first_vector(BOTH, MODEL)
+    for value, taken in ((0, 3 / RANGE), (-5, 3 / RANGE), (2.0**100, 3 * RANGE)):
+        vector[-1] = value
+        assert BOTH.clip_at(vector) == Fraction(taken)
+
+
+def drifted(chosen: DpSgd, liar: int, rows: int) -> float:
+    """C after 300 rounds of four sites of which three draw ``rows``, of norms in 0…10, evenly. The
+    fourth counts as much as can be proven, always: ``liar`` is its sign, 0 for an honest one.
+    """
     row, _ = _counted(chosen)
     vector = first_vector(chosen, MODEL)
     drawn = np.random.default_rng(5)
-    for round in range(200):
+    for round in range(300):
         clip, total = float(chosen.clip_at(vector)), 0
         for site in range(4):
-            norms = drawn.uniform(0, 10, 20)
-            honest = np.where(norms > clip, row.clipped, row.within).sum()
-            total += int(honest) if site or not liar else liar * row.most
+            norms = drawn.uniform(0, 10, rows)
+            honest = int(np.where(norms > clip, row.clipped, row.within).sum())
+            says = row.most if liar > 0 else row.least
+            total += honest if site or not liar else says
         vector = chosen.apply(vector, np.append(np.zeros(OWN, np.int64), total), 4, round)
-    low, high = {-1: (2.5, 4), 0: (4, 6), 1: (6, 7.5)}[liar]
-    assert low <= float(chosen.clip_at(vector)) <= high
+    return float(chosen.clip_at(vector))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "liar", "low", "high"),
+    [
+        ("1/2", -1, 2.5, 4),
+        ("1/2", 0, 4, 6),
+        ("1/2", 1, 6, 7.5),
+        ("1/3", -1, 0.5, 2.5),
+        ("2/3", 1, 7.5, 9.5),
+    ],
+)
+def test_one_liar_of_four_shifts_the_quantile_and_no_more(
+    wanted: str, liar: int, low: float, high: float
+) -> None:
+    assert low <= drifted(rule(quantile=wanted), liar, 20) <= high
+
+
+@pytest.mark.parametrize("liar", [-1, 1])
+def test_where_honest_sites_draw_few_rows_it_stays_within_its_range(liar: int) -> None:
+    """A quarter of a lot each: the liar says more than all three, and no more than the range."""
+    found = drifted(rule(quantile="1/2"), liar, 5)
+    assert 10 < found <= 3 * RANGE if liar > 0 else 3 / RANGE <= found < 0.5
 
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("momentum", "1"), ("momentum", "-1/2"), ("quantile", "1/11"), ("quantile", "1"),
+    [("momentum", "1"), ("momentum", "-1/2"), ("quantile", "1/4"), ("quantile", "1"),
      ("quantile", 2)],
 )  # fmt: skip
 def test_constants_that_are_none(key: str, value: int | str) -> None:

@@ -7,7 +7,7 @@ from peerd.laboratory.simulation.swarm import FOUR, setting_of
 from protocols.committee.asks import Asks
 from protocols.committee.comparison import Comparison
 from protocols.ports import HYBRID_KEY_BYTES
-from protocols.record.asks import ask_frame, keys_name, word_of
+from protocols.record.asks import keys_name, word_of
 from protocols.record.effects import Send, Step
 from protocols.record.journal import Journal
 from protocols.record.party import Party
@@ -18,7 +18,6 @@ from protocols.wire.frames import (
     HaveFrame,
     StatementFrame,
     decode_frame,
-    encode_frame,
 )
 from protocols.wire.payloads import Check, Kind, Report
 from protocols.wire.statement import Slot, Statement, sign
@@ -41,7 +40,6 @@ def test_keys_come_one_by_one() -> None:
     assert asks.take(said, KEYS) == {2: KEYS[2]}, "what is new"
     assert asks.holds(said) and asks.whole == {keys_name(said): said}
     assert asks.take(said, KEYS) == {}
-    assert asks.encoded(keys_name(said)) == encode_frame(ask_frame(V3, said, KEYS))
 
 
 def test_whom_a_key_is_pushed_to() -> None:
@@ -70,30 +68,26 @@ class Scene:
         return [(peer, decode_frame(send.frame)) for send in sends for peer in send.peers]
 
 
-def test_whoever_lacks_keys_is_sent_the_report_with_them_once() -> None:
+def test_keys_are_sent_to_nobody_who_only_lacks_them() -> None:
+    """Every holder would send all of them to each that lacks them."""
     scene = Scene()
     alone = StatementFrame(scene.said.wire)
-    assert scene.sent(scene.comparison.hear(0, ())) == [(0, alone)]
     scene.asks.take(scene.said, KEYS)
-    whole = ask_frame(V3, scene.said, KEYS)
-    name = keys_name(scene.said)
-    assert scene.sent(scene.comparison.hear(0, (scene.said.hash,))) == [(0, whole)]
     assert scene.sent(scene.comparison.hear(0, (scene.said.hash,))) == []
-    assert scene.sent(scene.comparison.hear(1, ())) == [(1, whole)], "and not alone beside that"
-    assert scene.sent(scene.comparison.hear(2, (scene.said.hash, name))) == []
+    assert scene.sent(scene.comparison.hear(1, ())) == [(1, alone)]
 
 
-def test_who_holds_a_report_without_its_keys_does_not_hold_the_same() -> None:
-    scene = Scene()
+def test_keys_are_told_of_and_nobody_waits_for_them() -> None:
+    scene, name = Scene(), keys_name(report(0, 2))
     scene.comparison.hear(0, (scene.said.hash,))
-    assert scene.comparison.equal((0,))
+    scene.comparison.hear(2, (scene.said.hash, name))
     scene.asks.take(scene.said, KEYS)
-    assert not scene.comparison.equal((0,)) and scene.comparison.unequal((0,)) == {0}
-    scene.comparison.hear(0, (scene.said.hash, keys_name(scene.said)))
-    assert scene.comparison.equal((0,))
+    assert scene.comparison.equal((0, 2)) and not scene.comparison.unequal((0, 2))
+    scene.comparison.hear(2, (name,))
+    assert not scene.comparison.equal((0, 2)) and scene.comparison.unequal((0, 2)) == {2}
     (_, have), *_ = scene.sent(scene.comparison.announce())
     assert isinstance(have, HaveFrame)
-    assert set(have.hashes) == {scene.said.hash, keys_name(scene.said)}
+    assert set(have.hashes) == {scene.said.hash, name}
 
 
 def test_ahead_of_a_list_each_dealer_gets_its_own_key() -> None:

@@ -15,6 +15,7 @@ from protocols.record.journal import Journal
 from protocols.record.party import Party
 from protocols.secret import Secret
 from protocols.wire.frames import StatementFrame, decode_frame
+from protocols.wire.payloads import Kind
 from tests.simulation.swarm import FOUR, setting_of
 
 PEER = 1
@@ -52,7 +53,7 @@ class Scene:
         return found
 
     def add(self, number: int) -> None:
-        self.pool[key(number)] = SimpleNamespace(wire=key(number))
+        self.pool[key(number)] = SimpleNamespace(wire=key(number), kind=Kind.COMPLAINT)
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -270,7 +270,10 @@ def test_what_waits_for_its_delivery_is_looked_at_when_that_comes(
 
 def test_what_is_spare_is_said_to_be_here_and_sent_to_nobody() -> None:
     party = Party(SETTING, 0, Secret(bytes(32)), 0, Journal(0))
-    pool, spare = {bytes([1]) * 32: SimpleNamespace(wire=b"kept")}, {bytes([2]) * 32}
+    pool, spare = (
+        {bytes([1]) * 32: SimpleNamespace(wire=b"kept", kind=Kind.COMPLAINT)},
+        {bytes([2]) * 32},
+    )
     comparison = Comparison(party, pool, (0, 1), spare)  # type: ignore[arg-type]
     (told,) = comparison.announce()
     assert isinstance(told, Send)

@@ -314,7 +314,7 @@ def test_a_sum_does_not_show_itself() -> None:
 
 # -- the count of clipped rows ---------------------------------------------------------------------
 
-COUNTING = replace(RULE, rate=Fraction(1), rows=40, count=RowCount(-60, 40, 500))
+COUNTING = replace(RULE, rate=Fraction(1), rows=40, count=RowCount(-60, 40, -700, 500))
 
 
 def test_each_row_says_whether_it_was_clipped() -> None:
@@ -326,7 +326,7 @@ def test_each_row_says_whether_it_was_clipped() -> None:
         assert np.array_equal(total[:-1], plain.sum(peer.first_model, entropy(0), clip).total)
         norms = [float(np.linalg.norm(each)) for each in gradients(peer)]
         clipped = sum(norm > clip for norm in norms)
-        assert total[-1] == max(-500, min(500, 40 * clipped - 60 * (40 - clipped)))
+        assert total[-1] == max(-700, min(500, 40 * clipped - 60 * (40 - clipped)))
 
 
 def gradients(peer: Client) -> list[np.ndarray]:

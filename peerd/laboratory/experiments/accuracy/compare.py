@@ -40,7 +40,7 @@ TUMOURS = Course(
     SITES,
     10,
     {"rate": "1", "clip": "1", "steps": 1024, "rows": 100, "lot": "100", "eta": "2"},
-    etas={1: "1", 2: "2", 8: "4"},
+    etas={1: "2", 2: "6", 8: "2"},
 )
 COURSES = (DIGITS, TUMOURS)
 FREE_CLIP, FREE_STEPS = Fraction(64), 1 << 16
