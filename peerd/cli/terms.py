@@ -203,7 +203,7 @@ def _print_terms(genesis: Genesis, found: dict[str, object]) -> None:
         )
         say(f"{name} {shown}{' (ms)' if name == 'deadlines' and value != 'none' else ''}")
         if name == "parameters" and (beside := state_size(genesis)):
-            print(f"of them {beside} are no model's: momentum, or the clip, which go on with it")
+            print(f"of them {beside} are the rule's, and go on with the model: momentum, the clip")
         if name == "starts_from" and value == "file":
             print(STARTS_FROM.format(found["first_model"]))
     if genesis.task == SHIPPED["table"]:

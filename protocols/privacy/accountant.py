@@ -35,9 +35,15 @@ EPSILON_GRID = 10**6
 
 
 def fits(phases: Sequence[Phase], budget: Budget) -> bool:
-    """Do all these rounds together stay within (ε, δ)?"""
-    found = _epsilon(_composed(phases), _left(phases, budget.delta, budget.epsilon))
-    return found <= at_most(budget.epsilon)
+    """Do all these rounds together stay within (ε, δ)?
+
+    A smaller ε may do where this one does not: what the slack costs grows with e^ε.
+    """
+    curve = _composed(phases)
+    if _epsilon(curve, _left(phases, budget.delta, budget.epsilon)) <= at_most(budget.epsilon):
+        return True
+    found = _least_epsilon(curve, phases, budget.delta)
+    return found is not None and found <= budget.epsilon
 
 
 def epsilon_of(phases: Sequence[Phase], delta: Fraction) -> Fraction:
@@ -47,7 +53,17 @@ def epsilon_of(phases: Sequence[Phase], delta: Fraction) -> Fraction:
     ε is looked for from below: each step is a bound from below on every ε that would do.
     """
     Budget(LARGEST_EPSILON, delta)  # refuses a delta that is none
-    curve, steps = _composed(phases), 0
+    found = _least_epsilon(_composed(phases), phases, delta)
+    if found is None:
+        raise PrivacyError(
+            f"these rounds have no epsilon up to {LARGEST_EPSILON} at delta {delta}: more noise,"
+            " fewer rounds or a larger delta is needed"
+        )
+    return found
+
+
+def _least_epsilon(curve: Curve, phases: Sequence[Phase], delta: Fraction) -> Fraction | None:
+    steps = 0
     while steps <= LARGEST_EPSILON * EPSILON_GRID:
         tried = Fraction(steps, EPSILON_GRID)
         found = _epsilon(curve, _left(phases, delta, tried))
@@ -56,10 +72,7 @@ def epsilon_of(phases: Sequence[Phase], delta: Fraction) -> Fraction:
         if found <= at_most(tried):
             return tried
         steps = ceil(Fraction(found) * EPSILON_GRID)
-    raise PrivacyError(
-        f"these rounds have no epsilon up to {LARGEST_EPSILON} at delta {delta}: more noise, fewer"
-        " rounds or a larger delta is needed"
-    )
+    return None
 
 
 def rounds_within(budget: Budget, mechanism: Mechanism, spent: Sequence[Phase] = ()) -> int:
@@ -83,7 +96,7 @@ def least_noise(
     multiplier up to MAX_NOISE would do, or the slack alone costs more than δ.
     """
 
-    if _left((*spent, Phase(mechanism, rounds)), budget.delta, budget.epsilon) <= 0:
+    if _left((*spent, Phase(mechanism, rounds)), budget.delta, Fraction(0)) <= 0:
         raise PrivacyError(
             f"delta {budget.delta} doesn't pay for what {rounds} rounds are off from noise without"
             " tails and samples without end, whatever the noise: fewer rounds or a larger delta is"

@@ -7,7 +7,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from statistics import fmean, median
@@ -15,14 +15,18 @@ from typing import Any
 
 import trio
 
+from peerd.cli.promise import Promise
 from peerd.cli.task_arguments import TaskRequest
 from peerd.errors import ConfigError, PeerdError
+from peerd.group.privacy import LARGEST_DELTA
 from peerd.laboratory.swarm.layout import Layout, Place, lay_out
 from peerd.laboratory.swarm.options import MAX_PEERS, MAX_ROUNDS, SwarmOptions
 from peerd.laboratory.swarm.orchestrate import run_swarm
 from peerd.laboratory.swarm.result import COMPLETED, Witness
 from peerd.laboratory.swarm.screen import Screen
+from protocols.aggregation.contract import private
 from protocols.plan import SMALLEST_GROUP, PlanError
+from protocols.privacy import LARGEST_EPSILON, Budget
 
 TASK = "peerd.tasks.sized:Sized"
 COUNTS = "counts.jsonl"
@@ -61,8 +65,19 @@ class Asked:
                 raise ConfigError(f"{what} {value}: must be in {least}…{most} for real daemons")
         task = {"parameters": self.params} | ({} if self.trains else {"rows": 1})
         work = TaskRequest(TASK, self.aggregator, task, dict(self.constants))
+        rule, promise = work.rule(), None
+        if private(rule) is not None:  # as much as can be promised: what is measured are rounds
+            promise = Promise(Budget(LARGEST_EPSILON, LARGEST_DELTA))
+            work = replace(work, constants=rule.constants())
         options = SwarmOptions(
-            self.peers, self.rounds, work, (), 1, evaluates=False, bears=max(1, self.bears)
+            self.peers,
+            self.rounds,
+            work,
+            (),
+            1,
+            evaluates=False,
+            bears=max(1, self.bears),
+            promise=promise,
         )
         try:
             options.check_plan()

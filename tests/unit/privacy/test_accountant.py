@@ -181,3 +181,15 @@ def test_a_float_is_refused() -> None:
         Budget(2.0, Fraction(1, 2))  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="a float is another"):
         Mechanism(Fraction(1), 1, 0.5)  # type: ignore[arg-type]
+
+
+def test_a_larger_budget_never_allows_less() -> None:
+    """What slack costs grows with e^epsilon: at 50 it is more than any delta."""
+    mechanism = Mechanism(Fraction(1024**2), 1024**2, Fraction(1, 4), Fraction(1, 2**58))
+    delta, rounds, noise = Fraction(1, 10**5), [], []
+    for epsilon in (1, 8, 20, 30, 50, 100):
+        budget = Budget(Fraction(epsilon), delta)
+        rounds.append(rounds_within(budget, mechanism))
+        noise.append(least_noise(budget, 30, mechanism))
+    assert rounds == sorted(rounds) and rounds[0] < rounds[1] < rounds[-1]
+    assert noise == sorted(noise, reverse=True)
