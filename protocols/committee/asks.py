@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from protocols.hashing import digest
 from protocols.record.asks import Keys, ask_frame, asked, boxes_of, keys_name, word_of
@@ -10,6 +10,7 @@ from protocols.record.setting import Setting
 from protocols.secret import Secret
 from protocols.version import V3
 from protocols.wire.frames import StatementFrame
+from protocols.wire.payloads import Kind
 from protocols.wire.statement import Statement
 
 
@@ -42,15 +43,21 @@ class OwnAsks:
 
 
 class Asks:
-    """Of reports that the pool keeps. ``whole``: by the name under which HAVE says so, each report
-    of whose asks all keys are here. Nothing leaves it. In version 2 it stays empty: a report holds
+    """Of reports that the pool keeps. ``names``: under which HAVE may say that all keys of one are
+    held; ``whole``: by that name, each report of which they are here. Nothing leaves it. In version 2 it stays empty: a report holds
     its keys itself.
     """
 
     def __init__(self, version: int) -> None:
+        self.names: set[bytes] = set()
         self.whole: dict[bytes, Statement] = {}
         self._version = version
         self._keys: dict[bytes, dict[int, bytes]] = {}  # by the report's hash
+
+    def expect(self, statements: Iterable[Statement]) -> None:
+        """What is new in the pool."""
+        reports = (each for each in statements if each.kind is Kind.REPORT)
+        self.names.update(keys_name(report) for report in reports)
 
     def take(self, report: Statement, keys: Keys) -> Keys:
         """Keys of it, which are its own; those that are new here."""

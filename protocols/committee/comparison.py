@@ -7,12 +7,10 @@ from collections.abc import Set as AbstractSet
 from itertools import islice
 
 from protocols.committee.asks import Asks
-from protocols.record.asks import keys_name
 from protocols.record.effects import Step
 from protocols.record.party import Party, Role
 from protocols.record.timers import HaveDue
 from protocols.wire.frames import AskFrame, HaveFrame, StatementFrame
-from protocols.wire.payloads import Kind
 from protocols.wire.statement import Statement
 
 
@@ -36,7 +34,6 @@ class Comparison(Role):
         self._spare = spare
         self._asks = asks or Asks(party.setting.version)
         self._theirs: dict[int, frozenset[bytes]] = {}
-        self._names: set[bytes] = set()
         self._asked_at: dict[int, int] = {}
         self._order: list[bytes] = []
         self._owed: dict[int, set[bytes]] = {}
@@ -87,8 +84,7 @@ class Comparison(Role):
         if len(self._order) < len(self._pool):  # nothing leaves it: what is new is at its end
             news = list(islice(self._pool, len(self._order), None))
             self._order.extend(news)
-            reports = (self._pool[key] for key in news if self._pool[key].kind is Kind.REPORT)
-            self._names.update(keys_name(report) for report in reports)
+            self._asks.expect(self._pool[key] for key in news)
 
     def ask(self, peer: int) -> Step:
         """Ask one that is a stage further for the reports that it holds, by saying which are here.
@@ -154,7 +150,7 @@ class Comparison(Role):
         waits for them.
         """
         self._look_at_pool()
-        return self._theirs.get(peer, frozenset()) - self._names
+        return self._theirs.get(peer, frozenset()) - self._asks.names
 
     def _mine(self) -> frozenset[bytes]:
         return frozenset(self._pool) | self._spare

@@ -6,6 +6,8 @@ two is a rotation of the q bits.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -129,6 +131,12 @@ class MersenneKernel:
         wide = a.astype(np.uint64, copy=False)
         low = self._reduce(np.sum(wide & LOW_32, axis=axis, dtype=np.uint64))
         high = self._reduce(np.sum(wide >> np.uint64(32), axis=axis, dtype=np.uint64))
+        return self._reduce(low + self._shift(high, 32))
+
+    def run_sums(self, a: Elements, starts: Sequence[int]) -> Residues:
+        wide, at = a.astype(np.uint64, copy=False), np.asarray(starts)
+        low = self._reduce(np.add.reduceat(wide & LOW_32, at, axis=-1))
+        high = self._reduce(np.add.reduceat(wide >> np.uint64(32), at, axis=-1))
         return self._reduce(low + self._shift(high, 32))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -38,3 +39,8 @@ class Kernel(Protocol):
 
     def sum(self, a: Elements, axis: int) -> Residues:
         """Sum along an axis (at most 2^32 terms)."""
+
+    def run_sums(self, a: Elements, starts: Sequence[int]) -> Residues:
+        """Sums of the runs of the last axis that begin at ``starts``, rising from 0; none is empty
+        (at most 2^32 terms).
+        """

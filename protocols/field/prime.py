@@ -114,6 +114,10 @@ class PrimeField:
     def sum(self, a: Elements, axis: int) -> Residues:
         return self.kernel.sum(a, axis)
 
+    def run_sums(self, a: Elements, starts: Sequence[int]) -> Residues:
+        """Sums of the runs of the last axis that begin at ``starts``, rising from 0."""
+        return self.kernel.run_sums(a, starts)
+
     def quadratic(self, c0: int, c1: int, c2: int, x: Elements) -> Residues:
         """c0 + c1 x + c2 x^2, elementwise; coefficients of any sign."""
         return self.kernel.quadratic(c0 % self.p, c1 % self.p, c2 % self.p, x)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import groupby
 from typing import TypeAlias
 
 import numpy as np
@@ -30,6 +31,7 @@ from protocols.proof.constraints import (
     Square,
     SummedConstraint,
 )
+from protocols.proof.runs import Run, add_runs, batched, given_of, side_by_side
 
 __all__ = [
     "BIT",
@@ -180,40 +182,74 @@ class Relation:
         return list(self._violations(PrimeField(p), values, public))
 
     def _violations(self, of: PrimeField, v: Values, public: Sequence[int]) -> Iterator[str]:
-        for segment in self.segments:
-            if segment.constraint != FREE:
-                yield from self._outside_constraint(of, segment, v[self.segment(segment.name)])
-        for index, constraint in enumerate(self.summed):
-            if (self._sum(of, constraint, v, public) - constraint.constant) % of.p:
+        for constraint, group in groupby(self.segments, lambda segment: segment.constraint):
+            if constraint != FREE:
+                yield from self._outside_constraint(of, constraint, list(group), v)
+        sums = self._sums(of, v, public)
+        for index, (constraint, found) in enumerate(zip(self.summed, sums, strict=True)):
+            if (found - constraint.constant) % of.p:
                 names = ", ".join(dict.fromkeys(constraint.segments()))
                 yield f"summed constraint {index} over {names} does not hold"
         for link in self.links:
             yield from self._outside_link(of, link, v)
         for small in self.smallness:
-            for name in small.segments:
-                yield from _too_large(of, small, name, v[self.segment(name)])
+            yield from self._too_large(of, small, v)
 
-    def _outside_constraint(self, of: PrimeField, segment: Segment, part: Values) -> Iterator[str]:
-        for start, piece in _pieces(of, part):
-            outside = np.flatnonzero(segment.constraint.evaluate(of, piece))
+    def _outside_constraint(
+        self, of: PrimeField, constraint: SlotConstraint, group: Sequence[Segment], v: Values
+    ) -> Iterator[str]:
+        """Of segments that follow on each other: the first value in them that is outside."""
+        window = self._window([segment.name for segment in group])
+        for start, piece in _pieces(of, v[window]):
+            outside = np.flatnonzero(constraint.evaluate(of, piece))
             if len(outside):
-                place = start + int(outside[0])
-                yield f"value {place} of segment {segment.name} breaks its constraint"
+                place = self._place(window.start + start + int(outside[0]))
+                yield f"value {place} breaks its constraint"
                 return
 
-    def _sum(
-        self, of: PrimeField, constraint: SummedConstraint, v: Values, public: Sequence[int]
-    ) -> int:
-        total = 0
-        for square in constraint.squares:
-            pieces = _pieces(of, v[self.segment(square.segment)])
-            total += square.factor * sum(_total(of, of.mul(piece, piece)) for _, piece in pieces)
-        for term in constraint.linear:
-            total += _weighted(of, term, v[self.segment(term.segment)])
-        for scaled in constraint.scaled:
-            part = of.array(v[self.segment(scaled.segment)])
-            total += scaled.factor * public[scaled.index] * _total(of, part)
-        return total
+    def _window(self, names: Sequence[str]) -> slice:
+        """Of segments that follow on each other."""
+        return slice(self.segment(names[0]).start, self.segment(names[-1]).stop)
+
+    def _place(self, index: int) -> str:
+        """Where v's value with this index lies."""
+        at = (part for part in self._slices.items() if part[1].start <= index < part[1].stop)
+        name, window = next(at)
+        return f"{index - window.start} of segment {name}"
+
+    def _sums(self, of: PrimeField, v: Values, public: Sequence[int]) -> list[int]:
+        """What each summed constraint comes to, modulo p."""
+        total = np.zeros((1, len(self.summed)), np.uint64)
+        for squared, runs in ((True, self._squares()), (False, self._linear(public))):
+            for batch in batched(runs, PIECE):
+                part = of.array(side_by_side(v[None, :], batch))
+                add_runs(of, total, batch, of.mul(part, part if squared else given_of(of, batch)))
+        return [int(each) for each in total[0]]
+
+    def _squares(self) -> Iterator[Run]:
+        for number, constraint in enumerate(self.summed):
+            for square in constraint.squares:
+                yield Run(number, self.segment(square.segment), square.factor)
+
+    def _linear(self, public: Sequence[int]) -> Iterator[Run]:
+        for number, constraint in enumerate(self.summed):
+            for term in constraint.linear:
+                window, given = self.segment(term.segment), term.coefficients
+                if isinstance(given, int):
+                    yield Run(number, window, given)
+                else:
+                    yield Run(number, window, given=given)
+            for scaled in constraint.scaled:
+                factor = scaled.factor * public[scaled.index]
+                yield Run(number, self.segment(scaled.segment), factor)
+
+    def _too_large(self, of: PrimeField, small: Smallness, v: Values) -> Iterator[str]:
+        window = self._window(small.segments)
+        for start, piece in _pieces(of, v[window]):
+            outside = np.flatnonzero(np.minimum(piece, of.neg(piece)) > np.uint64(small.largest))
+            if len(outside):
+                yield f"value {self._place(window.start + start + int(outside[0]))} is too large"
+                return
 
     def _outside_link(self, of: PrimeField, link: Link, v: Values) -> Iterator[str]:
         difference = of.neg(of.array(v[self.segment(link.segment)]))
@@ -225,31 +261,10 @@ class Relation:
             yield f"value {int(outside[0])} of segment {link.segment} breaks its link"
 
 
-def _too_large(of: PrimeField, small: Smallness, name: str, part: Values) -> Iterator[str]:
-    for start, piece in _pieces(of, part):
-        outside = np.flatnonzero(np.minimum(piece, of.neg(piece)) > np.uint64(small.largest))
-        if len(outside):
-            yield f"value {start + int(outside[0])} of segment {name} is too large"
-            return
-
-
 def _pieces(of: PrimeField, part: Values) -> Iterator[tuple[int, Residues]]:
     """Values as residues, PIECE at once, each with the index of its first."""
     for start in range(0, len(part), PIECE):
         yield start, of.array(part[start : start + PIECE])
-
-
-def _weighted(of: PrimeField, term: Linear, part: Values) -> int:
-    """The term's value, as a residue."""
-    given = term.coefficients
-    if isinstance(given, int):
-        return given * sum(_total(of, piece) for _, piece in _pieces(of, part))
-    pairs = zip(_pieces(of, given), _pieces(of, part), strict=True)
-    return sum(_total(of, of.mul(one, other)) for (_, one), (_, other) in pairs)
-
-
-def _total(of: PrimeField, part: Residues) -> int:
-    return int(of.sum(part[None, :], 1)[0])
 
 
 def one_segment(length: int, constraint: SlotConstraint) -> Relation:

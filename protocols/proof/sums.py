@@ -7,16 +7,16 @@ kappa f_l^2 + G_l f_l is a polynomial of degree <= 2 delta whose values on the s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from protocols.field import Elements, Residues
-from protocols.proof.challenge import windows
-from protocols.proof.constraints import SummedConstraint
+from protocols.proof.challenge import BLOCK, windows
 from protocols.proof.layout import Block
 from protocols.proof.projections import Projections
+from protocols.proof.runs import Run, add_runs, batched, side_by_side
 from protocols.proof.shape import DealingShape
 from protocols.proof.smallness import projected, projection_sum
 
@@ -71,41 +71,54 @@ def _declared(
     shape: DealingShape, seats: npt.NDArray[np.int64], shares: Elements, public: Residues
 ) -> Residues:
     """Every declared constraint's polynomial at each row's point: shape (n, constraints)."""
-    columns = [
-        _constraint(shape, constraint, seats, shares, public)
-        for constraint in shape.relation.summed
-    ]
-    return np.stack(columns, axis=1)
-
-
-def _constraint(
-    shape: DealingShape,
-    constraint: SummedConstraint,
-    seats: npt.NDArray[np.int64],
-    shares: Elements,
-    public: Residues,
-) -> Residues:
-    field, total = shape.field, np.zeros(len(shares), np.uint64)
-    for square in constraint.squares:
-        block = shape.layout.blocks[square.segment]
-        for columns in windows(len(shares), block.columns):
-            part = shares[:, columns]
-            value = field.sum(field.mul(part, part), axis=1)
-            total = field.fma(value, field.array([square.factor]), total)
-    for term in constraint.linear:
-        block = shape.layout.blocks[term.segment]
-        given = shape.layout.coefficients(term)
-        if given is None:
-            assert isinstance(term.coefficients, int)
-            value = field.mul(_total(shape, shares, block), field.array([term.coefficients]))
-        else:
-            value = _weighted(shape, field.array(given), seats, shares[:, block.columns])
-        total = field.add(total, value)
-    for scaled in constraint.scaled:
-        factor = field.mul(public[:, scaled.index], field.array([scaled.factor]))
-        block = shape.layout.blocks[scaled.segment]
-        total = field.fma(_total(shape, shares, block), factor, total)
+    field = shape.field
+    width = max(1, BLOCK // (2 * max(len(shares), 1)))  # a product is there beside its factors
+    total = np.zeros((len(shares), len(shape.relation.summed)), np.uint64)
+    for batch in batched(_squares(shape), width):
+        part = side_by_side(shares, batch)
+        add_runs(field, total, batch, field.mul(part, part))
+    for batch in batched(_plain(shape), width):
+        add_runs(field, total, batch, side_by_side(shares, batch))
+    for batch in batched(_weighted(shape), width):
+        weights = _weights(shape, batch, seats)
+        add_runs(field, total, batch, field.mul(side_by_side(shares, batch), weights))
+    for number, constraint in enumerate(shape.relation.summed):
+        for scaled in constraint.scaled:
+            factor = field.mul(public[:, scaled.index], field.array([scaled.factor]))
+            block = shape.layout.blocks[scaled.segment]
+            total[:, number] = field.fma(_total(shape, shares, block), factor, total[:, number])
     return total
+
+
+def _squares(shape: DealingShape) -> Iterator[Run]:
+    for number, constraint in enumerate(shape.relation.summed):
+        for square in constraint.squares:
+            yield Run(number, shape.layout.blocks[square.segment].columns, square.factor)
+
+
+def _plain(shape: DealingShape) -> Iterator[Run]:
+    """Linear terms whose coefficients are all one number."""
+    for number, constraint in enumerate(shape.relation.summed):
+        for term in constraint.linear:
+            if isinstance(term.coefficients, int):
+                yield Run(number, shape.layout.blocks[term.segment].columns, term.coefficients)
+
+
+def _weighted(shape: DealingShape) -> Iterator[Run]:
+    """The others, with lambda (polynomials, k)."""
+    for number, constraint in enumerate(shape.relation.summed):
+        for term in constraint.linear:
+            given = shape.layout.coefficients(term)
+            if given is not None:
+                yield Run(number, shape.layout.blocks[term.segment].columns, given=given)
+
+
+def _weights(shape: DealingShape, batch: Sequence[Run], seats: npt.NDArray[np.int64]) -> Residues:
+    """G_l of the batch's polynomials at each row's point, (n, polynomials), or at that of all."""
+    given = np.concatenate([run.given for run in batch if run.given is not None])
+    same = bool((seats == seats[0]).all())
+    points = shape.sharing.slot_lagrange[:, seats[:1] if same else seats]
+    return shape.field.matmul(shape.field.array(given), points).T
 
 
 def _total(shape: DealingShape, shares: Elements, block: Block) -> Residues:
@@ -114,15 +127,3 @@ def _total(shape: DealingShape, shares: Elements, block: Block) -> Residues:
     for columns in windows(len(shares), block.columns):
         total = shape.field.add(total, shape.field.sum(shares[:, columns], axis=1))
     return total
-
-
-def _weighted(
-    shape: DealingShape, given: Residues, seats: npt.NDArray[np.int64], part: Elements
-) -> Residues:
-    """The sum of G_l f_l at each row's point, from lambda (polynomials, k)."""
-    field, lagrange = shape.field, shape.sharing.slot_lagrange
-    if (seats == seats[0]).all():
-        weights = field.matmul(given, lagrange[:, seats[:1]])
-        return field.matmul(part, weights)[:, 0]
-    weights = field.matmul(given, lagrange[:, seats])
-    return field.sum(field.mul(part, weights.T), axis=1)

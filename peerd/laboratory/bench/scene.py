@@ -20,6 +20,7 @@ from protocols.aggregation.contract import (
     Model,
     Reference,
     Referenced,
+    RowRule,
     Update,
 )
 from protocols.aggregation.noise import Noise, noise_of
@@ -116,7 +117,8 @@ class Scene:
     def update(self, dealer: int) -> Update:
         """As F^C would give it."""
         drawn = self.vector("update", dealer)
-        return drawn if self.noise is None else np.rint(drawn).astype(np.int64)
+        rows = isinstance(self.rule.local_rule(0), RowRule)
+        return np.rint(drawn).astype(np.int64) if rows else drawn
 
     def encode(self, model: Model, update: Update) -> npt.NDArray[np.int64]:
         """v of one dealer: its noise is drawn here, too."""
