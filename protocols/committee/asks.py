@@ -44,8 +44,8 @@ class OwnAsks:
 
 class Asks:
     """Of reports that the pool keeps. ``names``: under which HAVE may say that all keys of one are
-    held; ``whole``: by that name, each report of which they are here. Nothing leaves it. In version 2 it stays empty: a report holds
-    its keys itself.
+    held; ``whole``: by that name, each report of which they are here. Nothing leaves it. In version
+    2 both stay empty: a report holds its keys itself.
     """
 
     def __init__(self, version: int) -> None:
@@ -56,8 +56,9 @@ class Asks:
 
     def expect(self, statements: Iterable[Statement]) -> None:
         """What is new in the pool."""
-        reports = (each for each in statements if each.kind is Kind.REPORT)
-        self.names.update(keys_name(report) for report in reports)
+        if self._version >= V3:
+            reports = (each for each in statements if each.kind is Kind.REPORT)
+            self.names.update(keys_name(report) for report in reports)
 
     def take(self, report: Statement, keys: Keys) -> Keys:
         """Keys of it, which are its own; those that are new here."""
