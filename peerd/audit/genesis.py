@@ -40,8 +40,8 @@ def found_genesis(given: str | None, material: Material) -> Genesis | None:
     if given is not None:
         group = bytes.fromhex(given)
         if group not in groups:
-            known = (f"{file} ({each.hex()[:16]}…)" for each, (file, _) in groups.items())
-            others = ", ".join(known) or "none"
+            named = (f"{file} ({each.hex()[:16]}…)" for each, (file, _) in groups.items())
+            others = ", ".join(named) or "none"
             reason = f"no genesis document has the hash {given}; there are: {others}"
             material.lies.append(Lie("the genesis", reason))
             return None

@@ -54,7 +54,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     for each in (show, verify):
         each.add_argument(
-            "file", type=Path, nargs="?", metavar="FILE", help="a trail (default: the daemon's)"
+            "file",
+            type=Path,
+            nargs="?",
+            metavar="FILE",
+            help="a trail, or a peer's directory (default: the daemon's)",
         )
         add_config_argument(each)
         each.add_argument("--json", action="store_true", help="print one JSON document")
@@ -69,7 +73,12 @@ def _path(args: argparse.Namespace) -> Path:
     from peerd.trail.trail import FILE
 
     given: Path | None = args.file
-    return load_config(args).data / FILE if given is None else given
+    if given is None:
+        return load_config(args).data / FILE
+    if given.is_dir():  # a peer's directory, or its data
+        data = given / "data"
+        return (data if data.is_dir() else given) / FILE
+    return given
 
 
 # -- show ------------------------------------------------------------------------------------------

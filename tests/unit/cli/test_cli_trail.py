@@ -210,3 +210,10 @@ def test_without_a_trail_it_says_so(
     (tmp_path / "peerd.toml").write_text(render_config())
     assert called(tmp_path, verb) == 5
     assert "there is no trail" in capsys.readouterr().err
+
+
+def test_a_peer_s_directory_has_its_trail(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for place in (home, home / "data", home / "data" / "trail"):
+        assert called(home, "verify", place, "--json") == 0
+        assert document(capsys)["records"] == 4
+    assert called(home, "verify", home.parent / "nowhere") != 0
