@@ -103,7 +103,8 @@ def _description(
     except (ConfigError, GroupError, StorageError) as error:
         if form != "npz":
             raise
-        print(f"peerd: exported without a description: {error}", file=sys.stderr)
+        beside = ", and without what the rule keeps" if model.size < vector.size else ""
+        print(f"peerd: exported without a description{beside}: {error}", file=sys.stderr)
         return {}, None, model
 
 

@@ -69,14 +69,15 @@ class Asks:
             self.whole[keys_name(report)] = report
         return news
 
+    def all_keys(self) -> bytes:
+        """One behind the other, each once."""
+        return b"".join(sorted({key for keys in self._keys.values() for key in keys.values()}))
+
     def holds(self, report: Statement) -> bool:
         """Whether all keys of its asks are here."""
         return self._version < V3 or not asked(report) or keys_name(report) in self.whole
 
-    def frame_for(self, peer: int, report: Statement, theirs: frozenset[bytes]) -> StatementFrame:
-        """The report for a peer that has said that it holds ``theirs``: with the key that it is to
-        answer with, which it may lack.
-        """
+    def frame_for(self, peer: int, report: Statement) -> StatementFrame:
+        """The report for a peer: with the key that it is to answer with, if it is asked."""
         known: Mapping[int, bytes] = self._keys.get(report.hash, {})
-        lacks = peer in known and keys_name(report) not in theirs
-        return ask_frame(self._version, report, {peer: known[peer]} if lacks else {})
+        return ask_frame(self._version, report, {peer: known[peer]} if peer in known else {})

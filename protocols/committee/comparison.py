@@ -7,6 +7,7 @@ from collections.abc import Set as AbstractSet
 from itertools import islice
 
 from protocols.committee.asks import Asks
+from protocols.record.asks import keys_name
 from protocols.record.effects import Step
 from protocols.record.party import Party, Role
 from protocols.record.timers import HaveDue
@@ -118,9 +119,13 @@ class Comparison(Role):
         return self.done()
 
     def _push(self, peer: int, key: bytes, theirs: frozenset[bytes]) -> None:
-        frame = self._asks.frame_for(peer, self._pool[key], theirs)
+        report = self._pool[key]
+        frame = self._asks.frame_for(peer, report)
         if isinstance(frame, AskFrame):
-            self.send((peer,), frame)
+            if keys_name(report) in theirs:
+                self.keep(peer, frame)  # should it die, its next life lacks the key
+            else:
+                self.send((peer,), frame)
         elif key not in theirs:
             self._pass_on(peer, (key,))
 

@@ -9,7 +9,7 @@ from protocols.committee.comparison import Comparison
 from protocols.committee.pool import Pool
 from protocols.committee.receiver import Receiver
 from protocols.errors import WireError
-from protocols.record.asks import Keys, ask_frame, asked, frames_to, keys_in
+from protocols.record.asks import Keys, ask_frame, asked, frames_to, keys_among, keys_in
 from protocols.record.cohort import POOL_KINDS
 from protocols.record.effects import Outcome, Step
 from protocols.record.outcomes import Conflict, Reported, Said
@@ -107,6 +107,8 @@ class Intake(Role):
         held = sorted(r.hash for r in listed if self.pool.has_keys(r))
         self._announce()
         self.absorb(self.comparison.push(held))
+        if keys := self.pool.asks.all_keys():  # a later life must be able to say the list again
+            self.persist(_keys_entry(self.party), keys)
         statement = self.sign(Kind.SEEN, Seen(tuple(held), ()), int(Topic.COHORT))
         if self._holds(statement.payload.statements):
             self._take(statement)
@@ -163,8 +165,11 @@ class Intake(Role):
         self._announce()
 
     def _on_report(self, report: Statement) -> None:
-        if self.party.setting.version < V3:
+        version = self.party.setting.version
+        if version < V3:
             self._on_asks(report, asked(report))
+        elif kept := self.party.journal.get(_keys_entry(self.party)):
+            self._take_keys(report, keys_among(version, report, kept))
         self.pool.judge_disclosures()
         self._follow(self.absorb(self.receiver.on_report(report)))
 
@@ -187,3 +192,8 @@ class Intake(Role):
         for outcome in self.absorb(self.pool.done()):
             self.emit(outcome)
         return self.done()
+
+
+def _keys_entry(party: Party) -> str:
+    """The journal's, for the keys beside the reports that an earlier life has listed."""
+    return f"asks/{party.attempt}"

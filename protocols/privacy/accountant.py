@@ -39,11 +39,10 @@ def fits(phases: Sequence[Phase], budget: Budget) -> bool:
 
     A smaller ε may do where this one does not: what the slack costs grows with e^ε.
     """
-    curve = _composed(phases)
-    if _epsilon(curve, _left(phases, budget.delta, budget.epsilon)) <= at_most(budget.epsilon):
+    curve, slack = _composed(phases), _slack(phases)
+    if _epsilon(curve, _left(slack, budget.delta, budget.epsilon)) <= at_most(budget.epsilon):
         return True
-    found = _least_epsilon(curve, phases, budget.delta)
-    return found is not None and found <= budget.epsilon
+    return _least_epsilon(curve, slack, budget) is not None
 
 
 def epsilon_of(phases: Sequence[Phase], delta: Fraction) -> Fraction:
@@ -52,8 +51,8 @@ def epsilon_of(phases: Sequence[Phase], delta: Fraction) -> Fraction:
     PrivacyError where none up to LARGEST_EPSILON does. What the slack costs grows with ε, so that
     ε is looked for from below: each step is a bound from below on every ε that would do.
     """
-    Budget(LARGEST_EPSILON, delta)  # refuses a delta that is none
-    found = _least_epsilon(_composed(phases), phases, delta)
+    largest = Budget(LARGEST_EPSILON, delta)  # refuses a delta that is none
+    found = _least_epsilon(_composed(phases), _slack(phases), largest)
     if found is None:
         raise PrivacyError(
             f"these rounds have no epsilon up to {LARGEST_EPSILON} at delta {delta}: more noise,"
@@ -62,11 +61,12 @@ def epsilon_of(phases: Sequence[Phase], delta: Fraction) -> Fraction:
     return found
 
 
-def _least_epsilon(curve: Curve, phases: Sequence[Phase], delta: Fraction) -> Fraction | None:
+def _least_epsilon(curve: Curve, slack: Decimal, budget: Budget) -> Fraction | None:
+    """None where it is above the budget's."""
     steps = 0
-    while steps <= LARGEST_EPSILON * EPSILON_GRID:
+    while steps <= budget.epsilon * EPSILON_GRID:
         tried = Fraction(steps, EPSILON_GRID)
-        found = _epsilon(curve, _left(phases, delta, tried))
+        found = _epsilon(curve, _left(slack, budget.delta, tried))
         if found == INFINITE:
             break
         if found <= at_most(tried):
@@ -96,7 +96,8 @@ def least_noise(
     multiplier up to MAX_NOISE would do, or the slack alone costs more than δ.
     """
 
-    if _left((*spent, Phase(mechanism, rounds)), budget.delta, Fraction(0)) <= 0:
+    slack = _slack((*spent, Phase(mechanism, rounds)))
+    if _left(slack, budget.delta, Fraction(0)) <= 0:
         raise PrivacyError(
             f"delta {budget.delta} doesn't pay for what {rounds} rounds are off from noise without"
             " tails and samples without end, whatever the noise: fewer rounds or a larger delta is"
@@ -132,14 +133,19 @@ def _composed(phases: Sequence[Phase]) -> Curve:
     return tuple(total)
 
 
-def _left(phases: Sequence[Phase], delta: Fraction, epsilon: Fraction) -> Decimal:
-    """δ without what the rounds' slack costs, (1 + e^ε) Σ slack, rounded down; may be negative.
+def _slack(phases: Sequence[Phase]) -> Decimal:
+    """How far all rounds are from what is accounted, rounded up."""
+    total = sum((phase.rounds * phase.mechanism.slack for phase in phases), Fraction(0))
+    return at_least(total)
+
+
+def _left(slack: Decimal, delta: Fraction, epsilon: Fraction) -> Decimal:
+    """δ without what the rounds' slack costs, (1 + e^ε) times it, rounded down; may be negative.
 
     Twice, since both worlds are off: P′ <= P + s <= e^ε Q + δ + s <= e^ε (Q′ + s) + δ + s.
     """
-    slack = sum((phase.rounds * phase.mechanism.slack for phase in phases), Fraction(0))
     both = UP.add(Decimal(1), exp_up(at_least(epsilon)))
-    return DOWN.subtract(at_most(delta), UP.multiply(at_least(slack), both))
+    return DOWN.subtract(at_most(delta), UP.multiply(slack, both))
 
 
 def _epsilon(curve: Curve, delta: Decimal) -> Decimal:

@@ -54,6 +54,12 @@ def ask_frame(version: int, report: Statement, keys: Keys) -> StatementFrame:
     return AskFrame(report.wire, b"".join(beside)) if beside else StatementFrame(report.wire)
 
 
+def keys_among(version: int, report: Statement, keys: bytes) -> dict[int, bytes]:
+    """Those of a report among keys that lie one behind the other."""
+    named = {word_of(version, key): key for key in _cut(keys)}
+    return {dealer: named[word] for dealer, word in asked(report).items() if word in named}
+
+
 def keys_in(version: int, report: Statement, frame: StatementFrame) -> dict[int, bytes]:
     """By dealer, the keys that came with a report. WireError for what is no key of its asks, or
     comes twice, and for keys in version 2, which has no such frame.
@@ -62,8 +68,7 @@ def keys_in(version: int, report: Statement, frame: StatementFrame) -> dict[int,
         return asked(report) if version < V3 else {}
     if version < V3 or report.kind is not Kind.REPORT:
         raise WireError("keys of asks come beside a report, in a later version than this group's")
-    named = {word_of(version, key): key for key in _cut(frame.keys)}
-    found = {dealer: named[word] for dealer, word in asked(report).items() if word in named}
+    found = keys_among(version, report, frame.keys)
     if not frame.keys or len(set(found.values())) * HYBRID_KEY_BYTES != len(frame.keys):
         raise WireError("keys that a report does not ask with")
     return found

@@ -118,6 +118,10 @@ class Role(Component):
             self.party.sent.append((others, data))
         self.emit(Send(others, data))
 
+    def keep(self, peer: int, frame: Frame) -> None:
+        """For a peer that says hello later: now it has what is in the frame."""
+        self.party.sent.append(((peer,), encode_frame(frame)))
+
     def timer(self, event: Event, delay: int) -> None:
         self.emit(Timer(self.party.place, event, delay))
 

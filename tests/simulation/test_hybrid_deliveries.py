@@ -149,3 +149,11 @@ def test_a_power_cut_of_all_leaves_no_ask_without_its_key(at: int) -> None:
     operations = parse(f"lie 3 KeysForOne; power 0,1,2 {at} 1")
     verdict = run(Scenario(5, Group(4, 1, CommitteePlan(4, 1, 1, 0)), 1, operations))
     assert not verdict.rule, verdict.what
+
+
+@pytest.mark.parametrize("at", range(30, 120, 10))
+def test_whoever_dies_says_its_list_again(at: int) -> None:
+    """The one member that has seen the keys, at any of its effects."""
+    operations = parse(f"lie 3 KeysForOne; crash 0 {at} 0 0")
+    verdict = run(Scenario(5, Group(4, 1, CommitteePlan(4, 1, 1, 0)), 1, operations))
+    assert not verdict.rule, verdict.what

@@ -23,7 +23,6 @@ from protocols.wire.payloads import Check, Kind, Report
 from protocols.wire.statement import Slot, Statement, sign
 
 KEYS = {dealer: bytes([dealer]) * HYBRID_KEY_BYTES for dealer in (0, 2)}
-NOBODY: frozenset[bytes] = frozenset()
 
 
 def report(*dealers: int) -> Statement:
@@ -42,12 +41,21 @@ def test_keys_come_one_by_one() -> None:
     assert asks.take(said, KEYS) == {}
 
 
-def test_whom_a_key_is_pushed_to() -> None:
+def test_whom_a_key_is_for() -> None:
     asks, said = Asks(V3), report(0, 2)
     asks.take(said, KEYS)
-    assert asks.frame_for(2, said, NOBODY) == AskFrame(said.wire, KEYS[2])
-    assert asks.frame_for(2, said, frozenset({keys_name(said)})) == StatementFrame(said.wire)
-    assert asks.frame_for(3, said, NOBODY) == StatementFrame(said.wire), "it is asked for nothing"
+    assert asks.frame_for(2, said) == AskFrame(said.wire, KEYS[2])
+    assert asks.frame_for(3, said) == StatementFrame(said.wire), "it is asked for nothing"
+
+
+def test_a_dealer_that_has_its_key_gets_it_once_more_should_it_die() -> None:
+    scene, name = Scene(), keys_name(report(0, 2))
+    scene.asks.take(scene.said, KEYS)
+    scene.comparison.hear(2, (scene.said.hash, name))
+    sent = scene.sent(scene.comparison.push([scene.said.hash]))
+    assert not [peer for peer, _ in sent if peer == 2]
+    kept = [decode_frame(data) for peers, data in scene.comparison.party.sent if peers == (2,)]
+    assert kept == [AskFrame(scene.said.wire, KEYS[2])]
 
 
 def test_in_version_2_a_report_has_its_keys() -> None:
