@@ -69,9 +69,10 @@ class Asks:
             self.whole[keys_name(report)] = report
         return news
 
-    def all_keys(self) -> bytes:
-        """One behind the other, each once."""
-        return b"".join(sorted({key for keys in self._keys.values() for key in keys.values()}))
+    def keys(self, report: Statement) -> bytes:
+        """Of its asks, one behind the other in the order of their dealers."""
+        known = self._keys.get(report.hash, {})
+        return b"".join(dict.fromkeys(known[dealer] for dealer in sorted(known)))
 
     def holds(self, report: Statement) -> bool:
         """Whether all keys of its asks are here."""

@@ -107,8 +107,9 @@ class Intake(Role):
         held = sorted(r.hash for r in listed if self.pool.has_keys(r))
         self._announce()
         self.absorb(self.comparison.push(held))
-        if keys := self.pool.asks.all_keys():  # a later life must be able to say the list again
-            self.persist(_keys_entry(self.party), keys)
+        for key in held:  # a later life must be able to say the list again
+            if keys := self.pool.asks.keys(self.pool.statements[key]):
+                self.persist(_keys_entry(self.party, key), keys)
         statement = self.sign(Kind.SEEN, Seen(tuple(held), ()), int(Topic.COHORT))
         if self._holds(statement.payload.statements):
             self._take(statement)
@@ -168,7 +169,7 @@ class Intake(Role):
         version = self.party.setting.version
         if version < V3:
             self._on_asks(report, asked(report))
-        elif kept := self.party.journal.get(_keys_entry(self.party)):
+        elif kept := self.party.journal.get(_keys_entry(self.party, report.hash)):
             self._take_keys(report, keys_among(version, report, kept))
         self.pool.judge_disclosures()
         self._follow(self.absorb(self.receiver.on_report(report)))
@@ -194,6 +195,6 @@ class Intake(Role):
         return self.done()
 
 
-def _keys_entry(party: Party) -> str:
-    """The journal's, for the keys beside the reports that an earlier life has listed."""
-    return f"asks/{party.attempt}"
+def _keys_entry(party: Party, report: bytes) -> str:
+    """The journal's, for the keys beside a report that was listed."""
+    return f"asks/{party.attempt}/{report.hex()}"

@@ -181,7 +181,8 @@ class Mask:
 
     def _as_heard(self, frame: ProposalFrame) -> ProposalFrame:
         """A proposal on the cohort, with its own statements in place of what was said instead."""
-        if self._decode(frame.statement).slot.subject != Topic.COHORT or not self._honest:
+        on_cohort = self._decode(frame.statement).slot.subject == Topic.COHORT
+        if not (on_cohort and self._honest and self._at.is_elected):
             return frame
         try:
             shown = self._at.shown_by(frame)
