@@ -30,11 +30,11 @@ SHARE = 8
 """A row's count is at most this part of its norm's bound: the gradient keeps 99.2 % of it."""
 LEAST_STEPS = 256
 RANGE = 32.0
-"""How often C may double or halve is five times."""
+"""C stays within 1/32 to 32 times where it began."""
 LEAST_CLIP, MOST_CLIP = 2.0**-20, 2.0**30
 """Of where C begins: numbers that float32 holds whatever they are multiplied with."""
 LEAST_QUANTILE = Fraction(1, 3)
-"""A liar's say is that of a lot, and b of n liars have less than n − b others at these alone."""
+"""From here to 2/3, b < n/3 liars who say a lot each don't outweigh n − b others who draw one."""
 COUNT, BITS = "clipped rows", "clipped rows in bits"
 
 

@@ -19,6 +19,7 @@ from peerd.laboratory.simulation.crypto import Pretend, PretendHybrid, Repeated
 from protocols.ports import HYBRID_BOX_BYTES, HYBRID_KEY_BYTES, Boxes
 from protocols.record.asks import box_bytes
 from protocols.version import EARLIEST, V3
+from tests.unit.crypto.small_order import SMALL_ORDER
 
 VECTOR = json.loads((Path(__file__).resolve().parents[2] / "vectors" / "xwing.json").read_text())
 INFO = b"peerd/delivery/3"
@@ -27,13 +28,6 @@ SECRET = b"s" * 32
 PUBLIC = BOXES.public(SECRET)
 MLKEM, X25519 = 1184, 32
 CIPHERTEXT = 1088
-SMALL_ORDER = [
-    bytes(32),
-    b"\x01" + bytes(31),
-    bytes.fromhex("e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800"),
-    bytes.fromhex("5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157"),
-    b"\xec" + b"\xff" * 30 + b"\x7f",
-]
 UNREDUCED = b"\xff" * MLKEM
 
 

@@ -11,6 +11,7 @@ from nacl.public import PrivateKey, PublicKey, SealedBox
 from nacl.signing import SigningKey
 
 from peerd.crypto import SealedBoxes, Sodium
+from tests.unit.crypto.small_order import SMALL_ORDER
 
 VECTORS = Path(__file__).resolve().parents[2] / "vectors" / "ed25519_edge_cases.json"
 EDGES = json.loads(VECTORS.read_text())
@@ -146,18 +147,7 @@ def test_unseal_never_raises(data: bytes) -> None:
     assert BOXES.unseal(b"\1" * 32, data) is None
 
 
-LOW_ORDER_X25519 = [
-    bytes(32),
-    b"\x01" + bytes(31),
-    bytes.fromhex("e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800"),
-    bytes.fromhex("5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157"),
-    b"\xec" + b"\xff" * 30 + b"\x7f",
-    b"\xed" + b"\xff" * 30 + b"\x7f",
-    b"\xee" + b"\xff" * 30 + b"\x7f",
-]
-
-
-@pytest.mark.parametrize("public", LOW_ORDER_X25519, ids=lambda key: key.hex()[:8])
+@pytest.mark.parametrize("public", SMALL_ORDER, ids=lambda key: key.hex()[:8])
 def test_nothing_is_sealed_to_a_key_of_small_order(public: bytes) -> None:
     """Everybody could open it. The empty box costs only the one who published such a key."""
     box = BOXES.seal(public, b"message")

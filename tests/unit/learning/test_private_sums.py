@@ -13,6 +13,7 @@ from torch.utils.data import Dataset
 
 from peerd.learning.client import Client
 from peerd.learning.private import sums
+from peerd.learning.private.checks import numbered
 from peerd.learning.private.gradients import RowGradients, chunk_rows
 from peerd.learning.private.rates import WORD_BITS
 from peerd.learning.private.rounding import to_integers
@@ -332,7 +333,7 @@ def test_each_row_says_whether_it_was_clipped() -> None:
 def gradients(peer: Client) -> list[np.ndarray]:
     """Of each row, by hand."""
     peer.shared.fill(peer.first_model)
-    rows = peer.rows.at(list(range(40)))  # type: ignore[union-attr]
+    rows = numbered(peer.rows).at(list(range(40)))
     found = []
     for row in range(40):
         one = Samples(rows.inputs[row : row + 1], rows.targets[row : row + 1])

@@ -18,6 +18,7 @@ from peerd.learning.private.sample import ENTROPY_BYTES
 from peerd.learning.private.sums import RowSums
 from peerd.learning.worker import Worker
 from protocols.aggregation import aggregator
+from protocols.aggregation.contract import RowRule
 from tests.unit.learning.private_tasks import entropy
 
 CONSTANTS: dict[str, int | str] = {"rate": "1/8", "rows": 96, "steps": 256}
@@ -95,8 +96,10 @@ async def test_a_worker_is_sent_what_was_certified_and_clips_by_it(tmp_path: Pat
         assert total.shape == (own + 1,)
         rule.encode(vector, total)
     # at a norm that no gradient is below, every drawn row says that it was clipped
-    row = rule.local_rule(0).count  # type: ignore[union-attr]
-    assert row is not None and few[-1] > wide[-1]
+    local = rule.local_rule(0)
+    assert isinstance(local, RowRule) and local.count is not None
+    row = local.count
+    assert few[-1] > wide[-1]
     assert few[-1] == min(row.most, row.clipped * (few[-1] // row.clipped))
 
 

@@ -8,10 +8,11 @@ from itertools import combinations
 
 import pytest
 
+from peerd.laboratory.simulation.oracle import certified_by
 from protocols.aggregation import aggregator
 from protocols.hashing import digest
 from protocols.opening import noise_dealers
-from protocols.plan import plan_group
+from protocols.plan import CommitteePlan, plan_group
 from protocols.record.certificate import panel_of
 from protocols.record.cohort import Panel
 from tests.simulation.swarm import EIGHT, FOUR, SEATED, TEN, setting_of, swarm
@@ -43,26 +44,19 @@ def test_a_cohort_as_small_as_can_be_adds_all_its_noise() -> None:
     ids=["4", "8", "10", "24"],
 )
 def test_whoever_lies_enough_honest_ones_are_among_them(
-    plan: object, liars: int, peers: int | None
+    plan: CommitteePlan, liars: int, peers: int | None
 ) -> None:
     rule = aggregator("dp-sgd", {})
-    setting = setting_of(plan, liars, peers=peers, rule=rule)  # type: ignore[arg-type]
-    world = swarm(plan, liars, peers=peers, rule=rule)  # type: ignore[arg-type]
+    setting = setting_of(plan, liars, peers=peers, rule=rule)
+    world = swarm(plan, liars, peers=peers, rule=rule)
     world.run(until=600_000)
     node = next(node for node in world.nodes if node.completed)
-    panel = _panel(world, node)
+    panel = panel_of(setting, certified_by(world, node.completed[0]).elected)
     assert panel.smallest_cohort >= panel.noise_dealers == setting.noise_makers + panel.liars
     cohort = node.completed[0].dealers[: panel.smallest_cohort]
     chosen = noise_dealers(seeds(1)[0], cohort, panel.noise_dealers)
     for liars_ in combinations(cohort, panel.liars):
         assert len(chosen - set(liars_)) >= setting.noise_makers
-
-
-def _panel(world: object, node: object) -> Panel:
-    from peerd.laboratory.simulation.oracle import certified_by
-
-    certified = certified_by(world, node.completed[0])  # type: ignore[attr-defined, arg-type]
-    return panel_of(world.setting, certified.elected)  # type: ignore[attr-defined]
 
 
 def test_a_rule_without_noise_has_none() -> None:
