@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocols.privacy import ORDERS, Mechanism, Phase, epsilon_of
-from protocols.privacy.accountant import _left
+from protocols.privacy.accountant import _left, _slack
 from protocols.privacy.divergence import round_curve, skellam_divergence
 from protocols.privacy.outward import DIGITS, INFINITE, at_least, at_most, exp_up, log_up
 
@@ -85,9 +85,9 @@ def test_epsilon_is_the_formula_rounded_up(noise: str, rounds: int) -> None:
 
 def test_what_is_left_of_delta_is_rounded_down() -> None:
     third, heavy = Fraction(1, 3), Mechanism(Fraction(9), 1, slack=Fraction(1, 3 * 10**9))
-    assert _left([], third, Fraction(1)) < third
+    assert _left(_slack([]), third, Fraction(1)) < third
     exact = precise(third) - (1 + PRECISE.e) * 7 * precise(heavy.slack)
-    found = precise(_left([Phase(heavy, 7)], third, Fraction(1)))
+    found = precise(_left(_slack([Phase(heavy, 7)]), third, Fraction(1)))
     assert exact - PRECISE.mpf(10) ** -58 < found < exact
 
 
