@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from peerd.laboratory.adversaries import ALL
 from peerd.laboratory.simulation.node import Node
-from peerd.laboratory.simulation.operations import Rest
+from peerd.laboratory.simulation.operations import Handover, Rest
 from peerd.laboratory.simulation.operations.operators import draft
 from peerd.laboratory.simulation.world import World
 from protocols.session.events import Approval
@@ -13,6 +13,7 @@ from protocols.wire.payloads import Act
 from tests.mutation.attacks import Attack
 from tests.simulation.oracle import Watch, check, check_records
 from tests.simulation.swarm import FOUR, swarm
+from tests.simulation.test_budget import budgeted
 
 END = 400_000
 """Virtual milliseconds within which every run here ends, or rests for good."""
@@ -62,6 +63,17 @@ def resting(liar: str | None, *, begin: int = 1) -> Attack:
     def attack(seed: int) -> None:
         world = _group(seed, liar, 5)
         Rest(begin, 500).install(world)
+        _judged(world)
+
+    return attack
+
+
+def spent(liar: str) -> Attack:
+    """A group whose budget is two rounds, and that is handed over behind them."""
+
+    def attack(seed: int) -> None:
+        world = budgeted(2, seed=seed, lies={seed % 4: ALL[liar]}, traced=False)
+        Handover(60_000, 0, 100, 0).install(world)
         _judged(world)
 
     return attack

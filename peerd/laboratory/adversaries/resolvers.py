@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from fractions import Fraction
 
 from peerd.laboratory.adversaries.trick import Trick
 from protocols.errors import WireError
 from protocols.hashing import digest
+from protocols.privacy import Mechanism
+from protocols.record.budget import Charge, Told
 from protocols.record.door import read_statement
 from protocols.record.election import Commitments
 from protocols.record.evidence import evidence_hash, judge_bytes
@@ -168,6 +171,28 @@ class ForgetfulResolver(Resolver):
         if changed == sound:
             changed = replace(sound, model=other)
         return changed.encode(), inputs
+
+
+class Miscounter(Resolver):
+    """Has all approvals, and hands over with another count of what the lineage was charged: none,
+    a round less, a round more, or one of a group that has no budget.
+    """
+
+    def changed(self, peer: int, outcome: bytes, inputs: Inputs) -> tuple[bytes, Inputs] | None:
+        if not is_resolution(outcome):
+            return None
+        sound = Resolution.decode(outcome)
+        if not sound.hands_over:
+            return None
+        return replace(sound, charges=self._miscounted(sound.charges)).encode(), inputs
+
+    def _miscounted(self, charges: tuple[Told, ...]) -> tuple[Told, ...]:
+        if not charges:
+            return (Charge("record", Mechanism(Fraction(1), 1), 1).told(),)
+        (*mechanism, rounds), *others = charges
+        turn = (self.at.round + self.at.attempt) % 3
+        told = (0, rounds - 1, rounds + 1)[turn]
+        return (*([(*mechanism, told)] if told else []), *others)
 
 
 class ApprovalOmitter(Resolver):

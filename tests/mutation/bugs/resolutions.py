@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from protocols.record.resolution import Resolution
+from protocols.record.resolution import Resolution, is_resolution
 from protocols.wire.payloads import Act
 from tests.mutation import operators
 from tests.mutation.bug import Bugs, always
@@ -89,6 +89,28 @@ plant(
     _without(lockouts=()),
     operators.approving("SilentRevealer", Act.PAUSE, willing=3, first=3),
     "lock-out",
+    seeds=4,
+)
+
+
+def _whatever_was_charged(sound: Any) -> Any:
+    """The union's check: what a handover says of charges is overwritten by the voter's own."""
+
+    def follows(self: Any, outcome: bytes, found: Any, proofs: Any) -> bool:
+        charges = tuple(each.told() for each in self._heard.tip.charges)
+        if is_resolution(outcome) and (said := Resolution.decode(outcome)).hands_over:
+            outcome = replace(said, charges=charges).encode()
+        return bool(sound(self, outcome, found, proofs))
+
+    return follows
+
+
+plant(
+    "what a handover says of charges is not compared",
+    "protocols.election.heard:Union._follows",
+    _whatever_was_charged,
+    operators.spent("Miscounter"),
+    "budget",
     seeds=4,
 )
 plant(
