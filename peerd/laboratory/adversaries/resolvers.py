@@ -10,7 +10,7 @@ from peerd.laboratory.adversaries.trick import Trick
 from protocols.errors import WireError
 from protocols.hashing import digest
 from protocols.privacy import Mechanism
-from protocols.record.budget import Charge, Told
+from protocols.record.budget import Charge, Told, charge_of, together
 from protocols.record.door import read_statement
 from protocols.record.election import Commitments
 from protocols.record.evidence import evidence_hash, judge_bytes
@@ -189,10 +189,11 @@ class Miscounter(Resolver):
     def _miscounted(self, charges: tuple[Told, ...]) -> tuple[Told, ...]:
         if not charges:
             return (Charge("record", Mechanism(Fraction(1), 1), 1).told(),)
-        (*mechanism, rounds), *others = charges
+        first, *others = map(charge_of, charges)
         turn = (self.at.round + self.at.attempt) % 3
-        told = (0, rounds - 1, rounds + 1)[turn]
-        return (*([(*mechanism, told)] if told else []), *others)
+        rounds = (0, first.rounds - 1, first.rounds + 1)[turn]
+        miscounted = together([replace(first, rounds=rounds), *others])
+        return tuple(each.told() for each in miscounted)
 
 
 class ApprovalOmitter(Resolver):
