@@ -30,6 +30,12 @@ def masses(variance: str, last: int) -> list[Any]:
     return [scale * each for each in reversed(found)]
 
 
+def chance_of(statistic: float, freedom: int) -> float:
+    """Of a chi-square no smaller."""
+    half = mpf(freedom) / 2
+    return float(CONTEXT.gammainc(half, mpf(statistic) / 2, CONTEXT.inf, regularized=True))
+
+
 def moment(variance: str, shift: int, order: int, rate: str = "1", backward: bool = False) -> Any:
     """Σ m^order p^(1 − order), p the noise and m = (1 − rate) p + rate · (p moved by shift).
 

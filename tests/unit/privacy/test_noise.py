@@ -7,7 +7,7 @@ from math import sqrt
 
 import numpy as np
 import pytest
-from lattice import CONTEXT, masses, mpf
+from lattice import CONTEXT, chance_of, masses, mpf
 
 from protocols.hashing import Xof
 from protocols.privacy import PrivacyError, noise, noise_table, skellam
@@ -24,12 +24,6 @@ from protocols.privacy.table import (
 ENTROPY = bytes(range(32))
 VARIANCES = ("0.05", "1", "12.5", "400")
 SCALE = 1 << THRESHOLD_BITS
-
-
-def chance_of(statistic: float, freedom: int) -> float:
-    """Of a chi-square no smaller."""
-    half = mpf(freedom) / 2
-    return float(CONTEXT.gammainc(half, mpf(statistic) / 2, CONTEXT.inf, regularized=True))
 
 
 def drawn(variance: str, count: int = 100_000) -> np.ndarray:
