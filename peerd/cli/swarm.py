@@ -43,7 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="sign-flip",
         metavar="NAME[,NAME…]",
         help="what the liars do: one for all, or one for each. On learning: sign-flip, bit-flip, "
-        "gaussian, zero; in the protocol: bad-proof, bad-share, wrong-opening, equivocate, silent",
+        "gaussian, zero; in the protocol: bad-proof, bad-share, wrong-opening, equivocate, "
+        "overcount (of held-out rows), silent; of noise: no-noise, poisoned-noise",
     )
     parser.add_argument(
         "--json", type=Path, metavar="FILE", help="write the result ('-': standard output)"

@@ -51,8 +51,7 @@ def dealt(name: str) -> np.ndarray:
     noise = world.setting.noise
     assert noise is not None
     blank = object.__new__(trick)
-    blocks = [blank.block(noise.limit(each), each.stop - each.start) for each in noise.blocks]
-    return np.concatenate(blocks)
+    return blank.drawn(noise, world.inputs[0, LIAR])
 
 
 def pushes(name: str, direction: np.ndarray) -> np.ndarray:

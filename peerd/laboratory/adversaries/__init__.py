@@ -69,7 +69,13 @@ from peerd.laboratory.adversaries.members import (
     UnreducedKeyAsker,
     WeakKeyAsker,
 )
-from peerd.laboratory.adversaries.noisy import AimedNoise, GatheredNoise, LongNoise, NoNoise
+from peerd.laboratory.adversaries.noisy import (
+    AimedNoise,
+    GatheredNoise,
+    LongNoise,
+    NoNoise,
+    PoisonedNoise,
+)
 from peerd.laboratory.adversaries.omissions import (
     AskOmitter,
     AttestationOmitter,
@@ -163,7 +169,10 @@ LATE = {kind.__name__: Lie(kind) for kind in (LateSummer, LateResult, CommitOnly
 FLIPPERS = {
     kind.__name__: Lie(kind) for kind in (SilentFlipper, SelectiveFlipper, TwoCoins, LateFlipper)
 }
-NOISY = {kind.__name__: Lie(kind) for kind in (NoNoise, AimedNoise, GatheredNoise, LongNoise)}
+NOISY = {
+    kind.__name__: Lie(kind)
+    for kind in (NoNoise, AimedNoise, PoisonedNoise, GatheredNoise, LongNoise)
+}
 """These lie where a rule has noise, and nowhere else."""
 RESOLVERS = {
     kind.__name__: Lie(kind)

@@ -13,18 +13,17 @@ import numpy as np
 
 from peerd.cli.daemon import add_config_argument, load_config
 from peerd.cli.failure import explain
-from peerd.errors import TaskError
 from peerd.laboratory.adversaries.keys import Keys
 from peerd.laboratory.adversaries.liar import Lie
-from peerd.laboratory.adversaries.lies import LIES
+from peerd.laboratory.adversaries.lies import LIES, NOISE_LIES
 from peerd.laboratory.adversaries.names import NAMES, SILENT, check_name
 from peerd.laboratory.adversaries.silent import SilentPeer
-from peerd.laboratory.experiments.attacks import forge
+from peerd.laboratory.experiments.attacks import forge, forge_sum
 from peerd.learning import Trainer
 from peerd.learning.settings import Training
 from peerd.runner.crew import Crew, Sessions
 from peerd.runner.daemon import run
-from protocols.aggregation.contract import Model, Update
+from protocols.aggregation.contract import Model, RowRule, Update
 from protocols.record.position import Position
 from protocols.session.events import Peer
 from protocols.session.local import LocalPeer
@@ -51,8 +50,8 @@ def crew_of(attack: str) -> Crew:
     check_name(attack)
     if attack == SILENT:
         return Crew(session=SilentPeer)
-    if attack in LIES:
-        return Crew(session=lying(LIES[attack]))
+    if (lie := {**LIES, **NOISE_LIES}.get(attack)) is not None:
+        return Crew(session=lying(lie))
     return Crew(trainer=forging(attack))
 
 
@@ -61,11 +60,15 @@ def forging(attack: str) -> Callable[[Training], Trainer]:
 
     class ForgingTrainer(Trainer):
         async def update(self, round: int, model: Model) -> Update:
-            learnt = await super().update(round, model)
-            if learnt.dtype != np.float32:
-                raise TaskError(f"the attack {attack} is on models, and not on sums of gradients")
-            forged = learnt.astype(np.float32)
-            return forge(attack, model, forged, seed=self.training.seed, round=round)
+            learnt, seed = await super().update(round, model), self.training.seed
+            rule = self._rule.local_rule(round)
+            if not isinstance(rule, RowRule):
+                return forge(attack, model, learnt.astype(np.float32), seed=seed, round=round)
+            parameters = len(learnt) - (rule.count is not None)
+            gradients, count = np.split(learnt.astype(np.int64), [parameters])
+            longest = rule.rows * rule.steps
+            forged = forge_sum(attack, gradients, longest, seed=seed, round=round)
+            return np.concatenate([forged, count])
 
     return ForgingTrainer
 

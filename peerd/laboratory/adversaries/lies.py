@@ -9,6 +9,7 @@ import numpy as np
 from peerd.laboratory.adversaries.dealing import LyingDealer
 from peerd.laboratory.adversaries.electors import Elector
 from peerd.laboratory.adversaries.liar import Lie
+from peerd.laboratory.adversaries.noisy import NoNoise, PoisonedNoise
 from peerd.laboratory.adversaries.openers import WrongSummer, moved
 from peerd.laboratory.adversaries.place import Words
 from protocols.aggregation.evaluation import Counts
@@ -24,7 +25,7 @@ class BadProofDealer(LyingDealer):
 
     def split(self, values: Values) -> Dealing:
         forged = np.array(values, dtype=np.int64)
-        forged[0] = 2
+        forged[0] += 3  # neither a bit any more, nor a number with the same square
         shape, context = self.shape, self.context()
         parts = split(shape, forged, self.at.dealing_secret, context)
         return seal(shape, context, parts, self.public)
@@ -91,4 +92,7 @@ LIES = {
     "equivocate": Lie(EquivocatingElection),
     OVERCOUNT: Lie(Overcounter),
 }
-"""By the names that ``--attack`` takes."""
+"""By the names that ``--attack`` takes. Each is proven with evidence."""
+POISONED_NOISE = "poisoned-noise"
+NOISE_LIES = {"no-noise": Lie(NoNoise), POISONED_NOISE: Lie(PoisonedNoise)}
+"""Where a rule has noise. Nobody can prove them: they are among what the noise allows for."""

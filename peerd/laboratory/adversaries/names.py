@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from peerd.errors import ConfigError
-from peerd.laboratory.adversaries.lies import LIES
+from peerd.laboratory.adversaries.lies import LIES, NOISE_LIES
 from peerd.laboratory.experiments.attacks import ATTACKS as LEARNING_LIES
 
 PROVEN = tuple(LIES)
@@ -12,7 +12,7 @@ SILENT = "silent"
 """Connected, and says nothing at all."""
 ABSENT = (SILENT,)
 """Left out as absent, and not blamed."""
-NAMES = (*LEARNING_LIES, *PROVEN, *ABSENT)
+NAMES = (*LEARNING_LIES, *PROVEN, *NOISE_LIES, *ABSENT)
 
 
 def check_name(name: str) -> str:

@@ -1,7 +1,8 @@
 """What a swarm under dp-sgd is held against: the same training without the protocol. Imports torch.
 
 ``no_liars``: sites that are all honest, with the noise of a group. ``no_noise``: the same without
-it. ``one_curator``: DP-SGD by one who has all rows, with its own noise.
+it. ``one_curator``: DP-SGD by one who has all rows, with its own noise. ``unsigned``: liars poison
+by their noise, and no coin gives it order and signs.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from peerd.learning.settings import Options, Partition, peer_seed
 from peerd.learning.start_file import Start
 from protocols.aggregation.dp_sgd import DpSgd
 
-NO_NOISE, ONE_CURATOR = "no_noise", "one_curator"
+NO_NOISE, ONE_CURATOR, UNSIGNED = "no_noise", "one_curator", "unsigned"
 KINDS = ("no_liars", NO_NOISE, ONE_CURATOR)
 
 
@@ -50,5 +51,7 @@ def private_baseline(
         rule, shares = pooled(rule, shares.dealers), Shares(1, 1, 1, shares.noise)
     elif kind == NO_NOISE:
         shares = replace(shares, noise=None)
+    if kind != UNSIGNED:
+        shares = replace(shares, poisoned=None)
     rounded = islice(models(clients, rule, shares, seed), rounds)
     return [clients[0].evaluate(model).accuracy for model in rounded]

@@ -15,10 +15,12 @@ from math import ceil
 
 import numpy as np
 
+from peerd.laboratory.adversaries.noisy import poison
 from peerd.learning.client import Client
 from peerd.learning.private.sums import RowSums
 from protocols.aggregation.contract import Encoded, Model
 from protocols.aggregation.dp_sgd import DpSgd
+from protocols.aggregation.noise import Noise
 from protocols.hashing import digest
 from protocols.privacy import skellam
 
@@ -29,13 +31,16 @@ LARGEST_VARIANCE = 1 << 24
 @dataclass(frozen=True)
 class Shares:
     """``dealers`` who each have an equal part of the rows. Of them ``noisy`` add 1/``counted`` of
-    the variance of ``noise`` z each; None adds none.
+    the variance of ``noise`` z each; None adds none. The last ``liars`` add ``poison`` of such
+    noise in its place, which is added as it lies: there is no coin here.
     """
 
     dealers: int
     noisy: int
     counted: int
     noise: Fraction | None
+    liars: int = 0
+    poisoned: Noise | None = None
 
 
 def pooled(rule: DpSgd, sites: int) -> DpSgd:
@@ -52,8 +57,11 @@ def models(clients: Sequence[Client], rule: DpSgd, shares: Shares, seed: int) ->
         opened: Encoded = np.zeros(own + (rule.count is not None), np.int64)
         for index, site in enumerate(sites):
             drawn = [_entropy(seed, round, index, what) for what in ("rows", "noise")]
-            opened += site.sum(vector[:own], drawn[0], rule.clip_at(vector)).total
-            if shares.noise is not None and index < shares.noisy:
+            learnt = site.sum(vector[:own], drawn[0], rule.clip_at(vector)).total
+            opened += learnt
+            if shares.poisoned is not None and index >= shares.dealers - shares.liars:
+                opened += poison(shares.poisoned, learnt)[: opened.size]
+            elif shares.noise is not None and index < shares.noisy:
                 variance = (shares.noise * rule.steps) ** 2 / shares.counted
                 opened += noise_of(variance, opened.size, drawn[1])
         vector = rule.apply(vector, opened, shares.dealers, round)

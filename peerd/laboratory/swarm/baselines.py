@@ -9,6 +9,7 @@ from functools import partial
 
 import trio
 
+from peerd.laboratory.adversaries.lies import POISONED_NOISE
 from peerd.laboratory.experiments.attacks import ATTACKS as LEARNING_LIES
 from peerd.laboratory.swarm.options import SwarmOptions
 from protocols.aggregation.dp_sgd import DpSgd
@@ -20,6 +21,7 @@ LABELS = {
     "plain_mean": "plain averaging, same liars",
     "no_noise": "no liars, no noise",
     "one_curator": "one curator with all rows",
+    "unsigned": "same poisoned noise, without the coin's signs",
 }
 
 
@@ -47,15 +49,17 @@ async def baselines(options: SwarmOptions, setting: Setting) -> dict[str, list[f
 
 
 async def _private_curves(options: SwarmOptions, setting: Setting) -> dict[str, list[float | None]]:
-    from peerd.laboratory.experiments.private_baseline import KINDS, private_baseline
+    from peerd.laboratory.experiments.private_baseline import KINDS, UNSIGNED, private_baseline
     from peerd.laboratory.experiments.private_rounds import Shares
 
     rule = setting.aggregator
     assert isinstance(rule, DpSgd)
     noisy = setting.noise_makers + setting.liars_among(options.peers, options.peers)
-    shares = Shares(options.peers, noisy, setting.noise_makers, rule.noise)
+    liars = options.attacks.count(POISONED_NOISE)
+    counted, poisoned = setting.noise_makers, setting.noise
+    shares = Shares(options.peers, noisy, counted, rule.noise, liars, poisoned)
     found = {}
-    for kind in KINDS:
+    for kind in (*KINDS, *([UNSIGNED] if liars else [])):
         run = partial(
             private_baseline,
             kind,

@@ -10,8 +10,10 @@ from fractions import Fraction
 from peerd.cli.promise import Promise
 from peerd.cli.task_arguments import TaskRequest
 from peerd.errors import ConfigError
+from peerd.laboratory.adversaries.lies import NOISE_LIES, OVERCOUNT
 from peerd.laboratory.adversaries.names import check_name
 from peerd.status.routes import MAX_ROUNDS_LISTED
+from protocols.aggregation.contract import private
 from protocols.plan import SMALLEST_GROUP, CommitteePlan, PlanError, plan_group, plan_swarm
 
 MAX_PEERS = 64  # processes that train on one machine
@@ -148,6 +150,7 @@ def swarm_options(
         _in_range("--gone", gone, 0, peers)
     if clients is not None:
         _in_range("--clients", clients, 1, peers)
+    _check_attacks(options)
     try:
         options.check_plan()
     except PlanError as error:
@@ -165,6 +168,21 @@ def _attacks(text: str, liars: int) -> tuple[str, ...]:
             "name one for all, or one for each",
         )
     return tuple(names)
+
+
+def _check_attacks(options: SwarmOptions) -> None:
+    """No liar is to be as honest as all others because the group lacks what it lies about."""
+    noisy, asked = private(options.work.rule()) is not None, set(options.attacks)
+    if not noisy and (about := sorted(asked & set(NOISE_LIES))):
+        raise ConfigError(
+            f"--attack {about[0]}: {options.work.aggregator} adds no noise",
+            "take a rule that does, such as --aggregator dp-sgd",
+        )
+    if OVERCOUNT in asked and (noisy or not options.evaluates):
+        raise ConfigError(
+            f"--attack {OVERCOUNT}: the group counts no held-out rows",
+            "leave --no-evaluation out, and take a rule without noise",
+        )
 
 
 def _weights(text: str | None, peers: int) -> tuple[int, ...]:

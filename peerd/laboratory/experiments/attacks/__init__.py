@@ -6,7 +6,12 @@ by itself; ``catalogue`` has all attacks, those of liars who see the honest upda
 torch here: the daemon imports this.
 """
 
-from peerd.laboratory.experiments.attacks.alone import ATTACKS, DEFAULT_SCALE, forge
+from peerd.laboratory.experiments.attacks.alone import (
+    ATTACKS,
+    DEFAULT_SCALE,
+    forge,
+    forge_sum,
+)
 from peerd.laboratory.experiments.attacks.catalogue import CATALOGUE, AttackSpec, attack_spec
 from peerd.laboratory.experiments.attacks.view import Attack, View, said
 
@@ -19,5 +24,6 @@ __all__ = [
     "View",
     "attack_spec",
     "forge",
+    "forge_sum",
     "said",
 ]

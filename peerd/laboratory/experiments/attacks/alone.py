@@ -8,7 +8,7 @@ import numpy as np
 
 from peerd.errors import TaskError
 from peerd.laboratory.experiments.attacks.view import Vector, said
-from protocols.aggregation.contract import Model
+from protocols.aggregation.contract import Encoded, Model
 
 # How many times its true length a lie is, where the rule lets lengths through.
 DEFAULT_SCALE = 5.0
@@ -60,8 +60,32 @@ def forge(
 
     Deterministic in its arguments. Raises TaskError for an unknown attack.
     """
+    change = update.astype(np.float64) - model.astype(np.float64)
+    return said(model, _lie(attack, change, scale, seed, round))
+
+
+def forge_sum(
+    attack: str,
+    sum: Encoded,
+    longest: int,
+    *,
+    seed: int,
+    round: int,
+    scale: float = DEFAULT_SCALE,
+) -> Encoded:
+    """The liar's sum of rows' gradients, int64 (d,), in place of the honest ``sum``: its 2-norm is
+    ``longest`` at most, as no proof would let a longer one through.
+
+    Deterministic in its arguments. Raises TaskError for an unknown attack.
+    """
+    lie = _lie(attack, sum.astype(np.float64), scale, seed, round)
+    length = float(np.linalg.norm(lie))
+    room = longest * (1 - 1e-9)  # for what floats round; whole numbers are cut towards 0
+    return np.trunc(lie * min(1.0, room / length) if length else lie).astype(np.int64)
+
+
+def _lie(attack: str, change: Vector, scale: float, seed: int, round: int) -> Vector:
     make = ATTACKS.get(attack)
     if make is None:
         raise TaskError(f"unknown attack {attack!r}", f"known ones: {', '.join(ATTACKS)}")
-    random = np.random.default_rng((seed, round))
-    return said(model, make(update.astype(np.float64) - model.astype(np.float64), scale, random))
+    return make(change, scale, np.random.default_rng((seed, round)))
