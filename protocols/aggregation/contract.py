@@ -75,7 +75,8 @@ class RowRule:
     Each row is drawn by itself with the chance ``rate`` or less; its gradient g_i, clipped to a
     2-norm of ``clip``, becomes integers whose 2-norm is at most ``steps``. At most ``rows`` rows
     are drawn, but for a chance of 2^-60 that the site's own rate makes so. ``count``: of clipped
-    rows, in one more coordinate behind the gradients'.
+    rows, in one more coordinate behind the gradients'. A longer sum of gradients than ``longest``
+    is drawn in to that 2-norm (row_ball.py); None: none is longer.
     """
 
     rate: Fraction
@@ -83,6 +84,7 @@ class RowRule:
     steps: int
     rows: int
     count: RowCount | None = None
+    longest: int | None = None
 
 
 ClientRule: TypeAlias = LocalRule | RowRule

@@ -9,8 +9,9 @@ whatever was rounded. Noise lies beside it in the dealing (protocols/aggregation
     m ← β·m + (1 − β)·u        where there is momentum; else m = u
     w ← w − η·m
 
-V: integers with Σ V_j² + slack = (rows · S)², since at most ``rows`` rows are drawn; behind them a
-count of clipped rows, where C follows a quantile of their norms (clip_quantile.py). m and C are the
+V: integers with Σ V_j² + slack = T², T = radius · lot · S: a longer sum is drawn in to that, so
+that a liar moves w by ``radius`` · C · η / |D| and no more (row_ball.py). Behind them a count of
+clipped rows, where C follows a quantile of their norms (clip_quantile.py). m and C are the
 optimizer's state, and lie behind w in the vector that a round certifies.
 """
 
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from math import floor
 from typing import ClassVar
 
 import numpy as np
@@ -38,6 +40,7 @@ from protocols.aggregation.contract import (
 from protocols.aggregation.model import check_model
 from protocols.aggregation.noise import ROOM, SLACK, check_multiplier
 from protocols.aggregation.optimizer import Optimizer
+from protocols.aggregation.row_ball import RowBall
 from protocols.aggregation.schedule import MAX_RATE
 from protocols.aggregation.square_sum import SquareSum
 from protocols.privacy import Mechanism
@@ -49,6 +52,7 @@ DEFAULTS: dict[str, int | str] = {
     "steps": 1024,
     "rows": 256,
     "lot": "64",
+    "radius": "1/4",
     "noise": "1",
     "eta": "1",
     "momentum": "0",
@@ -65,8 +69,9 @@ VECTOR, REST = "gradients", "slack"
 @dataclass(frozen=True, slots=True)
 class DpSgd:
     """``rate`` q, ``clip`` C, ``steps`` S, ``noise`` z: the standard deviation over S. ``rows``:
-    the most of a site in a round. ``lot``: how many rows a site's sum is divided by. ``quantile``:
-    what part of the rows C is to leave as they are, from ``clip`` on; 0 for a C that stays.
+    the most of a site in a round. ``lot``: how many rows a site's sum is divided by. ``radius``:
+    how long that sum is at most, over a lot of rows that all point one way. ``quantile``: what part
+    of the rows C is to leave as they are, from ``clip`` on; 0 for a C that stays.
     """
 
     rate: Fraction
@@ -76,6 +81,7 @@ class DpSgd:
     lot: Fraction
     noise: Fraction
     eta: Fraction
+    radius: Fraction
     momentum: Fraction = Fraction(0)
     quantile: Fraction = Fraction(0)
 
@@ -96,6 +102,7 @@ class DpSgd:
             lot=read.positive(values, "lot", Fraction(MAX_ROWS)),
             noise=check_multiplier(read.positive(values, "noise", Fraction(1000))),
             eta=read.positive(values, "eta", MAX_RATE),
+            radius=read.positive(values, "radius", Fraction(MAX_ROWS)),
             momentum=read.momentum(values),
             quantile=read.rational(values, "quantile", Fraction(1)),
         )
@@ -110,6 +117,7 @@ class DpSgd:
             "steps": self.steps,
             "rows": self.rows,
             "lot": str(self.lot),
+            "radius": str(self.radius),
             "noise": str(self.noise),
             "eta": str(self.eta),
             "momentum": str(self.momentum),
@@ -138,18 +146,28 @@ class DpSgd:
 
     @property
     def limit(self) -> int:
-        """What the 2-norm of a site's integers is at most."""
-        return self.rows * self.steps
+        """T: what the 2-norm of a site's integers is at most."""
+        return min(self.rows * self.steps, floor(self.radius * self.lot * self.steps))
+
+    @property
+    def ball(self) -> RowBall | None:
+        """None where no sum of ``rows`` rows is longer than T."""
+        rows = self.rows * self.steps
+        return RowBall(self.steps, self.rows, self.limit) if self.limit < rows else None
 
     def mechanism(self, parameters: int) -> Mechanism:
-        """A row moves the sum by S at most."""
-        plain = Mechanism(Fraction(1), self.steps**2, self.rate, SLACK)
-        return plain.with_noise(self.noise)
+        """A row moves the sum by S at most, and somewhat more where sums are drawn in."""
+        squared = self.steps**2
+        if self.ball is not None:
+            squared = self.ball.squared_norm(self.own_parameters(parameters))
+        return Mechanism(Fraction(1), squared, self.rate, SLACK).with_noise(self.noise)
 
     # V
 
     def relation(self, parameters: int, reference: Reference | None = None) -> Relation:
-        """Σ V_j² + slack = (rows · S)², without wrap-around; the count in bits."""
+        """Σ V_j² + slack = T², without wrap-around; the count in bits."""
+        if self.ball is not None:
+            self.ball.check(self.own_parameters(parameters))
         squares, count = self._squares(self.own_parameters(parameters)), self.count
         linear = (*squares.linear, binary.slack_term(REST, self._slack_bits))
         whole = SummedConstraint(squares.squares, linear, -(self.limit**2))
@@ -168,8 +186,8 @@ class DpSgd:
         )
         if not relation.fits(binary.LARGEST_PRIME):
             raise AggregationError(
-                f"rows · steps = {self.limit} is too large for {parameters} parameters: fewer"
-                " steps or rows would do"
+                f"sums of gradients as long as {self.limit} are too large for {parameters}"
+                " parameters: fewer steps, or a smaller radius, would do"
             )
         return relation
 
@@ -201,7 +219,8 @@ class DpSgd:
     def local_rule(self, round: int) -> RowRule:
         """The same in every round, but for C where that moves: the one to start at."""
         row = None if self.count is None else self.count.row
-        return RowRule(self.rate, self.clip, self._gradient_steps, self.rows, row)
+        longest = None if self.ball is None else self.limit
+        return RowRule(self.rate, self.clip, self._gradient_steps, self.rows, row, longest)
 
     def clip_at(self, vector: Model) -> Fraction:
         """C of the round that ``vector`` leads to."""
@@ -214,7 +233,7 @@ class DpSgd:
 
     def encode(self, model: Model, update: Update, reference: Reference | None = None) -> Encoded:
         """The integers that F^C gives, (d,), or (d + 1,) with the count, and the slacks.
-        AggregationError for any that no sample of ``rows`` rows has.
+        AggregationError for any that is longer than T.
         """
         check_model(model)
         own = self.own_parameters(model.size)

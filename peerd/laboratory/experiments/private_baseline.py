@@ -52,6 +52,6 @@ def private_baseline(
     elif kind == NO_NOISE:
         shares = replace(shares, noise=None)
     if kind != UNSIGNED:
-        shares = replace(shares, poisoned=None)
+        shares = replace(shares, lie=None)
     rounded = islice(models(clients, rule, shares, seed), rounds)
     return [clients[0].evaluate(model).accuracy for model in rounded]

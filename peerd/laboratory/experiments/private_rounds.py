@@ -8,7 +8,7 @@ Deterministic by seed, so that nothing here is secret.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil
@@ -16,6 +16,7 @@ from math import ceil
 import numpy as np
 
 from peerd.laboratory.adversaries.noisy import poison
+from peerd.laboratory.experiments.attacks import forge_sum
 from peerd.learning.client import Client
 from peerd.learning.private.sums import RowSums
 from protocols.aggregation.contract import Encoded, Model
@@ -28,11 +29,15 @@ LARGEST_VARIANCE = 1 << 24
 """Of one table of noise; more is added in parts."""
 
 
+Lie = Callable[[Encoded], Encoded]
+"""From what an honest site's rows add up to."""
+
+
 @dataclass(frozen=True)
 class Shares:
     """``dealers`` who each have an equal part of the rows. Of them ``noisy`` add 1/``counted`` of
-    the variance of ``noise`` z each; None adds none. The last ``liars`` add ``poison`` of such
-    noise in its place, which is added as it lies: there is no coin here.
+    the variance of ``noise`` z each; None adds none. The last ``liars`` add what ``lie`` makes of
+    their sums, and no noise.
     """
 
     dealers: int
@@ -40,33 +45,48 @@ class Shares:
     counted: int
     noise: Fraction | None
     liars: int = 0
-    poisoned: Noise | None = None
+    lie: Lie | None = None
 
 
 def pooled(rule: DpSgd, sites: int) -> DpSgd:
-    """The same rule for one who holds the rows of all sites."""
-    return replace(rule, rows=rule.rows * sites, lot=rule.lot * sites)
+    """DP-SGD as usual, for one who holds the rows of all sites: nobody else could push."""
+    rows, lot = rule.rows * sites, rule.lot * sites
+    return replace(rule, rows=rows, lot=lot, radius=rows / lot)
 
 
 def models(clients: Sequence[Client], rule: DpSgd, shares: Shares, seed: int) -> Iterator[Model]:
     """The model (d,) after each round, without end. TaskError."""
     sites = [RowSums(client, rule.local_rule(0)) for client in clients]
     vector, own = rule.first_vector(clients[0].first_model), clients[0].parameters
+    noisy = None if shares.noise is None else replace(rule, noise=shares.noise)
+    variance = None if noisy is None else noisy.mechanism(vector.size).variance / shares.counted
     round = 0
     while True:
         opened: Encoded = np.zeros(own + (rule.count is not None), np.int64)
         for index, site in enumerate(sites):
             drawn = [_entropy(seed, round, index, what) for what in ("rows", "noise")]
             learnt = site.sum(vector[:own], drawn[0], rule.clip_at(vector)).total
+            if shares.lie is not None and index >= shares.dealers - shares.liars:
+                opened += shares.lie(learnt)
+                continue
             opened += learnt
-            if shares.poisoned is not None and index >= shares.dealers - shares.liars:
-                opened += poison(shares.poisoned, learnt)[: opened.size]
-            elif shares.noise is not None and index < shares.noisy:
-                variance = (shares.noise * rule.steps) ** 2 / shares.counted
+            if variance is not None and index < shares.noisy:
                 opened += noise_of(variance, opened.size, drawn[1])
         vector = rule.apply(vector, opened, shares.dealers, round)
         yield vector[:own]
         round += 1
+
+
+def poisoning(noise: Noise) -> Lie:
+    """An honest sum, and poison in the place of noise, which is added as it lies: without a coin
+    that gives it order and signs.
+    """
+    return lambda learnt: learnt + poison(noise, learnt)[: learnt.size]
+
+
+def flipping(longest: int) -> Lie:
+    """The opposite of an honest sum of gradients, as long as a site's may be."""
+    return lambda learnt: forge_sum("sign-flip", learnt, longest, seed=0, round=0)
 
 
 def noise_of(variance: Fraction, count: int, entropy: bytes) -> Encoded:

@@ -50,14 +50,15 @@ async def baselines(options: SwarmOptions, setting: Setting) -> dict[str, list[f
 
 async def _private_curves(options: SwarmOptions, setting: Setting) -> dict[str, list[float | None]]:
     from peerd.laboratory.experiments.private_baseline import KINDS, UNSIGNED, private_baseline
-    from peerd.laboratory.experiments.private_rounds import Shares
+    from peerd.laboratory.experiments.private_rounds import Shares, poisoning
 
     rule = setting.aggregator
     assert isinstance(rule, DpSgd)
     noisy = setting.noise_makers + setting.liars_among(options.peers, options.peers)
     liars = options.attacks.count(POISONED_NOISE)
-    counted, poisoned = setting.noise_makers, setting.noise
-    shares = Shares(options.peers, noisy, counted, rule.noise, liars, poisoned)
+    assert setting.noise is not None
+    lie = poisoning(setting.noise)
+    shares = Shares(options.peers, noisy, setting.noise_makers, rule.noise, liars, lie)
     found = {}
     for kind in (*KINDS, *([UNSIGNED] if liars else [])):
         run = partial(

@@ -20,6 +20,7 @@ from peerd.learning.private.rates import OVERFLOW_BITS, rate_of, threshold
 from peerd.learning.private.rounding import to_integers
 from peerd.learning.private.sample import Sample, coins, draw
 from protocols.aggregation.contract import Encoded, Model, RowRule
+from protocols.aggregation.row_ball import RowBall
 
 if TYPE_CHECKING:
     from peerd.learning.client import Client
@@ -60,7 +61,16 @@ class RowSums:
         torch.manual_seed(coins(entropy))
         found = self._added(sample, float(self.rule.clip if clip is None else clip))
         client.shared.check_fixed()
-        return found
+        return RowSum(self._drawn_in(found.total, entropy), found.unfit)
+
+    def _drawn_in(self, total: Encoded, entropy: bytes) -> Encoded:
+        """The gradients' part of ``total``, no longer than the rule has it."""
+        rule, parameters = self.rule, self._client.parameters
+        if rule.longest is None:
+            return total
+        ball = RowBall(rule.steps, rule.rows, rule.longest)
+        dealt = ball.drawn_in(total[:parameters], entropy)
+        return np.concatenate([dealt, total[parameters:]])
 
     def _added(self, sample: Sample, clip: float) -> RowSum:
         total = np.zeros(self._client.parameters + (self.rule.count is not None), dtype=np.int64)

@@ -13,9 +13,9 @@ from protocols.aggregation import AggregationError, aggregator
 from protocols.aggregation.contract import RowRule, private
 from protocols.field import FAMILY
 
-RULE = aggregator(
-    "dp-sgd", {"rate": "1/50", "rows": 4, "steps": 64, "lot": "2", "noise": "3/2", "eta": "1/4"}
-)
+CONSTANTS = {"rate": "1/50", "rows": 4, "steps": 64, "lot": "2", "noise": "3/2", "eta": "1/4"}
+RULE = aggregator("dp-sgd", {**CONSTANTS, "radius": "2"})
+BALL = aggregator("dp-sgd", {**CONSTANTS, "radius": "3/4"})
 MODEL = np.linspace(-1, 1, 9).astype(np.float32)
 
 
@@ -65,9 +65,40 @@ def test_what_a_round_releases() -> None:
     assert RULE.local_rule(3) == RowRule(Fraction(1, 50), Fraction(1), 64, 4)
 
 
+def test_a_smaller_radius_draws_sums_in() -> None:
+    """A row then moves what is dealt by somewhat more, and noise follows that."""
+    assert BALL.local_rule(0) == RowRule(Fraction(1, 50), Fraction(1), 64, 4, longest=96)
+    noisy = private(BALL)
+    assert noisy is not None
+    found = noisy.mechanism(9)
+    assert 64**2 < found.squared_norm < 1.3 * 64**2
+    assert found.variance == Fraction(9, 4) * found.squared_norm
+    longest = np.zeros(9, np.int64)
+    longest[3] = -96
+    encoded = BALL.encode(MODEL, longest)
+    assert BALL.relation(9).violations(FAMILY[-1].p, encoded) == []
+    with pytest.raises(AggregationError, match="longer than 96"):
+        BALL.encode(MODEL, longest - 1)
+
+
+def test_steps_that_are_few_for_a_model() -> None:
+    rule = aggregator("dp-sgd", {"steps": 256})
+    assert rule.relation(1000)
+    with pytest.raises(AggregationError, match="steps = 256 are few for 1000000 parameters"):
+        rule.relation(1_000_000)
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("noise", "1/3000"), ("rate", "0"), ("rate", "2"), ("rows", 0), ("lot", "0"), ("theta", 3)],
+    [
+        ("radius", "0"),
+        ("noise", "1/3000"),
+        ("rate", "0"),
+        ("rate", "2"),
+        ("rows", 0),
+        ("lot", "0"),
+        ("theta", 3),
+    ],
 )
 def test_constants_that_are_none(key: str, value: int | str) -> None:
     with pytest.raises(AggregationError, match=key):
@@ -75,7 +106,7 @@ def test_constants_that_are_none(key: str, value: int | str) -> None:
 
 
 def test_a_long_sum_is_proven_in_parts() -> None:
-    rule = aggregator("dp-sgd", {"rows": 256, "steps": 1024})
+    rule = aggregator("dp-sgd", {"rows": 256, "steps": 1024, "radius": "4"})
     update = np.random.default_rng(1).integers(-4000, 4000, 9000)
     encoded = rule.encode(np.zeros(9000, np.float32), update)
     relation = rule.relation(9000)
@@ -84,5 +115,6 @@ def test_a_long_sum_is_proven_in_parts() -> None:
 
 
 def test_too_many_steps_for_the_largest_field() -> None:
-    with pytest.raises(AggregationError, match="fewer steps or rows"):
-        aggregator("dp-sgd", {"steps": 1 << 16, "rows": 1 << 16}).relation(1000)
+    wide = {"steps": 1 << 16, "rows": 1 << 16, "radius": "1024"}
+    with pytest.raises(AggregationError, match="fewer steps, or a smaller radius"):
+        aggregator("dp-sgd", wide).relation(1000)

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
+from itertools import product
 
 import numpy as np
 import pytest
 
 from peerd.errors import ConfigError, TaskError
-from peerd.laboratory.adversaries.daemon import forging
 from peerd.laboratory.experiments.accuracy import compare
 from peerd.laboratory.experiments.accuracy.compare import (
     CENTRAL,
     COUNTED,
     DIGITS,
     EPSILONS,
+    FAR,
+    FLIPPED,
     FREE,
+    LYING,
     NOISY,
     QUIET,
     SIZED,
@@ -33,7 +36,6 @@ from peerd.laboratory.experiments.baseline import baseline
 from peerd.laboratory.experiments.cell import CLEAR, LIFTED
 from peerd.laboratory.experiments.private_rounds import LARGEST_VARIANCE, Shares, noise_of
 from peerd.laboratory.experiments.rules import checked_rule
-from peerd.learning import Trainer, Training
 from peerd.learning.client import Client
 from peerd.learning.loading import load_torch_task
 from peerd.learning.private.rates import rate_of, threshold
@@ -91,7 +93,7 @@ def test_sites_share_the_variance(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("peerd.laboratory.experiments.private_rounds.noise_of", noted)
     short = replace(TUMOURS, rounds=3)
-    train(short, short.rule(), Shares(4, 3, 2, Fraction(3)), 1)
+    train(short, replace(short.rule(), radius=Fraction(1)), Shares(4, 3, 2, Fraction(3)), 1)
     assert {variance for variance, _ in seen} == {Fraction((3 * 1024) ** 2, 2)}
     assert len({entropy for _, entropy in seen}) == len(seen) == 9
 
@@ -104,21 +106,28 @@ def test_a_run_is_deterministic_and_learns() -> None:
     assert len(loud) == 2 and max(loud) < play(quiet)
 
 
+def test_a_liar_pushes_no_further_than_the_radius_says() -> None:
+    lied = {arm: play(replace(Piece(SHORT, arm, 8, Fraction(2), 1))) for arm in LYING}
+    assert lied[FLIPPED] > 0.85 > lied[FAR]
+
+
 def test_all_pieces_are_there() -> None:
     found = pieces([SHORT], 3)
-    assert len(found) == len({piece.title for piece in found}) == 3 * (3 * len(EPSILONS) + 2)
+    assert len(found) == len({piece.title for piece in found}) == 3 * (5 * len(EPSILONS) + 2)
     assert {piece.seed for piece in found[: len(found) // 3]} == {1}
 
 
 def test_the_table_says_means_and_intervals() -> None:
     mean, half = interval([0.9, 0.92, 0.94])
     assert mean == pytest.approx(0.92) and half == pytest.approx(4.303 * 0.02 / 3**0.5)
-    results = {(SHORT.name, arm, each): [0.9, 0.92, 0.94] for arm in NOISY for each in EPSILONS}
+    noisy = product((*NOISY, *LYING), EPSILONS)
+    results = {(SHORT.name, arm, each): [0.9, 0.92, 0.94] for arm, each in noisy}
     results |= {(SHORT.name, SIZED, 1): [0.88, 0.9, 0.92]}
     results |= {(SHORT.name, arm, None): [0.95, 0.95, 0.95] for arm in (QUIET, FREE)}
     lines = table(results, [SHORT]).splitlines()
     assert len(lines) == 2 + 3 + 2
-    assert lines[2].endswith("| 92.0 ± 5.0 | 92.0 ± 5.0 | 90.0 ± 5.0 |")
+    one = "| 92.0 ± 5.0 | 92.0 ± 5.0 | 90.0 ± 5.0 | 92.0 ± 5.0 | 92.0 ± 5.0 |"
+    assert lines[2].endswith(one) and len({line.count("|") for line in lines}) == 1
     below = dict(gaps(results, [SHORT]))
     assert below[f"tumours, {SIZED}, epsilon 1"] == pytest.approx(2)
     assert below[f"tumours, {COUNTED}, epsilon 8"] == pytest.approx(0)
@@ -136,16 +145,3 @@ def test_cells_have_no_rule_of_rows(form: str) -> None:
 def test_nor_have_baselines() -> None:
     with pytest.raises(TaskError, match="dp-sgd sums the clipped gradients"):
         baseline("dp-sgd", "digits", {}, peers=2, liars=0, attack=None, rounds=1, seed=1)
-
-
-@pytest.mark.trio
-async def test_an_attack_on_models_is_none_on_sums(
-    tmp_path: object, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def honest(self: Trainer, round: int, model: object) -> np.ndarray:
-        return np.zeros(3, dtype=np.int64)
-
-    monkeypatch.setattr(Trainer, "update", honest)
-    trainer = forging("sign-flip")(Training("digits", "dp-sgd", tmp_path))  # type: ignore[arg-type]
-    with pytest.raises(TaskError, match="sign-flip is on models"):
-        await trainer.update(0, np.zeros(3, dtype=np.float32))

@@ -9,13 +9,15 @@ from itertools import product
 from statistics import fmean, stdev
 
 from peerd.laboratory.experiments.accuracy.course import Course, train
-from peerd.laboratory.experiments.private_rounds import Shares
+from peerd.laboratory.experiments.private_rounds import Shares, flipping
 from peerd.laboratory.pool.work import Work
 from protocols.privacy import Budget
 
 DELTA = Fraction(1, 10**5)
 EPSILONS = (1, 2, 8)
 CENTRAL, COUNTED, SIZED = "one curator", "4 sites, all counted on", "4 sites, 2 counted on"
+FLIPPED, FAR = "one of 4 flips signs", "with `radius` = 1"
+LYING = (FLIPPED, FAR)
 QUIET, FREE = "no noise", "no noise, no clipping"
 NOISY = (CENTRAL, COUNTED, SIZED)
 SITES = 4
@@ -70,7 +72,8 @@ def pieces(courses: Sequence[Course], seeds: int) -> list[Piece]:
     for course in courses:
         budgets = {each: Budget(Fraction(each), DELTA) for each in EPSILONS}
         noise = {each: course.noise(budget) for each, budget in budgets.items()}
-        arms = [(course.at(each), arm, each, noise[each]) for arm, each in product(NOISY, EPSILONS)]
+        shared = product((*NOISY, *LYING), EPSILONS)
+        arms = [(course.at(each), arm, each, noise[each]) for arm, each in shared]
         free = [(course, arm, None, None) for arm in (QUIET, FREE)]
         found += [Piece(*arm, seed) for seed in range(1, seeds + 1) for arm in (*arms, *free)]
     return sorted(found, key=lambda piece: piece.seed)
@@ -82,9 +85,13 @@ def play(piece: Piece) -> float:
     if piece.arm == CENTRAL:
         return train(course, course.pooled(), Shares(1, 1, 1, piece.noise), piece.seed)
     if piece.arm == FREE:
-        rule = replace(rule, clip=FREE_CLIP, steps=FREE_STEPS)
-    noisy, counted = (NOISY_SITES, HONEST) if piece.arm == SIZED else (SITES, SITES)
-    return train(course, rule, Shares(SITES, noisy, counted, piece.noise), piece.seed)
+        rule = replace(rule, clip=FREE_CLIP, steps=FREE_STEPS, radius=FREE_CLIP)
+    elif piece.arm == FAR:
+        rule = replace(rule, radius=Fraction(1))
+    noisy, counted = (SITES, SITES) if piece.arm == COUNTED else (NOISY_SITES, HONEST)
+    lie = flipping(rule.limit) if piece.arm in LYING else None
+    shares = Shares(SITES, noisy, counted, piece.noise, liars=1, lie=lie)
+    return train(course, rule, shares, piece.seed)
 
 
 def work(todo: Sequence[Piece]) -> Work:
@@ -103,15 +110,16 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
 
 def table(results: Results, courses: Sequence[Course] = COURSES) -> str:
     """Markdown: a row a course and ε."""
-    head = ["", "ε", "noise z", *NOISY]
+    head = ["", "ε", "noise z", *NOISY, *LYING]
     lines = [head, ["---"] * len(head)]
     for course, epsilon in product(courses, EPSILONS):
-        cells = [_shown(results[course.name, arm, epsilon]) for arm in NOISY]
+        cells = [_shown(results[course.name, arm, epsilon]) for arm in (*NOISY, *LYING)]
         noise = course.noise(Budget(Fraction(epsilon), DELTA))
         lines.append([course.name, str(epsilon), f"{float(noise):.2f}", *cells])
     for course, arm in product(courses, (QUIET, FREE)):
         lines.append(
-            [f"{course.name}, {arm}", "", "", "", _shown(results[course.name, arm, None]), ""]
+            [f"{course.name}, {arm}", "", "", "", _shown(results[course.name, arm, None])]
+            + [""] * (1 + len(LYING))
         )
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 

@@ -59,7 +59,8 @@ class Mechanism:
 
     def rule(self) -> DpSgd:
         """With the noise that is proven."""
-        plain = DpSgd.from_constants({"rate": self.rate, "clip": "1", "steps": 1024, "rows": 400})
+        constants: dict[str, int | str] = {"rate": self.rate, "rows": 400, "radius": "7"}
+        plain = DpSgd.from_constants(constants)
         budget = Budget(Fraction(self.epsilon), DELTA)
         return replace(plain, noise=least_noise(budget, self.rounds, plain.mechanism(1)))
 

@@ -33,7 +33,9 @@ from protocols.proof import DealingShape
 Floats = npt.NDArray[np.float64]
 HONEST = 2
 """Sites that are counted on: the fewest that the protocol has."""
-RULE = DpSgd.from_constants({"rate": "1", "clip": "1", "steps": 1024, "rows": 96, "lot": "1"})
+RULE = DpSgd.from_constants(
+    {"rate": "1", "clip": "1", "steps": 1024, "rows": 96, "lot": "1", "radius": "96"}
+)
 SUM = "dp-sgd without noise"
 AT_ONCE = "dp-sgd, ε = 8 in one round"
 """All that is promised is spent at once: so little noise that a row's label may be guessed."""
