@@ -282,9 +282,11 @@ class Driver:
                 self._nursery.start_soon(self._beat.wait, round_, self._on_time)
             case Staying(since, lasts):
                 self._leaves = None if lasts else since
-            case Phase(name=name):
-                self._beat.entered(name)
-                self._meter.enter(name)
+            case Phase(round=round_, name=name):
+                # Late words of a round that is over have an attempt of it say so: nothing begins.
+                if round_ >= self._session.position.round:
+                    self._beat.entered(name)
+                    self._meter.enter(name)
             case _:
                 pass  # carried out in the thread, before everything else, or only told
         self.teller.tell(effect)
