@@ -24,3 +24,20 @@ def test_a_swarm_stops_where_its_budget_is_spent(tmp_path: Path) -> None:
     curves = found["baselines"]
     assert curves.keys() == {"no_liars", "no_noise", "one_curator"}
     assert all(len(curve) == 3 and None not in curve for curve in curves.values())
+
+
+@pytest.mark.swarm
+def test_liars_about_sums_and_noise_are_told_beside_what_they_would_do(tmp_path: Path) -> None:
+    """With momentum and a clip that moves: the count of clipped rows lies behind the sum."""
+    out = tmp_path / "result.json"
+    asked = "swarm --peers 8 --liars 2 --attack sign-flip,poisoned-noise --rounds 6"
+    asked += " --aggregator dp-sgd --epsilon 8 --delta 1e-6"
+    asked += " --constant eta=4 --constant momentum=1/4 --constant quantile=1/2"
+    assert main([*asked.split(), "--json", str(out)]) == 0
+    found = json.loads(out.read_text())
+    assert all(len(each["absent"]) == 0 for each in found["rounds"]), "both lies are taken"
+    assert not any(peer["blamed"] for peer in found["peers"])
+    curves = found["baselines"]
+    assert curves.keys() == {"no_liars", "no_noise", "one_curator", "plain_mean", "unsigned"}
+    ended = found["rounds"][-1]["accuracy"]
+    assert ended > 0.1 + max(curves["plain_mean"][-1], curves["unsigned"][-1])

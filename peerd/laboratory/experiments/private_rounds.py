@@ -50,8 +50,12 @@ class Shares:
 
 def pooled(rule: DpSgd, sites: int) -> DpSgd:
     """DP-SGD as usual, for one who holds the rows of all sites: nobody else could push."""
-    rows, lot = rule.rows * sites, rule.lot * sites
-    return replace(rule, rows=rows, lot=lot, radius=rows / lot)
+    return unbounded(replace(rule, rows=rule.rows * sites, lot=rule.lot * sites))
+
+
+def unbounded(rule: DpSgd) -> DpSgd:
+    """The same, with sums as long as their rows make them."""
+    return replace(rule, radius=rule.rows / rule.lot)
 
 
 def models(clients: Sequence[Client], rule: DpSgd, shares: Shares, seed: int) -> Iterator[Model]:
@@ -84,9 +88,9 @@ def poisoning(noise: Noise) -> Lie:
     return lambda learnt: learnt + poison(noise, learnt)[: learnt.size]
 
 
-def flipping(longest: int) -> Lie:
-    """The opposite of an honest sum of gradients, as long as a site's may be."""
-    return lambda learnt: forge_sum("sign-flip", learnt, longest, seed=0, round=0)
+def forging(attack: str, longest: int) -> Lie:
+    """Another sum of gradients than an honest one, no longer than a site's may be."""
+    return lambda learnt: forge_sum(attack, learnt, longest, seed=0, round=0)
 
 
 def noise_of(variance: Fraction, count: int, entropy: bytes) -> Encoded:

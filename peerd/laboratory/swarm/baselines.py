@@ -5,7 +5,9 @@ that protects rows, what noise and sharing it cost.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 import trio
 
@@ -14,6 +16,9 @@ from peerd.laboratory.experiments.attacks import ATTACKS as LEARNING_LIES
 from peerd.laboratory.swarm.options import SwarmOptions
 from protocols.aggregation.dp_sgd import DpSgd
 from protocols.record.setting import Setting
+
+if TYPE_CHECKING:
+    from peerd.laboratory.experiments.private_rounds import Shares
 
 STRONGEST = "sign-flip"
 LABELS = {
@@ -37,8 +42,8 @@ def learning_attack(options: SwarmOptions) -> str:
 async def baselines(options: SwarmOptions, setting: Setting) -> dict[str, list[float | None]]:
     """The task's metric after each round, same seeds and data; None where it gives no number.
 
-    ``plain_mean`` and ``no_liars``; of a rule that clips rows, what KINDS of private_baseline.py
-    are. ``setting``: the swarm's group.
+    ``plain_mean`` and ``no_liars``; of a rule that clips rows, what ``_arms`` says. ``setting``:
+    the swarm's group.
     """
     if isinstance(setting.aggregator, DpSgd):
         return await _private_curves(options, setting)
@@ -49,21 +54,12 @@ async def baselines(options: SwarmOptions, setting: Setting) -> dict[str, list[f
 
 
 async def _private_curves(options: SwarmOptions, setting: Setting) -> dict[str, list[float | None]]:
-    from peerd.laboratory.experiments.private_baseline import KINDS, UNSIGNED, private_baseline
-    from peerd.laboratory.experiments.private_rounds import Shares, poisoning
+    from peerd.laboratory.experiments.private_baseline import private_baseline
 
-    rule = setting.aggregator
-    assert isinstance(rule, DpSgd)
-    noisy = setting.noise_makers + setting.liars_among(options.peers, options.peers)
-    liars = options.attacks.count(POISONED_NOISE)
-    assert setting.noise is not None
-    lie = poisoning(setting.noise)
-    shares = Shares(options.peers, noisy, setting.noise_makers, rule.noise, liars, lie)
     found = {}
-    for kind in (*KINDS, *([UNSIGNED] if liars else [])):
+    for name, (rule, shares) in _arms(options, setting).items():
         run = partial(
             private_baseline,
-            kind,
             options.work.task_class,
             options.work.options,
             rule,
@@ -73,8 +69,40 @@ async def _private_curves(options: SwarmOptions, setting: Setting) -> dict[str, 
             local=options.work.here.local,
             start_from=options.work.here.start_from,
         )
-        found[kind] = await _aside(run)
+        found[name] = await _aside(run)
     return found
+
+
+def _arms(options: SwarmOptions, setting: Setting) -> dict[str, tuple[DpSgd, Shares]]:
+    """``no_liars``: with the noise of the group; ``no_noise``: without. ``one_curator``: DP-SGD by
+    one who has all rows. Of lies about sums ``plain_mean``, in which these are as long as rows can
+    make them; of poisoned noise ``unsigned``, in which no coin gives it order and signs.
+    """
+    from peerd.laboratory.experiments.private_rounds import (
+        Shares,
+        forging,
+        poisoning,
+        pooled,
+        unbounded,
+    )
+
+    rule, noise = setting.aggregator, setting.noise
+    assert isinstance(rule, DpSgd) and noise is not None
+    noisy = setting.noise_makers + setting.liars_among(options.peers, options.peers)
+    shares = Shares(options.peers, noisy, setting.noise_makers, rule.noise)
+    arms = {
+        "no_liars": (rule, shares),
+        "no_noise": (rule, replace(shares, noise=None)),
+        "one_curator": (pooled(rule, options.peers), Shares(1, 1, 1, rule.noise)),
+    }
+    forged, longest = learning_attack(options), rule.rows * rule.steps
+    for name, lies, plain, lie in (
+        ("plain_mean", LEARNING_LIES, unbounded(rule), forging(forged, longest)),
+        ("unsigned", (POISONED_NOISE,), rule, poisoning(noise)),
+    ):
+        if liars := sum(attack in lies for attack in options.attacks):
+            arms[name] = plain, replace(shares, liars=liars, lie=lie)
+    return arms
 
 
 async def _curve(

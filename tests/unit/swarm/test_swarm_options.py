@@ -127,3 +127,16 @@ def test_drawn_clients_need_a_plan() -> None:
         options(clients=3, peers=8, liars=2)
     with pytest.raises(ConfigError, match="--clients 9: must be in"):
         options(clients=9, peers=8, liars=2)
+
+
+NOISY = TaskRequest("digits", "dp-sgd", {}, {})
+
+
+def test_a_lie_needs_what_it_is_about() -> None:
+    assert options(work=NOISY, attack="poisoned-noise,no-noise").attacks[1] == "no-noise"
+    with pytest.raises(ConfigError, match="no-noise: rsa adds no noise"):
+        options(attack="no-noise")
+    assert options(attack="overcount")
+    for silent in ({"work": NOISY}, {"evaluates": False}):
+        with pytest.raises(ConfigError, match="overcount: the group counts no held-out rows"):
+            options(attack="overcount", **silent)

@@ -9,7 +9,7 @@ from itertools import product
 from statistics import fmean, stdev
 
 from peerd.laboratory.experiments.accuracy.course import Course, train
-from peerd.laboratory.experiments.private_rounds import Shares, flipping
+from peerd.laboratory.experiments.private_rounds import Shares, forging
 from peerd.laboratory.pool.work import Work
 from protocols.privacy import Budget
 
@@ -89,7 +89,7 @@ def play(piece: Piece) -> float:
     elif piece.arm == FAR:
         rule = replace(rule, radius=Fraction(1))
     noisy, counted = (SITES, SITES) if piece.arm == COUNTED else (NOISY_SITES, HONEST)
-    lie = flipping(rule.limit) if piece.arm in LYING else None
+    lie = forging("sign-flip", rule.limit) if piece.arm in LYING else None
     shares = Shares(SITES, noisy, counted, piece.noise, liars=1, lie=lie)
     return train(course, rule, shares, piece.seed)
 
