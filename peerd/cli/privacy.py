@@ -95,8 +95,8 @@ def _add_plan(parser: argparse.ArgumentParser) -> None:
     which.add_argument(
         "--noise",
         metavar="Z",
-        help="find the rounds that it allows: its standard deviation over the norm that a record is"
-        " clipped to, such as 1.1",
+        help="find the rounds that it allows: its standard deviation over what a record moves the"
+        " sum by, such as 1.1",
     )
     parser.add_argument(
         "--clip",

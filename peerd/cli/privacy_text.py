@@ -65,15 +65,15 @@ def told(plan: PrivacyPlan) -> str:
 
 def _meaning(plan: PrivacyPlan) -> str:
     whose, what = (
-        ("a record's presence at a site", "a record's gradient")
+        ("a record's presence at a site", "a record")
         if plan["unit"] == RECORD
-        else ("all that a member deals", "a member's update")
+        else ("all that a member deals", "a member")
     )
     return (
         f"A group that stops after {plan['rounds']} rounds: {whose} changes the chance of any"
         f" outcome by at most a factor e^{plan['budget']:g} ({exp(plan['budget']):.3g}), and by"
         f" {plan['delta']:g} beside it. The noise in each number of the opened sum has a standard"
-        f" deviation of {plan['noise_multiplier']:g} times the norm that {what} is clipped to."
+        f" deviation of {plan['noise_multiplier']:g} times what {what} moves it by at most."
     )
 
 

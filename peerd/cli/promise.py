@@ -159,13 +159,16 @@ def settled(
     """
     from peerd.cli.rule_arguments import typed_rule
     from peerd.group.privacy import Privacy
-    from protocols.aggregation.contract import private
+    from protocols.aggregation.contract import AggregationError, private
     from protocols.privacy import PrivacyError, least_noise
     from protocols.record.budget import most_rounds
 
     noisy = private(typed_rule(name, constants))
     assert noisy is not None, "check_promise"
-    mechanism, budget, rounds = noisy.mechanism(parameters), promise.budget, promise.rounds
+    try:
+        mechanism, budget, rounds = noisy.mechanism(parameters), promise.budget, promise.rounds
+    except AggregationError as error:
+        raise ConfigError(f"--constant: {error}") from None
     found = dict(constants)
     if not noise_stated:
         if rounds is None:

@@ -68,10 +68,11 @@ VECTOR, REST = "gradients", "slack"
 
 @dataclass(frozen=True, slots=True)
 class DpSgd:
-    """``rate`` q, ``clip`` C, ``steps`` S, ``noise`` z: the standard deviation over S. ``rows``:
-    the most of a site in a round. ``lot``: how many rows a site's sum is divided by. ``radius``:
-    how long that sum is at most, over a lot of rows that all point one way. ``quantile``: what part
-    of the rows C is to leave as they are, from ``clip`` on; 0 for a C that stays.
+    """``rate`` q, ``clip`` C, ``steps`` S. ``noise`` z: its standard deviation over what a row
+    moves the sum by, S and somewhat more (``mechanism``). ``rows``: the most of a site in a round.
+    ``lot``: how many rows a site's sum is divided by. ``radius``: how long that sum is at most,
+    over a lot of rows that all point one way. ``quantile``: what part of the rows C is to leave as
+    they are, from ``clip`` on; 0 for a C that stays.
     """
 
     rate: Fraction
@@ -107,6 +108,11 @@ class DpSgd:
             quantile=read.rational(values, "quantile", Fraction(1)),
         )
         _ = rule.optimizer  # AggregationError for constants that don't go together
+        if rule.radius * rule.lot < 1:
+            raise AggregationError(
+                f"constant radius = {rule.radius} of a lot of {rule.lot} rows is less than a row:"
+                " a larger radius, or lot, is needed"
+            )
         return rule
 
     def constants(self) -> dict[str, int | str]:
@@ -147,13 +153,13 @@ class DpSgd:
     @property
     def limit(self) -> int:
         """T: what the 2-norm of a site's integers is at most."""
-        return min(self.rows * self.steps, floor(self.radius * self.lot * self.steps))
+        return floor(min(Fraction(self.rows), self.radius * self.lot) * self._gradient_steps)
 
     @property
     def ball(self) -> RowBall | None:
         """None where no sum of ``rows`` rows is longer than T."""
-        rows = self.rows * self.steps
-        return RowBall(self.steps, self.rows, self.limit) if self.limit < rows else None
+        longest = self.rows * self._gradient_steps
+        return RowBall(self.steps, self.rows, self.limit) if self.limit < longest else None
 
     def mechanism(self, parameters: int) -> Mechanism:
         """A row moves the sum by S at most, and somewhat more where sums are drawn in."""

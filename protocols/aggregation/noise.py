@@ -33,7 +33,7 @@ from protocols.proof import FREE, Late, Relation, Segment, Smallness, Square, Su
 
 SLACK = Fraction(1, 1 << 58)
 """How far a round may be from the mechanism that is accounted, in total variation: 2^-60 each for
-tables of noise, for blocks of noise that are too long, and for samples with too many rows.
+blocks of noise that are too long, for samples with too many rows, and for sums that are drawn in.
 """
 ROOM = 2
 """What projections of an update have room for, over its longest: so that a dealing that is not

@@ -22,7 +22,7 @@ from protocols.hashing import Xof
 BITS = 30
 """Of the fraction that a coordinate is rounded from: 2^32 times 2^30 fit an int64."""
 RARELY = 44
-"""Each of Hoeffding's two bounds is missed with chance e^-44: both, three times over, 2^-61."""
+"""Each of Hoeffding's two bounds is missed with chance e^-44; both, three times, below 2^-60."""
 PART = 1 << 16
 _DOMAIN = "peerd/aggregation/row ball"
 
@@ -49,9 +49,9 @@ class RowBall:
         return max(0, isqrt(max(0, room)) - ceil(_ROOT))
 
     def check(self, parameters: int) -> None:
-        """AggregationError where rounding takes a half of T, or a row's square becomes twice."""
-        halved = 2 * self.inner(parameters) < self.longest
-        if halved or self.squared_norm(parameters) > 2 * self.steps**2:
+        """AggregationError where rounding takes a tenth of T, or a row's square becomes twice."""
+        shorter = 10 * self.inner(parameters) < 9 * self.longest
+        if shorter or self.squared_norm(parameters) > 2 * self.steps**2:
             raise AggregationError(
                 f"steps = {self.steps} are few for {parameters} parameters, and sums of"
                 f" {self.longest} at most: to round such a sum would take much of it. More steps,"
@@ -76,9 +76,7 @@ class RowBall:
     @staticmethod
     def _factor(squared: int, inner: int) -> int:
         """T′/‖s‖ in 2^-30, rounded down, and 1 at most: off by less than ‖s‖·2^-30 in length."""
-        if squared <= inner**2:
-            return 1 << BITS
-        return isqrt((inner**2 << 2 * BITS) // squared)
+        return min(1 << BITS, isqrt((inner**2 << 2 * BITS) // max(1, squared)))
 
 
 _ROOT = Fraction(isqrt(RARELY * 10**12 // 2) + 1, 10**6)

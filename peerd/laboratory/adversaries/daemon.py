@@ -66,7 +66,7 @@ def forging(attack: str) -> Callable[[Training], Trainer]:
                 return forge(attack, model, learnt.astype(np.float32), seed=seed, round=round)
             parameters = len(learnt) - (rule.count is not None)
             gradients, count = np.split(learnt.astype(np.int64), [parameters])
-            longest = rule.longest or rule.rows * rule.steps
+            longest = rule.rows * rule.steps if rule.longest is None else rule.longest
             forged = forge_sum(attack, gradients, longest, seed=seed, round=round)
             return np.concatenate([forged, count])
 

@@ -36,15 +36,15 @@ Lie = Callable[[Encoded], Encoded]
 @dataclass(frozen=True)
 class Shares:
     """``dealers`` who each have an equal part of the rows. Of them ``noisy`` add 1/``counted`` of
-    the variance of ``noise`` z each; None adds none. The last ``liars`` add what ``lie`` makes of
-    their sums, and no noise.
+    the variance of ``noise`` z each; None adds none. ``liars``, by their numbers, add what
+    ``lie`` makes of their sums, and no noise.
     """
 
     dealers: int
     noisy: int
     counted: int
     noise: Fraction | None
-    liars: int = 0
+    liars: frozenset[int] = frozenset()
     lie: Lie | None = None
 
 
@@ -70,7 +70,7 @@ def models(clients: Sequence[Client], rule: DpSgd, shares: Shares, seed: int) ->
         for index, site in enumerate(sites):
             drawn = [_entropy(seed, round, index, what) for what in ("rows", "noise")]
             learnt = site.sum(vector[:own], drawn[0], rule.clip_at(vector)).total
-            if shares.lie is not None and index >= shares.dealers - shares.liars:
+            if shares.lie is not None and index in shares.liars:
                 opened += shares.lie(learnt)
                 continue
             opened += learnt

@@ -84,7 +84,7 @@ def first_model(seed: int, parameters: int) -> npt.NDArray[np.float32]:
 
 def _sum_of_rows(rows: RowRule, step: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
     """Half as long as such a sum can be, along ``step``; and its count of clipped rows."""
-    longest = (rows.longest or rows.rows * rows.steps) / 2
+    longest = (rows.rows * rows.steps if rows.longest is None else rows.longest) / 2
     found: npt.NDArray[np.int64] = np.rint(step * longest / np.linalg.norm(step)).astype(np.int64)
     if rows.count is not None:
         found[-1] = np.clip(found[-1], rows.count.least, rows.count.most)

@@ -100,7 +100,8 @@ def _arms(options: SwarmOptions, setting: Setting) -> dict[str, tuple[DpSgd, Sha
         ("plain_mean", LEARNING_LIES, unbounded(rule), forging(forged, longest)),
         ("unsigned", (POISONED_NOISE,), rule, poisoning(noise)),
     ):
-        if liars := sum(attack in lies for attack in options.attacks):
+        liars = frozenset(each for each in range(options.peers) if options.lie_of(each) in lies)
+        if liars:
             arms[name] = plain, replace(shares, liars=liars, lie=lie)
     return arms
 

@@ -172,7 +172,8 @@ def _attacks(text: str, liars: int) -> tuple[str, ...]:
 
 def _check_attacks(options: SwarmOptions) -> None:
     """No liar is to be as honest as all others because the group lacks what it lies about."""
-    noisy, asked = private(options.work.rule()) is not None, set(options.attacks)
+    noisy = options.promise is not None or private(options.work.rule()) is not None
+    asked = set(options.attacks)
     if not noisy and (about := sorted(asked & set(NOISE_LIES))):
         raise ConfigError(
             f"--attack {about[0]}: {options.work.aggregator} adds no noise",

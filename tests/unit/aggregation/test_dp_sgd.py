@@ -81,6 +81,18 @@ def test_a_smaller_radius_draws_sums_in() -> None:
         BALL.encode(MODEL, longest - 1)
 
 
+def test_with_a_quantile_the_step_is_no_longer() -> None:
+    """A row's gradient is shorter then, and sums are divided by as much less."""
+    rule = aggregator("dp-sgd", {"quantile": "1/2"})
+    rows = rule.local_rule(0)
+    assert isinstance(rows, RowRule) and rows.longest == 16 * rows.steps < 16 * 1024
+    vector = np.append(np.zeros(9, np.float32), np.float32(1))
+    opened = np.zeros(10, np.int64)
+    opened[0] = rows.longest
+    assert rule.apply(vector, opened, 1, 0)[0] == pytest.approx(-0.25)
+    assert aggregator("dp-sgd", {"quantile": "1/2", "radius": "4"}).local_rule(0).longest is None
+
+
 def test_steps_that_are_few_for_a_model() -> None:
     rule = aggregator("dp-sgd", {"steps": 256})
     assert rule.relation(1000)
@@ -92,6 +104,7 @@ def test_steps_that_are_few_for_a_model() -> None:
     ("key", "value"),
     [
         ("radius", "0"),
+        ("radius", "1/65"),
         ("noise", "1/3000"),
         ("rate", "0"),
         ("rate", "2"),

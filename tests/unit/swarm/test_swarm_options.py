@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import pytest
 
+from peerd.cli.promise import Promise
 from peerd.cli.task_arguments import TaskRequest
 from peerd.errors import ConfigError
 from peerd.laboratory.swarm.kills import EARLIEST, LATEST, Kills, moment
 from peerd.laboratory.swarm.options import Kill, SwarmOptions, swarm_options
 from protocols.plan import plan_group
+from protocols.privacy import Budget
 
 WORK = TaskRequest("digits", "rsa", {}, {})
 
@@ -140,3 +143,11 @@ def test_a_lie_needs_what_it_is_about() -> None:
     for silent in ({"work": NOISY}, {"evaluates": False}):
         with pytest.raises(ConfigError, match="overcount: the group counts no held-out rows"):
             options(attack="overcount", **silent)
+
+
+def test_a_promise_brings_the_noise() -> None:
+    ball = TaskRequest("digits", "centered-clipping-l2", {}, {})
+    promise = Promise(Budget(Fraction(8), Fraction(1, 10**5)), 3)
+    assert options(work=ball, attack="no-noise", promise=promise).attacks == ("no-noise",) * 2
+    with pytest.raises(ConfigError, match="counts no held-out rows"):
+        options(work=ball, attack="overcount", promise=promise)

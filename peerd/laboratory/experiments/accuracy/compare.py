@@ -90,7 +90,7 @@ def play(piece: Piece) -> float:
         rule = replace(rule, radius=Fraction(1))
     noisy, counted = (SITES, SITES) if piece.arm == COUNTED else (NOISY_SITES, HONEST)
     lie = forging("sign-flip", rule.limit) if piece.arm in LYING else None
-    shares = Shares(SITES, noisy, counted, piece.noise, liars=1, lie=lie)
+    shares = Shares(SITES, noisy, counted, piece.noise, liars=frozenset({SITES - 1}), lie=lie)
     return train(course, rule, shares, piece.seed)
 
 
