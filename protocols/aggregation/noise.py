@@ -101,10 +101,12 @@ class Noise:
 
     def __post_init__(self) -> None:
         if not LEAST_VARIANCE <= self.variance <= LARGEST_VARIANCE:
+            large = self.variance > LARGEST_VARIANCE
             raise AggregationError(
                 f"a dealer's noise has a standard deviation of {isqrt(int(self.variance))} steps:"
-                f" {isqrt(LEAST_VARIANCE)} to {isqrt(LARGEST_VARIANCE)} are possible; more or fewer"
-                " steps, or another theta, would do"
+                f" {isqrt(LEAST_VARIANCE)} to {isqrt(LARGEST_VARIANCE)} are possible;"
+                f" {'fewer steps, or a smaller' if large else 'more steps, or a larger'} theta,"
+                " would do"
             )
         _ = self.blocks
 
