@@ -22,8 +22,9 @@ from own_tree import ROOT
 
 from peerd.crypto import Sodium
 from protocols.hashing import digest
-from protocols.record.certificate import ElectionCertificate, ResolutionCertificate
+from protocols.record.certificate import ResolutionCertificate
 from protocols.record.cohort import Cohort
+from protocols.record.elected import ElectionCertificate
 from protocols.record.election import Commitments, Election
 from protocols.record.resolution import Resolution
 from protocols.wire.canonical import Value, pack, unpack

@@ -8,8 +8,9 @@ from peerd.audit.epoch import Epoch, Verified
 from peerd.audit.history import History
 from peerd.identity import peer_id_of
 from peerd.runner.evidence.audit import described, proof_described
-from protocols.record.certificate import CertifiedRound, Close, panel_of, seed_of
+from protocols.record.certificate import CertifiedRound, Close
 from protocols.record.cohort import Exclusion
+from protocols.record.elected import panel_of, seed_of
 from protocols.record.resolution import Resolution
 
 Document: TypeAlias = dict[str, Any]

@@ -16,15 +16,10 @@ from peerd.runner.library import kept_polynomials, polynomials_key, polynomials_
 from peerd.runner.members import Members
 from peerd.runner.operators.stays import kept
 from peerd.storage import Store
-from protocols.record.certificate import (
-    CertifiedRound,
-    Close,
-    origin_of,
-    panel_of,
-    verify_certificate,
-)
+from protocols.record.certificate import CertifiedRound, Close, origin_of, verify_certificate
 from protocols.record.deadlines import Deadlines
 from protocols.record.effects import Aborted, Blame, Completed
+from protocols.record.elected import panel_of
 from protocols.record.evidence import evidence_hash
 from protocols.record.setting import Setting
 from protocols.record.transcript import Transcript

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from protocols.record.base import Base
-from protocols.record.certificate import Elected
 from protocols.record.cohort import Panel
+from protocols.record.elected import Elected
 from protocols.record.evidence import Evidence, Fault
 from protocols.record.setting import Setting
 from protocols.wire.statement import Statement

@@ -12,7 +12,7 @@ from protocols.opening import (
     polynomial_path,
     word_path,
 )
-from protocols.record.certificate import Elected
+from protocols.record.elected import Elected
 from protocols.record.evidence import Evidence, Fault, contradicts, opened_by, wrong_sum
 from protocols.record.outcomes import Certified
 from protocols.record.setting import Setting

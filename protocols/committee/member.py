@@ -16,9 +16,9 @@ from protocols.committee.intake import Intake
 from protocols.committee.receiver import Receiver
 from protocols.committee.states import SEAT, Seat, SeatEvent
 from protocols.errors import WireError
-from protocols.record.certificate import committee_electorate
 from protocols.record.cohort import GIVEN_UP, Cohort
 from protocols.record.effects import Event, Step
+from protocols.record.elected import committee_electorate
 from protocols.record.outcomes import CohortDecided, Conflict, Decision
 from protocols.record.party import Party, Role
 from protocols.record.states import Machine

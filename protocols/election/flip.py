@@ -16,13 +16,9 @@ from protocols.election.heard import Heard, Union
 from protocols.election.states import FLIP, FlipEvent, FlipState
 from protocols.errors import ProtocolError
 from protocols.hashing import digest, numbers
-from protocols.record.certificate import (
-    ElectionCertificate,
-    ResolutionCertificate,
-    elected,
-    roster_electorate,
-)
+from protocols.record.certificate import ResolutionCertificate
 from protocols.record.effects import Step
+from protocols.record.elected import ElectionCertificate, elected, roster_electorate
 from protocols.record.election import Commitments
 from protocols.record.evidence import evidence_hash
 from protocols.record.ledger import Ledger

@@ -7,17 +7,10 @@ from dataclasses import dataclass
 
 from protocols.errors import WireError
 from protocols.record.abandonment import WORDS
-from protocols.record.certificate import (
-    CertifiedRound,
-    ResolutionCertificate,
-    committee_electorate,
-    elected,
-    panel_of,
-    verify_certificate,
-    verify_election,
-)
+from protocols.record.certificate import CertifiedRound, ResolutionCertificate, verify_certificate
 from protocols.record.cohort import decide, gather, two_faced
 from protocols.record.door import is_signed, read_statement
+from protocols.record.elected import committee_electorate, elected, panel_of, verify_election
 from protocols.record.evidence import Evidence, Fault, Finding, judge, judge_bytes
 from protocols.record.setting import Setting
 from protocols.record.transcript import Transcript

@@ -18,15 +18,9 @@ from protocols.proof import DealingShape, Verdict, check, check_proof
 from protocols.proof.shape import Opening
 from protocols.record.asks import asked, boxes_of, word_of
 from protocols.record.base import Base, named_base
-from protocols.record.certificate import (
-    CertifiedRound,
-    Elected,
-    ElectionCertificate,
-    key_lookup,
-    verify_certificate,
-    verify_election,
-)
+from protocols.record.certificate import CertifiedRound, verify_certificate
 from protocols.record.door import is_signed, read_statement
+from protocols.record.elected import Elected, ElectionCertificate, key_lookup, verify_election
 from protocols.record.setting import Setting
 from protocols.wire.canonical import Value, pack, unpack
 from protocols.wire.payloads import Kind, Result

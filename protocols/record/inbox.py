@@ -7,8 +7,8 @@ from enum import Enum
 
 from protocols.errors import WireError
 from protocols.ports import SIGNATURE_BYTES
-from protocols.record.certificate import key_lookup
 from protocols.record.door import is_signed, read_statement
+from protocols.record.elected import key_lookup
 from protocols.record.setting import Setting
 from protocols.wire.payloads import Kind
 from protocols.wire.statement import Slot, Statement

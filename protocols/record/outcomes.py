@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from protocols.record.certificate import CertifiedRound, Elected
+from protocols.record.certificate import CertifiedRound
 from protocols.record.cohort import Cohort
 from protocols.record.effects import Abort, Outcome, Stop
+from protocols.record.elected import Elected
 from protocols.record.evidence import Evidence
 from protocols.record.resolution import Resolution
 from protocols.wire.frames import Frame

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from protocols.record.certificate import ElectionCertificate
+from protocols.record.elected import ElectionCertificate
 from protocols.wire.canonical import Value, pack, unpack
 from protocols.wire.frames import MAX_POOL
 from protocols.wire.schema import (

@@ -23,7 +23,6 @@ from protocols.election.flip import Draw, Flip, Outset
 from protocols.errors import WireError
 from protocols.presence.waiting import Waiting
 from protocols.record.base import Base, Values
-from protocols.record.certificate import Elected, panel_of
 from protocols.record.cohort import GIVEN_UP
 from protocols.record.door import Message, open_message, own_message, signed_in
 from protocols.record.effects import (
@@ -37,6 +36,7 @@ from protocols.record.effects import (
     Stopped,
     Timer,
 )
+from protocols.record.elected import Elected, panel_of
 from protocols.record.evidence import Evidence, Fault
 from protocols.record.ledger import Ledger
 from protocols.record.outcomes import (

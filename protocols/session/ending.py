@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from protocols.errors import WireError
-from protocols.record.certificate import ElectionCertificate
 from protocols.record.effects import Abort
+from protocols.record.elected import ElectionCertificate
 from protocols.record.journal import Journal
 from protocols.version import V3
 from protocols.wire.canonical import Value, pack, unpack

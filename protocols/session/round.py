@@ -8,7 +8,6 @@ from protocols.aggregation.contract import Reference
 from protocols.committee.receiver import kept_prefix
 from protocols.election.flip import Outset
 from protocols.record.base import Values
-from protocols.record.certificate import ElectionCertificate
 from protocols.record.door import Message
 from protocols.record.effects import (
     Abort,
@@ -20,6 +19,7 @@ from protocols.record.effects import (
     Timer,
     Train,
 )
+from protocols.record.elected import ElectionCertificate
 from protocols.record.journal import Journal
 from protocols.record.outcomes import Aborting, Accused, Drawn, RoundOver, Wasted
 from protocols.record.party import Component, Party

@@ -9,8 +9,8 @@ from protocols.agreement import rules
 from protocols.agreement.locks import Locks
 from protocols.agreement.machine import Agreement
 from protocols.agreement.terms import Terms
-from protocols.record.certificate import key_lookup
 from protocols.record.effects import NOTHING, Step
+from protocols.record.elected import key_lookup
 from protocols.record.journal import Journal
 from protocols.record.party import Party
 from protocols.record.timers import ViewOver

@@ -37,13 +37,12 @@ from protocols.proof import BIT, DealingShape, Verdict, check, check_proof, one_
 from protocols.record.audit import audit_round
 from protocols.record.certificate import (
     Certificate,
-    ElectionCertificate,
     ResolutionCertificate,
     origin_of,
     verify_certificate,
-    verify_election,
 )
 from protocols.record.cohort import Cohort
+from protocols.record.elected import ElectionCertificate, verify_election
 from protocols.record.election import Commitments, Election
 from protocols.record.evidence import judge_bytes
 from protocols.record.resolution import Resolution

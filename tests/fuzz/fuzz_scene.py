@@ -30,8 +30,9 @@ from protocols.opening import (
 )
 from protocols.plan import CommitteePlan
 from protocols.record.asks import boxes_of, word_of
-from protocols.record.certificate import Certificate, ElectionCertificate
+from protocols.record.certificate import Certificate
 from protocols.record.deadlines import Deadlines
+from protocols.record.elected import ElectionCertificate
 from protocols.record.evidence import Evidence, Fault
 from protocols.record.setting import Setting
 from protocols.secret import Secret

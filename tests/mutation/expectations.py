@@ -31,16 +31,11 @@ from protocols.opening import (
 )
 from protocols.ports import Forgetful
 from protocols.proof import BIT, DealingShape, Verdict, check, deal, one_segment
-from protocols.record.certificate import (
-    Certificate,
-    ElectionCertificate,
-    elected,
-    panel_of,
-    verify_certificate,
-)
+from protocols.record.certificate import Certificate, verify_certificate
 from protocols.record.cohort import Findings, Panel, decide
 from protocols.record.door import read_statement
 from protocols.record.effects import Ask, Record
+from protocols.record.elected import ElectionCertificate, elected, panel_of
 from protocols.record.election import Election
 from protocols.record.evidence import Evidence, Fault, judge_bytes
 from protocols.record.position import first_position
@@ -114,7 +109,7 @@ def _first(world: World) -> bytes:
 
 def seats(seed: int) -> None:
     """An outsider with a round key (it is elected, and has no seat) signs no result."""
-    from protocols.record import certificate as module
+    from protocols.record import elected as module
 
     world = rounds(seed)
     setting = setting_in(world)

@@ -14,7 +14,8 @@ from peerd.laboratory.simulation.world import World
 from protocols.election.flip import Draw
 from protocols.hashing import digest
 from protocols.plan import CommitteePlan
-from protocols.record.certificate import seats_of, verify_certificate
+from protocols.record.certificate import verify_certificate
+from protocols.record.elected import seats_of
 from protocols.record.election import Election
 from protocols.record.setting import Setting
 from protocols.secret import Secret

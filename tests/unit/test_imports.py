@@ -200,6 +200,7 @@ DRIVES = {
     "protocols.record.certificate": "what is stored, and read back",
     "protocols.record.deadlines": "set-up, and what people are told of them",
     "protocols.record.effects": "what is carried out",
+    "protocols.record.elected": "who sat and dealt, for records and for the oracle",
     "protocols.record.position": "set-up: where a store stands",
     "protocols.record.setting": "set-up: the group",
     "protocols.record.spending": "what of its budget is spent, for people, and for the oracle",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from peerd.laboratory.adversaries.place import Place
 from peerd.laboratory.adversaries.trick import Trick
 from protocols.hashing import digest
-from protocols.record.certificate import seats_of
+from protocols.record.elected import seats_of
 from protocols.record.election import Election
 from protocols.wire.frames import Frame, StatementFrame
 from protocols.wire.payloads import Kind, Reveal

@@ -15,10 +15,10 @@ from protocols.errors import WireError
 from protocols.record.asks import ask_frame, asked, boxes_of, keys_in, word_of
 from protocols.record.base import Base, Values
 from protocols.record.brief import restore, shorten
-from protocols.record.certificate import Elected, ElectionCertificate, elected, key_lookup, panel_of
 from protocols.record.cohort import Cohort, Panel, decide, gather, two_faced
 from protocols.record.door import is_signed, read_statement
 from protocols.record.effects import Event, Send, Timer
+from protocols.record.elected import Elected, ElectionCertificate, elected, key_lookup, panel_of
 from protocols.record.election import Commitments
 from protocols.record.evidence import Evidence, Fault, judge
 from protocols.record.inbox import Inbox

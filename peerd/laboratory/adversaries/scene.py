@@ -8,10 +8,10 @@ from peerd.laboratory.adversaries.mask import Mask
 from peerd.laboratory.adversaries.place import Place
 from peerd.laboratory.adversaries.trick import Shown, Trick
 from protocols.errors import WireError
-from protocols.record.certificate import ElectionCertificate
 from protocols.record.cohort import POOL_KINDS
 from protocols.record.door import slot_of
 from protocols.record.effects import Effect, Send
+from protocols.record.elected import ElectionCertificate
 from protocols.record.election import Commitments, Election
 from protocols.record.resolution import is_resolution
 from protocols.record.votes import outcome_hash

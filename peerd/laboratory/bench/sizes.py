@@ -10,12 +10,9 @@ from protocols.errors import WireError
 from protocols.ports import HYBRID_KEY_BYTES
 from protocols.record.asks import box_bytes
 from protocols.record.brief import Brief
-from protocols.record.certificate import (
-    ElectionCertificate,
-    ResolutionCertificate,
-    decode_certificate,
-)
+from protocols.record.certificate import ResolutionCertificate, decode_certificate
 from protocols.record.cohort import Cohort
+from protocols.record.elected import ElectionCertificate
 from protocols.record.election import Commitments, Election
 from protocols.record.evidence import open_evidence
 from protocols.record.resolution import Resolution, is_resolution

@@ -23,7 +23,8 @@ from peerd.laboratory.swarm.orchestrate import run_swarm
 from peerd.laboratory.swarm.screen import Screen
 from peerd.runner.resume import setting_of
 from peerd.transport.frame_wire import HEADER
-from protocols.record.certificate import Certificate, decode_certificate, seats_of
+from protocols.record.certificate import Certificate, decode_certificate
+from protocols.record.elected import seats_of
 from protocols.record.election import Election
 from protocols.record.setting import Setting
 from protocols.wire.frames import FRAMES, DealingFrame

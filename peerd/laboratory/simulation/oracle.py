@@ -25,14 +25,9 @@ from protocols.presence.neighbours import MAX_AHEAD_FRAMES
 from protocols.presence.waiting import MAX_WAITING_BYTES
 from protocols.proof import BIT
 from protocols.record.audit import audit_round
-from protocols.record.certificate import (
-    CertifiedRound,
-    Close,
-    origin_of,
-    panel_of,
-    verify_certificate,
-)
+from protocols.record.certificate import CertifiedRound, Close, origin_of, verify_certificate
 from protocols.record.effects import Abort, Completed, Stop
+from protocols.record.elected import panel_of
 from protocols.record.inbox import MAX_STATEMENTS_PER_SIGNER
 from protocols.record.resolution import Resolution
 from protocols.record.setting import Setting

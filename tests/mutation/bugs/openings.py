@@ -9,7 +9,8 @@ import numpy as np
 
 from protocols.errors import WireError
 from protocols.opening.polynomials import leaf_polynomials
-from protocols.record.certificate import elected, verify_certificate
+from protocols.record.certificate import verify_certificate
+from protocols.record.elected import elected
 from tests.mutation import expectations
 from tests.mutation.attacks import alone
 from tests.mutation.bug import Bugs
@@ -114,7 +115,7 @@ def _anyone_signs(sound: Any) -> Any:
 
 plant(
     "an election needs no quorum",
-    CERTIFICATE + "_verified",
+    "protocols.record.elected:_verified",
     lambda sound: elected,
     expectations.certificates,
     "accepted",

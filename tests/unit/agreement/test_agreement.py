@@ -10,8 +10,8 @@ from peerd.laboratory.simulation.seeded import swarm_secrets
 from protocols.agreement.machine import Agreement
 from protocols.agreement.terms import Proposal, Terms
 from protocols.errors import WireError
-from protocols.record.certificate import roster_electorate
 from protocols.record.effects import NOTHING, Effect, Persist, Send, Step
+from protocols.record.elected import roster_electorate
 from protocols.record.journal import Journal
 from protocols.record.outcomes import Decision
 from protocols.record.party import Party

@@ -15,8 +15,8 @@ from protocols.committee.pool import Pool
 from protocols.errors import WireError
 from protocols.plan import CommitteePlan
 from protocols.record.base import Base
-from protocols.record.certificate import Elected, ElectionCertificate
 from protocols.record.cohort import Panel, awaited_errands, gather
+from protocols.record.elected import Elected, ElectionCertificate
 from protocols.record.election import Election
 from protocols.record.evidence import Evidence, Finding
 from protocols.record.journal import Journal

@@ -17,9 +17,9 @@ from protocols.committee.pool import Pool
 from protocols.errors import WireError
 from protocols.plan import CommitteePlan
 from protocols.record.base import Base
-from protocols.record.certificate import Elected, ElectionCertificate
 from protocols.record.cohort import Panel, decide, gather
 from protocols.record.effects import Send
+from protocols.record.elected import Elected, ElectionCertificate
 from protocols.record.election import Election
 from protocols.record.evidence import Evidence, Fault, Finding
 from protocols.record.journal import Journal

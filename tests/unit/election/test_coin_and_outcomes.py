@@ -8,7 +8,8 @@ import pytest
 
 from protocols.errors import WireError
 from protocols.hashing import digest
-from protocols.record.certificate import seats_of, verify_certificate
+from protocols.record.certificate import verify_certificate
+from protocols.record.elected import seats_of
 from protocols.record.election import Commitments, Election
 from protocols.record.shuffle import coin, shuffled
 from protocols.version import EARLIEST, LATEST

@@ -13,8 +13,8 @@ from protocols.aggregation import aggregator
 from protocols.hashing import digest
 from protocols.opening import noise_dealers
 from protocols.plan import CommitteePlan, plan_group
-from protocols.record.certificate import panel_of
 from protocols.record.cohort import Panel
+from protocols.record.elected import panel_of
 from tests.simulation.swarm import EIGHT, FOUR, SEATED, TEN, setting_of, swarm
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from peerd.laboratory.simulation.swarm import EIGHT, FOUR, setting_of
 from protocols.plan import hypergeometric_tail, plan_group
-from protocols.record.certificate import Elected, ElectionCertificate, elected, panel_of
+from protocols.record.elected import Elected, ElectionCertificate, elected, panel_of
 from protocols.record.election import Election
 from protocols.record.setting import Setting
 
