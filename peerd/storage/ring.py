@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from peerd.errors import CorruptError, StorageError
-from peerd.sealing.locked import MAX_BYTES, lock, unlock
+from peerd.sealing.locked import MAX_BYTES, lock, note_in, unlock
 from peerd.sealing.source import KeySource
 from peerd.sealing.vault import ID_BYTES, MAX_GENERATIONS, PLAIN, Vault
 from peerd.sealing.xaes import KEY_BYTES, Key
@@ -90,8 +90,10 @@ def rotated(vault: Vault) -> Vault:
     return Vault(vault.name, keys, plain=vault.plain)
 
 
-def write_ring(directory: Path, vault: Vault, source: KeySource) -> None:
-    """Durable on return; a crash leaves the old file or the new one. StorageError."""
+def write_ring(directory: Path, vault: Vault, source: KeySource, note: str | None = None) -> None:
+    """Durable on return; a crash leaves the old file or the new one. ``note``: of the next key, in
+    the place of the one that is there. StorageError.
+    """
     said = {
         "directory": vault.name.hex(),
         "generations": [number for number, _ in vault.generations()],
@@ -100,9 +102,15 @@ def write_ring(directory: Path, vault: Vault, source: KeySource) -> None:
     content = b"".join(key.reveal() for _, key in vault.generations())
     try:
         write = replace_erasing if is_encrypted(directory) else write_durably
-        write(directory / KEYS, lock(_WHAT, said, content, source))
+        note = note or ring_note(directory)
+        write(directory / KEYS, lock(_WHAT, said, content, source, note))
     except OSError as error:
         raise StorageError(f"can't write {directory / KEYS}: {error.strerror}") from None
+
+
+def ring_note(directory: Path) -> str | None:
+    """What tells the former key where the next one is. OSError."""
+    return note_in((directory / KEYS).read_bytes()) if is_encrypted(directory) else None
 
 
 def read_ring(directory: Path, source: KeySource) -> Vault:
@@ -116,7 +124,7 @@ def read_ring(directory: Path, source: KeySource) -> Vault:
     except ValueError as error:
         raise CorruptError(f"{path} is damaged: {error}", _GIVE_BACK) from None
     except StorageError as error:
-        raise StorageError(f"{path}: {error.message}", error.hint) from None
+        raise type(error)(f"{path}: {error.message}", error.hint) from None
     return _vault(said, content)
 
 
