@@ -22,6 +22,8 @@ from peerd.storage.durable import replace_erasing, write_durably
 KEYS = "keys.json"
 TRAINING = "training"
 """The directory of the local models, which the training worker writes."""
+REMOVE_LOCAL = "remove it: training then goes on from the round before, or from the group's model"
+"""What to do about a local model that is damaged."""
 _LOCAL_MODEL = re.compile(r"round-\d{1,18}\.x|statistics\.own")
 _WHAT = "key ring"
 _GIVE_BACK = (

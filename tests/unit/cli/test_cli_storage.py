@@ -236,7 +236,20 @@ def test_what_was_changed_is_found_by_its_place(
     blob.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     code, document = examined(peer, capsys)
     assert (code, document["values"]["damaged"]) == (5, 1)
-    assert document["findings"] == [f"damaged: {blob}"] and blob.exists()
+    (line,) = document["findings"]
+    assert line.startswith(f"damaged: {blob}; the daemon sets it aside") and blob.exists()
+    blob.write_bytes(whole)
+    model = peer / "data" / "training" / "round-1.x"
+    model.write_bytes(model.read_bytes()[:-1])
+    (line,) = examined(peer, capsys)[1]["findings"]
+    assert line.startswith(f"damaged: {model}; remove it: training then goes on")
+
+
+def test_what_is_plain_is_said_with_what_to_do(
+    peer: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for line in examined(peer, capsys)[1]["findings"]:
+        assert str(peer) in line and line.endswith("and say: peerd storage encrypt")
 
 
 def test_a_running_daemon_is_not_disturbed(peer: Path, capsys: pytest.CaptureFixture[str]) -> None:
