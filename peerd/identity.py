@@ -290,7 +290,7 @@ def _opened(content: bytes, path: Path, source: KeySource | None) -> bytes:
     if source is None:
         raise IdentityError(
             f"the key file {path} is encrypted, and nobody says where the disk's key is",
-            f"set {VARIABLE}=file:/PATH, as [storage] of peerd.toml has it",
+            f"set {VARIABLE}=file:/PATH, or name it in [storage] of the peerd.toml that this reads",
         )
     try:
         return unlock(_WHAT, content, source)[1]

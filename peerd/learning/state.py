@@ -26,6 +26,7 @@ from peerd.storage.ring import REMOVE_LOCAL, TRAINING
 from protocols.hashing import DIGEST_BYTES, digest
 
 KEPT = 2
+OWN_FILE = "statistics.own"
 _ONE_VECTOR, _TWO_VECTORS = b"peerd-local-1\n", b"peerd-local-2\n"
 _NAME = re.compile(r"round-(\d{1,18})\.x")
 
@@ -149,7 +150,7 @@ class LocalModels:
 
     @property
     def _own_path(self) -> Path:
-        return self.directory / "statistics.own"
+        return self.directory / OWN_FILE
 
     def _write(self, path: Path, data: bytes) -> None:
         part = path.with_suffix(".part")

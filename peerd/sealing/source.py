@@ -99,7 +99,8 @@ class KeySource:
             if not directory:
                 raise StorageError(
                     f"there is no credential {self._name!r}: {_DIRECTORY} is not set",
-                    f"add to the unit: LoadCredentialEncrypted={self._name}",
+                    f"a unit has LoadCredentialEncrypted={self._name}:/PATH; by hand: systemd-run"
+                    f" --pty -p User=peerd -p LoadCredentialEncrypted={self._name}:/PATH peerd …",
                 )
             path = Path(directory, self._name)
         text = _text(_content(path, guarded=self.kind == FILE)).strip()

@@ -30,6 +30,7 @@ _GIVE_BACK = (
     "put the file back as it was: without it nothing in the directory can be read; else move the"
     " directory away and start with an empty one by 'peerd run --restored' while the others run"
 )
+_NAME_IT = 'name it: key = "file:/PATH" in [storage] of peerd.toml, or PEERD_STORAGE_KEY'
 
 
 def is_encrypted(directory: Path) -> bool:
@@ -37,9 +38,17 @@ def is_encrypted(directory: Path) -> bool:
     return (directory / KEYS).exists()
 
 
-def vault_of(directory: Path, source: KeySource | None) -> Vault:
-    """What opens a data directory. StorageError where the key is not there, or another one."""
-    return read_ring(directory, wanted(directory, source)) if is_encrypted(directory) else PLAIN
+def vault_of(directory: Path, source: KeySource | None, hint: str = _NAME_IT) -> Vault:
+    """What opens a data directory. ``hint``: what to do where nobody has named the key.
+    StorageError where it is not there, or another one.
+    """
+    if not is_encrypted(directory):
+        return PLAIN
+    if source is None:
+        raise StorageError(
+            f"the data directory {directory} is encrypted, and nobody says where its key is", hint
+        )
+    return read_ring(directory, source)
 
 
 def prepare_vault(directory: Path, source: KeySource | None) -> Vault:
@@ -55,16 +64,6 @@ def check_encrypted(directory: Path, vault: Vault, source: KeySource | None) -> 
             f"the data directory {directory} is not encrypted, and [storage] names a key",
             "stop the daemon, if it runs, and say: peerd storage encrypt",
         )
-
-
-def wanted(directory: Path, source: KeySource | None) -> KeySource:
-    """``source``; StorageError where nobody has named one."""
-    if source is None:
-        raise StorageError(
-            f"the data directory {directory} is encrypted, and nobody says where its key is",
-            'name it: key = "file:/PATH" in [storage] of peerd.toml, or PEERD_STORAGE_KEY',
-        )
-    return source
 
 
 def local_models(directory: Path) -> list[Path]:
