@@ -40,12 +40,11 @@ _MAX_PEER_ID_CHARACTERS = 64
 _CHECKSUM_PRIME = 65521  # the largest below 2^16
 _SEPARATOR = "-"  # no character of base 58, of a multiaddr or of a comment
 _COPY = "copy it again from where it is shown, with the checksum behind it"
-_GIVE_BACK = (
-    "put your copy of the file in its place: nothing else opens, or makes, this peer's key again"
-)
-_IF_NOT = (
-    "after an interrupted 'peerd storage rotate --to' that may be the key of before: name it again,"
-    " and repeat the command; if the key is the right one, put your copy of the file back"
+_GIVE_BACK = "put your copy of the file in its place; without one this member needs a new key"
+_IF_UNOPENED = (
+    "name the key that it was encrypted with: after an interrupted 'peerd storage rotate --to' that"
+    " is the one from before, with which to repeat the command; if this is the right one, the file"
+    " was changed: put your copy in its place"
 )
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
@@ -297,7 +296,7 @@ def _opened(content: bytes, path: Path, source: KeySource | None) -> bytes:
     except ValueError as error:
         raise IdentityError(f"the key file {path} is damaged: {error}", _GIVE_BACK) from None
     except Unopened as error:
-        raise IdentityError(f"{path}: {error.message}", f"{error.hint}; {_IF_NOT}") from None
+        raise IdentityError(f"{path}: {error.message}", _IF_UNOPENED) from None
     except StorageError as error:
         raise IdentityError(f"{path}: {error.message}", error.hint) from None
 

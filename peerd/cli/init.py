@@ -92,7 +92,7 @@ def main(args: argparse.Namespace) -> int:
         print(card)
         copy = "keep a copy where nobody else can read it"
         if source is not None:
-            copy = f"encrypted by {source.text}: keep a copy of it, and of that elsewhere"
+            copy = f"encrypted: keep a copy of it, and elsewhere what opens it: {source.text}"
         print(f"key {directory / KEY} ({copy})")
         print(f"configuration {config}")
         print(f"card {directory / CARD}")

@@ -110,9 +110,12 @@ def _content(what: str, header: dict[str, Any], sealed: bytes, source: KeySource
     try:
         return AESGCM(key).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _bound(header))
     except InvalidTag:
+        typed = source.kind == PASSPHRASE
+        who = "this passphrase" if typed else f"the key that {source.text!r} names"
+        do = "give the passphrase" if typed else "name the key"
         raise Unopened(
-            f"the key that {source.text!r} names does not open the {what}, or it was changed",
-            "name the key that it was encrypted with; nothing has been changed",
+            f"{who} does not open the {what}, or it was changed",
+            f"{do} that it was encrypted with; nothing has been changed",
         ) from None
 
 

@@ -179,7 +179,7 @@ def test_a_configuration_that_was_edited_too_early_is_told_so(
     for words in (("check",), to):
         assert run(peer, *words) != 0
         said = "".join(capsys.readouterr())
-        assert "may be the key of before: name it again, and repeat the command" in said
+        assert "is the one from before, with which to repeat the command" in said
     configure(peer, "one.key")
     assert run(peer, *to) == 0
     configure(peer, "two.key")
@@ -209,7 +209,7 @@ def test_a_changed_key_file_is_found(
     code, document = examined(peer, capsys)
     (line,) = document["findings"]
     assert (code, document["encrypted"]) == (5, False)
-    assert str(peer / "peer.key") in line and "put your copy of the file" in line
+    assert str(peer / "peer.key") in line and "put your copy" in line
     assert "delimiter" not in line and "fromhex" not in line
     ring = (peer / "data" / "keys.json").read_bytes()
     assert run(peer, "rotate", "--to", f"file:{peer.parent / 'two.key'}") == 3

@@ -42,7 +42,7 @@ def test_a_peer_is_made_encrypted_where_a_key_is_named(
     monkeypatch.setenv(VARIABLE, key.text)
     home = tmp_path / "peer"
     assert main(["init", str(home)]) == 0
-    assert f"(encrypted by {key.text}: keep a copy of it, and of that elsewhere)" in (
+    assert f"(encrypted: keep a copy of it, and elsewhere what opens it: {key.text})" in (
         capsys.readouterr().out
     )
     assert is_encrypted_key(home / "peer.key")
