@@ -23,7 +23,7 @@ from nacl.bindings import crypto_core_ed25519_is_valid_point
 from nacl.signing import SigningKey
 
 from peerd.errors import IdentityError, StorageError
-from peerd.sealing.locked import is_locked, lock, unlock
+from peerd.sealing.locked import Unopened, is_locked, lock, note_in, unlock
 from peerd.sealing.source import VARIABLE, KeySource, named
 from peerd.text import NotText, decode
 from protocols.ports import PUBLIC_KEY_BYTES, SECRET_KEY_BYTES
@@ -31,7 +31,7 @@ from protocols.secret import Secret
 
 _LABEL = "ed25519-seed:"
 _MAX_FILE_BYTES = 256
-_MAX_LOCKED_BYTES = 2048
+_MAX_LOCKED_BYTES = 1 << 14  # a note of the next key has the path of that in it
 _WHAT = "peer key"
 # multihash: identity, 36 bytes; protobuf PublicKey: type = Ed25519, data of 32 bytes.
 _PEER_ID_PREFIX = bytes((0x00, 0x24, 0x08, 0x01, 0x12, 0x20))
@@ -40,6 +40,12 @@ _MAX_PEER_ID_CHARACTERS = 64
 _CHECKSUM_PRIME = 65521  # the largest below 2^16
 _SEPARATOR = "-"  # no character of base 58, of a multiaddr or of a comment
 _COPY = "copy it again from where it is shown, with the checksum behind it"
+_GIVE_BACK = "put your copy of the file in its place; without one this member needs a new key"
+_IF_UNOPENED = (
+    "name the key that it was encrypted with: after an interrupted 'peerd storage rotate --to' that"
+    " is the one from before, with which to repeat the command; if this is the right one, the file"
+    " was changed: put your copy in its place"
+)
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
 
@@ -76,22 +82,24 @@ class Identity:
         identity._write(path, source)
         return identity
 
-    def encrypt(self, path: Path, source: KeySource) -> None:
+    def encrypt(self, path: Path, source: KeySource, note: str | None = None) -> None:
         """The file at ``path``, which holds this identity, holds it encrypted from now on; what it
-        held is overwritten. A crash leaves the one or the other. IdentityError.
+        held is overwritten. ``note``: of the next key, in the place of the one that is there. A
+        crash leaves the one or the other. IdentityError.
         """
         from peerd.storage.durable import replace_erasing  # numpy: not for each command's help
 
         try:
-            replace_erasing(path, self._content(source))
+            note = note or note_in(path.read_bytes())
+            replace_erasing(path, self._content(source, note))
         except OSError as error:
             raise IdentityError(f"can't replace the key file {path}: {error.strerror}") from None
 
-    def _content(self, source: KeySource | None) -> bytes:
+    def _content(self, source: KeySource | None, note: str | None = None) -> bytes:
         seed = self.secret.reveal()
         if source is None:
             return f"{_LABEL}{seed.hex()}\n".encode()
-        return lock(_WHAT, {"peer": self.peer_id}, seed, source)
+        return lock(_WHAT, {"peer": self.peer_id}, seed, source, note)
 
     def _write(self, path: Path, source: KeySource | None = None) -> None:
         content = self._content(source)
@@ -281,12 +289,14 @@ def _opened(content: bytes, path: Path, source: KeySource | None) -> bytes:
     if source is None:
         raise IdentityError(
             f"the key file {path} is encrypted, and nobody says where the disk's key is",
-            f"set {VARIABLE}=file:/PATH, as [storage] of peerd.toml has it",
+            f"set {VARIABLE}=file:/PATH, or name it in [storage] of the peerd.toml that this reads",
         )
     try:
         return unlock(_WHAT, content, source)[1]
     except ValueError as error:
-        raise IdentityError(f"the key file {path} is damaged: {error}") from None
+        raise IdentityError(f"the key file {path} is damaged: {error}", _GIVE_BACK) from None
+    except Unopened as error:
+        raise IdentityError(f"{path}: {error.message}", _IF_UNOPENED) from None
     except StorageError as error:
         raise IdentityError(f"{path}: {error.message}", error.hint) from None
 
@@ -306,7 +316,8 @@ def _parse(content: bytes, path: Path) -> bytes:
         pass
     raise IdentityError(
         f"the file {path} does not hold a peerd key{reason}",
-        f"it should be one line, '{_LABEL}' and {2 * SECRET_KEY_BYTES} hex digits",
+        f"it should be one line, '{_LABEL}' and {2 * SECRET_KEY_BYTES} hex digits, or what 'peerd"
+        f" storage encrypt' made of that: {_GIVE_BACK}",
     ) from None
 
 

@@ -26,7 +26,7 @@ from peerd.errors import CorruptError, GroupError, LockedError, StorageError
 from peerd.group.fields import MAX_PARAMETERS
 from peerd.runner.succession.lineage import LINEAGE, read_lineage
 from peerd.sealing import Unsealed, Vault
-from peerd.sealing.source import named
+from peerd.sealing.source import VARIABLE, named
 from peerd.sealing.vault import OVERHEAD_BYTES
 from peerd.storage.database import Database
 from peerd.storage.ring import vault_of
@@ -36,6 +36,10 @@ from protocols.errors import WireError
 
 DATABASE = "peerd.sqlite3"
 MAX_BLOB_BYTES = 4 * MAX_PARAMETERS
+_NAME_IT = (
+    f"set {VARIABLE}=file:/PATH for this command, as [storage] of its peerd.toml has it: no"
+    " configuration is read for a directory that is audited"
+)
 _IN_MEMORY = Path("/dev/shm")
 _LOCK = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
@@ -52,7 +56,7 @@ def read_store(directory: Path) -> Material:
         found.lies.append(Lie(str(directory), f"{DATABASE} is missing beside what it names"))
         return found
     try:
-        vault = vault_of(directory, named())
+        vault = vault_of(directory, named(), _NAME_IT)
         with _copied(directory, vault) as database:
             _read(directory, database, found)
     except CorruptError as error:

@@ -46,8 +46,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Make key and configuration; neither is ever overwritten."""
-    from peerd.config import Config, render_config
+    from peerd.config import Config, StorageConfig, render_config
     from peerd.identity import Identity, with_checksum
+    from peerd.sealing.source import named
 
     name = None if args.name is None else checked_name(args.name, "--name: ")
     directory: Path = args.directory
@@ -55,17 +56,22 @@ def main(args: argparse.Namespace) -> int:
     if config.exists():
         raise ConfigError(f"{config} exists already", "edit it, or choose another directory")
     index, count = partition(args.partition)
+    source = named()
     text = render_config(
         key=KEY,
         listen=args.listen,
         announce=tuple(args.announce) or None,
         bootstrap=tuple(args.bootstrap),
         task=task_config(args, partition=index, partitions=count, seed=args.seed),
+        # the daemon, which may have another environment, is to begin with it as well
+        storage=StorageConfig(key=None if source is None else source.text),
     )
     with directory_for("DIR", directory, 0o700):
         _write_checked(config, text)
         try:
-            identity = Identity.create(directory / KEY)
+            if source is not None:
+                source.ask_twice()
+            identity = Identity.create(directory / KEY, source)
         except BaseException:
             config.unlink()
             raise
@@ -84,7 +90,10 @@ def main(args: argparse.Namespace) -> int:
         print_json(found)
     else:
         print(card)
-        print(f"key {directory / KEY} (keep a copy where nobody else can read it)")
+        copy = "keep a copy where nobody else can read it"
+        if source is not None:
+            copy = f"encrypted: keep a copy of it, and elsewhere what opens it: {source.text}"
+        print(f"key {directory / KEY} ({copy})")
         print(f"configuration {config}")
         print(f"card {directory / CARD}")
         print(

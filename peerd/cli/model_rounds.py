@@ -118,9 +118,13 @@ def _last(records: list[dict[str, object]]) -> dict[str, object]:
 
 
 def own_statistics(config: Config) -> Own:
-    """This peer's own running statistics, as its last round of training left them; or none."""
-    from peerd.learning.state import LocalModels
+    """This peer's own running statistics, as its last round of training left them; or none. They
+    alone are read here while a daemon runs, and the disk's key is needed only where there are some.
+    """
+    from peerd.learning.state import NOTHING, OWN_FILE, LocalModels
     from peerd.storage.ring import TRAINING, vault_of
 
+    if not (config.data / TRAINING / OWN_FILE).exists():
+        return NOTHING
     vault = vault_of(config.data, config.storage.source).part(TRAINING)
     return LocalModels(config.data / TRAINING, 0, vault).own()

@@ -13,6 +13,7 @@ from peerd.errors import ConfigError, StorageError
 
 if TYPE_CHECKING:
     from peerd.config import Config
+    from peerd.identity import Identity
     from peerd.sealing import KeySource
 
 VERBS = {
@@ -20,6 +21,8 @@ VERBS = {
     "rotate": "replace the keys; the daemon must be stopped",
     "check": "open every value: is all of it encrypted, and whole? the daemon must be stopped",
 }
+
+_ENCRYPT = "name a key in [storage], if none is, and say: peerd storage encrypt"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,66 +65,115 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _encrypt(config: Config, source: KeySource) -> None:
+    from peerd.identity import is_encrypted_key
     from peerd.storage import Store
     from peerd.storage.ring import begin, is_encrypted
 
+    if not is_encrypted(config.data) and not any(map(is_encrypted_key, _keys(config))):
+        source.ask_twice()
+    keys = _opened_keys(config, source, source)
     if config.data.exists() and not is_encrypted(config.data):
         with Store.open(config.data, config.storage.keeping):
+            _lock_keys(keys, source)  # first: beside a key ring a daemon would take a plain key
             begin(config.data, source, plain=True)
-    _lock_keys(config, source, source)
+    else:
+        _lock_keys(keys, source)
     if config.data.exists():
         _finish(config, source)
     say(f"{config.data} and {config.key} are encrypted; keep the key: nothing opens without it")
 
 
 def _rotate(config: Config, source: KeySource, to: str | None, *, later: bool) -> None:
-    from peerd.sealing import key_source
+    from peerd.sealing.locked import note_for
+    from peerd.sealing.source import next_source
     from peerd.storage import Store
-    from peerd.storage.ring import is_encrypted, rotated, write_ring
+    from peerd.storage.ring import is_encrypted, ring_note, rotated, write_ring
 
-    target = source if to is None else key_source(to)
     if not is_encrypted(config.data):
         raise StorageError(f"{config.data} is not encrypted", "first: peerd storage encrypt")
-    target.ask_twice()
-    with Store.open(config.data, config.storage.keeping, _fitting(config, source, target)) as store:
-        write_ring(config.data, rotated(store.vault), target)
-    _lock_keys(config, source, target)
+    target = source if to is None else next_source(source, to)
+    fits = _fitting(config, source, target)
+    keys = _opened_keys(config, source, target)
+    note = note_for(source, target) if fits is not target else None
+    with Store.open(config.data, config.storage.keeping, fits) as store:
+        write_ring(config.data, rotated(store.vault), target, note)
+    _lock_keys(keys, target, ring_note(config.data))
     if later:
-        say("new values get the new key; the daemon seals the others anew after its rounds")
+        say("new values get new data keys; the daemon seals the others anew after its rounds")
     else:
         _finish(config, target)
-        say("everything is sealed with the new key, and older keys are gone")
-    if target is not source:
+        say("everything is sealed with new data keys, and older ones are gone")
+    _tell(source, fits, target, to)
+
+
+def _tell(source: KeySource, fits: KeySource, target: KeySource, to: str | None) -> None:
+    """What became of the disk's own key."""
+    if target.text != source.text:
         say(f'now say in [storage] of the configuration: key = "{target.text}"')
+    elif target is not source:
+        say("the disk opens with the new passphrase from now on, and no longer with the old one")
+    if to is not None and fits is source and source.same_as(target):
+        say("note: the disk's key is the same as before: whoever has it opens the disk as before")
 
 
 def _fitting(config: Config, source: KeySource, target: KeySource) -> KeySource:
-    """The one that opens the key ring: ``target``, where a rotation was interrupted."""
+    """The one that opens the key ring: ``target``, where a rotation was interrupted. StorageError
+    for a new passphrase that is the old one.
+    """
+    from peerd.sealing.locked import Relocked
+    from peerd.sealing.source import PASSPHRASE
     from peerd.storage.ring import read_ring
 
     try:
         read_ring(config.data, source).forget()
-    except StorageError:
-        if target is source:
+    except StorageError as error:
+        # the current passphrase, mistyped, must not let a new one be asked for
+        if target is source or (target.text == source.text and not isinstance(error, Relocked)):
             raise
-        read_ring(config.data, target).forget()
+        target.ask_twice()
+        try:
+            read_ring(config.data, target).forget()
+        except StorageError:
+            raise error from None
         return target
+    if target is not source:
+        target.ask_twice()
+    if target is not source and target.kind == PASSPHRASE and target.same_as(source):
+        raise StorageError(
+            "the new passphrase is the one that the disk has",
+            "take another one; if a rotation was interrupted, give the one from before it first",
+        )
     return source
 
 
-def _lock_keys(config: Config, source: KeySource, target: KeySource) -> None:
-    """The peer's key, and the one that waits to take its place, for ``target`` from now on."""
+def _opened_keys(
+    config: Config, source: KeySource, target: KeySource
+) -> list[tuple[Path, Identity]]:
+    """The peer's key, and the one that waits to take its place: before anything is changed, since
+    a damaged one ends it. IdentityError.
+    """
     from peerd.errors import IdentityError
     from peerd.identity import Identity
 
+    found = []
     for path in _keys(config):
         try:
             identity = Identity.load(path, source)
-        except IdentityError:
-            if target is source:
-                raise
-            identity = Identity.load(path, target)
-        identity.encrypt(path, target)
+        except IdentityError as error:
+            try:
+                identity = Identity.load(path, target)
+            except IdentityError:
+                raise error from None
+        found.append((path, identity))
+    return found
+
+
+def _lock_keys(
+    keys: list[tuple[Path, Identity]], target: KeySource, note: str | None = None
+) -> None:
+    """They are locked with ``target`` from now on."""
+    for path, identity in keys:
+        identity.encrypt(path, target, note)
 
 
 def _keys(config: Config) -> Iterator[Path]:
@@ -164,16 +216,16 @@ def _check(config: Config, *, as_json: bool) -> int:
 
 def examined(config: Config) -> dict[str, Any]:
     """What ``--json`` prints. LockedError while the daemon runs; StorageError."""
-    from peerd.identity import is_encrypted_key
     from peerd.storage.examination import DAMAGED, NEWEST, OLDER, PLAIN, examine
 
     found = examine(config.data, config.storage.source)
     values = {kind: found.values[kind] for kind in (NEWEST, OLDER, PLAIN, DAMAGED)}
-    keys = {path.name: is_encrypted_key(path) for path in _keys(config)}
     findings = [f"damaged: {what}" for what in found.damaged]
-    findings += [f"{name} is not encrypted" for name, sealed in keys.items() if not sealed]
+    keys = _examined_keys(config, findings)
+    if not config.data.exists() and not keys:
+        findings.append(f"there is neither {config.data} nor {config.key}: nothing was looked at")
     if config.data.exists() and not found.generations:
-        findings.append(f"{config.data} is not encrypted")
+        findings.append(f"{config.data} is not encrypted; {_ENCRYPT}")
     elif not found.settled:
         findings.append("encryption or a rotation is not finished: peerd storage rotate")
     return {
@@ -184,3 +236,21 @@ def examined(config: Config) -> dict[str, Any]:
         "peer_keys": keys,
         "findings": findings,
     }
+
+
+def _examined_keys(config: Config, findings: list[str]) -> dict[str, bool]:
+    """Which of the peer's keys are encrypted; in ``findings``, which are not, or do not open."""
+    from peerd.errors import IdentityError
+    from peerd.identity import Identity, is_encrypted_key
+
+    keys = {}
+    for path in _keys(config):
+        try:
+            keys[path.name] = is_encrypted_key(path)
+            Identity.load(path, config.storage.source)
+        except IdentityError as error:
+            findings.append(str(error))
+        else:
+            if not keys[path.name]:
+                findings.append(f"{path} is not encrypted; {_ENCRYPT}")
+    return keys

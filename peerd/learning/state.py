@@ -22,12 +22,12 @@ from peerd.errors import CorruptError, StorageError
 from peerd.learning.trained import Trained
 from peerd.sealing import PLAIN, Unsealed, Vault
 from peerd.storage.durable import replace_erasing
-from peerd.storage.ring import TRAINING
+from peerd.storage.ring import REMOVE_LOCAL, TRAINING
 from protocols.hashing import DIGEST_BYTES, digest
 
 KEPT = 2
+OWN_FILE = "statistics.own"
 _ONE_VECTOR, _TWO_VECTORS = b"peerd-local-1\n", b"peerd-local-2\n"
-_REMOVE = "remove it: training then goes on from the round before, or from the group's model"
 _NAME = re.compile(r"round-(\d{1,18})\.x")
 
 
@@ -91,7 +91,7 @@ class LocalModels:
             or len(body) != size
             or digest("peerd/learning/local", basis, body) != checksum
         ):
-            raise CorruptError(f"the local model {path} is damaged", _REMOVE)
+            raise CorruptError(f"the local model {path} is damaged", REMOVE_LOCAL)
         stored = np.frombuffer(body, dtype="<f4").astype(np.float32).reshape(vectors, -1)
         return basis, Trained(stored[0], stored[-1])
 
@@ -138,7 +138,9 @@ class LocalModels:
         try:
             return self.vault.open(data, TRAINING.encode(), path.name.encode())
         except Unsealed as error:
-            raise CorruptError(f"the local model {path} is damaged: {error}", _REMOVE) from None
+            raise CorruptError(
+                f"the local model {path} is damaged: {error}", REMOVE_LOCAL
+            ) from None
 
     def _renew(self, path: Path) -> None:
         data = path.read_bytes()
@@ -148,7 +150,7 @@ class LocalModels:
 
     @property
     def _own_path(self) -> Path:
-        return self.directory / "statistics.own"
+        return self.directory / OWN_FILE
 
     def _write(self, path: Path, data: bytes) -> None:
         part = path.with_suffix(".part")

@@ -14,7 +14,7 @@ from peerd.environment import variable
 from peerd.errors import CorruptError, StorageError
 from peerd.group import Genesis, load
 from peerd.group.members import names_by_peer
-from peerd.identity import Identity
+from peerd.identity import Identity, is_encrypted_key
 from peerd.logging import configure
 from peerd.runner.crew import Crew, Terms
 from peerd.runner.failures import only_error
@@ -28,6 +28,7 @@ from peerd.runner.succession.lineage import named, remember
 from peerd.runner.succession.membership import Left, current
 from peerd.sealing.dumps import forbid_core_dumps
 from peerd.storage import Store
+from peerd.storage.ring import is_encrypted
 from peerd.trail import Trail
 from peerd.trail.record import itself
 
@@ -61,6 +62,7 @@ def run(
     genesis = load(config.genesis)
     if not founds:
         genesis.verify()
+    _check_key(config)
     with (
         Store.open(config.data, config.storage.keeping, config.storage.source) as store,
         closing(Trail(store)) as trail,
@@ -75,6 +77,14 @@ def run(
                 return founding.exit_code
             genesis = founding.genesis
         return _live(config, genesis, store, Terms(trail, crew, restored, file, told))
+
+
+def _check_key(config: Config) -> None:
+    """A directory that is new begins with the key that opens an encrypted ``peer.key``; neither
+    plain nor with another passphrase. IdentityError.
+    """
+    if config.key.exists() and not is_encrypted(config.data) and is_encrypted_key(config.key):
+        Identity.load(config.key, config.storage.source)
 
 
 def _live(config: Config, configured: Genesis, store: Store, terms: Terms) -> int:

@@ -77,6 +77,11 @@ class KeySource:
                 raise StorageError("the two passphrases differ", "nothing was changed: try again")
             self._secret = _passphrase(first)
 
+    def same_as(self, other: KeySource) -> bool:
+        """Whether both are one key, wherever it lies. StorageError where one can't be read."""
+        kinds = {self.kind, other.kind}
+        return (PASSPHRASE not in kinds or len(kinds) == 1) and self._read() == other._read()
+
     def _read(self) -> bytearray:
         if self._secret is None:
             if self.kind == PASSPHRASE:
@@ -94,7 +99,8 @@ class KeySource:
             if not directory:
                 raise StorageError(
                     f"there is no credential {self._name!r}: {_DIRECTORY} is not set",
-                    f"add to the unit: LoadCredentialEncrypted={self._name}",
+                    f"a unit has LoadCredentialEncrypted={self._name}:/PATH; by hand: systemd-run"
+                    f" --pty -p User=peerd -p LoadCredentialEncrypted={self._name}:/PATH peerd …",
                 )
             path = Path(directory, self._name)
         text = _text(_content(path, guarded=self.kind == FILE)).strip()
@@ -119,6 +125,21 @@ def named() -> KeySource | None:
 def key_source(text: str) -> KeySource:
     """The one source of this process that is named so. ConfigError."""
     return KeySource(text)
+
+
+def next_source(source: KeySource, text: str) -> KeySource:
+    """Where the key is to be that takes the place of ``source``; a passphrase that takes another's
+    is a source of its own. ConfigError, StorageError.
+    """
+    if not source.text == text == PASSPHRASE:
+        return key_source(text)
+    if _credential() is not None:
+        raise StorageError(
+            f"the credential {PASSPHRASE_CREDENTIAL} is the passphrase that the disk has already",
+            "a new one is typed: say this at a terminal, without credentials; then make the"
+            " credential anew",
+        )
+    return KeySource(PASSPHRASE)
 
 
 def _passphrase(text: str) -> bytearray:

@@ -12,18 +12,23 @@ from peerd.errors import CorruptError, StorageError
 from peerd.sealing import KeySource, Unsealed, Vault
 from peerd.sealing.vault import MAGIC
 from peerd.storage.database import Database
+from peerd.storage.durable import START_EMPTY
 from peerd.storage.lock import DirectoryLock
 from peerd.storage.renewing import TABLES
-from peerd.storage.ring import TRAINING, local_models, vault_of
-from peerd.storage.seal import opened
+from peerd.storage.ring import REMOVE_LOCAL, TRAINING, local_models, vault_of
+from peerd.storage.seal import called, opened
 
 NEWEST, OLDER, PLAIN, DAMAGED = "newest", "older", "plain", "damaged"
+_SET_ASIDE = (
+    f"the daemon sets it aside, and goes on without it; if it does not start, {START_EMPTY}"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Examination:
     """How many values are of which kind: sealed with the newest key, or an older one; plain; or
-    what does not open at its place. ``generations``: those whose keys are there.
+    what does not open at its place. ``generations``: those whose keys are there. ``damaged``: each
+    with where it is and what to do.
     """
 
     generations: tuple[int, ...] = ()
@@ -41,10 +46,10 @@ def examine(directory: Path, source: KeySource | None) -> Examination:
         vault = vault_of(directory, source)
         values: Counter[str] = Counter()
         damaged = []
-        for what, kind in _values(directory, vault):
+        for what, kind, hint in _values(directory, vault):
             values[kind] += 1
             if kind == DAMAGED:
-                damaged.append(what)
+                damaged.append(f"{what}; {hint}")
         generations = tuple(number for number, _ in vault.generations())
         vault.forget()
         return Examination(generations, vault.settled, values, tuple(damaged))
@@ -54,19 +59,22 @@ def examine(directory: Path, source: KeySource | None) -> Examination:
         lock.release()
 
 
-def _values(directory: Path, vault: Vault) -> Iterator[tuple[str, str]]:
+def _values(directory: Path, vault: Vault) -> Iterator[tuple[str, str, str]]:
+    """What and where, of which kind, and what to do where it is damaged."""
     if (directory / "peerd.sqlite3").exists():
         database = Database(directory / "peerd.sqlite3", vault)
         try:
-            yield from _rows(database)
+            for what, kind in _rows(database):
+                yield f"{what} in {database.path}", kind, START_EMPTY
         finally:
             database.close()
     for path in sorted((directory / "blobs").glob("??/*")):
         if len(path.name) == 64 and not path.name.strip("0123456789abcdef"):
-            yield str(path), _blob(path, vault)
+            yield str(path), _blob(path, vault), _SET_ASIDE
     part = vault.part(TRAINING)
     for path in local_models(directory):
-        yield str(path), _file(path.read_bytes(), part, TRAINING.encode(), path.name.encode())
+        kind = _file(path.read_bytes(), part, TRAINING.encode(), path.name.encode())
+        yield str(path), kind, REMOVE_LOCAL
 
 
 def _rows(database: Database) -> Iterator[tuple[str, str]]:
@@ -76,7 +84,7 @@ def _rows(database: Database) -> Iterator[tuple[str, str]]:
                 f"SELECT value, seal FROM {table} WHERE {TABLES[table][1]}", round_, key
             )
             for value, stored in found:
-                what = f"{table} {key!r} of round {round_}"
+                what = called(table, round_, key)
                 try:
                     opened(database, table, round_, key, value, stored)
                 except CorruptError:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from peerd.errors import CorruptError, StorageError
-from peerd.sealing.locked import MAX_BYTES, lock, unlock
+from peerd.sealing.locked import MAX_BYTES, lock, note_in, unlock
 from peerd.sealing.source import KeySource
 from peerd.sealing.vault import ID_BYTES, MAX_GENERATIONS, PLAIN, Vault
 from peerd.sealing.xaes import KEY_BYTES, Key
@@ -22,12 +22,15 @@ from peerd.storage.durable import replace_erasing, write_durably
 KEYS = "keys.json"
 TRAINING = "training"
 """The directory of the local models, which the training worker writes."""
+REMOVE_LOCAL = "remove it: training then goes on from the round before, or from the group's model"
+"""What to do about a local model that is damaged."""
 _LOCAL_MODEL = re.compile(r"round-\d{1,18}\.x|statistics\.own")
 _WHAT = "key ring"
 _GIVE_BACK = (
     "put the file back as it was: without it nothing in the directory can be read; else move the"
     " directory away and start with an empty one by 'peerd run --restored' while the others run"
 )
+_NAME_IT = 'name it: key = "file:/PATH" in [storage] of peerd.toml, or PEERD_STORAGE_KEY'
 
 
 def is_encrypted(directory: Path) -> bool:
@@ -35,9 +38,17 @@ def is_encrypted(directory: Path) -> bool:
     return (directory / KEYS).exists()
 
 
-def vault_of(directory: Path, source: KeySource | None) -> Vault:
-    """What opens a data directory. StorageError where the key is not there, or another one."""
-    return read_ring(directory, wanted(directory, source)) if is_encrypted(directory) else PLAIN
+def vault_of(directory: Path, source: KeySource | None, hint: str = _NAME_IT) -> Vault:
+    """What opens a data directory. ``hint``: what to do where nobody has named the key.
+    StorageError where it is not there, or another one.
+    """
+    if not is_encrypted(directory):
+        return PLAIN
+    if source is None:
+        raise StorageError(
+            f"the data directory {directory} is encrypted, and nobody says where its key is", hint
+        )
+    return read_ring(directory, source)
 
 
 def prepare_vault(directory: Path, source: KeySource | None) -> Vault:
@@ -53,16 +64,6 @@ def check_encrypted(directory: Path, vault: Vault, source: KeySource | None) -> 
             f"the data directory {directory} is not encrypted, and [storage] names a key",
             "stop the daemon, if it runs, and say: peerd storage encrypt",
         )
-
-
-def wanted(directory: Path, source: KeySource | None) -> KeySource:
-    """``source``; StorageError where nobody has named one."""
-    if source is None:
-        raise StorageError(
-            f"the data directory {directory} is encrypted, and nobody says where its key is",
-            'name it: key = "file:/PATH" in [storage] of peerd.toml, or PEERD_STORAGE_KEY',
-        )
-    return source
 
 
 def local_models(directory: Path) -> list[Path]:
@@ -90,8 +91,10 @@ def rotated(vault: Vault) -> Vault:
     return Vault(vault.name, keys, plain=vault.plain)
 
 
-def write_ring(directory: Path, vault: Vault, source: KeySource) -> None:
-    """Durable on return; a crash leaves the old file or the new one. StorageError."""
+def write_ring(directory: Path, vault: Vault, source: KeySource, note: str | None = None) -> None:
+    """Durable on return; a crash leaves the old file or the new one. ``note``: of the next key, in
+    the place of the one that is there. StorageError.
+    """
     said = {
         "directory": vault.name.hex(),
         "generations": [number for number, _ in vault.generations()],
@@ -100,9 +103,15 @@ def write_ring(directory: Path, vault: Vault, source: KeySource) -> None:
     content = b"".join(key.reveal() for _, key in vault.generations())
     try:
         write = replace_erasing if is_encrypted(directory) else write_durably
-        write(directory / KEYS, lock(_WHAT, said, content, source))
+        note = note or ring_note(directory)
+        write(directory / KEYS, lock(_WHAT, said, content, source, note))
     except OSError as error:
         raise StorageError(f"can't write {directory / KEYS}: {error.strerror}") from None
+
+
+def ring_note(directory: Path) -> str | None:
+    """What tells the former key where the next one is. OSError."""
+    return note_in((directory / KEYS).read_bytes()) if is_encrypted(directory) else None
 
 
 def read_ring(directory: Path, source: KeySource) -> Vault:
@@ -116,7 +125,7 @@ def read_ring(directory: Path, source: KeySource) -> Vault:
     except ValueError as error:
         raise CorruptError(f"{path} is damaged: {error}", _GIVE_BACK) from None
     except StorageError as error:
-        raise StorageError(f"{path}: {error.message}", error.hint) from None
+        raise type(error)(f"{path}: {error.message}", error.hint) from None
     return _vault(said, content)
 
 

@@ -37,7 +37,13 @@ def opened(
             return database.vault.open(value, *_place(table, round, key))
         except Unsealed:
             pass
-    raise database.damaged(f"{table} {key!r} of round {round}")
+    raise database.damaged(called(table, round, key))
+
+
+def called(table: str, round: int, key: str) -> str:
+    """A row, for people: ``journal 'secret/0' of round 3``; a meta value is of no round."""
+    named = f"{table} {key!r}" if key else table
+    return named if table == "meta" else f"{named} of round {round}"
 
 
 def _place(table: str, round: int, key: str) -> tuple[bytes, ...]:

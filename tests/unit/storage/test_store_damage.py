@@ -108,8 +108,8 @@ CHANGES = [
     ("UPDATE meta SET key = 'forgotten'", "meta 'forgotten'"),
     ("UPDATE blame SET peer = 3", "blame '3 bad-proof'"),
     ("UPDATE blame SET value = x''", "blame '2 bad-proof'"),
-    ("UPDATE certificate SET value = x'00' WHERE round = 3", "certificate '' of round 3"),
-    ("UPDATE certificate SET round = 8 WHERE round = 3", "certificate '' of round 8"),
+    ("UPDATE certificate SET value = x'00' WHERE round = 3", "certificate of round 3"),
+    ("UPDATE certificate SET round = 8 WHERE round = 3", "certificate of round 8"),
 ]
 
 
