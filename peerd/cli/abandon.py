@@ -13,6 +13,7 @@ from peerd.errors import ConfigError
 if TYPE_CHECKING:
     from protocols.session.events import Order
 
+DONE = "signed; the round ends once a quorum of the operators has signed"
 LEAST_PREFIX = 8
 """Digits of the cohort's hash that an operator types: nobody gives up what they did not read."""
 
@@ -61,7 +62,7 @@ def main(args: argparse.Namespace) -> int:
         raise ConfigError("these are not the first digits of the cohort", "nothing was signed")
     about = {"round": given_up.round, "attempt": given_up.attempt, "cohort": name}
     answer = order(daemon, "abandon", AbandonRefused, args.code, **about)
-    print(waits(answer) or "signed; the round ends once a quorum of the operators has signed")
+    print(waits(answer) or DONE)
     return 0
 
 

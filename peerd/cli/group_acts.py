@@ -19,6 +19,13 @@ VERBS = {
     "resume": "approve that the group, which rests, goes on",
 }
 
+DONE = {
+    "approve handover": "approved; the group hands over once a quorum of its members has",
+    "approve pause": "approved; the group rests once a quorum has",
+    "approve resume": "approved; the group goes on once a quorum has",
+}
+"""By the act's name: what it means that it was done."""
+
 
 class ApprovalRefused(OrderRefused):
     """The daemon does not sign it, and says why."""
@@ -72,7 +79,7 @@ def _approve(args: argparse.Namespace) -> None:
             raise ConfigError("these are not its first digits", "nothing was signed")
     text = {"draft": render(draft)}
     answer = order(place(args), "approve-handover", ApprovalRefused, args.code, **text)
-    print(waits(answer) or "approved; the group hands over once a quorum of its members has")
+    print(waits(answer) or DONE["approve handover"])
 
 
 def _act(args: argparse.Namespace) -> None:
@@ -88,5 +95,4 @@ def _act(args: argparse.Namespace) -> None:
         head = trio.run(get, daemon, "/v1/status").get("head")
         last = (head if isinstance(head, int) else -1) + args.within
     answer = order(daemon, f"approve-{args.verb}", ApprovalRefused, args.code, last=last)
-    done = f"approved; the group {'rests' if pauses else 'goes on'} once a quorum has"
-    print(waits(answer) or done)
+    print(waits(answer) or DONE[f"approve {args.verb}"])

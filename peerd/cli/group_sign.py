@@ -214,8 +214,6 @@ def _as_whom(genesis: Genesis, public: bytes) -> str:
 
 def rotate(args: argparse.Namespace) -> None:
     """Make the key that is to take this one's place, and print the pair."""
-    from peerd.identity import with_checksum
-
     daemon = daemon_of(args)
     if daemon is None:
         path, old, new, made = _rotated(args)
@@ -224,8 +222,20 @@ def rotate(args: argparse.Namespace) -> None:
         if (text := waits(answer)) is not None:
             print(text)
             return
-        path = str(answer["file"])
-        old, new, made = str(answer["old"]), str(answer["new"]), bool(answer["made"])
+        tell_rotation(answer)
+        return
+    _tell_rotation(path, old, new, made=made)
+
+
+def tell_rotation(answer: Mapping[str, Any]) -> None:
+    """What the daemon made, as whoever writes the draft needs it."""
+    made = bool(answer["made"])
+    _tell_rotation(str(answer["file"]), str(answer["old"]), str(answer["new"]), made=made)
+
+
+def _tell_rotation(path: str, old: str, new: str, *, made: bool) -> None:
+    from peerd.identity import with_checksum
+
     print(f"{with_checksum(old)}={with_checksum(new)}")
     how = f"made {path}" if made else f"{path} was made before"
     print(f"{how}: sign the draft with both keys; the daemon changes over by itself")

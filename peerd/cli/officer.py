@@ -13,6 +13,7 @@ from peerd.cli.answers import OrderRefused, add_code_argument, order
 from peerd.cli.confirm import asked
 from peerd.cli.daemon import add_config_argument, load_config, place
 from peerd.cli.output import print_json, say, table
+from peerd.cli.places import check_file
 from peerd.errors import ConfigError, VerificationError
 
 if TYPE_CHECKING:
@@ -134,16 +135,35 @@ def _confirm(args: argparse.Namespace) -> int:
         raise VerificationError("the daemon shows another order than the one that is named so")
     if act == "sign" and args.out is None:
         raise ConfigError("the draft that is signed goes into a file", "say --out FILE")
+    check_file("--out", args.out)  # ahead of the order, which nobody gives again
     draft = _show(args, shown, document)
     if not args.yes:
         given = asked(f"Type the first {LEAST_DIGITS} digits of {digest} to confirm: ", "--yes")
         if len(given) < LEAST_DIGITS or not digest.startswith(given):
             raise ConfigError("these are not its first digits", "nothing was confirmed")
     answer = order(daemon, "confirm", ConfirmRefused, args.code, order=digest)
-    if draft is not None and "signatures" in answer:
-        _save(args.out, draft, answer)
     print(f"confirmed, and done: {act}")
+    _tell(args, act, draft, answer)
     return 0
+
+
+def _tell(
+    args: argparse.Namespace, act: str, draft: Genesis | None, answer: dict[str, Any]
+) -> None:
+    """What came of it, as the command of the act itself tells it. Nobody hears it again."""
+    from peerd.cli import abandon
+    from peerd.cli.group_acts import DONE
+    from peerd.cli.group_sign import tell_rotation
+
+    if act == "sign" and draft is not None:
+        _save(args.out, draft, answer)
+    elif act == "rotate":
+        tell_rotation(answer)
+    elif (meaning := {**DONE, "abandon": abandon.DONE}.get(act)) is not None:
+        print(meaning)
+    else:
+        for name in answer.keys() - {"done"}:
+            say(f"  {name}: {answer[name]}")
 
 
 def _withdraw(args: argparse.Namespace) -> int:

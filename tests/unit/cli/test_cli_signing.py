@@ -18,7 +18,7 @@ from peerd.cli.main import main
 from peerd.config import render_config
 from peerd.group import Genesis, load, save
 from peerd.group.document import render
-from peerd.identity import Identity, next_key
+from peerd.identity import Identity, next_key, with_checksum
 from peerd.runner.operators.orders import Desk
 from peerd.runner.operators.signer import Signer
 from peerd.status import StatusBoard, Views, serve_status
@@ -182,8 +182,25 @@ def test_two_officers_sign_and_the_second_sees_what(
         assert STAYS.group_id.hex() in said and "renamed" in said and "sign, by anna" in said
 
     home.beside_daemon(story, two=True)
-    assert home.trail == ["propose", "sign"]
+    assert home.trail == ["propose", "refuse", "sign"]
     assert load(out).signatures == {FIRST.public: STAYS.signatures[FIRST.public]}
+
+
+def test_who_confirms_a_rotation_gets_the_line_for_the_draft(
+    home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def story() -> None:
+        assert home.called("group", "rotate") == 0
+        capsys.readouterr()
+        assert home.called("officer", "pending", "--json") == 0
+        (waiting,) = json.loads(capsys.readouterr().out)["pending"]
+        home.acting = "boris"
+        assert home.called("officer", "confirm", waiting["id"], "--yes") == 0
+
+    home.beside_daemon(story, two=True)
+    said = capsys.readouterr().out.splitlines()
+    new = Identity.load(next_key(home.key)).peer_id
+    assert f"{with_checksum(FIRST.peer_id)}={with_checksum(new)}" in said
 
 
 def test_who_types_other_digits_confirms_nothing(
