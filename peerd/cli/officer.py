@@ -77,15 +77,12 @@ def _enroll(args: argparse.Namespace) -> int:
 
 def _reset(args: argparse.Namespace) -> int:
     """By whoever may write to the directory, who could do anything; it is in the trail."""
-    import os
     import pwd
-    from contextlib import closing
 
     from peerd.status.callers import FINGERPRINT
     from peerd.status.codes import forget
     from peerd.storage import Store
-    from peerd.trail import Actor, Factor, Trail
-    from peerd.trail.record import user_name
+    from peerd.trail import note_by_directory
 
     who = args.user
     if not who.startswith(FINGERPRINT):
@@ -94,12 +91,8 @@ def _reset(args: argparse.Namespace) -> int:
         except KeyError:
             raise ConfigError(f"this machine has no user {args.user}") from None
     config = load_config(args)
-    with (
-        Store.open(config.data, source=config.storage.source) as store,
-        closing(Trail(store)) as trail,
-    ):
-        me = Actor(Factor.DIRECTORY, os.getuid(), user_name(os.getuid()))
-        trail.note("reset code", me, of=args.user)
+    with Store.open(config.data, source=config.storage.source) as store:
+        note_by_directory(store, "reset code", of=args.user)
         if not forget(store, who):
             raise ConfigError(f"{args.user} has not enrolled")
     print(f"{args.user} enrolls anew with 'peerd officer enroll'")

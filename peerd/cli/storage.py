@@ -64,9 +64,11 @@ def main(args: argparse.Namespace) -> int:
 def _encrypt(config: Config, source: KeySource) -> None:
     from peerd.storage import Store
     from peerd.storage.ring import begin, is_encrypted
+    from peerd.trail import note_by_directory
 
     if config.data.exists() and not is_encrypted(config.data):
-        with Store.open(config.data, config.storage.keeping):
+        with Store.open(config.data, config.storage.keeping) as store:
+            note_by_directory(store, "encrypt disk", key=source.text)
             begin(config.data, source, plain=True)
     _lock_keys(config, source, source)
     if config.data.exists():
@@ -78,12 +80,14 @@ def _rotate(config: Config, source: KeySource, to: str | None, *, later: bool) -
     from peerd.sealing import key_source
     from peerd.storage import Store
     from peerd.storage.ring import is_encrypted, rotated, write_ring
+    from peerd.trail import note_by_directory
 
     target = source if to is None else key_source(to)
     if not is_encrypted(config.data):
         raise StorageError(f"{config.data} is not encrypted", "first: peerd storage encrypt")
     target.ask_twice()
     with Store.open(config.data, config.storage.keeping, _fitting(config, source, target)) as store:
+        note_by_directory(store, "rotate disk key", key=target.text)
         write_ring(config.data, rotated(store.vault), target)
     _lock_keys(config, source, target)
     if later:
