@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from peerd.cli.answers import OrderRefused, add_code_argument, order, waits
+from peerd.cli.answers import OrderRefused, add_code_argument, check_may, order, waits
 from peerd.cli.confirm import asked
 from peerd.cli.daemon import add_config_argument, place
 from peerd.errors import ConfigError
@@ -46,6 +46,7 @@ def main(args: argparse.Namespace) -> int:
     from protocols.record.abandonment import WORDS
 
     daemon = place(args)
+    check_may(daemon, "abandon")
     status = trio.run(get, daemon, "/v1/status")
     given_up = _order(args.cohort or status.get("abandon"))
     name = given_up.cohort.hex()

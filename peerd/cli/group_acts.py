@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 
 from peerd.cli import group_sign
-from peerd.cli.answers import OrderRefused, add_code_argument, order, waits
-from peerd.cli.confirm import asked
+from peerd.cli.answers import OrderRefused, add_code_argument, check_may, order, waits
+from peerd.cli.confirm import ask_digits
 from peerd.cli.daemon import add_config_argument, place
 from peerd.cli.output import say
 from peerd.errors import ConfigError
@@ -68,15 +68,13 @@ def _approve(args: argparse.Namespace) -> None:
 
     draft = load(args.draft)
     draft.verify()
+    check_may(place(args), "approve-handover")
     old, _ = running(args.config)
     for line in differences(old, draft):
         say(line)
     print("Ask the others by another channel: whoever has stolen a key signs its own rotation.")
     if not args.yes:
-        question = f"Type the first 8 digits of {draft.group_id.hex()} to approve: "
-        given = asked(question, "--yes")
-        if len(given) < 8 or not draft.group_id.hex().startswith(given):
-            raise ConfigError("these are not its first digits", "nothing was signed")
+        ask_digits(draft.group_id.hex(), "approve")
     text = {"draft": render(draft)}
     answer = order(place(args), "approve-handover", ApprovalRefused, args.code, **text)
     print(waits(answer) or DONE["approve handover"])

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from peerd.cli.answers import OrderRefused, add_code_argument, order
+from peerd.cli.answers import OrderRefused, add_code_argument, check_may, order
 from peerd.cli.confirm import asked
 from peerd.cli.daemon import add_config_argument, load_config, place
 from peerd.cli.output import print_json, say, table
@@ -121,6 +121,7 @@ def _confirm(args: argparse.Namespace) -> int:
     from peerd.status.pending import digest_of
 
     daemon = place(args)
+    check_may(daemon, "confirm")
     digest = str(_named(args)["digest"])
     shown = _get(args, f"/v1/pending/{digest}")
     act, document = str(shown["act"]), shown["document"]

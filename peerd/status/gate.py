@@ -75,11 +75,16 @@ class Gate:
         actor = Actor(factor or caller.factor(), caller.uid, name, role.word)
         return await self._note(act, actor, **arguments, **caller.about())
 
+    def needs_code(self, route: Route) -> bool:
+        """Whether an order needs a code of an officer's second factor."""
+        officers = route.role is Role.OFFICER and route.act != ENROL
+        return self.codes is not None and officers
+
     async def factor(
         self, caller: Caller, role: Role, route: Route, code: object
     ) -> Factor | Answer:
         """By what it is known who asks; the answer where a code is needed, and this is none."""
-        if self.codes is None or route.role is not Role.OFFICER or route.act == ENROL:
+        if self.codes is None or not self.needs_code(route):
             return caller.factor()
         if not isinstance(code, str):
             await self.refusals.unanswered(caller, role, route.act or "ask")

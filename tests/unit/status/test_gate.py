@@ -218,7 +218,7 @@ async def test_rubbish_is_no_order_and_not_on_record(path: Path, body: bytes) ->
 async def test_what_is_not_there_is_not_on_record(path: Path) -> None:
     world = World()
     async with world.serving(path):
-        for each in ("/v1/rounds/4/model", "/v1/rounds/x/model", "/v1/orders/pause"):
+        for each in ("/v1/rounds/4/model", "/v1/rounds/x/model"):
             with pytest.raises(StatusAnswerError):
                 await get_bytes(path, each)
         with pytest.raises(StatusAnswerError, match="POST is not served here"):
@@ -226,6 +226,22 @@ async def test_what_is_not_there_is_not_on_record(path: Path) -> None:
         with pytest.raises(StatusAnswerError, match="unknown path"):
             await post(path, "/v1/orders/destroy", {})
     assert world.log == []
+
+
+@pytest.mark.trio
+async def test_whether_one_may_give_an_order_is_told_and_nothing_is_done(path: Path) -> None:
+    world = World(allowed(Role.OPERATOR))
+    world.gate.codes = Codes(Memory())
+    async with world.serving(path):
+        assert await get(path, "/v1/orders/pause") == {"may": "pause", "code": False}
+        with pytest.raises(NotAllowedError, match="needs the role officer"):
+            await get(path, "/v1/orders/sign")
+        assert world.log == ["noted refuse"]
+        world.gate.roles = allowed(Role.OFFICER)
+        assert await get(path, "/v1/orders/sign") == {"may": "sign", "code": True}
+        assert await get(path, "/v1/orders/enroll") == {"may": "enroll", "code": False}
+    assert world.log == ["noted refuse"]
+    assert world.trail.records[0][2] == {"what": "sign", "needs": "officer"}
 
 
 @pytest.mark.trio
