@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from peerd.cli.confirm import asked, at_terminal
-from peerd.errors import PeerdError
+from peerd.errors import ConfigError, PeerdError
 
 if TYPE_CHECKING:
     from peerd.status.remote import Place
@@ -68,10 +69,19 @@ def code_first(socket: Place, act: str, code: str | None) -> str | None:
     code lasts no minute; of a script it is read now, so that none that lacks it works in vain.
     ConfigError, NotAllowedError.
     """
+    import trio
+
+    from peerd.status.client import post
+
     needed = check_may(socket, act)
-    if code is None and needed and not at_terminal():
+    if code is not None or not needed or at_terminal():
+        return code
+    try:
         return asked(CODE_QUESTION, "--code DIGITS")
-    return code
+    except ConfigError:
+        with suppress(PeerdError):  # refused for want of a code: that is on record there
+            trio.run(post, socket, f"/v1/orders/{act}", {})
+        raise
 
 
 def waits(answer: dict[str, Any]) -> str | None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from peerd.cli.daemon import load_config
 from peerd.cli.output import colour, print_json, say
+from peerd.config_values import default_status
 from peerd.errors import LockedError, NotRunningError, PeerdError, StorageError
 
 if TYPE_CHECKING:
@@ -88,19 +91,36 @@ def _genesis(config: Config) -> Genesis | None:
 
 def _peer(config: Config) -> Peer:
     """With what its daemon says of itself, where one runs."""
+    from peerd.levels import Peer
+
+    told = _status_at(config.status)
+    if told is None and not _in_use(config):
+        return Peer(config, _genesis(config))
+    if told is None:  # it may run with another file, which named no socket
+        elsewhere = replace(config, status=default_status(config.data))
+        told = _status_at(elsewhere.status) or {}
+        return replace(_running(elsewhere, told), reloads=False)
+    return _running(config, told)
+
+
+def _running(config: Config, told: dict[str, object]) -> Peer:
+    from peerd.levels import Peer
+
+    pid, running = told.get("pid"), told.get("measures")
+    known = running if isinstance(running, dict) else None
+    return Peer(config, _genesis(config), pid if isinstance(pid, int) else 0, known)
+
+
+def _status_at(place: Path) -> dict[str, object] | None:
+    """None where no daemon answers."""
     import trio
 
-    from peerd.levels import Peer
     from peerd.status.client import get
 
-    genesis = _genesis(config)
     try:
-        found = trio.run(get, config.status, "/v1/status")
+        return trio.run(get, place, "/v1/status")
     except NotRunningError:
-        return Peer(config, genesis, 0 if _in_use(config) else None)
-    pid, running = found.get("pid"), found.get("measures")
-    known = running if isinstance(running, dict) else None
-    return Peer(config, genesis, pid if isinstance(pid, int) else 0, known)
+        return None
 
 
 def _in_use(config: Config) -> bool:

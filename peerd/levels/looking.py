@@ -45,7 +45,7 @@ def _beside_the_daemon(peer: Peer, found: Found) -> Found:
         return found
     runs = None if peer.running is None else peer.running.get(found.measure.name)
     if runs is None and found.state is State.OK:
-        said = "the daemon that runs does not say whether it has it"
+        said = "the daemon that runs does not say whether it has it: needs a restart"
         return Found(found.measure, State.UNSEEN, said, found.how)
     if runs == State.MISSING and found.state is not State.MISSING:
         what = _what_takes_it(peer, again)
@@ -64,6 +64,8 @@ _HOW = {Again.RELOAD: "peerd reload", Again.RESTART: "start the daemon again"}
 
 def _what_takes_it(peer: Peer, again: Again) -> Again:
     """As ``in_force`` (peerd/runner/operators/reload.py) has it."""
+    if not peer.reloads:
+        return Again.RESTART
     if again is not Again.CONTROL:
         return again
     named = (peer.running or {}).get(ROLES) == State.OK

@@ -47,12 +47,14 @@ class Peer:
     """What is looked at. ``genesis``: of the group that it is in; None where that can't be read.
     ``pid``: of its daemon; None where none runs, 0 where it is not known. ``running``: what that
     daemon says of the settings it runs with (``measures_set``); None where it says nothing.
+    ``reloads``: whether `peerd reload` reaches it: False where it has another socket than the file.
     """
 
     config: Config
     genesis: Genesis | None = None
     pid: int | None = None
     running: Mapping[str, str] | None = None
+    reloads: bool = True
 
 
 @dataclass(frozen=True, slots=True)

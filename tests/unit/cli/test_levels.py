@@ -15,6 +15,7 @@ from test_cli_daemon import SCHEMAS
 from peerd.cli.levels import NAMES
 from peerd.cli.main import main
 from peerd.config import Config, render_config
+from peerd.errors import NotRunningError
 from peerd.identity import Identity
 from peerd.levels import MEASURES, Found, Level, Peer, State, findings, measures_set
 from peerd.runner.operators.reload import in_force
@@ -201,6 +202,7 @@ def test_of_a_daemon_that_does_not_say_nothing_is_known(home: Path) -> None:
     peer = Peer(configured(home, '[control]\nofficers = ["root"]\n'), group(), 0)
     found = {each.measure.name: each for each in findings(peer, Level.MAXIMUM)}
     assert found["roles"].state is State.UNSEEN
+    assert found["roles"].said.endswith("needs a restart")
     assert found["second factor"].state is State.MISSING  # the file has it not
 
 
@@ -223,20 +225,30 @@ def test_nothing_that_is_set_tells_a_value(home: Path) -> None:
     assert "root" not in text and "disk.key" not in text
 
 
+@pytest.mark.parametrize("place", ["run/s.sock", "data/run/status.sock"])
 def test_the_command_asks_the_daemon_that_runs(
-    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    home: Path, place: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def told(path: object, target: str) -> dict[str, object]:
+    async def told(path: Path, target: str) -> dict[str, object]:
+        if path != socket:
+            raise NotRunningError("nobody answers here")
         assert target == "/v1/status"
         return {"pid": os.getpid(), "measures": running}
 
     monkeypatch.setattr("peerd.status.client.get", told)
     running = measures_set(configured(home, ""))
-    configured(home, '[storage]\ndisk_budget = "10 GB"\n[control]\nofficers = ["root"]\n')
-    begin(home)
+    named = '[storage]\ndisk_budget = "10 GB"\n[control]\nofficers = ["root"]\n'
+    socket = home / place  # its own may be another than the file's, which needs one elsewhere now
     config = ("--config", str(home / "peerd.toml"))
-    assert main(["doctor", "--level", "enhanced", *config]) == 1
+    with Store.open(configured(home, named).data) as store:
+        Trail(store).close()
+        assert main(["doctor", "--level", "enhanced", *config]) == 1
     said = capsys.readouterr().out
+    takes = "reload" if place == "run/s.sock" else "restart"  # `peerd reload` goes by the file
+    assert (
+        f"nothing put on record (the file has it, the daemon that runs has not: needs a {takes})"
+        in (said)
+    )
     assert (
         "missing  roles: against one session of one user, who could do everything (the file has it,"
         " the daemon that runs has not: needs a restart); get it: start the daemon again\n"
