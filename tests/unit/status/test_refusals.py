@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,10 +11,16 @@ import trio
 import trio.testing
 from structlog.testing import capture_logs
 
+from peerd.config import Config, render_config
+from peerd.discovery.address_book import AddressBook
+from peerd.runner.node import Node
+from peerd.status import Views
 from peerd.status.callers import Caller
+from peerd.status.gate import Gate
 from peerd.status.refusals import MAX_REFUSED, MAX_VALUES, QUIET_SECONDS, Refusals
-from peerd.status.roles import Role
+from peerd.status.roles import Role, Roles
 from peerd.trail import Actor, Factor, Head, TrailError
+from tests.unit.group.successions import MEMBERS, group
 
 ANNA, BORIS = Caller(70_001), Caller(70_002)
 WHO = Role.VIEWER
@@ -152,3 +160,21 @@ async def test_a_wrong_code_after_the_question_is_told_at_once(trail: Trail) -> 
     about = {"what": "sign", "needs": "code", "code": "wrong"}
     await refusals.refused(ANNA, Role.OFFICER, about)
     assert trail.told() == [about]
+
+
+@pytest.mark.trio
+async def test_a_daemon_leaves_none_out(trail: Trail) -> None:
+    with tempfile.TemporaryDirectory(prefix="peerd-") as name:
+        home = Path(name)
+        (home / "peerd.toml").write_text(render_config())
+        genesis = group()
+        book = AddressBook(home / "addresses.json", genesis.roster, genesis.group_id)
+        node = Node(Config.load(home / "peerd.toml"), MEMBERS[0], genesis, book)
+        gate = Gate(Roles(viewers=("cert:anna",)), trail.noted)
+        async with trio.open_nursery() as nursery:
+            await node.show(nursery, Views(list, lambda n: [], lambda n: None), gate)
+            for _ in range(3):
+                await gate.refusal(ANNA, None)
+            assert len(trail.records) == 1
+            nursery.cancel_scope.cancel()
+    assert [each.get("more") for each in trail.told()] == [None, 1]
