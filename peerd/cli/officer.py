@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from peerd.cli.answers import OrderRefused, add_code_argument, check_may, order
 from peerd.cli.confirm import asked
 from peerd.cli.daemon import add_config_argument, load_config, place
-from peerd.cli.output import print_json, say, table
+from peerd.cli.output import print_json, quiet_logs, say, table
 from peerd.cli.places import check_file
 from peerd.errors import ConfigError, VerificationError
 
@@ -91,6 +91,7 @@ def _reset(args: argparse.Namespace) -> int:
         except KeyError:
             raise ConfigError(f"this machine has no user {args.user}") from None
     config = load_config(args)
+    quiet_logs()
     with Store.open(config.data, source=config.storage.source) as store:
         note_by_directory(store, "reset code", of=args.user)
         if not forget(store, who):

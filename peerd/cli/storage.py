@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from peerd.cli.daemon import add_config_argument, load_config
-from peerd.cli.output import print_json, say
+from peerd.cli.output import print_json, quiet_logs, say
 from peerd.errors import ConfigError, StorageError
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ def main(args: argparse.Namespace) -> int:
             'make one, away from this disk, and name it: key = "file:/PATH" (or credential:NAME,'
             " or passphrase)",
         )
+    quiet_logs()
     if args.verb == "encrypt":
         _encrypt(config, source)
     else:
