@@ -25,6 +25,7 @@ from peerd.config_values import (
     addresses,
     bytes_of,
     choice,
+    default_status,
     disk_size,
     host_port,
     key_place,
@@ -253,7 +254,7 @@ class Config:
         ConfigError.
         """
         document, said = _document(path), from_environment(environment)
-        document.setdefault("status", f"{said.get('data', document.get('data'))}/run/status.sock")
+        document.setdefault("status", str(default_status(said.get("data", document.get("data")))))
         source = _Source(path.absolute(), said)
         config: Config = _read(cls, document, source, source.at(""))
         task = config.task

@@ -274,3 +274,8 @@ def is_tcp_address(address: str, *, names: bool) -> bool:
     # At port 0 nobody can be reached.
     is_number = port.isascii() and port.isdecimal() and len(port) <= 5
     return good and is_number and names <= int(port) <= 65535
+
+
+def default_status(data: object) -> Path:
+    """The control socket of a configuration that names none."""
+    return Path(f"{data}/run/status.sock")

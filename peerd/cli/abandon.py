@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from peerd.cli.answers import OrderRefused, add_code_argument, order, waits
+from peerd.cli.answers import OrderRefused, add_code_argument, check_may, order, waits
 from peerd.cli.confirm import asked
 from peerd.cli.daemon import add_config_argument, place
 from peerd.errors import ConfigError
@@ -13,6 +13,7 @@ from peerd.errors import ConfigError
 if TYPE_CHECKING:
     from protocols.session.events import Order
 
+DONE = "signed; the round ends once a quorum of the operators has signed"
 LEAST_PREFIX = 8
 """Digits of the cohort's hash that an operator types: nobody gives up what they did not read."""
 
@@ -45,6 +46,7 @@ def main(args: argparse.Namespace) -> int:
     from protocols.record.abandonment import WORDS
 
     daemon = place(args)
+    check_may(daemon, "abandon")
     status = trio.run(get, daemon, "/v1/status")
     given_up = _order(args.cohort or status.get("abandon"))
     name = given_up.cohort.hex()
@@ -61,7 +63,7 @@ def main(args: argparse.Namespace) -> int:
         raise ConfigError("these are not the first digits of the cohort", "nothing was signed")
     about = {"round": given_up.round, "attempt": given_up.attempt, "cohort": name}
     answer = order(daemon, "abandon", AbandonRefused, args.code, **about)
-    print(waits(answer) or "signed; the round ends once a quorum of the operators has signed")
+    print(waits(answer) or DONE)
     return 0
 
 

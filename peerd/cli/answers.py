@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from peerd.cli.confirm import asked
-from peerd.errors import PeerdError
+from peerd.cli.confirm import asked, at_terminal
+from peerd.errors import ConfigError, PeerdError
 
 if TYPE_CHECKING:
     from peerd.status.remote import Place
+
+CODE_QUESTION = "The code of your second factor: "
 
 
 class OrderRefused(PeerdError):
@@ -40,11 +43,45 @@ def order(
     try:
         return trio.run(post, socket, f"/v1/orders/{act}", document)
     except CodeNeeded:
-        code = asked("The code of your second factor: ", "--code DIGITS")
+        code = asked(CODE_QUESTION, "--code DIGITS")
         return order(socket, act, refused, **document, code=code)
     except StatusAnswerError as error:
         said = error.said or error.message
         raise refused(f"the daemon does not {refused.what}: {said}") from None
+
+
+def check_may(socket: Place, act: str) -> bool:
+    """Ahead of what takes long, or asks: whether the order will need a code. NotAllowedError for
+    who may not give it, which is on record there.
+    """
+    import trio
+
+    from peerd.status.client import StatusAnswerError, get
+
+    try:
+        return trio.run(get, socket, f"/v1/orders/{act}").get("code") is True
+    except StatusAnswerError:  # an older daemon, which says so when the order comes
+        return False
+
+
+def code_first(socket: Place, act: str, code: str | None) -> str | None:
+    """The code that the order is to go with. Who sits at a terminal is asked once it goes, as a
+    code lasts no minute; of a script it is read now, so that none that lacks it works in vain.
+    ConfigError, NotAllowedError.
+    """
+    import trio
+
+    from peerd.status.client import post
+
+    needed = check_may(socket, act)
+    if code is not None or not needed or at_terminal():
+        return code
+    try:
+        return asked(CODE_QUESTION, "--code DIGITS")
+    except ConfigError:
+        with suppress(PeerdError):  # refused for want of a code: that is on record there
+            trio.run(post, socket, f"/v1/orders/{act}", {})
+        raise
 
 
 def waits(answer: dict[str, Any]) -> str | None:

@@ -78,13 +78,32 @@ def _run(arguments: Sequence[str]) -> int:
     try:
         if {*arguments} - {"--debug"} == {"--version", "--json"}:
             arguments = ["version", "--json"]
-        args = build_parser(_chosen(arguments)).parse_args(list(arguments))
+        args = _parsed(build_parser(_chosen(arguments)), arguments)
         code: int = args.run_command(args)
     except SystemExit:  # argparse has printed the help, or the usage
         flush_output()
         raise
     flush_output()
     return code
+
+
+def _parsed(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> argparse.Namespace:
+    """Words that nobody knows are told with the usage of the command that was meant: argparse
+    shows that of all commands.
+    """
+    args, unknown = parser.parse_known_args(list(arguments))
+    if unknown:
+        _meant(parser, args).error(f"unrecognized arguments: {' '.join(unknown)}")
+    return args
+
+
+def _meant(parser: argparse.ArgumentParser, args: argparse.Namespace) -> argparse.ArgumentParser:
+    """Of the command, or of its verb if it has any."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            verb = getattr(args, action.dest, None)
+            return _meant(action.choices[verb], args) if verb in action.choices else parser
+    return parser
 
 
 def _chosen(arguments: Sequence[str]) -> Command | None:

@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 
 from peerd.cli import group_sign
-from peerd.cli.answers import OrderRefused, add_code_argument, order, waits
-from peerd.cli.confirm import asked
+from peerd.cli.answers import OrderRefused, add_code_argument, check_may, order, waits
+from peerd.cli.confirm import ask_digits
 from peerd.cli.daemon import add_config_argument, place
 from peerd.cli.output import say
 from peerd.errors import ConfigError
@@ -18,6 +18,13 @@ VERBS = {
     "pause": "approve that the whole group rests",
     "resume": "approve that the group, which rests, goes on",
 }
+
+DONE = {
+    "approve handover": "approved; the group hands over once a quorum of its members has",
+    "approve pause": "approved; the group rests once a quorum has",
+    "approve resume": "approved; the group goes on once a quorum has",
+}
+"""By the act's name: what it means that it was done."""
 
 
 class ApprovalRefused(OrderRefused):
@@ -61,18 +68,16 @@ def _approve(args: argparse.Namespace) -> None:
 
     draft = load(args.draft)
     draft.verify()
+    check_may(place(args), "approve-handover")
     old, _ = running(args.config)
     for line in differences(old, draft):
         say(line)
     print("Ask the others by another channel: whoever has stolen a key signs its own rotation.")
     if not args.yes:
-        question = f"Type the first 8 digits of {draft.group_id.hex()} to approve: "
-        given = asked(question, "--yes")
-        if len(given) < 8 or not draft.group_id.hex().startswith(given):
-            raise ConfigError("these are not its first digits", "nothing was signed")
+        ask_digits(draft.group_id.hex(), "approve")
     text = {"draft": render(draft)}
     answer = order(place(args), "approve-handover", ApprovalRefused, args.code, **text)
-    print(waits(answer) or "approved; the group hands over once a quorum of its members has")
+    print(waits(answer) or DONE["approve handover"])
 
 
 def _act(args: argparse.Namespace) -> None:
@@ -88,5 +93,4 @@ def _act(args: argparse.Namespace) -> None:
         head = trio.run(get, daemon, "/v1/status").get("head")
         last = (head if isinstance(head, int) else -1) + args.within
     answer = order(daemon, f"approve-{args.verb}", ApprovalRefused, args.code, last=last)
-    done = f"approved; the group {'rests' if pauses else 'goes on'} once a quorum has"
-    print(waits(answer) or done)
+    print(waits(answer) or DONE[f"approve {args.verb}"])

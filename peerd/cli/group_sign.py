@@ -9,11 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from peerd.cli.answers import OrderRefused, add_code_argument, order, waits
+from peerd.cli.answers import OrderRefused, add_code_argument, code_first, order, waits
+from peerd.cli.confirm import ask_digits, at_terminal
 from peerd.cli.daemon import DEFAULT_CONFIG
+from peerd.cli.output import say
 from peerd.cli.places import check_file
 from peerd.cli.signing import measure
 from peerd.cli.task_arguments import add_start_argument, start_from
+from peerd.cli.terms import print_group, summary
 from peerd.errors import ConfigError, GroupError, NotRunningError
 
 if TYPE_CHECKING:
@@ -41,6 +44,9 @@ def add_sign_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, metavar="FILE", help="default: in place")
     parser.add_argument(
         "--unmeasured", action="store_true", help="sign without timing an update on this machine"
+    )
+    parser.add_argument(
+        "--yes", action="store_true", help="sign without being asked, as where no terminal is"
     )
     add_start_argument(parser)
 
@@ -149,7 +155,7 @@ def _by_file(args: argparse.Namespace, genesis: Genesis) -> tuple[Genesis, dict[
     if not mine:
         genesis.index(identities[0].public)
     members = [each.public for each in mine if each.public in genesis.roster]
-    _try(args, genesis, members[0] if members else None)
+    _try(args, genesis, members[0] if members else None, None)
     for each in mine:
         genesis = signed(genesis, each)
     return genesis, {each.public: genesis.signatures[each.public] for each in mine}
@@ -166,10 +172,11 @@ def _by_daemon(
     from peerd.status.client import get
 
     me = public_of(str(trio.run(get, daemon, "/v1/status")["peer"]))
+    code = code_first(daemon, "sign", args.code)
     heir = me if genesis.follows is None else dict(genesis.follows.keys).get(me, me)
-    _try(args, genesis, heir if heir in genesis.roster else None)
+    _try(args, genesis, heir if heir in genesis.roster else None, daemon)
     draft = render(replace(genesis, signatures={}, addresses={}))  # the same of every copy
-    answer = order(daemon, "sign", SigningRefused, args.code, draft=draft)
+    answer = order(daemon, "sign", SigningRefused, code, draft=draft)
     if (text := waits(answer)) is not None:
         return genesis, text
     made = signatures_of(genesis, answer)
@@ -188,10 +195,15 @@ def signatures_of(genesis: Genesis, answer: Mapping[str, Any]) -> dict[bytes, by
     return made
 
 
-def _try(args: argparse.Namespace, genesis: Genesis, public: bytes | None) -> None:
-    """What is looked at before a member signs. ``public``: None for a key that goes: it signs for
-    the one in its place alone.
+def _try(
+    args: argparse.Namespace, genesis: Genesis, public: bytes | None, daemon: Place | None
+) -> None:
+    """What is looked at before a member signs, and what a person is asked. ``public``: None for a
+    key that goes: it signs for the one in its place alone.
     """
+    asks = at_terminal() and not args.yes and not args.json
+    if asks:
+        _show(genesis, daemon)
     start = start_from(args)
     if not args.unmeasured and public is not None:
         measure(genesis, config_path(args), public, start)
@@ -200,6 +212,21 @@ def _try(args: argparse.Namespace, genesis: Genesis, public: bytes | None) -> No
             "--start-from is compared with the genesis by the update that --unmeasured leaves out",
             "leave one of them out",
         )
+    if asks:
+        ask_digits(genesis.group_id.hex(), "sign")
+
+
+def _show(genesis: Genesis, daemon: Place | None) -> None:
+    """What is signed; of the daemon's successor, what it changes."""
+    from peerd.cli.current_group import of_daemon
+    from peerd.group.differences import differences
+
+    old = None if daemon is None or genesis.follows is None else of_daemon(daemon, None)
+    if old is None or genesis.follows is None or old.group_id != genesis.follows.group:
+        print_group(genesis, summary(genesis), terms=True)
+        return
+    for line in differences(old, genesis):
+        say(line)
 
 
 def _as_whom(genesis: Genesis, public: bytes) -> str:
@@ -214,8 +241,6 @@ def _as_whom(genesis: Genesis, public: bytes) -> str:
 
 def rotate(args: argparse.Namespace) -> None:
     """Make the key that is to take this one's place, and print the pair."""
-    from peerd.identity import with_checksum
-
     daemon = daemon_of(args)
     if daemon is None:
         path, old, new, made = _rotated(args)
@@ -224,8 +249,20 @@ def rotate(args: argparse.Namespace) -> None:
         if (text := waits(answer)) is not None:
             print(text)
             return
-        path = str(answer["file"])
-        old, new, made = str(answer["old"]), str(answer["new"]), bool(answer["made"])
+        tell_rotation(answer)
+        return
+    _tell_rotation(path, old, new, made=made)
+
+
+def tell_rotation(answer: Mapping[str, Any]) -> None:
+    """What the daemon made, as whoever writes the draft needs it."""
+    made = bool(answer["made"])
+    _tell_rotation(str(answer["file"]), str(answer["old"]), str(answer["new"]), made=made)
+
+
+def _tell_rotation(path: str, old: str, new: str, *, made: bool) -> None:
+    from peerd.identity import with_checksum
+
     print(f"{with_checksum(old)}={with_checksum(new)}")
     how = f"made {path}" if made else f"{path} was made before"
     print(f"{how}: sign the draft with both keys; the daemon changes over by itself")

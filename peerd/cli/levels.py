@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from peerd.cli.daemon import load_config
 from peerd.cli.output import colour, print_json, say
-from peerd.errors import NotRunningError, PeerdError
+from peerd.config_values import default_status
+from peerd.errors import LockedError, NotRunningError, PeerdError, StorageError
 
 if TYPE_CHECKING:
     from peerd.config import Config
     from peerd.group import Genesis
-    from peerd.levels import Found
+    from peerd.levels import Found, Peer, State
 
 NAMES = ("basic", "enhanced", "maximum")
 COLOURS = {"ok": "green", "missing": "red", "unseen": "yellow"}
@@ -20,20 +23,39 @@ COLOURS = {"ok": "green", "missing": "red", "unseen": "yellow"}
 
 def main(args: argparse.Namespace) -> int:
     """Print each measure of the level; 1 if one is missing."""
-    from peerd.levels import Level, Peer, State, findings
+    from peerd.levels import Level, State, findings
 
     config = load_config(args)
     level = Level[args.level.upper()]
-    found = list(findings(Peer(config, _genesis(config), _pid(config)), level))
-    reached = all(each.state is not State.MISSING for each in found)
+    found = list(findings(_peer(config), level))
+    lacking = _named(found, State.MISSING)
+    unseen = _named(found, State.UNSEEN)
     if args.json:
-        measures = [_document(each) for each in found]
-        print_json({"level": level.word, "reached": reached, "measures": measures})
+        print_json(
+            {
+                "level": level.word,
+                "reached": not lacking and not unseen,
+                "missing": lacking,
+                "unseen": unseen,
+                "measures": [_document(each) for each in found],
+            }
+        )
     else:
         for each in found:
             say(_line(each))
-        print(f"{level.word}: {'nothing is missing' if reached else 'not reached'}")
-    return 0 if reached else 1
+        print(f"{level.word}: {_end(lacking, unseen)}")
+    return 1 if lacking else 0
+
+
+def _named(found: list[Found], state: State) -> list[str]:
+    return [each.measure.name for each in found if each.state is state]
+
+
+def _end(lacking: list[str], unseen: list[str]) -> str:
+    """What is unseen is nobody's word: it is named, and the level is not said without it."""
+    if lacking:
+        return "not reached"
+    return f"reached, but for what is unseen: {', '.join(unseen)}" if unseen else "reached"
 
 
 def _line(found: Found) -> str:
@@ -43,7 +65,7 @@ def _line(found: Found) -> str:
     if found.state.value == "ok":
         return told
     why = f" ({found.said})" if found.said else ""
-    return f"{told}{why}; get it: {measure.how}"
+    return f"{told}{why}; get it: {found.how}"
 
 
 def _document(found: Found) -> dict[str, object]:
@@ -53,7 +75,7 @@ def _document(found: Found) -> dict[str, object]:
         "level": measure.level.word,
         "state": found.state.value,
         "against": measure.against,
-        "how": measure.how,
+        "how": found.how,
         "reason": found.said or None,
     }
 
@@ -67,14 +89,50 @@ def _genesis(config: Config) -> Genesis | None:
         return None
 
 
-def _pid(config: Config) -> int | None:
-    """Of the daemon that runs; 0 where it does not tell."""
+def _peer(config: Config) -> Peer:
+    """With what its daemon says of itself, where one runs."""
+    from peerd.levels import Peer
+
+    told = _status_at(config.status)
+    if told is None and not _in_use(config):
+        return Peer(config, _genesis(config))
+    if told is None:  # it may run with another file, which named no socket
+        elsewhere = replace(config, status=default_status(config.data))
+        told = _status_at(elsewhere.status) or {}
+        return replace(_running(elsewhere, told), reloads=False)
+    return _running(config, told)
+
+
+def _running(config: Config, told: dict[str, object]) -> Peer:
+    from peerd.levels import Peer
+
+    pid, running = told.get("pid"), told.get("measures")
+    known = running if isinstance(running, dict) else None
+    return Peer(config, _genesis(config), pid if isinstance(pid, int) else 0, known)
+
+
+def _status_at(place: Path) -> dict[str, object] | None:
+    """None where no daemon answers."""
     import trio
 
     from peerd.status.client import get
 
     try:
-        found = trio.run(get, config.status, "/v1/status").get("pid")
+        return trio.run(get, place, "/v1/status")
     except NotRunningError:
         return None
-    return found if isinstance(found, int) else 0
+
+
+def _in_use(config: Config) -> bool:
+    """By a daemon that answers elsewhere than the file says, or by another command."""
+    from peerd.storage.lock import DirectoryLock
+
+    if not config.data.is_dir():
+        return False
+    try:
+        DirectoryLock(config.data / "lock").release()
+    except LockedError:
+        return True
+    except StorageError:  # which the measures come upon
+        return False
+    return False

@@ -9,10 +9,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from peerd.cli.answers import OrderRefused, add_code_argument, order
+from peerd.cli.answers import OrderRefused, add_code_argument, check_may, order
 from peerd.cli.confirm import asked
 from peerd.cli.daemon import add_config_argument, load_config, place
-from peerd.cli.output import print_json, say, table
+from peerd.cli.output import print_json, quiet_logs, say, table
+from peerd.cli.places import check_file
 from peerd.errors import ConfigError, VerificationError
 
 if TYPE_CHECKING:
@@ -76,15 +77,12 @@ def _enroll(args: argparse.Namespace) -> int:
 
 def _reset(args: argparse.Namespace) -> int:
     """By whoever may write to the directory, who could do anything; it is in the trail."""
-    import os
     import pwd
-    from contextlib import closing
 
     from peerd.status.callers import FINGERPRINT
     from peerd.status.codes import forget
     from peerd.storage import Store
-    from peerd.trail import Actor, Factor, Trail
-    from peerd.trail.record import user_name
+    from peerd.trail import note_by_directory
 
     who = args.user
     if not who.startswith(FINGERPRINT):
@@ -93,12 +91,9 @@ def _reset(args: argparse.Namespace) -> int:
         except KeyError:
             raise ConfigError(f"this machine has no user {args.user}") from None
     config = load_config(args)
-    with (
-        Store.open(config.data, source=config.storage.source) as store,
-        closing(Trail(store)) as trail,
-    ):
-        me = Actor(Factor.DIRECTORY, os.getuid(), user_name(os.getuid()))
-        trail.note("reset code", me, of=args.user)
+    quiet_logs()
+    with Store.open(config.data, source=config.storage.source) as store:
+        note_by_directory(store, "reset code", of=args.user)
         if not forget(store, who):
             raise ConfigError(f"{args.user} has not enrolled")
     print(f"{args.user} enrolls anew with 'peerd officer enroll'")
@@ -127,6 +122,7 @@ def _confirm(args: argparse.Namespace) -> int:
     from peerd.status.pending import digest_of
 
     daemon = place(args)
+    check_may(daemon, "confirm")
     digest = str(_named(args)["digest"])
     shown = _get(args, f"/v1/pending/{digest}")
     act, document = str(shown["act"]), shown["document"]
@@ -134,16 +130,35 @@ def _confirm(args: argparse.Namespace) -> int:
         raise VerificationError("the daemon shows another order than the one that is named so")
     if act == "sign" and args.out is None:
         raise ConfigError("the draft that is signed goes into a file", "say --out FILE")
+    check_file("--out", args.out)  # ahead of the order, which nobody gives again
     draft = _show(args, shown, document)
     if not args.yes:
         given = asked(f"Type the first {LEAST_DIGITS} digits of {digest} to confirm: ", "--yes")
         if len(given) < LEAST_DIGITS or not digest.startswith(given):
             raise ConfigError("these are not its first digits", "nothing was confirmed")
     answer = order(daemon, "confirm", ConfirmRefused, args.code, order=digest)
-    if draft is not None and "signatures" in answer:
-        _save(args.out, draft, answer)
     print(f"confirmed, and done: {act}")
+    _tell(args, act, draft, answer)
     return 0
+
+
+def _tell(
+    args: argparse.Namespace, act: str, draft: Genesis | None, answer: dict[str, Any]
+) -> None:
+    """What came of it, as the command of the act itself tells it. Nobody hears it again."""
+    from peerd.cli import abandon
+    from peerd.cli.group_acts import DONE
+    from peerd.cli.group_sign import tell_rotation
+
+    if act == "sign" and draft is not None:
+        _save(args.out, draft, answer)
+    elif act == "rotate":
+        tell_rotation(answer)
+    elif (meaning := {**DONE, "abandon": abandon.DONE}.get(act)) is not None:
+        print(meaning)
+    else:
+        for name in answer.keys() - {"done"}:
+            say(f"  {name}: {answer[name]}")
 
 
 def _withdraw(args: argparse.Namespace) -> int:

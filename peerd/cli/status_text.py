@@ -102,6 +102,16 @@ def _pending(value: Any, names: Names) -> str:
     return f"{'; '.join(each)}: another officer says 'peerd officer confirm ID'"
 
 
+def _trail(value: Any, names: Names) -> str:
+    return f"{value['records']} records, the last with the hash {value['head']}"
+
+
+def _measures(value: Any, names: Names) -> str:
+    lacking = [name for name, state in value.items() if state != "ok"]
+    said = f"all but {', '.join(lacking)}" if lacking else "all"
+    return f"{said}, of what levels ask of the configuration: peerd doctor --level LEVEL"
+
+
 def _next_round(value: Any, names: Names) -> str:
     from peerd.group.rhythm import at_in
 
@@ -118,4 +128,6 @@ FIELDS: dict[str, Callable[[Any, Names], str]] = {
     "next_round_at": _next_round,
     "privacy": _privacy,
     "pending": _pending,
+    "trail": _trail,
+    "measures": _measures,
 }

@@ -8,7 +8,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from peerd.cli.answers import OrderRefused, order
+from peerd.cli.answers import OrderRefused, check_may, order
 from peerd.cli.daemon import add_config_argument, place
 from peerd.errors import ConfigError
 
@@ -48,6 +48,7 @@ def main(args: argparse.Namespace) -> int:
 
     daemon = place(args)
     if args.command in LEAVES:
+        check_may(daemon, args.command)  # who may not need not know how the others do
         _warn(daemon, trio.run(get, daemon, "/v1/peers")["peers"], confirmed=args.yes)
     order(daemon, args.command, StayRefused)
     print(DONE[args.command])

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from peerd.cli.daemon import add_config_argument, load_config
-from peerd.cli.output import print_json, say
+from peerd.cli.output import print_json, quiet_logs, say
 from peerd.errors import ConfigError, StorageError
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def main(args: argparse.Namespace) -> int:
             'make one, away from this disk, and name it: key = "file:/PATH" (or credential:NAME,'
             " or passphrase)",
         )
+    quiet_logs()
     if args.verb == "encrypt":
         _encrypt(config, source)
     else:
@@ -68,12 +69,14 @@ def _encrypt(config: Config, source: KeySource) -> None:
     from peerd.identity import is_encrypted_key
     from peerd.storage import Store
     from peerd.storage.ring import begin, is_encrypted
+    from peerd.trail import note_by_directory
 
     if not is_encrypted(config.data) and not any(map(is_encrypted_key, _keys(config))):
         source.ask_twice()
     keys = _opened_keys(config, source, source)
     if config.data.exists() and not is_encrypted(config.data):
-        with Store.open(config.data, config.storage.keeping):
+        with Store.open(config.data, config.storage.keeping) as store:
+            note_by_directory(store, "encrypt disk", key=source.text)
             _lock_keys(keys, source)  # first: beside a key ring a daemon would take a plain key
             begin(config.data, source, plain=True)
     else:
@@ -88,6 +91,7 @@ def _rotate(config: Config, source: KeySource, to: str | None, *, later: bool) -
     from peerd.sealing.source import next_source
     from peerd.storage import Store
     from peerd.storage.ring import is_encrypted, ring_note, rotated, write_ring
+    from peerd.trail import note_by_directory
 
     if not is_encrypted(config.data):
         raise StorageError(f"{config.data} is not encrypted", "first: peerd storage encrypt")
@@ -96,6 +100,7 @@ def _rotate(config: Config, source: KeySource, to: str | None, *, later: bool) -
     keys = _opened_keys(config, source, target)
     note = note_for(source, target) if fits is not target else None
     with Store.open(config.data, config.storage.keeping, fits) as store:
+        note_by_directory(store, "rotate disk key", key=target.text)
         write_ring(config.data, rotated(store.vault), target, note)
     _lock_keys(keys, target, ring_note(config.data))
     if later:

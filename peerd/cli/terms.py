@@ -186,11 +186,12 @@ def _print_follows(genesis: Genesis) -> None:
 
 def _print_terms(genesis: Genesis, found: dict[str, object]) -> None:
     """What a member must read before it signs, besides who they are."""
+    from peerd.group.privacy import rounds_of
     from peerd.group.rhythm import in_words
 
     if not genesis.weights:
         print("weights all 1")
-    print(f"rhythm {in_words(genesis.rhythm)}")
+    print(f"rhythm {in_words(genesis.rhythm, rounds_of(genesis.privacy))}")
     _print_promise(genesis)
     from peerd.group.vector import state_size
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from peerd.cli.confirm import asked
+from peerd.cli.confirm import ask_digits
 from peerd.cli.daemon import add_config_argument, load_config
 from peerd.cli.group_sign import runs
 from peerd.cli.signing import measure
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from peerd.config import Config
     from peerd.group import Genesis
     from peerd.identity import Identity
-
-DIGITS = 8
-"""Of the group's id: what the founder reads out, and a member types."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -107,8 +104,5 @@ def _signed(args: argparse.Namespace, genesis: Genesis, identity: Identity) -> G
     if not args.yes:
         print(f"You sign as {called(genesis, me)}. Compare the digits with the founder's.")
         sys.stdout.flush()
-        group = genesis.group_id.hex()
-        given = asked(f"Type the first {DIGITS} digits of {group} to sign: ", "--yes")
-        if len(given) < DIGITS or not group.startswith(given):
-            raise ConfigError("these are not its first digits", "nothing was signed")
+        ask_digits(genesis.group_id.hex(), "sign")
     return sign(genesis, identity)

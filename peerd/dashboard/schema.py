@@ -11,6 +11,7 @@ from peerd.dashboard.markup import Html, details, join, pairs, table, tag
 from peerd.decimals import numbers
 from peerd.errors import TaskError
 from peerd.group import Genesis
+from peerd.group.privacy import rounds_of
 from peerd.group.rhythm import in_words
 from peerd.identity import with_checksum
 from peerd.tasks.names import SHIPPED
@@ -93,7 +94,7 @@ def _options(options: Mapping[str, Any]) -> Html:
 
 
 def _terms(genesis: Genesis, found: Mapping[str, object]) -> Iterator[tuple[object, object]]:
-    yield "rhythm", in_words(genesis.rhythm)
+    yield "rhythm", in_words(genesis.rhythm, rounds_of(genesis.privacy))
     for name in TERMS:
         value = UNSAID.get(name, "none") if found[name] is None else found[name]
         if isinstance(value, dict):

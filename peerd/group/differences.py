@@ -9,8 +9,8 @@ from peerd.group.drafting import check_successor
 from peerd.group.genesis import Genesis
 from peerd.group.members import called
 from peerd.group.privacy import in_words as promised
-from peerd.group.privacy import number
-from peerd.group.rhythm import Rhythm, in_words
+from peerd.group.privacy import number, rounds_of
+from peerd.group.rhythm import in_words
 from peerd.group.succession import LEAVES
 
 _PLAIN = {
@@ -136,7 +136,7 @@ def _values(old: Genesis, draft: Genesis) -> Iterator[str]:
         if isinstance(before, dict) and isinstance(now, dict):
             yield from _entries(plain, before, now)
         elif before != now:
-            yield f"{plain}: {_shown(name, now)} instead of {_shown(name, before)}"
+            yield f"{plain}: {_shown(name, draft)} instead of {_shown(name, old)}"
     one, other = old.plan, draft.plan
     if one != other:
         yield (
@@ -161,10 +161,10 @@ def _text(values: dict[str, object], key: str) -> str:
     return repr(value) if isinstance(value, str) else json.dumps(value, sort_keys=True)
 
 
-def _shown(name: str, value: object) -> object:
+def _shown(name: str, genesis: Genesis) -> object:
     if name == "rhythm":
-        assert value is None or isinstance(value, Rhythm)
-        return in_words(value)
+        return in_words(genesis.rhythm, rounds_of(genesis.privacy))
+    value: object = getattr(genesis, name)
     return value if value else _UNSAID.get(name, value)
 
 

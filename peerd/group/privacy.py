@@ -104,6 +104,11 @@ def in_words(privacy: Privacy | None) -> str:
     )
 
 
+def rounds_of(privacy: Privacy | None) -> int | None:
+    """After which the budget is spent, and the group stops; None for none."""
+    return None if privacy is None else privacy.rounds
+
+
 def number(value: Fraction) -> str:
     """As people write it: 2, 0.5, 10^-6."""
     below = str(value.denominator)

@@ -232,10 +232,11 @@ def clock(minutes: int) -> str:
     return f"{minutes // 60:02}:{minutes % 60:02}"
 
 
-def in_words(rhythm: Rhythm | None) -> str:
-    """What a person reads before it signs."""
-    if rhythm is None:
-        return "a round begins when the one before is over; without end"
+def in_words(rhythm: Rhythm | None, budget: int | None = None) -> str:
+    """What a person reads before it signs. ``budget``: rounds after which the group's privacy
+    budget is spent; None where it has none.
+    """
+    rhythm = rhythm or Rhythm()
     content = rhythm_content(rhythm)
     ends = []
     if rhythm.stop_after is not None:
@@ -244,6 +245,8 @@ def in_words(rhythm: Rhythm | None) -> str:
         ends.append(f"no round begins from {content['stop_at']} on")
     if rhythm.patience is not None:
         ends.append(f"pauses when {_counted(rhythm.patience, 'evaluation')} in a row are no better")
+    if budget is not None:
+        ends.append(f"the privacy budget ends it after {_counted(budget, 'round')}")
     return "; ".join([_when(rhythm, content), *(ends or ["without end"])])
 
 

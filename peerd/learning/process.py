@@ -18,6 +18,7 @@ from peerd.learning import frames
 from peerd.learning.last_words import LastWords
 from peerd.learning.repeatable import ENVIRONMENT
 from peerd.learning.settings import Training
+from peerd.sealing.source import CREDENTIALS
 
 MAX_LOG_LINE = 2_000
 LAST_WORDS = 1.0
@@ -143,8 +144,11 @@ class WorkerProcess:
 
 
 def _environment(training: Training) -> dict[str, str]:
-    """PYTHONHASHSEED: an order that hangs on hash() must be the same at every peer."""
-    environment = {**os.environ, **dict.fromkeys(_THREADS, "1"), "PYTHONUNBUFFERED": "1"}
+    """PYTHONHASHSEED: an order that hangs on hash() must be the same at every peer. A task's code
+    is not told where the service's credentials are: the disk's key is one of them.
+    """
+    environment = {name: value for name, value in os.environ.items() if name != CREDENTIALS}
+    environment |= {**dict.fromkeys(_THREADS, "1"), "PYTHONUNBUFFERED": "1"}
     environment["PYTHONHASHSEED"] = "0"
     if rule_of(training.aggregator, training.constants).uses_reference:
         environment |= ENVIRONMENT

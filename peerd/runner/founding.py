@@ -23,6 +23,7 @@ from peerd.group.document import render
 from peerd.group.signatures import MAX_SIGNATURES_BYTES, packed
 from peerd.group.signing import added
 from peerd.identity import Identity, peer_id_of
+from peerd.levels import measures_set
 from peerd.runner.library import SIGNATURES
 from peerd.runner.node import Node
 from peerd.runner.operators.noting import gate_of
@@ -80,6 +81,7 @@ class Founding:
         book = AddressBook(file, genesis.roster, genesis.group_id)
         self._node = Node(config, identity, genesis, book)
         self._transport, self._board = self._node.transport, self._node.board
+        self._measures = measures_set(config)
         self._scope = trio.CancelScope()
         self.exit_code = 0
         self._random = random.Random()
@@ -149,6 +151,7 @@ class Founding:
             name=self.genesis.name_of(self.genesis.index(self._identity.public)),
             phase=f"{signed} of {all_} have signed",
             pid=os.getpid(),
+            measures=self._measures,
             warnings=[],
         )
 

@@ -15,6 +15,7 @@ from peerd.config import Config
 from peerd.discovery.discovery import Discovery
 from peerd.group.members import names_by_peer
 from peerd.labels import label
+from peerd.levels import measures_set
 from peerd.runner.crew import Terms
 from peerd.runner.driver import Driver
 from peerd.runner.equipment import Equipment
@@ -92,6 +93,7 @@ class Life:
     async def run(self) -> None:
         """PeerdError."""
         self._windows.blank()
+        self.board.update(measures=measures_set(self.config))
         terms = self._terms
         async with trio.open_nursery() as nursery:
             self._scope = nursery.cancel_scope

@@ -82,6 +82,7 @@ class Node:
         self.control_port.credentials = found = credentials(self._tls)
         if found is not None:
             gate.revoked = found.revoked.has
+        nursery.start_soon(gate.refusals.run)
         door = Door(self.board, views, gate)
         serve = partial(serve_socket, self._status, door, shared=gate.roles.named)
         await nursery.start(serve)

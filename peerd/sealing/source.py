@@ -31,7 +31,8 @@ OPERATIONS, MEMORY = argon2id.OPSLIMIT_MODERATE, argon2id.MEMLIMIT_MODERATE
 MOST_OPERATIONS, MOST_MEMORY = 16, 1 << 30
 """What a file may ask for: it may be anybody's, and is read before its tag can be checked."""
 _MAX_BYTES = 4096
-_DIRECTORY = "CREDENTIALS_DIRECTORY"
+CREDENTIALS = "CREDENTIALS_DIRECTORY"
+"""Where systemd puts a service's credentials, for the service alone."""
 _KEY_FORM = f"it should be one line of {2 * KEY_BYTES} hex digits: openssl rand -hex {KEY_BYTES}"
 
 
@@ -95,10 +96,10 @@ class KeySource:
     def _raw_key(self) -> bytearray:
         path = Path(self._name)
         if self.kind == CREDENTIAL:
-            directory = os.environ.get(_DIRECTORY)
+            directory = os.environ.get(CREDENTIALS)
             if not directory:
                 raise StorageError(
-                    f"there is no credential {self._name!r}: {_DIRECTORY} is not set",
+                    f"there is no credential {self._name!r}: {CREDENTIALS} is not set",
                     f"a unit has LoadCredentialEncrypted={self._name}:/PATH; by hand: systemd-run"
                     f" --pty -p User=peerd -p LoadCredentialEncrypted={self._name}:/PATH peerd …",
                 )
@@ -153,7 +154,7 @@ def _passphrase(text: str) -> bytearray:
 
 
 def _credential() -> bytes | None:
-    directory = os.environ.get(_DIRECTORY)
+    directory = os.environ.get(CREDENTIALS)
     path = Path(directory, PASSPHRASE_CREDENTIAL) if directory else None
     return _content(path, guarded=False) if path is not None and path.exists() else None
 

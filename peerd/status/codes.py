@@ -29,8 +29,18 @@ Who = int | str
 """An officer: a user's id, or ``Caller.key``."""
 
 
+WRONG, USED, UNKNOWN, TOO_MANY = "wrong", "used", "not enrolled", "too many"
+"""Kinds of codes that do not count."""
+
+
 class CodeRefused(Exception):
-    """Why a code does not count, for whoever gave it."""
+    """Why a code does not count, for whoever gave it; who guesses is not told what was wrong.
+    ``kind``: for the trail, which tells a guess from a code that somebody overheard.
+    """
+
+    def __init__(self, message: str, kind: str = WRONG) -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 class Memory(Protocol):
@@ -97,10 +107,11 @@ class Codes:
         with self._mutex:
             held, now = self._held(who), self._clock()
             if held is None:
-                raise CodeRefused("you have not enrolled; 'peerd officer enroll' does it")
+                raise CodeRefused("you have not enrolled; 'peerd officer enroll' does it", UNKNOWN)
             wait = _wait(held.wrong)
             if 0 <= now - held.at < wait:
-                raise CodeRefused(f"too many wrong codes: wait {held.at + wait - now:.0f} s")
+                left = held.at + wait - now
+                raise CodeRefused(f"too many wrong codes: wait {left:.0f} s", TOO_MANY)
             counter = _counter(held, code, now)
             if counter is None:
                 held.wrong, held.at = held.wrong + 1, now
@@ -108,7 +119,8 @@ class Codes:
                 held.wrong, held.last = 0, counter
             self._keep(who, held)
             if counter is None:
-                raise CodeRefused("the code is wrong, too old, or was used before")
+                kind = USED if _was_used(held, code, now) else WRONG
+                raise CodeRefused("the code is wrong, too old, or was used before", kind)
 
     def _held(self, who: Who) -> Held | None:
         data = self._store.meta(_key(who))
@@ -130,8 +142,19 @@ def _wait(wrong: int) -> float:
 
 def _counter(held: Held, code: str, now: float) -> int | None:
     """Of the one code that it is, if it was not used before."""
-    secret, here = bytes.fromhex(held.secret), int(now // STEP_SECONDS)
-    for counter in range(max(here - WINDOW, held.last + 1, 0), here + WINDOW + 1):
+    here = int(now // STEP_SECONDS)
+    return _found(held, code, max(here - WINDOW, held.last + 1), here + WINDOW)
+
+
+def _was_used(held: Held, code: str, now: float) -> bool:
+    """Whether it would count, had not it, or a later one, counted already."""
+    here = int(now // STEP_SECONDS)
+    return _found(held, code, here - WINDOW, min(held.last, here + WINDOW)) is not None
+
+
+def _found(held: Held, code: str, first: int, last: int) -> int | None:
+    secret = bytes.fromhex(held.secret)
+    for counter in range(max(first, 0), last + 1):
         if hmac.compare_digest(code_of(secret, counter).encode(), code.encode(errors="replace")):
             return counter
     return None

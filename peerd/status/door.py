@@ -56,6 +56,8 @@ class Door:
         role = await self._gate.role(caller)
         if role is None or role < route.role:
             return await self._gate.refusal(caller, role, route)
+        if route.answer is None and request.method != "POST":
+            return Answer(200, {"may": route.act, "code": self._gate.needs_code(route)})
         if route.answer is None:
             return await self._orders.take(route, caller, role, request.body)
         answer = told(route, asked)

@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 import structlog
 import trio
 
-from peerd.errors import ConfigError, StorageError
+from peerd.errors import ConfigError
 from peerd.status.board import JsonObject
 from peerd.status.callers import Caller, Certificate
 from peerd.status.codes import CodeRefused, Codes, uri
 from peerd.status.pending import Pending
+from peerd.status.refusals import Note, Refusals
 from peerd.status.roles import Role, Roles
 from peerd.status.routes import Answer, Route
 from peerd.trail import Actor, Factor, Head
 
-QUIET_SECONDS = 60.0
-"""Between two records of one user's refusals: nobody fills the disk by asking in vain."""
-MAX_REFUSED = 256
-"""Users whose refusals are told apart."""
-REFUSED = "refuse"
 ENROL = "enroll"
 """The order that the gate itself answers."""
-
-Note = Callable[..., Awaitable[Head]]
-"""``Trail.noted``."""
 
 log = structlog.get_logger(__name__)
 
@@ -54,7 +47,7 @@ class Gate:
         self.pending = pending
         self.revoked: Callable[[Certificate], bool] = _none_revoked
         self._note = note
-        self._refused: dict[str, tuple[float, int]] = {}
+        self.refusals = Refusals(note)
 
     def waiting(self) -> list[JsonObject]:
         """Orders that wait for a second officer, for the status."""
@@ -82,21 +75,30 @@ class Gate:
         actor = Actor(factor or caller.factor(), caller.uid, name, role.word)
         return await self._note(act, actor, **arguments, **caller.about())
 
+    def needs_code(self, route: Route) -> bool:
+        """Whether an order needs a code of an officer's second factor."""
+        officers = route.role is Role.OFFICER and route.act != ENROL
+        return self.codes is not None and officers
+
     async def factor(
         self, caller: Caller, role: Role, route: Route, code: object
     ) -> Factor | Answer:
         """By what it is known who asks; the answer where a code is needed, and this is none."""
-        if self.codes is None or route.role is not Role.OFFICER or route.act == ENROL:
+        if self.codes is None or not self.needs_code(route):
             return caller.factor()
         if not isinstance(code, str):
+            await self.refusals.unanswered(caller, role, route.act or "ask")
             return Answer(401, {"error": "this needs a code of your second factor"})
         try:
             await trio.to_thread.run_sync(self.codes.check, caller.key, code)
         except CodeRefused as error:
             who = await trio.to_thread.run_sync(caller.in_words)
-            log.warning("a code was refused", who=who, reason=str(error))
-            await self._told(caller, role, {"what": route.act, "needs": "code"})
+            log.warning("a code was refused", who=who, reason=str(error), code=error.kind)
+            self.refusals.answered(caller)
+            about = {"what": route.act, "needs": "code", "code": error.kind}
+            await self.refusals.refused(caller, role, about)
             return Answer(403, {"error": str(error)})
+        self.refusals.answered(caller)
         return caller.factor(code=True)
 
     async def enrol(self, caller: Caller) -> JsonObject:
@@ -122,28 +124,10 @@ class Gate:
         named = ", ".join(self.roles.who(needs)) or "nobody"
         about = route.act if route is not None and route.act is not None else "ask"
         log.warning("refused", who=who, about=about, needs=needs.word)
-        await self._told(caller, role, {"what": about, "needs": needs.word})
+        await self.refusals.refused(caller, role, {"what": about, "needs": needs.word})
         gives = f", which [control] in peerd.toml gives: {named}"
         if caller.certificate is not None:  # a stranger need not know who works here
             gives = ", which [control] in peerd.toml gives"
         return Answer(
             403, {"error": f"{who} has {has} here, and this needs the role {needs.word}{gives}"}
         )
-
-    async def _told(self, caller: Caller, role: Role | None, arguments: dict[str, Any]) -> None:
-        """In the trail, and how many more there were since the last record."""
-        now = trio.current_time()
-        since, missed = self._refused.pop(caller.key, (-QUIET_SECONDS, 0))
-        if now - since < QUIET_SECONDS or self._note is None:
-            self._refused[caller.key] = since, missed + 1
-            return
-        while len(self._refused) >= MAX_REFUSED:
-            del self._refused[next(iter(self._refused))]
-        self._refused[caller.key] = now, 0
-        name = await trio.to_thread.run_sync(caller.name)
-        actor = Actor(caller.factor(), caller.uid, name, None if role is None else role.word)
-        more: dict[str, Any] = {"more": missed} if missed else {}
-        try:
-            await self._note(REFUSED, actor, **arguments, **more, **caller.about())
-        except StorageError as error:
-            log.error("a refusal is not in the trail", reason=str(error))

@@ -12,8 +12,9 @@ import trio
 from peerd.errors import ConfigError, GroupError, StorageError
 from peerd.status.board import JsonObject
 from peerd.status.callers import Caller
-from peerd.status.gate import ENROL, REFUSED, Gate
+from peerd.status.gate import ENROL, Gate
 from peerd.status.pending import Pending, Waiting, digest_of
+from peerd.status.refusals import REFUSED
 from peerd.status.roles import Role
 from peerd.status.routes import CONFIRM, PROPOSED, ROUTES, WITHDRAW, Answer, Order, Route, Views
 from peerd.trail import Factor
@@ -89,7 +90,11 @@ class Orders:
         self, pending: Pending, act: str, given: JsonObject, order: Order, by: By
     ) -> Answer:
         """It waits from now on."""
-        await trio.to_thread.run_sync(pending.check_room, by.caller)
+        try:
+            await trio.to_thread.run_sync(pending.check_room, by.caller)
+        except ConfigError:
+            await self._refused(by, act, "too many wait")
+            raise
         about = {"what": act, "order": digest_of(act, given), **order.arguments}
         if (unwritten := await self.unwritten(PROPOSED, by, about)) is not None:
             return unwritten
@@ -101,14 +106,23 @@ class Orders:
     async def _second(self, pending: Pending, waiting: Waiting, by: By) -> Answer:
         """The very same order, which was given before by another who is an officer still."""
         if await trio.to_thread.run_sync(waiting.is_of, by.caller):
+            await self._refused(by, CONFIRM, "it is their own order", waiting)
             return Answer(403, {"error": "you gave this order yourself: another officer confirms"})
         if await self._gate.role(waiting.by) is not Role.OFFICER:
             await trio.to_thread.run_sync(pending.remove, waiting.digest)
+            await self._refused(by, CONFIRM, "who gave it is no officer any more", waiting)
             return Answer(409, {"error": f"{waiting.said_by} is no officer any more"})
         document = await trio.to_thread.run_sync(pending.document, waiting.digest)
         order = self._views.order(waiting.act, document or {})
         more: JsonObject = {"order": waiting.digest, "proposed_by": waiting.said_by}
         return await self._done(waiting.act, order, by, more, pending)
+
+    async def _refused(self, by: By, act: str, why: str, waiting: Waiting | None = None) -> None:
+        """On record, as often as other refusals are."""
+        about: JsonObject = {"what": act, "reason": why}
+        if waiting is not None:
+            about |= {"order": waiting.digest}
+        await self._gate.refusals.refused(by.caller, by.role, about)
 
     async def _withdrawn(self, pending: Pending, waiting: Waiting, by: By) -> Answer:
         about: JsonObject = {"what": waiting.act, "order": waiting.digest}

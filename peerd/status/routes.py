@@ -145,7 +145,8 @@ class Asked:
 @dataclass(frozen=True, slots=True)
 class Route:
     """``path``: a piece ``*`` is any; ``act``: what the trail calls it, None for what only tells.
-    ``answer``: None for an order, which the daemon answers.
+    ``answer``: None for an order, which the daemon answers. GET on an order's path says whether
+    whoever asks may give it, and does nothing.
     """
 
     path: str
@@ -155,7 +156,7 @@ class Route:
 
     @property
     def methods(self) -> tuple[str, ...]:
-        return ("POST",) if self.answer is None else ("GET", "HEAD")
+        return ("POST", "GET", "HEAD") if self.answer is None else ("GET", "HEAD")
 
     def matches(self, pieces: list[str]) -> bool:
         own = self.path.split("/")[1:]

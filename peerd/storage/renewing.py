@@ -78,8 +78,10 @@ class Renewing:
     def _old(self, connection: Connection, table: str) -> list[tuple[int, str, bytes, bytes]]:
         header = self.database.vault.header
         found: list[tuple[int, str, bytes, bytes]] = []
+        # IS NOT: of an empty value substr is NULL
         rows = connection.execute(
-            f"SELECT {TABLES[table][0]}, value, seal FROM {table} WHERE substr(value, 1, ?) <> ?",
+            f"SELECT {TABLES[table][0]}, value, seal FROM {table}"
+            " WHERE substr(value, 1, ?) IS NOT ?",
             (len(header), header),
         )
         size = 0

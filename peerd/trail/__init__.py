@@ -2,7 +2,8 @@
 before (docs/operate/trail.md).
 """
 
+from peerd.trail.directory import note_by_directory
 from peerd.trail.record import Actor, Factor, Head
 from peerd.trail.trail import Trail, TrailError
 
-__all__ = ["Actor", "Factor", "Head", "Trail", "TrailError"]
+__all__ = ["Actor", "Factor", "Head", "Trail", "TrailError", "note_by_directory"]

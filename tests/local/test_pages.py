@@ -51,7 +51,7 @@ class Reader:
         if "*" not in word:
             return [word]
         if word.startswith("cards/"):
-            (self.folder / "cards").mkdir()
+            (self.folder / "cards").mkdir(exist_ok=True)
             for card in sorted(self.folder.glob("*/card.txt")):
                 shutil.copy(card, self.folder / "cards" / f"{card.parent.name}.txt")
         found = sorted(str(path.relative_to(self.folder)) for path in self.folder.glob(word))
@@ -88,6 +88,10 @@ def test_four_hospitals_agree(folder: Path) -> None:
     (shows,) = (at for at, (line, _) in enumerate(before) if line.startswith("group show"))
     for promised in ("adversary 1/4", "evaluation rows 236", "plan committee 4, threshold 1"):
         assert promised in said[shows]
+    private = run("group", "show", "private.json", cwd=folder)
+    (line,) = (line for line in private.splitlines() if line.startswith("privacy after"))
+    assert f"\n    {line}\n" in (ROOT / "docs" / "hospitals.md").read_text()
+    assert "the privacy budget ends it after 60 rounds" in private
 
 
 @pytest.mark.parametrize("page", ["five-minutes.md", *later(["hospitals.md"])])

@@ -23,6 +23,7 @@ from peerd.errors import PeerdError
 from peerd.group import Genesis
 from peerd.group.members import names_by_peer
 from peerd.learning import Trainer
+from peerd.levels import measures_set
 from peerd.logging import configure
 from peerd.runner.operators.noting import codes_of, pending_of, roles_of
 from peerd.status.board import StatusBoard
@@ -67,6 +68,7 @@ def reload(daemon: Reloadable, file: Path) -> None:
         log.error("the configuration stays as it was", file=file, reason=str(error))
         daemon.board.warn("configuration", [f"{file} was not taken over: {error}"])
         return
+    daemon.board.update(measures=measures_set(daemon.config))
     log.info("configuration read again", changed=differing(before, daemon.config))
     waiting = [f"needs a restart: {', '.join(differing(daemon.config, new))}"]
     waiting = waiting if daemon.config != new else []

@@ -152,3 +152,23 @@ def test_ctrl_c_while_a_module_is_loaded_shows_no_traceback(module: str) -> None
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=HANG, check=False
     )
     assert (found.returncode, found.stderr) == (130, "")
+
+
+@pytest.mark.parametrize(
+    ("words", "usage"),
+    [
+        (["status", "--nonsense"], "usage: peerd status "),
+        (["group", "sign", "x.json", "--nonsense"], "usage: peerd group sign "),
+        (["group", "sign"], "usage: peerd group sign "),
+        (["officer", "confirm", "aa", "bb"], "usage: peerd officer confirm "),
+        (["group", "nonsense"], "usage: peerd group "),
+        (["nonsense"], "usage: peerd [-h]"),
+    ],
+)
+def test_wrong_words_are_told_with_the_usage_of_what_was_meant(
+    words: list[str], usage: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith(usage)

@@ -16,12 +16,16 @@ import pytest
 import trio
 
 from peerd.cli import answers
+from peerd.cli.group_acts import DONE
 from peerd.cli.main import main
 from peerd.config import render_config
+from peerd.identity import Identity, with_checksum
 from peerd.status import StatusBoard, Views, serve_status
 from peerd.status.codes import STEP_SECONDS, Codes, code_of
 from peerd.status.gate import Gate
-from peerd.status.routes import JsonObject, Order
+from peerd.status.pending import digest_of
+from peerd.status.roles import Role
+from peerd.status.routes import ROUTES, JsonObject, Order
 from peerd.storage import Store
 from peerd.trail.reading import records
 
@@ -91,6 +95,45 @@ def test_a_command_asks_for_the_code_that_it_was_not_given(
     assert done == ["approve pause", "approve resume"]
     assert questions == ["The code of your second factor: "]
     assert "used before" in capsys.readouterr().err
+
+
+OLD, NEW = (Identity(bytes([digit]) * 32).peer_id for digit in (1, 2))
+MADE = {"old": OLD, "new": NEW, "made": True, "file": "/keys/peer.key.next"}
+RESULTS: dict[str, tuple[JsonObject, str]] = {
+    "rotate": (MADE, f"{with_checksum(OLD)}={with_checksum(NEW)}\nmade /keys/peer.key.next: sign"),
+    "approve pause": ({}, "approved; the group rests once a quorum has\n"),
+    "abandon": ({}, "signed; the round ends once a quorum of the operators has signed\n"),
+    "something new": ({"what": "was made"}, "  what: was made\n"),
+}
+
+
+@pytest.mark.parametrize("act", RESULTS)
+def test_who_confirms_sees_what_came_of_it(
+    home: Path, act: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer, told = RESULTS[act]
+    digest = digest_of(act, {})
+    waiting = {"digest": digest, "act": act, "arguments": {}, "by": "anna", "since": 0.0}
+
+    async def get(path: object, target: str) -> JsonObject:
+        return {"pending": [waiting]} if target == "/v1/pending" else {**waiting, "document": {}}
+
+    async def post(path: object, target: str, document: JsonObject) -> JsonObject:
+        assert (target, document) == ("/v1/orders/confirm", {"order": digest})
+        return {"done": act, **answer}
+
+    monkeypatch.setattr("peerd.status.client.get", get)
+    monkeypatch.setattr("peerd.status.client.post", post)
+    assert called(home, "officer", "confirm", digest[:8], "--yes") == 0
+    said = capsys.readouterr().out
+    assert f"confirmed, and done: {act}\n" in said and told in said
+
+
+def test_each_officers_order_has_a_result_that_is_told(home: Path) -> None:
+    """Enrolling is done by whoever asks; confirm and withdraw are about another order."""
+    acts = {each.act for each in ROUTES if each.role is Role.OFFICER}
+    known = {*DONE, "abandon", "rotate", "sign"}
+    assert acts - {"enroll", "confirm", "withdraw"} == known
 
 
 def test_a_lost_secret_is_forgotten_while_no_daemon_runs_and_that_is_on_record(

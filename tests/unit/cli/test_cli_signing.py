@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import tempfile
 from collections.abc import Callable, Iterator
@@ -14,16 +15,19 @@ import pytest
 import trio
 from test_cli_daemon import SCHEMAS
 
+from peerd.cli.answers import check_may
 from peerd.cli.main import main
-from peerd.config import render_config
+from peerd.config import Config, render_config
+from peerd.errors import NotAllowedError
 from peerd.group import Genesis, load, save
 from peerd.group.document import render
-from peerd.identity import Identity, next_key
+from peerd.identity import Identity, next_key, with_checksum
 from peerd.runner.operators.orders import Desk
 from peerd.runner.operators.signer import Signer
 from peerd.status import StatusBoard, Views, serve_status
 from peerd.status import server as status_server
 from peerd.status.callers import Caller, Certificate
+from peerd.status.codes import Codes
 from peerd.status.gate import Gate
 from peerd.status.pending import Pending
 from peerd.status.roles import Roles
@@ -53,7 +57,9 @@ class Home:
     def caller(self, uid: int) -> Caller:
         return Caller(certificate=Certificate(self.acting[0] * 64, 1, (self.acting,), 1e12))
 
-    def beside_daemon(self, story: Callable[[], None], *, two: bool = False) -> None:
+    def beside_daemon(
+        self, story: Callable[[], None], *, two: bool = False, coded: bool = False
+    ) -> None:
         async def note(act: str, *words: object, **more: object) -> None:
             self.trail.append(act)
 
@@ -63,13 +69,15 @@ class Home:
             audit = AuditViews(lambda: render(group()).encode(), list, lambda one, two: [], dict)
             views = Views(list, lambda n: [], lambda n: None, order=desk.order, audit=audit)
             pending = Pending(store, 3600) if two else None
-            roles = Roles(officers=("cert:anna", "cert:boris"))
+            roles = Roles(("cert:carl",), (), ("cert:anna", "cert:boris"))
             board = StatusBoard()
             board.update(peer=FIRST.peer_id, head=0)
-            gate = Gate(roles, note, pending=pending)  # type: ignore[arg-type]
+            codes = Codes(store) if coded else None
+            gate = Gate(roles, note, codes, pending)  # type: ignore[arg-type]
             async with trio.open_nursery() as nursery:
                 socket = self.path / "data" / "run" / "status.sock"
                 await nursery.start(partial(serve_status, board, socket, views, gate=gate))
+                nursery.start_soon(gate.refusals.run)
                 await trio.to_thread.run_sync(story)
                 nursery.cancel_scope.cancel()
 
@@ -114,6 +122,75 @@ def test_without_a_daemon_the_command_signs(home: Home) -> None:
     unsigned(home.draft, STAYS)
     assert home.called("group", "sign", str(home.draft), "--unmeasured") == 0
     assert FIRST.public in load(home.draft).signatures and home.trail == []
+
+
+def no_measuring(*words: object) -> None:
+    raise AssertionError("an update was timed")
+
+
+def at_terminal(monkeypatch: pytest.MonkeyPatch, typed: str) -> None:
+    monkeypatch.setattr("peerd.cli.group_sign.at_terminal", lambda: True)
+    monkeypatch.setattr("peerd.cli.answers.at_terminal", lambda: True)
+    monkeypatch.setattr("builtins.input", lambda prompt: typed)
+
+
+@pytest.mark.parametrize("who", ["carl", "anna"])
+def test_who_may_not_sign_or_has_no_code_is_told_so_before_an_update_is_timed(
+    home: Home, who: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unsigned(home.draft, STAYS)
+    home.acting, done = who, [0]
+    monkeypatch.setattr("peerd.cli.group_sign.measure", no_measuring)
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    sign = ("group", "sign", str(home.draft))
+    home.beside_daemon(lambda: done.append(home.called(*sign)), coded=True)
+    said = capsys.readouterr().err
+    if who == "carl":
+        assert done[1] == 10 and "needs the role officer" in said and home.trail == ["refuse"]
+    else:
+        assert done[1] == 2 and "say --code DIGITS" in said
+        assert home.trail == ["refuse"]  # as the daemon ends
+
+
+@pytest.mark.parametrize("beside", [True, False])
+def test_who_sits_at_a_terminal_sees_what_is_signed_and_types_its_digits(
+    home: Home, beside: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unsigned(home.draft, STAYS)
+    digits, done = STAYS.group_id.hex()[:8], [0]
+    sign = ("group", "sign", str(home.draft), "--unmeasured")
+
+    def story() -> None:
+        at_terminal(monkeypatch, "00000000")
+        done.append(home.called(*sign))
+        assert "nothing was signed" in capsys.readouterr().err
+        assert load(home.draft).signatures == {}
+        at_terminal(monkeypatch, digits)
+        done.append(home.called(*sign))
+        assert "renamed" in capsys.readouterr().out
+        at_terminal(monkeypatch, "")
+        done.append(home.called(*sign, "--yes"))
+        done.append(home.called(*sign, "--json"))
+
+    if beside:
+        home.beside_daemon(story)
+    else:
+        story()
+    assert done == [0, 2, 0, 0, 0]
+    assert FIRST.public in load(home.draft).signatures
+
+
+def test_whether_one_may_is_asked_without_doing_it(home: Home) -> None:
+    def story() -> None:
+        socket = Config.load(home.path / "peerd.toml").status
+        assert check_may(socket, "rotate") is False
+        assert check_may(socket, "pause") is False
+        home.acting = "carl"
+        with pytest.raises(NotAllowedError, match="needs the role officer"):
+            check_may(socket, "rotate")
+
+    home.beside_daemon(story)
+    assert home.trail == ["refuse"] and not next_key(home.key).exists()
 
 
 def test_a_rotation_signs_with_both_keys_in_one_order(
@@ -182,8 +259,25 @@ def test_two_officers_sign_and_the_second_sees_what(
         assert STAYS.group_id.hex() in said and "renamed" in said and "sign, by anna" in said
 
     home.beside_daemon(story, two=True)
-    assert home.trail == ["propose", "sign"]
+    assert home.trail == ["propose", "refuse", "sign"]
     assert load(out).signatures == {FIRST.public: STAYS.signatures[FIRST.public]}
+
+
+def test_who_confirms_a_rotation_gets_the_line_for_the_draft(
+    home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def story() -> None:
+        assert home.called("group", "rotate") == 0
+        capsys.readouterr()
+        assert home.called("officer", "pending", "--json") == 0
+        (waiting,) = json.loads(capsys.readouterr().out)["pending"]
+        home.acting = "boris"
+        assert home.called("officer", "confirm", waiting["id"], "--yes") == 0
+
+    home.beside_daemon(story, two=True)
+    said = capsys.readouterr().out.splitlines()
+    new = Identity.load(next_key(home.key)).peer_id
+    assert f"{with_checksum(FIRST.peer_id)}={with_checksum(new)}" in said
 
 
 def test_who_types_other_digits_confirms_nothing(

@@ -16,6 +16,9 @@ from peerd.identity import Identity, next_key
 from peerd.sealing.locked import Relocked, Unopened, lock, note_for, unlock
 from peerd.sealing.source import KeySource
 from peerd.storage import Store
+from peerd.storage.ring import is_encrypted
+from peerd.trail import Trail
+from peerd.trail.reading import records
 from tests.unit.storage.test_encrypted_store import check, fill, found
 
 SCHEMA = json.loads(
@@ -55,6 +58,41 @@ def examined(home: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, dict[
     document: dict[str, Any] = json.loads(capsys.readouterr().out)
     assert json_schema.errors(SCHEMA, document) == []
     return code, document
+
+
+def test_whose_key_the_disk_has_is_on_record(peer: Path) -> None:
+    def told() -> list[tuple[str, str, Any]]:
+        path = peer / "data" / "trail"
+        found = list(records(path)) if path.exists() else []
+        return [(each["act"], each["factor"], each["arguments"]) for each in found[1:]]
+
+    assert run(peer, "check") == 5 and told() == []
+    one, two = (f"file:{peer.parent / name}" for name in ("one.key", "two.key"))
+    configure(peer, "one.key")
+    assert run(peer, "encrypt") == 0
+    assert told() == [("encrypt disk", "directory", {"key": one})]
+    assert run(peer, "rotate", "--later") == 0
+    assert run(peer, "rotate", "--to", two) == 0
+    assert told()[1:] == [
+        ("rotate disk key", "directory", {"key": one}),
+        ("rotate disk key", "directory", {"key": two}),
+    ]
+    configure(peer, "two.key")
+    assert run(peer, "check") == 0 and len(told()) == 3
+    assert "1a1a" not in repr(told()) and "2b2b" not in repr(told())
+
+
+def test_what_can_not_be_put_on_record_is_not_done(
+    peer: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Store.open(peer / "data") as store:
+        Trail(store).close()
+    trail = peer / "data" / "trail"
+    trail.write_bytes(trail.read_bytes().replace(b"begin", b"began"))
+    configure(peer, "one.key")
+    assert run(peer, "encrypt") == 5
+    assert "move it away, keep it" in capsys.readouterr().err
+    assert not is_encrypted(peer / "data")
 
 
 def test_encrypted_rotated_and_checked(peer: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -329,6 +329,7 @@ def test_other_digits_sign_nothing(
         return {}
 
     monkeypatch.setattr(group_acts, "order", ordered)
+    monkeypatch.setattr(group_acts, "check_may", lambda daemon, act: False)
     args = Namespace(verb="approve", draft=draft, config=home / "peerd.toml", yes=False, code=None)
     with pytest.raises(ConfigError, match="not its first digits; nothing was signed"):
         group_acts.main(args)
@@ -370,6 +371,7 @@ def test_what_a_stranger_calls_an_option_is_no_line_of_its_own(
     save(successor(before, values={"task_options": {**before.task_options, **hidden}}), draft)
     monkeypatch.setattr("peerd.cli.current_group.running", lambda config: (before, 0))
     monkeypatch.setattr(group_acts, "order", lambda *words, **more: {})
+    monkeypatch.setattr(group_acts, "check_may", lambda daemon, act: False)
     args = Namespace(verb="approve", draft=draft, config=home / "peerd.toml", yes=True, code=None)
     for reads in (
         lambda: main(["group", "show", str(draft)]),

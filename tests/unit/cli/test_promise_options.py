@@ -172,6 +172,8 @@ def test_what_a_signer_reads(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert main(["group", "show", str(tmp_path / "genesis.json")]) == 0
     told = capsys.readouterr().out
     assert "privacy after 30 rounds the group stops" in told
+    assert "without end" not in told
+    assert "over; the privacy budget ends it after 30 rounds" in told
     assert told.count("privacy assumes: ") == 5
     save(group(), tmp_path / "plain.json")
     assert main(["group", "show", str(tmp_path / "plain.json")]) == 0

@@ -46,6 +46,15 @@ def test_objects_are_sentences() -> None:
     ]
 
 
+def test_the_trails_head_and_what_levels_ask_for_are_sentences() -> None:
+    head = {"records": 44, "head": "5f" * 32}
+    assert shown("trail", head) == [f"44 records, the last with the hash {'5f' * 32}"]
+    of = "of what levels ask of the configuration: peerd doctor --level LEVEL"
+    assert shown("measures", {"roles": "ok", "no page": "ok"}) == [f"all, {of}"]
+    lacks = {"roles": "ok", "no page": "missing", "disk's key elsewhere": "unseen"}
+    assert shown("measures", lacks) == [f"all but no page, disk's key elsewhere, {of}"]
+
+
 def test_what_another_version_says_is_shown_as_it_is() -> None:
     assert shown("best", {"unit": 1}) == ['{"unit": 1}']
     assert shown("unknown", {"a": "ü"}) == ['{"a": "ü"}']

@@ -140,6 +140,9 @@ def test_what_it_may_not_say_is_named(content: object, named: str) -> None:
 def test_words() -> None:
     assert in_words(None) == "a round begins when the one before is over; without end"
     assert in_words(Rhythm(5400)) == "a round begins every 1 h 30 min; without end"
+    assert in_words(None, 12) == (
+        "a round begins when the one before is over; the privacy budget ends it after 12 rounds"
+    )
     stops = Rhythm(at=(120, 840), zone="Europe/Berlin", stop_after=1, stop_at=1_800_000_000)
     assert in_words(stops) == (
         "a round begins at 02:00, 14:00 (Europe/Berlin); ends after 1 round;"

@@ -43,6 +43,7 @@ class Moody(Task):
         print("a task may print", flush=True)
         os.write(1, b"even so")
         assert sys.stdin.read() == ""
+        assert "CREDENTIALS_DIRECTORY" not in os.environ  # as test_trainer.py sets it
         return Samples(torch.ones(4, 1), torch.zeros(4, dtype=torch.long))
 
     def held_out(self):
@@ -64,6 +65,7 @@ class Moody(Task):
 def user_task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     (tmp_path / "moody_task.py").write_text(USER_TASK)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))  # of the service: the disk's key
     return "moody_task:Moody"
 
 

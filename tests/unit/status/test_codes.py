@@ -109,6 +109,25 @@ def test_a_clock_that_is_put_back_makes_no_code_work_again(desk: Desk) -> None:
         desk.codes.check(ANNA, code)
 
 
+def test_the_trail_is_told_what_whoever_guesses_is_not(desk: Desk) -> None:
+    used, unused = desk.at(), desk.wrong()
+    desk.codes.check(ANNA, used)
+    found = []
+    for code in (used, unused, desk.at(-1), "x"):
+        with pytest.raises(CodeRefused) as refused:
+            desk.codes.check(ANNA, code)
+        found.append((refused.value.kind, str(refused.value)))
+    assert [kind for kind, _ in found] == ["used", "wrong", "used", "wrong"]
+    assert len({said for _, said in found}) == 1
+    with pytest.raises(CodeRefused) as refused:
+        desk.codes.check("nobody", used)
+    assert refused.value.kind == "not enrolled"
+    for _ in range(FREE_TRIES):
+        with pytest.raises(CodeRefused) as refused:
+            desk.codes.check(ANNA, unused)
+    assert refused.value.kind == "too many"
+
+
 RUBBISH = ["", "12345", "1234567", "abcdef", "\u0661" * 6, "x" * 4000, "\ud800"]
 
 

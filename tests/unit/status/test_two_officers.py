@@ -122,6 +122,35 @@ def test_another_officer_confirms_it_and_both_are_in_the_trail(desk: Desk) -> No
     assert arguments["proposed_by"].startswith("anna (certificate ")
 
 
+def test_who_confirms_their_own_order_is_on_record(desk: Desk) -> None:
+    desk.say("abandon", ANNA, COHORT)
+    assert desk.confirm(ANNA).status == 403
+    act, actor, arguments = desk.noted[-1]
+    assert (act, actor.user, actor.role) == ("refuse", "anna", "officer")
+    assert arguments == {
+        "what": "confirm",
+        "reason": "it is their own order",
+        "order": digest_of("abandon", COHORT),
+        "certificate": "a" * 64,
+    }
+
+
+def test_who_has_too_many_that_wait_is_on_record(desk: Desk) -> None:
+    for attempt in range(MOST_OF_ONE):
+        desk.say("abandon", ANNA, {**COHORT, "attempt": attempt})
+    assert desk.say("abandon", ANNA, {**COHORT, "attempt": 100}).status == 400
+    assert desk.acts()[-1] == "refuse" and desk.noted[-1][2]["reason"] == "too many wait"
+
+
+def test_whose_order_was_an_officers_no_more_is_on_record(desk: Desk) -> None:
+    desk.say("abandon", ANNA, COHORT)
+    desk.gate.roles = Roles(officers=("cert:boris",))
+    assert desk.confirm(BORIS).status == 409
+    act, actor, arguments = desk.noted[-1]
+    assert (act, actor.user) == ("refuse", "boris")
+    assert arguments["reason"] == "who gave it is no officer any more"
+
+
 def test_the_same_order_by_the_other_is_a_confirmation(desk: Desk) -> None:
     desk.say("abandon", ANNA, COHORT)
     assert desk.say("abandon", BORIS, COHORT).document == {"done": "abandon"}
@@ -140,7 +169,7 @@ def test_who_says_it_twice_has_one_voice(desk: Desk) -> None:
     assert desk.say("abandon", ANNA, COHORT).document == first.document
     refused = desk.confirm(ANNA)
     assert refused.status == 403 and "another officer" in error_of(refused)
-    assert desk.done == [] and desk.acts() == ["propose"]
+    assert desk.done == [] and desk.acts() == ["propose", "refuse"]
 
 
 def test_a_renewed_certificate_of_the_same_name_is_the_same_officer(desk: Desk) -> None:

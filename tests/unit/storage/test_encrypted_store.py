@@ -42,7 +42,7 @@ def fill(store: Store, rounds: int = 3) -> None:
     """A canary of every kind."""
     for number in range(rounds):
         what = b"%s%06d" % (CANARY, number)
-        store.journal_put_many(number, {"secret/0": what, "large": what * 500})
+        store.journal_put_many(number, {"secret/0": what, "large": what * 500, "empty": b""})
         store.put_certificate(number, b"c" + what)
         store.put_blame(number, 1, "lied", b"b" + what)
         store.put_round(number, {"outcome": what.decode()})
@@ -50,6 +50,7 @@ def fill(store: Store, rounds: int = 3) -> None:
         store.put_transcript(number, b"t" + what * 300)
         store.put_blob(b"s" + what)
         store.set_meta(f"key {number}", b"m" + what)
+        store.set_meta(f"taken back {number}", b"")
     store.set_best({"round": 1, "of": CANARY.decode()})
     models = LocalModels(store.directory / TRAINING, 10, store.vault.part(TRAINING))
     models.prepare()
@@ -60,7 +61,7 @@ def fill(store: Store, rounds: int = 3) -> None:
 def check(store: Store, rounds: int = 3) -> None:
     for number in range(rounds):
         what = b"%s%06d" % (CANARY, number)
-        assert store.journal(number) == {"secret/0": what, "large": what * 500}
+        assert store.journal(number) == {"secret/0": what, "large": what * 500, "empty": b""}
         assert store.certificate(number) == b"c" + what
         assert Blame(number, 1, "lied", b"b" + what) in store.blames()
         assert store.round(number) == {"outcome": what.decode()}
@@ -68,6 +69,7 @@ def check(store: Store, rounds: int = 3) -> None:
         assert model is not None and model[-1] == number and (model[:-1] == NUMBERS).all()
         assert store.transcript(number) == b"t" + what * 300
         assert store.meta(f"key {number}") == b"m" + what
+        assert store.meta(f"taken back {number}") == b""
     assert len(store.certificates(0, 100)) == len(store.rounds()) == rounds
     assert store.best() == {"round": 1, "of": CANARY.decode()}
     models = LocalModels(store.directory / TRAINING, 10, store.vault.part(TRAINING))

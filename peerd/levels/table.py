@@ -1,88 +1,12 @@
-"""Three named sets of what a peer can have: one table, which `peerd doctor --level` goes through.
-
-No code of their own: each row is a setting that exists, what it is against, and how to get it. Only
-what can be seen on this machine is here; docs/operate/levels.md has the rest.
-"""
+"""The table: which measures there are, from which level on, and how each is looked at."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from enum import IntEnum, StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from peerd.errors import PeerdError
+from peerd.levels.measure import Again, Level, Measure, Peer, State
 from protocols.version import V3
-
-if TYPE_CHECKING:
-    from peerd.config import Config
-    from peerd.group import Genesis
-
-
-class Level(IntEnum):
-    """The higher has all that the lower has."""
-
-    BASIC = 1
-    ENHANCED = 2
-    MAXIMUM = 3
-
-    @property
-    def word(self) -> str:
-        return self.name.lower()
-
-
-class State(StrEnum):
-    """Whether this peer has it. UNSEEN: nobody can tell from here, now."""
-
-    OK = "ok"
-    MISSING = "missing"
-    UNSEEN = "unseen"
-
-
-@dataclass(frozen=True, slots=True)
-class Peer:
-    """What is looked at. ``genesis``: of the group that it is in; None where that can't be read.
-    ``pid``: of its daemon; None where none runs.
-    """
-
-    config: Config
-    genesis: Genesis | None
-    pid: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """``against``: what it defends against; ``how``: to get it; ``look``: PeerdError counts as
-    MISSING, and says why.
-    """
-
-    level: Level
-    name: str
-    against: str
-    how: str
-    look: Callable[[Peer], State]
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """Of one measure. ``said``: why, where more is known than the state."""
-
-    measure: Measure
-    state: State
-    said: str = ""
-
-
-def findings(peer: Peer, level: Level) -> Iterator[Found]:
-    """All that this level has, in the table's order."""
-    for each in MEASURES:
-        if each.level > level:
-            continue
-        try:
-            yield Found(each, each.look(peer))
-        except PeerdError as error:
-            yield Found(each, State.MISSING, str(error))
 
 
 def _having(found: object) -> State:
@@ -198,6 +122,9 @@ def _no_swap(peer: Peer) -> State:
     return State.UNSEEN if lines else State.OK
 
 
+ROLES = "roles"
+"""The measure on which depends what a reload takes over of ``[control]``."""
+
 MEASURES: tuple[Measure, ...] = (
     Measure(
         Level.BASIC,
@@ -205,6 +132,7 @@ MEASURES: tuple[Measure, ...] = (
         "other users of this machine, who would speak for this member",
         "chmod 600 on the key's file, as the daemon's own user's",
         _key_is_ours,
+        Again.RESTART,
     ),
     Measure(
         Level.BASIC,
@@ -226,6 +154,7 @@ MEASURES: tuple[Measure, ...] = (
         "strangers on the network, who would read how the peer does",
         "metrics.listen on 127.0.0.1, or none",
         _loopback,
+        Again.RELOAD,
     ),
     Measure(
         Level.BASIC,
@@ -233,6 +162,7 @@ MEASURES: tuple[Measure, ...] = (
         "a disk that runs full, on which nothing is signed and nothing put on record",
         'disk_budget = "10 GB" in [storage]',
         lambda peer: _having(peer.config.storage.disk_budget),
+        Again.RELOAD,
     ),
     Measure(
         Level.ENHANCED,
@@ -240,6 +170,7 @@ MEASURES: tuple[Measure, ...] = (
         "whoever takes the disk, a copy or a backup of it",
         "key in [storage], then peerd storage encrypt",
         _encrypted,
+        Again.RESTART,
     ),
     Measure(
         Level.ENHANCED,
@@ -247,6 +178,7 @@ MEASURES: tuple[Measure, ...] = (
         "whoever takes the disk, who would speak for this member",
         "peerd storage encrypt",
         _encrypted_key,
+        Again.RESTART,
     ),
     Measure(
         Level.ENHANCED,
@@ -257,10 +189,11 @@ MEASURES: tuple[Measure, ...] = (
     ),
     Measure(
         Level.ENHANCED,
-        "roles",
+        ROLES,
         "one session of one user, who could do everything",
         "viewers, operators and officers in [control]",
         lambda peer: _having(peer.config.control.named),
+        Again.RESTART,
     ),
     Measure(
         Level.ENHANCED,
@@ -268,6 +201,7 @@ MEASURES: tuple[Measure, ...] = (
         "a stolen password or a session left open, which would sign",
         "second_factor = true in [control]",
         lambda peer: _having(peer.config.control.second_factor),
+        Again.CONTROL,
     ),
     Measure(
         Level.ENHANCED,
@@ -275,6 +209,7 @@ MEASURES: tuple[Measure, ...] = (
         "a lost client certificate, which would go on being let in",
         "crl in [control.tls], or no TLS port",
         _revocable,
+        Again.CONTROL,
     ),
     Measure(
         Level.ENHANCED,
@@ -289,6 +224,7 @@ MEASURES: tuple[Measure, ...] = (
         "attacks that only a reader of logs would notice",
         'on_norm, on_loss and on_storage = "alert" or more in [alarms]',
         _heard,
+        Again.RELOAD,
     ),
     Measure(
         Level.MAXIMUM,
@@ -296,6 +232,7 @@ MEASURES: tuple[Measure, ...] = (
         "one officer who is bribed, forced or deceived",
         "officers_needed = 2 in [control]",
         lambda peer: _having(peer.config.control.officers_needed > 1),
+        Again.CONTROL,
     ),
     Measure(
         Level.MAXIMUM,
@@ -303,6 +240,7 @@ MEASURES: tuple[Measure, ...] = (
         "whoever takes the whole machine, with the key beside what it opens",
         "credential:NAME, passphrase, or file:/PATH on another medium in [storage]",
         _key_elsewhere,
+        Again.RESTART,
     ),
     Measure(
         Level.MAXIMUM,
@@ -324,6 +262,7 @@ MEASURES: tuple[Measure, ...] = (
         "rounds that go on while somebody attacks",
         'on_norm and on_storage = "pause" or more in [alarms]',
         _pauses,
+        Again.RELOAD,
     ),
     Measure(
         Level.MAXIMUM,
@@ -331,5 +270,6 @@ MEASURES: tuple[Measure, ...] = (
         "who gets at a browser that has entered the page",
         'listen = "off" in [dashboard]',
         lambda peer: _having(peer.config.dashboard.address is None),
+        Again.RELOAD,
     ),
 )
