@@ -18,7 +18,7 @@ from tests.network.group import Group, Stuck
 CUT_SECONDS = 12.0
 """Longer than a dead connection takes to be noticed, and than any phase but dealing."""
 DEALT = "collecting reports"
-FLIPPED = "collecting reveals"
+COMMITTING = "collecting commitments"
 OPENING = "opening the sum"
 FIND_SECONDS = 90.0
 
@@ -39,7 +39,7 @@ async def halves(group: Group) -> None:
 async def one_away(group: Group) -> None:
     """One is cut off: the others go on without it, and it catches up by certificates."""
     away = 4
-    round_ = await group.middle(FLIPPED, peer=away)
+    round_ = await group.middle(COMMITTING, peer=away)
     group.network.partition(group.everybody - {away})
     group.say(f"round {round_}: peer {away} is cut off")
     await group.complete(round_ + 2, group.everybody - {away})
@@ -52,7 +52,7 @@ async def one_away(group: Group) -> None:
 async def moved(group: Group) -> None:
     """An address dies, the bootstrap's: that peer goes on elsewhere, and the others find it."""
     mover = 0
-    round_ = await group.middle(FLIPPED, peer=mover)
+    round_ = await group.middle(COMMITTING, peer=mover)
     group.network.move(mover, "10.77.1.1")
     group.say(f"round {round_}: peer {mover} has another address")
     await group.together()
@@ -90,7 +90,7 @@ async def asleep(group: Group) -> None:
 
 async def one_way(group: Group) -> None:
     """Nothing that peer 2 sends reaches peer 7; everything else arrives."""
-    round_ = await group.middle(FLIPPED, peer=2)
+    round_ = await group.middle(COMMITTING, peer=2)
     group.network.blackhole(2, 7)
     group.say(f"round {round_}: peer 2 can't reach peer 7")
     await trio.sleep(CUT_SECONDS)
