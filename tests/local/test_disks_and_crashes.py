@@ -29,7 +29,7 @@ from tests.local.disks import (
 )
 from tests.local.test_restored_backup import restored
 from tests.network.group import Group, running, tolerance, verdict, witnesses
-from tests.network.scenarios import DEALT, FLIPPED, OPENING
+from tests.network.scenarios import DEALT, COMMITTING, OPENING
 
 STORAGE = 5  # the exit code of a StorageError
 SEED = 1
@@ -67,7 +67,7 @@ async def back(group: Group, peer: int) -> None:
 
 async def full_disk(group: Group, *moments: tuple[int, str]) -> None:
     """Not one byte fits any more."""
-    for peer, phase in moments or ((1, FLIPPED),):
+    for peer, phase in moments or ((1, COMMITTING),):
         place = group.layout.places[peer]
         said = await ends(group, peer, phase, lambda place=place: fill(place))
         assert "No space left" in said or "no space left" in said
@@ -97,7 +97,7 @@ async def failed_fsync(group: Group, *moments: tuple[int, str]) -> None:
 async def at_other_moments(group: Group) -> None:
     """Full disks and failed fsyncs in the phases that the short story leaves out."""
     await full_disk(group, (2, DEALT), (3, OPENING))
-    await failed_fsync(group, (5, FLIPPED))
+    await failed_fsync(group, (5, COMMITTING))
 
 
 async def crash_loop(group: Group) -> None:
@@ -124,7 +124,7 @@ async def many_crash(group: Group) -> None:
 
 async def young_backup(group: Group) -> None:
     """Put back to a copy of the round in progress: it sits out (test_restored_backup.py)."""
-    await restored(group, 5, FLIPPED)
+    await restored(group, 5, COMMITTING)
 
 
 async def play(story: list[Part], say: Callable[[str], None]) -> list[str]:

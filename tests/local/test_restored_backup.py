@@ -19,7 +19,7 @@ import trio
 from peerd.laboratory.swarm.layout import Place, lay_out
 from peerd.storage import Store
 from tests.network.group import Group, running, tolerance, verdict, witnesses
-from tests.network.scenarios import FLIPPED
+from tests.network.scenarios import COMMITTING
 
 SEED = 3
 SITTING_OUT = "sitting out"
@@ -89,8 +89,8 @@ async def play(say: Callable[[str], None]) -> list[str]:
     layout = await lay_out(tolerance(SEED), directory)
     async with running(layout, SEED, say) as group:
         await group.complete(0, group.everybody)
-        await restored(group, 2, FLIPPED)
-        await restored(group, 4, FLIPPED)
+        await restored(group, 2, COMMITTING)
+        await restored(group, 4, COMMITTING)
         rounds = min(group.finished.values()) + 1
         found = await witnesses(group, rounds)
     wrong = verdict(layout, tolerance(SEED), found, rounds)
