@@ -29,7 +29,7 @@ from tests.local.disks import (
 )
 from tests.local.test_restored_backup import restored
 from tests.network.group import Group, running, tolerance, verdict, witnesses
-from tests.network.scenarios import DEALT, COMMITTING, OPENING
+from tests.network.scenarios import COMMITTING, DEALT, OPENING
 
 STORAGE = 5  # the exit code of a StorageError
 SEED = 1
